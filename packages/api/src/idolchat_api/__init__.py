@@ -1,0 +1,1 @@
+"""Serves idolchat over REST, server-sent events and WebSocket."""

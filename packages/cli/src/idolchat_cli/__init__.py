@@ -1,0 +1,1 @@
+"""The idol command: serve, talk to and check an idolchat installation."""

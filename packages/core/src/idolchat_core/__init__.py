@@ -1,0 +1,1 @@
+"""Contracts, turn engine and plugin system of idolchat."""

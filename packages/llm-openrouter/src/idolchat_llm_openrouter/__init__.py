@@ -1,0 +1,1 @@
+"""Lets idolchat talk to OpenRouter and any OpenAI-compatible server."""

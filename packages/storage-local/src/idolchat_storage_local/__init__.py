@@ -1,0 +1,1 @@
+"""Keeps idolchat conversations as JSON files on the local disk."""
