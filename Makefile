@@ -1,0 +1,65 @@
+# Needs only python3 (any 3.8 or later) with pip, make and git: uv is fetched into .tools when no usable one
+# is on the PATH, and uv finds or fetches the Python named in .python-version.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+ARGS ?=
+UV := .tools/bin/uv
+PYTHON := .venv/bin/python
+PYPROJECTS := $(wildcard packages/*/pyproject.toml)
+PRODUCT := -e 'packages/cli[serve]' -e packages/storage-local \
+	-e packages/llm-openrouter -e 'packages/llm-local[smollm2]'
+TEST_GROUPS := $(foreach file,$(PYPROJECTS),--group $(file):test)
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' \
+	$(foreach file,$(PYPROJECTS),--no-emit-package idolchat-$(notdir $(patsubst %/,%,$(dir $(file)))))
+
+.PHONY: help
+help: ## Show what make can do here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: .venv/.installed ## Install if needed and serve on http://127.0.0.1:8000; ARGS="--port 9000" for options
+	@exec .venv/bin/idol serve $(ARGS)
+
+.PHONY: install
+install: .venv/.installed ## Install the product into .venv, as locked
+
+.PHONY: dev
+dev: .venv/.installed ## Add every test and lint tool to .venv, for an editor
+	@$(UV) pip install --quiet --python $(PYTHON) --constraints requirements.lock $(TEST_GROUPS) --group dev
+
+.PHONY: test
+test: $(UV) ## Run everything CI runs; ARGS="-s lint" for a part
+	@$(UV) tool run --quiet --constraints requirements.lock --from 'nox[uv]' nox $(ARGS)
+
+.PHONY: lock
+lock: $(UV) ## Bring the lock files up to date with pyproject.toml; ARGS=--upgrade for newer versions
+	@$(LOCK) --all-extras $(TEST_GROUPS) --group dev $(ARGS) --output-file requirements.lock $(PYPROJECTS) > /dev/null
+	@$(LOCK) --all-extras $(TEST_GROUPS) --resolution lowest-direct --upgrade \
+		--output-file requirements-lowest.lock $(PYPROJECTS) > /dev/null
+
+.PHONY: clean
+clean: ## Remove what was installed and built; conversations stay
+	rm -rf .venv .nox .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.installed: requirements.lock pyproject.toml .python-version $(PYPROJECTS) | $(UV)
+	@echo "Installing idolchat into .venv"
+	@test -x $(PYTHON) || $(UV) venv --quiet --no-python-downloads .venv 2> /dev/null \
+		|| $(UV) venv --quiet --python '>=3.12,<3.14' .venv
+	@$(UV) pip install --quiet --compile-bytecode --python $(PYTHON) --constraints requirements.lock $(PRODUCT)
+	@touch $@
+
+# A uv that is found must run here and understand pyproject.toml: a pyenv shim may not, an old one will not.
+$(UV):
+	@mkdir -p $(@D)
+	@IFS=:; for dir in $$PATH; do \
+		if [ -x "$$dir/uv" ] && said=$$("$$dir/uv" cache dir 2>&1 > /dev/null) && [ -z "$$said" ]; then \
+			ln -sf "$$dir/uv" $@; exit 0; \
+		fi; \
+	done; \
+	echo "Installing uv into .tools"; \
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .tools/uv.txt; \
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--require-hashes --target .tools --upgrade --requirement .tools/uv.txt

@@ -1,0 +1,75 @@
+"""What CI runs: `make test` for all of it, `make test ARGS="-s lint"` for one session, `ARGS=-l` for the list."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = True
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["lint", "types", "tests", "product", "lowest", "wheels"]
+
+PYTHONS = ["3.12", "3.13"]
+PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
+PRODUCT = ["cli[serve]", "storage-local", "llm-openrouter", "llm-local[smollm2]"]
+TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
+
+
+def install(session: nox.Session, *packages: str, groups: list[str], lock: str = "requirements.lock") -> None:
+    """Install packages of the workspace as editable, with the versions and hashes of a lock file."""
+    editables = [argument for package in packages for argument in ("--editable", f"packages/{package}")]
+    chosen = [argument for group in groups for argument in ("--group", group)]
+    session.install("--constraints", lock, *editables, *chosen)
+
+
+def test_group(package: str) -> str:
+    """Name the dependency group that holds a package's test tools."""
+    return f"packages/{package}/pyproject.toml:test"
+
+
+@nox.session(python=PYTHONS, tags=["tests"])
+@nox.parametrize("package", PACKAGES)
+def tests(session: nox.Session, package: str) -> None:
+    """Run a package's tests in an environment that holds only what it declares."""
+    install(session, package, groups=[test_group(package)])
+    session.run("pytest", f"packages/{package}/tests", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def product(session: nox.Session) -> None:
+    """Test the whole product over HTTP and WebSocket."""
+    install(session, *PRODUCT, groups=["product"])
+    session.run("pytest", "tests", "--ignore=tests/wheels", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def types(session: nox.Session) -> None:
+    """Check every file's types strictly."""
+    install(session, *PRODUCT, groups=["product", "types", "nox", *map(test_group, PACKAGES)])
+    session.run("mypy", *map(str, Path("packages").glob("*/src")))
+    # One run each: packages have test modules of the same name.
+    for tree in [*Path("packages").glob("*/tests"), *filter(Path.exists, map(Path, TYPED_TREES))]:
+        session.run("mypy", str(tree))
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, groups=["lint"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run every package's tests with the lowest versions it says it works with."""
+    install(session, *PRODUCT, groups=[test_group(package) for package in PACKAGES], lock="requirements-lowest.lock")
+    session.run("pytest", *(f"packages/{package}/tests" for package in PACKAGES), *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def wheels(session: nox.Session) -> None:
+    """Install the built wheels into clean environments, as a user would, and use them."""
+    install(session, groups=["product", "nox"])
+    session.run("pytest", "tests/wheels", *session.posargs)
