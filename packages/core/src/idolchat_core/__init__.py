@@ -1,1 +1,24 @@
-"""Contracts, turn engine and plugin system of idolchat."""
+"""Contracts, models and the turn engine of idolchat."""
+
+from idolchat_core.hookspecs import hookimpl
+from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page, Usage
+from idolchat_core.registry import Registry
+from idolchat_core.storage import Storage
+
+__all__ = [
+    "CompletionRequest",
+    "Conversation",
+    "ConversationList",
+    "ConversationSummary",
+    "Delta",
+    "Finished",
+    "LLMProvider",
+    "Message",
+    "ModelInfo",
+    "Page",
+    "Registry",
+    "Storage",
+    "Usage",
+    "hookimpl",
+]

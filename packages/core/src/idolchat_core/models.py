@@ -1,0 +1,131 @@
+"""What a conversation is made of: frozen values, the same in storage, in core and on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from uuid_utils import compat as uuid_utils
+
+__all__ = ["Conversation", "ConversationList", "ConversationSummary", "Message", "Page", "Usage", "new_id", "utc_now"]
+
+
+def new_id() -> UUID:
+    """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
+    return uuid_utils.uuid7()
+
+
+def utc_now() -> datetime:
+    """Tell the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+"""An aware UTC time; a naive one, as the original service wrote, is read as UTC."""
+
+StoredId = Annotated[UUID | str, Field(union_mode="left_to_right")]
+"""A UUID; documents written by other services may hold other names, which are kept as they are."""
+
+
+class _Stored(BaseModel):
+    """A value of the stored document: unknown fields are kept, and only fields that were given are written."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Usage(_Stored):
+    """What one completion took, as the provider counted it.
+
+    ``cost`` is in the provider's currency (US dollars at OpenRouter). ``cached_tokens`` are those of
+    ``input_tokens`` that the provider read from its prompt cache; ``reasoning_tokens`` are among ``output_tokens``.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+
+
+class Message(_Stored):
+    """One utterance.
+
+    ``role`` is ``user``, ``assistant`` or ``tool`` (``system`` is never stored by us). ``content`` is text, or a list
+    of OpenAI content parts, or null beside ``tool_calls``. ``parent_id`` is given only where the message does not
+    follow the one before it. ``finish_reason`` of a reply is the provider's (``stop``, ``length``, ``tool_calls``,
+    ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
+    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why).
+    """
+
+    id: StoredId
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+    timestamp: UtcTime
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    turn_id: UUID | None = None
+    parent_id: StoredId | None = None
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    error: dict[str, Any] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class Conversation(_Stored):
+    """A series of messages between one user and one character, oldest first: the stored document.
+
+    ``head`` is the last message of the active branch where that is not simply the last message.
+    ``status`` is ``damaged`` when the stored bytes could be read only in part; it is never written.
+    """
+
+    id: UUID
+    created_at: UtcTime
+    user_id: StoredId | None = None
+    character_id: StoredId | None = None
+    messages: tuple[Message, ...] = ()
+    updated_at: UtcTime
+    head: StoredId | None = None
+    status: Literal["damaged"] | None = None
+
+
+class Page(BaseModel):
+    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    conversation: Conversation
+    start: int
+    total: int
+
+
+class ConversationSummary(BaseModel):
+    """One line of a list of conversations."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    user_id: StoredId | None = None
+    character_id: StoredId | None = None
+    created_at: UtcTime
+    updated_at: UtcTime
+    message_count: int
+    status: Literal["ok", "damaged"] = "ok"
+
+
+class ConversationList(BaseModel):
+    """Conversations, newest first; ``next`` is the ``before`` of the following page, null at the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: Sequence[ConversationSummary]
+    next: str | None = None

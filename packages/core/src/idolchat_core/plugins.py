@@ -1,0 +1,136 @@
+"""Find plugins, check them, and let them fill the registries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+import pluggy
+
+from idolchat_core import hookspecs
+from idolchat_core.errors import PluginBroken, PluginError
+from idolchat_core.llm import LLMProvider
+from idolchat_core.registry import Registry
+from idolchat_core.storage import Storage
+
+__all__ = ["LoadedPlugin", "Plugins", "load_plugins"]
+
+ENTRY_POINT_GROUP = "idolchat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPlugin:
+    """A plugin that was found; ``error`` says why it could not be used, None when it is in use.
+
+    ``distribution`` and ``version`` are None for one that was handed to ``load_plugins``.
+    """
+
+    name: str
+    distribution: str | None = None
+    version: str | None = None
+    hooks: tuple[str, ...] = ()
+    error: PluginError | None = None
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}" if self.distribution else self.name
+
+
+@dataclass(slots=True)
+class Plugins:
+    """What the plugins registered."""
+
+    manager: pluggy.PluginManager
+    storages: Registry[Storage] = field(default_factory=lambda: Registry[Storage]("storage"))
+    llm_providers: Registry[LLMProvider] = field(default_factory=lambda: Registry[LLMProvider]("LLM provider"))
+    loaded: list[LoadedPlugin] = field(default_factory=list)
+
+
+def load_plugins(
+    *plugins: object,
+    installed: bool = True,
+    only: Collection[str] | None = None,
+    specs: Iterable[ModuleType] = (),
+    strict: bool = True,
+) -> Plugins:
+    """Load the given plugins (modules or objects), and the installed ones unless ``installed`` is false.
+
+    ``only`` limits the installed ones to these entry point names (None: all). ``specs`` are modules with further
+    hook specifications. Raises a ``PluginError`` that names the distribution; with ``strict`` false it stands in
+    ``Plugins.loaded`` instead, and the rest is loaded.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    for spec in (hookspecs, *specs):
+        manager.add_hookspecs(spec)
+    result = Plugins(manager)
+    for plugin in plugins:
+        _load(result, plugin, LoadedPlugin(name=getattr(plugin, "__name__", type(plugin).__name__)), strict=strict)
+    for entry_point in _installed(only) if installed else ():
+        _load(result, entry_point, _described(entry_point), strict=strict)
+    return result
+
+
+def _installed(only: Collection[str] | None) -> list[EntryPoint]:
+    found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    missing = sorted(set(only or ()) - found.keys())
+    if missing:
+        raise PluginError(
+            f"IDOLCHAT_PLUGINS names {missing[0]!r}, which is not installed; installed: {', '.join(sorted(found)) or 'none'}"
+        )
+    return [found[name] for name in sorted(found) if only is None or name in only]
+
+
+def _described(point: EntryPoint) -> LoadedPlugin:
+    distribution = point.dist
+    if distribution is None:
+        return LoadedPlugin(name=point.name)
+    return LoadedPlugin(name=point.name, distribution=distribution.name, version=distribution.version)
+
+
+def _load(result: Plugins, plugin: object, about: LoadedPlugin, *, strict: bool) -> None:
+    try:
+        implementation = _imported(plugin, about)
+        hooks = _register(result, implementation, about)
+    except PluginError as error:
+        if strict:
+            raise
+        result.loaded.append(_with(about, error=error))
+    else:
+        result.loaded.append(_with(about, hooks=hooks))
+
+
+def _with(about: LoadedPlugin, *, hooks: tuple[str, ...] = (), error: PluginError | None = None) -> LoadedPlugin:
+    return LoadedPlugin(
+        name=about.name, distribution=about.distribution, version=about.version, hooks=hooks, error=error
+    )
+
+
+def _imported(plugin: object, about: LoadedPlugin) -> object:
+    if not isinstance(plugin, EntryPoint):
+        return plugin
+    try:
+        return plugin.load()
+    except Exception as error:  # whatever a stranger's module raises while it is imported
+        raise PluginBroken(f"the plugin {about.name} of {about} cannot be imported: {error!r}") from error
+
+
+def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str, ...]:
+    manager = result.manager
+    manager.register(plugin, name=about.name)
+    callers = manager.get_hookcallers(plugin) or []
+    unknown = [
+        caller.name
+        for caller in callers
+        if not caller.has_spec() and not all(impl.optionalhook for impl in caller.get_hookimpls())
+    ]
+    if unknown:
+        manager.unregister(plugin)
+        known = ", ".join(sorted(name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()))
+        raise PluginBroken(f"the plugin {about.name} of {about} implements {unknown[0]}, which is no hook; hooks: {known}")
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    result.storages.adding_from(str(about))
+    manager.subset_hook_caller("idolchat_register_storages", others)(registry=result.storages)
+    result.llm_providers.adding_from(str(about))
+    manager.subset_hook_caller("idolchat_register_llm_providers", others)(registry=result.llm_providers)
+    return tuple(sorted(caller.name for caller in callers))

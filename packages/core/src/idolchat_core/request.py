@@ -1,0 +1,110 @@
+"""What a caller may ask of a turn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import to_json
+
+__all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnRequest"]
+
+REFUSED_FIELDS = frozenset(
+    {
+        "api_base", "api_key", "api_type", "api_version", "base_url", "custom_llm_provider", "debug", "deployment_id",
+        "extra_body", "extra_headers", "extra_query", "headers", "organization", "proxy", "timeout",
+    }
+)  # fmt: skip
+"""Fields that redirect a call or its credentials at some router (CVE-2024-6587), or echo what it sends."""
+
+
+class OnBusy(StrEnum):
+    """What to do when a turn is running in the conversation already.
+
+    ``enqueue`` waits for it; ``reject`` raises ``ConversationBusy``; ``interrupt`` stops it and keeps what was said;
+    ``rollback`` stops it and takes it back, the user's message too.
+    """
+
+    ENQUEUE = "enqueue"
+    REJECT = "reject"
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+class OnDisconnect(StrEnum):
+    """What to do when the last reader of a turn leaves before its end."""
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+
+
+class NewMessage(BaseModel):
+    """A message as a client sends it, in the form of the OpenAI chat completions API."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.content and not (self.role == "assistant" and self.tool_calls):
+            if not (self.role == "tool" and self.content == ""):
+                raise ValueError("content must not be empty")
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("a tool message needs the tool_call_id that it answers")
+        return self
+
+    @property
+    def is_instruction(self) -> bool:
+        """Tell whether it serves this turn's prompt and is not stored."""
+        return self.role in ("system", "developer")
+
+
+class TurnRequest(BaseModel):
+    """One turn: the new messages, where they belong, and any other field of a chat completions request.
+
+    ``messages`` are the new ones, oldest first; a client may also send the whole history again. Fields that are
+    not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the provider unchanged.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    messages: Annotated[tuple[NewMessage, ...], Field(min_length=1)]
+    model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    conversation_id: UUID | None = None
+    user_id: UUID | None = None
+    character_id: UUID | None = None
+    stream: bool = False
+    on_busy: OnBusy = OnBusy.ENQUEUE
+    on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
+
+    @model_validator(mode="after")
+    def _can_be_served(self) -> Self:
+        refused = sorted(REFUSED_FIELDS & self.options.keys())
+        if refused:
+            raise ValueError(f"{refused[0]} may not be set by a request; the server's own settings decide it")
+        if self.options.get("n") not in (None, 1):
+            raise ValueError("n must be 1: a turn has one reply; regenerate it for another")
+        if all(message.is_instruction for message in self.messages):
+            raise ValueError("messages must hold at least one that is not a system message")
+        return self
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Give the fields that go to the provider unchanged."""
+        return self.model_extra or {}
+
+    def fingerprint(self) -> str:
+        """Tell this request from another under the same idempotency key: SHA-256 in hexadecimal, 64 characters.
+
+        How the reply is delivered (``stream``, ``on_busy``, ``on_disconnect``) makes no other request.
+        """
+        said = self.model_dump(mode="json", exclude={"stream", "on_busy", "on_disconnect"}, exclude_unset=True)
+        return hashlib.sha256(to_json(dict(sorted(said.items())))).hexdigest()

@@ -1,0 +1,114 @@
+"""Settings of core, and the form that every package's settings have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from idolchat_core.errors import ConfigurationError
+
+__all__ = ["CoreSettings", "PackageSettings", "read_settings"]
+
+
+class PackageSettings(BaseSettings):
+    """The settings of one package: environment variables first, then ``.env`` in the working directory.
+
+    Each field names its variable in ``validation_alias`` and says in ``description`` what it does.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+class CoreSettings(PackageSettings):
+    """Which parts are in use, and what every prompt begins with."""
+
+    storage: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="IDOLCHAT_STORAGE", description="Storages, comma separated: the primary, then its mirrors."
+    )
+    llm: str | None = Field(None, validation_alias="IDOLCHAT_LLM", description="Name of the LLM provider.")
+    model: str | None = Field(
+        None, validation_alias="IDOLCHAT_MODEL", description="Model of a request that names none."
+    )
+    plugins: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None, validation_alias="IDOLCHAT_PLUGINS", description="Plugins to load, comma separated; unset loads all."
+    )
+    data_dir: Path = Field(
+        Path("data"), validation_alias="IDOLCHAT_DATA_DIR", description="Folder of everything kept on this machine."
+    )
+    system_prompt: str | None = Field(
+        None, validation_alias="SYSTEM_PROMPT", description="Text that every prompt begins with."
+    )
+    context_length: int = Field(
+        8192,
+        ge=512,
+        validation_alias="IDOLCHAT_CONTEXT_LENGTH",
+        description="Context window in tokens of a model whose provider does not tell it.",
+    )
+    max_queued_turns: int = Field(
+        16,
+        ge=0,
+        validation_alias="IDOLCHAT_MAX_QUEUED_TURNS",
+        description="How many turns may wait for the running one in a conversation.",
+    )
+    turn_retention_s: float = Field(
+        600,
+        ge=0,
+        validation_alias="IDOLCHAT_TURN_RETENTION_S",
+        description="How long the events of a finished turn can be replayed, in seconds.",
+    )
+    turn_retention_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=0,
+        validation_alias="IDOLCHAT_TURN_RETENTION_BYTES",
+        description="Memory for the events of finished turns; beyond it the oldest go first.",
+    )
+    shutdown_grace_s: float = Field(
+        20,
+        ge=0,
+        validation_alias="IDOLCHAT_SHUTDOWN_GRACE_S",
+        description="How long running turns may take to finish when the server stops, in seconds.",
+    )
+
+    @field_validator("storage", "plugins", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+
+def read_settings[S: PackageSettings](settings: type[S], **given: object) -> S:
+    """Read a package's settings, with some given; raises ``ConfigurationError`` that names the variable.
+
+    The value is not repeated in the error where it may be a secret.
+    """
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError(_explained(settings, error)) from None
+
+
+def _explained(settings: type[PackageSettings], error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False):
+        name = str(problem["loc"][0]) if problem["loc"] else settings.__name__
+        field = settings.model_fields.get(name) or _by_alias(settings, name)
+        variable = (field and field.validation_alias) or name
+        wanted = f" ({field.description})" if field and field.description else ""
+        lines.append(f"{variable}: {problem['msg']}{wanted}")
+    return "; ".join(lines)
+
+
+def _by_alias(settings: type[PackageSettings], alias: str):  # type: ignore[no-untyped-def]
+    return next((f for f in settings.model_fields.values() if f.validation_alias == alias), None)

@@ -1,0 +1,111 @@
+"""The contract of a storage back end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from idolchat_core import document
+from idolchat_core.models import Conversation, ConversationList, Message, Page
+
+__all__ = ["Storage"]
+
+
+class Storage(ABC):
+    """A place where conversations live.
+
+    A factory registered in ``idolchat_register_storages`` takes no arguments and returns an async context manager that
+    gives one of these, ready to use, and closes what it opened. Ids and times are made by core: a store
+    gives back what it was given, unknown fields included. Every method may raise ``StorageUnavailable``, which never
+    means that something is not there. What a method has changed is durable when it returns; a cancelled call has
+    either happened or not.
+    """
+
+    @abstractmethod
+    async def create(self, conversation: Conversation) -> None:
+        """Store a new conversation, with the messages it has. Raises ``ConversationExists``."""
+
+    @abstractmethod
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        """Add messages at the end, all or none, and forget ``head``: the last message is the head again.
+
+        ``expected_count`` is how many messages the caller believes are there. If others are there, and the first of
+        them are these very messages (same ids, same order), nothing changes: the call was made before.
+        Raises ``StorageConflict`` with the actual count otherwise, ``ConversationNotFound``, ``ConversationDamaged``.
+        """
+
+    @abstractmethod
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        """Set fields of the document other than its ids, times and messages; the value None removes one.
+
+        ``fields`` are JSON values, such as ``{"head": "<message id>"}``. Raises as ``append`` does.
+        """
+
+    @abstractmethod
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        """Read up to ``limit`` messages that stand before position ``before`` (None: the newest), oldest first.
+
+        The cost depends on ``limit``, not on the length of the history. Raises ``ConversationNotFound``.
+        """
+
+    @abstractmethod
+    async def read(self, conversation_id: UUID) -> Conversation:
+        """Read all of it; ``status`` is ``damaged`` when only part could be read. Raises ``ConversationNotFound``."""
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        """Read all of it as the stored document, UTF-8 JSON. Raises ``ConversationNotFound``."""
+        return document.encode(await self.read(conversation_id))
+
+    @abstractmethod
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        """List conversations, newest ``updated_at`` first, of this user and this character where given.
+
+        ``before`` is the ``next`` of the page before. Damaged conversations are listed as such.
+        """
+
+    @abstractmethod
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        """Tell which conversation holds a message with this ``turn_id``."""
+
+    @abstractmethod
+    async def put(self, conversation: Conversation) -> None:
+        """Store a whole conversation in place of what is there, if anything is: import, mirror, restore."""
+
+    @abstractmethod
+    async def delete(self, conversation_id: UUID) -> None:
+        """Remove a conversation for good. Raises ``ConversationNotFound``."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Return when the store can take a write; else raise ``StorageUnavailable`` that says why."""
+
+    @abstractmethod
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        """Read a small named value that is not a conversation; None if there is none.
+
+        Namespaces and names are 1 to 128 characters of ``a-z 0-9 . _ -``, not starting with a dot.
+        """
+
+    @abstractmethod
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        """Write a small named value, all or nothing; with ``durable`` false it may be lost with the machine's power."""
+
+    @abstractmethod
+    async def delete_record(self, namespace: str, name: str) -> None:
+        """Remove a small named value; that there is none is no error."""
+
+    @abstractmethod
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        """List the names in a namespace, sorted."""
