@@ -14,6 +14,10 @@ TEST_GROUPS := $(foreach file,$(PYPROJECTS),--group $(file):test)
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' \
 	$(foreach file,$(PYPROJECTS),--no-emit-package idolchat-$(notdir $(patsubst %/,%,$(dir $(file)))))
+# An installed Python is taken rather than a download, even where that means the second choice.
+VENV = $(UV) venv --quiet --no-python-downloads $(1) 2> /dev/null \
+	|| $(UV) venv --quiet --python '>=3.12,<3.14' $(1) \
+	|| { echo "idolchat needs Python 3.12 or 3.13, which is not here and could not be downloaded" >&2; exit 1; }
 
 .PHONY: help
 help: ## Show what make can do here
@@ -25,14 +29,15 @@ run: .venv/.installed ## Install if needed and serve on http://127.0.0.1:8000; A
 
 .PHONY: install
 install: .venv/.installed ## Install the product into .venv, as locked
+	@echo "idolchat is in .venv: make run, or .venv/bin/idol --help"
 
 .PHONY: dev
 dev: .venv/.installed ## Add every test and lint tool to .venv, for an editor
 	@$(UV) pip install --quiet --python $(PYTHON) --constraints requirements.lock $(TEST_GROUPS) --group dev
 
 .PHONY: test
-test: $(UV) ## Run everything CI runs; ARGS="-s lint" for a part
-	@$(UV) tool run --quiet --constraints requirements.lock --from 'nox[uv]' nox $(ARGS)
+test: .tools/nox/.installed ## Run everything CI runs; ARGS="-s lint" for a part
+	@.tools/nox/bin/nox $(ARGS)
 
 .PHONY: lock
 lock: $(UV) ## Bring the lock files up to date with pyproject.toml; ARGS=--upgrade for newer versions
@@ -46,9 +51,13 @@ clean: ## Remove what was installed and built; conversations stay
 
 .venv/.installed: requirements.lock pyproject.toml .python-version $(PYPROJECTS) | $(UV)
 	@echo "Installing idolchat into .venv"
-	@test -x $(PYTHON) || $(UV) venv --quiet --no-python-downloads .venv 2> /dev/null \
-		|| $(UV) venv --quiet --python '>=3.12,<3.14' .venv
+	@test -x $(PYTHON) || $(call VENV,.venv)
 	@$(UV) pip install --quiet --compile-bytecode --python $(PYTHON) --constraints requirements.lock $(PRODUCT)
+	@touch $@
+
+.tools/nox/.installed: requirements.lock pyproject.toml .python-version | $(UV)
+	@test -x .tools/nox/bin/python || $(call VENV,.tools/nox)
+	@$(UV) pip install --quiet --python .tools/nox/bin/python --constraints requirements.lock --group nox
 	@touch $@
 
 # A uv that is found must run here and understand pyproject.toml: a pyenv shim may not, an old one will not.
