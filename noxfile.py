@@ -1,4 +1,4 @@
-"""What CI runs: `make test` for all of it, `make test ARGS="-s lint"` for one session, `ARGS=-l` for the list."""
+"""What CI runs: `make test` for all, `make test ARGS="-s lint"` for one session, `ARGS=-l` for the list."""
 
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run every package's tests with the lowest versions it says it works with."""
-    install(session, *PRODUCT, groups=[test_group(package) for package in PACKAGES], lock="requirements-lowest.lock")
+    groups = [test_group(package) for package in PACKAGES]
+    install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
     session.run("pytest", *(f"packages/{package}/tests" for package in PACKAGES), *session.posargs)
 
 
