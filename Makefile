@@ -60,15 +60,17 @@ clean: ## Remove what was installed and built; conversations stay
 	@$(UV) pip install --quiet --python .tools/nox/bin/python --constraints requirements.lock --group nox
 	@touch $@
 
-# A uv that is found must run here and understand pyproject.toml: a pyenv shim may not, an old one will not.
+# A uv that is found must understand pyproject.toml, as an old one does not; a version manager's shim stands
+# for another uv in each folder, or for none.
 $(UV):
 	@mkdir -p $(@D)
 	@IFS=:; for dir in $$PATH; do \
+		case $$dir in */shims) continue ;; esac; \
 		if [ -x "$$dir/uv" ] && said=$$("$$dir/uv" cache dir 2>&1 > /dev/null) && [ -z "$$said" ]; then \
 			ln -sf "$$dir/uv" $@; exit 0; \
 		fi; \
 	done; \
 	echo "Installing uv into .tools"; \
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .tools/uv.txt; \
-	python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --target .tools --upgrade --requirement .tools/uv.txt
