@@ -17,10 +17,18 @@ TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 
 
 def install(session: nox.Session, *packages: str, groups: list[str], lock: str = "requirements.lock") -> None:
-    """Install packages of the workspace as editable, with the versions and hashes of a lock file."""
+    """Install packages of the workspace as editable, and only what a lock file holds."""
     editables = [argument for package in packages for argument in ("--editable", f"packages/{package}")]
     chosen = [argument for group in groups for argument in ("--group", group)]
     session.install("--constraints", lock, *editables, *chosen)
+    frozen = str(session.run("uv", "pip", "freeze", "--exclude-editable", silent=True))
+    if unlocked := pins(frozen) - pins(Path(lock).read_text()):
+        session.error(f"{lock} lacks {', '.join(sorted(unlocked))}: run `make lock`")
+
+
+def pins(requirements: str) -> set[str]:
+    """Read each `name==version` that stands first on its line."""
+    return {line.split()[0] for line in requirements.splitlines() if "==" in line}
 
 
 def test_group(package: str) -> str:
