@@ -213,9 +213,7 @@ class ProviderError(IdolchatError):
 
     code = "provider_error"
 
-    def __init__(
-        self, message: str, *, status: int | None = None, provider_code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int | None = None, provider_code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.provider_code = provider_code

@@ -1,13 +1,19 @@
-"""The event log of a running turn, followed by any number of readers at their own pace."""
+"""A turn while it can be read: its event log, followed by any number of readers at their own pace."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from uuid import UUID
 
-from idolchat_core.events import Event, TurnEnded
+from idolchat_core.events import Event, TurnEnded, TurnStarted, TurnState, TurnStatus
+from idolchat_core.llm import Delta
+from idolchat_core.models import StoredId
+from idolchat_core.reply import Reply
 
-__all__ = ["EventLog"]
+__all__ = ["EventLog", "LiveTurn"]
 
 
 class EventLog:
@@ -18,7 +24,7 @@ class EventLog:
 
     __slots__ = ("_on_last_reader_gone", "_readers", "_waiters", "events")
 
-    def __init__(self, on_last_reader_gone: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
         self.events: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._readers = 0
@@ -57,10 +63,143 @@ class EventLog:
                     await self._more()
         finally:
             self._readers -= 1
-            if not self._readers and not self.is_complete and self._on_last_reader_gone:
+            if not self._readers and not self.is_complete:
                 self._on_last_reader_gone()
 
     async def _more(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         await waiter
+
+
+class LiveTurn:
+    """A turn that is queued or running, or whose events are still kept."""
+
+    __slots__ = (
+        "_begun",
+        "_log",
+        "_reply",
+        "conversation_id",
+        "created_at",
+        "fingerprint",
+        "message_id",
+        "model",
+        "state",
+        "turn_id",
+        "user_id",
+        "user_message_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        turn_id: UUID,
+        conversation_id: UUID,
+        user_id: UUID | str | None,
+        user_message_id: StoredId,
+        message_id: StoredId,
+        model: str | None,
+        created_at: datetime,
+        fingerprint: str | None = None,
+        on_last_reader_gone: Callable[[], None],
+    ) -> None:
+        self.turn_id = turn_id
+        self.conversation_id = conversation_id
+        self.user_id = user_id
+        self.user_message_id = user_message_id
+        self.message_id = message_id
+        self.model = model
+        self.created_at = created_at
+        self.fingerprint = fingerprint
+        self.state = TurnState.QUEUED
+        self._log = EventLog(on_last_reader_gone)
+        self._reply = Reply()
+        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the terminal event is there."""
+        return self._log.is_complete
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether the turn exists for others: its user's message is on disk."""
+        return bool(self._log.events)
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether it has begun, or cannot begin."""
+        return self._begun.done()
+
+    @property
+    def reply(self) -> Reply:
+        """Give the reply so far."""
+        return self._reply
+
+    @property
+    def status(self) -> TurnStatus:
+        """Tell how it stands now."""
+        last = self._log.events[-1] if self._log.events else None
+        ended = last if isinstance(last, TurnEnded) else None
+        return TurnStatus(
+            turn_id=self.turn_id,
+            conversation_id=self.conversation_id,
+            state=self.state,
+            user_message_id=self.user_message_id,
+            message_id=ended.message.id if ended and ended.message else None,
+            content=self._reply.content,
+            model=self._reply.model or self.model,
+            usage=ended.usage if ended else None,
+            error=ended.error if ended else None,
+            last_seq=len(self._log.events) - 1,
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """Estimate the memory that its events take."""
+        return 400 * len(self._log.events) + 4 * len(self._reply.content)
+
+    def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
+        """Read its events; see ``EventLog.follow``."""
+        return self._log.follow(after=after)
+
+    async def ended(self) -> TurnEnded:
+        """Wait for the end, as a reader."""
+        async with aclosing(self.follow()) as batches:
+            async for _, events in batches:
+                if isinstance(events[-1], TurnEnded):
+                    return events[-1]
+        raise AssertionError("a log ends with a terminal event")
+
+    async def begun(self) -> None:
+        """Wait until it exists for others, or raise what kept it from beginning."""
+        await asyncio.shield(self._begun)
+
+    def begin(self) -> None:
+        """Tell readers that it exists."""
+        self._log.append(
+            TurnStarted(
+                turn_id=self.turn_id,
+                conversation_id=self.conversation_id,
+                user_message_id=self.user_message_id,
+                message_id=self.message_id,
+                model=self.model,
+                created_at=self.created_at,
+            )
+        )
+        self._begun.set_result(None)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell those who wait for its beginning that it cannot be."""
+        self._begun.set_exception(error)
+        self._begun.exception()  # nobody may be waiting any more, and that is no fault
+
+    def say(self, delta: Delta) -> None:
+        """Add a piece of the reply."""
+        self._reply.add(delta)
+        self._log.append(delta)
+
+    def end(self, event: TurnEnded) -> None:
+        """Add the terminal event."""
+        self.state = event.state
+        self._log.append(event)

@@ -45,6 +45,7 @@ class Usage(_Stored):
 
     ``cost`` is in the provider's currency (US dollars at OpenRouter). ``cached_tokens`` are those of
     ``input_tokens`` that the provider read from its prompt cache; ``reasoning_tokens`` are among ``output_tokens``.
+    ``is_estimate`` says that we counted, because the reply was cut before the provider told.
     """
 
     input_tokens: int = 0
@@ -52,6 +53,7 @@ class Usage(_Stored):
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost: float | None = None
+    is_estimate: bool = False
 
 
 class Message(_Stored):
@@ -84,7 +86,8 @@ class Message(_Stored):
 class Conversation(_Stored):
     """A series of messages between one user and one character, oldest first: the stored document.
 
-    ``head`` is the last message of the active branch where that is not simply the last message.
+    ``head`` is the last message of the active branch where that is not simply the last message; ``forked_from``
+    is the conversation that this one began as a copy of.
     ``status`` is ``damaged`` when the stored bytes could be read only in part; it is never written.
     """
 
@@ -95,6 +98,7 @@ class Conversation(_Stored):
     messages: tuple[Message, ...] = ()
     updated_at: UtcTime
     head: StoredId | None = None
+    forked_from: StoredId | None = None
     status: Literal["damaged"] | None = None
 
 

@@ -127,7 +127,9 @@ def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str
     if unknown:
         manager.unregister(plugin)
         known = ", ".join(sorted(name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()))
-        raise PluginBroken(f"the plugin {about.name} of {about} implements {unknown[0]}, which is no hook; hooks: {known}")
+        raise PluginBroken(
+            f"the plugin {about.name} of {about} implements {unknown[0]}, which is no hook; hooks: {known}"
+        )
     others = [other for other in manager.get_plugins() if other is not plugin]
     result.storages.adding_from(str(about))
     manager.subset_hook_caller("idolchat_register_storages", others)(registry=result.storages)

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import to_json
 
-__all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnRequest"]
+__all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnOptions", "TurnRequest"]
 
 REFUSED_FIELDS = frozenset(
     {
@@ -54,9 +54,9 @@ class NewMessage(BaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.content and not (self.role == "assistant" and self.tool_calls):
-            if not (self.role == "tool" and self.content == ""):
-                raise ValueError("content must not be empty")
+        may_be_empty = bool(self.tool_calls) if self.role == "assistant" else self.role == "tool" and self.content == ""
+        if not self.content and not may_be_empty:
+            raise ValueError("content must not be empty")
         if self.role == "tool" and not self.tool_call_id:
             raise ValueError("a tool message needs the tool_call_id that it answers")
         return self
@@ -67,33 +67,27 @@ class NewMessage(BaseModel):
         return self.role in ("system", "developer")
 
 
-class TurnRequest(BaseModel):
-    """One turn: the new messages, where they belong, and any other field of a chat completions request.
+class TurnOptions(BaseModel):
+    """How a turn is to be run.
 
-    ``messages`` are the new ones, oldest first; a client may also send the whole history again. Fields that are
-    not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the provider unchanged.
+    Fields that are not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the
+    provider unchanged.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    messages: Annotated[tuple[NewMessage, ...], Field(min_length=1)]
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    conversation_id: UUID | None = None
-    user_id: UUID | None = None
-    character_id: UUID | None = None
     stream: bool = False
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
 
     @model_validator(mode="after")
-    def _can_be_served(self) -> Self:
+    def _is_harmless(self) -> Self:
         refused = sorted(REFUSED_FIELDS & self.options.keys())
         if refused:
             raise ValueError(f"{refused[0]} may not be set by a request; the server's own settings decide it")
         if self.options.get("n") not in (None, 1):
             raise ValueError("n must be 1: a turn has one reply; regenerate it for another")
-        if all(message.is_instruction for message in self.messages):
-            raise ValueError("messages must hold at least one that is not a system message")
         return self
 
     @property
@@ -101,10 +95,33 @@ class TurnRequest(BaseModel):
         """Give the fields that go to the provider unchanged."""
         return self.model_extra or {}
 
+
+class TurnRequest(TurnOptions):
+    """One turn: the new messages, where they belong, and any other field of a chat completions request.
+
+    ``messages`` are the new ones, oldest first; a client may also send the whole history again.
+    """
+
+    messages: Annotated[tuple[NewMessage, ...], Field(min_length=1)]
+    conversation_id: UUID | None = None
+    user_id: UUID | None = None
+    character_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        said = [message for message in self.messages if not message.is_instruction]
+        if not said:
+            raise ValueError("messages must hold at least one that is not a system message")
+        if said[-1].role == "assistant":
+            raise ValueError("the last message must be the user's or a tool's: it is what the turn answers")
+        return self
+
     def fingerprint(self) -> str:
         """Tell this request from another under the same idempotency key: SHA-256 in hexadecimal, 64 characters.
 
-        How the reply is delivered (``stream``, ``on_busy``, ``on_disconnect``) makes no other request.
+        How the reply is delivered (``stream``, ``on_busy``, ``on_disconnect``) makes no other request, nor does
+        naming the conversation that the key had begun.
         """
-        said = self.model_dump(mode="json", exclude={"stream", "on_busy", "on_disconnect"}, exclude_unset=True)
+        delivery = {"stream", "on_busy", "on_disconnect", "conversation_id"}
+        said = self.model_dump(mode="json", exclude=delivery, exclude_unset=True)
         return hashlib.sha256(to_json(dict(sorted(said.items())))).hexdigest()

@@ -40,8 +40,8 @@ def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]
         installed = list(plugins.storages)
         if "local" not in installed and len(installed) != 1:
             raise ConfigurationError(
-                f"IDOLCHAT_STORAGE is not set and there is no storage to take; installed: {', '.join(installed) or 'none'}."
-                " Install idolchat-storage-local, or name one in IDOLCHAT_STORAGE"
+                f"IDOLCHAT_STORAGE is not set and there is no storage to take; installed:"
+                f" {', '.join(installed) or 'none'}. Install idolchat-storage-local, or name one in IDOLCHAT_STORAGE"
             )
         primary = "local" if "local" in installed else installed[0]
         chosen = (primary, *(name for name in plugins.storages.asked_for() if name != primary))
@@ -80,10 +80,10 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 
 
 @asynccontextmanager
-async def open_service(settings: CoreSettings, plugins: Plugins) -> AsyncGenerator[Service]:
+async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bool = False) -> AsyncGenerator[Service]:
     """Open the chosen storage and provider, and the turn engine over them; close them in reverse.
 
-    Raises ``ConfigurationError``, and whatever the parts raise when they cannot be opened.
+    ``recovers``: see ``TurnEngine``. Raises ``ConfigurationError``, and what the parts raise when they cannot open.
     """
     storage_names = choose_storages(settings, plugins)
     llm_name = choose_llm(settings, plugins)
@@ -94,7 +94,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins) -> AsyncGenerat
     async with (
         plugins.storages.get(storage_names[0])() as storage,
         plugins.llm_providers.get(llm_name)() as llm,
-        TurnEngine(storage, llm, settings=settings) as turns,
+        TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
     ):
         yield Service(
             settings=settings, storage_name=storage_names[0], storage=storage, llm_name=llm_name, llm=llm, turns=turns

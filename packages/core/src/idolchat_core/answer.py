@@ -1,0 +1,191 @@
+"""Get one reply: the prompt built, the provider asked, the deltas told, the outcome stored."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from idolchat_core.errors import ContextTooLong, IdolchatError, ReplyCut, StorageConflict
+from idolchat_core.events import TurnEnded, TurnState
+from idolchat_core.history import History
+from idolchat_core.intake import WRITE_ATTEMPTS, load
+from idolchat_core.live import LiveTurn
+from idolchat_core.llm import CompletionRequest, Delta, Finished
+from idolchat_core.models import Message, Usage, utc_now
+from idolchat_core.parts import Parts
+from idolchat_core.plan import Plan
+from idolchat_core.prompt import Prompt, PromptBlock, build_prompt
+from idolchat_core.tokens import text_size
+
+__all__ = ["Answer", "described"]
+
+REPLY_SHARE = 0.25
+"""Of the context window, kept free for the reply of a request that does not say how long it may be."""
+MOST_REPLY_SHARE = 0.75
+
+
+class Answer:
+    """The reply of one turn."""
+
+    def __init__(self, parts: Parts, plan: Plan, live: LiveTurn) -> None:
+        self._parts = parts
+        self._plan = plan
+        self._live = live
+        self._prompt_tokens = 0
+
+    async def ask(self, history: History) -> Finished:
+        """Ask the provider; once more, with a shorter prompt, when it says that the first was too long.
+
+        Raises a ``ProviderError``.
+        """
+        try:
+            return await self._ask(history, share=1.0)
+        except ContextTooLong:
+            if not self._live.reply.is_empty or len(self._branch(history)) < 2:
+                raise
+            self._parts.estimator.was_too_low(self._live.model)
+        return await self._ask(history, share=0.5)
+
+    async def _ask(self, history: History, *, share: float) -> Finished:
+        parts, plan, live = self._parts, self._plan, self._live
+        prompt = await self._prompt(history, share=share)
+        self._prompt_tokens = round(parts.estimator.tokens(prompt.size, live.model))
+        request = CompletionRequest(
+            messages=prompt.messages,
+            model=live.model,
+            options=plan.options,
+            stream=plan.stream,
+            conversation_id=history.id,
+            user_id=history.user_id,
+        )
+        finished: Finished | None = None
+        async with aclosing(parts.llm.stream(request)) as reply:
+            async for piece in reply:
+                if isinstance(piece, Delta):
+                    live.say(piece)
+                else:
+                    finished = piece
+        if finished is None:
+            raise ReplyCut("the provider ended the reply without saying that it was finished")
+        if finished.usage is not None:
+            parts.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
+        return finished
+
+    async def _prompt(self, history: History, *, share: float) -> Prompt:
+        parts, model = self._parts, self._live.model
+        budget_tokens = share * await self._budget_tokens()
+        if history.cut is None:
+            await parts.histories.reach(history, size=budget_tokens / parts.estimator.tokens(1.0, model))
+        prompt = build_prompt(
+            self._blocks(),
+            self._branch(history),
+            budget_tokens=budget_tokens,
+            tokens=lambda size: parts.estimator.tokens(size, model),
+            cut=history.cut,
+            is_complete=history.is_complete,
+            extra_size=text_size(str(self._plan.options.get("tools", ""))),
+        )
+        history.cut = prompt.cut if prompt.cut != history.first_id else None
+        history.forget_before_cut()
+        return prompt
+
+    def _branch(self, history: History) -> list[Any]:
+        position = history.position_of(self._live.user_message_id)
+        return history.path if position is None else history.path[: position + 1]
+
+    def _blocks(self) -> list[PromptBlock]:
+        system = self._parts.settings.system_prompt
+        blocks = [PromptBlock(content=system)] if system else []
+        said = [PromptBlock(content=message.content or "", role=message.role) for message in self._plan.instructions]
+        return blocks + said
+
+    async def _budget_tokens(self) -> float:
+        """Tell how long the prompt may be: the context window less the reply's share."""
+        told = await self._parts.catalog.context_length(self._live.model)
+        window = told or self._parts.settings.context_length
+        wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
+        if not isinstance(wanted, int):
+            return window * (1 - REPLY_SHARE)
+        return window - min(wanted, window * MOST_REPLY_SHARE)
+
+    def outcome(self, finished: Finished | None, error: Exception | None, stopped_as: TurnState | None) -> TurnEnded:
+        """Tell how the turn ended, with the message to store."""
+        reply = self._live.reply
+        if finished is not None:
+            state, reason = TurnState.COMPLETED, finished.finish_reason
+        elif stopped_as is TurnState.CANCELLED:
+            state, reason = TurnState.CANCELLED, "cancelled"
+        elif reply.is_empty:
+            state, reason = TurnState.FAILED, "error"
+        else:
+            state, reason = TurnState.INCOMPLETE, "incomplete"
+        told = None
+        if state in (TurnState.FAILED, TurnState.INCOMPLETE):
+            told = described(error) if error else dict(_STOPPED)
+        usage = finished.usage if finished else self._estimated_usage()
+        message = self._message(reason, usage=usage, model=finished.model if finished else None, error=told)
+        return TurnEnded(state=state, message=message, usage=usage, error=told)
+
+    def _estimated_usage(self) -> Usage | None:
+        """Count a reply that was cut: the provider charges for it, and did not say how much."""
+        if not self._prompt_tokens or self._live.reply.is_empty:
+            return None
+        said = self._parts.estimator.tokens(text_size(self._live.reply.content), self._live.model)
+        return Usage(input_tokens=self._prompt_tokens, output_tokens=round(said), is_estimate=True)
+
+    def _message(
+        self, finish_reason: str, *, usage: Usage | None, model: str | None, error: dict[str, Any] | None
+    ) -> Message:
+        live, reply = self._live, self._live.reply
+        content = reply.content
+        given: dict[str, Any] = {
+            "id": live.message_id,
+            "role": "assistant",
+            "content": content if content or "tool_calls" not in reply.fields else None,
+            "timestamp": utc_now(),
+            "model": model or reply.model or live.model,
+            "finish_reason": finish_reason,
+            "usage": usage,
+            "turn_id": live.turn_id,
+            "error": error,
+        }
+        fields = {name: value for name, value in reply.fields.items() if name not in given}
+        return Message(
+            **{name: value for name, value in given.items() if value is not None or name == "content"}, **fields
+        )
+
+    async def store(self, ended: TurnEnded) -> TurnEnded:
+        """Put the reply after the message that it answers; give the event as it is now. Raises ``StorageError``."""
+        parts, plan, live, message = self._parts, self._plan, self._live, ended.message
+        if message is None:
+            return ended
+        for _ in range(WRITE_ATTEMPTS):
+            history = await load(parts, plan)
+            position = await parts.histories.reach_message(history, live.user_message_id) if history else None
+            if history is None or position is None:
+                raise StorageConflict(f"conversation {plan.conversation_id} was deleted while it was answered")
+            placed = history.placed([message], keep=position + 1)
+            try:
+                await parts.storage.append(
+                    history.id, placed, expected_count=history.total, updated_at=message.timestamp
+                )
+            except StorageConflict:
+                parts.histories.forget(plan.conversation_id)
+                continue
+            history.add(placed, keep=position + 1)
+            parts.histories.keep(history)
+            return replace(ended, message=placed[0])
+        raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process")
+
+
+_STOPPED = {"code": "shutting_down", "message": "the server stopped before the reply was finished; retry the turn"}
+
+
+def described(error: Exception) -> dict[str, Any]:
+    """Describe an error as a terminal event and a stored reply carry it: code, text, and when to come back."""
+    if not isinstance(error, IdolchatError):
+        return {"code": IdolchatError.code, "message": "the server failed in a way it should not; its log says more"}
+    retry_after_s = getattr(error, "retry_after_s", None)
+    more = {} if retry_after_s is None else {"retry_after_s": retry_after_s}
+    return {"code": error.code, "message": str(error), **more}

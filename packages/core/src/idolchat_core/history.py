@@ -1,0 +1,193 @@
+"""The newest part of a conversation's active branch, kept in memory between turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import ConversationDamaged
+from idolchat_core.models import Conversation, Message, Page, StoredId
+from idolchat_core.storage import Storage
+from idolchat_core.tokens import message_size
+
+__all__ = ["UNFINISHED", "Entry", "Histories", "History"]
+
+PAGE_SIZE = 64
+UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
+"""The ``finish_reason`` of replies that are not what the model meant to say."""
+_SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
+"""What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message of the branch, its position in the document, its form for providers, its size (see ``tokens``)."""
+
+    message: Message
+    position: int
+    sent: dict[str, Any]
+    size: float
+
+
+def _entry(message: Message, position: int) -> Entry:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    given = message.__pydantic_extra__ or {}
+    for name in _SENT_FIELDS:
+        value = getattr(message, name, None) if name in Message.model_fields else given.get(name)
+        if value is not None:
+            sent[name] = value
+    if message.finish_reason in UNFINISHED:
+        sent.pop("tool_calls", None)
+    return Entry(message, position, sent, message_size(sent))
+
+
+class History:
+    """One conversation as the turn engine knows it.
+
+    ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
+    all branches together; ``cut`` is the id of the message that prompts begin with (see ``prompt``).
+    """
+
+    def __init__(self, page: Page) -> None:
+        conversation = page.conversation
+        self.id = conversation.id
+        self.user_id = conversation.user_id
+        self.character_id = conversation.character_id
+        self.created_at = conversation.created_at
+        self.total = page.total
+        self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
+        self.path: list[Entry] = []
+        self.cut: StoredId | None = None
+        self._wanted = conversation.head
+        self._unread = page.total
+        self._at_root = False
+        self.extend(page)
+
+    @classmethod
+    def of_new(cls, conversation: Conversation) -> History:
+        """Take a conversation that was just made."""
+        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages)))
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether ``path`` begins with the first message of the branch."""
+        return self._at_root or self._unread == 0
+
+    @property
+    def unread(self) -> int:
+        """Tell how many messages of the document stand before what was read."""
+        return self._unread
+
+    @property
+    def first_id(self) -> StoredId | None:
+        """Give the id of the first message of the branch, where it is loaded."""
+        return self.path[0].message.id if self.path and self.is_complete else None
+
+    def extend(self, page: Page) -> None:
+        """Walk the branch on towards its root, through the messages that stand just before those already read."""
+        older: list[Entry] = []
+        messages = page.conversation.messages
+        for position in range(len(messages) - 1, -1, -1):
+            message = messages[position]
+            if self._at_root:
+                break
+            if self._wanted is None or message.id == self._wanted:
+                older.append(_entry(message, page.start + position))
+                self._wanted = message.parent_id
+                self._at_root = message.parent_id is None and "parent_id" in message.model_fields_set
+        self.path[:0] = reversed(older)
+        self._unread = page.start
+
+    def position_of(self, message_id: StoredId) -> int | None:
+        """Find a message in ``path``."""
+        return next((i for i in range(len(self.path) - 1, -1, -1) if self.path[i].message.id == message_id), None)
+
+    def placed(self, messages: Sequence[Message], *, keep: int) -> list[Message]:
+        """Give messages the ``parent_id`` they need to follow the first ``keep`` of ``path``."""
+        parent = self.path[keep - 1].message.id if keep else None
+        if not messages or parent == self.last_id:
+            return list(messages)
+        return [messages[0].model_copy(update={"parent_id": parent}), *messages[1:]]
+
+    def add(self, messages: Iterable[Message], *, keep: int) -> None:
+        """Take in messages that were stored after the first ``keep`` of ``path``, which they now follow."""
+        del self.path[keep:]
+        for message in messages:
+            self.path.append(_entry(message, self.total))
+            self.last_id = message.id
+            self.total += 1
+
+    def forget_before_cut(self) -> None:
+        """Let go of what prompts no longer begin with; it can be read again."""
+        start = self.position_of(self.cut) if self.cut is not None else None
+        if start is not None and start > PAGE_SIZE:
+            oldest = self.path[start]
+            del self.path[:start]
+            self._wanted = oldest.message.parent_id
+            self._at_root = False
+            self._unread = oldest.position
+
+
+class Histories:
+    """The histories in use, least recently used first; ``capacity`` counts messages, all conversations together."""
+
+    def __init__(self, storage: Storage, *, capacity: int = 20_000) -> None:
+        self._storage = storage
+        self._capacity = capacity
+        self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()
+        self._held = 0
+
+    async def get(self, conversation_id: UUID) -> History:
+        """Give a history, read from storage where it is not known.
+
+        Raises ``ConversationNotFound``, ``ConversationDamaged``, ``StorageUnavailable``.
+        """
+        known = self._known.get(conversation_id)
+        if known is not None:
+            self._known.move_to_end(conversation_id)
+            return known[0]
+        page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
+        if page.conversation.status == "damaged":
+            raise ConversationDamaged(
+                f"conversation {conversation_id} is damaged and takes no new messages; what can be read of it is served."
+                " Run idol doctor, or restore it"
+            )
+        history = History(page)
+        self.keep(history)
+        return history
+
+    def keep(self, history: History) -> None:
+        """Remember a history, or that it has grown."""
+        self.forget(history.id)
+        self._known[history.id] = (history, len(history.path))
+        self._held += len(history.path)
+        while self._held > self._capacity and len(self._known) > 1:
+            self.forget(next(iter(self._known)))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Read it again next time."""
+        _, held = self._known.pop(conversation_id, (None, 0))
+        self._held -= held
+
+    async def reach(self, history: History, *, size: float) -> None:
+        """Load older messages until those loaded have at least this size, or all are loaded."""
+        while not history.is_complete and sum(entry.size for entry in history.path) < size:
+            await self.extend(history)
+
+    async def reach_message(self, history: History, message_id: StoredId) -> int | None:
+        """Find a message's position in the branch, loading what is needed; None when it is not in the branch."""
+        position = history.position_of(message_id)
+        while position is None and not history.is_complete:
+            await self.extend(history)
+            position = history.position_of(message_id)
+        return position
+
+    async def extend(self, history: History) -> None:
+        """Load the next older messages, more at a time the more there are already."""
+        limit = max(PAGE_SIZE, len(history.path))
+        history.extend(await self._storage.read_page(history.id, limit=limit, before=history.unread))
+        if history.id in self._known:
+            self.keep(history)

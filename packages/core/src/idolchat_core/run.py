@@ -1,0 +1,205 @@
+"""One turn, from what was asked to what is on disk: may, wait, store, answer, store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.answer import Answer, described
+from idolchat_core.checkpoints import unfinished
+from idolchat_core.errors import IdempotencyMismatch, IdolchatError, ShuttingDown
+from idolchat_core.events import TurnEnded, TurnState
+from idolchat_core.history import History
+from idolchat_core.intake import check_may, load, stored_form, take_in
+from idolchat_core.lanes import Lanes
+from idolchat_core.live import LiveTurn
+from idolchat_core.llm import Delta, Finished
+from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.parts import Parts
+from idolchat_core.plan import Plan
+from idolchat_core.request import OnBusy, OnDisconnect
+from idolchat_core.stored import RETRYABLE, StoredTurn, find_stored_turn, state_of
+
+__all__ = ["TurnRun", "mismatch"]
+
+log = logging.getLogger(__name__)
+
+
+class TurnRun:
+    """Runs one turn; its task is the only owner of ``live``."""
+
+    def __init__(
+        self, parts: Parts, lanes: Lanes[TurnRun], plan: Plan, *, renamed: Callable[[TurnRun, UUID], None]
+    ) -> None:
+        self.plan = plan
+        self.live = LiveTurn(
+            turn_id=plan.turn_id,
+            conversation_id=plan.conversation_id,
+            user_id=plan.user_id,
+            user_message_id=plan.user_message_id,
+            message_id=new_id(),
+            model=plan.model or parts.settings.model or parts.llm.default_model,
+            created_at=utc_now(),
+            fingerprint=plan.fingerprint,
+            on_last_reader_gone=self._reader_gone,
+        )
+        self._parts = parts
+        self._lanes = lanes
+        self._renamed = renamed
+        self._task: asyncio.Task[None] | None = None
+        self._stopped_as: TurnState | None = None
+        self._is_streaming = False
+        self._taken_back: list[TurnRun] = []
+
+    @property
+    def conversation_id(self) -> UUID:
+        """Tell where it belongs."""
+        return self.plan.conversation_id
+
+    def spawn(self) -> asyncio.Task[None]:
+        """Start it as a task of its own, so that nobody's leaving ends it."""
+        self._task = asyncio.create_task(self._run())
+        return self._task
+
+    def stop(self, state: TurnState) -> None:
+        """End the reply where it is; what was said is kept, under this state. A finished reply stays finished."""
+        if self._stopped_as is None and not self.live.is_over:
+            self._stopped_as = state
+            if self._is_streaming and self._task is not None:
+                self._task.cancel()
+
+    def _reader_gone(self) -> None:
+        if self.plan.on_disconnect is OnDisconnect.CANCEL:
+            self.stop(TurnState.CANCELLED)
+
+    async def _run(self) -> None:
+        try:
+            await self._perform()
+        except IdolchatError as error:
+            self._give_up(error)
+        except Exception as error:
+            log.exception("a turn failed by a fault of ours", extra={"turn_id": str(self.live.turn_id)})
+            self._give_up(error)
+        finally:
+            if not self.live.is_settled:
+                self.live.refuse(ShuttingDown("the server stopped before the turn began; send it again"))
+
+    def _give_up(self, error: Exception) -> None:
+        if not self.live.has_begun:
+            self.live.refuse(error)
+        elif not self.live.is_over:
+            self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
+
+    async def _perform(self) -> None:
+        history = await load(self._parts, self.plan)
+        check_may(self.plan, history)
+        if history is not None:
+            self.live.user_id = history.user_id
+            if await self._is_told_again(history):
+                return
+        place = self._lanes.join(self, self.plan.on_busy)
+        try:
+            if place is not None:
+                self._clear_the_way()
+                await self._wait(place)
+            gone = {run.live.turn_id for run in self._taken_back}
+            history = await take_in(self._parts, self.plan, self.live, taken_back=gone)
+            if not self.live.has_begun:
+                self.live.begin()
+            await self._answer(history)
+            self._parts.checkpoints.drop(self.live.turn_id)
+        finally:
+            self._lanes.leave(self)
+
+    async def _is_told_again(self, history: History) -> bool:
+        """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
+        key = self.plan.key
+        if key is None or self.plan.answer_to is not None:
+            return False
+        is_loaded = any(entry.message.turn_id == self.plan.turn_id for entry in history.path)
+        if not is_loaded and len(history.path) == history.total:
+            return False
+        stored = await find_stored_turn(self._parts.storage, self.plan.turn_id)
+        if stored is None:
+            return False
+        if stored.user_message.request_hash != self.plan.fingerprint:
+            raise mismatch(key)
+        if state_of(stored.reply) in RETRYABLE or stored.reply is None:
+            self._run_again(stored)
+            return False
+        self._replay(stored, stored.reply)
+        return True
+
+    def _run_again(self, stored: StoredTurn) -> None:
+        before = self.live.turn_id
+        self.plan = self.plan.again(stored.user_message.id)
+        self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
+        self._renamed(self, before)
+
+    def _replay(self, stored: StoredTurn, reply: Message) -> None:
+        live = self.live
+        live.user_message_id, live.message_id = stored.user_message.id, reply.id
+        live.model, live.created_at = reply.model, reply.timestamp
+        live.begin()
+        live.say(Delta(reply.content if isinstance(reply.content, str) else "", _fields_of(reply), reply.model))
+        live.end(TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error))
+
+    def _clear_the_way(self) -> None:
+        if self.plan.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK):
+            ahead = [run for run in self._lanes.occupants(self.conversation_id) if run is not self]
+            for run in ahead:
+                run.stop(TurnState.CANCELLED)
+            if self.plan.on_busy is OnBusy.ROLLBACK:
+                self._taken_back = ahead
+
+    async def _wait(self, place: asyncio.Future[None]) -> None:
+        """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
+        if self.plan.messages:
+            messages = stored_form(self.plan.messages, self.plan, self.live)
+            turn = unfinished(self.live, messages=messages, character_id=self.plan.character_id)
+            await self._parts.checkpoints.save(turn, durable=True)
+            self.live.begin()
+        await place
+
+    async def _answer(self, history: History) -> None:
+        answer = Answer(self._parts, self.plan, self.live)
+        self.live.state = TurnState.RUNNING
+        finished: Finished | None = None
+        error: Exception | None = None
+        self._is_streaming = True
+        try:
+            if self._stopped_as is None:
+                finished = await answer.ask(history)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopped_as is None or task is None:
+                raise
+            task.uncancel()
+        except IdolchatError as raised:
+            error = raised
+        except Exception as raised:
+            log.exception("the provider failed in a way it should not", extra={"turn_id": str(self.live.turn_id)})
+            error = raised
+        finally:
+            self._is_streaming = False
+        ended = answer.outcome(finished, error, self._stopped_as)
+        self.live.end(await answer.store(ended))
+
+
+def mismatch(key: str) -> IdempotencyMismatch:
+    """Say that a key was used for something else (draft-ietf-httpapi-idempotency-key-header-07, section 2.7)."""
+    return IdempotencyMismatch(
+        f"the idempotency key {key!r} was used with another request: make a new key for this one"
+    )
+
+
+def _fields_of(reply: Message) -> dict[str, Any] | None:
+    fields = {"tool_calls": reply.tool_calls} if reply.tool_calls else {}
+    for name in ("reasoning", "reasoning_details", "refusal"):
+        value = (reply.__pydantic_extra__ or {}).get(name)
+        if value:
+            fields[name] = value
+    return fields or None
