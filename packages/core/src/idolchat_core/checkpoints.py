@@ -167,7 +167,9 @@ def _new_conversation(turn: UnfinishedTurn, reply: Message) -> Conversation:
 
 
 def _interrupted(turn: UnfinishedTurn) -> Message:
-    given = {"model": turn.model} if turn.model else {}
+    given: dict[str, Any] = {name: value for name, value in turn.fields.items() if name != "tool_calls"}
+    if turn.model:
+        given["model"] = turn.model
     return Message(
         id=turn.message_id,
         role="assistant",
@@ -176,5 +178,4 @@ def _interrupted(turn: UnfinishedTurn) -> Message:
         finish_reason="interrupted",
         turn_id=turn.turn_id,
         **given,
-        **{name: value for name, value in turn.fields.items() if name != "tool_calls"},
     )

@@ -152,8 +152,8 @@ class Histories:
         page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
         if page.conversation.status == "damaged":
             raise ConversationDamaged(
-                f"conversation {conversation_id} is damaged and takes no new messages; what can be read of it is served."
-                " Run idol doctor, or restore it"
+                f"conversation {conversation_id} is damaged and takes no new messages; what can be read of it is"
+                " served. Mend its file, or restore it"
             )
         history = History(page)
         self.keep(history)

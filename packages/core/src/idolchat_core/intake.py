@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from idolchat_core.checkpoints import unfinished
@@ -139,7 +140,9 @@ def _unknown(plan: Plan, history: History, keep: int) -> tuple[NewMessage, ...]:
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
     """Give new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
-    proof = {"idempotency_key": plan.key, "request_hash": plan.fingerprint} if plan.key is not None else {}
+    proof: dict[str, Any] = {}
+    if plan.key is not None:
+        proof = {"idempotency_key": plan.key, "request_hash": plan.fingerprint}
     return [
         Message(
             **message.model_dump(exclude_unset=True, exclude=set(_OURS)),

@@ -75,9 +75,8 @@ def _installed(only: Collection[str] | None) -> list[EntryPoint]:
     found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     missing = sorted(set(only or ()) - found.keys())
     if missing:
-        raise PluginError(
-            f"IDOLCHAT_PLUGINS names {missing[0]!r}, which is not installed; installed: {', '.join(sorted(found)) or 'none'}"
-        )
+        known = ", ".join(sorted(found)) or "none"
+        raise PluginError(f"IDOLCHAT_PLUGINS names {missing[0]!r}, which is not installed; installed: {known}")
     return [found[name] for name in sorted(found) if only is None or name in only]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from idolchat_core.errors import ConfigurationError
@@ -88,7 +89,7 @@ class CoreSettings(PackageSettings):
         return value
 
 
-def read_settings[S: PackageSettings](settings: type[S], **given: object) -> S:
+def read_settings[S: PackageSettings](settings: type[S], **given: Any) -> S:
     """Read a package's settings, with some given; raises ``ConfigurationError`` that names the variable.
 
     The value is not repeated in the error where it may be a secret.
@@ -110,5 +111,5 @@ def _explained(settings: type[PackageSettings], error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _by_alias(settings: type[PackageSettings], alias: str):  # type: ignore[no-untyped-def]
+def _by_alias(settings: type[PackageSettings], alias: str) -> FieldInfo | None:
     return next((f for f in settings.model_fields.values() if f.validation_alias == alias), None)
