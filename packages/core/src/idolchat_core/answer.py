@@ -186,6 +186,5 @@ def described(error: Exception) -> dict[str, Any]:
     """Describe an error as a terminal event and a stored reply carry it: code, text, and when to come back."""
     if not isinstance(error, IdolchatError):
         return {"code": IdolchatError.code, "message": "the server failed in a way it should not; its log says more"}
-    retry_after_s = getattr(error, "retry_after_s", None)
-    more = {} if retry_after_s is None else {"retry_after_s": retry_after_s}
-    return {"code": error.code, "message": str(error), **more}
+    more = {name: getattr(error, name, None) for name in ("retry_after_s", "status", "param")}
+    return {"code": error.code, "message": str(error), **{name: value for name, value in more.items() if value is not None}}

@@ -88,7 +88,8 @@ class Conversation(_Stored):
 
     ``head`` is the last message of the active branch where that is not simply the last message; ``forked_from``
     is the conversation that this one began as a copy of.
-    ``status`` is ``damaged`` when the stored bytes could be read only in part; it is never written.
+    ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
+    not believed, and what else it says there is kept like any unknown field.
     """
 
     id: UUID
@@ -99,7 +100,7 @@ class Conversation(_Stored):
     updated_at: UtcTime
     head: StoredId | None = None
     forked_from: StoredId | None = None
-    status: Literal["damaged"] | None = None
+    status: str | None = None
 
 
 class Page(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core import document
+from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 
 __all__ = ["Storage"]
@@ -58,8 +59,14 @@ class Storage(ABC):
         """Read all of it; ``status`` is ``damaged`` when only part could be read. Raises ``ConversationNotFound``."""
 
     async def read_document(self, conversation_id: UUID) -> bytes:
-        """Read all of it as the stored document, UTF-8 JSON. Raises ``ConversationNotFound``."""
-        return document.encode(await self.read(conversation_id))
+        """Read all of it as the stored document, UTF-8 JSON.
+
+        Raises ``ConversationNotFound``, and ``ConversationDamaged`` where only part can be read: ``read`` gives that.
+        """
+        conversation = await self.read(conversation_id)
+        if conversation.status == "damaged":
+            raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
+        return document.encode(conversation)
 
     @abstractmethod
     async def list(
@@ -72,7 +79,8 @@ class Storage(ABC):
     ) -> ConversationList:
         """List conversations, newest ``updated_at`` first, of this user and this character where given.
 
-        ``before`` is the ``next`` of the page before. Damaged conversations are listed as such.
+        ``before`` is the ``next`` of the page before. Damaged conversations are listed as such. Raises
+        ``InvalidRequest`` for a ``before`` that this store did not give.
         """
 
     @abstractmethod
