@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +13,16 @@ from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 
-__all__ = ["Storage"]
+__all__ = ["Storage", "check_record_name"]
+
+_RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
+
+
+def check_record_name(*names: str) -> None:
+    """Raise ``ValueError`` unless these can be names and namespaces of records."""
+    for name in names:
+        if not _RECORD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for a record: 1 to 128 of a-z 0-9 . _ -, not starting with a dot")
 
 
 class Storage(ABC):
@@ -37,26 +47,31 @@ class Storage(ABC):
 
         ``expected_count`` is how many messages the caller believes are there. If others are there, and the first of
         them are these very messages (same ids, same order), nothing changes: the call was made before.
-        Raises ``StorageConflict`` with the actual count otherwise, ``ConversationNotFound``, ``ConversationDamaged``.
+        Raises ``StorageConflict`` with the actual count otherwise, ``ConversationNotFound``, ``ConversationDamaged``,
+        ``InvalidRequest`` for a message that cannot be written (see ``document.line``).
         """
 
     @abstractmethod
     async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
         """Set fields of the document other than its ids, times and messages; the value None removes one.
 
-        ``fields`` are JSON values, such as ``{"head": "<message id>"}``. Raises as ``append`` does.
+        ``fields`` are JSON values, such as ``{"head": "<message id>"}``. Raises as ``append`` does, and
+        ``InvalidRequest`` for a field that is not to be set so.
         """
 
     @abstractmethod
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         """Read up to ``limit`` messages that stand before position ``before`` (None: the newest), oldest first.
 
-        The cost depends on ``limit``, not on the length of the history. Raises ``ConversationNotFound``.
+        The cost depends on ``limit``, not on the length of the history. Raises as ``read`` does.
         """
 
     @abstractmethod
     async def read(self, conversation_id: UUID) -> Conversation:
-        """Read all of it; ``status`` is ``damaged`` when only part could be read. Raises ``ConversationNotFound``."""
+        """Read all of it; ``status`` is ``damaged`` when only part could be read.
+
+        Raises ``ConversationNotFound``, and ``ConversationDamaged`` when no message could be read.
+        """
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         """Read all of it as the stored document, UTF-8 JSON.
@@ -103,7 +118,8 @@ class Storage(ABC):
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         """Read a small named value that is not a conversation; None if there is none.
 
-        Namespaces and names are 1 to 128 characters of ``a-z 0-9 . _ -``, not starting with a dot.
+        Namespaces and names are 1 to 128 characters of ``a-z 0-9 . _ -``, not starting with a dot; others raise
+        ``ValueError``.
         """
 
     @abstractmethod

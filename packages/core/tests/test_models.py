@@ -1,0 +1,50 @@
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from idolchat_core.models import Message, new_id, utc_now
+
+TOKYO = timezone(timedelta(hours=9))
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+
+
+def test_ids_made_later_sort_later() -> None:
+    ids = [new_id() for _ in range(1000)]
+
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 1000
+    assert {made.version for made in ids} == {7}
+
+
+def test_the_time_is_aware_and_in_utc() -> None:
+    assert utc_now().tzinfo is UTC
+
+
+@pytest.mark.parametrize("time", [datetime(2025, 6, 1, 12), datetime(2025, 6, 1, 21, tzinfo=TOKYO), NOON])  # noqa: DTZ001
+def test_every_time_is_kept_in_utc(time: datetime) -> None:
+    message = Message(id=new_id(), role="user", content="hi", timestamp=time)
+
+    assert message.timestamp == NOON
+    assert message.timestamp.utcoffset() == timedelta(0)
+
+
+def test_ids_that_are_no_uuids_are_kept_as_they_are() -> None:
+    made = new_id()
+
+    assert Message(id="msg_1", role="user", timestamp=NOON).id == "msg_1"
+    assert Message(id=str(made).upper(), role="user", timestamp=NOON).id == UUID(str(made))
+
+
+def test_unknown_fields_are_kept() -> None:
+    message = Message.model_validate({"id": "1", "role": "user", "timestamp": NOON, "mood": {"joy": 1}})
+
+    assert message.model_dump(exclude_unset=True)["mood"] == {"joy": 1}
+
+
+def test_stored_values_do_not_change() -> None:
+    message = Message(id="1", role="user", content="hi", timestamp=NOON)
+
+    with pytest.raises(ValidationError):
+        message.content = "bye"  # type: ignore[misc]
