@@ -2,9 +2,22 @@
 
 import pytest
 
-pytest.register_assert_rewrite("idolchat_core.testing.provider")
+pytest.register_assert_rewrite("idolchat_core.testing.provider", "idolchat_core.testing.storage")
 
+from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402
 from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
+from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
 
-__all__ = ["ProviderConformance", "ScriptedProvider", "Step", "asking", "collect"]
+__all__ = [
+    "InMemoryStorage",
+    "ProviderConformance",
+    "Reopen",
+    "ScriptedProvider",
+    "Step",
+    "StorageConformance",
+    "a_conversation",
+    "a_message",
+    "asking",
+    "collect",
+]

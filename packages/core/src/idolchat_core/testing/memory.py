@@ -1,0 +1,158 @@
+"""A storage that forgets, for tests: small, and right by the same kit as every other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from idolchat_core import document
+from idolchat_core.errors import ConversationExists, ConversationNotFound, InvalidRequest, StorageConflict
+from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page
+from idolchat_core.storage import Storage, check_record_name
+
+__all__ = ["InMemoryStorage"]
+
+
+@dataclass(slots=True)
+class _Stored:
+    fixed: dict[str, Any]
+    messages: list[Message]
+    fields: dict[str, Any]
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> _Stored:
+        opening, *lines, closing = document.encode(conversation).split(b"\n")
+        return cls(
+            document.parse_opening(opening),
+            document.parse_lines(b"\n".join(lines)),
+            document.parse_closing(b"\n" + closing),
+        )
+
+    def conversation(self, conversation_id: UUID, *, start: int = 0, end: int | None = None) -> Conversation:
+        fields = {**self.fixed, **self.fields, "messages": ()}
+        without = document.from_parts({**fields, "messages": []}, conversation_id)
+        return without.model_copy(update={"messages": tuple(self.messages[start:end])})
+
+    def summary(self, conversation_id: UUID) -> ConversationSummary:
+        times = {"updated_at": self.fields["updated_at"], "message_count": len(self.messages)}
+        return ConversationSummary.model_validate({**self.fixed, **times, "id": conversation_id})
+
+
+class InMemoryStorage(Storage):
+    """Keeps conversations and records while it lives, in the form that they would have on a disk."""
+
+    def __init__(self) -> None:
+        self._stored: dict[UUID, _Stored] = {}
+        self._records: dict[tuple[str, str], bytes] = {}
+
+    async def create(self, conversation: Conversation) -> None:
+        if conversation.id in self._stored:
+            raise ConversationExists(f"there is a conversation {conversation.id} already")
+        self._stored[conversation.id] = _Stored.of(conversation)
+
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        stored = self._found(conversation_id)
+        # Through the written form, so that what a file cannot hold is refused, and nothing is shared with the caller.
+        added = document.parse_lines(document.lines(messages, follows=False))
+        there = stored.messages[expected_count : expected_count + len(added)]
+        if [message.id for message in there] == [message.id for message in added]:
+            return
+        self._check_count(conversation_id, expected_count)
+        stored.messages.extend(added)
+        stored.fields = {name: value for name, value in stored.fields.items() if name != "head"}
+        stored.fields["updated_at"] = updated_at
+
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        stored = self._found(conversation_id)
+        self._check_count(conversation_id, expected_count)
+        stored.fields = document.parse_closing(document.closing_of(document.changed(stored.fields, fields)))
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        stored = self._found(conversation_id)
+        total = len(stored.messages)
+        end = total if before is None else max(0, min(before, total))
+        start = max(0, end - limit)
+        return Page(conversation=stored.conversation(conversation_id, start=start, end=end), start=start, total=total)
+
+    async def read(self, conversation_id: UUID) -> Conversation:
+        return self._found(conversation_id).conversation(conversation_id)
+
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        wanted = {"user_id": user_id, "character_id": character_id}
+        summaries = [
+            summary
+            for summary in (stored.summary(key) for key, stored in self._stored.items())
+            if all(value is None or str(getattr(summary, name)) == str(value) for name, value in wanted.items())
+        ]
+        summaries.sort(key=lambda summary: (summary.updated_at, summary.id), reverse=True)
+        if before is not None:
+            place = _place(before)
+            summaries = [summary for summary in summaries if (summary.updated_at, summary.id) < place]
+        page, more = summaries[:limit], summaries[limit:]
+        following = f"{page[-1].updated_at.isoformat()}~{page[-1].id}" if page and more else None
+        return ConversationList(data=page, next=following)
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        return next(
+            (key for key, stored in self._stored.items() if any(m.turn_id == turn_id for m in stored.messages)), None
+        )
+
+    async def put(self, conversation: Conversation) -> None:
+        self._stored[conversation.id] = _Stored.of(conversation)
+
+    async def delete(self, conversation_id: UUID) -> None:
+        self._found(conversation_id)
+        del self._stored[conversation_id]
+
+    async def check(self) -> None:
+        return None
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        check_record_name(namespace, name)
+        return self._records.get((namespace, name))
+
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        check_record_name(namespace, name)
+        self._records[namespace, name] = value
+
+    async def delete_record(self, namespace: str, name: str) -> None:
+        check_record_name(namespace, name)
+        self._records.pop((namespace, name), None)
+
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        check_record_name(namespace)
+        return sorted(name for space, name in self._records if space == namespace)
+
+    def _found(self, conversation_id: UUID) -> _Stored:
+        try:
+            return self._stored[conversation_id]
+        except KeyError:
+            raise ConversationNotFound(f"there is no conversation {conversation_id}") from None
+
+    def _check_count(self, conversation_id: UUID, expected_count: int) -> None:
+        actual_count = len(self._stored[conversation_id].messages)
+        if actual_count != expected_count:
+            raise StorageConflict(
+                f"conversation {conversation_id} holds {actual_count} messages, not {expected_count}",
+                actual_count=actual_count,
+            )
+
+
+def _place(before: str) -> tuple[datetime, UUID]:
+    time, _, conversation_id = before.partition("~")
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC), UUID(conversation_id)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("before is not the `next` of a page of this list", param="before") from error
