@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +118,7 @@ def test_no_prompt_is_over_budget_or_splits_a_tool_call_from_its_result(kinds: l
     results = [message for message in prompt.messages if message["role"] == "tool"]
     assert prompt.size <= budget
     assert len(called) == len(results)
-    assert all(a["role"] != b["role"] for a, b in zip(prompt.messages, prompt.messages[1:], strict=False))
+    assert all(a["role"] != b["role"] for a, b in pairwise(prompt.messages))
 
 
 def shared_tokens(one: Sequence[Any], other: Sequence[Any], sizes: dict[str, int]) -> int:
@@ -147,7 +148,9 @@ def test_prompts_over_500_turns_never_overflow_and_share_their_beginning(
     shares, breaks = [], []
     for turn in range(500):
         for role in ("user", "assistant"):
-            text = f"{turn} {role} " + " ".join("la" * chance.randint(1, 4) for _ in range(chance.randint(1, longest // 2)))
+            text = f"{turn} {role} " + " ".join(
+                "la" * chance.randint(1, 4) for _ in range(chance.randint(1, longest // 2))
+            )
             sizes[text] = round(len(text) / bytes_per_token) + 4
             if role == "user":
                 history.add([said(role, text, turn_id=new_id())], keep=len(history.path))
@@ -171,7 +174,7 @@ def test_prompts_over_500_turns_never_overflow_and_share_their_beginning(
                 history.add([said(role, text, turn_id=new_id())], keep=len(history.path))
 
     assert sum(shares) / len(shares) >= 0.9
-    assert all(later - earlier >= 20 for earlier, later in zip(breaks, breaks[1:], strict=False))
+    assert all(later - earlier >= 20 for earlier, later in pairwise(breaks))
     assert breaks, "the window was never full: the test shows nothing"
 
 

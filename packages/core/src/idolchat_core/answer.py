@@ -187,4 +187,8 @@ def described(error: Exception) -> dict[str, Any]:
     if not isinstance(error, IdolchatError):
         return {"code": IdolchatError.code, "message": "the server failed in a way it should not; its log says more"}
     more = {name: getattr(error, name, None) for name in ("retry_after_s", "status", "param")}
-    return {"code": error.code, "message": str(error), **{name: value for name, value in more.items() if value is not None}}
+    return {
+        "code": error.code,
+        "message": str(error),
+        **{name: value for name, value in more.items() if value is not None},
+    }

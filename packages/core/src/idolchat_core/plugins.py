@@ -111,7 +111,7 @@ def _imported(plugin: object, about: LoadedPlugin) -> object:
     try:
         return plugin.load()
     except Exception as error:  # whatever a stranger's module raises while it is imported
-        raise PluginBroken(f"the plugin {about.name} of {about} cannot be imported: {error!r}") from error
+        raise PluginBroken(f"the plugin {about} cannot be imported: {error!r}") from error
 
 
 def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str, ...]:
@@ -126,9 +126,7 @@ def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str
     if unknown:
         manager.unregister(plugin)
         known = ", ".join(sorted(name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()))
-        raise PluginBroken(
-            f"the plugin {about.name} of {about} implements {unknown[0]}, which is no hook; hooks: {known}"
-        )
+        raise PluginBroken(f"the plugin {about} implements {unknown[0]}, no hook of ours; those are {known}")
     others = [other for other in manager.get_plugins() if other is not plugin]
     result.storages.adding_from(str(about))
     manager.subset_hook_caller("idolchat_register_storages", others)(registry=result.storages)

@@ -64,6 +64,11 @@ class TurnRun:
         self._task = asyncio.create_task(self._run())
         return self._task
 
+    async def over(self) -> None:
+        """Wait until nothing of it is left to do."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     def stop(self, state: TurnState) -> None:
         """End the reply where it is; what was said is kept, under this state. A finished reply stays finished."""
         if self._stopped_as is None and not self.live.is_over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,9 @@ class CoreSettings(PackageSettings):
         None, validation_alias="IDOLCHAT_MODEL", description="Model of a request that names none."
     )
     plugins: Annotated[tuple[str, ...] | None, NoDecode] = Field(
-        None, validation_alias="IDOLCHAT_PLUGINS", description="Plugins to load, comma separated; unset loads all."
+        default_factory=lambda: () if os.environ.get("IDOLCHAT_PLUGINS") == "" else None,
+        validation_alias="IDOLCHAT_PLUGINS",
+        description="Plugins to load, comma separated; unset loads all, empty none.",
     )
     data_dir: Path = Field(
         Path("data"), validation_alias="IDOLCHAT_DATA_DIR", description="Folder of everything kept on this machine."
@@ -107,8 +110,13 @@ def _explained(settings: type[PackageSettings], error: ValidationError) -> str:
         field = settings.model_fields.get(name) or _by_alias(settings, name)
         variable = (field and field.validation_alias) or name
         wanted = f" ({field.description})" if field and field.description else ""
-        lines.append(f"{variable}: {problem['msg']}{wanted}")
+        found = "" if problem["type"] == "missing" or _is_secret(field) else f" is {problem['input']!r}"
+        lines.append(f"{variable}{found}: {problem['msg']}{wanted}")
     return "; ".join(lines)
+
+
+def _is_secret(field: FieldInfo | None) -> bool:
+    return field is None or "Secret" in str(field.annotation)
 
 
 def _by_alias(settings: type[PackageSettings], alias: str) -> FieldInfo | None:

@@ -175,8 +175,7 @@ class TurnEngine:
         for run in runs:
             run.stop(TurnState.CANCELLED)
         for run in runs:
-            if run.live.has_begun:
-                await run.live.ended()
+            await run.over()
         self._parts.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
