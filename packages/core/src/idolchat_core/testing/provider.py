@@ -33,9 +33,7 @@ TEXTS = {
 
 def asking(text: str, *, model: str | None = None, stream: bool = True, **options: Any) -> CompletionRequest:
     """Make a request of one user message; keywords are the other fields of a chat completions request."""
-    return CompletionRequest(
-        messages=[{"role": "user", "content": text}], model=model, stream=stream, options=options
-    )
+    return CompletionRequest(messages=[{"role": "user", "content": text}], model=model, stream=stream, options=options)
 
 
 async def collect(provider: LLMProvider, request: CompletionRequest) -> list[Delta | Finished]:
@@ -136,17 +134,14 @@ class ProviderConformance:
 
     async def test_a_longer_prompt_counts_more_input_tokens(self, provider: LLMProvider) -> None:
         short, long = [
-            _end(await collect(provider, asking(text, max_tokens=4))).usage
-            for text in ("Hi.", "Hello there. " * 40)
+            _end(await collect(provider, asking(text, max_tokens=4))).usage for text in ("Hi.", "Hello there. " * 40)
         ]
 
         assert short is not None
         assert long is not None
         assert long.input_tokens > short.input_tokens + 40
 
-    async def test_max_tokens_cuts_a_reply(
-        self, provider: LLMProvider, long_request: CompletionRequest
-    ) -> None:
+    async def test_max_tokens_cuts_a_reply(self, provider: LLMProvider, long_request: CompletionRequest) -> None:
         self._needs("honours_max_tokens")
         options = {**long_request.options, "max_tokens": 3}
         end = _end(await collect(provider, _with(long_request, options=options)))
@@ -168,9 +163,7 @@ class ProviderConformance:
 
         assert isinstance(first, Delta)
 
-    async def test_a_request_is_left_as_it_was(
-        self, provider: LLMProvider, short_request: CompletionRequest
-    ) -> None:
+    async def test_a_request_is_left_as_it_was(self, provider: LLMProvider, short_request: CompletionRequest) -> None:
         before = copy.deepcopy(short_request)
         await collect(provider, short_request)
 
@@ -223,9 +216,7 @@ class ProviderConformance:
 
         assert [_text(reply) for reply in replies] == texts
 
-    async def test_concurrent_replies_all_end(
-        self, provider: LLMProvider, short_request: CompletionRequest
-    ) -> None:
+    async def test_concurrent_replies_all_end(self, provider: LLMProvider, short_request: CompletionRequest) -> None:
         replies = await asyncio.gather(*(collect(provider, short_request) for _ in range(4)))
 
         assert [type(reply[-1]) for reply in replies] == [Finished] * 4
@@ -323,9 +314,7 @@ class ProviderConformance:
         with pytest.raises(StopAsyncIteration):
             await anext(reply)
 
-    async def test_nothing_comes_after_the_end(
-        self, provider: LLMProvider, short_request: CompletionRequest
-    ) -> None:
+    async def test_nothing_comes_after_the_end(self, provider: LLMProvider, short_request: CompletionRequest) -> None:
         reply = provider.stream(short_request)
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             while not isinstance(await anext(reply), Finished):
@@ -364,9 +353,7 @@ class ProviderConformance:
             await collect(provider, asking("Hi!", model="no-such/model", stream=stream))
 
     @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-    async def test_a_prompt_over_the_context_length_is_too_long(
-        self, provider: LLMProvider, stream: bool
-    ) -> None:
+    async def test_a_prompt_over_the_context_length_is_too_long(self, provider: LLMProvider, stream: bool) -> None:
         self._needs("limits_context")
         length = await _context_length(provider)
 

@@ -1,0 +1,63 @@
+"""Lists of conversations made in memory, for storages that have nothing better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from idolchat_core.errors import InvalidRequest
+from idolchat_core.models import Conversation, ConversationList, ConversationSummary
+
+__all__ = ["cursor", "cut_list", "place", "summary"]
+
+
+def summary(conversation: Conversation) -> ConversationSummary:
+    """Describe a conversation in a line."""
+    return ConversationSummary(
+        id=conversation.id,
+        user_id=conversation.user_id,
+        character_id=conversation.character_id,
+        created_at=conversation.created_at,
+        updated_at=conversation.updated_at,
+        message_count=len(conversation.messages),
+        status=conversation.status or "ok",
+    )
+
+
+def cut_list(
+    summaries: Iterable[ConversationSummary],
+    *,
+    user_id: UUID | str | None,
+    character_id: UUID | str | None,
+    limit: int,
+    before: str | None,
+) -> ConversationList:
+    """Give a page of these, as ``Storage.list`` promises. Raises ``InvalidRequest``."""
+    end = place(before) if before is not None else None
+    found = [s for s in summaries if _is(s.user_id, user_id) and _is(s.character_id, character_id)]
+    found = sorted((s for s in found if end is None or _order(s) < end), key=_order, reverse=True)
+    page = found[:limit]
+    return ConversationList(data=page, next=cursor(page[-1]) if page and len(found) > limit else None)
+
+
+def cursor(last: ConversationSummary) -> str:
+    """Name the place behind a conversation, for ``before``."""
+    return f"{last.updated_at.isoformat()}~{last.id}"
+
+
+def place(before: str) -> tuple[datetime, UUID]:
+    """Read what ``cursor`` gave. Raises ``InvalidRequest``."""
+    time, _, conversation_id = before.partition("~")
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC), UUID(conversation_id)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("before is not the `next` of a page of this list", param="before") from error
+
+
+def _order(summary: ConversationSummary) -> tuple[datetime, UUID]:
+    return summary.updated_at, summary.id
+
+
+def _is(value: UUID | str | None, wanted: UUID | str | None) -> bool:
+    return wanted is None or str(value) == str(wanted)

@@ -1,0 +1,168 @@
+"""A storage made of little: for back ends that keep whole values by key, as object stores and key-value stores do."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from idolchat_core import document, listing
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
+from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.storage import Storage, check_record_name
+
+__all__ = ["WholeDocumentStorage"]
+
+
+class WholeDocumentStorage(Storage):
+    """Every conversation is one value, read and written whole: simple, and slower the longer a conversation is.
+
+    Writers in this process are put in order, one a conversation; between processes the last one wins, so let one
+    process write. ``list`` and ``find_turn`` read everything: a back end that can do better overrides them.
+    Keys are ``conversations/<uuid>.json`` and ``records/<namespace>/<name>``.
+    """
+
+    def __init__(self) -> None:
+        self._writers: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    @abstractmethod
+    async def get_value(self, key: str) -> bytes | None:
+        """Read a value; None when it is certain that there is none. Raises ``StorageUnavailable``."""
+
+    @abstractmethod
+    async def put_value(self, key: str, value: bytes) -> None:
+        """Write a value in place of what is there, all or nothing, durable when it returns."""
+
+    @abstractmethod
+    async def delete_value(self, key: str) -> None:
+        """Remove a value; that there is none is no error."""
+
+    @abstractmethod
+    async def list_keys(self, prefix: str) -> Sequence[str]:
+        """List the keys that begin with ``prefix``, in any order."""
+
+    async def create(self, conversation: Conversation) -> None:
+        async with self._writing(conversation.id):
+            if await self.get_value(_key(conversation.id)) is not None:
+                raise ConversationExists(f"there is a conversation {conversation.id} already")
+            await self._write(conversation)
+
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        async with self._writing(conversation_id):
+            old = await self._load(conversation_id)
+            there = old.messages[expected_count : expected_count + len(messages)]
+            if [message.id for message in there] == [message.id for message in messages]:
+                return
+            _check_count(old, expected_count)
+            fields = old.model_dump(exclude={"messages", "head"}, exclude_unset=True) | {"updated_at": updated_at}
+            await self._write(Conversation(**fields, messages=(*old.messages, *messages)))
+
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        async with self._writing(conversation_id):
+            old = await self._load(conversation_id)
+            _check_count(old, expected_count)
+            kept = document.changed(old.model_dump(exclude={"messages"}, exclude_unset=True), fields)
+            await self._write(Conversation(**kept, messages=old.messages))
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        whole = await self.read(conversation_id)
+        total = len(whole.messages)
+        end = total if before is None else max(0, min(before, total))
+        start = max(0, end - limit)
+        part = whole.model_copy(update={"messages": whole.messages[start:end]})
+        return Page(conversation=part, start=start, total=total)
+
+    async def read(self, conversation_id: UUID) -> Conversation:
+        data = await self._data(conversation_id)
+        try:
+            return document.decode(data, conversation_id)
+        except ConversationDamaged:
+            return document.salvage(data, conversation_id)
+
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        summaries = [listing.summary(conversation) for conversation in await self._all()]
+        return listing.cut_list(summaries, user_id=user_id, character_id=character_id, limit=limit, before=before)
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        everything = await self._all()
+        return next((c.id for c in everything if any(m.turn_id == turn_id for m in c.messages)), None)
+
+    async def put(self, conversation: Conversation) -> None:
+        async with self._writing(conversation.id):
+            await self._write(conversation)
+
+    async def delete(self, conversation_id: UUID) -> None:
+        async with self._writing(conversation_id):
+            await self._data(conversation_id)
+            await self.delete_value(_key(conversation_id))
+
+    async def check(self) -> None:
+        await self.put_value("records/idolchat/check", b"")
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        return await self.get_value(_record_key(namespace, name))
+
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        await self.put_value(_record_key(namespace, name), value)
+
+    async def delete_record(self, namespace: str, name: str) -> None:
+        await self.delete_value(_record_key(namespace, name))
+
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        check_record_name(namespace)
+        prefix = f"records/{namespace}/"
+        return sorted(key.removeprefix(prefix) for key in await self.list_keys(prefix))
+
+    @asynccontextmanager
+    async def _writing(self, conversation_id: UUID) -> AsyncGenerator[None]:
+        lock = self._writers.setdefault(conversation_id, asyncio.Lock())
+        async with lock:
+            yield
+
+    async def _data(self, conversation_id: UUID) -> bytes:
+        data = await self.get_value(_key(conversation_id))
+        if data is None:
+            raise ConversationNotFound(f"there is no conversation {conversation_id}")
+        return data
+
+    async def _load(self, conversation_id: UUID) -> Conversation:
+        return document.decode(await self._data(conversation_id), conversation_id)
+
+    async def _write(self, conversation: Conversation) -> None:
+        await self.put_value(_key(conversation.id), document.encode(conversation))
+
+    async def _all(self) -> Sequence[Conversation]:
+        ids = [UUID(key.split("/")[1].removesuffix(".json")) for key in await self.list_keys("conversations/")]
+        return [await self.read(conversation_id) for conversation_id in ids]
+
+
+def _key(conversation_id: UUID) -> str:
+    return f"conversations/{conversation_id}.json"
+
+
+def _record_key(namespace: str, name: str) -> str:
+    check_record_name(namespace, name)
+    return f"records/{namespace}/{name}"
+
+
+def _check_count(conversation: Conversation, expected_count: int) -> None:
+    actual_count = len(conversation.messages)
+    if actual_count != expected_count:
+        raise StorageConflict(
+            f"conversation {conversation.id} holds {actual_count} messages, not {expected_count}",
+            actual_count=actual_count,
+        )
