@@ -1,0 +1,120 @@
+"""A real server process on loopback, its data in a folder that outlives it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import pytest
+
+START_S = 60.0
+
+
+class Server:
+    """``idol serve`` as a child process; ``start`` it again on the same folder as often as needed."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *, wrapper: tuple[str, ...] = ()) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.log = folder / "server.log"
+        self.environment = dict(environment)
+        self.url = ""
+        self._wrapper = wrapper
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """Give the running process."""
+        assert self._process is not None, "the server is not running"
+        return self._process
+
+    @property
+    def ws_url(self) -> str:
+        """Give the address of the WebSocket."""
+        return self.url.replace("http", "ws", 1) + "/ws/chat"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+
+    def start(self) -> None:
+        """Start the process and wait until it says where it serves."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        command = [*self._wrapper, sys.executable, "-m", "idolchat_cli", "serve", "--port", "0"]
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1", **self.environment},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                self.url = found[0]
+                return
+        raise AssertionError(f"the server did not start: {''.join(said)}{self.log.read_text()}")
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to stop; give its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        process, self._process = self.process, None
+        process.send_signal(how)
+        with process:
+            return process.wait(timeout=START_S)
+
+    def restart(self) -> None:
+        """Stop it and start it on the same data."""
+        self.stop()
+        self.start()
+
+    def client(self) -> httpx.AsyncClient:
+        """Give a client of its HTTP API."""
+        return httpx.AsyncClient(base_url=self.url, timeout=60)
+
+    def document(self, conversation_id: str) -> Path:
+        """Find a conversation's file."""
+        return next((self.data / "conversations").rglob(f"{conversation_id}.json"))
+
+
+type StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Give a function that starts a server with these environment variables; the test's end kills it."""
+    started: list[Server] = []
+
+    def start(**environment: str) -> Server:
+        folder = tmp_path / f"server-{len(started)}"
+        folder.mkdir()
+        server = Server(folder, environment)
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.__exit__(None, None, None)
