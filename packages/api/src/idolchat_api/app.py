@@ -1,0 +1,80 @@
+"""The application: routes around an open service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import WebSocketRoute
+
+from idolchat_api import handlers, openapi
+from idolchat_api.data_lock import locked_data_folder
+from idolchat_api.dependencies import Running
+from idolchat_api.guard import Guard
+from idolchat_api.middleware import Surroundings
+from idolchat_api.routes import chat, conversations, health, models, turns
+from idolchat_api.settings import ApiSettings
+from idolchat_api.streaming.websocket import ChatSocket
+from idolchat_api.version import VERSION
+from idolchat_core.errors import IdolchatError
+from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.service import open_service
+from idolchat_core.settings import read_settings
+
+__all__ = ["create_app"]
+
+
+def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequence[object] | None = None) -> FastAPI:
+    """Make the ASGI application; it opens storage and provider when it starts, and closes them when it stops.
+
+    ``settings`` are read from the environment where they are not given. ``plugins`` are loaded ones, or modules and
+    objects to load beside the installed ones. Raises ``ConfigurationError`` and ``PluginError``.
+    """
+    settings = settings or read_settings(ApiSettings)
+    if not isinstance(plugins, Plugins):
+        plugins = load_plugins(*(plugins or ()), only=settings.plugins)
+    app = FastAPI(
+        title="idolchat",
+        version=VERSION,
+        description=openapi.DESCRIPTION,
+        lifespan=_lifespan(settings, plugins),
+        exception_handlers={
+            IdolchatError: handlers.idolchat_error,
+            HTTPException: handlers.http_exception,
+            RequestValidationError: handlers.validation_error,
+        },
+    )
+    app.router.routes[:0] = [
+        *chat.routes,
+        *turns.routes,
+        *conversations.routes,
+        *models.routes,
+        *health.routes,
+        WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
+    ]
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(Surroundings, guard=Guard(settings))
+    return app
+
+
+def _lifespan(settings: ApiSettings, plugins: Plugins) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        with locked_data_folder(settings.data_dir):
+            async with open_service(settings, plugins, recovers=True) as service:
+                app.state.running = Running.of(settings, service)
+                yield
+
+    return lifespan

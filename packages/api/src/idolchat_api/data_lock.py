@@ -1,0 +1,66 @@
+"""One server to a data folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from idolchat_core.errors import ConfigurationError
+
+__all__ = ["locked_data_folder"]
+
+LOCK_FILE = "server.lock"
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _OFFSET = 1 << 30
+    """Beyond the text, for what is locked there cannot be read."""
+
+    def _lock(file: int) -> None:
+        os.lseek(file, _OFFSET, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def locked_data_folder(folder: Path) -> Generator[None]:
+    """Hold the folder for this process; the lock goes with the process, however it ends.
+
+    Raises ``ConfigurationError`` when another server holds it, or when it cannot be written.
+    """
+    path = folder / LOCK_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"IDOLCHAT_DATA_DIR: the folder {folder} cannot be written ({error.strerror}); make it writable, or name"
+            " another"
+        ) from error
+    try:
+        _lock_or_tell(file, folder)
+        os.ftruncate(file, 0)
+        os.write(file, b"%d\n" % os.getpid())
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock_or_tell(file: int, folder: Path) -> None:
+    try:
+        _lock(file)
+    except OSError as error:
+        holder = os.read(file, 32).decode("ascii", "replace").strip() or "unknown"
+        raise ConfigurationError(
+            f"IDOLCHAT_DATA_DIR: the folder {folder} is in use by another idolchat server, process {holder};"
+            " stop that one, or name another folder"
+        ) from error

@@ -1,0 +1,183 @@
+"""What went wrong, as HTTP says it: one table of statuses, one envelope.
+
+    {"error": {"message": "...", "type": "...", "code": "...", "param": "...", "request_id": "..."}}
+
+``type`` groups the codes as OpenAI's API does: ``invalid_request_error``, ``rate_limit_error``, ``server_error``, and
+``provider_error`` for what the model provider did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from idolchat_core import errors as core
+from idolchat_core.errors import IdolchatError
+from idolchat_core.events import TurnEnded
+
+__all__ = [
+    "BodyTooLarge",
+    "HostNotAllowed",
+    "MalformedRequest",
+    "OriginNotAllowed",
+    "Problem",
+    "TurnOver",
+    "UnsupportedMediaType",
+    "problem_from",
+    "problem_from_turn",
+    "status_of",
+]
+
+
+class MalformedRequest(core.InvalidRequest):
+    """The request cannot be read at all: broken JSON, a malformed header."""
+
+    code = "malformed_request"
+
+
+class UnsupportedMediaType(core.RequestError):
+    """The body is not JSON, or is encoded."""
+
+    code = "unsupported_media_type"
+
+
+class BodyTooLarge(core.RequestError):
+    """The body is larger than the server reads."""
+
+    code = "body_too_large"
+
+
+class TurnOver(core.RequestError):
+    """The turn ended before it could be stopped."""
+
+    code = "turn_over"
+
+
+class HostNotAllowed(core.RequestError):
+    """The request was made to a name that is not this server's (DNS rebinding)."""
+
+    code = "host_not_allowed"
+
+
+class OriginNotAllowed(core.RequestError):
+    """A web page of another origin made the request."""
+
+    code = "origin_not_allowed"
+
+
+_REQUEST, _RATE, _SERVER, _PROVIDER = "invalid_request_error", "rate_limit_error", "server_error", "provider_error"
+
+STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
+    IdolchatError: (500, _SERVER),
+    core.ConfigurationError: (500, _SERVER),
+    core.PluginError: (500, _SERVER),
+    core.PluginNotFound: (500, _SERVER),
+    core.PluginNameTaken: (500, _SERVER),
+    core.PluginBroken: (500, _SERVER),
+    core.RequestError: (400, _REQUEST),
+    MalformedRequest: (400, _REQUEST),
+    OriginNotAllowed: (403, _REQUEST),
+    BodyTooLarge: (413, _REQUEST),
+    UnsupportedMediaType: (415, _REQUEST),
+    HostNotAllowed: (421, _REQUEST),
+    core.InvalidRequest: (422, _REQUEST),
+    core.ConversationMismatch: (409, _REQUEST),
+    core.ConversationBusy: (409, _REQUEST),
+    core.QueueFull: (429, _RATE),
+    core.IdempotencyMismatch: (422, _REQUEST),
+    core.TurnNotFound: (404, _REQUEST),
+    core.TurnExpired: (410, _REQUEST),
+    core.TurnNotRetryable: (409, _REQUEST),
+    TurnOver: (409, _REQUEST),
+    core.ShuttingDown: (503, _SERVER),
+    core.StorageError: (500, _SERVER),
+    core.ConversationNotFound: (404, _REQUEST),
+    core.ConversationDamaged: (500, _SERVER),
+    core.StorageConflict: (409, _REQUEST),
+    core.ConversationExists: (409, _REQUEST),
+    core.StorageUnavailable: (503, _SERVER),
+    core.ProviderError: (502, _PROVIDER),
+    core.ProviderUnavailable: (502, _PROVIDER),
+    core.ProviderTimeout: (504, _PROVIDER),
+    core.ReplyCut: (502, _PROVIDER),
+    core.RateLimited: (429, _RATE),
+    core.ContextTooLong: (400, _REQUEST),
+    core.NotAuthorized: (502, _PROVIDER),  # our key is wrong, not the caller's
+    core.PaymentRequired: (402, _PROVIDER),
+    core.ModelNotFound: (404, _REQUEST),
+    core.RequestRefused: (400, _PROVIDER),
+}
+
+_BY_CODE = {kind.code: status for kind, status in STATUSES.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error as a client is told it; ``fields`` are further facts, such as the ``turn_id`` that can be retried."""
+
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what stands under ``error``, without the request's id."""
+        facts: dict[str, Any] = {"message": self.message, "type": self.type, "code": self.code}
+        if self.param is not None:
+            facts["param"] = self.param
+        if self.retry_after_s is not None:
+            facts["retry_after_s"] = self.retry_after_s
+        return facts | dict(self.fields)
+
+    def body(self, request_id: str | None) -> bytes:
+        """Write the envelope."""
+        return orjson.dumps({"error": {**self.as_dict(), "request_id": request_id}})
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Give the headers that belong to it."""
+        if self.retry_after_s is None:
+            return []
+        return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s)))]
+
+
+def status_of(kind: type[IdolchatError]) -> tuple[int, str]:
+    """Give the HTTP status and the ``type`` of a class of errors."""
+    return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
+
+
+def problem_from(error: IdolchatError) -> Problem:
+    """Tell what a client is told of an error."""
+    status, group = status_of(type(error))
+    return Problem(
+        status=_provider_said(error.status, status) if isinstance(error, core.ProviderError) else status,
+        type=group,
+        code=error.code,
+        message=str(error),
+        param=getattr(error, "param", None),
+        retry_after_s=getattr(error, "retry_after_s", None),
+    )
+
+
+def problem_from_turn(ended: TurnEnded, **fields: Any) -> Problem:
+    """Tell what a client is told of a turn that ended without a complete reply."""
+    error = ended.error or {"code": ended.state, "message": f"the turn ended as {ended.state}; retry it"}
+    status, group = _BY_CODE.get(error["code"], STATUSES[core.ProviderError])
+    return Problem(
+        status=_provider_said(error.get("status"), status),
+        type=group,
+        code=error["code"],
+        message=error["message"],
+        retry_after_s=error.get("retry_after_s"),
+        fields=fields,
+    )
+
+
+def _provider_said(provider_status: object, ours: int) -> int:
+    return 408 if provider_status == 408 else ours

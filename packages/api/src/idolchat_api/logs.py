@@ -1,0 +1,78 @@
+"""How the server logs: a line a fact, plain or JSON, each with the id of the request that it belongs to."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from contextvars import ContextVar
+from typing import Any, Literal
+
+import orjson
+
+__all__ = ["REQUEST_ID", "JsonFormatter", "TextFormatter", "configure_logging"]
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("idolchat_request_id", default=None)
+"""The id of the request being answered; the tasks that it starts keep it."""
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_TALKATIVE = ("aiohttp", "asyncio", "httpcore", "httpx", "uvicorn", "websockets")
+
+
+def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
+    """Send what is logged at ``level`` and above to standard error; other people's libraries only from warnings on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class _Formatter(logging.Formatter):
+    def facts(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Give what was passed in ``extra``, the request's id, and where an error came from."""
+        facts = {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+        request_id = REQUEST_ID.get()
+        if request_id is not None:
+            facts.setdefault("request_id", request_id)
+        if record.exc_info and record.exc_info[1] is not None:
+            facts["error"] = type(record.exc_info[1]).__qualname__
+            facts["traceback"] = _where(record.exc_info[1])
+        return facts
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Write the time in UTC, ISO 8601, to the millisecond."""
+        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+
+class JsonFormatter(_Formatter):
+    """Writes one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        said = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return orjson.dumps(said | self.facts(record), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class TextFormatter(_Formatter):
+    """Writes a line for people: time, level, logger, message, and ``name=value`` for each fact."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        facts = self.facts(record)
+        trace = facts.pop("traceback", "")
+        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        return " ".join([line, *(f"{name}={value}" for name, value in facts.items())]) + (trace and f"\n{trace}")
+
+
+def _where(error: BaseException) -> str:
+    """Tell where an error was raised; its text only at level debug, for it may quote what a user wrote."""
+    if logging.getLogger().level <= logging.DEBUG:
+        return "".join(traceback.format_exception(error)).rstrip()
+    return "".join(traceback.format_tb(error.__traceback__)).rstrip()

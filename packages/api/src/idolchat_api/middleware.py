@@ -1,0 +1,120 @@
+"""What surrounds every request: its id, the guard, the access log, and the reply when something unforeseen happens."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from time import perf_counter
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idolchat_api.errors import Problem, problem_from
+from idolchat_api.guard import Guard
+from idolchat_api.logs import REQUEST_ID
+from idolchat_api.replies import send_problem
+from idolchat_api.streaming.connection import ClientLeft
+from idolchat_core.errors import IdolchatError
+
+__all__ = ["Surroundings"]
+
+logger = logging.getLogger("idolchat_api.access")
+
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+CLIENT_LEFT = 499  # nginx's word in its log for a client that did not wait for the reply
+
+
+class Surroundings:
+    """The outermost ASGI application of ours."""
+
+    def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a socket, or pass on what is neither."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given.decode() if _SAFE_ID.fullmatch(given) else secrets.token_hex(12)
+        scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)
+        if scope["type"] == "http":
+            await self._http(scope, self._guard.limited(receive, headers), send, headers)
+        else:
+            await self._websocket(scope, receive, send, headers)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
+        started_at = perf_counter()
+        request_id = scope["state"]["request_id"]
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _NOSNIFF]
+            await send(message)
+
+        try:
+            self._guard.check(scope, headers)
+            await self._app(scope, receive, send_with_id)
+        except IdolchatError as error:
+            await send_problem(send_with_id, problem_from(error), request_id)
+        except ClientLeft:
+            status = CLIENT_LEFT
+        except Exception:  # a fault of ours, whatever it is: this is the last place that can answer
+            logger.exception("request failed", extra=_facts(scope, started_at))
+            if not status:
+                await send_problem(send_with_id, _unforeseen(request_id), request_id)
+        logger.info("request", extra={**_facts(scope, started_at), "status": status})
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
+        started_at = perf_counter()
+        try:
+            self._guard.check(scope, headers)
+            await self._app(scope, receive, send)
+        except IdolchatError as error:
+            problem = problem_from(error)
+            await _deny(scope, send, problem)
+            logger.info("websocket refused", extra={**_facts(scope, started_at), "status": problem.status})
+        except Exception:  # a fault of ours: the socket is closed by the server
+            logger.exception("websocket failed", extra=_facts(scope, started_at))
+            raise
+        else:
+            logger.info("websocket closed", extra=_facts(scope, started_at))
+
+
+def _facts(scope: Scope, started_at: float) -> dict[str, Any]:
+    """Tell what is logged of a request: no address, no query, no text, and of the path only its pattern and ids."""
+    route = scope.get("route")
+    own: dict[str, Any] = scope["state"].get("facts", {})
+    return {
+        "method": scope.get("method", "WEBSOCKET"),
+        "route": getattr(route, "path", None),
+        "duration_ms": round((perf_counter() - started_at) * 1000, 2),
+    } | own
+
+
+def _unforeseen(request_id: str) -> Problem:
+    return Problem(
+        status=500,
+        type="server_error",
+        code=IdolchatError.code,
+        message=f"the server failed on this request; its log tells more under request id {request_id}",
+    )
+
+
+async def _deny(scope: Scope, send: Send, problem: Problem) -> None:
+    """Refuse a socket with an HTTP reply, where the server can (ASGI's extension for it), else with a plain 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    body = problem.body(scope["state"]["request_id"])
+    headers = [(b"content-type", b"application/json"), *problem.headers()]
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

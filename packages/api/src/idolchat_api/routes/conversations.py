@@ -1,0 +1,226 @@
+"""Conversations: read, list, delete, and choose among their branches."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from idolchat_api import examples
+from idolchat_api.body import idempotency_key, path_id, read_json, read_optional_json
+from idolchat_api.dependencies import RunningServer, running
+from idolchat_api.openapi import (
+    BODY_ERRORS,
+    errors,
+    example,
+    json_body,
+    operation,
+    path_parameter,
+    turn_replies,
+)
+from idolchat_api.routes.chat import IDEMPOTENCY_KEY
+from idolchat_api.routes.raw import RawRoute
+from idolchat_api.routes.replying import reply
+from idolchat_core import branches
+from idolchat_core.errors import (
+    ConversationBusy,
+    ConversationDamaged,
+    ConversationNotFound,
+    StorageUnavailable,
+    TurnNotRetryable,
+)
+from idolchat_core.models import ConversationSummary, StoredId
+from idolchat_core.request import TurnOptions, TurnRequest
+from idolchat_core.storage import Storage
+
+__all__ = ["routes"]
+
+PAGE_SIZE = 50
+
+router = APIRouter(tags=["conversations"])
+
+_READ_ERRORS = errors(ConversationNotFound, ConversationDamaged, StorageUnavailable)
+
+
+class ConversationPage(BaseModel):
+    """Conversations, newest first; ``next`` is the ``before`` of the following page, null at the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: tuple[ConversationSummary, ...]
+    has_more: bool
+    next: str | None
+
+
+class Head(BaseModel):
+    """The last message of the branch to go on with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: StoredId
+
+
+class ForkPoint(BaseModel):
+    """The message that the new conversation ends with; by default the last of the active branch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message_id: StoredId | None = None
+
+
+@router.get("/conversation/{conversation_id}", responses=example(examples.CONVERSATION) | _READ_ERRORS)
+async def get_conversation(
+    conversation_id: UUID,
+    app: RunningServer,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="How many messages; without it, all.")] = None,
+    before: Annotated[
+        int | None, Query(ge=0, description="`next` of the page that you have, for the page before it.")
+    ] = None,
+) -> Response:
+    """Read a conversation: the stored document, or a page of its messages, the newest last.
+
+    A page has besides `total`, the number of messages there are, `has_more`, whether there are older ones, and `next`,
+    the `before` of the page of those. A conversation that can be read only in part has `"status": "damaged"`.
+    """
+    storage = app.service.storage
+    if limit is None and before is None:
+        return _json(await _document(storage, conversation_id))
+    page = await storage.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
+    document = page.conversation.model_dump(mode="json", exclude_unset=True)
+    more = {"total": page.total, "has_more": page.start > 0, "next": page.start or None}
+    return _json(orjson.dumps(document | more))
+
+
+@router.get("/conversations", responses=example(examples.CONVERSATION_LIST) | errors(StorageUnavailable))
+async def list_conversations(
+    app: RunningServer,
+    user_id: UUID | None = None,
+    character_id: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    before: Annotated[
+        str | None, Query(max_length=256, description="`next` of the page that you have, for the page after it.")
+    ] = None,
+) -> ConversationPage:
+    """List conversations, the one that was last added to first; damaged ones are listed as such."""
+    found = await app.service.storage.list(user_id=user_id, character_id=character_id, limit=limit, before=before)
+    return ConversationPage(data=tuple(found.data), has_more=found.next is not None, next=found.next)
+
+
+@router.delete("/conversation/{conversation_id}", status_code=204, responses=_READ_ERRORS)
+async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None:
+    """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped."""
+    await branches.delete(app.service.turns, app.service.storage, conversation_id)
+
+
+@router.patch(
+    "/conversation/{conversation_id}",
+    status_code=204,
+    openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"}),
+    responses=_READ_ERRORS | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, StorageUnavailable),
+)
+async def choose_branch(conversation_id: UUID, request: Request, app: RunningServer) -> None:
+    """Go on with another branch: the one that ends with the message `head`."""
+    chosen = await read_json(Head, request.scope, request.receive)
+    await branches.choose_head(app.service.turns, app.service.storage, conversation_id, chosen.head)
+
+
+@router.post(
+    "/conversation/{conversation_id}/fork",
+    status_code=201,
+    openapi_extra=json_body(ForkPoint, required=False, value={}),
+    responses=example(examples.CONVERSATION, status=201)
+    | errors(*BODY_ERRORS, ConversationNotFound, ConversationDamaged, StorageUnavailable),
+)
+async def fork_conversation(conversation_id: UUID, request: Request, app: RunningServer) -> Response:
+    """Begin a new conversation with the messages of the active branch, up to `message_id` where it is given."""
+    point = await read_optional_json(ForkPoint, request.scope, request.receive) or ForkPoint()
+    forked = await branches.fork(app.service.storage, conversation_id, upto=point.message_id)
+    return _json(forked.model_dump_json(exclude_unset=True).encode(), status=201)
+
+
+class Regenerate:
+    """``POST /conversation/{conversation_id}/regenerate``: answers the last message once more, beside its reply."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the reply is that of ``POST /chat``."""
+        app = running(scope)
+        conversation_id = path_id(scope, "conversation_id")
+        options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
+        turn = await app.service.turns.regenerate(conversation_id, options)
+        await reply(app, turn, scope, receive, send, streams=options.stream)
+
+
+class Edit:
+    """``POST /conversation/{conversation_id}/messages/{message_id}/edit``: puts another message where one is."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the reply is that of ``POST /chat``."""
+        app = running(scope)
+        conversation_id = path_id(scope, "conversation_id")
+        key = idempotency_key(scope["headers"])
+        request = await read_json(TurnRequest, scope, receive)
+        turn = await app.service.turns.edit(
+            _stored_id(scope["path_params"]["message_id"]),
+            request.model_copy(update={"conversation_id": conversation_id}),
+            idempotency_key=key,
+        )
+        await reply(app, turn, scope, receive, send, streams=request.stream)
+
+
+def _stored_id(text: str) -> StoredId:
+    try:
+        return UUID(text)
+    except ValueError:
+        return text
+
+
+async def _document(storage: Storage, conversation_id: UUID) -> bytes:
+    try:
+        return await storage.read_document(conversation_id)
+    except ConversationDamaged:
+        conversation = await storage.read(conversation_id)
+        return conversation.model_dump_json(exclude_unset=True).encode()
+
+
+def _json(body: bytes, *, status: int = 200) -> Response:
+    return Response(body, status_code=status, media_type="application/json")
+
+
+_CONVERSATION_ID = path_parameter("conversation_id")
+
+routes = [
+    *router.routes,
+    RawRoute(
+        "POST",
+        "/conversation/{conversation_id}/regenerate",
+        Regenerate(),
+        name="regenerate",
+        operation=operation(
+            "Answer the last message once more",
+            "The reply that it has stays, on a branch of its own.",
+            tag="conversations",
+            parameters=[_CONVERSATION_ID],
+            body=json_body(TurnOptions, required=False, value={"temperature": 1.1}),
+            responses=turn_replies(ConversationNotFound, TurnNotRetryable),
+        ),
+    ),
+    RawRoute(
+        "POST",
+        "/conversation/{conversation_id}/messages/{message_id}/edit",
+        Edit(),
+        name="edit",
+        operation=operation(
+            "Put another message where one is, and answer it",
+            "What was there, and all that follows it, stays on a branch of its own.",
+            tag="conversations",
+            parameters=[_CONVERSATION_ID, path_parameter("message_id"), IDEMPOTENCY_KEY],
+            body=json_body(TurnRequest, required=True, value=examples.TURN_REQUEST),
+            responses=turn_replies(ConversationNotFound),
+        ),
+    ),
+]

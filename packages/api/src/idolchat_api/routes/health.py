@@ -1,0 +1,121 @@
+"""``/health`` for people and monitors, ``/livez`` and ``/readyz`` for orchestrators."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict
+
+from idolchat_api import examples
+from idolchat_api.dependencies import RunningServer
+from idolchat_api.health import PartHealth
+from idolchat_api.openapi import example
+from idolchat_api.version import VERSION
+
+__all__ = ["routes"]
+
+router = APIRouter(tags=["health"])
+
+
+class MirrorHealth(BaseModel):
+    """How far the mirrors are behind: conversations still to be copied, and since when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pending: int = 0
+    lag_s: float = 0.0
+
+
+class Health(BaseModel):
+    """``degraded`` when something does not work; with status 503 when conversations cannot be kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "degraded"]
+    version: str
+    storage: PartHealth
+    llm: PartHealth
+    mirror: MirrorHealth
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether to send requests here, and if not, why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ready", "stopping", "not_ready"]
+    storage: PartHealth
+    llm: PartHealth
+
+
+_STORAGE_DOWN = {
+    "name": "local",
+    "status": "unavailable",
+    "code": "storage_unavailable",
+    "message": "the disk is full",
+}
+_LLM_OK = {"name": "openrouter", "status": "ok"}
+_HEALTH = example(examples.HEALTH) | example(
+    examples.HEALTH | {"status": "degraded", "storage": _STORAGE_DOWN},
+    status=503,
+    description="The storage cannot take a write.",
+)
+_READINESS = example({"status": "ready", "storage": {"name": "local", "status": "ok"}, "llm": _LLM_OK}) | example(
+    {"status": "not_ready", "storage": _STORAGE_DOWN, "llm": _LLM_OK},
+    status=503,
+    description="Not now: the server is stopping, or a part needs somebody's hand.",
+)
+
+
+@router.get("/health", responses=_HEALTH, response_model_exclude_none=True)
+async def get_health(app: RunningServer, response: Response) -> Health:
+    """Tell how the server and its parts are; 503 when the storage cannot take a write."""
+    storage, llm = await app.checks.storage(), await app.checks.llm()
+    if not storage.is_ok:
+        response.status_code = 503
+    return Health(
+        status="ok" if storage.is_ok and llm.is_ok else "degraded",
+        version=VERSION,
+        storage=storage,
+        llm=llm,
+        mirror=MirrorHealth(),
+    )
+
+
+@router.get("/livez")
+async def get_liveness() -> Liveness:
+    """Tell that the process answers."""
+    return Liveness()
+
+
+@router.get("/readyz", responses=_READINESS, response_model_exclude_none=True)
+async def get_readiness(app: RunningServer, response: Response) -> Readiness:
+    """Tell whether to send requests here: 503 while stopping, and when a part needs somebody's hand.
+
+    A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
+    """
+    storage, llm = await app.checks.storage(), await app.checks.llm()
+    if app.is_stopping:
+        status: Literal["ready", "stopping", "not_ready"] = "stopping"
+    elif storage.is_ok and llm.status != "error":
+        status = "ready"
+    else:
+        status = "not_ready"
+    if status != "ready":
+        response.status_code = 503
+    return Readiness(status=status, storage=storage, llm=llm)
+
+
+for _path, _endpoint in (("/health", get_health), ("/livez", get_liveness), ("/readyz", get_readiness)):
+    router.add_api_route(_path, _endpoint, methods=["HEAD"], include_in_schema=False)
+
+routes = router.routes

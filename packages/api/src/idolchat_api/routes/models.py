@@ -1,0 +1,83 @@
+"""``GET /models``: what can be asked for, in the form of OpenAI's list of models."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from idolchat_api.dependencies import RunningServer
+from idolchat_api.openapi import errors
+from idolchat_core.errors import NotAuthorized, ProviderTimeout, ProviderUnavailable, RateLimited
+
+__all__ = ["routes"]
+
+router = APIRouter(tags=["models"])
+
+
+class Model(BaseModel):
+    """A model; ``created`` is always 0, for providers do not tell, and OpenAI's clients want a number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+    name: str | None = None
+    context_length: int | None = None
+    max_output_tokens: int | None = None
+
+
+class ModelList(BaseModel):
+    """The models of the provider in use; ``default`` is what answers when a request names none."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "object": "list",
+                "data": [
+                    {
+                        "id": "openai/gpt-5-mini",
+                        "object": "model",
+                        "created": 0,
+                        "owned_by": "openrouter",
+                        "name": "OpenAI: GPT-5 Mini",
+                        "context_length": 400000,
+                        "max_output_tokens": 128000,
+                    }
+                ],
+                "default": "openai/gpt-5-mini",
+            }
+        },
+    )
+
+    object: Literal["list"] = "list"
+    data: tuple[Model, ...]
+    default: str | None = None
+
+
+@router.get(
+    "/models",
+    responses=errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
+    response_model_exclude_none=True,
+)
+async def list_models(app: RunningServer) -> ModelList:
+    """List the models that can be asked for."""
+    service = app.service
+    models = tuple(
+        Model(
+            id=model.id,
+            owned_by=service.llm_name,
+            name=model.name,
+            context_length=model.context_length,
+            max_output_tokens=model.max_output_tokens,
+        )
+        for model in await app.models.get()
+    )
+    return ModelList(data=models, default=service.settings.model or service.llm.default_model)
+
+
+routes = router.routes

@@ -1,0 +1,181 @@
+"""The server process: one address, one data folder, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from idolchat_api.app import create_app
+from idolchat_api.dependencies import Running
+from idolchat_api.guard import is_loopback
+from idolchat_api.logs import configure_logging
+from idolchat_api.settings import ApiSettings
+from idolchat_core.errors import ConfigurationError
+from idolchat_core.plugins import Plugins
+from idolchat_core.service import Service
+from idolchat_core.settings import read_settings
+
+__all__ = ["GracefulServer", "listen", "serve", "url_of"]
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection for (nginx: 60 s), so that they close it first
+LAST_REPLIES_S = 5
+TICK_S = 0.1
+BACKLOG = 2048
+
+
+def serve(
+    settings: ApiSettings | None = None,
+    *,
+    plugins: Plugins | Sequence[object] | None = None,
+    on_started: Callable[[Service, str], None] | None = None,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; returns when all is put away.
+
+    ``on_started`` is called once with the open service and the server's URL. Raises ``ConfigurationError`` when the
+    address or the data folder cannot be had, and what the parts raise that cannot be opened.
+    """
+    settings = settings or read_settings(ApiSettings)
+    configure_logging(settings.log_level, settings.log_format)
+    app = create_app(settings=settings, plugins=plugins)
+    with listen(settings.host, settings.port) as listener:
+        _warn_if_open(settings)
+        with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(app, settings, listener, on_started))
+
+
+async def _serve(
+    app: FastAPI, settings: ApiSettings, listener: socket.socket, on_started: Callable[[Service, str], None] | None
+) -> None:
+    # The lifespan is entered here, not by uvicorn, which would answer an error in it with a traceback and exit.
+    async with app.router.lifespan_context(app):
+        running: Running = app.state.running
+        if on_started is not None:
+            on_started(running.service, url_of(listener, host=settings.host))
+        await GracefulServer(app, running).serve(sockets=[listener])
+
+
+class GracefulServer(uvicorn.Server):
+    """Lets running turns finish, and their readers read the end, before it closes; the second Ctrl-C does not wait."""
+
+    def __init__(self, app: ASGIApp, running: Running) -> None:
+        super().__init__(_config(app, running.settings))
+        self._running = running
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new turns, wait for those that run, then close as uvicorn does."""
+        self._running.is_stopping = True
+        service = self._running.service
+        logger.info("stopping", extra={"turns": service.turns.running})
+        draining = asyncio.ensure_future(self._drain())
+        while not (draining.done() or self.force_exit):
+            await asyncio.wait({draining}, timeout=TICK_S)
+        draining.cancel()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        await self._running.service.turns.drain(grace_s=self._running.settings.shutdown_grace_s)
+        await asyncio.gather(*(farewell() for farewell in list(self._running.farewells)))
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle SIGINT and SIGTERM here; unlike uvicorn's own, a clean end is not ended by the signal after all."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at once when asked a second time."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=2 * settings.max_ws_message_bytes,
+        ws_ping_interval=settings.heartbeat_s,
+        ws_ping_timeout=max(20.0, settings.heartbeat_s),
+        ws_per_message_deflate=False,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        workers=1,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=LAST_REPLIES_S,
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415 - there is none for Windows
+
+    return uvloop.new_event_loop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket. Raises ``ConfigurationError``."""
+    host = host.strip("[]")
+    try:
+        # With the protocol in it: asyncio turns Nagle's algorithm off only where it sees that a socket is TCP.
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ConfigurationError(
+            f"IDOLCHAT_HOST: {host!r} is no address of this machine ({error.strerror}); write 127.0.0.1 to serve this"
+            " machine only"
+        ) from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"IDOLCHAT_PORT: cannot listen on {host} port {port} ({error.strerror}); stop what listens there, or set"
+            " another port (0 takes a free one)"
+        ) from error
+    return listener
+
+
+def url_of(listener: socket.socket, *, host: str) -> str:
+    """Tell where a server is reached that listens on this socket by this name."""
+    host = host.strip("[]")
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _warn_if_open(settings: ApiSettings) -> None:
+    if not is_loopback(settings.host.lower()):
+        logger.warning(
+            "the server listens on an address that others may reach, and has no login: whoever reaches it can read and"
+            " write every conversation, and spend what the provider charges",
+            extra={"host": settings.host, "port": settings.port},
+        )

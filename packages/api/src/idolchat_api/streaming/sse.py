@@ -1,0 +1,76 @@
+"""Server-sent events: a turn followed by one HTTP client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import aclosing
+
+import orjson
+from starlette.types import Receive, Send
+
+from idolchat_api.errors import Problem
+from idolchat_api.streaming.chunks import DONE, ChunkEncoder
+from idolchat_api.streaming.connection import Connection
+from idolchat_core.errors import IdolchatError
+from idolchat_core.events import TurnEnded, TurnStarted
+from idolchat_core.live import LiveTurn
+
+__all__ = ["stream_turn"]
+
+logger = logging.getLogger(__name__)
+
+RETRY = b"retry: 2000\n\n"  # milliseconds
+EVENTS_PER_WRITE = 256
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),  # nginx
+]
+
+
+async def stream_turn(
+    turn: LiveTurn,
+    receive: Receive,
+    send: Send,
+    *,
+    heartbeat_s: float,
+    after: int = -1,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send the events after ``seq`` ``after``, then ``[DONE]``. Raises ``ClientLeft``."""
+    await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
+    async with Connection(receive, send, heartbeat_s=heartbeat_s) as connection:
+        try:
+            await _follow(turn, connection, after)
+        except Exception:  # the status is out: what failed here can only be told in the stream
+            logger.exception("stream failed", extra={"turn_id": turn.turn_id})
+            await connection.write(_failure() + DONE, more=False)
+
+
+async def _follow(turn: LiveTurn, connection: Connection, after: int) -> None:
+    opening = RETRY
+    encoder: ChunkEncoder | None = None
+    # From the first event on, for what a chunk says follows from those before it.
+    async with aclosing(turn.follow()) as batches:
+        async for first, events in batches:
+            if isinstance(events[0], TurnStarted):
+                encoder = ChunkEncoder(events[0])
+            if encoder is None:
+                raise AssertionError("a turn's first event says that it started")
+            for start in range(0, len(events), EVENTS_PER_WRITE):
+                part = events[start : start + EVENTS_PER_WRITE]
+                chunks = encoder.encode(first + start, part, after=after)
+                is_last = isinstance(part[-1], TurnEnded)
+                if chunks or is_last:
+                    await connection.write(opening + chunks + (DONE if is_last else b""), more=not is_last)
+                    opening = b""
+
+
+def _failure() -> bytes:
+    problem = Problem(
+        status=500, type="server_error", code=IdolchatError.code, message="the server failed on this stream"
+    )
+    return b"data: %b\n\n" % orjson.dumps(
+        {"object": "chat.completion.chunk", "choices": [], "error": problem.as_dict(), "state": "unknown"}
+    )

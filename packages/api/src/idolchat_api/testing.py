@@ -1,0 +1,64 @@
+"""A real server for tests: over HTTP and WebSocket, on a free loopback port, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from idolchat_api.app import create_app
+from idolchat_api.dependencies import Running
+from idolchat_api.server import GracefulServer, listen, url_of
+from idolchat_api.settings import ApiSettings
+from idolchat_core.hookspecs import hookimpl
+from idolchat_core.llm import LLMProvider
+from idolchat_core.plugins import Plugins
+from idolchat_core.registry import Factory, Registry
+from idolchat_core.storage import Storage
+
+__all__ = ["Parts", "serving"]
+
+
+class Parts:
+    """A plugin that offers one storage and one provider which are open already; the settings must not name others."""
+
+    def __init__(self, storage: Storage, llm: LLMProvider) -> None:
+        self._storage = storage
+        self._llm = llm
+
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        """Add the storage, as ``local``."""
+        registry.add("local", _as_it_is(self._storage))
+
+    @hookimpl
+    def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
+        """Add the provider, as ``local``."""
+        registry.add("local", _as_it_is(self._llm))
+
+
+@asynccontextmanager
+async def serving(settings: ApiSettings, *, plugins: Plugins | Sequence[object] | None = None) -> AsyncGenerator[str]:
+    """Serve, give the URL, and stop as on SIGTERM. The port of the settings is not used."""
+    app = create_app(settings=settings, plugins=plugins)
+    with listen(settings.host, 0) as listener:
+        async with app.router.lifespan_context(app):
+            running: Running = app.state.running
+            server = GracefulServer(app, running)
+            serving_task = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                yield url_of(listener, host=settings.host)
+            finally:
+                server.should_exit = True
+                await serving_task
+
+
+def _as_it_is[T](part: T) -> Factory[T]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[T]:
+        yield part
+
+    def factory() -> AbstractAsyncContextManager[T]:
+        return opened()
+
+    return factory
