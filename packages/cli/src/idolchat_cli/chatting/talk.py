@@ -1,0 +1,104 @@
+"""One side of a conversation: what the user says, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from idolchat_core.errors import InvalidRequest
+from idolchat_core.events import TurnEnded, TurnState
+from idolchat_core.llm import Delta
+from idolchat_core.request import TurnRequest
+from idolchat_core.turn import LiveTurn, TurnEngine
+
+__all__ = ["Talk", "shortfall"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """A conversation as its user has it; ``about`` are the fields that every request has."""
+
+    turns: TurnEngine
+    conversation_id: UUID | None
+    system: str | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    _turn_id: UUID | None = None
+
+    async def say(self, text: str, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+        """Say something and hear the reply, piece by piece, to its end; ``stop`` ends it early.
+
+        Leaving in any other way stops the turn too: what was said is kept.
+        """
+        return await self._heard(await self.turns.start(self._request(text)), hear=hear, stop=stop)
+
+    async def ask_again(self, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+        """Ask for a reply to what was said last, which had none or a part of one."""
+        if self._turn_id is None:
+            raise InvalidRequest("there is nothing to reply to yet")
+        return await self._heard(await self.turns.retry(self._turn_id), hear=hear, stop=stop)
+
+    def _request(self, text: str) -> TurnRequest:
+        messages = [{"role": "system", "content": self.system}] if self.system else []
+        messages.append({"role": "user", "content": text})
+        try:
+            return TurnRequest.model_validate(
+                {**self.about, "messages": messages, "conversation_id": self.conversation_id, "stream": True}
+            )
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InvalidRequest(f"{place}: {first['msg']}", param=place) from None
+
+    async def _heard(self, turn: LiveTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+        self.conversation_id, self._turn_id = turn.conversation_id, turn.turn_id
+        stopping = asyncio.create_task(self._stop_when(stop, turn.turn_id))
+        try:
+            return await _followed(turn, hear)
+        except BaseException:
+            await self.turns.cancel(turn.turn_id)
+            raise
+        finally:
+            stopping.cancel()
+
+    async def _stop_when(self, stop: asyncio.Event, turn_id: UUID) -> None:
+        await stop.wait()
+        await self.turns.cancel(turn_id)
+
+
+async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
+    async with aclosing(turn.follow()) as batches:
+        async for _, events in batches:
+            for event in events:
+                match event:
+                    case Delta():
+                        hear(event.content)
+                    case TurnEnded():
+                        return event
+    raise AssertionError("a turn's events end with TurnEnded")
+
+
+def shortfall(ended: TurnEnded) -> str | None:
+    """Say what a reply lacks; None if it lacks nothing."""
+    kept = "what was said is kept" if ended.message and ended.message.content else "nothing was said yet"
+    reason = ended.error and ended.error.get("message")
+    match ended.state:
+        case TurnState.CANCELLED:
+            return f"Stopped; {kept}."
+        case TurnState.COMPLETED:
+            return _ENDS.get(ended.message.finish_reason or "") if ended.message else None
+        case TurnState.INCOMPLETE:
+            return f"The reply was cut short: {reason or 'it did not end as it should'} ({kept})"
+        case _:
+            return f"No reply: {reason or ended.state}"
+
+
+_ENDS = {
+    "length": "The reply ends here because it reached its greatest length.",
+    "content_filter": "The reply ends here because of the provider's content filter.",
+}

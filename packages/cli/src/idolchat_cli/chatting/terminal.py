@@ -1,0 +1,109 @@
+"""A conversation in the terminal: a prompt, the reply as it streams, the prompt again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from rich.console import Console
+from rich.text import Text
+
+from idolchat_cli.chatting.interrupts import Interrupts
+from idolchat_cli.chatting.spoken import SpokenReply
+from idolchat_cli.chatting.talk import Talk, shortfall
+from idolchat_cli.printable import printable
+from idolchat_core.errors import IdolchatError
+from idolchat_core.events import TurnEnded, TurnState
+from idolchat_core.models import Message, Page
+
+__all__ = ["Terminal"]
+
+PROMPT = "> "
+
+
+class Terminal:
+    """Talks until the user leaves."""
+
+    def __init__(self, talk: Talk, *, console: Console, interrupts: Interrupts) -> None:
+        self._talk = talk
+        self._console = console
+        self._interrupts = interrupts
+        self._lines: PromptSession[str] = PromptSession(
+            PROMPT, multiline=True, prompt_continuation=" " * len(PROMPT), key_bindings=_keys()
+        )
+        self._again: Callable[..., Awaitable[TurnEnded]] | None = None
+
+    def show_earlier(self, page: Page) -> None:
+        """Show the end of the conversation that goes on."""
+        messages = page.conversation.messages
+        self._note(f"{len(messages)} of {page.total} messages:")
+        for message in messages:
+            lead = PROMPT if message.role == "user" else ""
+            self._note(lead + printable(_text(message)))
+
+    async def run(self) -> None:
+        """Take turns until the user leaves by Ctrl-D, or by Ctrl-C on an empty line."""
+        while True:
+            try:
+                text = await self._lines.prompt_async(handle_sigint=False, set_exception_handler=False)
+            except (EOFError, KeyboardInterrupt):
+                return
+            if text.strip():
+                await self._take_turn(partial(self._talk.say, text))
+            elif self._again:
+                await self._take_turn(self._again)
+
+    async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
+        self._again = None
+        try:
+            with SpokenReply(self._console) as reply, self._interrupts.reply() as stop:
+                ended = await ask(hear=reply.write, stop=stop)
+        except IdolchatError as error:
+            self._offer(ask, f"Not sent: {error}")
+        else:
+            self._close(ended)
+
+    def _close(self, ended: TurnEnded) -> None:
+        missing = shortfall(ended)
+        if ended.state in (TurnState.COMPLETED, TurnState.CANCELLED):
+            self._note(missing or "")
+        else:
+            self._offer(self._talk.ask_again, missing or str(ended.state))
+
+    def _offer(self, again: Callable[..., Awaitable[TurnEnded]], problem: str) -> None:
+        self._again = again
+        self._console.print(Text(printable(problem), "red"))
+        self._note("Press Enter to try again.\n")
+
+    def _note(self, text: str) -> None:
+        self._console.print(Text(text, "dim"))
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _start_a_line(event: KeyPressEvent) -> None:
+        event.current_buffer.newline()
+
+    @keys.add("c-c")
+    def _clear_or_leave(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=EOFError)
+
+    return keys
+
+
+def _text(message: Message) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    parts = message.content or ()
+    return "".join(part.get("text") or f"[{part.get('type')}]" for part in parts) or "(no text)"

@@ -1,0 +1,1 @@
+"""What ``idol doctor`` looks at."""

@@ -1,0 +1,57 @@
+"""All checks, in the order in which a start meets what they look at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+
+from idolchat_cli.checks.finding import Finding, Status, fail
+from idolchat_cli.checks.machine import check_data_folder, check_python
+from idolchat_cli.checks.parts import check_llm, check_plugins, check_storages
+from idolchat_cli.checks.server import check_server
+from idolchat_cli.checks.variables import check_dotenv, check_variables
+from idolchat_core.errors import ConfigurationError, PluginError
+from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.settings import CoreSettings, read_settings
+
+__all__ = ["examine"]
+
+
+async def examine() -> AsyncGenerator[Finding]:
+    """Yield what each check finds, as soon as it is found; what depends on settings that are wrong is left out."""
+    yield check_python()
+    dotenv = check_dotenv()
+    if dotenv is not None:
+        yield dotenv
+        if dotenv.status is Status.FAIL:
+            return
+    settings, plugins, problems = _read()
+    for finding in (*problems, *_at_rest(settings, plugins)):
+        yield finding
+    if settings is not None and plugins is not None:
+        for check in (check_storages, check_llm):
+            for finding in await check(settings, plugins):
+                yield finding
+        yield check_server()
+    for finding in check_variables():  # last, when every part's settings have been imported
+        yield finding
+
+
+def _at_rest(settings: CoreSettings | None, plugins: Plugins | None) -> Iterator[Finding]:
+    if plugins is not None:
+        yield from check_plugins(plugins)
+    if settings is not None:
+        yield from check_data_folder(settings.data_dir)
+
+
+def _read() -> tuple[CoreSettings | None, Plugins | None, list[Finding]]:
+    settings, plugins = None, None
+    problems = []
+    try:
+        settings = read_settings(CoreSettings)
+    except ConfigurationError as error:
+        problems.append(fail("settings", str(error), "correct it and run idol doctor again"))
+    try:
+        plugins = load_plugins(only=settings.plugins if settings else None, strict=False)
+    except PluginError as error:
+        problems.append(fail("plugin", str(error), "correct IDOLCHAT_PLUGINS"))
+    return settings, plugins, problems

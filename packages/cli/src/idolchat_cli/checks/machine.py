@@ -1,0 +1,66 @@
+"""Check what is on this machine before any part is opened: Python, the data folder, ``.env``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from idolchat_cli.checks.finding import Finding, fail, ok, warn
+
+__all__ = ["check_data_folder", "check_python"]
+
+MIB = 1024 * 1024
+TOO_LITTLE_BYTES = 100 * MIB
+LITTLE_BYTES = 1024 * MIB
+
+
+def check_python() -> Finding:
+    """Tell which Python runs; one that is too old cannot have installed this."""
+    return ok("python", f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}")
+
+
+def check_data_folder(folder: Path) -> Iterator[Finding]:
+    """Check that the data folder can be written, is private, and has room."""
+    folder = folder.absolute()
+    there = folder if folder.exists() else _nearest_parent(folder)
+    if not there.is_dir():
+        yield fail("data folder", f"{there} is not a folder", "set IDOLCHAT_DATA_DIR to a folder")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield fail(
+            "data folder",
+            f"{there} cannot be written by this user",
+            f"give it to this user (chown), or set IDOLCHAT_DATA_DIR to a folder of theirs; wanted: {folder}",
+        )
+    else:
+        yield _privacy(folder)
+        yield _room(there)
+
+
+def _nearest_parent(folder: Path) -> Path:
+    return next(parent for parent in folder.parents if parent.exists())
+
+
+def _privacy(folder: Path) -> Finding:
+    if not folder.exists():
+        return ok("data folder", f"{folder}, made when the first conversation is stored")
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if os.name == "posix" and mode & 0o007:
+        return warn(
+            "data folder", f"{folder} is open to everybody on this machine (mode {mode:o})", f"chmod o-rwx {folder}"
+        )
+    return ok("data folder", str(folder))
+
+
+def _room(folder: Path) -> Finding:
+    free_bytes = shutil.disk_usage(folder).free
+    message = f"{free_bytes / MIB:,.0f} MiB free in {folder}"
+    if free_bytes < TOO_LITTLE_BYTES:
+        return fail("free space", message, "make room: when the disk is full, messages are refused")
+    if free_bytes < LITTLE_BYTES:
+        return warn("free space", message, "make room before the disk is full: messages are refused then")
+    return ok("free space", message)

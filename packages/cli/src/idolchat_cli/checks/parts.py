@@ -1,0 +1,99 @@
+"""Check the parts that the settings choose, by opening them as a start would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from difflib import get_close_matches
+
+from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_core.errors import (
+    IdolchatError,
+    NotAuthorized,
+    PaymentRequired,
+    ProviderUnavailable,
+    RateLimited,
+    StorageUnavailable,
+)
+from idolchat_core.llm import ModelInfo
+from idolchat_core.plugins import Plugins
+from idolchat_core.service import choose_llm, choose_storages
+from idolchat_core.settings import CoreSettings
+
+__all__ = ["check_llm", "check_plugins", "check_storages"]
+
+PATIENCE_S = 30
+
+MENDS: dict[type[IdolchatError], str] = {
+    NotAuthorized: "give a key that the provider knows",
+    PaymentRequired: "add credit to the provider's account",
+    RateLimited: "wait, then run idol doctor again",
+    ProviderUnavailable: "see that its address is right and can be reached from here",
+    StorageUnavailable: "see that its folder or address is right and can be written from here",
+}
+
+
+def check_plugins(plugins: Plugins) -> Iterator[Finding]:
+    """Tell what is loaded, and what could not be."""
+    for plugin in plugins.loaded:
+        if plugin.error:
+            yield fail("plugin", str(plugin.error), f"update or uninstall {plugin.distribution or plugin.name}")
+        else:
+            yield ok("plugin", str(plugin))
+
+
+async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+    """Open each storage that is chosen, and see whether it takes a write."""
+    try:
+        names = choose_storages(settings, plugins)
+    except IdolchatError as error:
+        return [fail("storage", str(error))]
+    return [finding for name in names for finding in await _tried("storage", _storage(plugins, name))]
+
+
+async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+    """Open the provider, see whether it can take a request, and whether it knows the model."""
+    try:
+        name = choose_llm(settings, plugins)
+    except IdolchatError as error:
+        return [fail("provider", str(error))]
+    return await _tried("provider", _provider(plugins, name, settings.model))
+
+
+async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> list[Finding]:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await attempt
+    except TimeoutError:
+        return [fail(check, f"no answer within {PATIENCE_S} seconds")]
+    except IdolchatError as error:
+        mend = next((mend for kind, mend in MENDS.items() if isinstance(error, kind)), None)
+        return [fail(check, str(error), mend)]
+    except Exception as error:  # noqa: BLE001  a fault of somebody's plugin is a finding as well
+        return [fail(check, f"unexpected {type(error).__name__}: {error}", "tell whoever makes the plugin")]
+
+
+async def _storage(plugins: Plugins, name: str) -> list[Finding]:
+    async with plugins.storages.get(name)() as storage:
+        await storage.check()
+    return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
+
+
+async def _provider(plugins: Plugins, name: str, model: str | None) -> list[Finding]:
+    async with plugins.llm_providers.get(name)() as llm:
+        await llm.check()
+        ready = ok("provider", f"{name} takes requests ({plugins.llm_providers.origin(name)})")
+        return [ready, _about_model(model, llm.default_model, await llm.list_models())]
+
+
+def _about_model(wanted: str | None, default: str | None, models: Sequence[ModelInfo]) -> Finding:
+    in_use = wanted or default
+    if in_use is None:
+        return ok("model", "the provider's account decides; IDOLCHAT_MODEL would")
+    listed = {model.id: model for model in models}
+    if in_use in listed:
+        tokens = listed[in_use].context_length
+        return ok("model", f"{in_use}, reads {tokens:,} tokens" if tokens else in_use)
+    similar = get_close_matches(in_use, listed, n=3) or sorted(listed)[:3]
+    mend = f"set IDOLCHAT_MODEL to one of the {len(listed)} listed, such as {', '.join(similar)}" if listed else None
+    return warn("model", f"{in_use} is not among those that the provider lists", mend)

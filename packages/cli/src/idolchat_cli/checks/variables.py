@@ -1,0 +1,88 @@
+"""Check the names of the variables that are set: one that nothing reads is most likely misspelt."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices
+
+from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_core.settings import PackageSettings
+
+__all__ = ["check_dotenv", "check_variables", "known_variables", "set_variables"]
+
+DOTENV = Path(".env")
+PREFIX = "IDOLCHAT_"
+READERS = {"OPENROUTER_": "idolchat-llm-openrouter", "SUPABASE_": "idolchat-storage-supabase"}
+"""Which distribution reads variables that begin so."""
+
+
+def known_variables() -> frozenset[str]:
+    """Name every variable that a settings class reads which has been imported by now."""
+    return frozenset(name for settings in _descendants(PackageSettings) for name in _variables(settings))
+
+
+def set_variables() -> Mapping[str, str]:
+    """Give the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
+    in_file = dotenv_values(DOTENV, encoding="utf-8") if DOTENV.is_file() else {}
+    found = {name.upper(): str(DOTENV) for name, value in in_file.items() if value}
+    return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
+
+
+def check_variables() -> Iterator[Finding]:
+    """Tell which settings are set, and warn of names that look like one but are read by nothing."""
+    known, present = known_variables(), set_variables()
+    found = [f"{name} ({where})" for name, where in sorted(present.items()) if name in known]
+    yield ok("variables", f"set: {', '.join(found) or 'none, all is as it comes'}")
+    for name, where in sorted(present.items()):
+        if name not in known:
+            yield from _about_unknown(name, where, known)
+
+
+def check_dotenv() -> Finding | None:
+    """Find fault with a ``.env`` that cannot be read, or that holds a key and can be read by everybody."""
+    if not DOTENV.is_file():
+        return None
+    place = DOTENV.absolute()
+    try:
+        variables = dotenv_values(DOTENV, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return fail(".env", f"{place} cannot be read: {error}", "save it as UTF-8 text that this user may read")
+    mode = stat.S_IMODE(DOTENV.stat().st_mode)
+    if os.name == "posix" and mode & 0o004 and any(name.upper().endswith("_KEY") for name in variables):
+        message = f"{place} holds a key, and everybody on this machine may read it (mode {mode:o})"
+        return warn(".env", message, f"chmod 600 {place}")
+    return ok(".env", f"{place} is read")
+
+
+def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[Finding]:
+    similar = get_close_matches(name, known, n=1, cutoff=0.85)
+    reader = next((distribution for prefix, distribution in READERS.items() if name.startswith(prefix)), None)
+    if similar:
+        yield warn("variables", f"{name} ({where}) is read by nothing", f"did you mean {similar[0]}?")
+    elif reader:
+        yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", f"pip install {reader}")
+    elif name.startswith(PREFIX):
+        yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", "correct or remove it")
+
+
+def _descendants(settings: type[PackageSettings]) -> Iterator[type[PackageSettings]]:
+    for child in settings.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _variables(settings: type[PackageSettings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        match field.validation_alias:
+            case str() as alias:
+                yield alias.upper()
+            case AliasChoices(choices=choices):
+                yield from (choice.upper() for choice in choices if isinstance(choice, str))
+            case _:
+                yield f"{settings.model_config.get('env_prefix', '')}{name}".upper()

@@ -1,0 +1,1 @@
+"""The commands of ``idol``, one module each, imported when they run."""

@@ -1,0 +1,75 @@
+"""``idol doctor``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import idolchat_cli
+from idolchat_cli.checks.examination import examine
+from idolchat_cli.checks.finding import Finding, Status
+from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.render import cell, columns, on_stderr, on_stdout, print_json
+
+__all__ = ["app"]
+
+STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
+WIDTHS = (len(Status.WARN), len("data folder"))
+
+app = new_app()
+
+
+@app.command(epilog=examples("idol doctor", "idol doctor --json | jq -r '.checks[] | select(.status == \"fail\")'"))
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
+) -> None:
+    """Check the installation and say how to mend it.
+
+    Looks at settings, plugins, the data folder, storage, provider and model. Exits with 1 if something does not
+    work; warnings alone are no reason.
+    """
+    console = on_stdout()
+    findings = asyncio.run(_collected(lambda finding: None if as_json else _show(console, finding)))
+    worst = max(findings, key=lambda finding: list(Status).index(finding.status)).status
+    if as_json:
+        checks = [asdict(finding) for finding in findings]
+        print_json({"status": worst, "version": idolchat_cli.__version__, "checks": checks})
+    else:
+        _sum_up(console, findings)
+    if worst is Status.FAIL:
+        raise typer.Exit(1)
+
+
+async def _collected(show: Callable[[Finding], None]) -> list[Finding]:
+    findings: list[Finding] = []
+    checks = examine()
+    while True:
+        with on_stderr().status("Checking"):
+            finding = await anext(checks, None)
+        if finding is None:
+            return findings
+        show(finding)
+        findings.append(finding)
+
+
+def _show(console: Console, finding: Finding) -> None:
+    rows = [[cell(finding.status, STYLES[finding.status]), cell(finding.check), cell(finding.message)]]
+    if finding.mend:
+        rows.append([cell(""), cell(""), cell(f"mend: {finding.mend}", "dim")])
+    console.print(columns(rows, widths=WIDTHS))
+
+
+def _sum_up(console: Console, findings: list[Finding]) -> None:
+    counted = Counter(finding.status for finding in findings)
+    problems, warnings = counted[Status.FAIL], counted[Status.WARN]
+    console.print(f"\n{_number(problems, 'problem')}, {_number(warnings, 'warning')}")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"

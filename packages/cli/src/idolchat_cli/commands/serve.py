@@ -1,0 +1,66 @@
+"""``idol serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from idolchat_cli.checks.server import SERVE_EXTRA
+from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
+from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.render import cell, columns, on_stdout
+from idolchat_core.errors import ConfigurationError
+from idolchat_core.service import Service
+from idolchat_core.settings import read_settings
+
+__all__ = ["app"]
+
+FACT_WIDTH = 11
+
+app = new_app()
+
+
+@app.command(
+    epilog=examples(
+        "idol serve",
+        "idol serve --port 9000",
+        "idol serve --host 0.0.0.0                 for other machines too",
+        "OPENROUTER_API_KEY=sk-or-... idol serve   with the models of OpenRouter",
+    )
+)
+def serve(
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; IDOLCHAT_HOST, or 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for any; IDOLCHAT_PORT, or 8000.")
+    ] = None,
+) -> None:
+    """Serve conversations over HTTP and WebSocket.
+
+    Ctrl-C stops it: running replies are finished first, as far as IDOLCHAT_SHUTDOWN_GRACE_S allows.
+    """
+    try:
+        import idolchat_api  # noqa: PLC0415  an extra
+    except ModuleNotFoundError as error:
+        if error.name != "idolchat_api":
+            raise
+        raise ConfigurationError(f"the server is not installed: {SERVE_EXTRA}") from None
+    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    settings = read_settings(idolchat_api.ApiSettings, **given)
+    idolchat_api.serve(settings, on_started=_announce)
+
+
+def _announce(service: Service, url: str) -> None:
+    console = on_stdout()
+    facts = {
+        "data folder": str(service.settings.data_dir.absolute()),
+        "storage": service.storage_name,
+        "model": model_in_use(service),
+        "reference": f"{url}/docs",
+    }
+    console.print(f"Serving {url} (Ctrl-C stops it)", style="bold")
+    console.print(columns(([cell(name), cell(fact)] for name, fact in facts.items()), widths=[FACT_WIDTH]))
+    if service.llm_name == "local":
+        console.print(OPENROUTER_HINT)

@@ -1,0 +1,57 @@
+"""Groups of commands that are imported when they run, so that help and completion cost none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+__all__ = ["Lazy", "LazyGroup", "examples", "new_app"]
+
+
+class Lazy(NamedTuple):
+    """Where a command is, and what a list of commands says of it.
+
+    ``module`` holds ``app``, a ``Typer`` with one command, or with more for a group.
+    """
+
+    module: str
+    help: str
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name; a subclass lists them in ``lazy``."""
+
+    lazy: ClassVar[Mapping[str, Lazy]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, command in self.lazy.items():
+            self.add_command(TyperCommand(name, help=command.help), name)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command that the arguments begin with, imported and ready to run."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, self.load(name) if name else None, rest
+
+    def load(self, name: str) -> Command:
+        """Import a command."""
+        return typer.main.get_command(import_module(self.lazy[name].module).app)
+
+
+def new_app(**attributes: Any) -> typer.Typer:
+    """Make the ``app`` of a command's module, with the looks that all commands share."""
+    return typer.Typer(
+        **{"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None} | attributes
+    )
+
+
+def examples(*lines: str) -> str:
+    r"""Write the end of a help text, one example a line; ``\b`` keeps them from being filled to a paragraph."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))

@@ -1,0 +1,63 @@
+"""How results are shown: to people with Rich, to programs as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from idolchat_cli.printable import printable
+
+__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "table"]
+
+UNWRAPPED = 100_000
+"""Columns of a result that goes to a file or another program: a row stays a line there."""
+
+
+def on_stdout() -> Console:
+    """Open standard output for results: colours on a terminal only, and not where NO_COLOR is set."""
+    return _opened(Console(highlight=False, markup=False, emoji=False))
+
+
+def on_stderr() -> Console:
+    """Open standard error for what is said about results."""
+    return _opened(Console(highlight=False, markup=False, emoji=False, stderr=True))
+
+
+def _opened(console: Console) -> Console:
+    if not console.is_terminal:
+        console.width = UNWRAPPED
+    return console
+
+
+def print_json(value: object) -> None:
+    """Print a result for programs: UTF-8, indented, one document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Make a cell of a table from text of any origin."""
+    return Text(printable(text), style, overflow="fold")
+
+
+def columns(rows: Iterable[Iterable[Text]], *, widths: Sequence[int]) -> Table:
+    """Lay out lines in columns, the last of which takes what ``widths``, in cells, leave."""
+    result = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for width in widths:
+        result.add_column(width=width)
+    result.add_column()
+    for row in rows:
+        result.add_row(*row)
+    return result
+
+
+def table(*headings: str, rows: Iterable[Iterable[Text]]) -> Table:
+    """Make a table without frames, as other commands can read it too."""
+    result = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for row in rows:
+        result.add_row(*row)
+    return result

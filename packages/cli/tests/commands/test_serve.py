@@ -1,0 +1,77 @@
+"""The server starts and stops as people expect of a command."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import urllib.request
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Installation
+
+
+def url_of(server: subprocess.Popen[str]) -> str:
+    """Read what the server prints up to its address."""
+    assert server.stdout is not None
+    first = server.stdout.readline()
+    address = re.search(r"http://\S+", first)
+    assert address, (first, server.communicate())
+    return address[0]
+
+
+def test_it_prints_where_and_with_what_it_serves(installation: Installation) -> None:
+    with installation.start("serve", "--port", "0") as server:
+        url = url_of(server)
+        with urllib.request.urlopen(f"{url}/health") as answer:  # noqa: S310
+            health = json.load(answer)
+        server.send_signal(signal.SIGINT)
+        printed, _ = server.communicate()
+
+    assert health["status"] == "ok"
+    assert f"data folder  {installation.folder / 'data'}" in printed
+    assert "storage      folder" in printed
+    assert "model        test/quiet (scripted)" in printed
+
+
+def test_ctrl_c_ends_it_quietly(installation: Installation) -> None:
+    with installation.start("serve", IDOLCHAT_PORT="0") as server:
+        url_of(server)
+        server.send_signal(signal.SIGINT)
+        _, logged = server.communicate()
+
+    assert server.returncode == 0
+    assert "Traceback" not in logged
+    assert "KeyboardInterrupt" not in logged
+
+
+def test_options_go_before_variables(installation: Installation) -> None:
+    with installation.start("serve", "--host", "localhost", "--port", "0", IDOLCHAT_HOST="192.0.2.1") as server:
+        url = url_of(server)
+        server.send_signal(signal.SIGTERM)
+        server.communicate()
+
+    assert url.startswith(("http://localhost:", "http://127.0.0.1:"))
+
+
+def test_a_port_that_is_taken_is_one_message(installation: Installation) -> None:
+    with installation.start("serve", "--port", "0") as server:
+        port = url_of(server).rpartition(":")[2]
+        other = installation.run("serve", "--port", port, IDOLCHAT_DATA_DIR="elsewhere")
+        server.send_signal(signal.SIGINT)
+        server.communicate()
+
+    assert other.returncode == 1
+    assert port in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_without_the_server_package_it_says_what_to_install(installation: Installation) -> None:
+    absent = "raise ModuleNotFoundError(\"No module named 'idolchat_api'\", name='idolchat_api')\n"
+    (installation.site / "idolchat_api.py").write_text(absent)
+    done = installation.run("serve")
+
+    assert done.returncode == 1
+    assert done.stderr == "Error: the server is not installed: pip install 'idolchat-cli[serve]'\n"

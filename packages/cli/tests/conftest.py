@@ -1,0 +1,116 @@
+"""Run the real ``idol``, with parts that are found as plugins are: by the metadata of an installed distribution."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+IDOL = Path(sys.executable).with_name("idol")
+PARTS = Path(__file__).with_name("parts")
+PATIENCE_S = 30
+
+
+class Installation:
+    """A folder to run ``idol`` in, with its own environment; nothing of the developer's own is seen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.site = folder / "site"
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "PYTHONPATH": os.pathsep.join([str(self.site), str(PARTS)]),
+            "PYTHONWARNINGS": "error",
+            "IDOLCHAT_PLUGINS": "test-parts",
+            "IDOLCHAT_STORAGE": "folder",
+            "IDOLCHAT_LLM": "scripted",
+        }
+
+    def install(self, distribution: str, version: str, **entry_points: str) -> None:
+        """Lay down the metadata that pip would, so that the plugins of these modules are found."""
+        info = self.site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = [f"{name.replace('_', '-')} = {module}" for name, module in entry_points.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[idolchat]", *lines, ""]))
+
+    def script(self, *replies: list[str]) -> None:
+        """Tell the model what to say, word by word."""
+        (self.folder / "script.json").write_text(json.dumps(replies))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Give what the model was asked in the last run."""
+        asked: list[dict[str, Any]] = json.loads((self.folder / "requests.json").read_text())
+        return asked
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Give the conversations that were kept, oldest first."""
+        return [json.loads(path.read_text()) for path in sorted((self.folder / "stored").glob("*.json"))]
+
+    def run(self, *arguments: str, stdin: str | bytes = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run ``idol`` with pipes for all that it reads and writes."""
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [IDOL, *arguments],
+            input=given,
+            capture_output=True,
+            cwd=self.folder,
+            env=self.env | env,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """Start ``idol`` with pipes, and do not wait for it."""
+        return subprocess.Popen(
+            [IDOL, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env=self.env | env,
+            text=True,
+        )
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    """Give a folder with the test plugin installed."""
+    result = Installation(tmp_path)
+    result.install("idol-test-parts", "1.2.3", test_parts="idol_test_parts")
+    return result
+
+
+@pytest.fixture
+def terminal(installation: Installation) -> Iterator[Callable[..., pexpect.spawn[str]]]:
+    """Run ``idol`` in a terminal of 80 columns."""
+    started: list[pexpect.spawn[str]] = []
+
+    def start(*arguments: str, **env: str) -> pexpect.spawn[str]:
+        # Nobody answers here when the line editor asks where the cursor is.
+        child = pexpect.spawn(
+            str(IDOL),
+            list(arguments),
+            cwd=str(installation.folder),
+            env=installation.env | {"PROMPT_TOOLKIT_NO_CPR": "1"} | env,
+            dimensions=(24, 80),
+            encoding="utf-8",
+            timeout=PATIENCE_S,
+        )
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.close(force=True)

@@ -1,0 +1,124 @@
+"""A plugin for the tests: conversations in a folder, and a model that says what a script tells it.
+
+It is installed as any plugin is, with metadata and an entry point of its own (see ``conftest.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import Field
+
+from idolchat_core import CompletionRequest, LLMProvider, Message, ModelInfo, Registry, Storage, document, hookimpl
+from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
+from idolchat_core.settings import PackageSettings, read_settings
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
+
+FOLDER = Path("stored")
+SCRIPT = Path("script.json")
+REQUESTS = Path("requests.json")
+
+MODELS = [ModelInfo(id="test/quiet", context_length=8192), ModelInfo(id="test/loud", context_length=4096)]
+
+FAULTS: dict[str, ProviderError] = {
+    "<rate limited>": RateLimited("the provider wants a pause of 7 s", retry_after_s=7),
+    "<cut>": ReplyCut("the reply ended half-way"),
+    "<wrong key>": NotAuthorized("the provider refuses the key"),
+}
+
+
+class PartsSettings(PackageSettings):
+    """What the tests set."""
+
+    storage_fault: str | None = Field(None, validation_alias="IDOL_TEST_STORAGE_FAULT", description="none, open, write")
+    provider_fault: str | None = Field(None, validation_alias="IDOL_TEST_PROVIDER_FAULT", description="as in FAULTS")
+
+
+class FullStorage(InMemoryStorage):
+    """A disk without room."""
+
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        """Refuse."""
+        raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
+
+    async def check(self) -> None:
+        """Refuse."""
+        raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
+
+
+@asynccontextmanager
+async def open_folder() -> AsyncGenerator[Storage]:
+    """Keep conversations in memory and write them to the folder at the end."""
+    fault = read_settings(PartsSettings).storage_fault
+    if fault == "open":
+        raise StorageUnavailable("the folder 'stored' cannot be read")
+    storage = FullStorage() if fault == "write" else InMemoryStorage()
+    for conversation_id, stored in _kept():
+        await storage.put(document.decode(stored, conversation_id))
+    try:
+        yield storage
+    finally:
+        for summary in (await storage.list(limit=100)).data:
+            _keep(summary.id, await storage.read_document(summary.id))
+
+
+def _kept() -> list[tuple[UUID, bytes]]:
+    return [(UUID(path.stem), path.read_bytes()) for path in FOLDER.glob("*.json")]
+
+
+def _keep(conversation_id: UUID, content: bytes) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{conversation_id}.json").write_bytes(content)
+
+
+@asynccontextmanager
+async def open_scripted() -> AsyncGenerator[LLMProvider]:
+    """Say what the script says; write what was asked to a file at the end."""
+    fault = read_settings(PartsSettings).provider_fault
+    provider = ScriptedProvider(*_replies(), models=MODELS, default_model="test/quiet")
+    if fault:
+        provider.check_error = FAULTS[fault]
+    try:
+        yield provider
+    finally:
+        _write_down(provider.requests)
+
+
+def _replies() -> list[list[Step]]:
+    replies = json.loads(SCRIPT.read_text()) if SCRIPT.exists() else []
+    return [[_step(word) for word in reply] for reply in replies]
+
+
+def _write_down(requests: Sequence[CompletionRequest]) -> None:
+    REQUESTS.write_text(json.dumps([asdict(request) for request in requests], default=str))
+
+
+def _step(word: str) -> Step:
+    if word == "<wait for ever>":
+        return asyncio.Event()
+    return FAULTS.get(word, word)
+
+
+@hookimpl
+def idolchat_register_storages(registry: Registry[Storage]) -> None:
+    """Add the folder."""
+    registry.add("folder", open_folder)
+
+
+@hookimpl
+def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
+    """Add the script."""
+    registry.add("scripted", open_scripted)
+
+
+assert os.environ["IDOLCHAT_PLUGINS"], "the tests load no plugins but theirs"

@@ -1,0 +1,120 @@
+"""What every command line owes its users."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+import idolchat_cli
+from idolchat_cli.main import IdolGroup, app
+
+if TYPE_CHECKING:
+    from conftest import Installation
+
+COMMANDS = list(IdolGroup.lazy)
+
+
+def root() -> IdolGroup:
+    """Give the group as it runs."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, IdolGroup)
+    return group
+
+
+def test_version_is_the_distributions(installation: Installation) -> None:
+    done = installation.run("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"idol {version('idolchat-cli')}\n")
+    assert idolchat_cli.__version__ == version("idolchat-cli")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_lists_every_command_with_examples(installation: Installation, flag: str) -> None:
+    done = installation.run(flag)
+
+    assert done.returncode == 0
+    assert all(f"  {command} " in done.stdout for command in COMMANDS)
+    assert "Examples:\n    idol serve " in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example(installation: Installation, command: str) -> None:
+    done = installation.run(command, "--help")
+
+    assert done.returncode == 0
+    assert f"Examples:\n    idol {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_says_what_the_command_itself_says(command: str) -> None:
+    text = root().load(command).help
+
+    assert inspect.cleandoc(text or "").splitlines()[0] == IdolGroup.lazy[command].help
+
+
+@pytest.mark.parametrize("arguments", [["sevre"], ["chat", "--colour"], ["chat", "--conversation", "12"]])
+def test_wrong_usage_ends_with_2_and_the_way_to_help(installation: Installation, arguments: list[str]) -> None:
+    done = installation.run(*arguments)
+
+    assert done.returncode == 2
+    assert "--help' for help" in done.stderr
+    assert not done.stdout
+
+
+def test_a_misspelt_command_is_told_its_name(installation: Installation) -> None:
+    assert "Did you mean 'serve'?" in installation.run("sevre").stderr
+
+
+def test_without_a_command_there_is_help(installation: Installation) -> None:
+    done = installation.run()
+
+    assert done.returncode == 2
+    assert "Commands:" in done.stdout + done.stderr
+
+
+def test_a_wrong_setting_is_one_message_that_names_it(installation: Installation) -> None:
+    done = installation.run("chat", stdin="Hello", IDOLCHAT_CONTEXT_LENGTH="many")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: IDOLCHAT_CONTEXT_LENGTH ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_traceback_is_shown_with_debug_alone(installation: Installation) -> None:
+    (installation.folder / ".env").write_bytes(b"IDOLCHAT_MODEL=\xff\n")
+    plain, debug = installation.run("plugins"), installation.run("--debug", "plugins")
+
+    assert (plain.returncode, debug.returncode) == (1, 1)
+    assert "Traceback" not in plain.stderr
+    assert "idol --debug plugins" in plain.stderr
+    assert "Traceback" in debug.stderr
+
+
+def test_help_imports_neither_core_nor_rich() -> None:
+    code = "import sys, idolchat_cli.main; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert not {"rich", "pydantic", "idolchat_core", "prompt_toolkit", "importlib.metadata"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "offered"), [("idol do", 1, "doctor"), ("idol chat --conv", 2, "--conversation")]
+)
+def test_the_shell_completes_commands_and_options(
+    installation: Installation, words: str, position: int, offered: str
+) -> None:
+    done = installation.run(_IDOL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(position))
+
+    assert done.stdout.split() == [offered]
+
+
+def test_completion_can_be_installed(installation: Installation) -> None:
+    done = installation.run("--show-completion", "bash")
+
+    assert "_IDOL_COMPLETE=complete_bash" in done.stdout
