@@ -140,9 +140,9 @@ class MockOpenRouter(asyncio.Protocol):
             return error_reply(401, failure(401, MESSAGES[401]))
         if key and key[1].startswith(b"sk-poor"):
             return error_reply(402, failure(402, MESSAGES[402]))
-        if b"-xleak" in body:
+        if b"xleak" in body:
             return leaking(key[1].decode() if key else "", body)
-        if b"-xnostreamoptions" in body and b'"stream_options"' in body:
+        if b"xnostreamoptions" in body and b'"stream_options"' in body:
             return error_reply(400, failure(400, "Unknown field: stream_options"))
         return None
 

@@ -1,0 +1,103 @@
+"""Opens a reply, with as many tries as are worth it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+
+import aiohttp
+
+from idolchat_core.llm import CompletionRequest
+from idolchat_llm_openrouter.client import Client
+from idolchat_llm_openrouter.discretion import Discretion
+from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.payload import encoded, payload_of
+from idolchat_llm_openrouter.reply import Piece, Reply, StreamedReply, WholeReply, drop
+from idolchat_llm_openrouter.retry import Retries
+from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_llm_openrouter.watchdog import Limits
+
+__all__ = ["Calls"]
+
+logger = logging.getLogger(__name__)
+
+
+class Calls:
+    """Makes the calls of one provider."""
+
+    def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._retries = Retries(settings.retries, settings.retry_max_wait_s)
+        self._asks_usage = True  # until the server says that it does not know the field
+
+    async def begin(self, request: CompletionRequest) -> tuple[Reply, list[Piece]]:
+        """Open a reply and wait for its first pieces. Raises ``Fault``.
+
+        A call is made again only here, where nothing of its reply has come yet.
+        """
+        settings = self._settings
+        faults = Faults(
+            settings.host, Discretion(settings.key, request.messages), model=request.model or settings.model
+        )
+        deadline = asyncio.get_running_loop().time() + settings.reply_timeout_s
+        for failed in itertools.count(1):
+            asked_usage = self._asks_usage
+            try:
+                return await self._attempt(request, faults, deadline)
+            except Fault as fault:
+                if asked_usage and b"stream_options" in fault.body and "stream_options" not in request.options:
+                    self._asks_usage = False
+                    continue
+                wait_s = self._wait_s(failed, fault, deadline)
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the count has no end")
+
+    def _wait_s(self, failed: int, fault: Fault, deadline: float) -> float:
+        wait_s = self._retries.wait_s(failed, fault)
+        if wait_s is None or asyncio.get_running_loop().time() + wait_s >= deadline:
+            raise fault
+        logger.warning(
+            "a call of the model provider failed and is made again",
+            extra={"server": self._settings.host, "code": fault.error.code, "failed": failed, "wait_s": wait_s},
+        )
+        return wait_s
+
+    async def _attempt(self, request: CompletionRequest, faults: Faults, deadline: float) -> tuple[Reply, list[Piece]]:
+        body = encoded(payload_of(request, self._settings, ask_usage=self._asks_usage))
+        limits = self._limits(deadline)
+        by, late = limits.whole(faults)
+        if request.stream and limits.first_token_by < by:
+            by, late = limits.first_token(faults)
+        response = await self._client.post_completion(body, faults, until=by, late=late)
+        reply = None
+        try:
+            reply = self._reply(response, faults, limits, streams=request.stream)
+            return reply, await reply.read()
+        except BaseException:
+            if reply:
+                await reply.close()
+            drop(response)
+            raise
+
+    def _limits(self, deadline: float) -> Limits:
+        settings = self._settings
+        return Limits(
+            reply_s=settings.reply_timeout_s,
+            first_token_s=settings.first_token_timeout_s,
+            token_s=settings.token_timeout_s,
+            deadline=deadline,
+            first_token_by=asyncio.get_running_loop().time() + settings.first_token_timeout_s,
+        )
+
+    def _reply(self, response: aiohttp.ClientResponse, faults: Faults, limits: Limits, *, streams: bool) -> Reply:
+        """Choose by what came, not by what was asked: some servers stream always, some never."""
+        kind = response.content_type
+        if kind == "text/html":
+            raise faults.not_the_api(kind)
+        max_bytes = self._settings.max_reply_bytes
+        is_json = kind == "application/json" or kind.endswith("+json")
+        if is_json or not (streams or kind == "text/event-stream"):
+            return WholeReply(response, faults, max_bytes=max_bytes, end=limits.whole(faults))
+        return StreamedReply(response, faults, max_bytes=max_bytes, limits=limits)

@@ -1,0 +1,30 @@
+"""What this package adds to idolchat."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from idolchat_core.hookspecs import hookimpl
+from idolchat_core.llm import LLMProvider
+from idolchat_core.registry import Registry
+from idolchat_core.settings import read_settings
+from idolchat_llm_openrouter.settings import OpenRouterSettings
+
+__all__ = ["idolchat_register_llm_providers"]
+
+
+@hookimpl
+def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
+    """Register ``openrouter``, which is wanted where its key or its address is set."""
+    registry.add("openrouter", _open, when=_is_set)
+
+
+def _is_set() -> bool:
+    return not read_settings(OpenRouterSettings).model_fields_set.isdisjoint({"api_key", "base_url"})
+
+
+def _open() -> AbstractAsyncContextManager[LLMProvider]:
+    # aiohttp takes longer to import than all else here; a server that uses another provider need not wait for it.
+    from idolchat_llm_openrouter.provider import open_openrouter  # noqa: PLC0415
+
+    return open_openrouter()

@@ -1,0 +1,121 @@
+"""OpenRouter, and any server that speaks the OpenAI chat completions API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from idolchat_core.errors import ConfigurationError, PaymentRequired
+from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.settings import read_settings
+from idolchat_llm_openrouter.calls import Calls
+from idolchat_llm_openrouter.catalogue import Catalogue
+from idolchat_llm_openrouter.client import Client, open_client
+from idolchat_llm_openrouter.discretion import Discretion
+from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.models import models_in
+from idolchat_llm_openrouter.reply import Reply
+from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
+
+__all__ = ["OpenRouterProvider", "open_openrouter"]
+
+CHECK_TIMEOUT_S = 5.0
+LIST_TIMEOUT_S = 20.0
+MAX_PAGES = 50
+
+
+class OpenRouterProvider(LLMProvider):
+    """Asks one server, over connections that are kept."""
+
+    def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
+        self.default_model = settings.model
+        self._client = client
+        self._settings = settings
+        self._calls = Calls(client, settings)
+        self._catalogue = Catalogue(self._fetch_models)
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
+        """Answer as the server does; pieces that came together are given without waiting in between."""
+        reply: Reply | None = None
+        try:
+            reply, pieces = await self._calls.begin(request)
+            while pieces:
+                for piece in pieces:
+                    yield piece
+                pieces = await reply.read()
+        except Fault as fault:
+            raise fault.error from fault.__cause__
+        finally:
+            if reply is not None:
+                await reply.close()
+
+    async def list_models(self) -> Sequence[ModelInfo]:
+        """Tell what the server lists; asked anew after five minutes."""
+        return await self._catalogue.models()
+
+    async def check(self) -> None:
+        """Ask for what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
+        with_key = self._settings.speaks_openrouter and self._settings.key
+        told = await self._get("/key" if with_key else "/models", timeout_s=CHECK_TIMEOUT_S)
+        if with_key and _is_used_up(told):
+            raise PaymentRequired(
+                f"the key for {self._settings.host} has reached its limit; raise it or set another OPENROUTER_API_KEY"
+            )
+
+    async def close(self) -> None:
+        """Stop what goes on in the background."""
+        await self._catalogue.close()
+
+    async def _fetch_models(self) -> Sequence[ModelInfo]:
+        found: dict[str, ModelInfo] = {}
+        path: str | None = "/models"
+        for _ in range(MAX_PAGES):
+            if path is None:
+                break
+            told = await self._get(path, timeout_s=LIST_TIMEOUT_S)
+            found |= {model.id: model for model in models_in(told)}
+            path = _next_page(told)
+        return list(found.values())
+
+    async def _get(self, path: str, *, timeout_s: float) -> Any:
+        try:
+            return await self._client.get(path, self._faults(), timeout_s=timeout_s)
+        except Fault as fault:
+            raise fault.error from fault.__cause__
+
+    def _faults(self) -> Faults:
+        return Faults(self._settings.host, Discretion(self._settings.key))
+
+
+def _is_used_up(told: Any) -> bool:
+    about = told.get("data") if isinstance(told, dict) else None
+    left = about.get("limit_remaining") if isinstance(about, dict) else None
+    return isinstance(left, int | float) and left <= 0
+
+
+def _next_page(listed: Any) -> str | None:
+    """Find the next page of OpenRouter's list; only its query is taken, so that the key stays where it belongs."""
+    links = listed.get("links") if isinstance(listed, dict) else None
+    following = links.get("next") if isinstance(links, Mapping) else None
+    if not isinstance(following, str) or not following:
+        return None
+    return f"/models?{urlencode(parse_qs(urlsplit(following).query), doseq=True)}"
+
+
+@asynccontextmanager
+async def open_openrouter(settings: OpenRouterSettings | None = None) -> AsyncIterator[OpenRouterProvider]:
+    """Open the provider. Raises ``ConfigurationError``; what the server says is for ``check`` to tell."""
+    settings = settings or read_settings(OpenRouterSettings)
+    if settings.at_openrouter and settings.key is None:
+        raise ConfigurationError(
+            "OPENROUTER_API_KEY is not set; write the key of your OpenRouter account into it or into .env,"
+            f" or set OPENROUTER_BASE_URL to another server than {OPENROUTER_URL}"
+        )
+    async with open_client(settings) as client:
+        provider = OpenRouterProvider(client, settings)
+        try:
+            yield provider
+        finally:
+            await provider.close()
