@@ -38,7 +38,11 @@ async def test_an_old_file_is_served_continued_and_keeps_its_unknown_fields(
 
     assert [message["content"] for message in served["messages"]] == ["Hello!", "Hi there 🌸"]
     assert served["created_at"].startswith("2024-05-01T10:00:00.123456")
-    assert [m["content"] for m in mock_openrouter.bodies()[-1]["messages"]][1:] == ["Hello!", "Hi there 🌸", "Remember me?"]
+    assert [m["content"] for m in mock_openrouter.bodies()[-1]["messages"]][1:] == [
+        "Hello!",
+        "Hi there 🌸",
+        "Remember me?",
+    ]
     assert [message["id"] for message in after["messages"][:2]] == [message["id"] for message in served["messages"]]
     assert (after["locale"], after["messages"][1]["mood"]) == ({"language": "ko"}, "happy")
     assert len(after["messages"]) == 4
