@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 from starlette.types import Receive, Scope
 
 from idolchat_api.errors import MalformedRequest, UnsupportedMediaType
@@ -105,13 +105,20 @@ def idempotency_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
 def invalid_request(error: ValidationError, body: bytes | str) -> InvalidRequest:
     """Say what is wrong with a JSON text and where, without repeating it."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    first = problems[0]
-    if first["type"] == "json_invalid":
-        return MalformedRequest(f"not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}")
+    if problems[0]["type"] == "json_invalid":
+        return MalformedRequest(f"not valid JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}")
     sent = from_json(body)
-    param = _param(first["loc"], sent, is_missing=first["type"] == "missing")
-    message = first["msg"].removeprefix("Value error, ")
+    param, message = _located(problems[0], sent)
+    for problem in problems[1:]:  # of the members of a union, the one that got furthest is what was meant
+        deeper, said = _located(problem, sent)
+        if param and deeper and deeper.startswith(f"{param}."):
+            param, message = deeper, said
     return InvalidRequest(f"{param}: {message}" if param else message, param=param)
+
+
+def _located(problem: ErrorDetails, sent: Any) -> tuple[str | None, str]:
+    param = _param(problem["loc"], sent, is_missing=problem["type"] == "missing")
+    return param, problem["msg"].removeprefix("Value error, ")
 
 
 def _param(location: Sequence[int | str], sent: Any, *, is_missing: bool) -> str | None:
@@ -120,7 +127,7 @@ def _param(location: Sequence[int | str], sent: Any, *, is_missing: bool) -> str
     for depth, step in enumerate(location):
         is_there = step in sent if isinstance(sent, dict) else isinstance(sent, list) and step in range(len(sent))
         if not is_there and not (is_missing and depth == len(location) - 1):
-            break
+            continue
         path.append(str(step))
         sent = sent[step] if is_there else None
     return ".".join(path)[:MAX_PARAM_CHARACTERS] or None

@@ -10,6 +10,7 @@ __all__ = [
     "CONVERSATION_LIST",
     "EVENT_STREAM",
     "HEALTH",
+    "MODELS",
     "REQUEST_ID",
     "TURN",
     "TURN_REQUEST",
@@ -53,7 +54,6 @@ _CHUNK = f'{{"id":"chatcmpl-{_TURN_ID}","object":"chat.completion.chunk","create
 
 EVENT_STREAM = f"""\
 retry: 2000
-
 id: {_TURN_ID}:0
 data: {_CHUNK},"conversation_id":"{_CONVERSATION_ID}","turn_id":"{_TURN_ID}",\
 "choices":[{{"index":0,"delta":{{"role":"assistant","content":""}},"finish_reason":null}}],\
@@ -129,4 +129,20 @@ HEALTH: dict[str, Any] = {
     "storage": {"name": "local", "status": "ok"},
     "llm": {"name": "openrouter", "status": "ok"},
     "mirror": {"pending": 0, "lag_s": 0.0},
+}
+
+MODELS: dict[str, Any] = {
+    "object": "list",
+    "data": [
+        {
+            "id": _MODEL,
+            "object": "model",
+            "created": 0,
+            "owned_by": "openrouter",
+            "name": "OpenAI: GPT-5 Mini",
+            "context_length": 400_000,
+            "max_output_tokens": 128_000,
+        }
+    ],
+    "default": _MODEL,
 }

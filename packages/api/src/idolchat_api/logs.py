@@ -67,8 +67,14 @@ class TextFormatter(_Formatter):
         """Write a record."""
         facts = self.facts(record)
         trace = facts.pop("traceback", "")
-        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {record.getMessage()}"
-        return " ".join([line, *(f"{name}={value}" for name, value in facts.items())]) + (trace and f"\n{trace}")
+        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {_one_line(record.getMessage())}"
+        said = [f"{name}={_one_line(value)}" for name, value in facts.items()]
+        return " ".join([line, *said]) + (trace and f"\n{trace}")
+
+
+def _one_line(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _where(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from idolchat_api import examples
+from idolchat_api.branching import ForkPoint, Head
 from idolchat_api.errors import (
     BodyTooLarge,
     HostNotAllowed,
@@ -213,6 +214,8 @@ def _schemas() -> dict[str, Any]:
         [
             (TurnRequest, "validation"),
             (TurnOptions, "validation"),
+            (Head, "validation"),
+            (ForkPoint, "validation"),
             (Conversation, "serialization"),
             (ErrorEnvelope, "serialization"),
         ],

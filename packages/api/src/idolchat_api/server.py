@@ -52,7 +52,7 @@ def serve(
     app = create_app(settings=settings, plugins=plugins)
     with listen(settings.host, settings.port) as listener:
         _warn_if_open(settings)
-        with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with contextlib.suppress(KeyboardInterrupt, StopNow), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(app, settings, listener, on_started))
 
 
@@ -64,7 +64,14 @@ async def _serve(
         running: Running = app.state.running
         if on_started is not None:
             on_started(running.service, url_of(listener, host=settings.host))
-        await GracefulServer(app, running).serve(sockets=[listener])
+        server = GracefulServer(app, running)
+        await server.serve(sockets=[listener])
+        if server.force_exit:
+            raise StopNow  # through the parts that are closed now, so that they do not wait either
+
+
+class StopNow(Exception):
+    """Somebody asked a second time."""
 
 
 class GracefulServer(uvicorn.Server):
@@ -83,6 +90,8 @@ class GracefulServer(uvicorn.Server):
         while not (draining.done() or self.force_exit):
             await asyncio.wait({draining}, timeout=TICK_S)
         draining.cancel()
+        if self.force_exit:
+            self.config.timeout_graceful_shutdown = 0
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from idolchat_api import examples
 from idolchat_api.body import idempotency_key, path_id, read_json, read_optional_json
+from idolchat_api.branching import ForkPoint, Head
 from idolchat_api.dependencies import RunningServer, running
 from idolchat_api.openapi import (
     BODY_ERRORS,
@@ -55,22 +56,6 @@ class ConversationPage(BaseModel):
     data: tuple[ConversationSummary, ...]
     has_more: bool
     next: str | None
-
-
-class Head(BaseModel):
-    """The last message of the branch to go on with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    head: StoredId
-
-
-class ForkPoint(BaseModel):
-    """The message that the new conversation ends with; by default the last of the active branch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    message_id: StoredId | None = None
 
 
 @router.get("/conversation/{conversation_id}", responses=example(examples.CONVERSATION) | _READ_ERRORS)

@@ -91,7 +91,7 @@ async def get_health(app: RunningServer, response: Response) -> Health:
     )
 
 
-@router.get("/livez")
+@router.get("/livez", responses=example({"status": "ok"}))
 async def get_liveness() -> Liveness:
     """Tell that the process answers."""
     return Liveness()

@@ -7,8 +7,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from idolchat_api import examples
 from idolchat_api.dependencies import RunningServer
-from idolchat_api.openapi import errors
+from idolchat_api.openapi import errors, example
 from idolchat_core.errors import NotAuthorized, ProviderTimeout, ProviderUnavailable, RateLimited
 
 __all__ = ["routes"]
@@ -33,26 +34,7 @@ class Model(BaseModel):
 class ModelList(BaseModel):
     """The models of the provider in use; ``default`` is what answers when a request names none."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        json_schema_extra={
-            "example": {
-                "object": "list",
-                "data": [
-                    {
-                        "id": "openai/gpt-5-mini",
-                        "object": "model",
-                        "created": 0,
-                        "owned_by": "openrouter",
-                        "name": "OpenAI: GPT-5 Mini",
-                        "context_length": 400000,
-                        "max_output_tokens": 128000,
-                    }
-                ],
-                "default": "openai/gpt-5-mini",
-            }
-        },
-    )
+    model_config = ConfigDict(frozen=True)
 
     object: Literal["list"] = "list"
     data: tuple[Model, ...]
@@ -61,7 +43,7 @@ class ModelList(BaseModel):
 
 @router.get(
     "/models",
-    responses=errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
+    responses=example(examples.MODELS) | errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
     response_model_exclude_none=True,
 )
 async def list_models(app: RunningServer) -> ModelList:

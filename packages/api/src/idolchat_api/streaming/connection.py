@@ -10,7 +10,8 @@ from starlette.types import Receive, Send
 
 __all__ = ["ClientLeft", "Connection"]
 
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b": still here\n"
+"""A comment without the empty line that ends an event: OpenAI's client takes one after an id for an empty event."""
 
 
 class ClientLeft(Exception):

@@ -85,7 +85,8 @@ def frame_text(kind: str, fields: dict[str, Any]) -> str:
 
 def problem_text(problem: Problem, **fields: Any) -> str:
     """Write an ``error`` frame, with those of the fields that are known."""
-    return frame_text("error", problem.as_dict() | {name: value for name, value in fields.items() if value is not None})
+    said = problem.as_dict() | {name: value for name, value in fields.items() if value is not None}
+    return frame_text("error", {name: value for name, value in said.items() if name != "type"})
 
 
 class TurnFrames:

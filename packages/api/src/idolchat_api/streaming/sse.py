@@ -20,7 +20,8 @@ __all__ = ["stream_turn"]
 
 logger = logging.getLogger(__name__)
 
-RETRY = b"retry: 2000\n\n"  # milliseconds
+RETRY = b"retry: 2000\n"
+"""When to reconnect, in milliseconds; in the first event, for OpenAI's client takes it alone for an empty event."""
 EVENTS_PER_WRITE = 256
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

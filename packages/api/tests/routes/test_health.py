@@ -1,0 +1,110 @@
+"""Health, for people, monitors and orchestrators."""
+
+import httpx
+import pytest
+
+from idolchat_api.testing import Parts
+from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
+from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+
+
+class FullDisk(InMemoryStorage):
+    """Takes no write, and counts how often it was asked."""
+
+    asked = 0
+
+    async def check(self) -> None:
+        self.asked += 1
+        raise StorageUnavailable("the disk is full")
+
+
+class Unforeseen(InMemoryStorage):
+    """Fails its check as no storage should."""
+
+    async def check(self) -> None:
+        raise RuntimeError("a secret")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz"])
+async def test_a_good_server_says_so(client: httpx.AsyncClient, method: str, path: str) -> None:
+    reply = await client.request(method, path)
+
+    assert reply.status_code == 200
+
+
+async def test_health_tells_of_every_part(client: httpx.AsyncClient) -> None:
+    said = (await client.get("/health")).json()
+
+    assert said.pop("version")
+    assert said == {
+        "status": "ok",
+        "storage": {"name": "local", "status": "ok"},
+        "llm": {"name": "local", "status": "ok"},
+        "mirror": {"pending": 0, "lag_s": 0.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "ready"),
+    [(ProviderUnavailable("it is down"), "unavailable", 200), (NotAuthorized("the key is wrong"), "error", 503)],
+    ids=["away", "wrong key"],
+)
+async def test_a_provider_that_does_not_work_is_told(
+    client: httpx.AsyncClient, provider: ScriptedProvider, error: ProviderError, status: str, ready: int
+) -> None:
+    """A provider that is away would be so for every replica; a wrong key needs somebody."""
+    provider.check_error = error
+
+    health, readiness = await client.get("/health"), await client.get("/readyz")
+
+    assert (health.status_code, health.json()["status"]) == (200, "degraded")
+    assert health.json()["llm"] == {"name": "local", "status": status, "code": error.code, "message": str(error)}
+    assert readiness.status_code == ready
+
+
+class TestFullDisk:
+    """A server that cannot write."""
+
+    @pytest.fixture
+    def storage(self) -> FullDisk:
+        return FullDisk()
+
+    @pytest.fixture
+    def plugins(self, storage: FullDisk, provider: ScriptedProvider) -> Plugins:
+        return load_plugins(Parts(storage, provider), installed=False)
+
+    async def test_health_says_why(self, client: httpx.AsyncClient) -> None:
+        health, readiness, liveness = [await client.get(path) for path in ("/health", "/readyz", "/livez")]
+
+        assert [reply.status_code for reply in (health, readiness, liveness)] == [503, 503, 200]
+        assert health.json()["status"] == "degraded"
+        assert health.json()["storage"] == {
+            "name": "local",
+            "status": "unavailable",
+            "code": "storage_unavailable",
+            "message": "the disk is full",
+        }
+
+    async def test_the_disk_is_not_touched_at_every_question(
+        self, client: httpx.AsyncClient, storage: FullDisk
+    ) -> None:
+        for _ in range(20):
+            await client.get("/health")
+
+        assert storage.asked < 20
+
+
+class TestUnforeseen:
+    """A server whose storage's check is at fault."""
+
+    @pytest.fixture
+    def plugins(self, provider: ScriptedProvider) -> Plugins:
+        return load_plugins(Parts(Unforeseen(), provider), installed=False)
+
+    async def test_health_answers_all_the_same(self, client: httpx.AsyncClient) -> None:
+        reply = await client.get("/health")
+
+        assert (reply.status_code, reply.json()["storage"]["code"]) == (503, "internal_error")
+        assert "secret" not in reply.text
