@@ -1,0 +1,246 @@
+"""What is known of all conversations: in memory at once, in the index soon after."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+from idolchat_core.errors import StorageUnavailable
+from idolchat_storage_local.entry import Entry
+from idolchat_storage_local.index import Change, Index, IndexBroken, IndexBusy, remove_index
+
+__all__ = ["Catalogue"]
+
+log = logging.getLogger(__name__)
+
+_GATHER_S = 0.25
+"""How long changes gather before the index learns of them together."""
+_PAUSE_S = 1.0
+"""How long to wait before teaching an index that is busy or full again."""
+_CACHED = 16_384
+
+
+class Catalogue:
+    """Remembers entries, answers lists, and teaches the index on a thread of its own.
+
+    That the index is slow, full or broken stops nobody from reading and writing: it is behind then, or made anew.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._index = _open_or_make_anew(path)
+        self._cache: OrderedDict[UUID, Entry] = OrderedDict()
+        self._pending: dict[str, Change] = {}
+        self._learning: dict[str, Change] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._is_broken = False
+        self._on_made_anew: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._keep_up, name="idolchat-index", daemon=True)
+
+    def start(self, *, on_made_anew: Callable[[], None]) -> None:
+        """Begin to teach the index; ``on_made_anew`` is called when it is empty again."""
+        self._on_made_anew = on_made_anew
+        self._thread.start()
+
+    def close(self) -> None:
+        """Teach the index what is left, and close it."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+        self._index.close()
+
+    def known(self, conversation_id: UUID) -> Entry | None:
+        """Tell what is known of a conversation's file."""
+        entry = self._cache.get(conversation_id)
+        if entry is not None:
+            # Another thread may drop it meanwhile.
+            with suppress(KeyError):
+                self._cache.move_to_end(conversation_id)
+            return entry
+        return self.read_again(conversation_id)
+
+    def read_again(self, conversation_id: UUID) -> Entry | None:
+        """Tell what is known, by another process too."""
+        key = str(conversation_id)
+        change = self._not_learnt_of(key)
+        if change is not None:
+            return change.entry
+        try:
+            entry = self._ask(lambda index: index.entry(key))
+        except (IndexBroken, IndexBusy):
+            return self._cache.get(conversation_id)
+        if entry is not None:
+            self._remember(conversation_id, entry)
+        return entry
+
+    def note(
+        self,
+        conversation_id: UUID,
+        entry: Entry,
+        turn_ids: Sequence[str] = (),
+        marks: Sequence[tuple[int, int]] = (),
+        is_whole: bool = False,
+    ) -> None:
+        """Remember a file as it is now; see ``Description``."""
+        self._remember(conversation_id, entry)
+        self._add(entry.id, Change(entry, turn_ids, marks, is_whole))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Remember that a conversation is gone."""
+        self._cache.pop(conversation_id, None)
+        self._add(str(conversation_id), Change(None, (), (), is_whole=True))
+
+    def newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List conversations, newest first. Raises ``StorageUnavailable``."""
+        fresh = self._not_learnt()
+        try:
+            learnt = self._ask(lambda index: index.newest(owners, before, limit + len(fresh)))
+        except (IndexBroken, IndexBusy) as error:
+            raise StorageUnavailable(f"the list of conversations cannot be read now: {error}; try again") from error
+        entries = [entry for entry in learnt if entry.id not in fresh]
+        entries += [
+            change.entry
+            for change in fresh.values()
+            if change.entry is not None and _belongs(change.entry, owners, before)
+        ]
+        return sorted(entries, key=lambda entry: (entry.updated_at, entry.id), reverse=True)[:limit]
+
+    def in_folder(self, place: str) -> dict[str, Entry]:
+        """Tell what is known of the files in a folder, by place. Raises ``IndexBroken``, ``IndexBusy``."""
+        fresh = self._not_learnt()
+        learnt = self._ask(lambda index: index.in_folder(place))
+        return {name: entry for name, entry in learnt.items() if entry.id not in fresh}
+
+    def turn(self, turn_id: str) -> str | None:
+        """Find the conversation that a turn belongs to. Raises ``StorageUnavailable``."""
+        fresh = self._not_learnt()
+        for key, change in fresh.items():
+            if turn_id in change.turn_ids:
+                return key
+        try:
+            found = self._ask(lambda index: index.turn(turn_id))
+        except (IndexBroken, IndexBusy) as error:
+            raise StorageUnavailable(f"turns cannot be looked up now: {error}; try again") from error
+        return None if found is None or (found in fresh and fresh[found].is_whole) else found
+
+    def mark_after(self, conversation_id: UUID, position: int) -> tuple[int, int] | None:
+        """Find a position not before this one, and where the text of the messages before it ends."""
+        key = str(conversation_id)
+        change = self._not_learnt_of(key)
+        marks = [mark for mark in change.marks if mark[0] >= position] if change is not None else []
+        if change is None or not change.is_whole:
+            with suppress(IndexBroken, IndexBusy):
+                learnt = self._ask(lambda index: index.mark_after(key, position))
+                marks += [learnt] if learnt is not None else []
+        if not marks:
+            return None
+        place, start = min(marks)
+        return place, start - len(b",\n")
+
+    def check(self) -> None:
+        """Read the whole index, and have it made anew if it is broken."""
+        with suppress(IndexBroken, IndexBusy):
+            self._ask(lambda index: index.check())
+
+    def _ask[T](self, question: Callable[[Index], T]) -> T:
+        index = self._index
+        try:
+            return question(index)
+        except IndexBroken:
+            if index is self._index:
+                self._is_broken = True
+                self._wake.set()
+            raise
+
+    def _remember(self, conversation_id: UUID, entry: Entry) -> None:
+        self._cache[conversation_id] = entry
+        if len(self._cache) > _CACHED:
+            with suppress(KeyError):
+                self._cache.popitem(last=False)
+
+    def _not_learnt(self) -> Mapping[str, Change]:
+        with self._lock:
+            return {**self._learning, **self._pending} if self._learning else dict(self._pending)
+
+    def _not_learnt_of(self, key: str) -> Change | None:
+        with self._lock:
+            return self._pending.get(key) or self._learning.get(key)
+
+    def _add(self, key: str, change: Change) -> None:
+        with self._lock:
+            before = self._pending.get(key) or self._learning.get(key)
+            self._pending[key] = change if before is None else _merged(before, change)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def _keep_up(self) -> None:
+        is_last = False
+        while not is_last:
+            self._wake.wait()
+            is_last = self._closing.wait(_GATHER_S)
+            self._wake.clear()
+            if self._is_broken or not self._index.is_current:
+                self._make_anew()
+            self._learn()
+
+    def _learn(self) -> None:
+        with self._lock:
+            self._learning, self._pending = self._pending, {}
+        try:
+            self._ask(lambda index: index.apply(self._learning))
+        except (IndexBroken, IndexBusy) as error:
+            log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
+            with self._lock:
+                self._pending = {**self._learning, **self._pending}
+            if not self._closing.wait(_PAUSE_S):
+                self._wake.set()
+        finally:
+            with self._lock:
+                self._learning = {}
+
+    def _make_anew(self) -> None:
+        log.warning("the index is made anew from the conversations")
+        old, was_broken = self._index, self._is_broken
+        self._on_made_anew()
+        if was_broken:
+            self._index = _open_or_make_anew(self._path, is_broken=True)
+        else:
+            try:
+                self._index = Index(self._path)
+            except IndexBroken:
+                # Another version of this program made it; of two that run at once, neither may throw it away.
+                self._index = Index(":memory:")
+        self._is_broken = False
+        old.close()
+
+
+def _open_or_make_anew(path: str, *, is_broken: bool = False) -> Index:
+    try:
+        if not is_broken:
+            return Index(path)
+    except IndexBroken as error:
+        log.warning("the index is made anew from the conversations", extra={"reason": str(error)})
+    try:
+        remove_index(path)
+    except OSError:
+        return Index(":memory:")
+    return Index(path)
+
+
+def _merged(before: Change, after: Change) -> Change:
+    if after.is_whole:
+        return after
+    turn_ids = (*before.turn_ids, *after.turn_ids)
+    return Change(after.entry, turn_ids, (*before.marks, *after.marks), before.is_whole)
+
+
+def _belongs(entry: Entry, owners: Mapping[str, str], before: tuple[int, str] | None) -> bool:
+    return all(getattr(entry, name) == value for name, value in owners.items()) and (
+        before is None or (entry.updated_at, entry.id) < before
+    )

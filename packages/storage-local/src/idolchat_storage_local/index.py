@@ -1,0 +1,226 @@
+"""The SQLite index beside the documents: derived, and thrown away rather than mended."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from idolchat_storage_local.entry import Entry
+
+__all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
+
+log = logging.getLogger(__name__)
+
+_SCHEMA_VERSION = 1
+_SCHEMA = resources.files("idolchat_storage_local").joinpath("schema.sql").read_text(encoding="utf-8")
+_COLUMNS = ", ".join(Entry._fields)
+_SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
+_UPSERT = (
+    f"INSERT INTO conversations ({_COLUMNS}) VALUES ({', '.join('?' * len(Entry._fields))})"  # noqa: S608 - our names
+    f" ON CONFLICT (id) DO UPDATE SET {_SET}"
+)
+_UPSERT_NEWER = f"{_UPSERT} WHERE excluded.mtime_ns >= conversations.mtime_ns"
+_SELECT = f"SELECT {_COLUMNS} FROM conversations"  # noqa: S608 - our names
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+}
+"""Errors that another time may not give; every other one says that the index is no good."""
+
+
+class IndexBroken(Exception):
+    """The index cannot be read: it is to be made anew."""
+
+
+class IndexBusy(Exception):
+    """The index cannot be read or written now: another process, or the disk."""
+
+
+class Change(NamedTuple):
+    """What the index is to learn of a conversation; no ``entry`` when it is gone.
+
+    ``is_whole`` says that the turns and marks given are all there are.
+    """
+
+    entry: Entry | None
+    turn_ids: Sequence[str]
+    marks: Sequence[tuple[int, int]]
+    is_whole: bool
+
+
+class Index:
+    """One index file; in memory where no file can be made. Any thread may read, one at a time may write."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._reading = threading.Lock()
+        with _explained():
+            try:
+                self._writer = _connect(path)
+                self._reader = _connect(path)
+            except sqlite3.OperationalError as error:
+                if not _is_passing(error):
+                    raise
+                log.warning("the index is kept in memory", extra={"reason": str(error)})
+                self._writer = self._reader = _connect(":memory:")
+        self._file = _identity(path)
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the file of that name is still the one in use, and not one that another process made anew."""
+        return self._reader is self._writer or _identity(self._path) == self._file
+
+    def close(self) -> None:
+        """Close it."""
+        with self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    def check(self) -> None:
+        """Read all of it. Raises ``IndexBroken``."""
+        with _explained(), self._at_a_time():
+            [[answer]] = self._writer.execute("PRAGMA quick_check(1)").fetchall()
+        if answer != "ok":
+            raise IndexBroken(answer)
+
+    def apply(self, changes: Mapping[str, Change]) -> None:
+        """Learn of changes, all or none."""
+        with _explained(), self._at_a_time(), _transaction(self._writer) as database:
+            for conversation_id, change in changes.items():
+                if change.is_whole or change.entry is None:
+                    _forget(database, conversation_id, is_gone=change.entry is None)
+            for query, is_whole in ((_UPSERT, True), (_UPSERT_NEWER, False)):
+                database.executemany(
+                    query, [c.entry for c in changes.values() if c.entry is not None and c.is_whole == is_whole]
+                )
+            database.executemany(
+                "INSERT OR REPLACE INTO turns VALUES (?, ?)",
+                [(turn_id, key) for key, change in changes.items() for turn_id in change.turn_ids],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)",
+                [(key, *mark) for key, change in changes.items() for mark in change.marks],
+            )
+
+    def entry(self, conversation_id: str) -> Entry | None:
+        """Find what is known of a file."""
+        rows = self._rows(f"{_SELECT} WHERE id = ?", (conversation_id,))
+        return Entry(*rows[0]) if rows else None
+
+    def newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List those of these owners (column: value) that come after ``before``, newest first."""
+        conditions = [f"{column} = ?" for column in owners]
+        values: list[Any] = list(owners.values())
+        if before is not None:
+            conditions.append("(updated_at, id) < (?, ?)")
+            values.extend(before)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
+        return [Entry(*row) for row in rows]
+
+    def in_folder(self, place: str) -> dict[str, Entry]:
+        """Find what is known of the files in a folder, by their places."""
+        rows = self._rows(f"{_SELECT} WHERE place >= ? AND place < ?", (f"{place}/", f"{place}0"))
+        return {
+            entry.place: entry for entry in (Entry(*row) for row in rows) if "/" not in entry.place[len(place) + 1 :]
+        }
+
+    def turn(self, turn_id: str) -> str | None:
+        """Find the conversation that a turn belongs to."""
+        rows = self._rows("SELECT conversation_id FROM turns WHERE turn_id = ?", (turn_id,))
+        return str(rows[0][0]) if rows else None
+
+    def mark_after(self, conversation_id: str, position: int) -> tuple[int, int] | None:
+        """Find the first kept place of a message at or after a position."""
+        query = (
+            "SELECT position, start FROM marks WHERE conversation_id = ? AND position >= ? ORDER BY position LIMIT 1"
+        )
+        rows = self._rows(query, (conversation_id, position))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with _explained(), self._reading:
+            return self._reader.execute(query, values).fetchall()
+
+    def _at_a_time(self) -> AbstractContextManager[object]:
+        return self._reading if self._reader is self._writer else nullcontext()
+
+
+def remove_index(path: str) -> None:
+    """Throw an index away. Raises ``OSError``."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(path + suffix).unlink()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        [[version]] = database.execute("PRAGMA user_version").fetchall()
+        if version == 0:
+            database.executescript(_SCHEMA)
+        elif version != _SCHEMA_VERSION:
+            raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _forget(database: sqlite3.Connection, conversation_id: str, *, is_gone: bool) -> None:
+    known = database.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+    if known:  # else there is nothing to look for in all the turns
+        database.execute("DELETE FROM turns WHERE conversation_id = ?", (conversation_id,))
+        database.execute("DELETE FROM marks WHERE conversation_id = ?", (conversation_id,))
+    if is_gone:
+        database.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _is_passing(error):
+            raise IndexBusy(str(error)) from error
+        raise IndexBroken(str(error)) from error
+
+
+def _is_passing(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _PASSING
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

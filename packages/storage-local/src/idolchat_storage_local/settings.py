@@ -1,0 +1,21 @@
+"""Settings of local storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from idolchat_core.settings import PackageSettings
+
+__all__ = ["LocalSettings"]
+
+
+class LocalSettings(PackageSettings):
+    """Where conversations are kept."""
+
+    data_dir: Path = Field(
+        Path("data"),
+        validation_alias="IDOLCHAT_DATA_DIR",
+        description="Folder of everything kept on this machine; made when it is missing.",
+    )

@@ -1,0 +1,189 @@
+"""Conversations as JSON files on the local disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from idolchat_core import document
+from idolchat_core.errors import InvalidRequest, StorageUnavailable
+from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.settings import read_settings
+from idolchat_core.storage import Storage, check_record_name
+from idolchat_storage_local import reading, whole
+from idolchat_storage_local.catalogue import Catalogue
+from idolchat_storage_local.disk import Disk, unavailable
+from idolchat_storage_local.document_file import Append, Update
+from idolchat_storage_local.entry import Entry
+from idolchat_storage_local.files import Files
+from idolchat_storage_local.folder import DataFolder
+from idolchat_storage_local.records import Records
+from idolchat_storage_local.scan import Scanner
+from idolchat_storage_local.settings import LocalSettings
+from idolchat_storage_local.writer import Writer
+
+__all__ = ["LocalStorage", "open_local_storage"]
+
+_WORKERS = 8
+_SCAN_PATIENCE_S = 10.0
+
+
+@asynccontextmanager
+async def open_local_storage(
+    settings: LocalSettings | None = None, *, disk: Disk | None = None
+) -> AsyncGenerator[LocalStorage]:
+    """Open the data folder, making it where it is new, and close it at the end.
+
+    Raises ``ConfigurationError`` when it cannot be used.
+    """
+    if settings is None:
+        settings = read_settings(LocalSettings)
+    loop = asyncio.get_running_loop()
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk())
+    try:
+        yield storage
+    finally:
+        await asyncio.shield(asyncio.to_thread(storage.close))
+
+
+class LocalStorage(Storage):
+    """Made by ``open_local_storage``; the README says what lies where, and what the guarantees rest on."""
+
+    def __init__(self, settings: LocalSettings, loop: asyncio.AbstractEventLoop, disk: Disk) -> None:
+        self._disk = disk
+        self._loop = loop
+        self._folder = DataFolder(settings.data_dir, disk)
+        self._folder.open()
+        self._catalogue = Catalogue(self._folder.index)
+        self._files = Files(self._folder, disk, self._catalogue)
+        self._records = Records(self._folder, disk)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="idolchat-reader")
+        self._writer = Writer(self._files, self._workers, loop)
+        self._scanner = Scanner(self._files)
+        self._is_closed = False
+        self._catalogue.start(on_made_anew=self._scanner.start_again)
+        self._scanner.start()
+
+    def close(self) -> None:
+        """Finish what was asked for and close the files; waits for the disk."""
+        self._is_closed = True
+        self._writer.close()
+        self._workers.shutdown()
+        self._scanner.close()
+        self._catalogue.close()
+
+    async def create(self, conversation: Conversation) -> None:
+        written = whole.write_out(conversation)
+        await self._writer.ask(lambda: whole.create(self._files, written))
+
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        change = Append(
+            conversation_id=conversation_id,
+            lines=[document.line(message) for message in messages],
+            ids=[str(message.id) for message in messages],
+            turn_ids=[str(message.turn_id) for message in messages if message.turn_id is not None],
+            expected_count=expected_count,
+            updated_at=updated_at,
+        )
+        await self._writer.ask(change)
+
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        await self._writer.ask(Update(conversation_id, fields, expected_count))
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        return await self._work(reading.read_page, self._files, conversation_id, limit=limit, before=before)
+
+    async def read(self, conversation_id: UUID) -> Conversation:
+        return await self._work(reading.read_whole, self._files, conversation_id)
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        return await self._work(reading.read_document, self._files, conversation_id)
+
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        owners = {"user_id": user_id, "character_id": character_id}
+        wanted = {name: str(owner) for name, owner in owners.items() if owner is not None}
+        place = _place(before) if before is not None else None
+        entries = await self._when_complete(self._newest, wanted, place, limit + 1)
+        last = entries[limit - 1] if len(entries) > limit else None
+        return ConversationList(
+            data=[entry.summary() for entry in entries[:limit]],
+            next=f"{last.updated_at}~{last.id}" if last is not None else None,
+        )
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        found = await self._work(self._catalogue.turn, str(turn_id))
+        if found is None:
+            found = await self._when_complete(self._catalogue.turn, str(turn_id))
+        return UUID(found) if found is not None else None
+
+    async def put(self, conversation: Conversation) -> None:
+        await self._work(lambda: whole.put(self._files, whole.write_out(conversation)))
+
+    async def delete(self, conversation_id: UUID) -> None:
+        await self._work(whole.delete, self._files, conversation_id)
+
+    async def check(self) -> None:
+        await self._work(self._folder.probe)
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        check_record_name(namespace, name)
+        return await self._work(self._records.get, namespace, name)
+
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        check_record_name(namespace, name)
+        await self._writer.ask(lambda: self._records.put(namespace, name, value, durable=durable))
+
+    async def delete_record(self, namespace: str, name: str) -> None:
+        check_record_name(namespace, name)
+        await self._writer.ask(lambda: self._records.delete(namespace, name))
+
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        check_record_name(namespace)
+        return await self._work(self._records.names, namespace)
+
+    async def _work[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._is_closed:
+            raise StorageUnavailable("this storage is closed")
+        try:
+            return await self._loop.run_in_executor(self._workers, partial(function, *args, **kwargs))
+        except OSError as error:
+            raise unavailable(error) from error
+
+    async def _when_complete[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the index once it is as the files are. Raises ``StorageUnavailable`` when that takes long."""
+        while True:
+            finished = self._scanner.finished
+            if not finished.done():
+                await asyncio.wait([asyncio.wrap_future(finished)], timeout=_SCAN_PATIENCE_S)
+            if not finished.done():
+                raise StorageUnavailable("the list of conversations is being made from the files; try again later")
+            result = await self._work(function, *args, **kwargs)
+            if self._scanner.finished is finished:
+                return result
+
+    def _newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
+        self._scanner.glance()
+        return self._catalogue.newest(owners, before, limit)
+
+
+def _place(before: str) -> tuple[int, str]:
+    found = re.fullmatch(r"(-?[0-9]{1,18})~([0-9a-f-]{36})", before, re.ASCII)
+    if found is None:
+        raise InvalidRequest("before is not the `next` of a page of this list", param="before")
+    return int(found[1]), found[2]

@@ -1,0 +1,139 @@
+"""Conversations as a whole: create, put, delete; and the changes to their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_core import document
+from idolchat_core.errors import ConversationExists, InvalidRequest, StorageConflict
+from idolchat_core.models import Conversation
+from idolchat_storage_local.describe import marks_of, turn_ids_of
+from idolchat_storage_local.document_file import Append, DocumentFile, Update
+from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, fingerprint
+from idolchat_storage_local.files import Files
+from idolchat_storage_local.folder import parent_of
+from idolchat_storage_local.jobs import Job, run_alone
+
+__all__ = ["Written", "change", "create", "delete", "put", "write_out"]
+
+
+class Written(NamedTuple):
+    """A conversation in the form that its file has."""
+
+    conversation: Conversation
+    body: bytes
+    closing: bytes
+    marks: Sequence[tuple[int, int]]
+
+
+def write_out(conversation: Conversation) -> Written:
+    """Write a conversation as its file is to be. Raises ``InvalidRequest``."""
+    opening = document.opening(conversation)
+    lines = [document.line(message) for message in conversation.messages]
+    body = opening + b"\n" * bool(lines) + b",\n".join(lines)
+    return Written(conversation, body, document.closing(conversation), marks_of(len(opening), lines))
+
+
+def create(files: Files, written: Written) -> Job[None]:
+    """Give a conversation a file, unless it has one. Raises ``ConversationExists``."""
+    conversation_id = written.conversation.id
+    path = files.folder.document(conversation_id)
+    temporary = yield from files.folder.prepare(path, written.body + written.closing)
+    try:
+        with files.folder.arrivals():
+            if files.folder.find(conversation_id) is not None:
+                raise ConversationExists(f"there is a conversation {conversation_id} already")
+            files.disk.replace(temporary, path)
+    except BaseException:
+        files.disk.unlink(temporary)
+        raise
+    try:
+        yield parent_of(path)
+    except OSError:
+        files.disk.unlink(path)
+        raise
+    _note(files, path, written)
+
+
+def put(files: Files, written: Written) -> None:
+    """Give a conversation a file in place of what it has; a damaged one is kept aside."""
+    conversation_id = written.conversation.id
+    path = files.folder.document(conversation_id)
+    while files.folder.find(conversation_id) is None:
+        try:
+            run_alone(files.disk, create(files, written))
+        except ConversationExists:
+            continue
+        return
+    with files.for_replacing(conversation_id) as opened:
+        if opened.entry.form == "damaged":
+            size = files.disk.stat(opened.fd).st_size
+            data = files.disk.read(opened.fd, size, 0)
+            run_alone(files.disk, files.folder.set_aside(conversation_id, data, suffix="json"))
+        run_alone(files.disk, files.folder.write_whole(path, written.body + written.closing))
+        _unlink(files, files.folder.strays(conversation_id))
+        _note(files, path, written)
+
+
+def delete(files: Files, conversation_id: UUID) -> None:
+    """Remove a conversation's file, and what was kept of it. Raises ``ConversationNotFound``."""
+    folder = files.folder
+    with files.for_replacing(conversation_id):
+        _unlink(files, [*folder.set_aside_for(conversation_id), *folder.strays(conversation_id)])
+        _unlink(files, [folder.document(conversation_id)])
+        files.catalogue.forget(conversation_id)
+
+
+def _unlink(files: Files, paths: Iterable[str]) -> None:
+    gone = [path for path in paths if files.disk.exists(path)]
+    for path in gone:
+        files.disk.unlink(path)
+    for parent in {parent_of(path) for path in gone}:
+        files.disk.sync_folder(parent)
+
+
+def _note(files: Files, path: str, written: Written) -> None:
+    """Remember a file that was just written, as far as nobody has changed it since."""
+    conversation = written.conversation
+    length = len(written.body) + len(written.closing)
+    fd = files.disk.open(path, writable=False)
+    try:
+        mtime_ns = files.disk.stat(fd).st_mtime_ns
+    finally:
+        files.disk.close(fd)
+    entry = Entry.of(conversation, files.folder.place_of(path), form="lines", length=length, mtime_ns=mtime_ns)
+    entry = entry._replace(body_end=len(written.body), fingerprint=fingerprint(written.body[-FINGERPRINT_SIZE:]))
+    files.catalogue.note(conversation.id, entry, turn_ids_of(conversation), written.marks, is_whole=True)
+
+
+def change(
+    files: Files, conversation_id: UUID, changes: Sequence[Append | Update], *, patient: bool
+) -> Job[list[Exception | None]]:
+    """Make changes to one file, in order, and wait for the disk once; give each one's error or None.
+
+    Raises as ``Files.for_writing``.
+    """
+    with files.for_writing(conversation_id, patient=patient) as opened:
+        file = DocumentFile(files.disk, opened.fd, opened.entry, opened.tail)
+        results = [_apply(file, one) for one in changes]
+        try:
+            entry = yield from file.commit()
+        except OSError:
+            files.put_back(opened)
+            raise
+        if entry is not opened.entry:
+            files.catalogue.note(conversation_id, entry, file.turn_ids, file.marks)
+    return results
+
+
+def _apply(file: DocumentFile, one: Append | Update) -> Exception | None:
+    try:
+        if isinstance(one, Append):
+            file.append(one)
+        else:
+            file.update(one)
+    except (StorageConflict, InvalidRequest) as error:
+        return error
+    return None

@@ -1,0 +1,129 @@
+"""One thread that writes: it takes whatever is asked for, and waits for the disk once for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_core.errors import StorageUnavailable
+from idolchat_storage_local.disk import unavailable
+from idolchat_storage_local.document_file import Append, Update
+from idolchat_storage_local.files import Files, NeedsCare
+from idolchat_storage_local.jobs import Job, run_together
+from idolchat_storage_local.whole import change
+
+__all__ = ["Writer"]
+
+
+_MAX_BATCH = 256
+
+type _What = Append | Update | Callable[[], Job[None]]
+
+
+class _Asked(NamedTuple):
+    """Something to do, and who waits for it."""
+
+    future: asyncio.Future[None]
+    what: _What
+
+
+type _Told = list[tuple[asyncio.Future[None], Exception | None]]
+
+
+class Writer:
+    """Runs jobs in batches, in the order in which they were asked for.
+
+    A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``workers``.
+    """
+
+    def __init__(self, files: Files, workers: Executor, loop: asyncio.AbstractEventLoop) -> None:
+        self._files = files
+        self._workers = workers
+        self._loop = loop
+        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
+        self._thread.start()
+
+    def ask(self, what: _What) -> asyncio.Future[None]:
+        """Ask for a change to a conversation's file, or for any other job."""
+        if not self._thread.is_alive():
+            raise StorageUnavailable("this storage is closed")
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Asked(future, what))
+        return future
+
+    def close(self) -> None:
+        """Do what was asked for, and stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            batch = [self._queue.get()]
+            batch += [self._queue.get() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
+            is_open = None not in batch
+            # Who was cancelled meanwhile has not asked for anything.
+            self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
+
+    def _do(self, batch: Sequence[_Asked]) -> None:
+        groups: dict[UUID | int, list[_Asked]] = {}
+        for asked in batch:
+            groups.setdefault(_key(asked), []).append(asked)
+        together = list(groups.values())
+        outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
+        told: _Told = []
+        for group, outcome in zip(together, outcomes, strict=True):
+            if isinstance(outcome, NeedsCare):
+                self._workers.submit(self._do_with_care, group)
+            else:
+                told += _answers(group, outcome)
+        self._tell(told)
+
+    def _do_with_care(self, group: Sequence[_Asked]) -> None:
+        [outcome] = run_together(self._files.disk, [self._job(group, patient=True)])
+        self._tell(_answers(group, outcome))
+
+    def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[Exception | None]]:
+        first = group[0].what
+        if not isinstance(first, Append | Update):
+            return _without_error(first)
+        changes = [asked.what for asked in group if isinstance(asked.what, Append | Update)]
+        return change(self._files, first.conversation_id, changes, patient=patient)
+
+    def _tell(self, told: _Told) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_deliver, told)
+
+
+def _key(asked: _Asked) -> UUID | int:
+    return asked.what.conversation_id if isinstance(asked.what, Append | Update) else id(asked)
+
+
+def _without_error(what: Callable[[], Job[None]]) -> Job[list[Exception | None]]:
+    yield from what()
+    return [None]
+
+
+def _answers(group: Sequence[_Asked], outcome: list[Exception | None] | Exception) -> _Told:
+    if isinstance(outcome, OSError):
+        return [(asked.future, unavailable(outcome)) for asked in group]
+    if isinstance(outcome, Exception):
+        return [(asked.future, outcome) for asked in group]
+    return [(asked.future, error) for asked, error in zip(group, outcome, strict=True)]
+
+
+def _deliver(told: _Told) -> None:
+    for future, error in told:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
