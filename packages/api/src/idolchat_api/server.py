@@ -49,43 +49,57 @@ def serve(
     """
     settings = settings or read_settings(ApiSettings)
     configure_logging(settings.log_level, settings.log_format)
-    app = create_app(settings=settings, plugins=plugins)
-    with listen(settings.host, settings.port) as listener:
-        _warn_if_open(settings)
-        with contextlib.suppress(KeyboardInterrupt, StopNow), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(app, settings, listener, on_started))
-
-
-async def _serve(
-    app: FastAPI, settings: ApiSettings, listener: socket.socket, on_started: Callable[[Service, str], None] | None
-) -> None:
-    # The lifespan is entered here, not by uvicorn, which would answer an error in it with a traceback and exit.
-    async with app.router.lifespan_context(app):
-        running: Running = app.state.running
-        if on_started is not None:
-            on_started(running.service, url_of(listener, host=settings.host))
-        server = GracefulServer(app, running)
-        await server.serve(sockets=[listener])
-        if server.force_exit:
-            raise StopNow  # through the parts that are closed now, so that they do not wait either
+    with contextlib.suppress(KeyboardInterrupt, StopNow):
+        app = create_app(settings=settings, plugins=plugins)
+        with listen(settings.host, settings.port) as listener:
+            _warn_if_open(settings)
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(GracefulServer(app, settings).open_and_serve(listener, on_started))
 
 
 class StopNow(Exception):
-    """Somebody asked a second time."""
+    """Somebody does not want to wait."""
 
 
 class GracefulServer(uvicorn.Server):
     """Lets running turns finish, and their readers read the end, before it closes; the second Ctrl-C does not wait."""
 
-    def __init__(self, app: ASGIApp, running: Running) -> None:
-        super().__init__(_config(app, running.settings))
-        self._running = running
+    def __init__(self, app: FastAPI, settings: ApiSettings) -> None:
+        super().__init__(_config(app, settings))
+        self._app = app
+        self._settings = settings
+        self._opening_or_closing: asyncio.Task[None] | None = None
+
+    async def open_and_serve(
+        self, listener: socket.socket, on_started: Callable[[Service, str], None] | None = None
+    ) -> None:
+        """Open the parts, serve, and close the parts. Raises ``StopNow`` when a signal cut one of them short."""
+        with self.capture_signals():
+            self._opening_or_closing = asyncio.current_task()
+            try:
+                # Entered here, not by uvicorn, which would answer an error in it with a traceback and exit.
+                async with self._app.router.lifespan_context(self._app):
+                    self._opening_or_closing = None
+                    if on_started is not None:
+                        on_started(self._running.service, url_of(listener, host=self._settings.host))
+                    await self.serve(sockets=[listener])
+                    self._opening_or_closing = asyncio.current_task()
+                    if self.force_exit:
+                        raise StopNow  # through the parts, so that they do not wait either
+            except asyncio.CancelledError:
+                if self.should_exit:
+                    raise StopNow from None
+                raise
+
+    @property
+    def _running(self) -> Running:
+        running: Running = self._app.state.running
+        return running
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no new turns, wait for those that run, then close as uvicorn does."""
         self._running.is_stopping = True
-        service = self._running.service
-        logger.info("stopping", extra={"turns": service.turns.running})
+        logger.info("stopping", extra={"turns": self._running.service.turns.running})
         draining = asyncio.ensure_future(self._drain())
         while not (draining.done() or self.force_exit):
             await asyncio.wait({draining}, timeout=TICK_S)
@@ -95,7 +109,7 @@ class GracefulServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        await self._running.service.turns.drain(grace_s=self._running.settings.shutdown_grace_s)
+        await self._running.service.turns.drain(grace_s=self._settings.shutdown_grace_s)
         await asyncio.gather(*(farewell() for farewell in list(self._running.farewells)))
 
     @contextlib.contextmanager
@@ -112,9 +126,11 @@ class GracefulServer(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; at once when asked a second time."""
+        """Stop; at once when asked a second time, or when no turn can be running."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self._opening_or_closing is not None:
+            self._opening_or_closing.get_loop().call_soon_threadsafe(self._opening_or_closing.cancel)
 
 
 def _config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:

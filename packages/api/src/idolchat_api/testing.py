@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from idolchat_api.app import create_app
-from idolchat_api.dependencies import Running
 from idolchat_api.server import GracefulServer, listen, url_of
 from idolchat_api.settings import ApiSettings
 from idolchat_core.hookspecs import hookimpl
@@ -42,9 +41,8 @@ async def serving(settings: ApiSettings, *, plugins: Plugins | Sequence[object] 
     """Serve, give the URL, and stop as on SIGTERM. The port of the settings is not used."""
     app = create_app(settings=settings, plugins=plugins)
     with listen(settings.host, 0) as listener:
+        server = GracefulServer(app, settings)
         async with app.router.lifespan_context(app):
-            running: Running = app.state.running
-            server = GracefulServer(app, running)
             serving_task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 yield url_of(listener, host=settings.host)

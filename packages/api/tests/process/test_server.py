@@ -59,8 +59,8 @@ async def refused(*arguments: str, folder: Path, **env: str) -> tuple[int | None
 
 
 @asynccontextmanager
-async def started(folder: Path, **env: str) -> AsyncGenerator[ServerProcess]:
-    process = await spawn(str(PROGRAM), folder=folder, **env)
+async def started(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[ServerProcess]:
+    process = await spawn(str(PROGRAM), *arguments, folder=folder, **env)
     assert process.stdout is not None
     async with asyncio.timeout(20):
         said = (await process.stdout.readline()).decode().split()
@@ -163,6 +163,20 @@ async def test_the_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("arguments", [[], ["never-open"]], ids=["as it starts", "while it opens"])
+async def test_a_signal_at_any_time_is_a_clean_end(
+    tmp_path: Path, number: signal.Signals, arguments: list[str]
+) -> None:
+    async with started(tmp_path, *arguments, PYTHONWARNINGS="error") as server:
+        server.process.send_signal(number)
+        status, log = await server.end()
+
+    assert status == 0
+    assert "Traceback" not in log
+    assert "Warning" not in log
+
+
 async def test_a_second_server_on_a_data_folder_is_refused(tmp_path: Path) -> None:
     """Scenario 42: refused at the start, with the number of the process that holds the folder."""
     async with started(tmp_path) as server:
@@ -198,9 +212,6 @@ async def test_a_port_in_use_is_told(tmp_path: Path) -> None:
     [
         ("IDOLCHAT_HOST", "no.such.host.invalid", "is no address of this machine"),
         ("IDOLCHAT_HOST", "192.0.2.1", "cannot listen on 192.0.2.1"),
-        ("IDOLCHAT_PORT", "70000", "less than or equal to 65535"),
-        ("IDOLCHAT_API_HEARTBEAT_S", "0", "IDOLCHAT_API_HEARTBEAT_S"),
-        ("IDOLCHAT_API_LOG_FORMAT", "xml", "'text' or 'json'"),
         ("WEB_CONCURRENCY", "4", "turns, their queues and their streams live in one process"),
         ("IDOLCHAT_DATA_DIR", "/dev/null/data", "IDOLCHAT_DATA_DIR: the folder /dev/null/data cannot be written"),
         ("IDOLCHAT_LLM", "nobody", "IDOLCHAT_LLM names 'nobody'; installed: local"),
