@@ -38,10 +38,12 @@ ROUTES = [
     ("POST", f"/conversation/{ID}/messages/x/edit"),
     ("PATCH", f"/conversation/{ID}"),
 ]
-FRAMES = st.dictionaries(
-    st.sampled_from(["message", "conversation_id", "turn_id", "after_seq", "options", "client_message_id", "model"]),
-    JSON,
+FRAME_FIELDS = ["message", "conversation_id", "turn_id", "after_seq", "options", "client_message_id", "model"]
+FRAMES = st.dictionaries(st.sampled_from(FRAME_FIELDS), JSON)
+QUERIES = st.dictionaries(
+    st.sampled_from(["limit", "before", "after", "user_id", "character_id"]), st.text(max_size=20)
 )
+HEADERS = st.binary(max_size=40).map(lambda value: bytes(c for c in value if c >= 0x20 and c != 0x7F).strip())
 examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
