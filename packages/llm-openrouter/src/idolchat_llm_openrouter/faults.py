@@ -156,9 +156,10 @@ class Faults:
         text = f"{self._server} sent {kind} instead of a reply; check OPENROUTER_BASE_URL and proxies on the way"
         return Fault(ProviderUnavailable(text), retryable=False)
 
-    def cut(self) -> Fault:
+    def cut(self, *, retryable: bool = True) -> Fault:
         """Say that a reply ended without its finish."""
-        return Fault(ReplyCut(f"{self._server} ended the reply before it was finished; try again"), retryable=True)
+        text = f"{self._server} ended the reply before it was finished; try again"
+        return Fault(ReplyCut(text), retryable=retryable)
 
     def unreachable(self, why: str, *, retry_after_s: float | None = None) -> Fault:
         """Say that there is no connection, or none any more."""
@@ -219,7 +220,7 @@ class _Told:
         words = (availability.get("code"), metadata.get("error_type"), error.get("error_type"), error.get("code"))
         self._codes = [code for code in (*words, error.get("type")) if isinstance(code, str) and WORD.fullmatch(code)]
         self._metadata = metadata
-        self.code = next(iter(self._codes), "moderation" if self._is_moderation() else None)
+        self.code = "moderation" if self._is_moderation() else next(iter(self._codes), None)
         self.status = status or _status(error.get("code")) or _status(error.get("http_status"))
         self.message = metadata["raw"] if isinstance(metadata.get("raw"), str) else error.get("message")
         self.may_retry = availability.get("retryable")

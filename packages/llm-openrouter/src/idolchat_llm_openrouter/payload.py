@@ -13,6 +13,7 @@ import orjson
 
 from idolchat_core.llm import CompletionRequest
 from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_llm_openrouter.text import without_halves
 
 __all__ = ["encoded", "headers_of", "payload_of"]
 
@@ -73,7 +74,8 @@ def encoded(payload: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(payload, default=_plain)
     except orjson.JSONEncodeError:  # integers beyond 64 bits, halves of characters
-        return json.dumps(payload, default=_plain, separators=(",", ":")).encode()
+        text = json.dumps(payload, default=_plain, separators=(",", ":"), ensure_ascii=False)
+        return without_halves(text).encode()
 
 
 def _plain(value: object) -> Any:

@@ -21,7 +21,7 @@ type Piece = Delta | Finished
 
 CONNECTION_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError)
 
-AFTER_FINISH_S = 5.0
+AFTER_FINISH_S = 3.0
 """How long to wait for the counts, once a reply is finished."""
 
 AFTER_END_S = 0.1
@@ -84,7 +84,8 @@ class WholeReply(Reply):
         except TooBig:
             raise self._faults.too_big(self._max_bytes, "a reply") from None
         except CONNECTION_ERRORS as error:
-            raise self._faults.cut() from error
+            # The model has answered, and the answer is billed.
+            raise self._faults.cut(retryable=False) from error
         if not body:
             raise self._faults.cut()
         return body

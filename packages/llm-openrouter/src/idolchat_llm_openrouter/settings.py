@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from idolchat_core.errors import ConfigurationError
 from idolchat_core.settings import PackageSettings
 
 __all__ = ["Dialect", "OpenRouterSettings"]
@@ -110,10 +111,12 @@ class OpenRouterSettings(PackageSettings):
         url = _split(value.strip().rstrip("/"))
         if url is None or url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(f"must be a URL such as {OPENROUTER_URL}")
-        if "@" in url.netloc:
-            raise ValueError("must hold no user or password; put the key in OPENROUTER_API_KEY")
-        if url.query or url.fragment:
-            raise ValueError("must hold no query and no fragment")
+        if "@" in url.netloc or url.query or url.fragment:
+            # Not a ValueError, whose message would repeat what may well be a key.
+            raise ConfigurationError(
+                "OPENROUTER_BASE_URL holds a user, a password, a query or a fragment;"
+                " write the address alone, and the key into OPENROUTER_API_KEY"
+            )
         if url.path.endswith("/chat/completions"):
             raise ValueError("must end before /chat/completions")
         return url.geturl()

@@ -80,7 +80,7 @@ class Watchdog:
         self._no_token_until = None
         if not self._has_begun:
             self._has_begun = True
-            self._again_at(self._loop.time() + self._limits.token_s)
+            self._again_in(self._limits.token_s)
 
     def stop(self) -> None:
         """Look no more."""
@@ -88,22 +88,21 @@ class Watchdog:
 
     def _look(self) -> None:
         now = self._loop.time()
-        if self._silent_since is None or self._no_token_until is None:
-            self._again_at(now + self._limits.token_s)
-            return
-        when, fault = min(self._ends(self._silent_since, self._no_token_until), key=itemgetter(0))
+        when, fault = min(self._ends(), key=itemgetter(0))
         if now < when:
-            self._again_at(when)
+            self._again_in(min(when - now, self._limits.token_s))
         else:
             self.fault = fault
             self._stop_reading()
 
-    def _ends(self, silent_since: float, no_token_until: float) -> Iterator[End]:
+    def _ends(self) -> Iterator[End]:
         yield self._limits.whole(self._faults)
-        yield self._limits.first_token(self._faults, by=no_token_until)
+        if self._silent_since is None or self._no_token_until is None:
+            return
+        yield self._limits.first_token(self._faults, by=self._no_token_until)
         if self._has_begun:
-            yield self._limits.silence(self._faults, since=silent_since)
+            yield self._limits.silence(self._faults, since=self._silent_since)
 
-    def _again_at(self, when: float) -> None:
+    def _again_in(self, wait_s: float) -> None:
         self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._look)
+        self._timer = self._loop.call_later(min(wait_s, self._limits.deadline - self._loop.time()), self._look)

@@ -15,6 +15,7 @@ import orjson
 from idolchat_core.llm import Delta, Finished
 from idolchat_core.models import Usage
 from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.text import without_halves
 
 __all__ = ["Assembler", "usage_of"]
 
@@ -133,7 +134,7 @@ class Assembler:
         fields = None
         if not said.keys() <= PLAIN_FIELDS:
             fields = {key: value for key, value in said.items() if key not in PLAIN_FIELDS and value is not None}
-            fields = (_without_halves(fields) if self._lenient else fields) or None
+            fields = (_mended_fields(fields) if self._lenient else fields) or None
         if self._half or self._lenient:
             content = self._mended(content)
         if not content and not fields:
@@ -149,7 +150,7 @@ class Assembler:
         self._half = ""
         if content and "\ud800" <= content[-1] <= "\udbff":
             content, self._half = content[:-1], content[-1]
-        return _whole(content)
+        return without_halves(content)
 
     def _parsed(self, payload: bytes) -> dict[str, Any]:
         self._lenient = False
@@ -173,12 +174,8 @@ def _leniently_parsed(payload: bytes) -> Any:
         raise _Malformed("its JSON") from None
 
 
-def _whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _without_halves(fields: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(_whole(json.dumps(fields, ensure_ascii=False)))  # type: ignore[no-any-return]
+def _mended_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(without_halves(json.dumps(fields, ensure_ascii=False)))  # type: ignore[no-any-return]
 
 
 def _object(value: object, name: str) -> dict[str, Any]:
@@ -211,7 +208,7 @@ def usage_of(told: object) -> Usage | None:
 LIFTED = frozenset(
     {
         "prompt_tokens", "completion_tokens", "total_tokens", "cost",
-        "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
+        "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "is_estimate",
     }
 )  # fmt: skip
 

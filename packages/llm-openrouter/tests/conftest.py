@@ -1,0 +1,50 @@
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
+
+from idolchat_core.settings import read_settings
+from idolchat_llm_openrouter import OpenRouterSettings
+from idolchat_llm_openrouter.provider import OpenRouterProvider, open_openrouter
+
+__all__ = ["mock_openrouter", "mock_openrouter_process"]
+
+type Open = Callable[..., AbstractAsyncContextManager[OpenRouterProvider]]
+
+KEY = "sk-canary-7d1f"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for field in OpenRouterSettings.model_fields.values():
+        monkeypatch.delenv(str(field.validation_alias), raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def open_provider(mock_openrouter: Mock) -> Open:
+    """Open a provider on the mock that speaks OpenRouter and does not wait before it tries again."""
+
+    def opened(**settings: Any) -> AbstractAsyncContextManager[OpenRouterProvider]:
+        given = {
+            "base_url": mock_openrouter.base_url,
+            "api_key": KEY,
+            "dialect": "openrouter",
+            "model": "mock/echo-c4096",
+            "retry_max_wait_s": 0.01,
+        }
+        return open_openrouter(read_settings(OpenRouterSettings, **(given | settings)))
+
+    return opened
+
+
+@pytest.fixture
+async def provider(open_provider: Open) -> AsyncIterator[OpenRouterProvider]:
+    async with open_provider() as provider:
+        yield provider
