@@ -12,7 +12,7 @@ from rich.text import Text
 
 from idolchat_cli.printable import printable
 
-__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "table"]
+__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "show", "table"]
 
 UNWRAPPED = 100_000
 """Columns of a result that goes to a file or another program: a row stays a line there."""
@@ -37,6 +37,16 @@ def _opened(console: Console) -> Console:
 def print_json(value: object) -> None:
     """Print a result for programs: UTF-8, indented, one document."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show(console: Console, table: Table) -> None:
+    """Print a table; lines that go to a file or another program end with their text."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def cell(text: str, style: str = "") -> Text:

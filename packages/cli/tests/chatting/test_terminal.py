@@ -162,6 +162,37 @@ def test_a_conversation_that_goes_on_shows_its_end(installation: Installation, t
     assert "6 of 8 messages" in shown
 
 
+def test_a_long_reply_breaks_between_words(installation: Installation, terminal: Terminal) -> None:
+    installation.script([" La", *[f" la{number}" for number in range(30)], " la."])
+    child = asked(terminal("chat"))
+    child.send("Sing!" + ENTER)
+    child.expect_exact("La la0 la1")
+    asked(child).sendeof()
+    lines = (child.before or "").split("\r\n")
+    left(child)
+
+    assert lines[0].endswith(" la15 la16")
+    assert lines[1].startswith("la17 la18 ")
+
+
+def test_what_is_typed_during_a_reply_does_not_show_in_it(installation: Installation, terminal: Terminal) -> None:
+    installation.script(["Once ", "upon ", "a time ", "<wait for ever>"], ["Fine."])
+    child = asked(terminal("chat"))
+    child.send("Tell me a story." + ENTER)
+    child.expect_exact("Once upon a")
+    child.send("Enough" + CTRL_C)
+    asked(child)
+    during = child.before or ""
+    child.send("And now?" + ENTER)
+    child.expect_exact("Fine.")
+    asked(child).sendeof()
+    left(child)
+
+    assert "Enough" not in during
+    assert "^C" not in during
+    assert contents(installation)[2] == "And now?"
+
+
 def test_nothing_that_a_model_says_steers_the_terminal(installation: Installation, terminal: Terminal) -> None:
     installation.script(["look: \x1b]0;owned\x07", "\x1b[2Jdone"])
     child = asked(terminal("chat"))

@@ -21,7 +21,8 @@ class SpokenReply:
         self._waiting = console.status("")
         self._printable = PrintableText()
         self._wrapped = WrappedText(console.width)
-        self._has_begun = False
+        self._is_blank = True
+        self._is_shown = False
 
     def __enter__(self) -> Self:
         self._waiting.start()
@@ -32,20 +33,23 @@ class SpokenReply:
     ) -> None:
         self._show(self._wrapped.end())
         self._waiting.stop()
-        if self._has_begun:
+        if self._is_shown:
             self._console.file.write("\n")
             self._console.file.flush()
 
     def write(self, piece: str) -> None:
         """Show the next piece."""
         text = self._printable.feed(piece)
-        self._show(self._wrapped.feed(text if self._has_begun else text.lstrip()))
+        if self._is_blank:
+            text = text.lstrip()
+            self._is_blank = not text
+        self._show(self._wrapped.feed(text))
 
     def _show(self, text: str) -> None:
         if not text:
             return
-        if not self._has_begun:
-            self._has_begun = True
+        if not self._is_shown:
+            self._is_shown = True
             self._waiting.stop()
         self._console.file.write(text)
         self._console.file.flush()

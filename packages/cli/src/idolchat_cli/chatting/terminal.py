@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from idolchat_cli.chatting.interrupts import Interrupts
+from idolchat_cli.chatting.keys import unseen_keys
 from idolchat_cli.chatting.spoken import SpokenReply
 from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
@@ -58,7 +59,7 @@ class Terminal:
     async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
         self._again = None
         try:
-            with SpokenReply(self._console) as reply, self._interrupts.reply() as stop:
+            with unseen_keys(), SpokenReply(self._console) as reply, self._interrupts.reply() as stop:
                 ended = await ask(hear=reply.write, stop=stop)
         except IdolchatError as error:
             self._offer(ask, f"Not sent: {error}")

@@ -15,7 +15,7 @@ from idolchat_core.errors import (
     RateLimited,
     StorageUnavailable,
 )
-from idolchat_core.llm import ModelInfo
+from idolchat_core.llm import LLMProvider, ModelInfo
 from idolchat_core.plugins import Plugins
 from idolchat_core.service import choose_llm, choose_storages
 from idolchat_core.settings import CoreSettings
@@ -23,6 +23,7 @@ from idolchat_core.settings import CoreSettings
 __all__ = ["check_llm", "check_plugins", "check_storages"]
 
 PATIENCE_S = 30
+LOADING_S, RETRY_S = 10, 0.2
 
 MENDS: dict[type[IdolchatError], str] = {
     NotAuthorized: "give a key that the provider knows",
@@ -81,9 +82,21 @@ async def _storage(plugins: Plugins, name: str) -> list[Finding]:
 
 async def _provider(plugins: Plugins, name: str, model: str | None) -> list[Finding]:
     async with plugins.llm_providers.get(name)() as llm:
-        await llm.check()
+        await _until_ready(llm)
         ready = ok("provider", f"{name} takes requests ({plugins.llm_providers.origin(name)})")
         return [ready, _about_model(model, llm.default_model, await llm.list_models())]
+
+
+async def _until_ready(llm: LLMProvider) -> None:
+    """Check until it is well: a model that is still being loaded counts as unavailable."""
+    deadline = asyncio.get_running_loop().time() + LOADING_S
+    while True:
+        try:
+            return await llm.check()
+        except ProviderUnavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(RETRY_S)
 
 
 def _about_model(wanted: str | None, default: str | None, models: Sequence[ModelInfo]) -> Finding:

@@ -15,7 +15,7 @@ import idolchat_cli
 from idolchat_cli.checks.examination import examine
 from idolchat_cli.checks.finding import Finding, Status
 from idolchat_cli.lazy import examples, new_app
-from idolchat_cli.render import cell, columns, on_stderr, on_stdout, print_json
+from idolchat_cli.render import cell, columns, on_stderr, on_stdout, print_json, show
 
 __all__ = ["app"]
 
@@ -62,7 +62,7 @@ def _show(console: Console, finding: Finding) -> None:
     rows = [[cell(finding.status, STYLES[finding.status]), cell(finding.check), cell(finding.message)]]
     if finding.mend:
         rows.append([cell(""), cell(""), cell(f"mend: {finding.mend}", "dim")])
-    console.print(columns(rows, widths=WIDTHS))
+    show(console, columns(rows, widths=WIDTHS))
 
 
 def _sum_up(console: Console, findings: list[Finding]) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from idolchat_cli.lazy import examples, new_app
-from idolchat_cli.render import cell, on_stderr, on_stdout, print_json, table
+from idolchat_cli.render import cell, on_stderr, on_stdout, print_json, show, table
 from idolchat_core.plugins import LoadedPlugin, Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 
@@ -55,7 +55,7 @@ def _show(described: list[dict[str, Any]], *, only: tuple[str, ...] | None) -> N
             [cell(plugin["name"]), cell(plugin["distribution"] or ""), cell(plugin["version"] or ""), _adds(plugin)]
             for plugin in described
         )
-        on_stdout().print(table("PLUGIN", "DISTRIBUTION", "VERSION", "ADDS", rows=rows))
+        show(on_stdout(), table("PLUGIN", "DISTRIBUTION", "VERSION", "ADDS", rows=rows))
     else:
         on_stderr().print("No plugins. For the first: pip install idolchat-storage-local idolchat-llm-openrouter")
     if only is not None:

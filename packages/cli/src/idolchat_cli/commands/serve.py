@@ -9,7 +9,7 @@ import typer
 from idolchat_cli.checks.server import SERVE_EXTRA
 from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.lazy import examples, new_app
-from idolchat_cli.render import cell, columns, on_stdout
+from idolchat_cli.render import cell, columns, on_stdout, show
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
@@ -61,6 +61,6 @@ def _announce(service: Service, url: str) -> None:
         "reference": f"{url}/docs",
     }
     console.print(f"Serving {url} (Ctrl-C stops it)", style="bold")
-    console.print(columns(([cell(name), cell(fact)] for name, fact in facts.items()), widths=[FACT_WIDTH]))
+    show(console, columns(([cell(name), cell(fact)] for name, fact in facts.items()), widths=[FACT_WIDTH]))
     if service.llm_name == "local":
         console.print(OPENROUTER_HINT)

@@ -1,0 +1,5 @@
+"""``python -m idolchat_cli``: the ``idol`` command."""
+
+from idolchat_cli.main import main
+
+main()
