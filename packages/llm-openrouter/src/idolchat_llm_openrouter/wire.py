@@ -60,7 +60,9 @@ class Assembler:
                 if payload == DONE:
                     self.is_done = True
                 elif payload:
-                    delta = self._chunk(self._parsed(payload))
+                    chunk = self._parsed(payload)
+                    text = None if self._lenient or self._half else _plain_text(chunk)
+                    delta = Delta(text) if text and self._model_told else self._chunk(chunk)
                     if delta is not None:
                         deltas.append(delta)
                 if self.is_done or self.failure:
@@ -139,10 +141,9 @@ class Assembler:
             content = self._mended(content)
         if not content and not fields:
             return None
-        if self._model_told:
-            return Delta(content, fields)
+        model = None if self._model_told else self._model
         self._model_told = True
-        return Delta(content, fields, self._model)
+        return Delta(content, fields, model)
 
     def _mended(self, content: str) -> str:
         """Join the halves of characters that were cut between two chunks (UTF-16 surrogates)."""
@@ -153,9 +154,9 @@ class Assembler:
         return without_halves(content)
 
     def _parsed(self, payload: bytes) -> dict[str, Any]:
-        self._lenient = False
         try:
             value = orjson.loads(payload)
+            self._lenient = False
         except orjson.JSONDecodeError:
             value = _leniently_parsed(payload)
             self._lenient = True
@@ -164,6 +165,18 @@ class Assembler:
 
 class _Malformed(Exception):
     """What came is not what the API describes; the text names the place."""
+
+
+def _plain_text(chunk: dict[str, Any]) -> str | None:
+    """Give the text of the commonest chunk, which holds nothing else; None for any other."""
+    try:
+        [choice] = chunk["choices"]
+        said = choice["delta"]
+        text = said["content"]
+        says_more = choice["finish_reason"] or len(said) > 1 + ("role" in said) or choice.get("error")
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return None if says_more or type(text) is not str or chunk.get("usage") or chunk.get("error") else text
 
 
 def _leniently_parsed(payload: bytes) -> Any:
