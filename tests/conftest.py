@@ -3,19 +3,34 @@
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
-from tests.support.server import Server, StartServer, start_server
+from tests.support.server import Server, StartServer, start_server, start_shared_server
 
-__all__ = ["mock_openrouter", "mock_openrouter_process", "server", "start_server"]
+__all__ = [
+    "mock_openrouter",
+    "mock_openrouter_process",
+    "server",
+    "shared_server",
+    "start_server",
+    "start_shared_server",
+]
 
 KEY = "sk-or-v1-canary-0123456789"
 
 
-@pytest.fixture
-def server(start_server: StartServer, mock_openrouter: Mock) -> Server:
-    """Give a running server whose models are the mock's."""
-    return start_server(
+@pytest.fixture(scope="module")
+def shared_server(start_shared_server: StartServer, mock_openrouter_process: Mock) -> Server:
+    """Give a server whose models are the mock's."""
+    return start_shared_server(
         OPENROUTER_API_KEY=KEY,
-        OPENROUTER_BASE_URL=mock_openrouter.base_url,
+        OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
         IDOLCHAT_MODEL="mock/echo",
         SYSTEM_PROMPT="You are Hoshino Mira.",
     )
+
+
+@pytest.fixture
+def server(shared_server: Server, mock_openrouter: Mock) -> Server:
+    """Give the module's server, running, and a mock that has seen nothing."""
+    if not shared_server.is_running:
+        shared_server.start()
+    return shared_server

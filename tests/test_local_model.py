@@ -9,9 +9,9 @@ from tests.support.server import Server, StartServer
 from tests.support.talk import TRANSPORTS, say
 
 
-@pytest.fixture
-def server(start_server: StartServer) -> Server:
-    return start_server()
+@pytest.fixture(scope="module")
+def server(start_shared_server: StartServer) -> Server:
+    return start_shared_server()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -1,13 +1,12 @@
 """Whatever the provider does, the user's message is on disk, the end is told, and the next turn is right."""
 
 import json
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 from tests.support.talk import body, hear, say, socket, tell
 
 PATIENCE = {
@@ -33,10 +32,10 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def server(start_server: Any, mock_openrouter: Mock) -> Server:
-    return start_server(  # type: ignore[no-any-return]
-        OPENROUTER_API_KEY="sk-or-v1-canary", OPENROUTER_BASE_URL=mock_openrouter.base_url, **PATIENCE
+@pytest.fixture(scope="module")
+def shared_server(start_shared_server: StartServer, mock_openrouter_process: Mock) -> Server:
+    return start_shared_server(
+        OPENROUTER_API_KEY="sk-or-v1-canary", OPENROUTER_BASE_URL=mock_openrouter_process.base_url, **PATIENCE
     )
 
 

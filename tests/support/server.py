@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,11 @@ class Server:
         """Give the running process."""
         assert self._process is not None, "the server is not running"
         return self._process
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def ws_url(self) -> str:
@@ -102,15 +108,15 @@ class Server:
 type StartServer = Callable[..., Server]
 
 
-@pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Give a function that starts a server with these environment variables; the test's end kills it."""
+@contextmanager
+def servers_in(folder: Path) -> Iterator[StartServer]:
+    """Give a function that starts servers with given environment variables; at the end they are killed."""
     started: list[Server] = []
 
     def start(**environment: str) -> Server:
-        folder = tmp_path / f"server-{len(started)}"
-        folder.mkdir()
-        server = Server(folder, environment)
+        place = folder / f"server-{len(started)}"
+        place.mkdir()
+        server = Server(place, environment)
         started.append(server)
         server.start()
         return server
@@ -118,3 +124,17 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     yield start
     for server in started:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start servers for one test."""
+    with servers_in(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start servers for all tests of a module: a start takes a second."""
+    with servers_in(tmp_path_factory.mktemp("servers")) as start:
+        yield start

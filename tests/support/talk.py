@@ -1,5 +1,6 @@
 """Say something to a server over each transport, and hear the reply."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,6 +13,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.support.server import Server
 
 __all__ = ["TRANSPORTS", "Heard", "say", "socket"]
+
+
+PATIENCE_S = 60
+FRAME_FIELDS = ("conversation_id", "user_id", "character_id", "model", "client_message_id", "on_busy")
 
 
 class Heard:
@@ -74,7 +79,8 @@ async def hear(opened: ClientConnection) -> dict[str, Any]:
 
 async def say_ws(server: Server, text: str, **more: Any) -> Heard:
     async with socket(server) as opened:
-        await tell(opened, type="message", message=text, **more)
+        ids = {name: more.pop(name) for name in FRAME_FIELDS if name in more}
+        await tell(opened, type="message", message=text, options=more, **ids)
         pieces = []
         started: dict[str, Any] = {}
         while True:
@@ -95,4 +101,5 @@ TRANSPORTS = {"rest": say_rest, "sse": say_sse, "ws": say_ws}
 
 async def say(transport: str, server: Server, text: str, **more: Any) -> Heard:
     """Say something and wait for the whole reply; ``transport`` is one of ``TRANSPORTS``."""
-    return await TRANSPORTS[transport](server, text, **more)
+    async with asyncio.timeout(PATIENCE_S):
+        return await TRANSPORTS[transport](server, text, **more)
