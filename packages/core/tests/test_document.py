@@ -83,7 +83,18 @@ def test_no_other_line_is_taken_for_an_opening(text: bytes) -> None:
         document.parse_opening(text)
 
 
-@pytest.mark.parametrize("text", [b"", b"\n]}", b'\n],"updated_at":"2025', b'\n{"role":"user"}', b'\n],"title":"x"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\n]}",
+        b'\n],"updated_at":"2025',
+        b'\n{"role":"user"}',
+        b'\n],"title":"x"}',
+        b'\n],"updated_at":"2025"}',
+        b'\n],"updated_at":5}',
+    ],
+)
 def test_no_other_text_is_taken_for_a_closing(text: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         document.parse_closing(text)

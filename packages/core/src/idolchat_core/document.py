@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -125,8 +126,9 @@ def parse_closing(text: bytes) -> dict[str, Any]:
     if not text.startswith(b'\n],"updated_at":'):
         raise ValueError("not the closing of a document")
     fields = from_json(b"{" + text[3:])
-    if not isinstance(fields, dict):
+    if not isinstance(fields, dict) or not isinstance(fields["updated_at"], str):
         raise ValueError("not the closing of a document")
+    datetime.fromisoformat(fields["updated_at"])
     return fields
 
 
