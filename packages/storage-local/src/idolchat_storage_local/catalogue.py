@@ -7,13 +7,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 from uuid import UUID
 
 from idolchat_core.errors import StorageUnavailable
 from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.index import Change, Index, IndexBroken, IndexBusy, remove_index
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "Watcher"]
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,16 @@ _GATHER_S = 0.25
 _PAUSE_S = 1.0
 """How long to wait before teaching an index that is busy or full again."""
 _CACHED = 16_384
+
+
+class Watcher(Protocol):
+    """Is told what happens to the index."""
+
+    def on_broken(self) -> None:
+        """Learn that the index does not know what it should."""
+
+    def on_made_anew(self) -> None:
+        """Learn that the index is there again, and empty."""
 
 
 class Catalogue:
@@ -40,12 +51,12 @@ class Catalogue:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._is_broken = False
-        self._on_made_anew: Callable[[], None] = lambda: None
+        self._watcher: Watcher | None = None
         self._thread = threading.Thread(target=self._keep_up, name="idolchat-index", daemon=True)
 
-    def start(self, *, on_made_anew: Callable[[], None]) -> None:
-        """Begin to teach the index; ``on_made_anew`` is called when it is empty again."""
-        self._on_made_anew = on_made_anew
+    def start(self, watcher: Watcher) -> None:
+        """Begin to teach the index."""
+        self._watcher = watcher
         self._thread.start()
 
     def close(self) -> None:
@@ -89,19 +100,19 @@ class Catalogue:
     ) -> None:
         """Remember a file as it is now; see ``Description``."""
         self._remember(conversation_id, entry)
-        self._add(entry.id, Change(entry, turn_ids, marks, is_whole))
+        self._add(entry.id, Change(entry, list(turn_ids), list(marks), is_whole))
 
     def forget(self, conversation_id: UUID) -> None:
         """Remember that a conversation is gone."""
         self._cache.pop(conversation_id, None)
-        self._add(str(conversation_id), Change(None, (), (), is_whole=True))
+        self._add(str(conversation_id), Change(None, [], [], is_whole=True))
 
     def newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[Entry]:
-        """List conversations, newest first. Raises ``StorageUnavailable``."""
+        """List conversations, newest first. Raises ``IndexBroken``, ``StorageUnavailable``."""
         fresh = self._not_learnt()
         try:
             learnt = self._ask(lambda index: index.newest(owners, before, limit + len(fresh)))
-        except (IndexBroken, IndexBusy) as error:
+        except IndexBusy as error:
             raise StorageUnavailable(f"the list of conversations cannot be read now: {error}; try again") from error
         entries = [entry for entry in learnt if entry.id not in fresh]
         entries += [
@@ -118,14 +129,14 @@ class Catalogue:
         return {name: entry for name, entry in learnt.items() if entry.id not in fresh}
 
     def turn(self, turn_id: str) -> str | None:
-        """Find the conversation that a turn belongs to. Raises ``StorageUnavailable``."""
+        """Find the conversation that a turn belongs to. Raises ``IndexBroken``, ``StorageUnavailable``."""
         fresh = self._not_learnt()
         for key, change in fresh.items():
             if turn_id in change.turn_ids:
                 return key
         try:
             found = self._ask(lambda index: index.turn(turn_id))
-        except (IndexBroken, IndexBusy) as error:
+        except IndexBusy as error:
             raise StorageUnavailable(f"turns cannot be looked up now: {error}; try again") from error
         return None if found is None or (found in fresh and fresh[found].is_whole) else found
 
@@ -153,10 +164,15 @@ class Catalogue:
         try:
             return question(index)
         except IndexBroken:
-            if index is self._index:
+            if index is self._index and not self._is_broken:
                 self._is_broken = True
+                self._tell(lambda watcher: watcher.on_broken())
                 self._wake.set()
             raise
+
+    def _tell(self, what: Callable[[Watcher], None]) -> None:
+        if self._watcher is not None:
+            what(self._watcher)
 
     def _remember(self, conversation_id: UUID, entry: Entry) -> None:
         self._cache[conversation_id] = entry
@@ -174,7 +190,10 @@ class Catalogue:
 
     def _add(self, key: str, change: Change) -> None:
         with self._lock:
-            before = self._pending.get(key) or self._learning.get(key)
+            before = self._pending.get(key)
+            if before is None and key in self._learning:
+                learning = self._learning[key]
+                before = learning._replace(turn_ids=list(learning.turn_ids), marks=list(learning.marks))
             self._pending[key] = change if before is None else _merged(before, change)
         if not self._wake.is_set():
             self._wake.set()
@@ -207,7 +226,7 @@ class Catalogue:
     def _make_anew(self) -> None:
         log.warning("the index is made anew from the conversations")
         old, was_broken = self._index, self._is_broken
-        self._on_made_anew()
+        self._tell(lambda watcher: watcher.on_broken())
         if was_broken:
             self._index = _open_or_make_anew(self._path, is_broken=True)
         else:
@@ -218,6 +237,7 @@ class Catalogue:
                 self._index = Index(":memory:")
         self._is_broken = False
         old.close()
+        self._tell(lambda watcher: watcher.on_made_anew())
 
 
 def _open_or_make_anew(path: str, *, is_broken: bool = False) -> Index:
@@ -236,8 +256,9 @@ def _open_or_make_anew(path: str, *, is_broken: bool = False) -> Index:
 def _merged(before: Change, after: Change) -> Change:
     if after.is_whole:
         return after
-    turn_ids = (*before.turn_ids, *after.turn_ids)
-    return Change(after.entry, turn_ids, (*before.marks, *after.marks), before.is_whole)
+    before.turn_ids.extend(after.turn_ids)
+    before.marks.extend(after.marks)
+    return before._replace(entry=after.entry)
 
 
 def _belongs(entry: Entry, owners: Mapping[str, str], before: tuple[int, str] | None) -> bool:

@@ -112,7 +112,7 @@ class Files:
                 opened = self._look(conversation_id, fd, path, writable=True, patient=patient)
                 if isinstance(opened, Torn):
                     self._mend(conversation_id, fd, opened)
-                elif opened is not None and opened.tail is not None:
+                elif opened is not None and opened.tail is not None and path == self.folder.document(conversation_id):
                     yield Writable(fd, opened.entry, opened.tail)
                     return
                 elif opened is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
@@ -57,8 +57,8 @@ class Change(NamedTuple):
     """
 
     entry: Entry | None
-    turn_ids: Sequence[str]
-    marks: Sequence[tuple[int, int]]
+    turn_ids: list[str]
+    marks: list[tuple[int, int]]
     is_whole: bool
 
 

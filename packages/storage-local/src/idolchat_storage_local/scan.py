@@ -36,6 +36,7 @@ class Scanner:
         self._files = files
         self._closing = threading.Event()
         self._wanted = threading.Event()
+        self._round = 0
         self._glancing = threading.Lock()
         self._glanced: dict[str, int] = {}
         self._thread = threading.Thread(target=self._keep_looking, name="idolchat-scan", daemon=True)
@@ -47,10 +48,14 @@ class Scanner:
         self._wanted.set()
         self._thread.start()
 
-    def start_again(self) -> None:
-        """Look through it once more, from the beginning."""
+    def on_broken(self) -> None:
+        """See ``Watcher``."""
+        self._round += 1
         if self.finished.done():
             self.finished = Future()
+
+    def on_made_anew(self) -> None:
+        """Look through the folder once more, from the beginning."""
         self._wanted.set()
 
     def close(self) -> None:
@@ -76,13 +81,14 @@ class Scanner:
             self._wanted.clear()
             if self._closing.is_set():
                 return
+            this_round = self._round
             self._files.catalogue.check()
             for path in self._folders():
                 if self._closing.is_set():
                     return
                 self._scan(path)
             self._tidy()
-            if not self._wanted.is_set() and not self.finished.done():
+            if this_round == self._round and not self.finished.done():
                 self.finished.set_result(None)
 
     def _folders(self) -> Iterator[str]:

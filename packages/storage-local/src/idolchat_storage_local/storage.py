@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from idolchat_storage_local.document_file import Append, Update
 from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import DataFolder
+from idolchat_storage_local.index import IndexBroken
 from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
 from idolchat_storage_local.settings import LocalSettings
@@ -33,6 +34,7 @@ __all__ = ["LocalStorage", "open_local_storage"]
 
 _WORKERS = 8
 _SCAN_PATIENCE_S = 10.0
+_TRIES = 3
 
 
 @asynccontextmanager
@@ -68,7 +70,7 @@ class LocalStorage(Storage):
         self._writer = Writer(self._files, self._workers, loop)
         self._scanner = Scanner(self._files)
         self._is_closed = False
-        self._catalogue.start(on_made_anew=self._scanner.start_again)
+        self._catalogue.start(self._scanner)
         self._scanner.start()
 
     def close(self) -> None:
@@ -127,7 +129,9 @@ class LocalStorage(Storage):
         )
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
-        found = await self._work(self._catalogue.turn, str(turn_id))
+        found = None
+        with suppress(IndexBroken):
+            found = await self._work(self._catalogue.turn, str(turn_id))
         if found is None:
             found = await self._when_complete(self._catalogue.turn, str(turn_id))
         return UUID(found) if found is not None else None
@@ -167,15 +171,17 @@ class LocalStorage(Storage):
 
     async def _when_complete[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the index once it is as the files are. Raises ``StorageUnavailable`` when that takes long."""
-        while True:
+        for _ in range(_TRIES):
             finished = self._scanner.finished
             if not finished.done():
                 await asyncio.wait([asyncio.wrap_future(finished)], timeout=_SCAN_PATIENCE_S)
             if not finished.done():
-                raise StorageUnavailable("the list of conversations is being made from the files; try again later")
-            result = await self._work(function, *args, **kwargs)
-            if self._scanner.finished is finished:
-                return result
+                break
+            with suppress(IndexBroken):
+                result = await self._work(function, *args, **kwargs)
+                if self._scanner.finished is finished:
+                    return result
+        raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
     def _newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
         self._scanner.glance()

@@ -96,9 +96,9 @@ class _Reader:
         self._turn_ids: list[str] = []
         self._marks: list[tuple[int, int]] = []
 
-    def read_on(self, known: Entry) -> Found | Torn | Damage:
+    def read_on(self, known: Entry) -> Found | Torn | Other | Damage:
         self._count, self._end = known.message_count, known.body_end
-        return self._read_lines(known.body_end, None) or self._broken(None, known, goes_on=True)
+        return self._read_lines(known.body_end, None) or self._as_a_whole(self._broken(None, known, goes_on=True))
 
     def read_all(self, known: Entry | None) -> Found | Torn | Other | Damage:
         first = next(self._segments(0))
@@ -109,9 +109,7 @@ class _Reader:
         if opening["id"] != str(self._id):
             return self._as_a_whole(None)
         self._end = len(first)
-        found = self._read_lines(len(first), opening)
-        broken = found or self._broken(opening, known, goes_on=False)
-        return self._as_a_whole(broken) if isinstance(broken, Damage) else broken
+        return self._read_lines(len(first), opening) or self._as_a_whole(self._broken(opening, known, goes_on=False))
 
     def _read_lines(self, start: int, opening: dict[str, Any] | None) -> Found | None:
         """Read lines that follow ``start``, where a line end or a comma and a line end stand; None if they break."""
@@ -124,7 +122,11 @@ class _Reader:
         for segment in segments:
             if segment.startswith(b"]"):
                 return None if comma else self._closed(opening, position, segment)
-            if (self._count > 0) != comma or not self._take(segment, position):
+            if (self._count > 0) != comma:
+                return None
+            if not self._take(segment.removesuffix(b","), position):
+                # The line end after it may be gone, and the message be whole all the same.
+                self._take(_whole_object(segment), position)
                 return None
             comma = segment.endswith(b",")
             position += len(segment) + 1
@@ -139,8 +141,7 @@ class _Reader:
             return None
         return self._found(opening, fields, self._size)
 
-    def _take(self, segment: bytes, position: int) -> bool:
-        text = segment.removesuffix(b",")
+    def _take(self, text: bytes, position: int) -> bool:
         try:
             [message] = document.parse_lines(text)
         except ValueError:
@@ -190,16 +191,19 @@ class _Reader:
             return True
         return not any(_is_message(segment) for segment in rest.split(b"\n")[1:])
 
-    def _as_a_whole(self, otherwise: Damage | None) -> Other | Damage:
+    def _as_a_whole(self, otherwise: Torn | Damage | None) -> Torn | Other | Damage:
+        """Take the file for a document in another form, if it is one; else for what it seemed to be."""
         data = self._disk.read(self._fd, self._size, 0)
         try:
             return Other(document.decode(data, self._id))
         except ConversationDamaged as error:
-            damage = otherwise or Damage(0, str(error))
+            result = otherwise or Damage(0, str(error))
+        if isinstance(result, Torn):
+            return result
         try:
-            return damage._replace(readable=rescue(data, self._id))
+            return result._replace(readable=rescue(data, self._id))
         except ConversationDamaged:
-            return damage
+            return result
 
     def _segments(self, start: int) -> Iterator[bytes]:
         """Give what stands between line ends, from ``start`` to the end of the file."""
@@ -218,12 +222,22 @@ def _whole_closing(rest: bytes) -> bytes | None:
     """Give the closing that these bytes begin with, if it is whole, whatever follows it."""
     if not rest.startswith(b'\n],"updated_at":'):
         return None
-    text = "{" + rest[3:].decode("utf-8", "surrogateescape")
+    closing = rest[:3] + _whole_object(b"{" + rest[3:])[1:]
     try:
-        _, end = json.JSONDecoder().raw_decode(text)
+        document.parse_closing(closing)
     except ValueError:
         return None
-    return rest[: 3 + len(text[1:end].encode("utf-8", "surrogateescape"))]
+    return closing
+
+
+def _whole_object(text: bytes) -> bytes:
+    """Give the JSON object that these bytes begin with, whatever follows it; nothing if it is not whole."""
+    decoded = text.decode("utf-8", "surrogateescape")
+    try:
+        _, end = json.JSONDecoder().raw_decode(decoded)
+    except (ValueError, RecursionError):
+        return b""
+    return decoded[:end].encode("utf-8", "surrogateescape")
 
 
 def _is_message(segment: bytes) -> bool:
