@@ -15,7 +15,7 @@ import pytest
 
 IDOL = Path(sys.executable).with_name("idol")
 PARTS = Path(__file__).with_name("parts")
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Installation:

@@ -34,6 +34,14 @@ def test_version_is_the_distributions(installation: Installation) -> None:
     assert idolchat_cli.__version__ == version("idolchat-cli")
 
 
+def test_it_runs_as_a_module_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "idolchat_cli", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == f"idol {version('idolchat-cli')}\n"
+
+
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command_with_examples(installation: Installation, flag: str) -> None:
     done = installation.run(flag)

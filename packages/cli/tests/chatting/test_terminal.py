@@ -159,7 +159,6 @@ def test_a_conversation_that_goes_on_shows_its_end(installation: Installation, t
 
     assert "message 1" not in shown
     assert "message 2" in shown
-    assert "6 of 8 messages" in shown
 
 
 def test_a_long_reply_breaks_between_words(installation: Installation, terminal: Terminal) -> None:

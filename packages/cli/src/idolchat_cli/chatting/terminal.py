@@ -38,11 +38,10 @@ class Terminal:
 
     def show_earlier(self, page: Page) -> None:
         """Show the end of the conversation that goes on."""
-        messages = page.conversation.messages
-        self._note(f"{len(messages)} of {page.total} messages:")
-        for message in messages:
-            lead = PROMPT if message.role == "user" else ""
-            self._note(lead + printable(_text(message)))
+        for message in page.conversation.messages:
+            text = printable(_text(message))
+            if text:
+                self._note(f"{PROMPT}{text}" if message.role == "user" else f"{text}\n")
 
     async def run(self) -> None:
         """Take turns until the user leaves by Ctrl-D, or by Ctrl-C on an empty line."""
@@ -69,7 +68,7 @@ class Terminal:
     def _close(self, ended: TurnEnded) -> None:
         missing = shortfall(ended)
         if ended.state in (TurnState.COMPLETED, TurnState.CANCELLED):
-            self._note(missing or "")
+            self._note(f"{missing}\n" if missing else "")
         else:
             self._offer(self._talk.ask_again, missing or str(ended.state))
 
@@ -107,4 +106,4 @@ def _text(message: Message) -> str:
     if isinstance(message.content, str):
         return message.content
     parts = message.content or ()
-    return "".join(part.get("text") or f"[{part.get('type')}]" for part in parts) or "(no text)"
+    return "".join(part.get("text") or f"[{part.get('type')}]" for part in parts)

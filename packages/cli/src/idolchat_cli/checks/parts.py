@@ -7,14 +7,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from difflib import get_close_matches
 
 from idolchat_cli.checks.finding import Finding, fail, ok, warn
-from idolchat_core.errors import (
-    IdolchatError,
-    NotAuthorized,
-    PaymentRequired,
-    ProviderUnavailable,
-    RateLimited,
-    StorageUnavailable,
-)
+from idolchat_core.errors import IdolchatError, ProviderUnavailable
 from idolchat_core.llm import LLMProvider, ModelInfo
 from idolchat_core.plugins import Plugins
 from idolchat_core.service import choose_llm, choose_storages
@@ -24,14 +17,6 @@ __all__ = ["check_llm", "check_plugins", "check_storages"]
 
 PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
-
-MENDS: dict[type[IdolchatError], str] = {
-    NotAuthorized: "give a key that the provider knows",
-    PaymentRequired: "add credit to the provider's account",
-    RateLimited: "wait, then run idol doctor again",
-    ProviderUnavailable: "see that its address is right and can be reached from here",
-    StorageUnavailable: "see that its folder or address is right and can be written from here",
-}
 
 
 def check_plugins(plugins: Plugins) -> Iterator[Finding]:
@@ -68,8 +53,7 @@ async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> l
     except TimeoutError:
         return [fail(check, f"no answer within {PATIENCE_S} seconds")]
     except IdolchatError as error:
-        mend = next((mend for kind, mend in MENDS.items() if isinstance(error, kind)), None)
-        return [fail(check, str(error), mend)]
+        return [fail(check, str(error))]
     except Exception as error:  # noqa: BLE001  a fault of somebody's plugin is a finding as well
         return [fail(check, f"unexpected {type(error).__name__}: {error}", "tell whoever makes the plugin")]
 

@@ -47,7 +47,7 @@ def serve(
         if error.name != "idolchat_api":
             raise
         raise ConfigurationError(f"the server is not installed: {SERVE_EXTRA}") from None
-    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    given = {name: value for name, value in {"IDOLCHAT_HOST": host, "IDOLCHAT_PORT": port}.items() if value is not None}
     settings = read_settings(idolchat_api.ApiSettings, **given)
     idolchat_api.serve(settings, on_started=_announce)
 
