@@ -1,0 +1,56 @@
+"""Write ``configuration.md`` from the settings classes: ``python docs/configuration.py > docs/configuration.md``."""
+
+import sys
+
+from pydantic.fields import FieldInfo
+
+import idolchat_llm_local.settings
+import idolchat_storage_local.settings
+from idolchat_api.settings import ApiSettings
+from idolchat_core.settings import CoreSettings, PackageSettings
+from idolchat_llm_openrouter.settings import OpenRouterSettings
+
+PACKAGES: dict[str, type[PackageSettings]] = {
+    "core": CoreSettings,
+    "api": ApiSettings,
+    "storage-local": idolchat_storage_local.settings.LocalSettings,
+    "llm-openrouter": OpenRouterSettings,
+    "llm-local": idolchat_llm_local.settings.LocalSettings,
+}
+
+HEAD = """\
+# Configuration
+
+Every variable has a default, or is needed only by the part that it belongs to. It is read from the environment, else
+from `.env` in the working directory; a wrong value stops the start with a message that names the variable, what was
+found and what to write. `idol doctor` checks them. Variables that several packages read stand where they first come;
+storage-local reads `IDOLCHAT_DATA_DIR` alone.
+"""
+
+
+def shown(field: FieldInfo) -> str:
+    """Show a default as one would write it."""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value == ():
+        return ""
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"`{text.lower() if isinstance(value, bool) else text}`"
+
+
+def page() -> str:
+    """Write the whole page."""
+    parts, known = [HEAD], set[str]()
+    for package, settings in PACKAGES.items():
+        rows = []
+        for field in settings.model_fields.values():
+            variable = str(field.validation_alias)
+            if variable not in known:
+                known.add(variable)
+                rows.append(f"| `{variable}` | {shown(field)} | {field.description} |\n")
+        if rows:
+            parts.append(f"\n## {package}\n\n| variable | default | meaning |\n|---|---|---|\n{''.join(rows)}")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
