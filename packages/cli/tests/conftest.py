@@ -97,10 +97,10 @@ def terminal(installation: Installation) -> Iterator[Callable[..., pexpect.spawn
     """Run ``idol`` in a terminal of 80 columns."""
     started: list[pexpect.spawn[str]] = []
 
-    def start(*arguments: str, **env: str) -> pexpect.spawn[str]:
+    def start(*arguments: str, program: str = str(IDOL), **env: str) -> pexpect.spawn[str]:
         # Nobody answers here when the line editor asks where the cursor is.
         child = pexpect.spawn(
-            str(IDOL),
+            program,
             list(arguments),
             cwd=str(installation.folder),
             env=installation.env | {"PROMPT_TOOLKIT_NO_CPR": "1"} | env,

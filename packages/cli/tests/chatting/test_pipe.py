@@ -128,6 +128,21 @@ def test_a_reply_that_breaks_off_is_shown_and_told(installation: Installation) -
     assert done.stderr.startswith("The reply was cut short: the reply ended half-way (what was said is kept)\n")
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (["Once ", "<too long>"], "The reply ends here because it reached its greatest length."),
+        ([], "The reply has no text."),
+    ],
+)
+def test_a_reply_that_ends_oddly_is_remarked_on(installation: Installation, script: list[str], told: str) -> None:
+    installation.script(script)
+    done = installation.run("chat", stdin="Hi!")
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[0] == told
+
+
 def test_an_unknown_conversation_is_not_begun(installation: Installation) -> None:
     conversation_id = str(uuid4())
     done = installation.run("chat", "--conversation", conversation_id, stdin="Hi!")

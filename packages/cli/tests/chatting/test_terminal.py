@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pexpect
@@ -11,6 +13,8 @@ import pytest
 
 if TYPE_CHECKING:
     from conftest import Installation
+
+IDOL = Path(sys.executable).with_name("idol")
 
 type Terminal = Callable[..., pexpect.spawn[str]]
 
@@ -136,6 +140,17 @@ def test_enter_asks_again_after_a_failure(installation: Installation, terminal: 
     left(child)
 
     assert [content for content in contents(installation) if content] == ["Are you there?", "Here I am."]
+
+
+def test_a_message_may_be_typed_when_the_reply_goes_to_a_file(installation: Installation, terminal: Terminal) -> None:
+    installation.script(["Hello ", "file."])
+    child = terminal("-c", f"{IDOL} chat > reply.txt", program="/bin/sh")
+    child.expect_exact("Ctrl-D on a line of its own sends it.")
+    child.sendline("Hi!")
+    child.sendeof()
+
+    assert left(child)[1] == 0
+    assert (installation.folder / "reply.txt").read_text() == "Hello file.\n"
 
 
 def test_an_empty_line_says_nothing(installation: Installation, terminal: Terminal) -> None:

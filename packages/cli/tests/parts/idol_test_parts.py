@@ -17,7 +17,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from idolchat_core import CompletionRequest, LLMProvider, Message, ModelInfo, Registry, Storage, document, hookimpl
+from idolchat_core import (
+    CompletionRequest,
+    Finished,
+    LLMProvider,
+    Message,
+    ModelInfo,
+    Registry,
+    Storage,
+    document,
+    hookimpl,
+)
 from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
 from idolchat_core.settings import PackageSettings, read_settings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
@@ -104,6 +114,8 @@ def _write_down(requests: Sequence[CompletionRequest]) -> None:
 
 
 def _step(word: str) -> Step:
+    if word == "<too long>":
+        return Finished(finish_reason="length")
     if word == "<wait for ever>":
         return asyncio.Event()
     return FAULTS.get(word, word)

@@ -87,6 +87,7 @@ async def _talk(service: Service, talk: Talk, page: Page | None, message: str | 
     except asyncio.CancelledError:
         if not interrupts.forgiven():
             raise
+        await service.turns.drain(grace_s=0)
         return 0 if message is None else INTERRUPTED
 
 

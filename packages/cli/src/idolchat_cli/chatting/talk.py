@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events import TurnEnded, TurnState
 from idolchat_core.llm import Delta
+from idolchat_core.models import Message
 from idolchat_core.request import TurnRequest
 from idolchat_core.turn import LiveTurn, TurnEngine
 
@@ -91,11 +92,17 @@ def shortfall(ended: TurnEnded) -> str | None:
         case TurnState.CANCELLED:
             return f"Stopped; {kept}."
         case TurnState.COMPLETED:
-            return _ENDS.get(ended.message.finish_reason or "") if ended.message else None
+            return _remark(ended.message)
         case TurnState.INCOMPLETE:
             return f"The reply was cut short: {reason or 'it did not end as it should'} ({kept})"
         case _:
             return f"No reply: {reason or ended.state}"
+
+
+def _remark(reply: Message | None) -> str | None:
+    if reply is None or not reply.content:
+        return "The reply has no text."
+    return _ENDS.get(reply.finish_reason or "")
 
 
 _ENDS = {
