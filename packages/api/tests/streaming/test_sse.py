@@ -366,6 +366,43 @@ class TestLeaving:
         said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks_of(whole.text))
         assert said == "one two three"
 
+    async def test_a_reader_who_does_not_read_holds_up_nobody(
+        self, url: str, client: httpx.AsyncClient, provider: ScriptedProvider
+    ) -> None:
+        words = [f"{i} " * 50 for i in range(5000)]
+        provider.say(words)
+        conversation_id = str(uuid4())
+        body = json.dumps(asking(conversation_id=conversation_id)).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1000)
+        writer.write(
+            b"POST /chat/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await reader.readuntil(b"\r\n\r\n")
+
+        # Begins when the first turn has ended, though nobody has read it.
+        second = await client.post("/chat", json=asking("And?", conversation_id=conversation_id))
+
+        assert second.status_code == 200
+        assert (await reader.read(-1)).rstrip().endswith(b"data: [DONE]\n\n\r\n0")
+        writer.close()
+
+    async def test_a_client_who_leaves_in_the_middle_of_its_request_is_noted(
+        self, url: str, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(
+            b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 100\r\n\r\n{"messages": ['
+        )
+        await writer.drain()
+        writer.close()
+
+        with caplog.at_level("INFO", logger="idolchat_api.access"):
+            async with asyncio.timeout(5):
+                while not any(vars(record).get("status") == 499 for record in caplog.records):
+                    await client.get("/livez")
+
 
 class TestHeartbeats:
     """A stream while the model is silent."""

@@ -388,6 +388,30 @@ class TestSmallFrames:
         assert closed.value.rcvd.code == 1009
 
 
+class TestHeartbeats:
+    """A socket on which nobody says anything."""
+
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"heartbeat_s": 0.05})
+
+    async def test_a_silent_socket_is_pinged(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET /ws/chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            frame = await reader.readexactly(2)
+
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 101")
+        assert frame[0] == 0x89  # RFC 6455, section 5.2: the last frame of a ping
+
+
 async def test_a_socket_that_closes_stops_a_turn_that_says_so(url: str, provider: ScriptedProvider) -> None:
     """Scenario 30, over WebSocket."""
     provider.say([asyncio.Event()])

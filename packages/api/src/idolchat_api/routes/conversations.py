@@ -96,7 +96,7 @@ async def list_conversations(
     return ConversationPage(data=tuple(found.data), has_more=found.next is not None, next=found.next)
 
 
-@router.delete("/conversation/{conversation_id}", status_code=204, responses=_READ_ERRORS)
+@router.delete("/conversation/{conversation_id}", status_code=204, response_model=None, responses=_READ_ERRORS)
 async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None:
     """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped."""
     await branches.delete(app.service.turns, app.service.storage, conversation_id)
@@ -105,6 +105,7 @@ async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None
 @router.patch(
     "/conversation/{conversation_id}",
     status_code=204,
+    response_model=None,
     openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"}),
     responses=_READ_ERRORS | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, StorageUnavailable),
 )
