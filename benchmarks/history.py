@@ -21,8 +21,7 @@ from idolchat_core.models import new_id, utc_now
 from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
 from idolchat_core.turn import TurnEngine
-from idolchat_storage_local.plugin import open_local_storage
-from idolchat_storage_local.settings import LocalSettings
+from idolchat_storage_local import LocalSettings, open_local_storage
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000)
 TURNS = 50

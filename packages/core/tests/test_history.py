@@ -57,8 +57,7 @@ async def test_a_history_that_let_go_of_its_beginning_reads_it_again() -> None:
     history.cut = conversation.messages[800].id
     history.forget_before_cut()
     assert len(history.path) == 200
-    while not history.is_complete:
-        await histories.extend(history)
+    await histories.reach(history, size=float("inf"))
 
     assert [entry.message for entry in history.path] == list(conversation.messages)
 

@@ -143,7 +143,7 @@ def test_prompts_over_500_turns_never_overflow_and_share_their_beginning(
     window_tokens, reply_tokens = 4096, 512
     chance = random.Random(seed)
     estimator, history = TokenEstimator(), history_of()
-    sizes = {SYSTEM.content: round(len(SYSTEM.content) / bytes_per_token)}
+    sizes: dict[str, int] = {str(SYSTEM.content): round(len(SYSTEM.content) / bytes_per_token)}
     before: list[Any] = []
     shares, breaks = [], []
     for turn in range(500):

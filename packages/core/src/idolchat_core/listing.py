@@ -21,7 +21,7 @@ def summary(conversation: Conversation) -> ConversationSummary:
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
         message_count=len(conversation.messages),
-        status=conversation.status or "ok",
+        status="damaged" if conversation.status else "ok",
     )
 
 

@@ -43,7 +43,9 @@ class Storage(ABC):
     async def append(
         self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
     ) -> None:
-        """Add messages at the end, all or none, and forget ``head``: the last message is the head again. None change nothing.
+        """Add messages at the end, all or none, and forget ``head``: the last message is the head again.
+
+        No messages change nothing.
 
         ``expected_count`` is how many messages the caller believes are there. If others are there, and the first of
         them are these very messages (same ids, same order), nothing changes: the call was made before.
