@@ -171,8 +171,8 @@ async def test_halves_of_characters_can_be_sent(provider: OpenRouterProvider) ->
 
 async def test_connections_are_used_again(provider: OpenRouterProvider, mock_openrouter: Mock) -> None:
     before = mock_openrouter.stats()["connections"]
-    for stream in (True, False, True):
-        await collect(provider, asking("Hi!", stream=stream))
+    for model, stream in (("mock/n2", True), ("mock/j2", False), ("mock/n2-xtardy", True), ("mock/n2", True)):
+        await collect(provider, asking("Hi!", model=model, stream=stream))
     after = mock_openrouter.stats()["connections"]
 
     assert after - before == 2  # one of ours, and the one that asks for the figures

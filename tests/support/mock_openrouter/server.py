@@ -21,7 +21,7 @@ STREAM = re.compile(rb'"stream"\s*:\s*true')
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 KEY = re.compile(rb"\r\nauthorization:\s*bearer\s+([^\r]*)", re.IGNORECASE)
 DEFAULT_MODEL = b"mock/n64-d0"
-HEARTBEAT_S = 0.02
+PAUSE_S = 0.02
 
 
 class MockOpenRouter(asyncio.Protocol):
@@ -197,9 +197,12 @@ class MockOpenRouter(asyncio.Protocol):
                 assert self.script
                 self.position += 1
                 self.timer = self.loop.call_later(self.script.about.stall_s, self._step)
+            case Action.PAUSE:
+                self.position += 1
+                self.timer = self.loop.call_later(PAUSE_S, self._step)
             case Action.HEARTBEAT:
                 self.transport.write(frame(COMMENT))
-                self.timer = self.loop.call_later(HEARTBEAT_S, self._step)
+                self.timer = self.loop.call_later(PAUSE_S, self._step)
             case Action.FLOOD:
                 self._flood()
 

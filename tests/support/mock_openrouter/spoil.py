@@ -28,6 +28,8 @@ class Action(Enum):
     """Be silent for the seconds of the model name, then go on."""
     HANG = auto()
     """Be silent for ever."""
+    PAUSE = auto()
+    """Be silent for 20 ms, then go on."""
     HEARTBEAT = auto()
     """Send comments for ever, one each 20 ms."""
     FLOOD = auto()
@@ -77,6 +79,7 @@ def spoilt_stream(name: str, events: list[bytes], end: list[bytes], chunk: Calla
         "nofinish": [*start, *map(frame, events[half:]), over],
         "noend": [*start, *map(frame, [*events[half:], end[0]]), Action.HANG],
         "linger": [*start, *map(frame, [*events[half:], *end]), Action.HANG],
+        "tardy": [*start, *map(frame, [*events[half:], *end]), Action.PAUSE, LAST_FRAME],
         "mute": [head, frame(COMMENT), Action.HANG],
         "heartbeat": [head, Action.HEARTBEAT],
         "floodlines": [head, Action.FLOOD, frame(b"".join(events) * 16), Action.CUT],

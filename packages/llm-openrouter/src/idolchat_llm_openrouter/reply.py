@@ -129,7 +129,6 @@ class StreamedReply(Reply):
             data = await self._content.readany()
         except CONNECTION_ERRORS as error:
             raise self._watchdog.fault or self._faults.cut() from error
-        self._watchdog.heard()
         self._received += len(data)
         if self._received > self._max_bytes:
             raise self._faults.too_big(self._max_bytes, "a reply")

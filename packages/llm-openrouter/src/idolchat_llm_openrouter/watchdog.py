@@ -50,8 +50,9 @@ class Limits:
 class Watchdog:
     """One timer for a whole reply: setting one for each piece would cost more than parsing it.
 
-    The reader says ``waiting`` before it waits and ``heard`` after, so that time in which nobody reads is not
-    held against the server. When a limit passes, ``fault`` is set and ``stop_reading`` called.
+    The reader says ``waiting`` before it waits for bytes and ``spoke`` when there was a token among them; from then
+    until it waits again nothing is measured, so that a slow reader is not held against the server. When a limit
+    passes, ``fault`` is set and ``stop_reading`` called.
     """
 
     def __init__(self, limits: Limits, faults: Faults, stop_reading: Callable[[], None]) -> None:
@@ -61,7 +62,7 @@ class Watchdog:
         self._stop_reading = stop_reading
         self._loop = asyncio.get_running_loop()
         self._has_begun = False
-        self._silent_since: float | None = None
+        self._silent_since = self._loop.time()
         self._no_token_until: float | None = limits.first_token_by
         self._timer = self._loop.call_at(min(limits.first_token_by, limits.deadline), self._look)
 
@@ -71,12 +72,8 @@ class Watchdog:
         if self._no_token_until is None:
             self._no_token_until = now + self._limits.first_token_s
 
-    def heard(self) -> None:
-        """Note that bytes have come."""
-        self._silent_since = None
-
     def spoke(self) -> None:
-        """Note that a token was among them."""
+        """Note that a token has come."""
         self._no_token_until = None
         if not self._has_begun:
             self._has_begun = True
@@ -97,7 +94,7 @@ class Watchdog:
 
     def _ends(self) -> Iterator[End]:
         yield self._limits.whole(self._faults)
-        if self._silent_since is None or self._no_token_until is None:
+        if self._no_token_until is None:
             return
         yield self._limits.first_token(self._faults, by=self._no_token_until)
         if self._has_begun:
