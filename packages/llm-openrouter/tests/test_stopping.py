@@ -5,7 +5,7 @@ import gc
 import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any
 
 import pytest
@@ -16,6 +16,9 @@ from idolchat_core.errors import ProviderError, ProviderTimeout, ProviderUnavail
 from idolchat_core.llm import Delta
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.provider import OpenRouterProvider
+from idolchat_llm_openrouter.reply import StreamedReply
+from idolchat_llm_openrouter.watchdog import Watchdog
+from idolchat_llm_openrouter.wire import Assembler
 
 type Open = Callable[..., Any]
 MEGABYTE = 1024 * 1024
@@ -153,3 +156,15 @@ async def test_a_flood_is_left_alone_with_little_memory(
 
     assert peak < 16 * MEGABYTE
     assert mock_openrouter.stats()["bytes_out"] < 30 * MEGABYTE
+
+
+async def test_nothing_is_left_of_replies_that_are_over(provider: OpenRouterProvider) -> None:
+    """Scenario 33: no timer keeps a reply alive until its limit passes."""
+    for model in ("mock/n4", "mock/n4-xcut", "mock/n4-xerr", "mock/x502"):
+        with suppress(ProviderError):
+            await collect(provider, asking("Hi!", model=model))
+    async with aclosing(provider.stream(asking("Hi!", model="mock/n9-d50"))) as reply:
+        await anext(reply)
+    gc.collect()
+
+    assert [thing for thing in gc.get_objects() if type(thing) in (Watchdog, StreamedReply, Assembler)] == []
