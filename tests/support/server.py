@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +20,19 @@ START_S = 60.0
 class Server:
     """``idol serve`` as a child process; ``start`` it again on the same folder as often as needed."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *, wrapper: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        command: Sequence[str] = (sys.executable, "-m", "idolchat_cli", "serve"),
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "server.log"
         self.environment = dict(environment)
         self.url = ""
-        self._wrapper = wrapper
+        self._command = command
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -58,12 +64,11 @@ class Server:
     def start(self) -> None:
         """Start the process and wait until it says where it serves."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        command = [*self._wrapper, sys.executable, "-m", "idolchat_cli", "serve", "--port", "0"]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                command,
+                self._command,
                 cwd=self.folder,
-                env={**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1", **self.environment},
+                env={**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

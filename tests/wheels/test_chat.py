@@ -1,0 +1,48 @@
+"""What is installed from the wheels holds a conversation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+from tests.support.talk import say
+from tests.wheels.environment import Environment
+
+
+def serving(environment: Environment, folder: Path, mock: Mock, **settings: str) -> Server:
+    """Prepare a server of that environment, with models of the mock."""
+    variables = {"OPENROUTER_BASE_URL": mock.base_url, "OPENROUTER_API_KEY": "sk-or-v1-test", **settings}
+    command = (str(environment.python), "-I", "-m", "idolchat_api")
+    return Server(folder, {"IDOLCHAT_MODEL": "mock/echo", **variables}, command=command)
+
+
+async def remembers(server: Server, mock: Mock) -> None:
+    first = await say("rest", server, "My name is Anna.")
+    server.restart()
+    await say("sse", server, "What is my name?", conversation_id=first.conversation_id)
+
+    sent = [message["content"] for message in mock.bodies()[-1]["messages"]]
+    assert sent == ["My name is Anna.", first.text, "What is my name?"]
+
+
+async def test_a_clean_install_talks_and_remembers(server: Environment, mock_openrouter: Mock, tmp_path: Path) -> None:
+    with serving(server, tmp_path, mock_openrouter) as running:
+        await remembers(running, mock_openrouter)
+
+
+async def test_a_third_partys_storage_keeps_conversations(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-sqlite")
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        await remembers(running, mock_openrouter)
+
+    assert (tmp_path / "data" / "idolchat.sqlite").stat().st_size > 0
+    assert "idolchat-storage-local" not in environment.distributions()
+
+
+async def test_a_third_partys_storage_passes_the_kit(install: Callable[..., Environment]) -> None:
+    environment = install("idolchat-storage-sqlite", "idolchat-core[testing]", "hypothesis")
+    tests = Path(__file__).parents[2] / "examples" / "storage-sqlite" / "tests"
+
+    environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))
