@@ -12,6 +12,7 @@ import typer
 import idolchat_cli
 from idolchat_cli.lazy import Lazy, LazyGroup, examples, new_app
 from idolchat_cli.logs import show_logs
+from idolchat_cli.printable import printable
 
 __all__ = ["IdolGroup", "app", "main"]
 
@@ -79,7 +80,7 @@ def main() -> None:
     except Exception as error:  # the last to see it, whatever it is
         if run.debug:
             raise
-        sys.exit(f"Error: {_explained(error)}")
+        sys.exit(printable(f"Error: {_explained(error)}"))
 
 
 def _explained(error: Exception) -> str:

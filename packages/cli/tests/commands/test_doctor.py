@@ -97,7 +97,7 @@ def test_a_wrong_setting_is_a_problem(installation: Installation) -> None:
         ({"IDOL_TEST_STORAGE_FAULT": "open"}, "storage", "the folder 'stored' cannot be read"),
         ({"IDOL_TEST_STORAGE_FAULT": "write"}, "storage", "the disk is full; make room in the folder 'stored'"),
         ({"IDOLCHAT_STORAGE": "cloud"}, "storage", "IDOLCHAT_STORAGE names 'cloud'; installed: folder"),
-        ({"IDOL_TEST_PROVIDER_FAULT": "<wrong key>"}, "provider", "the provider refuses the key"),
+        ({"IDOL_TEST_PROVIDER_FAULT": "<wrong key>"}, "provider", "the provider \x1b[2Jrefuses the key"),
         ({"IDOLCHAT_LLM": "oracle"}, "provider", "IDOLCHAT_LLM names 'oracle'; installed: scripted"),
         (
             {"IDOLCHAT_PLUGINS": "test-parts,absent"},

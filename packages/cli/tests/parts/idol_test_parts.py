@@ -41,7 +41,7 @@ MODELS = [ModelInfo(id="test/quiet", context_length=8192), ModelInfo(id="test/lo
 FAULTS: dict[str, ProviderError] = {
     "<rate limited>": RateLimited("the provider wants a pause of 7 s", retry_after_s=7),
     "<cut>": ReplyCut("the reply ended half-way"),
-    "<wrong key>": NotAuthorized("the provider refuses the key"),
+    "<wrong key>": NotAuthorized("the provider \x1b[2Jrefuses the key"),
 }
 
 

@@ -6,7 +6,7 @@ import sys
 
 from idolchat_cli.chatting.interrupts import Interrupts
 from idolchat_cli.chatting.talk import Talk, shortfall
-from idolchat_cli.printable import PrintableText
+from idolchat_cli.printable import PrintableText, printable
 from idolchat_cli.render import on_stderr
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events import TurnState
@@ -38,7 +38,7 @@ async def answer_once(talk: Talk, message: str, *, interrupts: Interrupts) -> in
     output.end()
     missing = shortfall(ended)
     if missing:
-        on_stderr().print(missing)
+        on_stderr().print(printable(missing))
     if ended.state is TurnState.CANCELLED:
         return INTERRUPTED
     return 0 if ended.state is TurnState.COMPLETED else 1
