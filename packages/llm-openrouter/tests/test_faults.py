@@ -247,9 +247,11 @@ async def test_a_check_raises_what_a_request_would_meet(
 
 
 async def test_a_path_that_leads_nowhere_is_told(open_provider: Open, mock_openrouter: Mock) -> None:
-    async with open_provider(base_url=f"{mock_openrouter.url}/nowhere", dialect="openai") as provider:
+    async with open_provider(base_url=f"{mock_openrouter.url}/nowhere/at/all", dialect="openai") as provider:
         with pytest.raises(ProviderError, match="often ends in /v1"):
             await collect(provider, asking("Hi!", model="mock/xdetail"))
+        with pytest.raises(ProviderError, match="often ends in /v1"):
+            await provider.check()
 
 
 @STREAMED

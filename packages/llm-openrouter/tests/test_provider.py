@@ -241,7 +241,7 @@ async def test_the_model_and_id_are_told(provider: OpenRouterProvider) -> None:
     assert end(pieces).completion_id == "gen-1700000000-mock"
 
 
-@pytest.mark.parametrize("fault", ["noend", "linger"])
+@pytest.mark.parametrize("fault", ["noend", "chatter", "linger"])
 async def test_a_finished_reply_needs_no_polite_end(open_provider: Open, mock_openrouter: Mock, fault: str) -> None:
     async with open_provider() as provider:
         pieces = await collect(provider, asking("Hi!", model=f"mock/n4-x{fault}"))

@@ -53,6 +53,15 @@ async def test_closing_at_any_delta_closes_the_connection(provider: OpenRouterPr
     assert mock_openrouter.stats()["aborted"] == 7
 
 
+async def test_a_page_that_comes_instead_of_a_reply_is_left_at_once(
+    provider: OpenRouterProvider, mock_openrouter: Mock
+) -> None:
+    with pytest.raises(ProviderUnavailable, match="text/html"):
+        await collect(provider, asking("Hi!", model="mock/xwall"))
+    async with asyncio.timeout(1):
+        await mock_openrouter.wait(open=0)
+
+
 @pytest.mark.parametrize("model", ["mock/xhang", "mock/xmute", "mock/xheartbeat"])
 async def test_a_reply_that_does_not_begin_times_out(open_provider: Open, mock_openrouter: Mock, model: str) -> None:
     """Heartbeats say that the connection lives; they do not make a reply."""
@@ -160,7 +169,7 @@ async def test_a_flood_is_left_alone_with_little_memory(
 
 async def test_nothing_is_left_of_replies_that_are_over(provider: OpenRouterProvider) -> None:
     """Scenario 33: no timer keeps a reply alive until its limit passes."""
-    for model in ("mock/n4", "mock/n4-xcut", "mock/n4-xerr", "mock/x502"):
+    for model in ("mock/n4", "mock/n4-xcut", "mock/n4-xerr", "mock/xerrfirst", "mock/x502"):
         with suppress(ProviderError):
             await collect(provider, asking("Hi!", model=model))
     async with aclosing(provider.stream(asking("Hi!", model="mock/n9-d50"))) as reply:

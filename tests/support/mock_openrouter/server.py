@@ -255,7 +255,7 @@ class MockOpenRouter(asyncio.Protocol):
 
 
 def _looked_up(path: str, whole_path: str, head: bytes) -> bytes:
-    if path.endswith("/models"):
+    if path.endswith("/v1/models"):
         return response("200 OK", dumps(models(whole_path)))
     if path.endswith("/key"):
         if not KEY.search(head):

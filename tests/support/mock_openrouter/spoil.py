@@ -78,6 +78,7 @@ def spoilt_stream(name: str, events: list[bytes], end: list[bytes], chunk: Calla
         "nodone": [*start, *map(frame, [*events[half:], *end[:-1]]), LAST_FRAME],
         "nofinish": [*start, *map(frame, events[half:]), over],
         "noend": [*start, *map(frame, [*events[half:], end[0]]), Action.HANG],
+        "chatter": [*start, *map(frame, [*events[half:], end[0]]), Action.HEARTBEAT],
         "linger": [*start, *map(frame, [*events[half:], *end]), Action.HANG],
         "tardy": [*start, *map(frame, [*events[half:], *end]), Action.PAUSE, LAST_FRAME],
         "mute": [head, frame(COMMENT), Action.HANG],
@@ -120,6 +121,7 @@ def _anywhere(name: str) -> list[Send] | None:
     spoilt: dict[str, list[Send]] = {
         "gone": [Action.CUT],
         "hang": [Action.HANG],
+        "wall": [chunked_head("text/html"), frame(b"<html>"), Action.HANG],
         "flooderror": [head, Action.FLOOD, frame(b"a" * FLOOD_BLOCK), Action.CUT],
     }
     return spoilt.get(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 
 import aiohttp
@@ -42,7 +41,8 @@ class Calls:
             settings.host, Discretion(settings.key, request.messages), model=request.model or settings.model
         )
         deadline = asyncio.get_running_loop().time() + settings.reply_timeout_s
-        for failed in itertools.count(1):
+        failed = 0
+        while True:
             asked_usage = self._asks_usage
             try:
                 return await self._attempt(request, faults, deadline)
@@ -50,9 +50,9 @@ class Calls:
                 if asked_usage and b"stream_options" in fault.body and "stream_options" not in request.options:
                     self._asks_usage = False
                     continue
+                failed += 1
                 wait_s = self._wait_s(failed, fault, deadline)
             await asyncio.sleep(wait_s)
-        raise AssertionError("the count has no end")
 
     def _wait_s(self, failed: int, fault: Fault, deadline: float) -> float:
         wait_s = self._retries.wait_s(failed, fault)

@@ -72,6 +72,8 @@ class Client:
             raise self._lost(error, faults, late) from error
         except TooBig:
             raise faults.too_big(MAX_LIST_BYTES, "a list") from None
+        if response.status == HTTPStatus.NOT_FOUND:
+            raise faults.nothing_there()
         if response.status != HTTPStatus.OK:
             raise faults.from_response(response.status, response.headers, body)
         try:

@@ -125,7 +125,7 @@ class Faults:
             reply = None
         told = reply if isinstance(reply, dict) else {}
         if status == HTTPStatus.NOT_FOUND and not _error_of(told):
-            return self._nothing_there()
+            return self.nothing_there()
         fault = self.from_body(told, status=status, retry_after_s=_seconds(headers.get("Retry-After")))
         fault.body = body
         return fault
@@ -191,7 +191,8 @@ class Faults:
         )
         return Fault(ProviderError(text, status=status), retryable=False)
 
-    def _nothing_there(self) -> Fault:
+    def nothing_there(self) -> Fault:
+        """Say that the address leads nowhere."""
         text = (
             f"{self._server} has no OpenAI API at this address (HTTP 404);"
             " check the path of OPENROUTER_BASE_URL, which often ends in /v1"

@@ -43,4 +43,4 @@ def _model(entry: Mapping[str, Any]) -> ModelInfo:
 
 def _first_number(fields: object, names: tuple[str, ...]) -> int | None:
     values = (fields.get(name) for name in names) if isinstance(fields, dict) else ()
-    return next((int(value) for value in values if isinstance(value, int | float) and value > 0), None)
+    return next((int(value) for value in values if isinstance(value, int | float) and 0 < value < 1 << 53), None)

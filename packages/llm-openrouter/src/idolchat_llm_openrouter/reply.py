@@ -100,6 +100,7 @@ class StreamedReply(Reply):
         self._parser = SSEParser()
         self._watchdog = Watchdog(limits, faults, self._stop_reading)
         self._received = 0
+        self._rest_by: float | None = None
 
     async def read(self) -> list[Piece]:
         if self._has_ended:
@@ -136,8 +137,10 @@ class StreamedReply(Reply):
 
     async def _receive_rest(self) -> bytes:
         """Wait for what follows the finish; a reply that is finished stays good if nothing does."""
+        if self._rest_by is None:
+            self._rest_by = asyncio.get_running_loop().time() + AFTER_FINISH_S
         with suppress(TimeoutError, *CONNECTION_ERRORS):
-            async with asyncio.timeout(AFTER_FINISH_S):
+            async with asyncio.timeout_at(self._rest_by):
                 return await self._content.readany()
         return b""
 

@@ -218,6 +218,7 @@ def usage_of(told: object) -> Usage | None:
     )
 
 
+MAX_COUNT = 1 << 53  # beyond it a JSON number is no count, and may be infinite
 LIFTED = frozenset(
     {
         "prompt_tokens", "completion_tokens", "total_tokens", "cost",
@@ -234,7 +235,7 @@ def _telling(value: Any) -> Any:
 
 
 def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and value >= 0 else None
+    return int(value) if isinstance(value, int | float) and 0 <= value < MAX_COUNT else None
 
 
 def _amount(value: object) -> float | None:
