@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -67,6 +68,9 @@ class Surroundings:
             await send_problem(send_with_id, problem_from(error), request_id)
         except ClientLeft:
             status = CLIENT_LEFT
+        except asyncio.CancelledError:  # only a server that stops does this, to a client that does not read
+            logger.warning("request cut off", extra=_facts(scope, started_at))
+            return
         except Exception:  # a fault of ours, whatever it is: this is the last place that can answer
             logger.exception("request failed", extra=_facts(scope, started_at))
             if not status:

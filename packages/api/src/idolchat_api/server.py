@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection for (nginx: 60 s), so that they close it first
 LAST_REPLIES_S = 5
+LAST_WORDS_S = 1
 TICK_S = 0.1
 BACKLOG = 2048
 
@@ -100,16 +101,17 @@ class GracefulServer(uvicorn.Server):
         """Take no new turns, wait for those that run, then close as uvicorn does."""
         self._running.is_stopping = True
         logger.info("stopping", extra={"turns": self._running.service.turns.running})
-        draining = asyncio.ensure_future(self._drain())
+        draining = asyncio.ensure_future(self._drain(grace_s=self._settings.shutdown_grace_s))
         while not (draining.done() or self.force_exit):
             await asyncio.wait({draining}, timeout=TICK_S)
-        draining.cancel()
         if self.force_exit:
-            self.config.timeout_graceful_shutdown = 0
+            draining.cancel()
+            await asyncio.wait({asyncio.ensure_future(self._drain(grace_s=0))}, timeout=LAST_WORDS_S)
+            self.config.timeout_graceful_shutdown = LAST_WORDS_S
         await super().shutdown(sockets)
 
-    async def _drain(self) -> None:
-        await self._running.service.turns.drain(grace_s=self._settings.shutdown_grace_s)
+    async def _drain(self, *, grace_s: float) -> None:
+        await self._running.service.turns.drain(grace_s=grace_s)
         await asyncio.gather(*(farewell() for farewell in list(self._running.farewells)))
 
     @contextlib.contextmanager

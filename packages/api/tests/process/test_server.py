@@ -150,17 +150,20 @@ async def test_sockets_are_told_the_end_and_closed(tmp_path: Path) -> None:
 async def test_the_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     async with (
         started(tmp_path, IDOLCHAT_SHUTDOWN_GRACE_S="600") as server,
-        streaming(server.url) as (client, _),
+        streaming(server.url) as (client, stream),
     ):
         server.process.send_signal(signal.SIGINT)
         while (await client.get("/readyz")).status_code == 200:
             pass
         server.process.send_signal(signal.SIGINT)
+        text = "".join([piece async for piece in stream])
         server.go_on()
         status, log = await server.end()
 
     assert status == 0
-    assert "Traceback" not in log
+    assert '"state":"incomplete"' in text
+    assert text.endswith("data: [DONE]\n\n")
+    assert "File" not in log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
