@@ -68,6 +68,31 @@ def test_what_stands_beside_an_error_is_kept() -> None:
     assert reply.failure
 
 
+@pytest.mark.parametrize("place", ["chunk", "choice"])
+def test_an_error_beside_text_is_seen(place: str) -> None:
+    error = {"error": {"code": 502}}
+    beside: dict[str, Any] = {"choices": [{"delta": {"content": "b"}, "finish_reason": None}]}
+    (beside if place == "chunk" else beside["choices"][0]).update(error)
+    reply = assembler()
+    deltas = reply.take_chunks([chunk("a"), json.dumps(beside).encode(), chunk("c")])
+
+    assert [delta.content for delta in deltas] == ["a", "b"]
+    assert reply.failure
+
+
+def test_what_stands_beside_text_is_seen() -> None:
+    reply = assembler()
+    first = {"choices": [{"delta": {"content": "a"}, "finish_reason": None}]}
+    second = {"choices": [{"delta": {"content": "b", "reasoning": "c"}, "finish_reason": None}]}
+    third = {"choices": [{"delta": {"content": "d"}, "finish_reason": "length"}], "usage": {"prompt_tokens": 3}}
+    deltas = reply.take_chunks(json.dumps(value).encode() for value in (first, second, third))
+
+    assert deltas == [Delta("a"), Delta("b", {"reasoning": "c"}), Delta("d")]
+    assert reply.finished.finish_reason == "length"
+    assert reply.finished.usage
+    assert reply.finished.usage.input_tokens == 3
+
+
 def test_an_error_that_is_null_is_none() -> None:
     reply = assembler()
     deltas = reply.take_chunks([b'{"error": null, "choices": [{"delta": {"content": "a"}, "error": null}]}'])

@@ -96,7 +96,7 @@ class Assembler:
             finish_reason = choice.get("finish_reason")
         except (AttributeError, TypeError, LookupError):
             raise _Malformed("choices") from None
-        if finish_reason is not None:
+        if finish_reason is not None or choice.get("error"):
             self._end(finish_reason, choice)
         return delta
 
