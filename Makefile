@@ -5,6 +5,8 @@
 .SUFFIXES:
 
 ARGS ?=
+# Certificates that the machine trusts, such as those of a proxy, are good enough for uv as they are for pip.
+export UV_SYSTEM_CERTS ?= 1
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 PYPROJECTS := $(wildcard packages/*/pyproject.toml)

@@ -151,3 +151,18 @@ def _spec(group: list[str]) -> None:
 
 
 _spec.idolchat_spec = {"firstresult": False, "historic": False, "warn_on_impl": None, "warn_on_impl_args": None}  # type: ignore[attr-defined]
+
+
+def test_a_hook_that_fails_is_an_error_that_names_the_plugin() -> None:
+    class Failing:
+        @hookimpl
+        def idolchat_register_storages(self, registry: Any) -> None:
+            raise RuntimeError("no luck")
+
+    with pytest.raises(PluginBroken, match=r"Failing fails in idolchat_register_storages: .*no luck"):
+        load_plugins(Failing(), installed=False)
+
+
+def test_one_plugin_is_not_loaded_twice() -> None:
+    with pytest.raises(PluginNameTaken, match="MemoryPlugin"):
+        load_plugins(MemoryPlugin(), MemoryPlugin(), installed=False)

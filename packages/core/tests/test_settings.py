@@ -62,3 +62,19 @@ def test_a_missing_value_is_an_error_that_says_what_it_is_for() -> None:
 
 def test_every_setting_says_what_it_does() -> None:
     assert all(field.description for field in CoreSettings.model_fields.values())
+
+
+def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDOLCHAT_MODEL", "from/environment")
+
+    assert read_settings(CoreSettings, model="given/here").model == "given/here"
+
+
+def test_a_dotenv_file_that_is_no_text_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"SYSTEM_PROMPT=\xff\xfe")
+
+    with pytest.raises(ConfigurationError, match=r"\.env"):
+        read_settings(CoreSettings)

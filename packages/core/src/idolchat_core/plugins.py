@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
 from idolchat_core import hookspecs
-from idolchat_core.errors import PluginBroken, PluginError
+from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm import LLMProvider
 from idolchat_core.registry import Registry
 from idolchat_core.storage import Storage
@@ -116,7 +117,10 @@ def _imported(plugin: object, about: LoadedPlugin) -> object:
 
 def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str, ...]:
     manager = result.manager
-    manager.register(plugin, name=about.name)
+    try:
+        manager.register(plugin, name=about.name)
+    except ValueError as error:
+        raise PluginNameTaken(f"the plugin {about} is called {about.name!r}, as one that is loaded already") from error
     callers = manager.get_hookcallers(plugin) or []
     unknown = [
         caller.name
@@ -128,8 +132,19 @@ def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str
         known = ", ".join(sorted(name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()))
         raise PluginBroken(f"the plugin {about} implements {unknown[0]}, no hook of ours; those are {known}")
     others = [other for other in manager.get_plugins() if other is not plugin]
-    result.storages.adding_from(str(about))
-    manager.subset_hook_caller("idolchat_register_storages", others)(registry=result.storages)
-    result.llm_providers.adding_from(str(about))
-    manager.subset_hook_caller("idolchat_register_llm_providers", others)(registry=result.llm_providers)
+    for registry, hook in (
+        (result.storages, "idolchat_register_storages"),
+        (result.llm_providers, "idolchat_register_llm_providers"),
+    ):
+        _fill(registry, manager.subset_hook_caller(hook, others), about)
     return tuple(sorted(caller.name for caller in callers))
+
+
+def _fill(registry: Registry[Any], hook: pluggy.HookCaller, about: LoadedPlugin) -> None:
+    registry.adding_from(str(about))
+    try:
+        hook(registry=registry)
+    except PluginError:
+        raise
+    except Exception as error:  # whatever a stranger's hook raises
+        raise PluginBroken(f"the plugin {about} fails in {hook.name}: {error!r}") from error

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import to_json
+from pydantic_core import PydanticCustomError, to_json
 
 __all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnOptions", "TurnRequest"]
 
@@ -67,6 +67,11 @@ class NewMessage(BaseModel):
         return self.role in ("system", "developer")
 
 
+def _refusal(field: str, why: str) -> PydanticCustomError:
+    """Refuse a field that is not declared; ``ctx`` of the validation error names it as ``param``."""
+    return PydanticCustomError("refused", "{param} {why}", {"param": field, "why": why})
+
+
 class TurnOptions(BaseModel):
     """How a turn is to be run.
 
@@ -85,9 +90,9 @@ class TurnOptions(BaseModel):
     def _is_harmless(self) -> Self:
         refused = sorted(REFUSED_FIELDS & self.options.keys())
         if refused:
-            raise ValueError(f"{refused[0]} may not be set by a request; the server's own settings decide it")
+            raise _refusal(refused[0], "may not be set by a request; the server's own settings decide it")
         if self.options.get("n") not in (None, 1):
-            raise ValueError("n must be 1: a turn has one reply; regenerate it for another")
+            raise _refusal("n", "must be 1: a turn has one reply; regenerate it for another")
         return self
 
     @property

@@ -95,12 +95,20 @@ class CoreSettings(PackageSettings):
 def read_settings[S: PackageSettings](settings: type[S], **given: Any) -> S:
     """Read a package's settings, with some given; raises ``ConfigurationError`` that names the variable.
 
-    The value is not repeated in the error where it may be a secret.
+    What is ``given`` by field name comes before the environment. A value is not repeated in the error where it may
+    be a secret.
     """
     try:
-        return settings(**given)
+        return settings(**{_variable(settings, name): value for name, value in given.items()})
     except ValidationError as error:
         raise ConfigurationError(_explained(settings, error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f".env in the working directory cannot be read as UTF-8 text: {error}") from error
+
+
+def _variable(settings: type[PackageSettings], name: str) -> str:
+    field = settings.model_fields.get(name)
+    return str(field.validation_alias) if field and field.validation_alias else name
 
 
 def _explained(settings: type[PackageSettings], error: ValidationError) -> str:
