@@ -148,6 +148,20 @@ async def test_a_file_that_has_lost_stored_messages_takes_no_new_ones(
     assert path.read_bytes() == WHOLE[:cut_at]
 
 
+async def test_what_was_lost_is_not_forgotten_while_the_file_changes(
+    storage: Storage, place: Callable[[bytes], Path]
+) -> None:
+    await storage.create(CONVERSATION)
+    for data in (b"", WHOLE[: WHOLE.index(b'"three"')], WHOLE[: WHOLE.index(b'"four"')]):
+        place(data)
+        with pytest.raises(ConversationDamaged):
+            await append(storage)
+
+    place(WHOLE)
+    await append(storage)
+    assert (await storage.read(ID)).messages[-1].content == "five"
+
+
 async def test_a_line_that_went_bad_unnoticed_is_noticed_by_who_reads_it(
     storage: Storage, place: Callable[[bytes], Path]
 ) -> None:

@@ -1,6 +1,8 @@
 """The disk says no: the caller is told why, nothing acknowledged is lost, and all goes on when the disk does."""
 
+import asyncio
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -248,6 +250,85 @@ async def test_a_new_conversation_that_does_not_fit_leaves_nothing(open_storage:
 
 async def append(storage: Storage, conversation: Conversation, message: Message) -> None:
     await storage.append(conversation.id, [message], expected_count=1, updated_at=utc_now())
+
+
+class ReadOnlyDisk(Disk):
+    """A disk that was remounted read-only."""
+
+    is_read_only = True
+
+    def open(self, path: str, *, writable: bool) -> int:
+        self._require(writable=writable)
+        return super().open(path, writable=writable)
+
+    def create(self, path: str) -> int:
+        self._require(writable=True)
+        return super().create(path)
+
+    def _require(self, *, writable: bool) -> None:
+        if writable and self.is_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+async def test_what_is_on_a_read_only_disk_can_be_read(
+    open_storage: Reopen, data_dir: Path, file_of: Callable[[UUID], Path]
+) -> None:
+    good, torn = a_conversation("one", "two"), a_conversation("one", "two", title="t")
+    disk = ReadOnlyDisk()
+    async with open_storage() as storage:
+        await storage.create(good)
+        await storage.create(torn)
+    path = file_of(torn.id)
+    path.write_bytes(path.read_bytes()[:-9])
+
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as storage:
+        assert await storage.read(good.id) == good
+        read = await storage.read(torn.id)
+        assert (read.status, read.messages) == ("damaged", torn.messages)
+        with pytest.raises(StorageUnavailable, match=r"Read-only file system.*mount that disk writable"):
+            await append(storage, good, a_message())
+        disk.is_read_only = False
+        assert (await storage.read(torn.id)).status is None
+
+
+class ImpatientDisk(Disk):
+    lock_patience_s = 0.05
+
+
+async def test_a_file_that_another_process_keeps_locked_holds_up_nobody_else(
+    data_dir: Path, file_of: Callable[[UUID], Path]
+) -> None:
+    locked, free = a_conversation("one"), a_conversation("one")
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=ImpatientDisk()) as storage:
+        await storage.create(locked)
+        await storage.create(free)
+        with file_of(locked.id).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            waiting = asyncio.create_task(append(storage, locked, a_message("two")))
+            await append(storage, free, a_message("two"))
+            with pytest.raises(StorageUnavailable, match="another process has locked"):
+                await waiting
+            with pytest.raises(StorageUnavailable, match="another process has locked"):
+                await storage.read(locked.id)
+        await append(storage, locked, a_message("two"))
+
+        assert len((await storage.read(locked.id)).messages) == 2
+
+
+async def test_an_append_waits_for_a_file_that_is_locked_for_a_moment(
+    open_storage: Reopen, file_of: Callable[[UUID], Path]
+) -> None:
+    locked, other = a_conversation("one"), a_conversation("one")
+    async with open_storage() as storage:
+        await storage.create(locked)
+        await storage.create(other)
+        with file_of(locked.id).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            waiting = asyncio.create_task(append(storage, locked, a_message("two")))
+            await append(storage, other, a_message("two"))
+        await waiting
+
+        assert len((await storage.read(locked.id)).messages) == 2
 
 
 class file_size_limit:  # noqa: N801

@@ -182,19 +182,17 @@ class Catalogue:
 
     def _not_learnt(self) -> Mapping[str, Change]:
         with self._lock:
-            return {**self._learning, **self._pending} if self._learning else dict(self._pending)
+            return _joined(self._learning, self._pending)
 
     def _not_learnt_of(self, key: str) -> Change | None:
         with self._lock:
-            return self._pending.get(key) or self._learning.get(key)
+            earlier, later = self._learning.get(key), self._pending.get(key)
+            return _merged(earlier, later) if earlier is not None and later is not None else later or earlier
 
     def _add(self, key: str, change: Change) -> None:
         with self._lock:
             before = self._pending.get(key)
-            if before is None and key in self._learning:
-                learning = self._learning[key]
-                before = learning._replace(turn_ids=list(learning.turn_ids), marks=list(learning.marks))
-            self._pending[key] = change if before is None else _merged(before, change)
+            self._pending[key] = change if before is None else _merged(before, change, in_place=True)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -216,7 +214,7 @@ class Catalogue:
         except (IndexBroken, IndexBusy) as error:
             log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
             with self._lock:
-                self._pending = {**self._learning, **self._pending}
+                self._pending = _joined(self._learning, self._pending)
             if not self._closing.wait(_PAUSE_S):
                 self._wake.set()
         finally:
@@ -253,12 +251,20 @@ def _open_or_make_anew(path: str, *, is_broken: bool = False) -> Index:
     return Index(path)
 
 
-def _merged(before: Change, after: Change) -> Change:
+def _merged(before: Change, after: Change, *, in_place: bool = False) -> Change:
+    """Make one change of two that follow each other; ``in_place`` lets the first be used up."""
     if after.is_whole:
         return after
-    before.turn_ids.extend(after.turn_ids)
-    before.marks.extend(after.marks)
-    return before._replace(entry=after.entry)
+    if in_place:
+        before.turn_ids.extend(after.turn_ids)
+        before.marks.extend(after.marks)
+        return before._replace(entry=after.entry)
+    return Change(after.entry, before.turn_ids + after.turn_ids, before.marks + after.marks, before.is_whole)
+
+
+def _joined(earlier: Mapping[str, Change], later: Mapping[str, Change]) -> dict[str, Change]:
+    both = {key: _merged(earlier[key], later[key]) for key in earlier.keys() & later.keys()}
+    return {**earlier, **later, **both}
 
 
 def _belongs(entry: Entry, owners: Mapping[str, str], before: tuple[int, str] | None) -> bool:

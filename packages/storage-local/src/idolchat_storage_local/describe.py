@@ -84,8 +84,9 @@ def _describe_damage(
     conversation = found.readable or Conversation(id=conversation_id, created_at=changed_at, updated_at=changed_at)
     entry = Entry.of(conversation, place, form="damaged", length=status.st_size, mtime_ns=status.st_mtime_ns)
     if known is not None:
-        # Who owns it may stand in the part that cannot be read.
+        # Who owns it may stand in the part that cannot be read; how much there was tells a loss from a torn write.
         entry = entry._replace(
+            message_count=max(known.message_count, entry.message_count),
             user_id=known.user_id,
             character_id=known.character_id,
             created_at=known.created_at,

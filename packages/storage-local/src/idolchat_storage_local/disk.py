@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 import time
+from typing import ClassVar
 
 from idolchat_core.errors import StorageUnavailable
 
@@ -20,7 +21,6 @@ else:
 __all__ = ["Disk", "unavailable"]
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_LOCK_PATIENCE_S = 10.0
 
 _ADVICE = {
     errno.ENOSPC: "free some space on that disk",
@@ -49,6 +49,9 @@ class Disk:
 
     Reads and writes are complete or raise. Tests hand in one whose n-th call fails.
     """
+
+    lock_patience_s: ClassVar[float] = 10.0
+    """How long to wait for a file that another process has locked."""
 
     def open(self, path: str, *, writable: bool) -> int:
         """Open a file that exists."""
@@ -138,13 +141,13 @@ class Disk:
         _unlock(fd)
 
     def wait_for_lock(self, fd: int, path: str, *, shared: bool = False) -> None:
-        """Take the lock of a file. Raises ``StorageUnavailable`` when another has it for ten seconds."""
-        deadline = time.monotonic() + _LOCK_PATIENCE_S
+        """Take the lock of a file. Raises ``StorageUnavailable`` when another keeps it."""
+        deadline = time.monotonic() + self.lock_patience_s
         pause_s = 0.0005
         while not self.lock(fd, shared=shared):
             if time.monotonic() > deadline:
                 raise StorageUnavailable(
-                    f"another process has locked {path} for more than {_LOCK_PATIENCE_S:.0f} seconds; end it"
+                    f"another process has locked {path} for more than {self.lock_patience_s:g} seconds; end it"
                 )
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 0.02)

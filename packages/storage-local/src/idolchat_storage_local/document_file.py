@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from idolchat_storage_local import redo
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, in_microseconds
 from idolchat_storage_local.jobs import FileSync, Job
-from idolchat_storage_local.tail import Tail, read_lines_before
+from idolchat_storage_local.tail import Tail, read_lines
 
 __all__ = ["Append", "DocumentFile", "Update", "put_back"]
 
@@ -46,10 +46,11 @@ class DocumentFile:
     that many conversations share.
     """
 
-    __slots__ = ("_added", "_added_ids", "_disk", "_entry", "_fd", "_fields", "_tail", "_unsure", "marks", "turn_ids")
-
-    def __init__(self, disk: Disk, fd: int, entry: Entry, tail: Tail) -> None:
+    def __init__(
+        self, disk: Disk, fd: int, entry: Entry, tail: Tail, *, mark_after: Callable[[int], tuple[int, int] | None]
+    ) -> None:
         self._disk = disk
+        self._mark_after = mark_after
         self._fd = fd
         self._entry = entry
         self._tail = tail
@@ -122,13 +123,20 @@ class DocumentFile:
             self._disk.truncate(self._fd, at + len(new))
         before = (self._tail.before + added)[-FINGERPRINT_SIZE:]
         updated_at = self._fields["updated_at"]
-        return self._entry._replace(
+        known = self._entry
+        return Entry(
+            id=known.id,
+            place=known.place,
+            form="lines",
             length=at + len(new),
             body_end=at + len(added),
             fingerprint=fingerprint(before),
             message_count=self.count,
             mtime_ns=self._disk.stat(self._fd).st_mtime_ns,
-            updated_at=in_microseconds(updated_at) if isinstance(updated_at, datetime) else self._entry.updated_at,
+            user_id=known.user_id,
+            character_id=known.character_id,
+            created_at=known.created_at,
+            updated_at=in_microseconds(updated_at) if isinstance(updated_at, datetime) else known.updated_at,
         )
 
     def _require_stored(self, change: Append) -> None:
@@ -143,10 +151,10 @@ class DocumentFile:
             raise self._conflict(start)
 
     def _stored_ids(self, start: int, end: int) -> list[str]:
-        going_back = self._entry.message_count - start
-        _, text = read_lines_before(self._disk, self._fd, self._tail.body_end, going_back, chunk_size=4096)
-        lines = text.split(b"\n")[: end - start]
-        return [str(from_json(line.rstrip(b","))["id"]) for line in lines]
+        total = self._entry.message_count
+        mark = self._mark_after(end) if end < total else None
+        text = read_lines(self._disk, self._fd, self._tail, total, start, end, mark=mark)
+        return [str(from_json(line.rstrip(b","))["id"]) for line in text.split(b"\n") if line]
 
     def _conflict(self, expected_count: int) -> StorageConflict:
         return StorageConflict(

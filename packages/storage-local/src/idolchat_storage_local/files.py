@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -29,6 +30,8 @@ __all__ = ["Files", "NeedsCare", "Opened", "Writable", "damaged"]
 log = logging.getLogger(__name__)
 
 _LOOKS = 10
+_WRITTEN_BACK_S = 300
+"""Age from which on a file is on the disk without anybody's sync: ten times what Linux allows itself."""
 _WORTH_KEEPING = 64
 """Bytes of a torn change from which on they may hold some of a message."""
 
@@ -112,7 +115,7 @@ class Files:
                 opened = self._look(conversation_id, fd, path, writable=True, patient=patient)
                 if isinstance(opened, Torn):
                     self._mend(conversation_id, fd, opened)
-                elif opened is not None and opened.tail is not None and path == self.folder.document(conversation_id):
+                elif opened is not None and opened.tail is not None and self.folder.is_in_place(path):
                     yield Writable(fd, opened.entry, opened.tail)
                     return
                 elif opened is not None:
@@ -231,7 +234,8 @@ class Files:
             if writable and known is not None and not about.is_whole:
                 added = self.disk.read(fd, about.entry.length - known.body_end, known.body_end)
                 self.disk.write(fd, added, known.body_end)
-            self.disk.sync(fd)
+            if writable or time.time() - about.entry.mtime_ns / 1e9 < _WRITTEN_BACK_S:
+                self.disk.sync(fd)
         except OSError:
             if writable:
                 raise

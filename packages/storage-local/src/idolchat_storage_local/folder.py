@@ -105,6 +105,11 @@ class DataFolder:
         name = str(conversation_id)
         return f"{self.conversations}/{name[-2:]}/{name}.json"
 
+    def is_in_place(self, path: str) -> bool:
+        """Tell whether a conversation's file lies where it belongs, and not where the original service kept it."""
+        name = path.rpartition("/")[2]
+        return path == f"{self.conversations}/{name[-7:-5]}/{name}"
+
     def strays(self, conversation_id: UUID) -> tuple[str, str]:
         """Name where else a file of the original service may lie."""
         return f"{self.conversations}/{conversation_id}.json", f"{self.root}/{conversation_id}.json"

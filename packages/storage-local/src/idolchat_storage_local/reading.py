@@ -10,7 +10,7 @@ from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, Message, Page
 from idolchat_storage_local.files import Files, Opened, damaged
 from idolchat_storage_local.rescue import rescue
-from idolchat_storage_local.tail import Tail, read_lines_before
+from idolchat_storage_local.tail import Tail, read_lines
 
 __all__ = ["read_document", "read_page", "read_whole"]
 
@@ -54,9 +54,11 @@ def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int |
             part = whole.model_copy(update={"messages": whole.messages[start:end]})
             return Page(conversation=part, start=start, total=len(whole.messages))
         start, end = _bounds(opened.entry.message_count, limit, before)
-        messages = document.parse_lines(_text(files, opened, opened.tail, conversation_id, start, end))
-        conversation = _conversation(files, opened, opened.tail, conversation_id, messages)
-        return Page(conversation=conversation, start=start, total=opened.entry.message_count)
+        total = opened.entry.message_count
+        mark = files.catalogue.mark_after(conversation_id, end) if end < total else None
+        text = read_lines(files.disk, opened.fd, opened.tail, total, start, end, mark=mark)
+        conversation = _conversation(files, opened, opened.tail, conversation_id, document.parse_lines(text))
+        return Page(conversation=conversation, start=start, total=total)
 
 
 def _bounds(total: int, limit: int, before: int | None) -> tuple[int, int]:
@@ -97,22 +99,6 @@ def _conversation(
         opening = files.disk.read(opened.fd, tail.body_end + 1, 0)
     fields = {**document.parse_opening(opening.partition(b"\n")[0]), **tail.fields, "messages": []}
     return document.from_parts(fields, conversation_id).model_copy(update={"messages": tuple(messages)})
-
-
-def _text(files: Files, opened: Opened, tail: Tail, conversation_id: UUID, start: int, end: int) -> bytes:
-    """Read the lines of the messages from position ``start`` to before ``end``."""
-    if start == end:
-        return b""
-    line_size = tail.body_end // opened.entry.message_count * 5 // 4 + 64
-    near, place = opened.entry.message_count, tail.body_end
-    if end < near:
-        near, place = files.catalogue.mark_after(conversation_id, end) or (near, place)
-    if end < near:
-        chunk_size = (near - end) * line_size
-        begin, _ = read_lines_before(files.disk, opened.fd, place, near - end, chunk_size=chunk_size)
-        place = begin - len(b",\n")
-    _, text = read_lines_before(files.disk, opened.fd, place, end - start, chunk_size=(end - start) * line_size)
-    return text
 
 
 def _blocks(body: bytes) -> Iterator[bytes]:

@@ -33,6 +33,8 @@ from idolchat_storage_local.writer import Writer
 __all__ = ["LocalStorage", "open_local_storage"]
 
 _WORKERS = 8
+_FEW_MESSAGES = 64
+"""A new conversation with more than these is written where nobody waits for it."""
 _SCAN_PATIENCE_S = 10.0
 _TRIES = 3
 
@@ -82,8 +84,10 @@ class LocalStorage(Storage):
         self._catalogue.close()
 
     async def create(self, conversation: Conversation) -> None:
+        if len(conversation.messages) > _FEW_MESSAGES:
+            return await self._work(whole.create_now, self._files, conversation)
         written = whole.write_out(conversation)
-        await self._writer.ask(lambda: whole.create(self._files, written))
+        return await self._writer.ask(lambda: whole.create(self._files, written))
 
     async def append(
         self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime

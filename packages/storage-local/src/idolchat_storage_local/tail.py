@@ -8,7 +8,7 @@ from idolchat_core import document
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, fingerprint
 
-__all__ = ["Tail", "read_lines_before", "read_tail"]
+__all__ = ["Tail", "read_lines", "read_tail"]
 
 _WINDOW = 1024
 _MAX_WINDOW = 16 * 1024 * 1024
@@ -59,7 +59,26 @@ def read_tail(disk: Disk, fd: int, size: int) -> Tail | None:
     return Tail(size, body_end, data[place:], fields, before)
 
 
-def read_lines_before(disk: Disk, fd: int, end: int, lines: int, *, chunk_size: int) -> tuple[int, bytes]:
+def read_lines(
+    disk: Disk, fd: int, tail: Tail, total: int, start: int, end: int, *, mark: tuple[int, int] | None
+) -> bytes:
+    """Read the lines of the messages from position ``start`` to before ``end``, of ``total``.
+
+    ``mark`` is a position not before ``end`` and where the text of the messages before it ends, to go back from there
+    instead of from the closing. Raises ``ValueError`` when the file is not as it is known.
+    """
+    if start >= end:
+        return b""
+    line_size = tail.body_end // total * 5 // 4 + 64
+    near, place = mark if mark is not None else (total, tail.body_end)
+    if near > end:
+        begin, _ = _read_lines_before(disk, fd, place, near - end, chunk_size=(near - end) * line_size)
+        place = begin - len(b",\n")
+    _, text = _read_lines_before(disk, fd, place, end - start, chunk_size=(end - start) * line_size)
+    return text
+
+
+def _read_lines_before(disk: Disk, fd: int, end: int, lines: int, *, chunk_size: int) -> tuple[int, bytes]:
     """Read so many lines that end at ``end``, and tell where the first begins, reading backwards.
 
     ``chunk_size`` is about how many bytes they take. Raises ``ValueError`` when there are not so many.

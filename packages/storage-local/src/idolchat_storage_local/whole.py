@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import parent_of
 from idolchat_storage_local.jobs import Job, run_alone
 
-__all__ = ["Written", "change", "create", "delete", "put", "write_out"]
+__all__ = ["Written", "change", "create", "create_now", "delete", "put", "write_out"]
 
 
 class Written(NamedTuple):
@@ -55,6 +56,11 @@ def create(files: Files, written: Written) -> Job[None]:
         files.disk.unlink(path)
         raise
     _note(files, path, written)
+
+
+def create_now(files: Files, conversation: Conversation) -> None:
+    """Write out and create a conversation. Raises as ``write_out`` and ``create``."""
+    run_alone(files.disk, create(files, write_out(conversation)))
 
 
 def put(files: Files, written: Written) -> None:
@@ -116,7 +122,8 @@ def change(
     Raises as ``Files.for_writing``.
     """
     with files.for_writing(conversation_id, patient=patient) as opened:
-        file = DocumentFile(files.disk, opened.fd, opened.entry, opened.tail)
+        mark_after = partial(files.catalogue.mark_after, conversation_id)
+        file = DocumentFile(files.disk, opened.fd, opened.entry, opened.tail, mark_after=mark_after)
         results = [_apply(file, one) for one in changes]
         try:
             entry = yield from file.commit()

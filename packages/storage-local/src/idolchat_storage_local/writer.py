@@ -21,7 +21,8 @@ from idolchat_storage_local.whole import change
 __all__ = ["Writer"]
 
 
-_MAX_BATCH = 256
+_MAX_BATCH = 128
+"""As many files may be open at a time."""
 
 type _What = Append | Update | Callable[[], Job[None]]
 
