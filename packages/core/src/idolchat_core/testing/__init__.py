@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("idolchat_core.testing.provider", "idolchat_core.testing.storage")
+pytest.register_assert_rewrite("idolchat_core.testing.provider", "idolchat_core.testing.storage_rules")
 
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402

@@ -1,0 +1,1 @@
+"""The rules of ``StorageConformance``, by what they are about."""
