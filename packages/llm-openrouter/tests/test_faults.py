@@ -220,6 +220,15 @@ async def test_an_error_says_what_the_server_said_if_that_is_harmless(provider: 
     assert "(HTTP 400): max_tokens: must be at least 16; " in str(caught)
 
 
+@pytest.mark.parametrize("fault", ["401", "403", "moderation"])
+async def test_what_is_said_about_a_key_or_a_moderation_is_not_repeated(
+    provider: OpenRouterProvider, fault: str
+) -> None:
+    _, caught = await failure(provider, asking("Hi!", model=f"mock/x{fault}"))
+
+    assert not any(words in str(caught) for words in ("User not found", "Key limit", "Your chosen model"))
+
+
 async def test_a_server_that_is_not_there_is_named(open_provider: Open) -> None:
     async with open_provider(base_url="http://127.0.0.1:9/v1", retries=0) as provider:
         _, caught = await failure(provider, asking("Hi!"))

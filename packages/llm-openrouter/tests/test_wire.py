@@ -17,17 +17,16 @@ def assembler() -> Assembler:
 
 
 def chunk(content: object = None, *, escaped: bool = False, **more: Any) -> bytes:
-    value = {"model": "m", "choices": [{"delta": {"content": content}, **more}]}
+    value = {"model": "m", "choices": [{"delta": {"content": content}, "finish_reason": None, **more}]}
     return json.dumps(value, ensure_ascii=escaped).encode()
 
 
 def test_halves_of_a_character_in_two_chunks_are_joined() -> None:
     """Scenario 35: some servers cut text between UTF-16 units."""
-    deltas = assembler().take_chunks(
-        [chunk("a \ud83c", escaped=True), chunk("\udf38 b", escaped=True), chunk("c", escaped=True)]
-    )
+    texts = ["x", "a \ud83c", "\udf38 b", "c", "d \ud83c", "e"]
+    deltas = assembler().take_chunks([chunk(text, escaped=True) for text in texts])
 
-    assert [delta.content for delta in deltas] == ["a ", "🌸 b", "c"]
+    assert [delta.content for delta in deltas] == ["x", "a ", "🌸 b", "c", "d ", "\ufffde"]
 
 
 def test_a_half_that_stands_alone_is_replaced() -> None:
@@ -84,10 +83,11 @@ def test_what_stands_beside_text_is_seen() -> None:
     reply = assembler()
     first = {"choices": [{"delta": {"content": "a"}, "finish_reason": None}]}
     second = {"choices": [{"delta": {"content": "b", "reasoning": "c"}, "finish_reason": None}]}
-    third = {"choices": [{"delta": {"content": "d"}, "finish_reason": "length"}], "usage": {"prompt_tokens": 3}}
-    deltas = reply.take_chunks(json.dumps(value).encode() for value in (first, second, third))
+    third = {"choices": [{"delta": {"content": "d"}, "finish_reason": None}], "usage": {"prompt_tokens": 3}}
+    last = {"choices": [{"delta": {"content": "e"}, "finish_reason": "length"}]}
+    deltas = reply.take_chunks(json.dumps(value).encode() for value in (first, second, third, last))
 
-    assert deltas == [Delta("a"), Delta("b", {"reasoning": "c"}), Delta("d")]
+    assert deltas == [Delta("a"), Delta("b", {"reasoning": "c"}), Delta("d"), Delta("e")]
     assert reply.finished.finish_reason == "length"
     assert reply.finished.usage
     assert reply.finished.usage.input_tokens == 3
