@@ -32,6 +32,8 @@ _ADVICE = {
     errno.EPERM: "let the server read and write there",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "raise the limit on open files of this machine",
+    errno.ENOLCK: "keep the data folder on a disk of this machine: files cannot be locked there",
+    errno.EOPNOTSUPP: "keep the data folder on a disk of this machine",
     errno.ENOENT: "check that the volume of the data folder is mounted",
 }
 

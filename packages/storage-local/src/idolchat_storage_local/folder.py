@@ -201,7 +201,7 @@ class DataFolder:
         """Hold the right to give a conversation its name, against every other thread and process."""
         with self._arrivals:
             self.require()
-            fd = self._disk.open(self._marker, writable=False)
+            fd = self._disk.open(self._marker, writable=True)
             try:
                 self._disk.wait_for_lock(fd, self._marker)
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from idolchat_storage_local.disk import Disk
@@ -66,7 +67,8 @@ def _sync[T](disk: Disk, waiting: _Waiting[T]) -> dict[int, OSError]:
     if len(waiting) > 1:
         for _, _, wanted in waiting:
             if isinstance(wanted, FileSync):
-                disk.start_sync(*wanted)
+                with suppress(OSError):  # it only saves time
+                    disk.start_sync(*wanted)
     for _, _, wanted in waiting:
         if wanted not in results:
             results[wanted] = _sync_one(disk, wanted)

@@ -47,21 +47,26 @@ class Writer:
         self._files = files
         self._workers = workers
         self._loop = loop
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
         self._thread.start()
 
     def ask(self, what: _What) -> asyncio.Future[None]:
         """Ask for a change to a conversation's file, or for any other job."""
-        if not self._thread.is_alive():
-            raise StorageUnavailable("this storage is closed")
         future: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Asked(future, what))
+        with self._lock:
+            if self._is_closed:
+                raise StorageUnavailable("this storage is closed")
+            self._queue.put(_Asked(future, what))
         return future
 
     def close(self) -> None:
         """Do what was asked for, and stop."""
-        self._queue.put(None)
+        with self._lock:
+            self._is_closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
