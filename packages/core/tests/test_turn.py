@@ -53,7 +53,7 @@ async def engine(
 
 @pytest.fixture
 async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with engine(storage, llm) as opened:
+    async with engine(storage, llm, shutdown_grace_s=0) as opened:
         yield opened
 
 

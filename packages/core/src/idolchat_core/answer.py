@@ -40,16 +40,16 @@ class Answer:
         Raises a ``ProviderError``.
         """
         try:
-            return await self._ask(history, share=1.0)
+            return await self._ask(history, await self._budget_tokens())
         except ContextTooLong:
             if not self._live.reply.is_empty or len(self._branch(history)) < 2:
                 raise
             self._parts.estimator.was_too_low(self._live.model)
-        return await self._ask(history, share=0.5)
+        return await self._ask(history, self._prompt_tokens / 2)
 
-    async def _ask(self, history: History, *, share: float) -> Finished:
+    async def _ask(self, history: History, budget_tokens: float) -> Finished:
         parts, plan, live = self._parts, self._plan, self._live
-        prompt = await self._prompt(history, share=share)
+        prompt = await self._prompt(history, budget_tokens)
         self._prompt_tokens = round(parts.estimator.tokens(prompt.size, live.model))
         request = CompletionRequest(
             messages=prompt.messages,
@@ -72,9 +72,8 @@ class Answer:
             parts.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
         return finished
 
-    async def _prompt(self, history: History, *, share: float) -> Prompt:
+    async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         parts, model = self._parts, self._live.model
-        budget_tokens = share * await self._budget_tokens()
         if history.cut is None:
             await parts.histories.reach(history, size=budget_tokens / parts.estimator.tokens(1.0, model))
         prompt = build_prompt(

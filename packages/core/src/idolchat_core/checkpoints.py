@@ -13,13 +13,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from idolchat_core.errors import ConversationNotFound, StorageError
-from idolchat_core.history import History
+from idolchat_core.errors import StorageError
 from idolchat_core.live import LiveTurn
-from idolchat_core.models import Conversation, Message, StoredId, utc_now
+from idolchat_core.models import Message, StoredId
 from idolchat_core.storage import Storage
 
-__all__ = ["Checkpoints", "recover"]
+__all__ = ["EVERY_S", "Checkpoints", "UnfinishedTurn", "unfinished"]
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +55,16 @@ class Checkpoints:
         self._saved: dict[UUID, int] = {}
         self._writing = asyncio.Lock()
         self._dropping: set[asyncio.Task[None]] = set()
+        self._undropped: set[UUID] = set()
 
     async def save(self, turn: UnfinishedTurn, *, durable: bool) -> None:
-        """Write one down. Raises ``StorageUnavailable``."""
-        self._saved[turn.turn_id] = len(turn.content)
+        """Write one down. Raises ``StorageUnavailable``; it may be written all the same, so it is to be dropped."""
+        self._saved.setdefault(turn.turn_id, 0)
         value = turn.model_dump_json(exclude_unset=True).encode()
         async with self._writing:
             if turn.turn_id in self._saved:
                 await self._storage.put_record(NAMESPACE, str(turn.turn_id), value, durable=durable)
+                self._saved[turn.turn_id] = len(turn.content)
 
     async def save_running(self, turns: Iterable[LiveTurn]) -> None:
         """Save those that have said something new; that the disk refuses it does not stop them."""
@@ -76,24 +77,60 @@ class Checkpoints:
             except StorageError as error:
                 log.warning("a running reply cannot be saved", extra={"turn_id": str(live.turn_id), "code": error.code})
 
+    async def load(self) -> list[UnfinishedTurn]:
+        """Read those that a crash has left, in the order in which they are to be stored.
+
+        Those that were running come first: the others waited for them. One that cannot be read is left where it is.
+        Raises ``StorageUnavailable`` when it cannot be told which there are.
+        """
+        turns = []
+        for name in await self._storage.list_records(NAMESPACE):
+            try:
+                value = await self._storage.get_record(NAMESPACE, name)
+                turn = UnfinishedTurn.model_validate_json(value or b"")
+            except (ValidationError, StorageError) as error:
+                log.error("an unfinished turn cannot be read", extra={"turn_id": name, "error": type(error).__name__})
+                continue
+            self._saved[turn.turn_id] = len(turn.content)
+            turns.append(turn)
+        return sorted(turns, key=lambda turn: turn.messages[0].timestamp.timestamp() if turn.messages else 0.0)
+
     def drop(self, turn_id: UUID) -> None:
-        """Remove one, in the background; a crash before that is noticed by ``recover``."""
+        """Remove one, in the background, again and again where that fails."""
         if self._saved.pop(turn_id, None) is not None:
-            task = asyncio.create_task(self._drop(turn_id))
+            self._undropped.add(turn_id)
+            task = asyncio.create_task(self._drop_quietly(turn_id))
             self._dropping.add(task)
             task.add_done_callback(self._dropping.discard)
+
+    async def drop_left_over(self) -> None:
+        """Remove what could not be removed before, as far as that is possible now."""
+        if not self._dropping:
+            for turn_id in list(self._undropped):
+                await self._drop_quietly(turn_id)
+
+    async def dropped(self) -> None:
+        """Wait until all that was dropped is gone. Raises ``StorageUnavailable``."""
+        await self.close()
+        for turn_id in list(self._undropped):
+            await self._drop(turn_id)
 
     async def close(self) -> None:
         """Wait for what is being removed."""
         if self._dropping:
             await asyncio.wait(self._dropping)
 
+    async def _drop_quietly(self, turn_id: UUID) -> None:
+        try:
+            await self._drop(turn_id)
+        except StorageError as error:
+            log.warning("a saved turn cannot be removed yet", extra={"turn_id": str(turn_id), "code": error.code})
+
     async def _drop(self, turn_id: UUID) -> None:
         async with self._writing:
-            try:
+            if turn_id not in self._saved:
                 await self._storage.delete_record(NAMESPACE, str(turn_id))
-            except StorageError as error:
-                log.warning("a saved reply cannot be removed", extra={"turn_id": str(turn_id), "code": error.code})
+            self._undropped.discard(turn_id)
 
 
 def unfinished(
@@ -111,71 +148,4 @@ def unfinished(
         content=live.reply.content,
         fields=live.reply.fields,
         messages=tuple(messages),
-    )
-
-
-async def recover(storage: Storage) -> int:
-    """Bring the turns that a crash left unfinished into their conversations, as interrupted; tell how many.
-
-    To be called when no other process runs turns on this storage. One that cannot be brought in is left for later.
-    """
-    recovered = 0
-    for name in await storage.list_records(NAMESPACE):
-        value = await storage.get_record(NAMESPACE, name)
-        try:
-            turn = UnfinishedTurn.model_validate_json(value or b"")
-            await _bring_in(storage, turn)
-        except (ValidationError, StorageError) as error:
-            log.error("an unfinished turn cannot be recovered", extra={"turn_id": name, "error": type(error).__name__})
-            continue
-        await storage.delete_record(NAMESPACE, name)
-        recovered += 1
-    return recovered
-
-
-async def _bring_in(storage: Storage, turn: UnfinishedTurn) -> None:
-    try:
-        page = await storage.read_page(turn.conversation_id, limit=256)
-    except ConversationNotFound:
-        if turn.messages:
-            await storage.create(_new_conversation(turn, _interrupted(turn)))
-        return
-    known = {message.id for message in page.conversation.messages}
-    if turn.message_id in known:
-        return
-    messages = [*(m for m in turn.messages if m.id not in known), _interrupted(turn)]
-    history = History(page)
-    if messages[0].role == "assistant":
-        position = history.position_of(turn.user_message_id)
-        keep = len(history.path) if position is None else position + 1
-    else:
-        keep = len(history.path)
-    placed = history.placed(messages, keep=keep)
-    await storage.append(turn.conversation_id, placed, expected_count=page.total, updated_at=utc_now())
-
-
-def _new_conversation(turn: UnfinishedTurn, reply: Message) -> Conversation:
-    now = utc_now()
-    return Conversation(
-        id=turn.conversation_id,
-        created_at=now,
-        user_id=turn.user_id,
-        character_id=turn.character_id,
-        messages=(*turn.messages, reply),
-        updated_at=now,
-    )
-
-
-def _interrupted(turn: UnfinishedTurn) -> Message:
-    given: dict[str, Any] = {name: value for name, value in turn.fields.items() if name != "tool_calls"}
-    if turn.model:
-        given["model"] = turn.model
-    return Message(
-        id=turn.message_id,
-        role="assistant",
-        content=turn.content,
-        timestamp=utc_now(),
-        finish_reason="interrupted",
-        turn_id=turn.turn_id,
-        **given,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, Message, Page, StoredId
+from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.storage import Storage
 from idolchat_core.tokens import message_size
 
@@ -111,6 +111,25 @@ class History:
         if not messages or parent == self.last_id:
             return list(messages)
         return [messages[0].model_copy(update={"parent_id": parent}), *messages[1:]]
+
+    def interruption(self, keep: int) -> list[Message]:
+        """Give the reply that stands for none, where the first ``keep`` of ``path`` end with a turn's question.
+
+        A crash has left it so; with that reply the roles alternate, and everybody can see that the turn failed.
+        """
+        last = self.path[keep - 1].message if keep else None
+        if last is None or last.role != "user" or last.turn_id is None:
+            return []
+        return [
+            Message(
+                id=new_id(),
+                role="assistant",
+                content="",
+                timestamp=utc_now(),
+                finish_reason="interrupted",
+                turn_id=last.turn_id,
+            )
+        ]
 
     def add(self, messages: Iterable[Message], *, keep: int) -> None:
         """Take in messages that were stored after the first ``keep`` of ``path``, which they now follow."""

@@ -33,7 +33,11 @@ _OURS = frozenset(Message.model_fields) - {"role", "content", "name", "tool_call
 
 
 async def load(parts: Parts, plan: Plan) -> History | None:
-    """Give the conversation's history; None when there is no such conversation yet."""
+    """Give the conversation's history; None when there is no such conversation yet.
+
+    What is still to be stored of earlier turns is stored first. Raises ``StorageError``.
+    """
+    await parts.stranded.bring_in(plan.conversation_id)
     try:
         return await parts.histories.get(plan.conversation_id)
     except ConversationNotFound:
@@ -107,7 +111,8 @@ async def _take_up(parts: Parts, history: History, live: LiveTurn, answer_to: St
 
 async def _append(parts: Parts, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]) -> History:
     keep = await _base(parts, plan, history, taken_back)
-    messages = history.placed(stored_form(_unknown(plan, history, keep), plan, live), keep=keep)
+    said = stored_form(_unknown(plan, history, keep), plan, live)
+    messages = history.placed([*history.interruption(keep), *said], keep=keep)
     await parts.storage.append(history.id, messages, expected_count=history.total, updated_at=messages[-1].timestamp)
     history.add(messages, keep=keep)
     parts.histories.keep(history)

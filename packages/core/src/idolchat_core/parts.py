@@ -10,6 +10,7 @@ from idolchat_core.history import Histories
 from idolchat_core.llm import LLMProvider
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage import Storage
+from idolchat_core.stranded import StrandedTurns
 from idolchat_core.tokens import TokenEstimator
 
 __all__ = ["Parts"]
@@ -24,5 +25,6 @@ class Parts:
     settings: CoreSettings
     histories: Histories
     checkpoints: Checkpoints
+    stranded: StrandedTurns
     catalog: ModelCatalog
     estimator: TokenEstimator

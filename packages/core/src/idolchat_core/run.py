@@ -9,8 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.answer import Answer, described
-from idolchat_core.checkpoints import unfinished
-from idolchat_core.errors import IdempotencyMismatch, IdolchatError, ShuttingDown
+from idolchat_core.checkpoints import UnfinishedTurn, unfinished
+from idolchat_core.errors import (
+    ConversationDamaged,
+    IdempotencyMismatch,
+    IdolchatError,
+    ShuttingDown,
+    StorageUnavailable,
+)
 from idolchat_core.events import TurnEnded, TurnState
 from idolchat_core.history import History
 from idolchat_core.intake import check_may, load, stored_form, take_in
@@ -53,6 +59,7 @@ class TurnRun:
         self._stopped_as: TurnState | None = None
         self._is_streaming = False
         self._taken_back: list[TurnRun] = []
+        self._waiting: UnfinishedTurn | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -93,6 +100,7 @@ class TurnRun:
                 self.live.refuse(ShuttingDown("the server stopped before the turn began; send it again"))
 
     def _give_up(self, error: Exception) -> None:
+        self._parts.checkpoints.drop(self.live.turn_id)
         if not self.live.has_begun:
             self.live.refuse(error)
         elif not self.live.is_over:
@@ -110,12 +118,9 @@ class TurnRun:
             if place is not None:
                 self._clear_the_way()
                 await self._wait(place)
-            gone = {run.live.turn_id for run in self._taken_back}
-            history = await take_in(self._parts, self.plan, self.live, taken_back=gone)
-            if not self.live.has_begun:
-                self.live.begin()
-            await self._answer(history)
-            self._parts.checkpoints.drop(self.live.turn_id)
+            history = await self._take_in()
+            if history is not None:
+                await self._answer(history)
         finally:
             self._lanes.leave(self)
 
@@ -166,8 +171,24 @@ class TurnRun:
             messages = stored_form(self.plan.messages, self.plan, self.live)
             turn = unfinished(self.live, messages=messages, character_id=self.plan.character_id)
             await self._parts.checkpoints.save(turn, durable=True)
+            self._waiting = turn
             self.live.begin()
         await place
+
+    async def _take_in(self) -> History | None:
+        """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
+        gone = {run.live.turn_id for run in self._taken_back}
+        try:
+            history = await take_in(self._parts, self.plan, self.live, taken_back=gone)
+        except (StorageUnavailable, ConversationDamaged) as error:
+            if self._waiting is None:
+                raise
+            ended = Answer(self._parts, self.plan, self.live).outcome(None, error, None)
+            self._end_unstored(self._waiting, ended, error)
+            return None
+        if not self.live.has_begun:
+            self.live.begin()
+        return history
 
     async def _answer(self, history: History) -> None:
         answer = Answer(self._parts, self.plan, self.live)
@@ -191,7 +212,22 @@ class TurnRun:
         finally:
             self._is_streaming = False
         ended = answer.outcome(finished, error, self._stopped_as)
-        self.live.end(await answer.store(ended))
+        try:
+            ended = await answer.store(ended)
+        except (StorageUnavailable, ConversationDamaged) as refused:
+            self._end_unstored(unfinished(self.live), ended, refused)
+        else:
+            self.live.end(ended)
+            self._parts.checkpoints.drop(self.live.turn_id)
+
+    def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
+        """End without having stored the reply, which is kept until it can be, as one that did not arrive."""
+        told, is_empty = described(error), self.live.reply.is_empty
+        reason, state = ("error", TurnState.FAILED) if is_empty else ("incomplete", TurnState.INCOMPLETE)
+        if ended.message is not None:
+            reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
+            self._parts.stranded.add(turn, reply)
+        self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
 
 
 def mismatch(key: str) -> IdempotencyMismatch:

@@ -10,7 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from idolchat_core.catalog import ModelCatalog
-from idolchat_core.checkpoints import EVERY_S, Checkpoints, recover
+from idolchat_core.checkpoints import EVERY_S, Checkpoints
 from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events import TurnState, TurnStatus
 from idolchat_core.finished import FinishedTurns
@@ -26,6 +26,7 @@ from idolchat_core.run import TurnRun, mismatch
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage import Storage
 from idolchat_core.stored import RETRYABLE, find_stored_turn
+from idolchat_core.stranded import StrandedTurns
 from idolchat_core.tokens import TokenEstimator
 
 __all__ = ["LiveTurn", "TurnEngine"]
@@ -40,12 +41,14 @@ class TurnEngine:
     """
 
     def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+        histories, checkpoints = Histories(storage), Checkpoints(storage)
         self._parts = Parts(
             storage=storage,
             llm=llm,
             settings=settings,
-            histories=Histories(storage),
-            checkpoints=Checkpoints(storage),
+            histories=histories,
+            checkpoints=checkpoints,
+            stranded=StrandedTurns(storage, histories=histories, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
             estimator=TokenEstimator(),
         )
@@ -62,10 +65,8 @@ class TurnEngine:
 
     async def __aenter__(self) -> Self:
         if self._recovers:
-            count = await recover(self._parts.storage)
-            if count:
-                log.warning("turns were interrupted by a crash", extra={"turns": count})
-        self._saving = asyncio.create_task(self._save_running())
+            await self._recover()
+        self._saving = asyncio.create_task(self._keep_safe())
         return self
 
     async def __aexit__(
@@ -170,12 +171,17 @@ class TurnEngine:
         self._parts.histories.forget(conversation_id)
 
     async def stop_all(self, conversation_id: UUID) -> None:
-        """Cancel what runs and waits in a conversation, and forget what is known of it."""
+        """Cancel what runs and waits in a conversation, and forget what is known of it.
+
+        Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
+        """
         runs = self._lanes.occupants(conversation_id)
         for run in runs:
             run.stop(TurnState.CANCELLED)
         for run in runs:
             await run.over()
+        self._parts.stranded.forget(conversation_id)
+        await self._parts.checkpoints.dropped()
         self._parts.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
@@ -188,6 +194,9 @@ class TurnEngine:
             run.stop(TurnState.INCOMPLETE)
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._parts.stranded.bring_in_all(at_once=True)
+        if self._parts.stranded.count:
+            log.error("turns could not be stored before the end", extra={"turns": self._parts.stranded.count})
 
     async def _begin(self, plan: Plan) -> LiveTurn:
         known = self._newest(plan.turn_id) if plan.key is not None else None
@@ -251,9 +260,18 @@ class TurnEngine:
             turn_id = run.live.turn_id
         return run
 
-    async def _save_running(self) -> None:
+    async def _recover(self) -> None:
+        stranded = self._parts.stranded
+        await stranded.load()
+        if stranded.count:
+            log.warning("turns were interrupted by a crash", extra={"turns": stranded.count})
+            await stranded.bring_in_all(at_once=True)
+
+    async def _keep_safe(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()
             if self._runs:
                 await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._parts.checkpoints.drop_left_over()
+            await self._parts.stranded.bring_in_all()
