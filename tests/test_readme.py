@@ -3,11 +3,13 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.server import Server
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 def test_the_three_requests_work(server: Server) -> None:
@@ -20,3 +22,11 @@ def test_the_three_requests_work(server: Server) -> None:
     assert json.loads(chat)["choices"][0]["message"]["content"]
     assert stream.endswith("data: [DONE]")
     assert [message["role"] for message in json.loads(document)["messages"]] == ["user", "assistant"] * 2
+
+
+def test_the_example_of_core_runs() -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "packages/core/README.md").read_text(), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+
+    assert "TurnStarted" in done.stdout
+    assert "TurnEnded" in done.stdout
