@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
+from idolchat_core.testing import asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 
 
@@ -20,7 +21,7 @@ def settings() -> LocalSettings:
 async def provider(settings: LocalSettings) -> AsyncIterator[LocalProvider]:
     """Give the provider, open, with its model loaded."""
     async with open_local_llm(settings) as provider:
-        await provider.check()
+        await collect(provider, asking("Hi!", max_tokens=1))
         yield provider
 
 

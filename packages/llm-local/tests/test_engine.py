@@ -53,9 +53,10 @@ async def test_the_loop_turns_while_the_model_loads_and_answers(settings: LocalS
     turning = asyncio.create_task(turn())
     async with open_local_llm(settings) as provider:
         turns_before = turns
-        await provider.check()
-        turns_loading = turns - turns_before
-        await collect(provider, asking("Tell me a story.", max_tokens=40))
+        async with aclosing(provider.stream(asking("Tell me a story.", max_tokens=40))) as reply:
+            await anext(reply)
+            turns_loading = turns - turns_before
+            assert isinstance([piece async for piece in reply][-1], Finished)
         turning.cancel()
 
     assert turns_before <= 1  # opening does not wait for the model
@@ -156,14 +157,13 @@ async def test_so_many_replies_are_made_at_a_time(settings: LocalSettings, paral
     assert (order.index("second goes on") < order.index("first ends")) is overlap
 
 
-async def test_a_cancelled_turn_makes_room_at_once(settings: LocalSettings) -> None:
+async def test_a_cancelled_turn_makes_room_for_the_next(settings: LocalSettings) -> None:
     async with open_local_llm(_changed(settings, parallel=1)) as provider:
-        long = asyncio.create_task(collect(provider, LONG))
-        waiting = asyncio.create_task(collect(provider, LONG))
-        next_one = asyncio.create_task(collect(provider, SHORT))
-        await provider.check()
-        for task in (waiting, long):
-            task.cancel()
+        async with aclosing(provider.stream(LONG)) as cancelled:
+            await anext(cancelled)
+            waiting, next_one = (asyncio.create_task(collect(provider, request)) for request in (LONG, SHORT))
+            await asyncio.sleep(0)
+            waiting.cancel()
 
         assert isinstance((await next_one)[-1], Finished)
 

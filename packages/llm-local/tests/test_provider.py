@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from idolchat_core import CompletionRequest
-from idolchat_core.testing import ProviderConformance, asking
+from idolchat_core.testing import ProviderConformance, asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 
 LOOKS_EVERY_S = 0.05
@@ -21,7 +21,7 @@ class TestLocalProvider(ProviderConformance):
     @pytest.fixture
     async def provider(self, settings: LocalSettings) -> AsyncIterator[LocalProvider]:
         async with open_local_llm(settings) as provider:
-            await provider.check()  # loading is work too, and would be seen as a reply's
+            await collect(provider, asking("Hi!", max_tokens=1))  # loading is work too, and would be seen as a reply's
             yield provider
 
     @pytest.fixture

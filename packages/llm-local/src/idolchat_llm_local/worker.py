@@ -28,6 +28,11 @@ SOCKET = "llama.sock"
 LOG = "llama.log"
 ERRORS_ONLY = 1
 CPU_BATCH_TOKENS = 64
+LIBRARY_ENVIRONMENT = {
+    "GGML_NO_BACKTRACE": "1",  # a failed assertion would start a debugger
+    # Threads that wait for each other give up their core sooner: where all cores are busy, ten times as fast.
+    "GOMP_SPINCOUNT": "300",
+}
 WHAT_NATIVE_CODE_RAISES = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -81,8 +86,8 @@ def _loaded(config: WorkerConfig) -> tuple[Any, dict[str, Any]]:
         os.dup2(log.fileno(), 2)
         try:
             return _load(config)
-        except (ImportError, *WHAT_NATIVE_CODE_RAISES) as error:
-            return None, {"error": _first_line(Path(LOG)) or str(error)}
+        except (ImportError, AttributeError, *WHAT_NATIVE_CODE_RAISES) as error:
+            return None, {"error": _first_line(Path(LOG)) or f"{type(error).__name__}: {error}"}
         finally:
             # From here on llama.cpp could only log what users say.
             with Path(os.devnull).open("wb") as nowhere:
@@ -99,7 +104,8 @@ def _first_line(log: Path) -> str:
 
 
 def _load(config: WorkerConfig) -> tuple[Any, dict[str, Any]]:
-    os.environ["GGML_NO_BACKTRACE"] = "1"  # a failed assertion would start a debugger
+    for name, value in LIBRARY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     # Here, so that a library that is missing or unfit is told like any other failure to load.
     import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415
 
