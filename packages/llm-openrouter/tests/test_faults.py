@@ -255,6 +255,12 @@ async def test_a_check_raises_what_a_request_would_meet(
             await collect(provider, asking("Hi!"))
 
 
+async def test_a_key_that_is_used_up_is_told_before_a_request_meets_it(open_provider: Open) -> None:
+    async with open_provider(api_key="sk-spent") as provider:
+        with pytest.raises(PaymentRequired, match="reached its limit"):
+            await provider.check()
+
+
 async def test_a_path_that_leads_nowhere_is_told(open_provider: Open, mock_openrouter: Mock) -> None:
     async with open_provider(base_url=f"{mock_openrouter.url}/nowhere/at/all", dialect="openai") as provider:
         with pytest.raises(ProviderError, match="often ends in /v1"):

@@ -274,7 +274,7 @@ async def test_deltas_that_came_together_need_no_turn_of_the_event_loop(provider
 async def test_models_come_from_all_pages_and_are_asked_for_once(
     provider: OpenRouterProvider, mock_openrouter: Mock
 ) -> None:
-    lists = await asyncio.gather(*(provider.list_models() for _ in range(5)))
+    lists = [*await asyncio.gather(*(provider.list_models() for _ in range(5))), await provider.list_models()]
     model = {model.id: model for model in lists[0]}["mock/echo-c512"]
 
     assert (model.context_length, model.max_output_tokens, model.name) == (512, 2048, "Mock: mock/echo-c512")

@@ -41,7 +41,8 @@ async def test_tries_are_bounded(open_provider: Open, mock_openrouter: Mock) -> 
 
 @STREAMED
 @pytest.mark.parametrize(
-    "fault", ["400", "401", "402", "403", "404", "413", "422", "ctx", "moderation", "quota", "redirect", "html"]
+    "fault",
+    ["400", "401", "402", "403", "404", "413", "422", "ctx", "moderation", "quota", "redirect", "html", "hopeless"],
 )
 async def test_what_cannot_succeed_is_not_tried_again(
     open_provider: Open, mock_openrouter: Mock, fault: str, stream: bool

@@ -14,7 +14,7 @@ The model of a request says how it is answered: ``mock/`` and words joined by ``
 So ``mock/n64-d0``, ``mock/n64-d15-xcut``, ``mock/x429-r0-k2``, ``mock/echo-c512``. A model without ``mock/`` does
 not exist. Paths under ``/api/v1`` speak as OpenRouter does; under ``/v1`` as OpenAI does (usage only if asked for),
 with ``/vllm/v1`` and ``/llamacpp/v1`` for their forms of the list of models. A key that begins with ``sk-wrong`` is
-refused, one that begins with ``sk-poor`` has no credit left.
+refused, one that begins with ``sk-poor`` has no credit left, ``sk-spent`` says so in its own record.
 
 ``/_stats`` counts what was seen; ``/_requests?last=5`` shows the last requests in full; ``/_wait?open=0`` answers once
 so many replies are being made (other counters: at least so many); ``/_reset`` forgets everything.

@@ -48,6 +48,8 @@ BODIES: dict[str, tuple[int, Any]] = {
         "param": None, "code": 400}),
     "ctxllamacpp": (400, {"error": {"code": 400, "message": "the request exceeds the available context size",
         "type": "exceed_context_size_error", "n_prompt_tokens": 5000, "n_ctx": 4096}}),
+    "hopeless": (503, {"error": {"message": "No instances available", "availability": {
+        "code": "temporarily_unavailable", "retryable": False}}}),
     "detail": (404, {"detail": "Not Found"}),
     "errortext": (500, {"error": "something broke"}),
     "nomodel": (404, {"error": {"code": "model_not_found", "message": "The model does not exist",

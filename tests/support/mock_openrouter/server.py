@@ -260,7 +260,8 @@ def _looked_up(path: str, whole_path: str, head: bytes) -> bytes:
     if path.endswith("/key"):
         if not KEY.search(head):
             return error_reply(401, failure(401, "No auth credentials found"))
-        return response("200 OK", dumps({"data": {"label": "mock", "limit": None, "limit_remaining": None}}))
+        left = 0 if b"sk-spent" in head else None
+        return response("200 OK", dumps({"data": {"label": "mock", "limit": left, "limit_remaining": left}}))
     return error_reply(404, json.loads(b'{"error":{"message":"Not Found","code":404}}'))
 
 

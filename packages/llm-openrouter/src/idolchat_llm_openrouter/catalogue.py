@@ -1,4 +1,4 @@
-"""Which models there are, asked at most once in five minutes."""
+"""Which models there are, asked for once in a while."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ __all__ = ["Catalogue"]
 
 logger = logging.getLogger(__name__)
 
-MAX_AGE_S = 300.0
-
 
 class Catalogue:
     """Keeps the list of models; those who ask at the same time share one request."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[Sequence[ModelInfo]]]) -> None:
+    def __init__(self, fetch: Callable[[], Awaitable[Sequence[ModelInfo]]], *, max_age_s: float) -> None:
         self._fetch = fetch
+        self._max_age_s = max_age_s
         self._models: Sequence[ModelInfo] | None = None
         self._fresh_until = 0.0
         self._fetching: asyncio.Task[Sequence[ModelInfo]] | None = None
@@ -50,7 +49,7 @@ class Catalogue:
             if self._models is None:
                 raise
             logger.warning("the list of models could not be renewed", extra={"code": error.code})
-        self._fresh_until = time.monotonic() + MAX_AGE_S
+        self._fresh_until = time.monotonic() + self._max_age_s
         return self._models
 
     def _fetched(self, task: asyncio.Task[Sequence[ModelInfo]]) -> None:

@@ -23,6 +23,7 @@ __all__ = ["OpenRouterProvider", "open_openrouter"]
 
 CHECK_TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 20.0
+LIST_MAX_AGE_S = 300.0
 MAX_PAGES = 50
 
 
@@ -34,7 +35,7 @@ class OpenRouterProvider(LLMProvider):
         self._client = client
         self._settings = settings
         self._calls = Calls(client, settings)
-        self._catalogue = Catalogue(self._fetch_models)
+        self._catalogue = Catalogue(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
         """Answer as the server does; pieces that came together are given without waiting in between."""
