@@ -72,6 +72,10 @@ def test_an_event_is_given_with_the_line_that_ends_it() -> None:
     assert [parser.feed(piece) for piece in (b"data: a", b"\n", b"\n", b"data: b\n\n")] == [[], [], [b"a"], [b"b"]]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    assert parsed(b"\xef\xbb\xbfdata: a\n\n\xef\xbb\xbfdata: b\n\n", [1, 2, 5]) == [b"a"]
+
+
 def test_only_the_first_space_belongs_to_the_field() -> None:
     assert SSEParser().feed(b"data:  two\n\ndata:none\n\n") == [b" two", b"none"]
 
