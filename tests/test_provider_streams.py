@@ -46,10 +46,10 @@ async def test_a_stream_that_just_ends_is_not_a_reply(server: Server, fault: str
 async def test_a_prompt_found_too_long_is_shortened_and_sent_once_more(server: Server, mock_openrouter: Mock) -> None:
     """Scenario 26: the model reads less than anybody said; the turn works, and so does the next."""
     conversation_id, model = str(uuid4()), "mock/echo-c400"
-    for number in range(12):
-        heard = await say("rest", server, f"{number} " + "la " * 30, conversation_id=conversation_id, model=model)
+    texts = [f"{number} " + "la " * 30 for number in range(12)]
+    heard = [(await say("rest", server, text, conversation_id=conversation_id, model=model)).text for text in texts]
 
-    assert heard.text
+    assert heard == texts
 
 
 async def test_a_message_that_can_never_fit_is_an_error_and_the_conversation_goes_on(server: Server) -> None:
