@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -161,6 +162,66 @@ def _apply(image: bytearray, what: str, number: int, data: bytes) -> None:
         del image[number:]
 
 
+def all_after_power_cut(before: bytes, steps: Sequence[tuple[str, int, bytes]]) -> set[bytes]:
+    """Make every file that a disk may hold when the power goes before one of the syncs among these steps."""
+    images = set()
+    durable, waiting = bytearray(before), list[tuple[str, int, bytes]]()
+    for what, number, data in steps:
+        if what != "sync":
+            waiting.append((what, number, data))
+            continue
+        parts = [
+            (max(start, offset), part[max(start - offset, 0) : start + SECTOR - offset])
+            for _, offset, part in waiting
+            for start in range(offset // SECTOR * SECTOR, offset + len(part), SECTOR)
+        ]
+        written = bytearray(durable)
+        for step in waiting:
+            _apply(written, *step)
+        for chosen in product([False, True], repeat=len(parts)):
+            image = bytearray(durable)
+            for (offset, part), is_written in zip(parts, chosen, strict=True):
+                _apply(image, "write", offset, part if is_written else bytes(image[offset : offset + len(part)]))
+            for size in {len(durable), len(written), *(place for place, _ in parts if place > len(durable))}:
+                images.add(bytes(image[:size]).ljust(size, b"\0"))
+        durable, waiting = written, []
+    return images
+
+
+NOTES = [{**mood, **note} for mood in ({}, {"mood": "calm"}) for note in ({}, {"note": "n" * 40})]
+
+
+async def test_an_update_cut_by_power_loss_wherever_it_lies_in_the_sectors(tmp_path: Path) -> None:
+    disk = Recorder()
+    cut: dict[UUID, bytes] = {}
+    async with open_local_storage(LocalSettings(data_dir=tmp_path / "before"), disk=disk) as storage:
+        for padding in range(0, SECTOR, 3):
+            mood: dict[str, Any] = {"mood": "calm"} if padding % 2 else {}
+            conversation = a_conversation("x" * padding, **mood)
+            await storage.create(conversation)
+            disk.steps, disk.watched = [], path_of(tmp_path / "before", conversation.id)
+            before = disk.watched.read_bytes()
+            await storage.update(conversation.id, {"note": "n" * 40}, expected_count=1)
+            for image in all_after_power_cut(before, disk.steps):
+                other = new_id()
+                cut[other] = image.replace(str(conversation.id).encode(), str(other).encode())
+    for conversation_id, image in cut.items():
+        path = path_of(tmp_path / "after", conversation_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image)
+
+    async with open_local_storage(LocalSettings(data_dir=tmp_path / "after")) as storage:
+        for conversation_id in cut:
+            read = await storage.read(conversation_id)
+            assert (read.status, len(read.messages)) == (None, 1)
+            assert read.model_extra in NOTES
+    assert len(cut) > 600
+
+
+def path_of(data_dir: Path, conversation_id: UUID) -> Path:
+    return data_dir / "conversations" / conversation_id.hex[-2:] / f"{conversation_id}.json"
+
+
 sizes_of_text = st.integers(0, 120) | st.integers(380, 640) | st.integers(0, 2000)
 texts = sizes_of_text.map(lambda size: "x" * size)
 fields = st.sampled_from([{}, {}, {"title": "t"}, {"title": "t" * 300}, {"head": str(new_id()), "n": [1] * 400}])
@@ -207,7 +268,7 @@ async def check_power_cut(
     disk = Recorder()
     with TemporaryDirectory() as folder:
         data_dir = Path(folder)
-        path = data_dir / "conversations" / conversation.id.hex[-2:] / f"{conversation.id}.json"
+        path = path_of(data_dir, conversation.id)
         async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as storage:
             await storage.create(conversation)
         before = path.read_bytes()

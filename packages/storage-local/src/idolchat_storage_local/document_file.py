@@ -111,6 +111,8 @@ class DocumentFile:
         added = b"".join(self._added)
         new = added + document.closing_of(self._fields)
         at, old_size = self._tail.body_end, self._tail.size
+        # A closing with nothing but the time can be made again. It is shorter than any message, and an update leaves
+        # it as the beginning of the new one: no mixture of old and new sectors is a closing that never was.
         if len(self._tail.fields) == 1 and at + len(new) > old_size:
             self._disk.write(self._fd, new, at)
             yield FileSync(self._fd, at, len(new))

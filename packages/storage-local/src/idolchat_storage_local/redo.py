@@ -23,7 +23,7 @@ _FOOTER = struct.Struct(f">{len(_MAGIC)}sQQI")
 def block(new: bytes, *, at: int, size: int) -> bytes:
     """Make what is to be written at the end, ``size``, of a document that is to hold ``new`` from ``at`` on."""
     padding = bytes(max(at + len(new) - size, 0))
-    return padding + new + _FOOTER.pack(_MAGIC, at, len(new), zlib.crc32(new))
+    return padding + new + _FOOTER.pack(_MAGIC, at, len(new), _checksum(new, at))
 
 
 def find(disk: Disk, fd: int, size: int) -> tuple[int, bytes] | None:
@@ -33,7 +33,12 @@ def find(disk: Disk, fd: int, size: int) -> tuple[int, bytes] | None:
         return None
     _, at, length, checksum = _FOOTER.unpack(footer)
     start = size - _FOOTER.size - length
-    if start < at:
+    if start < at + length:
         return None
     new = disk.read(fd, length, start)
-    return (at, new) if zlib.crc32(new) == checksum else None
+    return (at, new) if _checksum(new, at) == checksum else None
+
+
+def _checksum(new: bytes, at: int) -> int:
+    # Of the place and size too: where the disk has left zeros for them, a checksum of nothing would be right.
+    return zlib.crc32(new, zlib.crc32(struct.pack(">QQ", at, len(new))))
