@@ -5,7 +5,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -188,20 +188,32 @@ def all_after_power_cut(before: bytes, steps: Sequence[tuple[str, int, bytes]]) 
     return images
 
 
-NOTES = [{**mood, **note} for mood in ({}, {"mood": "calm"}) for note in ({}, {"note": "n" * 40})]
+async def update(storage: Storage, conversation: Conversation) -> None:
+    await storage.update(conversation.id, {"note": "n" * 40}, expected_count=1)
 
 
-async def test_an_update_cut_by_power_loss_wherever_it_lies_in_the_sectors(tmp_path: Path) -> None:
+async def append_one(storage: Storage, conversation: Conversation) -> None:
+    await append(storage, conversation, a_message("two"))
+
+
+async def append_two(storage: Storage, conversation: Conversation) -> None:
+    await append(storage, conversation, a_message("two" * 100), a_message("three" * 50))
+
+
+@pytest.mark.parametrize("mood", [{}, {"mood": "calm"}])
+@pytest.mark.parametrize("change", [update, append_one, append_two])
+async def test_a_change_cut_by_power_loss_wherever_it_lies_in_the_sectors(
+    tmp_path: Path, change: Callable[[Storage, Conversation], Awaitable[None]], mood: dict[str, Any]
+) -> None:
     disk = Recorder()
     cut: dict[UUID, bytes] = {}
     async with open_local_storage(LocalSettings(data_dir=tmp_path / "before"), disk=disk) as storage:
-        for padding in range(0, SECTOR, 3):
-            mood: dict[str, Any] = {"mood": "calm"} if padding % 2 else {}
+        for padding in range(0, SECTOR, 9):
             conversation = a_conversation("x" * padding, **mood)
             await storage.create(conversation)
             disk.steps, disk.watched = [], path_of(tmp_path / "before", conversation.id)
             before = disk.watched.read_bytes()
-            await storage.update(conversation.id, {"note": "n" * 40}, expected_count=1)
+            await change(storage, conversation)
             for image in all_after_power_cut(before, disk.steps):
                 other = new_id()
                 cut[other] = image.replace(str(conversation.id).encode(), str(other).encode())
@@ -213,9 +225,11 @@ async def test_an_update_cut_by_power_loss_wherever_it_lies_in_the_sectors(tmp_p
     async with open_local_storage(LocalSettings(data_dir=tmp_path / "after")) as storage:
         for conversation_id in cut:
             read = await storage.read(conversation_id)
-            assert (read.status, len(read.messages)) == (None, 1)
-            assert read.model_extra in NOTES
-    assert len(cut) > 600
+            said = [str(message.content)[:3] for message in read.messages]
+            assert said[1:] in ([], ["two"], ["two", "thr"])
+            assert read.status is None
+            assert read.model_extra in (mood, {**mood, "note": "n" * 40})
+    assert len(cut) > 150
 
 
 def path_of(data_dir: Path, conversation_id: UUID) -> Path:
