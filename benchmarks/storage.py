@@ -2,6 +2,8 @@
 
     python benchmarks/storage.py [DIR] [--quick]
 
+The newest page is read after the appends, when each conversation has some 520 messages more.
+
 Works in a new folder below DIR (default: the system's temporary folder), which is to be on the disk in question, and
 prints Markdown tables. Bytes are those that this process asked the kernel to read and write (proc(5), rchar and
 wchar), index included, so they are only counted on Linux; CPU is user and system time of the whole process.
