@@ -1,4 +1,4 @@
-"""Turns that ended before they could be stored, because we crashed or the disk refused: stored when that can be done."""
+"""Turns that ended before they could be stored, because we crashed or the disk refused; they are stored later."""
 
 from __future__ import annotations
 
