@@ -94,14 +94,36 @@ def test_a_wrong_setting_is_one_message_that_names_it(installation: Installation
     assert done.stderr.count("\n") == 1
 
 
+BREAKING = """
+from idolchat_core import hookimpl
+
+def open_breaking():
+    raise RuntimeError("a fault of somebody's plugin")
+
+@hookimpl
+def idolchat_register_storages(registry):
+    registry.add("breaking", open_breaking)
+"""
+
+
 def test_a_traceback_is_shown_with_debug_alone(installation: Installation) -> None:
-    (installation.folder / ".env").write_bytes(b"IDOLCHAT_MODEL=\xff\n")
-    plain, debug = installation.run("plugins"), installation.run("--debug", "plugins")
+    installation.install("idol-breaking", "1.0.0", breaking="breaking")
+    (installation.site / "breaking.py").write_text(BREAKING)
+    env = {"IDOLCHAT_PLUGINS": "test-parts,breaking", "IDOLCHAT_STORAGE": "breaking"}
+    plain, debug = installation.run("chat", **env), installation.run("--debug", "chat", **env)
 
     assert (plain.returncode, debug.returncode) == (1, 1)
     assert "Traceback" not in plain.stderr
-    assert "idol --debug plugins" in plain.stderr
+    assert "idol --debug chat" in plain.stderr
     assert "Traceback" in debug.stderr
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(installation: Installation) -> None:
+    (installation.folder / ".env").write_bytes(b"IDOLCHAT_MODEL=\xff\n")
+    done = installation.run("plugins")
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert ".env" in done.stderr
 
 
 def test_help_imports_neither_core_nor_rich() -> None:
