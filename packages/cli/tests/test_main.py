@@ -110,7 +110,7 @@ def test_a_traceback_is_shown_with_debug_alone(installation: Installation) -> No
     installation.install("idol-breaking", "1.0.0", breaking="breaking")
     (installation.site / "breaking.py").write_text(BREAKING)
     env = {"IDOLCHAT_PLUGINS": "test-parts,breaking", "IDOLCHAT_STORAGE": "breaking"}
-    plain, debug = installation.run("chat", **env), installation.run("--debug", "chat", **env)
+    plain, debug = (installation.run(*way, "chat", stdin="Hi", **env) for way in ([], ["--debug"]))
 
     assert (plain.returncode, debug.returncode) == (1, 1)
     assert "Traceback" not in plain.stderr
