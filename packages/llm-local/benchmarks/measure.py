@@ -47,10 +47,8 @@ async def _gaps(into: dict[str, float], name: str) -> AsyncIterator[None]:
 async def _reply(provider: LocalProvider, text: str, tokens: int) -> tuple[float, float]:
     """Give seconds to the first delta, and deltas a second after it."""
     asked_at = time.perf_counter()
-    times = []
     async with aclosing(provider.stream(_asking(text, tokens))) as reply:
-        async for _ in reply:
-            times.append(time.perf_counter())
+        times = [time.perf_counter() async for _ in reply]
     return times[0] - asked_at, (len(times) - 2) / (times[-2] - times[0])
 
 

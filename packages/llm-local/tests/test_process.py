@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import aclosing, suppress
 from pathlib import Path
-from tempfile import gettempdir
 
 import psutil
 import pytest
 
 from idolchat_core import Finished
 from idolchat_core.testing import asking, collect
-from idolchat_llm_local import LocalProvider
+from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 
 ENDS_WITHIN_S = 10
 ACCEPTING = 1 << 16  # __SO_ACCEPTCON in the kernel's include/linux/net.h
@@ -91,10 +92,6 @@ def _run(end: str) -> subprocess.Popen[str]:
     )
 
 
-def _left_behind() -> list[Path]:
-    return list(Path(gettempdir()).glob("idolchat-*"))
-
-
 @linux_only
 def test_a_listener_would_be_seen(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
@@ -115,10 +112,14 @@ async def test_nothing_listens_while_the_model_answers(provider: LocalProvider, 
         assert worker.net_connections("inet") == []
 
 
-async def test_no_folder_is_left_behind(provider: LocalProvider, worker: psutil.Process) -> None:
-    assert isinstance((await collect(provider, asking("Hi!", max_tokens=2)))[-1], Finished)
-    assert worker.cwd() == "/"
-    assert _left_behind() == []
+async def test_no_folder_is_left_behind(
+    settings: LocalSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with open_local_llm(settings) as provider:
+        assert isinstance((await collect(provider, asking("Hi!", max_tokens=2)))[-1], Finished)
+
+        assert os.listdir(tmp_path) == []  # noqa: PTH208 - a look, not a walk
 
 
 async def test_signals_to_all_processes_let_a_reply_end(provider: LocalProvider, worker: psutil.Process) -> None:

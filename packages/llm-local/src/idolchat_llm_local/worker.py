@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, TypedDict
 SOCKET = "llama.sock"
 LOG = "llama.log"
 ERRORS_ONLY = 1
-CPU_BATCH_TOKENS = 64
+CPU_BATCH_TOKENS = 32
 LIBRARY_ENVIRONMENT = {
     "GGML_NO_BACKTRACE": "1",  # a failed assertion would start a debugger
     # Threads that wait for each other give up their core sooner: where all cores are busy, ten times as fast.
@@ -92,9 +92,14 @@ def _loaded(config: WorkerConfig) -> tuple[Any, dict[str, Any]]:
             # From here on llama.cpp could only log what users say.
             with Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), 2)
-            Path(LOG).unlink()
-            Path(SOCKET).unlink(missing_ok=True)
-            os.chdir(Path(sys.executable).anchor)
+            _leave(Path.cwd())
+
+
+def _leave(folder: Path) -> None:
+    (folder / LOG).unlink()
+    (folder / SOCKET).unlink(missing_ok=True)
+    os.chdir(folder.anchor)
+    folder.rmdir()
 
 
 def _first_line(log: Path) -> str:
@@ -140,7 +145,7 @@ def _share_with_gpu(xllamacpp: Any, params: Any, gpu_layers: int | None) -> None
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
     if not has_gpu:
-        # A reply can be stopped between two batches of its prompt; on a CPU small ones are as fast as large ones.
+        # A reply can be stopped between two batches of its prompt; on a CPU large ones are hardly faster.
         params.n_batch = params.n_ubatch = CPU_BATCH_TOKENS
 
 
