@@ -104,7 +104,7 @@ def idempotency_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
 
 def invalid_request(error: ValidationError, body: bytes | str) -> InvalidRequest:
     """Say what is wrong with a JSON text and where, without repeating it."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         return MalformedRequest(f"not valid JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}")
     sent = from_json(body)
@@ -113,6 +113,8 @@ def invalid_request(error: ValidationError, body: bytes | str) -> InvalidRequest
         deeper, said = _located(problem, sent)
         if param and deeper and deeper.startswith(f"{param}."):
             param, message = deeper, said
+    if problems[0]["type"] == "refused":  # a field that is not declared, so it has no place of its own
+        return InvalidRequest(message, param=problems[0]["ctx"]["param"])
     return InvalidRequest(f"{param}: {message}" if param else message, param=param)
 
 
