@@ -170,12 +170,12 @@ async def test_a_cancelled_turn_makes_room_for_the_next(settings: LocalSettings)
 
 async def test_more_threads_are_taken_when_asked_for(settings: LocalSettings) -> None:
     counts = []
-    for threads in (1, 3):
+    for threads in (1, 8):
         async with open_local_llm(_changed(settings, threads=threads)) as provider:
             await collect(provider, SHORT)
             counts.append((await _child()).num_threads())
 
-    assert counts[1] - counts[0] == 2
+    assert counts[1] - counts[0] > 4  # give or take one that is just ending
 
 
 async def test_layers_can_be_kept_off_the_gpu(settings: LocalSettings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from idolchat_core import CompletionRequest, Delta, Finished
 from idolchat_core.errors import ContextTooLong, RequestRefused
 from idolchat_core.testing import asking, collect
-from idolchat_llm_local import LocalProvider
+from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 
 SCHEMA = {
     "type": "object",
@@ -137,12 +137,13 @@ async def test_the_words_of_an_earlier_turn_are_not_read_again(provider: LocalPr
     assert end.usage.input_tokens > end.usage.cached_tokens > end.usage.input_tokens * 0.8
 
 
-async def test_a_full_context_ends_the_reply(provider: LocalProvider) -> None:
-    _, end = await _answer(provider, "word " * 950, ignore_eos=True)
+async def test_a_full_context_ends_the_reply(settings: LocalSettings) -> None:
+    async with open_local_llm(settings.model_copy(update={"context_length": 256})) as provider:
+        _, end = await _answer(provider, "word " * 200, ignore_eos=True)
 
     assert end.finish_reason == "length"
     assert end.usage is not None
-    assert end.usage.input_tokens + end.usage.output_tokens == 1024
+    assert end.usage.input_tokens + end.usage.output_tokens == 256
 
 
 async def test_a_prompt_too_long_is_measured(provider: LocalProvider) -> None:
