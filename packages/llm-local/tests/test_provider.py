@@ -50,10 +50,6 @@ class TestLocalProvider(ProviderConformance):
 
         return wait
 
-    @pytest.fixture
-    def echo_request(self) -> Callable[[str], CompletionRequest]:
-        pytest.skip("a model says what it likes")
-
 
 def cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()

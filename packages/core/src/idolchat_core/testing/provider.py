@@ -99,6 +99,7 @@ class ProviderConformance:
     @pytest.fixture
     def echo_request(self) -> Callable[[str], CompletionRequest]:
         """Give a maker of requests that are answered with their text; not used if ``echoes`` is False."""
+        self._needs("echoes")
         raise NotImplementedError("override the fixture `echo_request`, or set `echoes = False`")
 
     @pytest.fixture
