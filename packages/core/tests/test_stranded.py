@@ -304,3 +304,33 @@ async def test_a_retried_turn_that_was_interrupted_can_be_retried(
         await again.ended()
 
     assert contents(await crashed.read(turn.conversation_id))[-1] == "Hello"
+
+
+class UnsureStorage(InMemoryStorage):
+    """Stores a conversation and says that it could not, as a disk may that fails at the last step."""
+
+    is_unsure = True
+
+    async def create(self, conversation: Conversation) -> None:
+        await super().create(conversation)
+        if self.is_unsure:
+            raise StorageUnavailable("the disk failed")
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        """Know only what was stored for sure."""
+        return None if self.is_unsure else await super().find_turn(turn_id)
+
+
+async def test_a_message_that_was_stored_after_all_is_found_by_its_key(llm: ScriptedProvider) -> None:
+    """Scenario row 18."""
+    storage, conversation_id = UnsureStorage(), uuid4()
+    asking = ask("Hi", conversation_id=str(conversation_id))
+    async with engine(storage, llm) as turns:
+        with pytest.raises(StorageUnavailable):
+            await turns.start(asking, idempotency_key="k")
+        turn = await turns.start(asking, idempotency_key="k")
+        await turn.ended()
+    messages = (await storage.read(conversation_id)).messages
+
+    assert [message.role for message in messages] == ["user", "assistant"]
+    assert messages[0].id == turn.user_message_id

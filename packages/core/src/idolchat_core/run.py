@@ -132,7 +132,9 @@ class TurnRun:
         is_loaded = any(entry.message.turn_id == self.plan.turn_id for entry in history.path)
         if not is_loaded and len(history.path) == history.total:
             return False
-        stored = await find_stored_turn(self._parts.storage, self.plan.turn_id)
+        # What is loaded may not be known to the storage's index yet.
+        where = history.id if is_loaded else None
+        stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=where)
         if stored is None:
             return False
         if stored.user_message.request_hash != self.plan.fingerprint:

@@ -58,9 +58,15 @@ class StoredTurn:
         )
 
 
-async def find_stored_turn(storage: Storage, turn_id: UUID) -> StoredTurn | None:
-    """Find a turn by the ids in its messages, reading from the newest back."""
-    conversation_id = await storage.find_turn(turn_id)
+async def find_stored_turn(
+    storage: Storage, turn_id: UUID, *, conversation_id: UUID | None = None
+) -> StoredTurn | None:
+    """Find a turn by the ids in its messages, reading from the newest back.
+
+    ``conversation_id`` says where it is, when that is known.
+    """
+    if conversation_id is None:
+        conversation_id = await storage.find_turn(turn_id)
     if conversation_id is None:
         return None
     messages: list[Message] = []
