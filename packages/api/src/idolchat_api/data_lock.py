@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idolchat_core.errors import ConfigurationError
@@ -48,8 +48,10 @@ def locked_data_folder(folder: Path) -> Generator[None]:
         ) from error
     try:
         _lock_or_tell(file, folder)
-        os.ftruncate(file, 0)
-        os.write(file, b"%d\n" % os.getpid())
+        # Only a note for whoever comes second: a disk that takes no write can still be read from.
+        with suppress(OSError):
+            os.ftruncate(file, 0)
+            os.write(file, b"%d\n" % os.getpid())
         yield
     finally:
         os.close(file)
