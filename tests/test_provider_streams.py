@@ -121,14 +121,19 @@ async def test_a_turn_of_a_long_conversation_reads_and_writes_no_more(server: Se
         for conversation_id in conversations.values():
             await say("rest", server, f"warm {number}", conversation_id=conversation_id, model="mock/count")
     for length, conversation_id in conversations.items():
-        before = io_bytes(server)
-        await say("rest", server, "Hi", conversation_id=conversation_id, model="mock/count")
-        costs[length] = io_bytes(server) - before - len(mock_openrouter.requests()[-1]["body"])
+        costs[length] = min([await moved_bytes(server, mock_openrouter, conversation_id) for _ in range(5)])
         async with server.client() as client:
             page = await client.get(f"/conversation/{conversation_id}", params={"limit": 10})
         assert len(page.json()["messages"]) == 10
 
     assert costs[10_000] < 1.1 * costs[1_000]
+
+
+async def moved_bytes(server: Server, mock: Mock, conversation_id: str) -> int:
+    """Count what a turn reads and writes besides its prompt; the index, saved now and then, may be among it."""
+    before = io_bytes(server)
+    await say("rest", server, "Hi", conversation_id=conversation_id, model="mock/count")
+    return io_bytes(server) - before - len(mock.requests()[-1]["body"])
 
 
 def put(server: Server, conversation_id: str, length: int) -> None:

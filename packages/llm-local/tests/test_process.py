@@ -32,17 +32,19 @@ async def main(end):
     async with open_local_llm(LocalSettings(model=None, context_length=1024)) as provider:
         if end == "while loading":
             return
+        if end == "SIGTERM":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
         talking = provider.stream(LONG)
         await anext(talking)
         print("talking", flush=True)
         if end == "cancelled":
             await talking.aclose()
-        elif end == "SIGTERM":
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
         if end.startswith("SIG"):
             async for _ in talking:
                 pass
 
+# Where a shell runs the tests in the background, SIGINT is ignored from the start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main(sys.argv[1]))
 except (KeyboardInterrupt, asyncio.CancelledError):
