@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 from tests.support.stream import streamed
 from tests.support.talk import body, say
 
@@ -151,3 +151,25 @@ def io_bytes(server: Server) -> int:
     with open(f"/proc/{server.process.pid}/io") as io:  # noqa: PTH123
         told = dict(line.split(": ") for line in io.read().splitlines())
     return int(told["rchar"]) + int(told["wchar"])
+
+
+async def test_memory_does_not_grow_with_the_number_of_streams(
+    start_server: StartServer, mock_openrouter: Mock
+) -> None:
+    """Scenario 33: four hundred streams after a warm-up, none of them kept."""
+    server = start_server(
+        OPENROUTER_BASE_URL=mock_openrouter.base_url, OPENROUTER_API_KEY="k", IDOLCHAT_TURN_RETENTION_BYTES="0"
+    )
+    conversation_id = str(uuid4())
+    async with server.client() as client:
+
+        async def stream(times: int) -> int:
+            for _ in range(times):
+                request = body("Hi", model="mock/n64", conversation_id=conversation_id)
+                assert (await client.post("/chat/stream", json=request)).text.endswith("data: [DONE]\n\n")
+            return resident_bytes(server)
+
+        warm = await stream(400)
+        after = await stream(400)
+
+    assert after - warm < 4_000_000
