@@ -49,7 +49,15 @@ def tests(session: nox.Session, package: str) -> None:
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
     install(session, *PRODUCT, groups=["product"])
-    session.run("pytest", "tests", "--ignore=tests/wheels", *session.posargs)
+    session.run("pytest", "tests", "--ignore=tests/wheels", "--ignore=tests/crash", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def soak(session: nox.Session) -> None:
+    """Kill servers, and fail their disk; `-- 1000` for so many kills under load: `make test ARGS="-s soak -- 1000"`."""
+    install(session, *PRODUCT, groups=["product"])
+    kills = {"IDOLCHAT_CRASH_KILLS": session.posargs[0]} if session.posargs else {}
+    session.run("pytest", "tests/crash", env=kills)
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,0 +1,89 @@
+"""What crash tests share: servers that start fast, on a disk that can be made to fail."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.faults import Faults, compile_shim
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.zygote import ForkedServer, Zygote, running_zygote
+
+SEED = int(os.environ.get("IDOLCHAT_CRASH_SEED", random.randrange(1 << 32)))
+
+
+class Tally:
+    """How often servers were killed, and disks failed, in this run."""
+
+    kills = 0
+    faults = 0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was done, and how to do it again."""
+    if Tally.kills or Tally.faults:
+        terminalreporter.section("crash tests")
+        terminalreporter.line(
+            f"{Tally.kills} kills, {Tally.faults} disk faults; IDOLCHAT_CRASH_SEED={SEED} repeats them"
+        )
+
+
+class Rig:
+    """A server and the disk it is on."""
+
+    def __init__(self, server: ForkedServer, faults: Faults) -> None:
+        self.server = server
+        self.faults = faults
+
+    def killed(self) -> None:
+        """Count a kill, and see to it that the server was killed."""
+        status = self.server.wait()
+        assert status == -9, f"the server ended with {status}: {self.server.log.read_text()[-2000:]}"
+        Tally.kills += 1
+
+
+type NewRig = Callable[..., Rig]
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Give the process that servers are forked from."""
+    with running_zygote(compile_shim(tmp_path_factory.mktemp("shim"))) as zygote:
+        yield zygote
+
+
+@pytest.fixture
+def new_rig(tmp_path: Path, zygote: Zygote, mock_openrouter: Mock) -> Iterator[NewRig]:
+    """Give a function that makes a server, not started yet, on a folder of its own."""
+    rigs: list[Rig] = []
+
+    def make(**environment: str) -> Rig:
+        folder = tmp_path / f"server-{len(rigs)}"
+        folder.mkdir()
+        faults = Faults(folder / "faults", root=folder / "data")
+        given = {
+            "OPENROUTER_API_KEY": "sk-or-v1-canary",
+            "OPENROUTER_BASE_URL": mock_openrouter.base_url,
+            "FAULTS": str(faults.path),
+            **environment,
+        }
+        rigs.append(Rig(ForkedServer(folder, given, zygote), faults))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        rig.server.__exit__()
+
+
+@pytest.fixture
+def rig(new_rig: NewRig) -> Rig:
+    """Give one server, not started yet."""
+    return new_rig()
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Give chance that can be repeated."""
+    return random.Random(f"{SEED} {request.node.name}")

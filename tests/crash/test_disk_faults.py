@@ -1,0 +1,226 @@
+"""A disk that fails at each single call, in everything users do: an error is told, nothing is lost, and it passes."""
+
+import asyncio
+import errno
+import json
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.crash.conftest import Rig, Tally
+from tests.crash.recovery import compared, go_on, settle
+from tests.crash.scenario import play
+from tests.support.faults import CHANGES, Kind
+from tests.support.ledger import Ledger
+from tests.support.ledger_client import LedgerClient, ledger_client
+from tests.support.zygote import ForkedServer
+
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT]
+names = errno.errorcode.__getitem__
+
+FAULTS = {
+    # what happens: which calls are hit, whether all after the first are, whether a write is done by half before
+    "from then on": (CHANGES, True, False),
+    "once": (CHANGES, False, False),
+    "after half a write": (Kind.WRITE, True, True),
+}
+
+
+def told_wrongly(ledger: Ledger) -> list[str]:
+    """List those who were told anything but that the storage cannot be used."""
+    return [
+        f"{one.text!r} by {one.way}: {one.status} {one.failure}"
+        for one in ledger.sent
+        if one.failure is not None and (one.failure != "storage_unavailable" or one.status not in (None, 503))
+    ]
+
+
+async def still_served(client: LedgerClient) -> list[str]:
+    """Compare what was acknowledged without an error with what is served while the disk fails."""
+    found = []
+    for conversation_id in client.ledger.conversations:
+        if any(one.user_message_id and not one.failure for one in client.ledger.in_conversation(conversation_id)):
+            document = await client.document(conversation_id)
+            found += client.ledger.differences(document, without_failed=True)
+    return found
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_at_any_call_is_told_and_loses_nothing(rig: Rig, fault: str) -> None:
+    """Scenario rows 1 and 37."""
+    kinds, lasting, torn = FAULTS[fault]
+    everything = Ledger()
+    rig.server.start()
+    for number in count(1):
+        ledger, error = Ledger(), ERRORS[number % len(ERRORS)]
+        rig.faults.fail_at(number, error, lasting=lasting, torn=torn, kinds=kinds)
+        async with ledger_client(rig.server, ledger) as client:
+            await play(client)
+            if not rig.faults.hits:
+                break
+            Tally.faults += 1
+            where = f"{names(error)} {fault} at call {number}, {rig.faults.last_hit}"
+            assert told_wrongly(ledger) == [], where
+            assert await still_served(client) == [], where
+            rig.faults.release()
+            await settle(client)
+            await go_on(client)
+            assert await compared(client, rig.server.data) == [], where
+        everything.sent += ledger.sent
+        everything.deleted |= ledger.deleted
+    rig.faults.release()
+    rig.server.restart()
+    async with ledger_client(rig.server, everything) as client:
+        assert await compared(client, rig.server.data) == []
+
+
+async def test_a_short_write_is_no_fault_at_all(rig: Rig) -> None:
+    """Scenario row 37."""
+    everything = Ledger()
+    rig.server.start()
+    for number in count(1):
+        ledger = Ledger()
+        rig.faults.fail_at(number, 0, lasting=False, torn=True, kinds=Kind.WRITE)
+        async with ledger_client(rig.server, ledger) as client:
+            await play(client)
+            assert [one.text for one in ledger.sent if one.failure] == [], rig.faults.last_hit
+        everything.sent += ledger.sent
+        everything.deleted |= ledger.deleted
+        if not rig.faults.hits:
+            break
+        Tally.faults += 1
+    rig.faults.release()
+    rig.server.restart()
+    async with ledger_client(rig.server, everything) as client:
+        assert await compared(client, rig.server.data) == []
+
+
+async def test_nothing_is_acknowledged_while_the_disk_keeps_nothing(rig: Rig) -> None:
+    """Scenario row 37; a write that is not synced is lost with the power."""
+    ledger = Ledger()
+    rig.server.start()
+    rig.faults.fail_at(1, errno.EIO, lasting=True, kinds=Kind.SYNC)
+    async with ledger_client(rig.server, ledger) as client:
+        await play(client)
+        acknowledged = [one.text for one in ledger.sent if one.user_message_id or one.message_id]
+        rig.faults.release()
+        await settle(client)
+        await go_on(client)
+        differences = await compared(client, rig.server.data)
+
+    assert acknowledged == []
+    assert differences == []
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=names)
+async def test_health_tells_what_is_wrong_and_when_it_is_over(rig: Rig, error: int) -> None:
+    """Scenario row 1."""
+    rig.server.start()
+    async with ledger_client(rig.server, Ledger()) as client, asyncio.timeout(20):
+        rig.faults.fail_at(1, error, lasting=True)
+        while (ill := await client.http.get("/health")).status_code == 200:
+            pass
+        rig.faults.release()
+        while (well := await client.http.get("/health")).status_code != 200:
+            pass
+
+    said = ill.json()
+    assert (ill.status_code, said["status"], said["storage"]["code"]) == (503, "degraded", "storage_unavailable")
+    assert "disk" in said["storage"]["message"] or "space" in said["storage"]["message"]
+    assert well.json()["status"] == "ok"
+
+
+async def test_a_server_that_cannot_start_for_the_disk_says_so_and_starts_later(rig: Rig) -> None:
+    """Scenario row 37."""
+    ledger = Ledger()
+    rig.server.start()
+    async with ledger_client(rig.server, ledger) as client:
+        await play(client)
+    rig.server.kill()
+    for number in count(1):
+        error = ERRORS[number % len(ERRORS)]
+        rig.faults.fail_at(number, error, lasting=True)
+        said = start_and_end(rig.server)
+        if not rig.faults.hits:
+            break
+        Tally.faults += 1
+        assert "Traceback" not in said, f"{names(error)} at call {number}, {rig.faults.last_hit}: {said}"
+        rig.faults.release()
+    rig.faults.release()
+    rig.server.start()
+    async with ledger_client(rig.server, ledger) as client:
+        assert await compared(client, rig.server.data) == []
+
+
+def start_and_end(server: ForkedServer) -> str:
+    """Start a server that may fail to; give what it said."""
+    server.log.write_text("")
+    status = server.try_start()
+    said = server.log.read_text()
+    if status is None:
+        server.kill()
+    else:
+        assert status == 1, said
+        assert "idolchat:" in said, said
+    return said
+
+
+READS = [errno.EIO, errno.ESTALE]
+TOO_LONG = "x" * 100_000
+"""For the model, so that nothing is stored where the disk allows it."""
+
+
+async def test_what_cannot_be_read_is_never_taken_for_empty(rig: Rig) -> None:
+    """Scenario row 1."""
+    ledger = Ledger()
+    rig.server.start()
+    async with ledger_client(rig.server, ledger) as client:
+        await client.say("rest", "one", conversation_id=(first := "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"))
+        await client.say("sse", "two", conversation_id=first)
+    before = rig.server.document(first).read_bytes()
+    for number in count(1):
+        rig.server.restart()
+        rig.faults.fail_at(number, READS[number % len(READS)], lasting=True, kinds=Kind.READ)
+        async with ledger_client(rig.server, ledger) as client:
+            assert await told_wrongly_of(client, first, before) == [], f"call {number}, {rig.faults.last_hit}"
+        if not rig.faults.hits:
+            break
+        Tally.faults += 1
+        rig.faults.release()
+        assert rig.server.document(first).read_bytes() == before
+    rig.faults.release()
+    async with ledger_client(rig.server, ledger) as client:
+        await go_on(client)
+        assert await compared(client, rig.server.data) == []
+
+
+async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: bytes) -> list[str]:
+    """Ask for one conversation in every way that there is; list what is neither true nor an error that says why."""
+    messages = json.loads(document)["messages"]
+    said = {"conversation_id": conversation_id, "messages": [{"role": "user", "content": TOO_LONG}]}
+    responses = {
+        "whole": await client.http.get(f"/conversation/{conversation_id}"),
+        "page": await client.http.get(f"/conversation/{conversation_id}?limit=2"),
+        "list": await client.http.get("/conversations"),
+        "turn": await client.http.get(f"/turns/{client.ledger.sent[0].turn_id}"),
+        "chat": await client.http.post("/chat", json=said),
+    }
+    is_true: dict[str, Callable[[Any], bool]] = {
+        "whole": lambda told: told["messages"] == messages,
+        "page": lambda told: told["messages"] == messages[2:],
+        "list": lambda told: [one["message_count"] for one in told["data"]] == [len(messages)],
+        "turn": lambda told: told["state"] == "completed",
+        "chat": lambda told: False,
+    }
+    return [
+        f"{name}: {response.status_code} {response.text}"
+        for name, response in responses.items()
+        if not is_unavailable(response) and not (response.status_code == 200 and is_true[name](response.json()))
+    ]
+
+
+def is_unavailable(response: httpx.Response) -> bool:
+    return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"
