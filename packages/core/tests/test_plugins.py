@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from pluggy import HookspecMarker
 
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken, PluginNotFound
@@ -166,3 +167,38 @@ def test_a_hook_that_fails_is_an_error_that_names_the_plugin() -> None:
 def test_one_plugin_is_not_loaded_twice() -> None:
     with pytest.raises(PluginNameTaken, match="MemoryPlugin"):
         load_plugins(MemoryPlugin(), MemoryPlugin(), installed=False)
+
+
+def test_a_hook_of_another_package_fills_what_that_package_gives() -> None:
+    class ForTheCommandLine:
+        @hookimpl(optionalhook=True)
+        def idolchat_register_commands(self, registry: Commands) -> None:
+            registry.names.append("supabase")
+
+    commands = Commands()
+    load_plugins(
+        ForTheCommandLine(),
+        installed=False,
+        specs=[spec_of("idolchat_register_commands")],
+        registries={"idolchat_register_commands": commands},
+    )
+
+    assert (commands.origins, commands.names) == (["ForTheCommandLine"], ["supabase"])
+
+
+class Commands:
+    def __init__(self) -> None:
+        self.origins: list[str] = []
+        self.names: list[str] = []
+
+    def adding_from(self, origin: str) -> None:
+        self.origins.append(origin)
+
+
+def spec_of(hook: str) -> ModuleType:
+    def specified(registry: Any) -> None:
+        """Add to what the package gives."""
+
+    module = ModuleType("hookspecs_of_another_package")
+    setattr(module, hook, HookspecMarker("idolchat")(specified))
+    return module

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 import pluggy
 
@@ -16,7 +16,7 @@ from idolchat_core.llm import LLMProvider
 from idolchat_core.registry import Registry
 from idolchat_core.storage import Storage
 
-__all__ = ["LoadedPlugin", "Plugins", "load_plugins"]
+__all__ = ["Fillable", "LoadedPlugin", "Plugins", "load_plugins"]
 
 ENTRY_POINT_GROUP = "idolchat"
 
@@ -38,6 +38,13 @@ class LoadedPlugin:
         return f"{self.distribution} {self.version}" if self.distribution else self.name
 
 
+class Fillable(Protocol):
+    """What a hook fills: a ``Registry``, or another package's own."""
+
+    def adding_from(self, origin: str) -> None:
+        """Say whose registrations follow."""
+
+
 @dataclass(slots=True)
 class Plugins:
     """What the plugins registered."""
@@ -46,6 +53,13 @@ class Plugins:
     storages: Registry[Storage] = field(default_factory=lambda: Registry[Storage]("storage"))
     llm_providers: Registry[LLMProvider] = field(default_factory=lambda: Registry[LLMProvider]("LLM provider"))
     loaded: list[LoadedPlugin] = field(default_factory=list)
+    filled_by: dict[str, Fillable] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.filled_by |= {
+            "idolchat_register_storages": self.storages,
+            "idolchat_register_llm_providers": self.llm_providers,
+        }
 
 
 def load_plugins(
@@ -53,18 +67,20 @@ def load_plugins(
     installed: bool = True,
     only: Collection[str] | None = None,
     specs: Iterable[ModuleType] = (),
+    registries: Mapping[str, Fillable] | None = None,
     strict: bool = True,
 ) -> Plugins:
     """Load the given plugins (modules or objects), and the installed ones unless ``installed`` is false.
 
     ``only`` limits the installed ones to these entry point names (None: all). ``specs`` are modules with further
-    hook specifications. Raises a ``PluginError`` that names the distribution; with ``strict`` false it stands in
+    hook specifications; ``registries`` says by the names of these hooks what they fill, as their only argument,
+    ``registry``. Raises a ``PluginError`` that names the distribution; with ``strict`` false it stands in
     ``Plugins.loaded`` instead, and the rest is loaded.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     for spec in (hookspecs, *specs):
         manager.add_hookspecs(spec)
-    result = Plugins(manager)
+    result = Plugins(manager, filled_by=dict(registries or {}))
     for plugin in plugins:
         _load(result, plugin, LoadedPlugin(name=getattr(plugin, "__name__", type(plugin).__name__)), strict=strict)
     for entry_point in _installed(only) if installed else ():
@@ -132,15 +148,12 @@ def _register(result: Plugins, plugin: object, about: LoadedPlugin) -> tuple[str
         known = ", ".join(sorted(name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()))
         raise PluginBroken(f"the plugin {about} implements {unknown[0]}, no hook of ours; those are {known}")
     others = [other for other in manager.get_plugins() if other is not plugin]
-    for registry, hook in (
-        (result.storages, "idolchat_register_storages"),
-        (result.llm_providers, "idolchat_register_llm_providers"),
-    ):
+    for hook, registry in result.filled_by.items():
         _fill(registry, manager.subset_hook_caller(hook, others), about)
     return tuple(sorted(caller.name for caller in callers))
 
 
-def _fill(registry: Registry[Any], hook: pluggy.HookCaller, about: LoadedPlugin) -> None:
+def _fill(registry: Fillable, hook: pluggy.HookCaller, about: LoadedPlugin) -> None:
     registry.adding_from(str(about))
     try:
         hook(registry=registry)

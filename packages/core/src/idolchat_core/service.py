@@ -13,7 +13,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.storage import Storage
 from idolchat_core.turn import TurnEngine
 
-__all__ = ["Service", "choose_llm", "choose_storages", "open_service"]
+__all__ = ["Service", "choose_llm", "choose_storages", "open_service", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +80,32 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 
 
 @asynccontextmanager
+async def open_storage(settings: CoreSettings, plugins: Plugins) -> AsyncGenerator[tuple[str, Storage]]:
+    """Open the chosen storage, and give the name of the primary with it.
+
+    Raises ``ConfigurationError``, and what the storage raises when it cannot open.
+    """
+    names = choose_storages(settings, plugins)
+    if len(names) > 1:
+        raise ConfigurationError(
+            f"IDOLCHAT_STORAGE names {', '.join(names)}, but mirroring is not built yet: name one storage"
+        )
+    async with plugins.storages.get(names[0])() as storage:
+        yield names[0], storage
+
+
+@asynccontextmanager
 async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bool = False) -> AsyncGenerator[Service]:
     """Open the chosen storage and provider, and the turn engine over them; close them in reverse.
 
     ``recovers``: see ``TurnEngine``. Raises ``ConfigurationError``, and what the parts raise when they cannot open.
     """
-    storage_names = choose_storages(settings, plugins)
     llm_name = choose_llm(settings, plugins)
-    if len(storage_names) > 1:
-        raise ConfigurationError(
-            f"IDOLCHAT_STORAGE names {', '.join(storage_names)}, but mirroring is not built yet: name one storage"
-        )
     async with (
-        plugins.storages.get(storage_names[0])() as storage,
+        open_storage(settings, plugins) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
         TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
     ):
         yield Service(
-            settings=settings, storage_name=storage_names[0], storage=storage, llm_name=llm_name, llm=llm, turns=turns
+            settings=settings, storage_name=storage_name, storage=storage, llm_name=llm_name, llm=llm, turns=turns
         )
