@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.record_logs import RecordLogs
 
 __all__ = ["Storage", "check_record_name"]
 
@@ -135,3 +137,27 @@ class Storage(ABC):
     @abstractmethod
     async def list_records(self, namespace: str) -> Sequence[str]:
         """List the names in a namespace, sorted."""
+
+    def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+        """Add lines, each with its newline, at the end of a log that is made when it is not there; await the result.
+
+        A store may begin when this is called, so that what is asked for next can share its wait for the disk. With
+        ``durable`` false, lines may be lost or cut short with the machine's power, and spoil no others. Names are as
+        those of records. As it stands here, logs are made of records.
+        """
+        check_record_name(namespace, name)
+        return self._record_logs.append(namespace, name, lines, durable=durable)
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        """Read a log from an offset in bytes on; nothing where there is none."""
+        check_record_name(namespace, name)
+        return await self._record_logs.read(namespace, name, start=start)
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        """List the names of the logs in a namespace, sorted."""
+        check_record_name(namespace)
+        return await self._record_logs.names(namespace)
+
+    @cached_property
+    def _record_logs(self) -> RecordLogs:
+        return RecordLogs(self)

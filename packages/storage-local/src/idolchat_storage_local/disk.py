@@ -63,6 +63,11 @@ class Disk:
         """Make a file that did not exist, for its owner only, and open it."""
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
 
+    def open_log(self, path: str, *, new: bool) -> int:
+        """Open a file whose writes go to its end, whoever else writes to it; make it first where it is new."""
+        made = os.O_CREAT if new else 0
+        return os.open(path, os.O_RDWR | os.O_APPEND | made | _FLAGS, 0o600)
+
     def close(self, fd: int) -> None:
         """Close a file, which lets go of its lock."""
         os.close(fd)
@@ -83,6 +88,12 @@ class Disk:
         written = _write_at(fd, data, offset)
         while written < len(data):
             written += _write_at(fd, data[written:], offset + written)
+
+    def append(self, fd: int, data: bytes) -> None:
+        """Write all of it at the end of a file from ``open_log``."""
+        written = os.write(fd, data)
+        while written < len(data):
+            written += os.write(fd, data[written:])
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut or extend a file to a size."""

@@ -7,6 +7,7 @@
     <uuid>.json                        also found: the same
     damaged/                           bytes that were cut off or replaced, kept
     records/<namespace>/<name>         small named values
+    logs/<namespace>/<name>            lines that are only ever added to
     index.sqlite3                      derived from the documents; may be removed while nothing runs
 """
 
@@ -59,6 +60,7 @@ class DataFolder:
         self.root = path.absolute().as_posix()
         self.conversations = f"{self.root}/conversations"
         self.records = f"{self.root}/records"
+        self.logs = f"{self.root}/logs"
         self.damaged = f"{self.root}/damaged"
         self.index = f"{self.root}/index.sqlite3"
         self._disk = disk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -25,6 +25,7 @@ from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import DataFolder
 from idolchat_storage_local.index import IndexBroken
+from idolchat_storage_local.logs import AddLines, Logs
 from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
 from idolchat_storage_local.settings import LocalSettings
@@ -69,7 +70,8 @@ class LocalStorage(Storage):
         self._files = Files(self._folder, disk, self._catalogue)
         self._records = Records(self._folder, disk)
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="idolchat-reader")
-        self._writer = Writer(self._files, self._workers, loop)
+        self._logs = Logs(self._folder, disk)
+        self._writer = Writer(self._files, self._logs, self._workers, loop)
         self._scanner = Scanner(self._files)
         self._is_closed = False
         self._catalogue.start(self._scanner)
@@ -164,6 +166,18 @@ class LocalStorage(Storage):
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)
         return await self._work(self._records.names, namespace)
+
+    def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+        check_record_name(namespace, name)
+        return self._writer.ask(AddLines(namespace, name, lines, durable))
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        check_record_name(namespace, name)
+        return await self._work(self._logs.read, namespace, name, start)
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        check_record_name(namespace)
+        return await self._work(self._logs.names, namespace)
 
     async def _work[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._is_closed:

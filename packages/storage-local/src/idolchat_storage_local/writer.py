@@ -16,6 +16,7 @@ from idolchat_storage_local.disk import unavailable
 from idolchat_storage_local.document_file import Append, Update
 from idolchat_storage_local.files import Files, NeedsCare
 from idolchat_storage_local.jobs import Job, run_together
+from idolchat_storage_local.logs import AddLines, Logs
 from idolchat_storage_local.whole import change
 
 __all__ = ["Writer"]
@@ -24,7 +25,10 @@ __all__ = ["Writer"]
 _MAX_BATCH = 128
 """As many files may be open at a time."""
 
-type _What = Append | Update | Callable[[], Job[None]]
+type _Key = UUID | tuple[str, str] | int
+"""What may be done at once has the same."""
+
+type _What = Append | Update | AddLines | Callable[[], Job[None]]
 
 
 class _Asked(NamedTuple):
@@ -43,8 +47,9 @@ class Writer:
     A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``workers``.
     """
 
-    def __init__(self, files: Files, workers: Executor, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, files: Files, logs: Logs, workers: Executor, loop: asyncio.AbstractEventLoop) -> None:
         self._files = files
+        self._logs = logs
         self._workers = workers
         self._loop = loop
         self._lock = threading.Lock()
@@ -54,7 +59,7 @@ class Writer:
         self._thread.start()
 
     def ask(self, what: _What) -> asyncio.Future[None]:
-        """Ask for a change to a conversation's file, or for any other job."""
+        """Ask for a change to a conversation's file, for lines in a log, or for any other job."""
         future: asyncio.Future[None] = self._loop.create_future()
         with self._lock:
             if self._is_closed:
@@ -79,7 +84,7 @@ class Writer:
             self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
 
     def _do(self, batch: Sequence[_Asked]) -> None:
-        groups: dict[UUID | int, list[_Asked]] = {}
+        groups: dict[_Key, list[_Asked]] = {}
         for asked in batch:
             groups.setdefault(_key(asked), []).append(asked)
         together = list(groups.values())
@@ -98,6 +103,9 @@ class Writer:
 
     def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[Exception | None]]:
         first = group[0].what
+        if isinstance(first, AddLines):
+            added = [asked.what for asked in group if isinstance(asked.what, AddLines)]
+            return _without_error(lambda: self._logs.add(added), count=len(added))
         if not isinstance(first, Append | Update):
             return _without_error(first)
         changes = [asked.what for asked in group if isinstance(asked.what, Append | Update)]
@@ -108,13 +116,18 @@ class Writer:
             self._loop.call_soon_threadsafe(_deliver, told)
 
 
-def _key(asked: _Asked) -> UUID | int:
-    return asked.what.conversation_id if isinstance(asked.what, Append | Update) else id(asked)
+def _key(asked: _Asked) -> _Key:
+    match asked.what:
+        case Append() | Update():
+            return asked.what.conversation_id
+        case AddLines():
+            return asked.what.log
+    return id(asked)
 
 
-def _without_error(what: Callable[[], Job[None]]) -> Job[list[Exception | None]]:
+def _without_error(what: Callable[[], Job[None]], *, count: int = 1) -> Job[list[Exception | None]]:
     yield from what()
-    return [None]
+    return [None] * count
 
 
 def _answers(group: Sequence[_Asked], outcome: list[Exception | None] | Exception) -> _Told:

@@ -6,6 +6,7 @@ import pytest
 
 from idolchat_core.storage import Storage
 from idolchat_core.testing.storage_rules.listing import ListingRules
+from idolchat_core.testing.storage_rules.logs import LogRules
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message
 from idolchat_core.testing.storage_rules.reading import ReadingRules
 from idolchat_core.testing.storage_rules.records import RecordRules
@@ -17,7 +18,7 @@ __all__ = ["Reopen", "StorageConformance", "a_conversation", "a_message"]
 
 
 @pytest.mark.asyncio
-class StorageConformance(WritingRules, ReadingRules, ListingRules, WholeRules, RecordRules, ReopeningRules):
+class StorageConformance(WritingRules, ReadingRules, ListingRules, WholeRules, RecordRules, LogRules, ReopeningRules):
     """The contract of ``Storage``, as tests.
 
     Override the fixture ``storage``, and ``reopen`` unless ``persistent`` is set to False. What a store need not do
