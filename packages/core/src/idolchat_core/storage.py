@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
@@ -17,6 +18,7 @@ from idolchat_core.record_logs import RecordLogs
 
 __all__ = ["Storage", "check_record_name"]
 
+_IDS_A_PAGE = 1000
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
 
 
@@ -102,6 +104,17 @@ class Storage(ABC):
         ``InvalidRequest`` for a ``before`` that this store did not give.
         """
 
+    async def list_ids(self) -> Sequence[UUID]:
+        """List the ids of all conversations, damaged ones too, in any order."""
+        found: list[UUID] = []
+        before: str | None = None
+        while True:
+            page = await self.list(limit=_IDS_A_PAGE, before=before)
+            found += [summary.id for summary in page.data]
+            before = page.next
+            if before is None:
+                return found
+
     @abstractmethod
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Tell which conversation holds a message with this ``turn_id``."""
@@ -109,6 +122,13 @@ class Storage(ABC):
     @abstractmethod
     async def put(self, conversation: Conversation) -> None:
         """Store a whole conversation in place of what is there, if anything is: import, mirror, restore."""
+
+    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
+        """Store a whole conversation, as ``read_document`` gave it, in place of what is there, if anything is.
+
+        Raises ``ConversationDamaged`` where that cannot be read, unless the store keeps documents as they are.
+        """
+        await self.put(await asyncio.to_thread(document.decode, data, conversation_id))
 
     @abstractmethod
     async def delete(self, conversation_id: UUID) -> None:

@@ -78,6 +78,14 @@ class ListingRules:
         times = [summary.updated_at for summary in listed]
         assert times == sorted(times, reverse=True)
 
+    async def test_ids_are_those_of_all_conversations(self, storage: Storage) -> None:
+        conversations = [a_conversation("x", user_id=None), *(a_conversation(after_s=number) for number in range(6))]
+        await asyncio.gather(*map(storage.create, conversations))
+        await storage.put_record("conversations", "x", b"no conversation")
+        await storage.delete(conversations.pop().id)
+
+        assert sorted(await storage.list_ids()) == sorted(conversation.id for conversation in conversations)
+
     async def test_a_list_page_that_ends_with_the_last_one_has_no_next(self, storage: Storage) -> None:
         await asyncio.gather(*(storage.create(a_conversation("x")) for _ in range(4)))
 
