@@ -92,11 +92,21 @@ class WholeDocumentStorage(Storage):
         *,
         user_id: UUID | str | None = None,
         character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
         summaries = [listing.summary(conversation) for conversation in await self._all()]
-        return listing.cut_list(summaries, user_id=user_id, character_id=character_id, limit=limit, before=before)
+        return listing.cut_list(
+            summaries,
+            user_id=user_id,
+            character_id=character_id,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
 
     async def list_ids(self) -> Sequence[UUID]:
         ids = map(_id_of, await self.list_keys("conversations/"))
