@@ -11,7 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
-from idolchat_api import handlers, openapi
+from idolchat_api import handlers, hookspecs, openapi
+from idolchat_api.auth.authenticator import Authenticator
+from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, opened_gate, schemes_of
+from idolchat_api.auth.sockets import watching
+from idolchat_api.auth.ward import warded
 from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.dependencies import Running
 from idolchat_api.guard import Guard
@@ -22,6 +26,7 @@ from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.registry import Registry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
 
@@ -32,16 +37,23 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     """Make the ASGI application; it opens storage and provider when it starts, and closes them when it stops.
 
     ``settings`` are read from the environment where they are not given. ``plugins`` are loaded ones, or modules and
-    objects to load beside the installed ones. Raises ``ConfigurationError`` and ``PluginError``.
+    objects to load beside the installed ones. Routes may be added until it starts. Raises ``ConfigurationError`` and
+    ``PluginError``.
     """
     settings = settings or read_settings(ApiSettings)
     if not isinstance(plugins, Plugins):
-        plugins = load_plugins(*(plugins or ()), only=settings.plugins)
+        registries = {HOOK: new_registry()}
+        plugins = load_plugins(*(plugins or ()), only=settings.plugins, specs=[hookspecs], registries=registries)
+    check_address(settings)
+    registry = schemes_of(plugins)
+    check_scheme(settings, registry)
+    shows_docs = settings.docs == "on" or (settings.docs == "auto" and settings.auth == "none")
     app = FastAPI(
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
-        lifespan=_lifespan(settings, plugins),
+        lifespan=_lifespan(settings, plugins, registry),
+        openapi_url="/openapi.json" if shows_docs else None,
         exception_handlers={
             IdolchatError: handlers.idolchat_error,
             HTTPException: handlers.http_exception,
@@ -57,24 +69,31 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
     ]
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
-    if settings.allowed_origins:
+    app.add_middleware(Surroundings, guard=Guard(settings))
+    if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
-            expose_headers=["Retry-After", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Retry-After", "WWW-Authenticate", "X-Request-ID"],
         )
-    app.add_middleware(Surroundings, guard=Guard(settings))
     return app
 
 
-def _lifespan(settings: ApiSettings, plugins: Plugins) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: ApiSettings, plugins: Plugins, registry: Registry[Authenticator]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        warded(app.routes)  # those too that were added since the application was made
         with locked_data_folder(settings.data_dir):
-            async with open_service(settings, plugins, recovers=True) as service:
-                app.state.running = Running.of(settings, service)
-                yield
+            async with (
+                open_service(settings, plugins, recovers=True) as service,
+                opened_gate(settings, registry, service.storage) as gate,
+            ):
+                app.state.running = Running.of(settings, service, gate)
+                async with watching(app.state.running.sockets):
+                    yield
 
     return lifespan

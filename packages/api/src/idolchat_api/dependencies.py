@@ -10,13 +10,16 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from idolchat_api.auth.caller import Caller
+from idolchat_api.auth.gate import Gate
+from idolchat_api.auth.sockets import Sockets
 from idolchat_api.freshness import Fresh
 from idolchat_api.health import Checks
 from idolchat_api.settings import ApiSettings
 from idolchat_core.llm import ModelInfo
 from idolchat_core.service import Service
 
-__all__ = ["Running", "RunningServer", "running"]
+__all__ = ["AnyCaller", "Running", "RunningServer", "calling", "running"]
 
 MODELS_MAX_AGE_S = 60.0
 
@@ -30,17 +33,21 @@ class Running:
 
     settings: ApiSettings
     service: Service
+    gate: Gate
+    sockets: Sockets
     checks: Checks
     models: Fresh[Sequence[ModelInfo]]
     is_stopping: bool = False
     farewells: set[Callable[[], Awaitable[None]]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, settings: ApiSettings, service: Service) -> Self:
-        """Take an open service."""
+    def of(cls, settings: ApiSettings, service: Service, gate: Gate) -> Self:
+        """Take an open service, and the gate before it."""
         return cls(
             settings=settings,
             service=service,
+            gate=gate,
+            sockets=Sockets(gate),
             checks=Checks(
                 storage_name=service.storage_name,
                 check_storage=service.storage.check,
@@ -57,8 +64,18 @@ def running(scope: Scope) -> Running:
     return state
 
 
+def calling(scope: Scope) -> Caller:
+    """Tell who makes a request: by this a route begins turns, and learns whose things it may show."""
+    return Caller(scope["state"]["principal"], running(scope).service)
+
+
+def _caller_of(connection: HTTPConnection) -> Caller:
+    return calling(connection.scope)
+
+
 def _of_connection(connection: HTTPConnection) -> Running:
     return running(connection.scope)
 
 
 RunningServer = Annotated[Running, Depends(_of_connection)]
+AnyCaller = Annotated[Caller, Depends(_caller_of)]

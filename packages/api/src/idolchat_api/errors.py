@@ -21,11 +21,13 @@ from idolchat_core.events import TurnEnded
 
 __all__ = [
     "BodyTooLarge",
+    "Forbidden",
     "HostNotAllowed",
     "MalformedRequest",
     "OriginNotAllowed",
     "Problem",
     "TurnOver",
+    "Unauthenticated",
     "UnsupportedMediaType",
     "problem_from",
     "problem_from_turn",
@@ -57,6 +59,22 @@ class TurnOver(core.RequestError):
     code = "turn_over"
 
 
+class Unauthenticated(core.RequestError):
+    """The request does not say who makes it, or its token is not good."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(core.RequestError):
+    """Who makes the request may not do this."""
+
+    code = "forbidden"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
 class HostNotAllowed(core.RequestError):
     """The request was made to a name that is not this server's (DNS rebinding)."""
 
@@ -80,6 +98,8 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.PluginBroken: (500, _SERVER),
     core.RequestError: (400, _REQUEST),
     MalformedRequest: (400, _REQUEST),
+    Unauthenticated: (401, _REQUEST),
+    Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
@@ -142,6 +162,8 @@ class Problem:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Give the headers that belong to it."""
+        if self.status == 401:
+            return [(b"www-authenticate", b"Bearer")]  # RFC 6750, section 3
         if self.retry_after_s is None:
             return []
         return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s)))]

@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from idolchat_api.auth.principal import NOBODY, Principal
+from idolchat_api.dependencies import running
 from idolchat_api.errors import Problem, problem_from
 from idolchat_api.guard import Guard
 from idolchat_api.logs import REQUEST_ID
@@ -63,6 +65,7 @@ class Surroundings:
 
         try:
             self._guard.check(scope, headers)
+            scope["state"]["principal"] = await running(scope).gate.admit(scope, headers)
             await self._app(scope, receive, send_with_id)
         except IdolchatError as error:
             await send_problem(send_with_id, problem_from(error), request_id)
@@ -81,6 +84,7 @@ class Surroundings:
         started_at = perf_counter()
         try:
             self._guard.check(scope, headers)
+            scope["state"]["principal"] = await running(scope).gate.admit(scope, headers)
             await self._app(scope, receive, send)
         except IdolchatError as error:
             problem = problem_from(error)
@@ -97,7 +101,9 @@ def _facts(scope: Scope, started_at: float) -> dict[str, Any]:
     """Tell what is logged of a request: no address, no query, no text, and of the path only its pattern and ids."""
     route = scope.get("route")
     own: dict[str, Any] = scope["state"].get("facts", {})
+    principal: Principal = scope["state"].get("principal", NOBODY)
     return {
+        "caller": principal.subject,
         "method": scope.get("method", "WEBSOCKET"),
         "route": getattr(route, "path", None),
         "duration_ms": round((perf_counter() - started_at) * 1000, 2),

@@ -14,9 +14,11 @@ from idolchat_api import examples
 from idolchat_api.branching import ForkPoint, Head
 from idolchat_api.errors import (
     BodyTooLarge,
+    Forbidden,
     HostNotAllowed,
     MalformedRequest,
     OriginNotAllowed,
+    Unauthenticated,
     UnsupportedMediaType,
     status_of,
 )
@@ -49,7 +51,14 @@ letters, digits, dots, dashes and underscores. `WS /ws/chat` offers the same tur
 frames.
 """
 
-_ANYWHERE: tuple[type[IdolchatError], ...] = (core.InvalidRequest, OriginNotAllowed, HostNotAllowed, IdolchatError)
+_ANYWHERE: tuple[type[IdolchatError], ...] = (
+    core.InvalidRequest,
+    Unauthenticated,
+    Forbidden,
+    OriginNotAllowed,
+    HostNotAllowed,
+    IdolchatError,
+)
 BODY_ERRORS: tuple[type[IdolchatError], ...] = (MalformedRequest, BodyTooLarge, UnsupportedMediaType)
 TURN_START_ERRORS: tuple[type[IdolchatError], ...] = (
     core.ConversationMismatch,

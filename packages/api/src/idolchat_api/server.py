@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from idolchat_api.app import create_app
+from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.dependencies import Running
 from idolchat_api.guard import is_loopback
 from idolchat_api.logs import configure_logging
@@ -200,9 +201,5 @@ def url_of(listener: socket.socket, *, host: str) -> str:
 
 
 def _warn_if_open(settings: ApiSettings) -> None:
-    if not is_loopback(settings.host.lower()):
-        logger.warning(
-            "the server listens on an address that others may reach, and has no login: whoever reaches it can read and"
-            " write every conversation, and spend what the provider charges",
-            extra={"host": settings.host, "port": settings.port},
-        )
+    if settings.auth == NONE and not is_loopback(settings.host.lower()):
+        logger.warning(OPEN_ADDRESS, extra={"host": settings.host, "port": settings.port})

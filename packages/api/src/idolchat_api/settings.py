@@ -21,6 +21,16 @@ class ApiSettings(CoreSettings):
     port: int = Field(
         8000, ge=0, le=65535, validation_alias="IDOLCHAT_PORT", description="Port to listen on; 0 takes a free one."
     )
+    auth: str = Field(
+        "none",
+        validation_alias="IDOLCHAT_AUTH",
+        description="How callers say who they are: none, api-key, or a scheme of a plugin, such as supabase.",
+    )
+    allow_open: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_ALLOW_OPEN",
+        description="Serve without a login on an address that others may reach.",
+    )
     workers: int = Field(1, validation_alias="WEB_CONCURRENCY", description="Must be 1: turns live in one process.")
     max_body_bytes: int = Field(
         8 * MIB, ge=1024, validation_alias="IDOLCHAT_API_MAX_BODY_BYTES", description="Largest request body."
@@ -36,6 +46,17 @@ class ApiSettings(CoreSettings):
         gt=0,
         validation_alias="IDOLCHAT_API_HEARTBEAT_S",
         description="Longest silence in an open stream or socket before a heartbeat, in seconds.",
+    )
+    ws_auth_timeout_s: float = Field(
+        10,
+        gt=0,
+        validation_alias="IDOLCHAT_API_WS_AUTH_TIMEOUT_S",
+        description="How long a socket that came without a token may take to send one, in seconds.",
+    )
+    docs: Literal["auto", "on", "off"] = Field(
+        "auto",
+        validation_alias="IDOLCHAT_API_DOCS",
+        description="Whether /docs and /openapi.json are served, to anyone; auto: where there is no login.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from fastapi import FastAPI
+
 from idolchat_api.app import create_app
 from idolchat_api.server import GracefulServer, listen, url_of
 from idolchat_api.settings import ApiSettings
@@ -15,7 +17,7 @@ from idolchat_core.plugins import Plugins
 from idolchat_core.registry import Factory, Registry
 from idolchat_core.storage import Storage
 
-__all__ = ["Parts", "serving"]
+__all__ = ["Parts", "serving", "serving_app"]
 
 
 class Parts:
@@ -39,7 +41,13 @@ class Parts:
 @asynccontextmanager
 async def serving(settings: ApiSettings, *, plugins: Plugins | Sequence[object] | None = None) -> AsyncGenerator[str]:
     """Serve, give the URL, and stop as on SIGTERM. The port of the settings is not used."""
-    app = create_app(settings=settings, plugins=plugins)
+    async with serving_app(create_app(settings=settings, plugins=plugins), settings) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_app(app: FastAPI, settings: ApiSettings) -> AsyncGenerator[str]:
+    """Serve an application of ``create_app``, to which routes may have been added; see ``serving``."""
     with listen(settings.host, 0) as listener:
         server = GracefulServer(app, settings)
         async with app.router.lifespan_context(app):

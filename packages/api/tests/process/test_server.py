@@ -215,26 +215,30 @@ async def test_a_port_in_use_is_told(tmp_path: Path) -> None:
     [
         ("IDOLCHAT_HOST", "no.such.host.invalid", "is no address of this machine"),
         ("IDOLCHAT_HOST", "192.0.2.1", "cannot listen on 192.0.2.1"),
+        ("IDOLCHAT_ALLOW_OPEN", "aloud", "IDOLCHAT_ALLOW_OPEN is 'aloud'"),
+        ("IDOLCHAT_AUTH", "ldap", "IDOLCHAT_AUTH names 'ldap'; installed: none, api-key"),
         ("WEB_CONCURRENCY", "4", "turns, their queues and their streams live in one process"),
         ("IDOLCHAT_DATA_DIR", "/dev/null/data", "IDOLCHAT_DATA_DIR: the folder /dev/null/data cannot be written"),
         ("IDOLCHAT_LLM", "nobody", "IDOLCHAT_LLM names 'nobody'; installed: local"),
     ],
 )
 async def test_what_cannot_be_is_told_in_a_line(tmp_path: Path, variable: str, value: str, said: str) -> None:
-    status, log = await refused(str(PROGRAM), folder=tmp_path, **{variable: value})
+    status, log = await refused(str(PROGRAM), folder=tmp_path, **{"IDOLCHAT_ALLOW_OPEN": "1", variable: value})
 
     assert status == 1
     assert said in log
     assert "Traceback" not in log
 
 
-async def test_an_open_address_is_warned_of(tmp_path: Path) -> None:
+async def test_an_open_address_is_refused_unless_one_means_it(tmp_path: Path) -> None:
     """127.1 is this machine too, but does not look so."""
-    async with started(tmp_path, IDOLCHAT_HOST="127.1") as server:
+    status, said = await refused(str(PROGRAM), folder=tmp_path, IDOLCHAT_HOST="127.1")
+    async with started(tmp_path, IDOLCHAT_HOST="127.1", IDOLCHAT_ALLOW_OPEN="1") as server:
         server.process.send_signal(signal.SIGTERM)
         _, log = await server.end()
 
-    assert "has no login" in log
+    assert (status, "IDOLCHAT_ALLOW_OPEN=1" in said) == (1, True)
+    assert "without a login" in log
 
 
 async def test_the_log_is_json_when_asked(tmp_path: Path) -> None:

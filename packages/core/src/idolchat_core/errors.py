@@ -108,9 +108,13 @@ class InvalidRequest(RequestError):
 
 
 class ConversationMismatch(RequestError):
-    """The request names another user or character than the conversation has."""
+    """The request names another user or character than the conversation has; ``param`` says which."""
 
     code = "conversation_mismatch"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class ConversationBusy(RequestError):

@@ -60,7 +60,7 @@ def check_may(plan: Plan, history: History | None) -> None:
 def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation_id: UUID) -> None:
     if given is not None and given != known:
         has = "another" if known is not None else "none"
-        raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}")
+        raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
 
 
 async def take_in(parts: Parts, plan: Plan, live: LiveTurn, *, taken_back: Collection[UUID]) -> History:
@@ -79,9 +79,6 @@ async def take_in(parts: Parts, plan: Plan, live: LiveTurn, *, taken_back: Colle
             return await _append(parts, plan, live, history, taken_back)
         except StorageConflict as conflict:
             log.info("another process writes to the conversation", extra={"actual_count": conflict.actual_count})
-            parts.histories.forget(plan.conversation_id)
-        except ConversationNotFound:
-            log.info("the conversation was deleted by another process")
             parts.histories.forget(plan.conversation_id)
     raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
 

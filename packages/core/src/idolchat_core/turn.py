@@ -111,10 +111,13 @@ class TurnEngine:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
         return await self._launch(Plan.anew(conversation_id, asked[-1], options))
 
-    async def retry(self, turn_id: UUID, options: TurnOptions | None = None) -> LiveTurn:
+    async def retry(
+        self, turn_id: UUID, options: TurnOptions | None = None, *, otherwise: TurnOptions | None = None
+    ) -> LiveTurn:
         """Answer the message of a turn that did not complete once more, as a new turn.
 
-        Without ``options`` it runs as it did before, as far as that is known. Asked again, it gives the same new turn.
+        Without ``options`` it runs as it did before, or, where that is no longer known, as ``otherwise`` says. Asked
+        again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
         if turn_id in self._again:
@@ -126,7 +129,8 @@ class TurnEngine:
         if before is not None and options is None:
             plan = before.plan.again(status.user_message_id)
         else:
-            plan = Plan.anew(status.conversation_id, status.user_message_id, options or TurnOptions())
+            how = options or otherwise or TurnOptions()
+            plan = Plan.anew(status.conversation_id, status.user_message_id, how)
         return await self._launch(plan, again=turn_id)
 
     async def find(self, turn_id: UUID) -> LiveTurn:
@@ -146,6 +150,15 @@ class TurnEngine:
         if stored is None:
             raise TurnNotFound(f"no turn {turn_id}")
         return stored.status
+
+    async def owner(self, turn_id: UUID) -> StoredId | None:
+        """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            return run.live.user_id
+        status = await self.status(turn_id)
+        page = await self._parts.storage.read_page(status.conversation_id, limit=1)
+        return page.conversation.user_id
 
     async def cancel(self, turn_id: UUID) -> TurnStatus:
         """Stop a turn, keep what was said, and tell how it ended; one that is over stays as it is.

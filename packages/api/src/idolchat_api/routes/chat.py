@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from idolchat_api import examples
 from idolchat_api.body import idempotency_key, read_json
-from idolchat_api.dependencies import running
+from idolchat_api.dependencies import calling, running
 from idolchat_api.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
 from idolchat_api.routes.raw import RawRoute
 from idolchat_api.routes.replying import reply
@@ -28,7 +28,7 @@ class Chat:
         request = await read_json(TurnRequest, scope, receive)
         if self._streams and not request.stream:
             request = request.model_copy(update={"stream": True})
-        turn = await app.service.turns.start(request, idempotency_key=key)
+        turn = await calling(scope).start(request, idempotency_key=key)
         await reply(app, turn, scope, receive, send, streams=request.stream)
 
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from idolchat_api import examples
 from idolchat_api.body import idempotency_key, path_id, read_json, read_optional_json
 from idolchat_api.branching import ForkPoint, Head
-from idolchat_api.dependencies import RunningServer, running
+from idolchat_api.dependencies import AnyCaller, RunningServer, calling, running
 from idolchat_api.openapi import (
     BODY_ERRORS,
     errors,
@@ -84,6 +84,7 @@ async def get_conversation(
 @router.get("/conversations", responses=example(examples.CONVERSATION_LIST) | errors(StorageUnavailable))
 async def list_conversations(
     app: RunningServer,
+    caller: AnyCaller,
     user_id: UUID | None = None,
     character_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -91,8 +92,12 @@ async def list_conversations(
         str | None, Query(max_length=256, description="`next` of the page that you have, for the page after it.")
     ] = None,
 ) -> ConversationPage:
-    """List conversations, the one that was last added to first; damaged ones are listed as such."""
-    found = await app.service.storage.list(user_id=user_id, character_id=character_id, limit=limit, before=before)
+    """List conversations, the one that was last added to first; damaged ones are listed as such.
+
+    A user's token lists that user's, and refuses another `user_id`.
+    """
+    whose = caller.reading(user_id)
+    found = await app.service.storage.list(user_id=whose, character_id=character_id, limit=limit, before=before)
     return ConversationPage(data=tuple(found.data), has_more=found.next is not None, next=found.next)
 
 
@@ -137,7 +142,7 @@ class Regenerate:
         app = running(scope)
         conversation_id = path_id(scope, "conversation_id")
         options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
-        turn = await app.service.turns.regenerate(conversation_id, options)
+        turn = await calling(scope).regenerate(conversation_id, options)
         await reply(app, turn, scope, receive, send, streams=options.stream)
 
 
@@ -150,7 +155,7 @@ class Edit:
         conversation_id = path_id(scope, "conversation_id")
         key = idempotency_key(scope["headers"])
         request = await read_json(TurnRequest, scope, receive)
-        turn = await app.service.turns.edit(
+        turn = await calling(scope).edit(
             _stored_id(scope["path_params"]["message_id"]),
             request.model_copy(update={"conversation_id": conversation_id}),
             idempotency_key=key,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_api import examples
-from idolchat_api.dependencies import RunningServer
+from idolchat_api.dependencies import AnyCaller, RunningServer
 from idolchat_api.health import PartHealth
 from idolchat_api.openapi import example
 from idolchat_api.version import VERSION
@@ -28,15 +28,18 @@ class MirrorHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """``degraded`` when something does not work; with status 503 when conversations cannot be kept."""
+    """``degraded`` when something does not work; with status 503 when conversations cannot be kept.
+
+    Where there is a login, only its operators (a key without a user, or with the scope admin) are told more.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["ok", "degraded"]
-    version: str
-    storage: PartHealth
-    llm: PartHealth
-    mirror: MirrorHealth
+    version: str | None = None
+    storage: PartHealth | None = None
+    llm: PartHealth | None = None
+    mirror: MirrorHealth | None = None
 
 
 class Liveness(BaseModel):
@@ -48,13 +51,13 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether to send requests here, and if not, why."""
+    """Whether to send requests here, and if not, why; the parts are told to operators only, as in ``Health``."""
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["ready", "stopping", "not_ready"]
-    storage: PartHealth
-    llm: PartHealth
+    storage: PartHealth | None = None
+    llm: PartHealth | None = None
 
 
 _STORAGE_DOWN = {
@@ -77,13 +80,16 @@ _READINESS = example({"status": "ready", "storage": {"name": "local", "status": 
 
 
 @router.get("/health", responses=_HEALTH, response_model_exclude_none=True)
-async def get_health(app: RunningServer, response: Response) -> Health:
+async def get_health(app: RunningServer, caller: AnyCaller, response: Response) -> Health:
     """Tell how the server and its parts are; 503 when the storage cannot take a write."""
     storage, llm = await app.checks.storage(), await app.checks.llm()
     if not storage.is_ok:
         response.status_code = 503
+    status: Literal["ok", "degraded"] = "ok" if storage.is_ok and llm.is_ok else "degraded"
+    if not caller.principal.is_operator:
+        return Health(status=status)
     return Health(
-        status="ok" if storage.is_ok and llm.is_ok else "degraded",
+        status=status,
         version=VERSION,
         storage=storage,
         llm=llm,
@@ -98,7 +104,7 @@ async def get_liveness() -> Liveness:
 
 
 @router.get("/readyz", responses=_READINESS, response_model_exclude_none=True)
-async def get_readiness(app: RunningServer, response: Response) -> Readiness:
+async def get_readiness(app: RunningServer, caller: AnyCaller, response: Response) -> Readiness:
     """Tell whether to send requests here: 503 while stopping, and when a part needs somebody's hand.
 
     A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
@@ -112,6 +118,8 @@ async def get_readiness(app: RunningServer, response: Response) -> Readiness:
         status = "not_ready"
     if status != "ready":
         response.status_code = 503
+    if not caller.principal.is_operator:
+        return Readiness(status=status)
     return Readiness(status=status, storage=storage, llm=llm)
 
 

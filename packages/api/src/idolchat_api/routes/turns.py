@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from idolchat_api import examples
 from idolchat_api.body import path_id, read_optional_json
-from idolchat_api.dependencies import RunningServer, running
+from idolchat_api.dependencies import RunningServer, calling, running
 from idolchat_api.errors import MalformedRequest
 from idolchat_api.openapi import (
     errors,
@@ -76,7 +76,7 @@ class RetryTurn:
         app = running(scope)
         turn_id = path_id(scope, "turn_id")
         options = await read_optional_json(TurnOptions, scope, receive)
-        turn = await app.service.turns.retry(turn_id, options)
+        turn = await calling(scope).retry(turn_id, options)
         await reply(app, turn, scope, receive, send, streams=options is not None and options.stream)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from idolchat_api.body import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
@@ -18,7 +18,7 @@ from idolchat_core.request import OnBusy, OnDisconnect, TurnRequest
 
 __all__ = ["ClientFrame", "TurnFrames", "frame_text", "problem_text", "read_frame", "turn_request"]
 
-KINDS = ("start_conversation", "message", "cancel", "resume", "ping")
+KINDS = ("auth", "start_conversation", "message", "cancel", "resume", "ping")
 
 
 class ClientFrame(BaseModel):
@@ -30,6 +30,7 @@ class ClientFrame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: str
+    token: SecretStr | None = None
     conversation_id: UUID | None = None
     user_id: UUID | None = None
     character_id: UUID | None = None

@@ -11,8 +11,18 @@ from uuid import UUID
 
 from starlette.types import Message, Send
 
+from idolchat_api.auth.caller import Caller
+from idolchat_api.auth.principal import NOBODY, Principal, Scope
+from idolchat_api.auth.sockets import Admission
 from idolchat_api.dependencies import Running
-from idolchat_api.errors import BodyTooLarge, TurnOver, UnsupportedMediaType, problem_from
+from idolchat_api.errors import (
+    BodyTooLarge,
+    Forbidden,
+    TurnOver,
+    Unauthenticated,
+    UnsupportedMediaType,
+    problem_from,
+)
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
@@ -25,7 +35,11 @@ __all__ = ["Session"]
 logger = logging.getLogger(__name__)
 
 FAREWELL_S = 2.0
+UNAUTHENTICATED = 4401  # as others answer what HTTP says with 401; the codes from 4000 on are free (RFC 6455, 7.4.2)
+MAX_REASON_CHARACTERS = 100  # of the 123 bytes that a closing frame has room for
 SERVICE_RESTART = 1012  # the code for a server that stops (IANA's registry of WebSocket close codes)
+
+_CHANGING_NOTHING = frozenset({"ping", "resume"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +54,26 @@ class Current:
 class Session:
     """Does what a socket says in the order it says it, while turns are followed side by side."""
 
-    def __init__(self, app: Running, send: Send) -> None:
+    def __init__(self, app: Running, send: Send, principal: Principal, *, token: str | None) -> None:
         self._app = app
         self._send = send
+        self._admission = Admission(principal=principal, token=token, put_out=self.put_out)
+        self.is_put_out = False
         self._turns = app.service.turns
         self._current: Current | None = None
         self._followers = Followers(self._tell)
 
     async def __aenter__(self) -> Self:
         self._app.farewells.add(self._farewell)
+        if self._admission.principal is not NOBODY:
+            self._app.sockets.add(self._admission)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._app.farewells.discard(self._farewell)
+        self._app.sockets.discard(self._admission)
         await self._followers.finish(timeout_s=0)
 
     async def take(self, message: Message) -> None:
@@ -63,6 +82,9 @@ class Session:
         try:
             frame = read_frame(self._text_of(message))
             await self._do(frame)
+        except Unauthenticated as error:
+            await self._refuse(error, frame)
+            await self.put_out(str(error))
         except IdolchatError as error:
             await self._refuse(error, frame)
         except ClientLeft:
@@ -81,6 +103,10 @@ class Session:
         return text
 
     async def _do(self, frame: ClientFrame) -> None:
+        if frame.type == "auth":
+            await self._let_in(frame)
+            return
+        frame = await self._allowed(frame)
         match frame.type:
             case "start_conversation":
                 await self._start_conversation(frame)
@@ -92,6 +118,38 @@ class Session:
                 self._cancel(frame)
             case _:
                 await self._tell(frame_text("pong", {}))
+
+    @property
+    def _caller(self) -> Caller:
+        return Caller(self._admission.principal, self._app.service)
+
+    async def _let_in(self, frame: ClientFrame) -> None:
+        """Take a token: the first, or a fresh one of the same caller."""
+        token = frame.token.get_secret_value() if frame.token is not None else ""
+        before, principal = self._admission.principal, await self._app.gate.principal(token)
+        if before is not NOBODY and (before.subject, before.user_id) != (principal.subject, principal.user_id):
+            raise Forbidden("this socket is another caller's: open one of your own", param="token")
+        if self._app.gate.authenticator is not None:
+            self._admission.principal, self._admission.token = principal, token
+            self._app.sockets.add(self._admission)
+        await self._tell(
+            frame_text("authenticated", {"user_id": principal.user_id, "expires_at": principal.expires_at})
+        )
+
+    async def _allowed(self, frame: ClientFrame) -> ClientFrame:
+        """Give the frame with whose it is; refuse what the caller may not do, or what is not theirs."""
+        admission = self._admission
+        if admission.principal is NOBODY:
+            raise Unauthenticated('the first frame must be {"type": "auth", "token": "..."}')
+        if admission.has_expired:
+            raise Unauthenticated("the token has expired")
+        needed = Scope.READ if frame.type in _CHANGING_NOTHING else Scope.CHAT
+        if not admission.principal.may(needed):
+            raise Forbidden(f"this asks for the scope {needed}, which the token does not have")
+        if frame.turn_id is not None:
+            await self._caller.check_turn(frame.turn_id)
+        user_id = self._caller.acting_for(frame.user_id)
+        return frame if user_id == frame.user_id else frame.model_copy(update={"user_id": user_id})
 
     async def _start_conversation(self, frame: ClientFrame) -> None:
         if frame.conversation_id is None:
@@ -112,13 +170,17 @@ class Session:
         except ConversationNotFound:
             return Current(conversation_id, frame.user_id, frame.character_id)
         known = page.conversation
-        _check_same("user_id", frame.user_id, known.user_id, known)
-        _check_same("character_id", frame.character_id, known.character_id, known)
+        try:
+            _check_same("user_id", frame.user_id, known.user_id, known)
+            _check_same("character_id", frame.character_id, known.character_id, known)
+        except ConversationMismatch as error:
+            raise self._caller.hidden(error, conversation_id) from None
         return Current(conversation_id, known.user_id, known.character_id)
 
     async def _begin_turn(self, frame: ClientFrame) -> None:
         self._followers.check_room()
-        turn = await self._turns.start(turn_request(self._placed(frame)), idempotency_key=frame.client_message_id)
+        request = turn_request(self._placed(frame))
+        turn = await self._caller.start(request, idempotency_key=frame.client_message_id)
         if frame.conversation_id is None and self._current is None:
             self._current = Current(turn.conversation_id, frame.user_id, frame.character_id)
         self._followers.follow(turn, after=-1, client_message_id=frame.client_message_id)
@@ -176,15 +238,26 @@ class Session:
         with suppress(ClientLeft):
             await self._tell(problem_text(problem_from(error), **about))
 
+    async def put_out(self, why: str) -> None:
+        """Close the socket on somebody who is not let in, or no longer; turns that run go on without them."""
+        self.is_put_out = True
+        await self._followers.finish(timeout_s=0)
+        await self._close(UNAUTHENTICATED, why)
+
     async def _farewell(self) -> None:
         await self._followers.finish(timeout_s=FAREWELL_S)
+        await self._close(SERVICE_RESTART)
+
+    async def _close(self, code: int, reason: str = "") -> None:
         with suppress(OSError):
-            await self._send({"type": "websocket.close", "code": SERVICE_RESTART})
+            await self._send({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON_CHARACTERS]})
 
 
 def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation: Conversation) -> None:
     if given is not None and given != known:
-        raise ConversationMismatch(f"{name} is {given}, but conversation {conversation.id} has another, or none")
+        raise ConversationMismatch(
+            f"{name} is {given}, but conversation {conversation.id} has another, or none", param=name
+        )
 
 
 def _uuid(stored: StoredId | None) -> UUID | None:

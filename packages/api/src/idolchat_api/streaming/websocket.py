@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
+import asyncio
 
+from starlette.types import Message, Receive, Scope, Send
+
+from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.dependencies import running
 from idolchat_api.streaming.session import Session
 
@@ -14,9 +17,34 @@ class ChatSocket:
     """The ASGI application of the socket."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one socket until it closes."""
+        """Serve one socket until it closes; one that came without a token has a while to send it."""
+        app = running(scope)
+        principal: Principal = scope["state"]["principal"]
         await receive()
         await send({"type": "websocket.accept"})
-        async with Session(running(scope), send) as session:
-            while (message := await receive())["type"] == "websocket.receive":
-                await session.take(message)
+        async with Session(app, send, principal, token=_token(scope)) as session:
+            if principal is NOBODY:
+                try:
+                    async with asyncio.timeout(app.settings.ws_auth_timeout_s):
+                        message = await receive()
+                except TimeoutError:
+                    await session.put_out('no token came in time: send {"type": "auth", "token": "..."} first')
+                    return
+                if not await _took(message, session):
+                    return
+            while await _took(await receive(), session):
+                pass
+
+
+async def _took(message: Message, session: Session) -> bool:
+    """Do what a message says; False when there is nothing more to come."""
+    if message["type"] != "websocket.receive":
+        return False
+    await session.take(message)
+    return not session.is_put_out
+
+
+def _token(scope: Scope) -> str | None:
+    """Give the token of the handshake, which the gate has let in."""
+    given = dict(scope["headers"]).get(b"authorization")
+    return given.partition(b" ")[2].strip().decode("ascii") if given else None

@@ -1,0 +1,90 @@
+"""The scheme ``api-key``: keys that are kept, hashed, as records of the storage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from idolchat_api.auth.authenticator import Authenticator
+from idolchat_api.auth.keys import ApiKey, key_id_of
+from idolchat_api.auth.principal import Principal
+from idolchat_api.errors import Unauthenticated
+from idolchat_core.errors import StorageError
+from idolchat_core.models import utc_now
+from idolchat_core.storage import Storage
+
+__all__ = ["ApiKeys", "KeyRing", "open_api_keys"]
+
+NAMESPACE = "api-keys"
+_NOT_GOOD = "this API key is unknown, revoked or expired; `idol keys list` shows those there are"
+
+
+class KeyRing:
+    """The API keys of a storage."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def add(self, key: ApiKey) -> None:
+        """Keep a new key."""
+        await self._storage.put_record(NAMESPACE, key.id, key.model_dump_json(exclude_none=True).encode())
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        """Find a key by its id. Raises ``StorageError`` where what is kept of it cannot be read."""
+        kept = await self._storage.get_record(NAMESPACE, key_id)
+        if kept is None:
+            return None
+        try:
+            return ApiKey.model_validate_json(kept)
+        except ValidationError as error:
+            raise StorageError(
+                f"what is kept of API key {key_id} cannot be read; revoke it and make another"
+            ) from error
+
+    async def ids(self) -> list[str]:
+        """List the ids of all keys, revoked ones too."""
+        return list(await self._storage.list_records(NAMESPACE))
+
+    async def revoke(self, key: ApiKey, at: datetime) -> None:
+        """Make a key useless; it stays in the list."""
+        if key.revoked_at is None:
+            await self.add(key.model_copy(update={"revoked_at": at}))
+
+    async def forget(self, key_id: str) -> None:
+        """Remove all that is kept of a key, which makes it useless too."""
+        await self._storage.delete_record(NAMESPACE, key_id)
+
+
+class ApiKeys(Authenticator):
+    """Knows the keys that ``idol keys create`` made; one that is revoked stops within seconds."""
+
+    description = "An API key, made by `idol keys create`."
+    trusted_for_s = 3.0
+
+    def __init__(self) -> None:
+        self._ring: KeyRing | None = None
+
+    def use(self, storage: Storage) -> None:
+        """Look for keys there."""
+        self._ring = KeyRing(storage)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Find the key."""
+        key_id = key_id_of(token)
+        if key_id is None:
+            raise Unauthenticated("this is no API key, or a mistyped one: they begin with idol_")
+        if self._ring is None:
+            raise AssertionError("the server says which storage to use before it asks")
+        key = await self._ring.find(key_id)
+        if key is None or not key.is_for(token) or key.state(utc_now()) != "active":
+            raise Unauthenticated(_NOT_GOOD)
+        return key.principal()
+
+
+@asynccontextmanager
+async def open_api_keys() -> AsyncGenerator[ApiKeys]:
+    """Open the scheme."""
+    yield ApiKeys()

@@ -1,0 +1,99 @@
+"""What a caller may touch, decided in one place: what is somebody else's is answered as what does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from idolchat_api.auth.principal import Principal
+from idolchat_api.errors import Forbidden
+from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
+from idolchat_core.live import LiveTurn
+from idolchat_core.models import StoredId
+from idolchat_core.request import TurnOptions, TurnRequest
+from idolchat_core.service import Service
+
+__all__ = ["Caller"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks something of the service."""
+
+    principal: Principal
+    service: Service
+
+    async def check_conversation(self, conversation_id: UUID) -> None:
+        """Raise ``ConversationNotFound`` for a conversation that is not theirs, or is not there."""
+        if not self.principal.is_bound:
+            return
+        try:
+            page = await self.service.storage.read_page(conversation_id, limit=1)
+        except (ConversationNotFound, ConversationDamaged):  # of what cannot be read it cannot be told whose it is
+            raise _no_conversation(conversation_id) from None
+        if page.conversation.user_id != self.principal.user_id:
+            raise _no_conversation(conversation_id)
+
+    async def check_turn(self, turn_id: UUID) -> None:
+        """Raise ``TurnNotFound`` for a turn that is not theirs, or is not there."""
+        if not self.principal.is_bound:
+            return
+        try:
+            owner = await self.service.turns.owner(turn_id)
+        except (TurnNotFound, ConversationNotFound, ConversationDamaged):
+            owner = None
+        if owner != self.principal.user_id:
+            raise TurnNotFound(f"no turn {turn_id}")
+
+    def acting_for(self, user_id: UUID | None) -> UUID | None:
+        """Tell for which user a request is that names this one, or none. Raises ``Forbidden``."""
+        own = self.principal.user_id
+        if user_id is None or user_id == own:
+            return own
+        if self.principal.is_bound:
+            raise Forbidden("user_id: must be left out, or be that of the token", param="user_id")
+        return user_id
+
+    def reading(self, user_id: UUID | None) -> UUID | None:
+        """Tell whose conversations a list is of that asks for this user's, or for all. Raises ``Forbidden``."""
+        return self.acting_for(user_id) if self.principal.is_bound else user_id
+
+    async def start(self, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
+        """Begin a turn; see ``TurnEngine.start``. A conversation that is not theirs is not found."""
+        request = self._owned(request)
+        try:
+            return await self.service.turns.start(request, idempotency_key=idempotency_key)
+        except ConversationMismatch as error:
+            raise self.hidden(error, request.conversation_id) from None
+
+    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
+        """Put other messages where one is; see ``TurnEngine.edit``."""
+        request = self._owned(request)
+        try:
+            return await self.service.turns.edit(message_id, request, idempotency_key=idempotency_key)
+        except ConversationMismatch as error:
+            raise self.hidden(error, request.conversation_id) from None
+
+    async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
+        """Answer the last message once more; see ``TurnEngine.regenerate``."""
+        return await self.service.turns.regenerate(conversation_id, options)
+
+    async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
+        """Answer the message of a turn once more; see ``TurnEngine.retry``."""
+        return await self.service.turns.retry(turn_id, options)
+
+    def hidden(
+        self, error: ConversationMismatch, conversation_id: UUID | None
+    ) -> ConversationMismatch | ConversationNotFound:
+        """Give what is told of a mismatch: that a conversation is another user's is not."""
+        if self.principal.is_bound and error.param == "user_id" and conversation_id is not None:
+            return _no_conversation(conversation_id)
+        return error
+
+    def _owned(self, request: TurnRequest) -> TurnRequest:
+        user_id = self.acting_for(request.user_id)
+        return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
+
+
+def _no_conversation(conversation_id: UUID) -> ConversationNotFound:
+    return ConversationNotFound(f"no conversation {conversation_id}")

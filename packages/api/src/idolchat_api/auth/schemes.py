@@ -1,0 +1,71 @@
+"""Which authentication schemes there are, and the one in use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from idolchat_api.auth.api_key import open_api_keys
+from idolchat_api.auth.authenticator import Authenticator
+from idolchat_api.auth.gate import Gate
+from idolchat_api.guard import is_loopback
+from idolchat_api.settings import ApiSettings
+from idolchat_core.errors import ConfigurationError
+from idolchat_core.plugins import Plugins
+from idolchat_core.registry import Registry
+from idolchat_core.storage import Storage
+
+__all__ = ["HOOK", "NONE", "OPEN_ADDRESS", "check_address", "check_scheme", "new_registry", "opened_gate", "schemes_of"]
+
+HOOK = "idolchat_register_authenticators"
+NONE = "none"
+OPEN_ADDRESS = (
+    "others may reach this address, and without a login whoever does can read and write every conversation and spend"
+    " what the provider charges"
+)
+
+
+def new_registry() -> Registry[Authenticator]:
+    """Begin with the schemes of the server; ``none`` is not among them, for it asks nothing."""
+    registry = Registry[Authenticator]("authentication scheme")
+    registry.adding_from("idolchat-api")
+    registry.add("api-key", open_api_keys)
+    return registry
+
+
+def schemes_of(plugins: Plugins) -> Registry[Authenticator]:
+    """Find the schemes that plugins have added, where they were loaded for the server, beside its own."""
+    filled = plugins.filled_by.get(HOOK)
+    return filled if isinstance(filled, Registry) else new_registry()
+
+
+def check_scheme(settings: ApiSettings, registry: Registry[Authenticator]) -> None:
+    """Raise ``ConfigurationError`` where the scheme that is asked for is not there."""
+    if settings.auth not in (NONE, *registry):
+        raise ConfigurationError(
+            f"IDOLCHAT_AUTH names {settings.auth!r}; installed: {', '.join((NONE, *registry))}."
+            " For supabase, install idolchat-auth-supabase"
+        )
+
+
+def check_address(settings: ApiSettings) -> None:
+    """Raise ``ConfigurationError`` for a server without a login on an address that others may reach."""
+    if settings.auth == NONE and not settings.allow_open and not is_loopback(settings.host.lower()):
+        raise ConfigurationError(
+            f"IDOLCHAT_HOST is {settings.host!r} and IDOLCHAT_AUTH is none: {OPEN_ADDRESS}. Set IDOLCHAT_AUTH=api-key"
+            " and make a key with `idol keys create`, or IDOLCHAT_HOST=127.0.0.1 to serve this machine only;"
+            " IDOLCHAT_ALLOW_OPEN=1 serves everyone all the same"
+        )
+
+
+@asynccontextmanager
+async def opened_gate(
+    settings: ApiSettings, registry: Registry[Authenticator], storage: Storage
+) -> AsyncGenerator[Gate]:
+    """Open the scheme in use."""
+    if settings.auth == NONE:
+        yield Gate(None, allow_open=settings.allow_open)
+        return
+    async with registry.get(settings.auth)() as authenticator:
+        authenticator.use(storage)
+        yield Gate(authenticator)

@@ -1,0 +1,14 @@
+"""What a plugin can add to the server. Mark it ``@hookimpl(optionalhook=True)``, so that it loads without one too."""
+
+from __future__ import annotations
+
+from idolchat_api.auth.authenticator import Authenticator
+from idolchat_core.hookspecs import hookspec
+from idolchat_core.registry import Registry
+
+__all__ = ["idolchat_register_authenticators"]
+
+
+@hookspec
+def idolchat_register_authenticators(registry: Registry[Authenticator]) -> None:
+    """Add authentication schemes for ``IDOLCHAT_AUTH``: ``registry.add("oidc", open_oidc)``."""
