@@ -5,26 +5,32 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 
 import idolchat_cli
-from idolchat_cli.main import IdolGroup, app
+from idolchat_cli.commands import COMMANDS
+from idolchat_cli.lazy import LazyGroup
+from idolchat_cli.main import app
 
 if TYPE_CHECKING:
     from conftest import Installation
 
-COMMANDS = list(IdolGroup.lazy)
+
+def every_command(group: Any, *names: str) -> Iterator[tuple[str, str, Any]]:
+    """Give each command of ours: its words, what the list says of it, itself."""
+    commands = group.lazy if isinstance(group, LazyGroup) else {}
+    for name, lazy in commands.items():
+        command = group.load(name)
+        yield " ".join([*names, name]), lazy.help, command
+        yield from every_command(command, *names, name)
 
 
-def root() -> IdolGroup:
-    """Give the group as it runs."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, IdolGroup)
-    return group
+EVERY = list(every_command(typer.main.get_command(app)))
 
 
 def test_version_is_the_distributions(installation: Installation) -> None:
@@ -51,19 +57,22 @@ def test_help_lists_every_command_with_examples(installation: Installation, flag
     assert "Examples:\n    idol serve " in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_has_an_example(installation: Installation, command: str) -> None:
-    done = installation.run(command, "--help")
+@pytest.mark.parametrize("words", ["serve", "plugins", "plugins info"])
+def test_help_of_a_command_is_its_own(installation: Installation, words: str) -> None:
+    done = installation.run(*words.split(), "--help")
 
     assert done.returncode == 0
-    assert f"Examples:\n    idol {command}" in done.stdout
+    assert done.stdout.startswith(f"Usage: idol {words} ")
+    assert f"Examples:\n    idol {words}" in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_list_says_what_the_command_itself_says(command: str) -> None:
-    text = root().load(command).help
+@pytest.mark.parametrize(("words", "listed", "command"), EVERY, ids=[words for words, _, _ in EVERY])
+def test_every_command_says_what_it_does_and_has_an_example(words: str, listed: str, command: Any) -> None:
+    text = inspect.cleandoc(command.help or "")
 
-    assert inspect.cleandoc(text or "").splitlines()[0] == IdolGroup.lazy[command].help
+    assert text.splitlines()[0] == listed
+    assert command.epilog.splitlines()[:2] == ["\b", "Examples:"]
+    assert f"idol {words}" in command.epilog
 
 
 @pytest.mark.parametrize("arguments", [["sevre"], ["chat", "--colour"], ["chat", "--conversation", "12"]])

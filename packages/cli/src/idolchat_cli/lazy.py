@@ -12,16 +12,17 @@ from typer.core import TyperCommand, TyperGroup
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
-__all__ = ["Lazy", "LazyGroup", "examples", "new_app"]
+__all__ = ["Lazy", "LazyGroup", "examples", "new_app", "new_group"]
 
 
 class Lazy(NamedTuple):
     """Where a command is, and what a list of commands says of it.
 
-    ``module`` holds ``app``, a ``Typer`` with one command, or with more for a group.
+    ``where`` names a ``Typer`` with one command, or with more for a group: ``module`` (its ``app``), or
+    ``module:attribute``.
     """
 
-    module: str
+    where: str
     help: str
 
 
@@ -32,8 +33,14 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        self._offered: dict[str, Lazy] = {}
         for name, command in self.lazy.items():
-            self.add_command(TyperCommand(name, help=command.help), name)
+            self.offer(name, command)
+
+    def offer(self, name: str, command: Lazy) -> None:
+        """Add a command."""
+        self._offered[name] = command
+        self.add_command(TyperCommand(name, help=command.help), name)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """Find the command that the arguments begin with, imported and ready to run."""
@@ -42,7 +49,8 @@ class LazyGroup(TyperGroup):
 
     def load(self, name: str) -> Command:
         """Import a command."""
-        return typer.main.get_command(import_module(self.lazy[name].module).app)
+        module, _, attribute = self._offered[name].where.partition(":")
+        return typer.main.get_command(getattr(import_module(module), attribute or "app"))
 
 
 def new_app(**attributes: Any) -> typer.Typer:
@@ -52,6 +60,16 @@ def new_app(**attributes: Any) -> typer.Typer:
     )
 
 
+def new_group(commands: Mapping[str, Lazy], *, help: str, epilog: str) -> typer.Typer:  # noqa: A002  Typer's word
+    """Make the ``app`` of a group's module; ``help`` and ``epilog`` are texts as those of a command."""
+    group = type("Group", (LazyGroup,), {"lazy": commands})
+    return new_app(cls=group, callback=_begin, help=help, epilog=epilog, no_args_is_help=True)
+
+
 def examples(*lines: str) -> str:
     r"""Write the end of a help text, one example a line; ``\b`` keeps them from being filled to a paragraph."""
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def _begin() -> None:
+    """Do nothing: what a group does is done by its commands."""

@@ -5,27 +5,54 @@ from __future__ import annotations
 import io
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import idolchat_cli
-from idolchat_cli.lazy import Lazy, LazyGroup, examples, new_app
+from idolchat_cli.commands import COMMANDS
+from idolchat_cli.lazy import LazyGroup, examples, new_app
 from idolchat_cli.logs import show_logs
 from idolchat_cli.printable import printable
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
 
 __all__ = ["IdolGroup", "app", "main"]
 
 
 class IdolGroup(LazyGroup):
-    """The commands of ``idol``."""
+    """The commands of ``idol``: its own, and those of plugins where they are wanted."""
 
-    lazy = {  # noqa: RUF012  a ClassVar of the base
-        "serve": Lazy("idolchat_cli.commands.serve", "Serve conversations over HTTP and WebSocket."),
-        "chat": Lazy("idolchat_cli.commands.chat", "Talk in the terminal, without a server."),
-        "plugins": Lazy("idolchat_cli.commands.plugins", "List the installed plugins and what they add."),
-        "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),
-    }
+    lazy = COMMANDS
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._is_extended = False
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """List all commands, for help and completion."""
+        self._extend(ctx)
+        return super().list_commands(ctx)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find a command; plugins are asked only for a name that is none of ours."""
+        if args[0] not in COMMANDS:
+            self._extend(ctx)
+        return super().resolve_command(ctx, args)
+
+    def _extend(self, ctx: Context) -> None:
+        if self._is_extended:
+            return
+        self._is_extended = True
+        from idolchat_cli.extensions import find_extensions  # noqa: PLC0415  it searches what is installed
+
+        found = find_extensions()
+        for name, command in found.commands.items():
+            self.offer(name, command)
+        if not ctx.resilient_parsing:  # completion says nothing
+            for problem in found.problems:
+                typer.echo(f"Warning: {' '.join(printable(problem).split())}", err=True)
 
 
 @dataclass(slots=True)

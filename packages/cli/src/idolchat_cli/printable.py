@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-__all__ = ["PrintableText", "printable"]
+__all__ = ["UNPRINTABLE", "PrintableText", "printable"]
 
-_SUSPECT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """All of C0 but tab and newline, DEL, C1, and what turns the direction of the text that follows."""
 
 
@@ -32,7 +32,7 @@ class PrintableText:
 
     def feed(self, piece: str) -> str:
         """Give what may be shown of the next piece."""
-        if self._state is _State.TEXT and not _SUSPECT.search(piece):
+        if self._state is _State.TEXT and not UNPRINTABLE.search(piece):
             return piece
         return "".join(filter(self._shows, piece))
 
@@ -52,7 +52,7 @@ class PrintableText:
                 return False
             case _:  # a string without an end hides no more than its line
                 self._state = _C1_OPENERS.get(character, _State.TEXT)
-                return not _SUSPECT.match(character)
+                return not UNPRINTABLE.match(character)
 
     def _ends_sequence(self, character: str, *, inner: str, final: str) -> bool:
         if inner[0] <= character <= inner[1]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 
 import typer
+from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from idolchat_cli.printable import printable
+from idolchat_cli.printable import UNPRINTABLE, printable
 
-__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "show", "table"]
+__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "print_json_line", "show", "table"]
 
 UNWRAPPED = 100_000
 """Columns of a result that goes to a file or another program: a row stays a line there."""
@@ -36,7 +37,17 @@ def _opened(console: Console) -> Console:
 
 def print_json(value: object) -> None:
     """Print a result for programs: UTF-8, indented, one document."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(_json(value, indent=2))
+
+
+def print_json_line(value: object) -> None:
+    """Print one of many results for programs, on a line of its own."""
+    typer.echo(_json(value, indent=None))
+
+
+def _json(value: object, *, indent: int | None) -> str:
+    text = json.dumps(to_jsonable_python(value), ensure_ascii=False, indent=indent)
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def show(console: Console, table: Table) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Installation
 
@@ -15,6 +17,7 @@ OF_THE_TESTS = {
     "hooks": ["idolchat_register_llm_providers", "idolchat_register_storages"],
     "storages": ["folder"],
     "llm_providers": ["scripted"],
+    "commands": [],
     "error": None,
 }
 
@@ -58,3 +61,30 @@ def test_none_is_no_error(installation: Installation) -> None:
     done = installation.run("plugins", "--json", IDOLCHAT_PLUGINS=",")
 
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
+@pytest.mark.parametrize("words", [["plugins"], ["plugins", "list"]])
+def test_list_is_what_the_group_does_by_itself(installation: Installation, words: list[str]) -> None:
+    assert json.loads(installation.run(*words, "--json").stdout) == [OF_THE_TESTS]
+
+
+def test_info_tells_what_the_distribution_says(installation: Installation) -> None:
+    about = json.loads(installation.run("plugins", "info", "test-parts", "--json").stdout)
+    shown = installation.run("plugins", "info", "test-parts")
+
+    assert about == {
+        **OF_THE_TESTS,
+        "entry_point": "idol_test_parts",
+        "summary": None,
+        "license": None,
+        "homepage": None,
+        "requires": [],
+    }
+    assert "adds          storage folder, model provider scripted\n" in shown.stdout
+
+
+def test_info_of_a_plugin_that_is_not_there_is_wrong_usage(installation: Installation) -> None:
+    done = installation.run("plugins", "info", "absent")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no plugin 'absent' is installed; those are" in done.stderr

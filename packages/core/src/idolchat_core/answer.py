@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from idolchat_core.errors import ContextTooLong, IdolchatError, ReplyCut, StorageConflict
+from idolchat_core.errors import ContextTooLong, ConversationNotFound, IdolchatError, ReplyCut, StorageConflict
 from idolchat_core.events import TurnEnded, TurnState
 from idolchat_core.history import History
 from idolchat_core.intake import WRITE_ATTEMPTS, load
@@ -169,7 +169,7 @@ class Answer:
                 await parts.storage.append(
                     history.id, placed, expected_count=history.total, updated_at=message.timestamp
                 )
-            except StorageConflict:
+            except (StorageConflict, ConversationNotFound):
                 parts.histories.forget(plan.conversation_id)
                 continue
             history.add(placed, keep=position + 1)

@@ -80,6 +80,9 @@ async def take_in(parts: Parts, plan: Plan, live: LiveTurn, *, taken_back: Colle
         except StorageConflict as conflict:
             log.info("another process writes to the conversation", extra={"actual_count": conflict.actual_count})
             parts.histories.forget(plan.conversation_id)
+        except ConversationNotFound:
+            log.info("the conversation was deleted by another process")
+            parts.histories.forget(plan.conversation_id)
     raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
 
 

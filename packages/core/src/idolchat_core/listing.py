@@ -30,12 +30,21 @@ def cut_list(
     *,
     user_id: UUID | str | None,
     character_id: UUID | str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
     before: str | None,
 ) -> ConversationList:
     """Give a page of these, as ``Storage.list`` promises. Raises ``InvalidRequest``."""
     end = place(before) if before is not None else None
-    found = [s for s in summaries if _is(s.user_id, user_id) and _is(s.character_id, character_id)]
+    found = [
+        s
+        for s in summaries
+        if _is(s.user_id, user_id)
+        and _is(s.character_id, character_id)
+        and (since is None or s.updated_at >= since)
+        and (until is None or s.updated_at < until)
+    ]
     found = sorted((s for s in found if end is None or _order(s) < end), key=_order, reverse=True)
     page = found[:limit]
     return ConversationList(data=page, next=cursor(page[-1]) if page and len(found) > limit else None)

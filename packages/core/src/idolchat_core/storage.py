@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
@@ -10,13 +11,16 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
+from idolchat_core import defaults, document
+from idolchat_core.census import StorageStats
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.record_logs import RecordLogs
+from idolchat_core.search import SearchResults
 
 __all__ = ["Storage", "check_record_name"]
 
+_IDS_A_PAGE = 1000
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
 
 
@@ -93,14 +97,67 @@ class Storage(ABC):
         *,
         user_id: UUID | str | None = None,
         character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
         """List conversations, newest ``updated_at`` first, of this user and this character where given.
 
+        ``since`` and ``until`` limit it to those with ``since <= updated_at < until``.
         ``before`` is the ``next`` of the page before. Damaged conversations are listed as such. Raises
         ``InvalidRequest`` for a ``before`` that this store did not give.
         """
+
+    async def list_ids(self) -> Sequence[UUID]:
+        """List the ids of all conversations, damaged ones too, in any order."""
+        found: list[UUID] = []
+        before: str | None = None
+        while True:
+            page = await self.list(limit=_IDS_A_PAGE, before=before)
+            found += [summary.id for summary in page.data]
+            before = page.next
+            if before is None:
+                return found
+
+    async def search(
+        self,
+        text: str,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> SearchResults:
+        """Find the messages that match a query (see ``idolchat_core.search``), newest ``timestamp`` first.
+
+        ``since`` and ``until`` limit it to messages with ``since <= timestamp < until``; ``before`` is the ``next`` of
+        the page before. What was written before the call is found. This default reads everything at every call.
+        Raises ``InvalidRequest`` for a query without a word and a ``before`` that this store did not give.
+        """
+        return await defaults.search_all(
+            self,
+            text,
+            user_id=user_id,
+            character_id=character_id,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+
+    async def stats(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> StorageStats:
+        """Count the conversations that ``list`` gives for this, and what is in them."""
+        return await defaults.stats_of(self, user_id=user_id, character_id=character_id, since=since, until=until)
 
     @abstractmethod
     async def find_turn(self, turn_id: UUID) -> UUID | None:
@@ -109,6 +166,13 @@ class Storage(ABC):
     @abstractmethod
     async def put(self, conversation: Conversation) -> None:
         """Store a whole conversation in place of what is there, if anything is: import, mirror, restore."""
+
+    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
+        """Store a whole conversation, as ``read_document`` gave it, in place of what is there, if anything is.
+
+        Raises ``ConversationDamaged`` where that cannot be read, unless the store keeps documents as they are.
+        """
+        await self.put(await asyncio.to_thread(document.decode, data, conversation_id))
 
     @abstractmethod
     async def delete(self, conversation_id: UUID) -> None:

@@ -22,6 +22,7 @@ __all__ = ["WholeDocumentStorage"]
 class WholeDocumentStorage(Storage):
     """Every conversation is one value, read and written whole: simple, and slower the longer a conversation is.
 
+    ``put``, ``append`` and the other changes end in ``put_value``; ``put_document`` hands it the bytes as they are.
     Writers in this process are put in order, one a conversation; between processes the last one wins, so let one
     process write. ``list`` and ``find_turn`` read everything: a back end that can do better overrides them.
     Keys are ``conversations/<uuid>.json`` and ``records/<namespace>/<name>``.
@@ -91,11 +92,25 @@ class WholeDocumentStorage(Storage):
         *,
         user_id: UUID | str | None = None,
         character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
         summaries = [listing.summary(conversation) for conversation in await self._all()]
-        return listing.cut_list(summaries, user_id=user_id, character_id=character_id, limit=limit, before=before)
+        return listing.cut_list(
+            summaries,
+            user_id=user_id,
+            character_id=character_id,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+
+    async def list_ids(self) -> Sequence[UUID]:
+        ids = map(_id_of, await self.list_keys("conversations/"))
+        return [conversation_id for conversation_id in ids if conversation_id is not None]
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         everything = await self._all()
@@ -104,6 +119,10 @@ class WholeDocumentStorage(Storage):
     async def put(self, conversation: Conversation) -> None:
         async with self._writing(conversation.id):
             await self._write(conversation)
+
+    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
+        async with self._writing(conversation_id):
+            await self.put_value(_key(conversation_id), data)
 
     async def delete(self, conversation_id: UUID) -> None:
         async with self._writing(conversation_id):
@@ -146,12 +165,20 @@ class WholeDocumentStorage(Storage):
         await self.put_value(_key(conversation.id), document.encode(conversation))
 
     async def _all(self) -> Sequence[Conversation]:
-        ids = [UUID(key.split("/")[1].removesuffix(".json")) for key in await self.list_keys("conversations/")]
-        return [await self.read(conversation_id) for conversation_id in ids]
+        return [await self.read(conversation_id) for conversation_id in await self.list_ids()]
 
 
 def _key(conversation_id: UUID) -> str:
     return f"conversations/{conversation_id}.json"
+
+
+def _id_of(key: str) -> UUID | None:
+    """Tell whose document a key names; other things may lie beside them."""
+    try:
+        conversation_id = UUID(key.removeprefix("conversations/").removesuffix(".json"))
+    except ValueError:
+        return None
+    return conversation_id if _key(conversation_id) == key else None
 
 
 def _record_key(namespace: str, name: str) -> str:

@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
+from idolchat_core.census import StorageStats
 from idolchat_core.errors import StorageUnavailable
-from idolchat_storage_local.entry import Entry
+from idolchat_storage_local.entry import Entry, Wanted, to_time
 from idolchat_storage_local.index import Change, Index, IndexBroken, IndexBusy, remove_index
 
 __all__ = ["Catalogue", "Watcher"]
@@ -22,6 +23,7 @@ _GATHER_S = 0.25
 """How long changes gather before the index learns of them together."""
 _PAUSE_S = 1.0
 """How long to wait before teaching an index that is busy or full again."""
+_LEARNING_PATIENCE_S = 10.0
 _CACHED = 16_384
 
 
@@ -48,6 +50,8 @@ class Catalogue:
         self._pending: dict[str, Change] = {}
         self._learning: dict[str, Change] = {}
         self._lock = threading.Lock()
+        self._learnt = threading.Condition(self._lock)
+        self._begun = self._done = 0
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._is_broken = False
@@ -107,20 +111,48 @@ class Catalogue:
         self._cache.pop(conversation_id, None)
         self._add(str(conversation_id), Change(None, [], [], is_whole=True))
 
-    def newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[Entry]:
+    def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List conversations, newest first. Raises ``IndexBroken``, ``StorageUnavailable``."""
         fresh = self._not_learnt()
         try:
-            learnt = self._ask(lambda index: index.newest(owners, before, limit + len(fresh)))
+            learnt = self._ask(lambda index: index.newest(wanted, before, limit + len(fresh)))
         except IndexBusy as error:
             raise StorageUnavailable(f"the list of conversations cannot be read now: {error}; try again") from error
         entries = [entry for entry in learnt if entry.id not in fresh]
         entries += [
             change.entry
             for change in fresh.values()
-            if change.entry is not None and _belongs(change.entry, owners, before)
+            if change.entry is not None and wanted.includes(change.entry) and _is_behind(change.entry, before)
         ]
         return sorted(entries, key=lambda entry: (entry.updated_at, entry.id), reverse=True)[:limit]
+
+    def count(self, wanted: Wanted) -> StorageStats:
+        """Count conversations. Raises ``IndexBroken``, ``StorageUnavailable``."""
+        self.wait_until_learnt()
+        try:
+            counted = self._ask(lambda index: index.count(wanted))
+        except IndexBusy as error:
+            raise StorageUnavailable(f"conversations cannot be counted now: {error}; try again") from error
+        conversations, messages, users, characters, damaged, size_bytes, first_at, last_at = counted
+        return StorageStats(
+            conversations=conversations,
+            messages=messages,
+            users=users,
+            characters=characters,
+            damaged=damaged,
+            size_bytes=size_bytes,
+            first_at=None if first_at is None else to_time(first_at),
+            last_at=None if last_at is None else to_time(last_at),
+        )
+
+    def wait_until_learnt(self) -> None:
+        """Wait until the index knows what was noted so far. Raises ``StorageUnavailable``."""
+        with self._lock:
+            if not self._pending and not self._learning:
+                return
+            wanted = self._begun + 1
+            if not self._learnt.wait_for(lambda: self._done >= wanted, _LEARNING_PATIENCE_S):
+                raise StorageUnavailable("the index cannot be written now; try again later")
 
     def in_folder(self, place: str) -> dict[str, Entry]:
         """Tell what is known of the files in a folder, by place. Raises ``IndexBroken``, ``IndexBusy``."""
@@ -209,6 +241,8 @@ class Catalogue:
     def _learn(self) -> None:
         with self._lock:
             self._learning, self._pending = self._pending, {}
+            self._begun += 1
+            begun = self._begun
         try:
             self._ask(lambda index: index.apply(self._learning))
         except (IndexBroken, IndexBusy) as error:
@@ -217,6 +251,10 @@ class Catalogue:
                 self._pending = _joined(self._learning, self._pending)
             if not self._closing.wait(_PAUSE_S):
                 self._wake.set()
+        else:
+            with self._lock:
+                self._done = begun
+                self._learnt.notify_all()
         finally:
             with self._lock:
                 self._learning = {}
@@ -267,7 +305,5 @@ def _joined(earlier: Mapping[str, Change], later: Mapping[str, Change]) -> dict[
     return {**earlier, **later, **both}
 
 
-def _belongs(entry: Entry, owners: Mapping[str, str], before: tuple[int, str] | None) -> bool:
-    return all(getattr(entry, name) == value for name, value in owners.items()) and (
-        before is None or (entry.updated_at, entry.id) < before
-    )
+def _is_behind(entry: Entry, before: tuple[int, str] | None) -> bool:
+    return before is None or (entry.updated_at, entry.id) < before

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import Conversation, ConversationSummary
 
-__all__ = ["MARK_EVERY", "Entry", "Form", "fingerprint", "in_microseconds", "to_time"]
+__all__ = ["MARK_EVERY", "Entry", "Form", "Wanted", "fingerprint", "in_microseconds", "to_time"]
 
 type Form = Literal["lines", "other", "damaged"]
 """``lines``: ours, one message a line. ``other``: valid, to be rewritten first. ``damaged``: to be left alone."""
@@ -87,6 +88,48 @@ class Entry(NamedTuple):
             message_count=self.message_count,
             status="damaged" if self.form == "damaged" else "ok",
         )
+
+
+class Wanted(NamedTuple):
+    """Which conversations are asked for: of these owners (column: value), changed in this time, in microseconds."""
+
+    owners: Mapping[str, str] = {}
+    since: int | None = None
+    until: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        user_id: UUID | str | None,
+        character_id: UUID | str | None,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> Wanted:
+        """Take this from what ``Storage.list`` is asked."""
+        owners = {"user_id": user_id, "character_id": character_id}
+        return cls(
+            {name: str(owner) for name, owner in owners.items() if owner is not None},
+            None if since is None else in_microseconds(since),
+            None if until is None else in_microseconds(until),
+        )
+
+    def includes(self, entry: Entry) -> bool:
+        """Tell whether a conversation is among them."""
+        return (
+            all(getattr(entry, name) == value for name, value in self.owners.items())
+            and (self.since is None or entry.updated_at >= self.since)
+            and (self.until is None or entry.updated_at < self.until)
+        )
+
+    def condition(self) -> tuple[list[str], list[str | int]]:
+        """Say it in SQL: conditions on the table of conversations, and their values."""
+        conditions = [f"{column} = ?" for column in self.owners]
+        values: list[str | int] = list(self.owners.values())
+        for sign, time in ((">=", self.since), ("<", self.until)):
+            if time is not None:
+                conditions.append(f"updated_at {sign} ?")
+                values.append(time)
+        return conditions, values
 
 
 def _text(value: UUID | str | None) -> str | None:

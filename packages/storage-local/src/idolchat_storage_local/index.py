@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from idolchat_storage_local.entry import Entry
+from idolchat_storage_local.entry import Entry, Wanted
 
 __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
@@ -27,6 +27,17 @@ _UPSERT = (
 )
 _UPSERT_NEWER = f"{_UPSERT} WHERE excluded.mtime_ns >= conversations.mtime_ns"
 _SELECT = f"SELECT {_COLUMNS} FROM conversations"  # noqa: S608 - our names
+
+_COUNTED = (
+    "count(*)",
+    "coalesce(sum(message_count), 0)",
+    "count(DISTINCT user_id)",
+    "count(DISTINCT character_id)",
+    "coalesce(sum(form = 'damaged'), 0)",
+    "coalesce(sum(length), 0)",
+    "min(created_at)",
+    "max(updated_at)",
+)
 
 _PASSING = {
     sqlite3.SQLITE_BUSY,
@@ -121,16 +132,23 @@ class Index:
         rows = self._rows(f"{_SELECT} WHERE id = ?", (conversation_id,))
         return Entry(*rows[0]) if rows else None
 
-    def newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> list[Entry]:
-        """List those of these owners (column: value) that come after ``before``, newest first."""
-        conditions = [f"{column} = ?" for column in owners]
-        values: list[Any] = list(owners.values())
+    def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List those wanted that come after ``before``, newest first."""
+        conditions, values = wanted.condition()
         if before is not None:
             conditions.append("(updated_at, id) < (?, ?)")
             values.extend(before)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
         return [Entry(*row) for row in rows]
+
+    def count(self, wanted: Wanted) -> tuple[Any, ...]:
+        """Count those wanted: see ``_COUNTED`` for what."""
+        conditions, values = wanted.condition()
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        counted = ", ".join(_COUNTED)
+        [row] = self._rows(f"SELECT {counted} FROM conversations{where}", tuple(values))  # noqa: S608 - our names
+        return row
 
     def in_folder(self, place: str) -> dict[str, Entry]:
         """Find what is known of the files in a folder, by their places."""

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core import document
+from idolchat_core.census import StorageStats
 from idolchat_core.errors import InvalidRequest, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.settings import read_settings
@@ -21,7 +22,7 @@ from idolchat_storage_local import reading, whole
 from idolchat_storage_local.catalogue import Catalogue
 from idolchat_storage_local.disk import Disk, unavailable
 from idolchat_storage_local.document_file import Append, Update
-from idolchat_storage_local.entry import Entry
+from idolchat_storage_local.entry import Entry, Wanted
 from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import DataFolder
 from idolchat_storage_local.index import IndexBroken
@@ -121,11 +122,12 @@ class LocalStorage(Storage):
         *,
         user_id: UUID | str | None = None,
         character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
-        owners = {"user_id": user_id, "character_id": character_id}
-        wanted = {name: str(owner) for name, owner in owners.items() if owner is not None}
+        wanted = Wanted.of(user_id, character_id, since, until)
         place = _place(before) if before is not None else None
         entries = await self._when_complete(self._newest, wanted, place, limit + 1)
         last = entries[limit - 1] if len(entries) > limit else None
@@ -133,6 +135,16 @@ class LocalStorage(Storage):
             data=[entry.summary() for entry in entries[:limit]],
             next=f"{last.updated_at}~{last.id}" if last is not None else None,
         )
+
+    async def stats(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> StorageStats:
+        return await self._when_complete(self._count, Wanted.of(user_id, character_id, since, until))
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         found = None
@@ -201,9 +213,13 @@ class LocalStorage(Storage):
                     return result
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
-    def _newest(self, owners: Mapping[str, str], before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
+    def _count(self, wanted: Wanted) -> StorageStats:
         self._scanner.glance()
-        return self._catalogue.newest(owners, before, limit)
+        return self._catalogue.count(wanted)
+
+    def _newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
+        self._scanner.glance()
+        return self._catalogue.newest(wanted, before, limit)
 
 
 def _place(before: str) -> tuple[int, str]:

@@ -1,1 +1,16 @@
 """The commands of ``idol``, one module each, imported when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from idolchat_cli.lazy import Lazy
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: Mapping[str, Lazy] = {
+    "serve": Lazy("idolchat_cli.commands.serve", "Serve conversations over HTTP and WebSocket."),
+    "chat": Lazy("idolchat_cli.commands.chat", "Talk in the terminal, without a server."),
+    "plugins": Lazy("idolchat_cli.commands.plugins", "Show the installed plugins and what they add."),
+    "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),
+}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
-from idolchat_core.errors import ConversationExists, ConversationNotFound, InvalidRequest, StorageConflict
+from idolchat_core import document, listing
+from idolchat_core.errors import ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page
 from idolchat_core.storage import Storage, check_record_name
 
@@ -87,22 +87,20 @@ class InMemoryStorage(Storage):
         *,
         user_id: UUID | str | None = None,
         character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
-        wanted = {"user_id": user_id, "character_id": character_id}
-        summaries = [
-            summary
-            for summary in (stored.summary(key) for key, stored in self._stored.items())
-            if all(value is None or str(getattr(summary, name)) == str(value) for name, value in wanted.items())
-        ]
-        summaries.sort(key=lambda summary: (summary.updated_at, summary.id), reverse=True)
-        if before is not None:
-            place = _place(before)
-            summaries = [summary for summary in summaries if (summary.updated_at, summary.id) < place]
-        page, more = summaries[:limit], summaries[limit:]
-        following = f"{page[-1].updated_at.isoformat()}~{page[-1].id}" if page and more else None
-        return ConversationList(data=page, next=following)
+        return listing.cut_list(
+            (stored.summary(key) for key, stored in self._stored.items()),
+            user_id=user_id,
+            character_id=character_id,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         return next(
@@ -148,11 +146,3 @@ class InMemoryStorage(Storage):
                 f"conversation {conversation_id} holds {actual_count} messages, not {expected_count}",
                 actual_count=actual_count,
             )
-
-
-def _place(before: str) -> tuple[datetime, UUID]:
-    time, _, conversation_id = before.partition("~")
-    try:
-        return datetime.fromisoformat(time).astimezone(UTC), UUID(conversation_id)
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest("before is not the `next` of a page of this list", param="before") from error

@@ -11,6 +11,7 @@ from idolchat_core.testing.storage_rules.making import a_conversation, a_message
 from idolchat_core.testing.storage_rules.reading import ReadingRules
 from idolchat_core.testing.storage_rules.records import RecordRules
 from idolchat_core.testing.storage_rules.reopening import Reopen, ReopeningRules
+from idolchat_core.testing.storage_rules.searching import SearchingRules
 from idolchat_core.testing.storage_rules.whole import WholeRules
 from idolchat_core.testing.storage_rules.writing import WritingRules
 
@@ -18,7 +19,9 @@ __all__ = ["Reopen", "StorageConformance", "a_conversation", "a_message"]
 
 
 @pytest.mark.asyncio
-class StorageConformance(WritingRules, ReadingRules, ListingRules, WholeRules, RecordRules, LogRules, ReopeningRules):
+class StorageConformance(
+    WritingRules, ReadingRules, ListingRules, SearchingRules, WholeRules, RecordRules, LogRules, ReopeningRules
+):
     """The contract of ``Storage``, as tests.
 
     Override the fixture ``storage``, and ``reopen`` unless ``persistent`` is set to False. What a store need not do

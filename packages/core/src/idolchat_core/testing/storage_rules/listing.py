@@ -63,6 +63,17 @@ class ListingRules:
         assert set(await listed(storage, character_id=miku)) == {made[ann, miku].id, made[bob, miku].id}
         assert set(await listed(storage, user_id=str(ann))) == set(await listed(storage, user_id=ann))
 
+    async def test_a_list_can_be_limited_to_a_time(self, storage: Storage) -> None:
+        first, second, third = (a_conversation(user_id="ann", after_s=60 * number) for number in range(3))
+        await asyncio.gather(*map(storage.create, (first, second, third, a_conversation(after_s=60))))
+
+        assert await listed(storage, since=third.updated_at) == [third.id]
+        assert await listed(storage, user_id="ann", since=second.updated_at) == [third.id, second.id]
+        assert await listed(storage, until=second.updated_at) == [first.id]
+        assert await listed(storage, user_id="ann", since=second.updated_at, until=third.updated_at) == [second.id]
+        page = await storage.list(user_id="ann", since=second.updated_at, limit=1)
+        assert await listed(storage, user_id="ann", since=second.updated_at, before=page.next) == [second.id]
+
     @pytest.mark.parametrize("same_time", [False, True])
     async def test_pages_of_a_list_hold_everything_once(self, storage: Storage, *, same_time: bool) -> None:
         user = uuid4()
@@ -77,6 +88,14 @@ class ListingRules:
         assert {summary.id for summary in listed} == {conversation.id for conversation in conversations}
         times = [summary.updated_at for summary in listed]
         assert times == sorted(times, reverse=True)
+
+    async def test_ids_are_those_of_all_conversations(self, storage: Storage) -> None:
+        conversations = [a_conversation("x", user_id=None), *(a_conversation(after_s=number) for number in range(6))]
+        await asyncio.gather(*map(storage.create, conversations))
+        await storage.put_record("conversations", "x", b"no conversation")
+        await storage.delete(conversations.pop().id)
+
+        assert sorted(await storage.list_ids()) == sorted(conversation.id for conversation in conversations)
 
     async def test_a_list_page_that_ends_with_the_last_one_has_no_next(self, storage: Storage) -> None:
         await asyncio.gather(*(storage.create(a_conversation("x")) for _ in range(4)))

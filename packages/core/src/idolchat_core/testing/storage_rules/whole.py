@@ -30,6 +30,18 @@ class WholeRules:
 
         assert await storage.read(conversation.id) == conversation
 
+    async def test_a_document_is_put_as_it_was_read(self, storage: Storage) -> None:
+        stored = a_conversation("one", "two 🌸", title="kept")
+        copied = a_conversation("other", id=stored.id, after_s=-60)
+        await storage.put(stored)
+        read = await storage.read_document(stored.id)
+        await storage.put(copied)
+        await storage.put_document(stored.id, read)
+
+        assert await storage.read(stored.id) == stored
+        assert [summary.message_count for summary in (await storage.list()).data] == [2]
+        await append(storage, stored, a_message("three"))
+
     @pytest.mark.parametrize("texts", [(), ("new",), ("one", "two", "three", "four 🌸" * 1000)])
     async def test_put_replaces_all_that_was_there(self, storage: Storage, texts: tuple[str, ...]) -> None:
         old = a_conversation("one", "two", "three", title="old", mood="calm")

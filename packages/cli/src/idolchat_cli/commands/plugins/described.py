@@ -1,0 +1,49 @@
+"""A plugin as programs are told of it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from idolchat_cli.loading import Everything
+from idolchat_cli.results import Problem, Result
+from idolchat_core.plugins import LoadedPlugin
+
+__all__ = ["PluginInfo", "describe"]
+
+
+class PluginInfo(Result):
+    """A plugin that is installed."""
+
+    name: str = Field(description="name of its entry point, which IDOLCHAT_PLUGINS uses")
+    distribution: str | None = Field(description="what pip installed")
+    version: str | None
+    hooks: tuple[str, ...] = Field(description="which hooks it implements")
+    storages: tuple[str, ...] = Field(description="names for IDOLCHAT_STORAGE")
+    llm_providers: tuple[str, ...] = Field(description="names for IDOLCHAT_LLM")
+    commands: tuple[str, ...] = Field(description="commands of idol")
+    error: Problem | None = Field(description="why it cannot be used; null when it is in use")
+
+    @property
+    def parts(self) -> list[str]:
+        """Tell in words what it adds."""
+        return [
+            *(f"storage {name}" for name in self.storages),
+            *(f"model provider {name}" for name in self.llm_providers),
+            *(f"command {name}" for name in self.commands),
+        ]
+
+
+def describe(plugin: LoadedPlugin, found: Everything) -> PluginInfo:
+    """Describe a plugin: what it is, what it adds, why it cannot be used."""
+    mine = str(plugin)
+    storages, providers = found.plugins.storages, found.plugins.llm_providers
+    return PluginInfo(
+        name=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        hooks=plugin.hooks,
+        storages=tuple(name for name in storages if storages.origin(name) == mine),
+        llm_providers=tuple(name for name in providers if providers.origin(name) == mine),
+        commands=tuple(name for name in found.commands if found.commands.origin(name) == mine),
+        error=Problem.of(plugin.error) if plugin.error else None,
+    )

@@ -1,0 +1,23 @@
+"""Ask before something is destroyed."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from idolchat_cli.usage import WrongUsage
+
+__all__ = ["confirm"]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Return when the answer is yes, given by ``--yes`` or at the terminal.
+
+    Raises ``typer.Abort`` for no, and ``WrongUsage`` where nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUsage("this cannot be undone, and nobody can be asked here: repeat it with --yes")
+    typer.confirm(question, abort=True, err=True)

@@ -1,0 +1,19 @@
+"""What a plugin can add to ``idol``.
+
+Mark an implementation ``@hookimpl(optionalhook=True)``, so that the plugin loads where idolchat-cli is not installed.
+"""
+
+from __future__ import annotations
+
+from pluggy import HookspecMarker
+
+from idolchat_cli.registry import CommandRegistry
+
+__all__ = ["idolchat_register_commands"]
+
+hookspec = HookspecMarker("idolchat")
+
+
+@hookspec
+def idolchat_register_commands(registry: CommandRegistry) -> None:
+    """Add commands and groups: ``registry.add("hello", "idolchat_hello.commands:app", help="Say hello.")``."""

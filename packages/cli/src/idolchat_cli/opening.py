@@ -1,0 +1,33 @@
+"""Open the storage for a command that needs no model, as a server would, beside a server that may be running."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.service import open_storage
+from idolchat_core.settings import CoreSettings, read_settings
+from idolchat_core.storage import Storage
+
+__all__ = ["Opened", "open_conversations"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The storage that the settings choose (``storage_name`` is the primary's), and what chose it."""
+
+    settings: CoreSettings
+    plugins: Plugins
+    storage_name: str
+    storage: Storage
+
+
+@asynccontextmanager
+async def open_conversations() -> AsyncGenerator[Opened]:
+    """Open the storage that holds the conversations; with its mirrors, where it has any."""
+    settings = read_settings(CoreSettings)
+    plugins = load_plugins(only=settings.plugins)
+    async with open_storage(settings, plugins) as (name, storage):
+        yield Opened(settings=settings, plugins=plugins, storage_name=name, storage=storage)

@@ -1,0 +1,209 @@
+"""Full-text search over messages: what a query means, which texts match it, and what is shown of them.
+
+A query is words and "quoted phrases", all of which a message must hold, in any order. Case and accents do not matter.
+A word is found as a whole word; ``concert*`` finds words that begin so. Scripts that put no blanks between words
+(Chinese, Japanese, Korean, Thai and others) are found anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from idolchat_core.errors import InvalidRequest
+from idolchat_core.models import Message, StoredId, UtcTime
+
+__all__ = ["Query", "SearchHit", "SearchResults", "Term", "cursor", "place", "text_of", "tokens_of"]
+
+_DENSE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+"""Scripts without blanks between words; Hangul is among them, for its words come with endings."""
+_INDIC = "\u0900-\u0963\u0966-\u0dff"
+"""Here vowel signs are marks, which do not count as letters elsewhere."""
+_LETTER = f"(?:(?![{_DENSE}])[^\\W_]|[{_INDIC}])"
+_RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|{_LETTER}+")
+_TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")
+_BEFORE, _AFTER = 40, 80
+"""Characters of a snippet around the first match."""
+
+
+class SearchHit(BaseModel):
+    """A message that matches: where it is, and what is shown of it.
+
+    ``position`` counts from 0 in its conversation. ``matches`` are the ranges of ``snippet`` that
+    match, in characters.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    conversation_id: UUID
+    user_id: StoredId | None = None
+    character_id: StoredId | None = None
+    message_id: StoredId
+    position: int
+    role: str
+    timestamp: UtcTime
+    snippet: str
+    matches: tuple[tuple[int, int], ...]
+
+
+class SearchResults(BaseModel):
+    """Messages that match, newest first; ``next`` is the ``before`` of the following page, null at the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: Sequence[SearchHit]
+    next: str | None = None
+
+
+class Term(NamedTuple):
+    """What must stand together in a text: tokens as ``tokens_of`` gives them; the last may be a beginning only."""
+
+    tokens: tuple[str, ...]
+    is_beginning: bool
+    pattern: re.Pattern[str]
+
+
+class Query:
+    """A query, read. Raises ``InvalidRequest`` for one without any word."""
+
+    def __init__(self, text: str) -> None:
+        self.terms = tuple(_terms(text))
+        if not self.terms:
+            raise InvalidRequest("the query holds no word to search for", param="text")
+
+    def show(self, text: str) -> tuple[str, tuple[tuple[int, int], ...]] | None:
+        """Give a snippet of a text around its first match, and the ranges in it that match; None if it does not."""
+        text = unicodedata.normalize("NFC", text)
+        folded, origin = _folded_with_origin(text)
+        found: list[tuple[int, int]] = []
+        for term in self.terms:
+            spans = [match.span() for match in term.pattern.finditer(folded)]
+            if not spans:
+                return None
+            found += [(origin[start], origin[end - 1] + 1) for start, end in spans]
+        return _snippet(text, _joined(found))
+
+
+def tokens_of(text: str) -> Iterator[str]:
+    """Give the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
+
+    A term's tokens stand next to each other in those of every text that it matches.
+    """
+    for match in _RUNS.finditer(_folded(unicodedata.normalize("NFC", text))):
+        run = match[0]
+        if match["dense"] is None:
+            yield run
+            continue
+        for first, second in pairwise(run):
+            yield first
+            yield first + second
+        yield run[-1]
+
+
+def text_of(message: Message) -> str:
+    """Give what is said in a message, without what is not text."""
+    content = message.content
+    if isinstance(content, str):
+        return content
+    parts = [part.get("text") for part in content or ()]
+    return "\n".join(part for part in parts if isinstance(part, str))
+
+
+def cursor(hit: SearchHit) -> str:
+    """Name the place behind a hit, for ``before``."""
+    return f"{hit.timestamp.isoformat()}~{hit.conversation_id}~{hit.position}"
+
+
+def place(before: str) -> tuple[datetime, UUID, int]:
+    """Read what ``cursor`` gave. Raises ``InvalidRequest``."""
+    time, _, rest = before.partition("~")
+    conversation_id, _, position = rest.partition("~")
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC), UUID(conversation_id), int(position)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("before is not the `next` of a page of this search", param="before") from error
+
+
+def _terms(text: str) -> Iterator[Term]:
+    for quoted, word in _TERMS.findall(text):
+        runs = list(_RUNS.finditer(_folded(unicodedata.normalize("NFC", quoted or word))))
+        if runs:
+            yield _term(runs, is_beginning=word.endswith("*") and runs[-1]["dense"] is None)
+
+
+def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
+    tokens: list[str] = []
+    for number, run in enumerate(runs):
+        tokens += _query_tokens(run, goes_on=number + 1 < len(runs), follows=number > 0)
+    pattern = r"[\W_]*".join(re.escape(run[0]) for run in runs)
+    if runs[0]["dense"] is None:
+        pattern = f"(?<!{_LETTER})" + pattern
+    if runs[-1]["dense"] is None and not is_beginning:
+        pattern += f"(?!{_LETTER})"
+    return Term(tuple(tokens), is_beginning, re.compile(pattern))
+
+
+def _query_tokens(run: re.Match[str], *, goes_on: bool, follows: bool) -> list[str]:
+    """Give the tokens that a run is found by; what stands before or after it in the text may be of the same script."""
+    text = run[0]
+    if run["dense"] is None:
+        return [text]
+    whole = list(tokens_of(text))
+    if len(text) == 1:
+        return whole
+    return whole[0 if follows else 1 : None if goes_on else -1]
+
+
+class _Folds(dict[int, str]):
+    """Every character as it is compared: without case, accents, and differences of width; made when first met."""
+
+    def __missing__(self, code: int) -> str:
+        plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", chr(code)))
+        folded = unicodedata.normalize("NFC", plain.casefold())
+        self[code] = folded
+        return folded
+
+
+_FOLDS = _Folds()
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_FOLDS)
+
+
+def _folded_with_origin(text: str) -> tuple[str, Sequence[int]]:
+    """Fold a text, and tell of each character of the result where it came from."""
+    if text.isascii():
+        return text.lower(), range(len(text))
+    pieces = [_FOLDS[ord(character)] for character in text]
+    return "".join(pieces), [number for number, piece in enumerate(pieces) for _ in piece]
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    result: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
+
+
+def _snippet(text: str, matches: Sequence[tuple[int, int]]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    start = max(matches[0][0] - _BEFORE, 0)
+    end = min(max(matches[0][1], matches[0][0] + _AFTER), len(text))
+    head, tail = "…" if start else "", "…" if end < len(text) else ""
+    moved = len(head) - start
+    shown = tuple((first + moved, min(last, end) + moved) for first, last in matches if first < end)
+    return head + text[start:end] + tail, shown
