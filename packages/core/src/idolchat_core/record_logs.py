@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-__all__ = ["RecordLogs"]
+__all__ = ["RecordLogs", "namespaces_among"]
 
 MAX_PART_BYTES = 64 * 1024
 """A part that has grown so long is written no more, so that adding a line costs the same in a long log."""
 _DIGITS = 8
+_LOGS = ".log"
 
 
 class _Records(Protocol):
@@ -62,8 +63,13 @@ class RecordLogs:
         return int(parts[-1][-_DIGITS:]), await self._records.get_record(_space(namespace), parts[-1]) or b""
 
 
+def namespaces_among(spaces: Iterable[str]) -> list[str]:
+    """Tell which namespaces there are, of records and of logs, by those of all records."""
+    return sorted({space.removesuffix(_LOGS) for space in spaces})
+
+
 def _space(namespace: str) -> str:
-    return f"{namespace}.log"
+    return f"{namespace}{_LOGS}"
 
 
 def _part(name: str, number: int) -> str:

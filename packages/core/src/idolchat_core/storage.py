@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import defaults, document
+from idolchat_core import defaults, document, upkeep
 from idolchat_core.census import StorageStats
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.record_logs import RecordLogs
 from idolchat_core.search import SearchResults
+from idolchat_core.upkeep import Leftover, Repair, Verdict
 
 __all__ = ["Storage", "check_record_name"]
 
@@ -178,6 +179,48 @@ class Storage(ABC):
     async def delete(self, conversation_id: UUID) -> None:
         """Remove a conversation for good. Raises ``ConversationNotFound``."""
 
+    async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
+        """Store many conversations as ``put_document`` does each; all are durable when it returns.
+
+        Where one cannot be stored, others may have been.
+        """
+        await asyncio.gather(*(self.put_document(conversation_id, data) for conversation_id, data in documents.items()))
+
+    async def read_stored(self, conversation_id: UUID) -> bytes:
+        """Read the bytes that are stored, whatever they are: to keep them before a damaged document is replaced.
+
+        Raises as ``read_document``; a store that can, gives damaged ones too.
+        """
+        return await self.read_document(conversation_id)
+
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+        """Read these conversations (None: all) from end to end and judge each; nothing is changed.
+
+        One that is gone meanwhile is left out. What others write meanwhile is no flaw.
+        """
+        return upkeep.verify_by_reading(self, conversation_ids)
+
+    async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
+        """Mend what ``verify`` finds in a conversation, after keeping its bytes aside; tell what was, or would be.
+
+        Raises ``ConversationNotFound``, ``ConversationDamaged`` when no message can be read, ``StorageConflict`` when
+        others write to it meanwhile.
+        """
+        return await upkeep.repair_by_putting(self, conversation_id, dry_run=dry_run)
+
+    async def reindex(self) -> AsyncGenerator[int]:
+        """Make anew what is derived from the conversations, and yield how many are done so far.
+
+        Everything else goes on meanwhile. As it stands here, nothing is derived.
+        """
+        nothing: tuple[int, ...] = ()
+        for done in nothing:
+            yield done
+
+    def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
+        """Remove, and yield, what nobody needs: what died writers left, and bytes set aside ``older_than`` ago."""
+        return upkeep.old_records(self, older_than=older_than, dry_run=dry_run)
+
     @abstractmethod
     async def check(self) -> None:
         """Return when the store can take a write; else raise ``StorageUnavailable`` that says why."""
@@ -201,6 +244,10 @@ class Storage(ABC):
     @abstractmethod
     async def list_records(self, namespace: str) -> Sequence[str]:
         """List the names in a namespace, sorted."""
+
+    async def list_namespaces(self) -> Sequence[str]:
+        """List the namespaces of records and logs, sorted; a store that cannot tell gives none."""
+        return ()
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         """Add lines, each with its newline, at the end of a log that is made when it is not there; await the result.

@@ -11,10 +11,12 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from idolchat_core import document, listing
+from idolchat_core import document, listing, soundness, upkeep
 from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.record_logs import namespaces_among
 from idolchat_core.storage import Storage, check_record_name
+from idolchat_core.upkeep import Repair
 
 __all__ = ["WholeDocumentStorage"]
 
@@ -132,6 +134,19 @@ class WholeDocumentStorage(Storage):
     async def check(self) -> None:
         await self.put_value("records/idolchat/check", b"")
 
+    async def read_stored(self, conversation_id: UUID) -> bytes:
+        return await self._data(conversation_id)
+
+    async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
+        async with self._writing(conversation_id):
+            conversation = await self.read(conversation_id)
+            flaws = tuple(soundness.flaws_of(conversation))
+            kept_as = None
+            if flaws and not dry_run:
+                kept_as = await upkeep.keep_aside(self, conversation_id, await self._data(conversation_id))
+                await self._write(soundness.mended(conversation))
+        return upkeep.repair_of(conversation, flaws, kept_as)
+
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         return await self.get_value(_record_key(namespace, name))
 
@@ -140,6 +155,9 @@ class WholeDocumentStorage(Storage):
 
     async def delete_record(self, namespace: str, name: str) -> None:
         await self.delete_value(_record_key(namespace, name))
+
+    async def list_namespaces(self) -> Sequence[str]:
+        return namespaces_among(key.split("/")[1] for key in await self.list_keys("records/"))
 
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)

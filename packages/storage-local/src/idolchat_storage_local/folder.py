@@ -124,6 +124,27 @@ class DataFolder:
         self.require()
         return None
 
+    def ids(self) -> list[UUID]:
+        """List whose documents there are, by the files alone. Raises ``OSError``, ``StorageUnavailable``."""
+        self.require()
+        found: set[UUID] = set()
+        for path in self.folders():
+            if self._disk.exists(path):
+                found.update(filter(None, map(conversation_id_of, self._disk.names(path))))
+        return list(found)
+
+    def folders(self) -> Iterator[str]:
+        """Name every folder that may hold documents."""
+        yield self.root
+        yield self.conversations
+        yield from (f"{self.conversations}/{number:02x}" for number in range(256))
+
+    def namespaces(self) -> list[str]:
+        """List the namespaces of records and logs. Raises ``OSError``, ``StorageUnavailable``."""
+        self.require()
+        there = [path for path in (self.records, self.logs) if self._disk.exists(path)]
+        return sorted({name for path in there for name in self._disk.names(path)})
+
     def place_of(self, path: str) -> str:
         """Name a file or folder as it is called in the index and in messages; ``.`` is the data folder itself."""
         if path == self.root:

@@ -136,6 +136,9 @@ class LocalStorage(Storage):
             next=f"{last.updated_at}~{last.id}" if last is not None else None,
         )
 
+    async def list_ids(self) -> Sequence[UUID]:
+        return await self._work(self._folder.ids)
+
     async def stats(
         self,
         *,
@@ -174,6 +177,9 @@ class LocalStorage(Storage):
     async def delete_record(self, namespace: str, name: str) -> None:
         check_record_name(namespace, name)
         await self._writer.ask(lambda: self._records.delete(namespace, name))
+
+    async def list_namespaces(self) -> Sequence[str]:
+        return await self._work(self._folder.namespaces)
 
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)

@@ -11,6 +11,7 @@ from uuid import UUID
 from idolchat_core import document, listing
 from idolchat_core.errors import ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page
+from idolchat_core.record_logs import namespaces_among
 from idolchat_core.storage import Storage, check_record_name
 
 __all__ = ["InMemoryStorage"]
@@ -128,6 +129,9 @@ class InMemoryStorage(Storage):
     async def delete_record(self, namespace: str, name: str) -> None:
         check_record_name(namespace, name)
         self._records.pop((namespace, name), None)
+
+    async def list_namespaces(self) -> Sequence[str]:
+        return namespaces_among(space for space, _ in self._records)
 
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)

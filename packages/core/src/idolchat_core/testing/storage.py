@@ -12,6 +12,7 @@ from idolchat_core.testing.storage_rules.reading import ReadingRules
 from idolchat_core.testing.storage_rules.records import RecordRules
 from idolchat_core.testing.storage_rules.reopening import Reopen, ReopeningRules
 from idolchat_core.testing.storage_rules.searching import SearchingRules
+from idolchat_core.testing.storage_rules.upkeep import UpkeepRules
 from idolchat_core.testing.storage_rules.whole import WholeRules
 from idolchat_core.testing.storage_rules.writing import WritingRules
 
@@ -20,7 +21,15 @@ __all__ = ["Reopen", "StorageConformance", "a_conversation", "a_message"]
 
 @pytest.mark.asyncio
 class StorageConformance(
-    WritingRules, ReadingRules, ListingRules, SearchingRules, WholeRules, RecordRules, LogRules, ReopeningRules
+    WritingRules,
+    ReadingRules,
+    ListingRules,
+    SearchingRules,
+    WholeRules,
+    RecordRules,
+    LogRules,
+    UpkeepRules,
+    ReopeningRules,
 ):
     """The contract of ``Storage``, as tests.
 
