@@ -9,15 +9,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from idolchat_api.ratelimit import ratelimit_headers
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.events import TurnEnded
+from idolchat_core.spending.quotas import Quota
 
 __all__ = [
     "BodyTooLarge",
@@ -114,6 +116,9 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.TurnNotRetryable: (409, _REQUEST),
     TurnOver: (409, _REQUEST),
     core.ShuttingDown: (503, _SERVER),
+    core.SpendingStopped: (503, _SERVER),
+    core.LimitReached: (429, _RATE),
+    core.BudgetExceeded: (429, _RATE),
     core.StorageError: (500, _SERVER),
     core.ConversationNotFound: (404, _REQUEST),
     core.ConversationDamaged: (500, _SERVER),
@@ -145,6 +150,7 @@ class Problem:
     message: str
     param: str | None = None
     retry_after_s: float | None = None
+    quotas: Sequence[Quota] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -166,7 +172,7 @@ class Problem:
             return [(b"www-authenticate", b"Bearer")]  # RFC 6750, section 3
         if self.retry_after_s is None:
             return []
-        return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s)))]
+        return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s))), *ratelimit_headers(self.quotas)]
 
 
 def status_of(kind: type[IdolchatError]) -> tuple[int, str]:
@@ -184,6 +190,7 @@ def problem_from(error: IdolchatError) -> Problem:
         message=str(error),
         param=getattr(error, "param", None),
         retry_after_s=getattr(error, "retry_after_s", None),
+        quotas=getattr(error, "quotas", ()),
     )
 
 

@@ -65,8 +65,11 @@ TURN_START_ERRORS: tuple[type[IdolchatError], ...] = (
     core.ConversationBusy,
     core.ConversationDamaged,
     core.QueueFull,
+    core.LimitReached,
+    core.BudgetExceeded,
     core.IdempotencyMismatch,
     core.ShuttingDown,
+    core.SpendingStopped,
     core.StorageUnavailable,
 )
 """What a turn may meet before it begins."""

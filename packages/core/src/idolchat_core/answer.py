@@ -6,16 +6,26 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from idolchat_core.errors import ContextTooLong, ConversationNotFound, IdolchatError, ReplyCut, StorageConflict
+from idolchat_core.errors import (
+    ContextTooLong,
+    ConversationNotFound,
+    IdolchatError,
+    ProviderError,
+    ProviderTimeout,
+    ReplyCut,
+    StorageConflict,
+)
 from idolchat_core.events import TurnEnded, TurnState
 from idolchat_core.history import History
 from idolchat_core.intake import WRITE_ATTEMPTS, load
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import CompletionRequest, Delta, Finished
 from idolchat_core.models import Message, Usage, utc_now
+from idolchat_core.origin import ORIGIN
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
 from idolchat_core.prompt import Prompt, PromptBlock, build_prompt
+from idolchat_core.spending.paid_call import PaidCall
 from idolchat_core.tokens import text_size
 
 __all__ = ["Answer", "described"]
@@ -28,16 +38,18 @@ MOST_REPLY_SHARE = 0.75
 class Answer:
     """The reply of one turn."""
 
-    def __init__(self, parts: Parts, plan: Plan, live: LiveTurn) -> None:
+    def __init__(self, parts: Parts, plan: Plan, live: LiveTurn, call: PaidCall | None = None) -> None:
+        self._call = call
         self._parts = parts
         self._plan = plan
         self._live = live
         self._prompt_tokens = 0
+        self._was_asked = False
 
     async def ask(self, history: History) -> Finished:
         """Ask the provider; once more, with a shorter prompt, when it says that the first was too long.
 
-        Raises a ``ProviderError``.
+        Raises a ``ProviderError``, and ``SpendingStopped``.
         """
         try:
             return await self._ask(history, await self._budget_tokens())
@@ -58,16 +70,23 @@ class Answer:
             stream=plan.stream,
             conversation_id=history.id,
             user_id=history.user_id,
+            traceparent=ORIGIN.get().traceparent,
         )
+        parts.ledger.check_stopped()  # again, for the turn may have waited
+        self._was_asked = True
         finished: Finished | None = None
         async with aclosing(parts.llm.stream(request)) as reply:
             async for piece in reply:
                 if isinstance(piece, Delta):
                     live.say(piece)
+                    if piece.completion_id is not None:
+                        self._named(piece.completion_id)
                 else:
                     finished = piece
         if finished is None:
             raise ReplyCut("the provider ended the reply without saying that it was finished")
+        if finished.completion_id is not None:
+            self._named(finished.completion_id)
         if finished.usage is not None:
             parts.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
         return finished
@@ -130,8 +149,25 @@ class Answer:
         """Count a reply that was cut: the provider charges for it, and did not say how much."""
         if not self._prompt_tokens or self._live.reply.is_empty:
             return None
+        return self._estimate()
+
+    def _estimate(self) -> Usage:
         said = self._parts.estimator.tokens(text_size(self._live.reply.content), self._live.model)
         return Usage(input_tokens=self._prompt_tokens, output_tokens=round(said), is_estimate=True)
+
+    def settle(self, ended: TurnEnded, error: Exception | None) -> None:
+        """Write down what the reply took; nothing where the provider was not asked."""
+        if self._call is None or not self._was_asked:
+            return
+        usage = ended.usage
+        if usage is None and isinstance(error, ProviderError) and not isinstance(error, ProviderTimeout | ReplyCut):
+            usage = Usage()  # it refused, or failed before it said anything: OpenRouter charges nothing for that
+        model = ended.message.model if ended.message else None
+        self._call.settle(ended.state, usage or self._estimate(), model=model)
+
+    def _named(self, completion_id: str) -> None:
+        if self._call is not None:
+            self._call.named(completion_id)
 
     def _message(
         self, finish_reason: str, *, usage: Usage | None, model: str | None, error: dict[str, Any] | None

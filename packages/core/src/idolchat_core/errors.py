@@ -5,6 +5,7 @@
     ├── PluginError          PluginNotFound · PluginNameTaken · PluginBroken
     ├── RequestError         InvalidRequest · ConversationMismatch · ConversationBusy · QueueFull
     │                        IdempotencyMismatch · TurnNotFound · TurnExpired · TurnNotRetryable · ShuttingDown
+    │                        SpendingStopped · LimitReached ── BudgetExceeded
     ├── StorageError         ConversationNotFound · ConversationDamaged · StorageUnavailable
     │                        StorageConflict ── ConversationExists
     └── ProviderError        ProviderUnavailable ── ProviderTimeout · ReplyCut
@@ -16,9 +17,13 @@ A class exists when someone would catch it; ``code`` names it on the wire and ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from idolchat_core.spending.quotas import Quota
+
 __all__ = [
+    "BudgetExceeded",
     "ConfigurationError",
     "ContextTooLong",
     "ConversationBusy",
@@ -29,6 +34,7 @@ __all__ = [
     "IdempotencyMismatch",
     "IdolchatError",
     "InvalidRequest",
+    "LimitReached",
     "ModelNotFound",
     "NotAuthorized",
     "PaymentRequired",
@@ -45,6 +51,7 @@ __all__ = [
     "RequestError",
     "RequestRefused",
     "ShuttingDown",
+    "SpendingStopped",
     "StorageConflict",
     "StorageError",
     "StorageUnavailable",
@@ -161,6 +168,29 @@ class ShuttingDown(RequestError):
     """The server is stopping and takes no new turns."""
 
     code = "shutting_down"
+
+
+class SpendingStopped(RequestError):
+    """Somebody has stopped all spending: no provider is called until it is resumed."""
+
+    code = "spending_stopped"
+
+
+class LimitReached(RequestError):
+    """Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_s: float, quotas: Sequence[Quota] = ()) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.quotas = quotas
+
+
+class BudgetExceeded(LimitReached):
+    """A budget for a day or a month is used up."""
+
+    code = "insufficient_quota"
 
 
 class StorageError(IdolchatError):

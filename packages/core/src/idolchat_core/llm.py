@@ -21,6 +21,7 @@ class CompletionRequest:
     as the client gave them (``temperature``, ``max_tokens``, ``tools``, ...), never ``model``, ``messages`` or
     ``stream``. With ``stream`` false nobody is reading along, and a provider may fetch the reply whole and yield it
     as one delta. ``conversation_id`` and ``user_id`` let a provider keep a conversation on one server.
+    ``traceparent`` is the W3C header of the trace that this belongs to.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -29,6 +30,7 @@ class CompletionRequest:
     stream: bool = True
     conversation_id: UUID | None = None
     user_id: UUID | str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ class Delta:
 
     ``content`` is text to append, possibly empty. ``fields`` are the other fields of an OpenAI delta, as given:
     ``tool_calls``, ``reasoning``, ``reasoning_details``, ``refusal``. ``model`` is set on the first delta where the
-    provider tells which model answers.
+    provider tells which model answers, and ``completion_id`` is its own id for the reply.
     """
 
     content: str = ""
     fields: Mapping[str, Any] | None = None
     model: str | None = None
+    completion_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,9 @@ class LLMProvider(ABC):
     default_model: str | None = None
     """What answers when a request names no model; None lets the provider's account decide."""
 
+    can_reconcile: bool = False
+    """Whether ``reconcile`` can tell afterwards what a reply took."""
+
     @abstractmethod
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
         """Answer: deltas as the model makes them, then exactly one ``Finished``, and nothing after it.
@@ -98,3 +104,10 @@ class LLMProvider(ABC):
 
         Costs nothing and takes a few seconds at the most.
         """
+
+    async def reconcile(self, completion_id: str) -> Usage | None:
+        """Tell what a reply took that was cut before its end; None when that is not known yet, or never will be.
+
+        Raises ``ProviderError``.
+        """
+        return None

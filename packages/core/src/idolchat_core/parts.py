@@ -9,6 +9,7 @@ from idolchat_core.checkpoints import Checkpoints
 from idolchat_core.history import Histories
 from idolchat_core.llm import LLMProvider
 from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage import Storage
 from idolchat_core.stranded import StrandedTurns
 from idolchat_core.tokens import TokenEstimator
@@ -27,4 +28,5 @@ class Parts:
     checkpoints: Checkpoints
     stranded: StrandedTurns
     catalog: ModelCatalog
+    ledger: Ledger
     estimator: TokenEstimator

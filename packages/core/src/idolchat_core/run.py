@@ -24,9 +24,11 @@ from idolchat_core.lanes import Lanes
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.origin import ORIGIN
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
 from idolchat_core.request import OnBusy, OnDisconnect
+from idolchat_core.spending.paid_call import PaidCall
 from idolchat_core.stored import RETRYABLE, StoredTurn, find_stored_turn, state_of
 
 __all__ = ["TurnRun", "mismatch"]
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 class TurnRun:
     """Runs one turn; its task is the only owner of ``live``."""
+
+    PURPOSE = "chat"
 
     def __init__(
         self, parts: Parts, lanes: Lanes[TurnRun], plan: Plan, *, renamed: Callable[[TurnRun, UUID], None]
@@ -113,14 +117,28 @@ class TurnRun:
             self.live.user_id = history.user_id
             if await self._is_told_again(history):
                 return
+        call = self._admit()
+        try:
+            await self._take_place(call)
+        finally:
+            call.withdraw()
+
+    def _admit(self) -> PaidCall:
+        origin = ORIGIN.get()
+        user_id = self.live.user_id
+        return self._parts.ledger.admit(
+            user_id=user_id, key_id=origin.key_id, address=origin.address, purpose=self.PURPOSE
+        )
+
+    async def _take_place(self, call: PaidCall) -> None:
         place = self._lanes.join(self, self.plan.on_busy)
         try:
             if place is not None:
                 self._clear_the_way()
                 await self._wait(place)
-            history = await self._take_in()
+            history = await self._take_in(call)
             if history is not None:
-                await self._answer(history)
+                await self._answer(history, call)
         finally:
             self._lanes.leave(self)
 
@@ -177,11 +195,11 @@ class TurnRun:
             self.live.begin()
         await place
 
-    async def _take_in(self) -> History | None:
+    async def _take_in(self, call: PaidCall) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
         gone = {run.live.turn_id for run in self._taken_back}
         try:
-            history = await take_in(self._parts, self.plan, self.live, taken_back=gone)
+            history = await self._take_in_and_open(call, gone)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
@@ -192,8 +210,22 @@ class TurnRun:
             self.live.begin()
         return history
 
-    async def _answer(self, history: History) -> None:
-        answer = Answer(self._parts, self.plan, self.live)
+    async def _take_in_and_open(self, call: PaidCall, gone: set[UUID]) -> History:
+        """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
+        call.open(
+            call_id=self.live.message_id,
+            turn_id=self.live.turn_id,
+            conversation_id=self.conversation_id,
+            user_id=self.live.user_id,
+            model=self.live.model,
+        )
+        try:
+            return await take_in(self._parts, self.plan, self.live, taken_back=gone)
+        finally:
+            await call.written()
+
+    async def _answer(self, history: History, call: PaidCall) -> None:
+        answer = Answer(self._parts, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         finished: Finished | None = None
         error: Exception | None = None
@@ -214,6 +246,7 @@ class TurnRun:
         finally:
             self._is_streaming = False
         ended = answer.outcome(finished, error, self._stopped_as)
+        answer.settle(ended, error)
         try:
             ended = await answer.store(ended)
         except (StorageUnavailable, ConversationDamaged) as refused:

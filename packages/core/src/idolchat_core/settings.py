@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from idolchat_core.errors import ConfigurationError
+from idolchat_core.spending.settings import SpendingSettings
 
 __all__ = ["CoreSettings", "PackageSettings", "read_settings"]
 
@@ -32,8 +33,8 @@ class PackageSettings(BaseSettings):
     )
 
 
-class CoreSettings(PackageSettings):
-    """Which parts are in use, and what every prompt begins with."""
+class CoreSettings(SpendingSettings, PackageSettings):
+    """Which parts are in use, what every prompt begins with, and what may be spent."""
 
     storage: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="IDOLCHAT_STORAGE", description="Storages, comma separated: the primary, then its mirrors."

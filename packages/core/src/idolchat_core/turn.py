@@ -24,6 +24,8 @@ from idolchat_core.plan import Plan
 from idolchat_core.request import OnDisconnect, TurnOptions, TurnRequest
 from idolchat_core.run import TurnRun, mismatch
 from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.ledger import Ledger
+from idolchat_core.spending.recovery import settle_open_calls
 from idolchat_core.storage import Storage
 from idolchat_core.stored import RETRYABLE, find_stored_turn
 from idolchat_core.stranded import StrandedTurns
@@ -50,6 +52,7 @@ class TurnEngine:
             checkpoints=checkpoints,
             stranded=StrandedTurns(storage, histories=histories, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
+            ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
         )
         self._lanes: Lanes[TurnRun] = Lanes(max_waiting=settings.max_queued_turns)
@@ -66,6 +69,7 @@ class TurnEngine:
     async def __aenter__(self) -> Self:
         if self._recovers:
             await self._recover()
+        await self._open_ledger()
         self._saving = asyncio.create_task(self._keep_safe())
         return self
 
@@ -77,7 +81,13 @@ class TurnEngine:
             self._saving.cancel()
             await asyncio.wait({self._saving})
         await self._parts.checkpoints.close()
+        await self._parts.ledger.close()
         await self._parts.catalog.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        """Give what was spent, and what may be."""
+        return self._parts.ledger
 
     @property
     def running(self) -> int:
@@ -279,6 +289,15 @@ class TurnEngine:
         if stranded.count:
             log.warning("turns were interrupted by a crash", extra={"turns": stranded.count})
             await stranded.bring_in_all(at_once=True)
+
+    async def _open_ledger(self) -> None:
+        ledger = self._parts.ledger
+        books = await ledger.load()
+        if self._recovers:
+            count = await settle_open_calls(self._parts.storage, ledger, books)
+            if count:
+                log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
+        ledger.start(books)
 
     async def _keep_safe(self) -> None:
         while True:

@@ -70,7 +70,9 @@ class Calls:
         by, late = limits.whole(faults)
         if request.stream and limits.first_token_by < by:
             by, late = limits.first_token(faults)
-        response = await self._client.post_completion(body, faults, until=by, late=late)
+        response = await self._client.post_completion(
+            body, faults, until=by, late=late, traceparent=request.traceparent
+        )
         reply = None
         try:
             reply = self._reply(response, faults, limits, streams=request.stream)

@@ -42,14 +42,15 @@ class Client:
         self._connect_timeout_s = settings.connect_timeout_s
 
     async def post_completion(
-        self, body: bytes, faults: Faults, *, until: float, late: Fault
+        self, body: bytes, faults: Faults, *, until: float, late: Fault, traceparent: str | None = None
     ) -> aiohttp.ClientResponse:
         """Ask for a completion and wait for the head of a good answer; raise ``late`` after the loop time ``until``."""
         data = body if len(body) < MAX_BYTES_AT_ONCE else io.BytesIO(body)
+        headers = POST_HEADERS if traceparent is None else POST_HEADERS | {"traceparent": traceparent}
         try:
             async with asyncio.timeout_at(until):
                 response = await self._session.post(
-                    self._completions, data=data, headers=POST_HEADERS, allow_redirects=False, proxy=self._proxy
+                    self._completions, data=data, headers=headers, allow_redirects=False, proxy=self._proxy
                 )
         except (TimeoutError, *CONNECTION_ERRORS) as error:
             raise self._lost(error, faults, late) from error

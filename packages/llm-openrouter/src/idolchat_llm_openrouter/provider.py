@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from idolchat_core.errors import ConfigurationError, PaymentRequired
+from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
 from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.calls import Calls
 from idolchat_llm_openrouter.catalogue import Catalogue
@@ -18,11 +20,13 @@ from idolchat_llm_openrouter.faults import Fault, Faults
 from idolchat_llm_openrouter.models import models_in
 from idolchat_llm_openrouter.reply import Reply
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
+from idolchat_llm_openrouter.wire import generation_usage
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
 
 CHECK_TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 20.0
+RECONCILE_TIMEOUT_S = 10.0
 LIST_MAX_AGE_S = 300.0
 MAX_PAGES = 50
 
@@ -32,6 +36,7 @@ class OpenRouterProvider(LLMProvider):
 
     def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
         self.default_model = settings.model
+        self.can_reconcile = settings.speaks_openrouter
         self._client = client
         self._settings = settings
         self._calls = Calls(client, settings)
@@ -64,6 +69,19 @@ class OpenRouterProvider(LLMProvider):
             raise PaymentRequired(
                 f"the key for {self._settings.host} has reached its limit; raise it or set another OPENROUTER_API_KEY"
             )
+
+    async def reconcile(self, completion_id: str) -> Usage | None:
+        """Ask OpenRouter what a generation took, also one that was cancelled; it knows some seconds after the end."""
+        if not self.can_reconcile:
+            return None
+        try:
+            query = urlencode({"id": completion_id})
+            told = await self._get(f"/generation?{query}", timeout_s=RECONCILE_TIMEOUT_S)
+        except ProviderError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return generation_usage(told)
 
     async def close(self) -> None:
         """Stop what goes on in the background."""

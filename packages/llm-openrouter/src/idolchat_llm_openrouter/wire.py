@@ -17,7 +17,7 @@ from idolchat_core.models import Usage
 from idolchat_llm_openrouter.faults import Fault, Faults
 from idolchat_llm_openrouter.text import without_halves
 
-__all__ = ["Assembler", "usage_of"]
+__all__ = ["Assembler", "generation_usage", "usage_of"]
 
 DONE = b"[DONE]"
 PLAIN_FIELDS = frozenset({"role", "content"})
@@ -141,9 +141,10 @@ class Assembler:
             content = self._mended(content)
         if not content and not fields:
             return None
-        model = None if self._model_told else self._model
+        if self._model_told:
+            return Delta(content, fields)
         self._model_told = True
-        return Delta(content, fields, model)
+        return Delta(content, fields, self._model, self._id)
 
     def _mended(self, content: str) -> str:
         """Join the halves of characters that were cut between two chunks (UTF-16 surrogates)."""
@@ -216,6 +217,27 @@ def usage_of(told: object) -> Usage | None:
         cost=_amount(told.get("cost")),
         **{key: value for key, value in more.items() if value is not None},
     )
+
+
+def generation_usage(told: object) -> Usage | None:
+    """Read what ``GET /generation`` tells of a generation; None where it tells no counts.
+
+    Native counts are the ones that are billed; the others are by a tokenizer of OpenRouter's own choice.
+    """
+    about = told.get("data") if isinstance(told, dict) else None
+    if not isinstance(about, dict):
+        return None
+    asked, said = (
+        next((count for name in names if (count := _count(about.get(name))) is not None), None)
+        for names in (
+            ("native_tokens_prompt", "tokens_prompt"),
+            ("native_tokens_completion", "tokens_completion"),
+        )
+    )
+    cost = _amount(about.get("total_cost"))
+    if cost is None and asked is None and said is None:
+        return None
+    return Usage(input_tokens=asked or 0, output_tokens=said or 0, cost=cost)
 
 
 MAX_COUNT = 1 << 53  # beyond it a JSON number is no count, and may be infinite

@@ -48,6 +48,7 @@ class InMemoryStorage(Storage):
     def __init__(self) -> None:
         self._stored: dict[UUID, _Stored] = {}
         self._records: dict[tuple[str, str], bytes] = {}
+        self._logs: dict[tuple[str, str], bytearray] = {}
 
     async def create(self, conversation: Conversation) -> None:
         if conversation.id in self._stored:
@@ -136,6 +137,18 @@ class InMemoryStorage(Storage):
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)
         return sorted(name for space, name in self._records if space == namespace)
+
+    async def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> None:
+        check_record_name(namespace, name)
+        self._logs.setdefault((namespace, name), bytearray()).extend(lines)
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        check_record_name(namespace, name)
+        return bytes(self._logs.get((namespace, name), b"")[start:])
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        check_record_name(namespace)
+        return sorted(name for space, name in self._logs if space == namespace)
 
     def _found(self, conversation_id: UUID) -> _Stored:
         try:

@@ -1,0 +1,224 @@
+"""The ledger: every paid call, written down before it is made and when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from idolchat_core.errors import SpendingStopped, StorageError
+from idolchat_core.llm import LLMProvider
+from idolchat_core.models import Usage, utc_now
+from idolchat_core.spending.budgets import Budgets, Spender
+from idolchat_core.spending.daybook import DayBook, read_day
+from idolchat_core.spending.entries import NAMESPACE, CallFacts, named
+from idolchat_core.spending.paid_call import PaidCall
+from idolchat_core.spending.prices import Prices
+from idolchat_core.spending.reconciling import Reconciler
+from idolchat_core.spending.settings import SpendingSettings
+from idolchat_core.spending.stop import Stop, read_stop
+from idolchat_core.storage import Storage
+
+__all__ = ["Ledger"]
+
+log = logging.getLogger(__name__)
+
+WRITE_AFTER_S = 0.2
+"""How long what can be told from the documents after a crash may be kept in memory, to be written with other lines."""
+WATCH_EVERY_S = 1.0
+ROLL_UP_BYTES = 1024 * 1024
+"""Of a day's log that a start may have to read."""
+
+
+class Ledger:
+    """Admits paid calls and writes them down, in logs of the storage, one a UTC day."""
+
+    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: SpendingSettings) -> None:
+        self.budgets = Budgets(settings)
+        self.stop: Stop | None = None
+        self._storage = storage
+        self._prices = Prices()
+        self._reconciler = Reconciler(llm, self._corrected)
+        self._unwritten: dict[str, list[bytes]] = {}
+        self._unnamed: dict[str, tuple[CallFacts, str]] = {}
+        self._writing_later: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._grown_bytes: dict[str, int] = {}
+
+    async def load(self) -> list[DayBook]:
+        """Read the days of this month, which ``start`` takes; see ``recovery`` for what a crash has left in them.
+
+        A storage that cannot be read leaves the budgets as if nothing had been spent, and is told of.
+        """
+        now = utc_now()
+        since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
+        books = []
+        try:
+            for day in await self._storage.list_logs(NAMESPACE):
+                if since <= day <= now.strftime("%Y-%m-%d"):
+                    book, self._grown_bytes[day] = await read_day(self._storage, day)
+                    books.append(book)
+                    for payer, tally in book.sums.items():
+                        self._prices.learn(payer.model, tokens=tally.tokens, cost=tally.cost)
+            self.stop = await read_stop(self._storage)
+        except StorageError as error:
+            log.error("what was spent before cannot be read", extra={"code": error.code})
+        return books
+
+    def start(self, books: list[DayBook]) -> None:
+        """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""
+        for book in books:
+            self._take_in(book)
+            if self._grown_bytes.get(book.day, 0) > ROLL_UP_BYTES / 4:
+                self._spawn(self._roll_up(book.day))
+            for line in book.unsure.values():
+                self._reconciler.add(line)
+        self._spawn(self._watch())
+
+    async def close(self) -> None:
+        """Write what is left, and stop."""
+        self._reconciler.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._cancel_timer()
+        await self._write_all(durable=True)
+
+    def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> PaidCall:
+        """Let a call be made, or refuse it before anything is stored or asked.
+
+        Raises ``SpendingStopped``, ``BudgetExceeded``, ``LimitReached`` and ``QueueFull``.
+        """
+        self.check_stopped()
+        who = Spender.of(user_id, key_id, address)
+        self.budgets.admit(who)
+        return PaidCall(self, who, purpose=purpose, key_id=key_id)
+
+    def check_stopped(self) -> None:
+        """Raise ``SpendingStopped`` when the switch says so."""
+        if self.stop is not None:
+            why = f": {self.stop.reason}" if self.stop.reason else ""
+            raise SpendingStopped(
+                f"all spending was stopped at {self.stop.since:%Y-%m-%d %H:%M} UTC{why}; no model is asked until"
+                " `idol usage resume`"
+            )
+
+    async def look(self) -> None:
+        """Look whether somebody has stopped or resumed spending. Raises ``StorageUnavailable``."""
+        self.stop = await read_stop(self._storage)
+
+    def priced(self, usage: Usage, model: str | None) -> Usage:
+        """Estimate the cost of an estimate, by what the model cost before."""
+        return self._prices.priced(usage, model)
+
+    def append(self, day: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+        """Write lines; see ``Storage.append_log``."""
+        self._grown_bytes[day] = grown = self._grown_bytes.get(day, 0) + len(lines)
+        if grown > ROLL_UP_BYTES:
+            self._grown_bytes[day] = 0
+            self._spawn(self._roll_up(day))
+        return self._storage.append_log(NAMESPACE, day, lines, durable=durable)
+
+    def note(self, day: str, line: bytes) -> None:
+        """Write something within a moment."""
+        if line:
+            self._unwritten.setdefault(day, []).append(line)
+            self._write_later()
+
+    def note_name(self, facts: CallFacts, completion_id: str) -> None:
+        """Write a call's name within a moment, unless it is settled by then."""
+        self._unnamed[str(facts.call_id)] = (facts, completion_id)
+        self._write_later()
+
+    def take_unwritten(self, day: str) -> bytes:
+        """Take what is to be written of a day, to write it with something else."""
+        return b"".join(self._unwritten.pop(day, ())) if self._unwritten else b""
+
+    def settle(self, call: PaidCall, line: bytes, usage: Usage) -> None:
+        """Take in a call that is over."""
+        facts = call.facts
+        if facts is None:
+            raise AssertionError("a call that is settled was opened")
+        tokens, cost = usage.input_tokens + usage.output_tokens, usage.cost or 0.0
+        self.leave(call)
+        self.budgets.spend(call.who, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+        self.budgets.learn(tokens=tokens, cost=cost)
+        self._unnamed.pop(str(facts.call_id), None)
+        self.note(facts.log, line)
+        if usage.is_estimate and call.completion_id is not None:
+            self._reconciler.add_line(line)
+
+    def leave(self, call: PaidCall) -> None:
+        """Count a call as in flight no more."""
+        self.budgets.leave(call.who)
+
+    def _take_in(self, book: DayBook) -> None:
+        at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
+        for payer, tally in book.sums.items():
+            who = Spender.of(payer.user, payer.key, None)
+            self.budgets.spend(who, at=at, tokens=tally.tokens, cost=tally.cost)
+        total = book.total
+        if total.calls:
+            self.budgets.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
+
+    def _corrected(self, line: dict[str, Any], correction: bytes, usage: Usage | None) -> None:
+        """Write what the provider told about a call after all, or that it will not tell."""
+        facts = CallFacts.read(line)
+        self.note(facts.log, correction)
+        if usage is not None:
+            tokens = usage.input_tokens + usage.output_tokens - line["input"] - line["output"]
+            cost = (usage.cost or 0.0) - (line["cost"] or 0.0)
+            who = Spender.of(facts.user_id, facts.key_id, None)
+            self.budgets.spend(who, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+
+    def _write_later(self) -> None:
+        if self._writing_later is None:
+            self._writing_later = asyncio.get_running_loop().call_later(WRITE_AFTER_S, self._write_now)
+
+    def _write_now(self) -> None:
+        self._writing_later = None
+        self._spawn(self._write_all(durable=False))
+
+    def _cancel_timer(self) -> None:
+        if self._writing_later is not None:
+            self._writing_later.cancel()
+            self._writing_later = None
+
+    async def _write_all(self, *, durable: bool) -> None:
+        for facts, completion_id in self._unnamed.values():
+            self._unwritten.setdefault(facts.log, []).append(named(facts.call_id, completion_id))
+        self._unnamed.clear()
+        for day in list(self._unwritten):
+            lines = self.take_unwritten(day)
+            try:
+                await self.append(day, lines, durable=durable)
+            except StorageError as error:
+                log.warning("what was spent cannot be written yet", extra={"code": error.code})
+                self._unwritten.setdefault(day, []).insert(0, lines)
+            except asyncio.CancelledError:
+                self._unwritten.setdefault(day, []).insert(0, lines)
+                raise
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            with suppress(StorageError):  # as it was, until it can be read again
+                await self.look()
+            if self._unwritten:
+                self._write_later()
+
+    async def _roll_up(self, day: str) -> None:
+        try:
+            book, _ = await read_day(self._storage, day)
+            await self._storage.put_record(NAMESPACE, day, book.encode(), durable=False)
+        except StorageError as error:
+            log.warning("the sums of a day cannot be written", extra={"code": error.code, "day": day})
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
