@@ -65,4 +65,4 @@ async def open_sqlite_storage(path: Path | None = None) -> AsyncGenerator[Sqlite
 @hookimpl
 def idolchat_register_storages(registry: Registry[Storage]) -> None:
     """Make it known as ``sqlite``: set ``IDOLCHAT_STORAGE=sqlite``."""
-    registry.add("sqlite", open_sqlite_storage)
+    registry.add("sqlite", open_sqlite_storage, place="IDOLCHAT_DATA_DIR")

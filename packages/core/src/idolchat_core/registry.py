@@ -21,16 +21,20 @@ class Registry[T]:
         self._factories: dict[str, Factory[T]] = {}
         self._origins: dict[str, str] = {}
         self._conditions: dict[str, Callable[[], bool]] = {}
+        self._places: dict[str, str] = {}
         self._adding = "the application"
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._factories))
 
-    def add(self, name: str, factory: Factory[T], *, when: Callable[[], bool] | None = None) -> None:
+    def add(
+        self, name: str, factory: Factory[T], *, when: Callable[[], bool] | None = None, place: str | None = None
+    ) -> None:
         """Register a factory. Raises ``PluginNameTaken``.
 
         ``when`` tells, once the settings can be read, whether they ask for this part though they do not name it: a
-        provider whose key is set, a mirror whose address is set.
+        provider whose key is set, a mirror whose address is set. ``place`` is the variable that says where the part
+        keeps what it keeps, so that a command can open another one beside it: ``local:/mnt/new``.
         """
         if name in self._factories:
             raise PluginNameTaken(
@@ -41,6 +45,8 @@ class Registry[T]:
         self._origins[name] = self._adding
         if when is not None:
             self._conditions[name] = when
+        if place is not None:
+            self._places[name] = place
 
     def get(self, name: str) -> Factory[T]:
         """Find a factory. Raises ``PluginNotFound``, which tells what there is."""
@@ -49,6 +55,11 @@ class Registry[T]:
         except KeyError:
             installed = ", ".join(self) or "none"
             raise PluginNotFound(f"no {self.kind} named {name!r}; installed: {installed}") from None
+
+    def place_variable(self, name: str) -> str | None:
+        """Name the variable that says where a part keeps what it keeps. Raises as ``get``."""
+        self.get(name)
+        return self._places.get(name)
 
     def asked_for(self) -> list[str]:
         """List the names whose own settings ask for them, in order."""

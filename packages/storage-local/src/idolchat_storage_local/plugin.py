@@ -13,4 +13,4 @@ __all__ = ["idolchat_register_storages"]
 @hookimpl
 def idolchat_register_storages(registry: Registry[Storage]) -> None:
     """Add the storage ``local``."""
-    registry.add("local", open_local_storage)
+    registry.add("local", open_local_storage, place="IDOLCHAT_DATA_DIR")

@@ -1,0 +1,26 @@
+"""``idol storage``."""
+
+from __future__ import annotations
+
+from idolchat_cli.lazy import Lazy, examples, new_group
+
+__all__ = ["app"]
+
+_HERE = "idolchat_cli.commands.storage"
+
+app = new_group(
+    {
+        "verify": Lazy(f"{_HERE}.verify", "Read everything and tell what is wrong."),
+        "repair": Lazy(f"{_HERE}.repair", "Mend what verify finds; what was there is kept."),
+        "reindex": Lazy(f"{_HERE}.reindex", "Make lists and search anew from the conversations."),
+        "migrate": Lazy(f"{_HERE}.migrate", "Copy everything to another storage, and make sure of it."),
+        "stats": Lazy(f"{_HERE}.stats", "Tell how much there is of what."),
+        "gc": Lazy(f"{_HERE}.gc", "Remove what nobody needs any more."),
+    },
+    help="Look after the storage: verify, mend, move and tidy it.\n\nA server may run on the same data folder.",
+    epilog=examples(
+        "idol storage verify",
+        "idol storage repair --dry-run",
+        "idol storage migrate --to local:/mnt/new",
+    ),
+)

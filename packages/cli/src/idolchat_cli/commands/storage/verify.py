@@ -1,0 +1,96 @@
+"""``idol storage verify``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from pydantic import Field
+
+from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.opening import open_conversations
+from idolchat_cli.options import AsJson
+from idolchat_cli.progress import progress
+from idolchat_cli.render import cell, on_stdout, print_json, show, table
+from idolchat_cli.results import Result
+from idolchat_core.errors import ConversationNotFound
+from idolchat_core.upkeep import Verdict
+
+__all__ = ["RESULT", "app", "flaw_rows"]
+
+
+class Verification(Result):
+    """What was read, and what is wrong with it."""
+
+    conversations: int = Field(description="how many were read")
+    messages: int = Field(description="how many messages can be read in them")
+    flawed: tuple[Verdict, ...] = Field(description="those with which something is wrong")
+
+
+RESULT = Verification
+
+app = new_app()
+
+
+@app.command(epilog=examples("idol storage verify", "idol storage verify --json | jq -r '.flawed[].conversation_id'"))
+def verify(
+    conversation: Annotated[
+        list[UUID] | None, typer.Argument(metavar="[ID]...", help="Conversations to read; without any, all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read everything and tell what is wrong.
+
+    Checks that every document can be read, that message ids are unique, times in order, references right, and that the
+    index agrees. Changes nothing. Exits with 1 if something is wrong; idol storage repair mends it.
+    """
+    result = asyncio.run(_verified(conversation))
+    if as_json:
+        print_json(result)
+    else:
+        _show(result)
+    if result.flawed:
+        raise typer.Exit(1)
+
+
+async def _verified(chosen: list[UUID] | None) -> Verification:
+    conversations = messages = 0
+    flawed: list[Verdict] = []
+    async with open_conversations() as opened:
+        total = len(chosen or await opened.storage.list_ids())
+        with progress("Verifying", total=total, unit="conversations") as bar:
+            async for verdict in opened.storage.verify(chosen or None):
+                conversations += 1
+                messages += verdict.message_count
+                bar.advance()
+                if verdict.flaws:
+                    flawed.append(verdict)
+    if chosen and conversations < len(chosen):
+        raise ConversationNotFound(f"{len(chosen) - conversations} of these conversations are not there")
+    return Verification(conversations=conversations, messages=messages, flawed=tuple(flawed))
+
+
+def flaw_rows(verdict: Verdict) -> list[list[str]]:
+    """Write the flaws of a conversation as rows."""
+    return [
+        [str(verdict.conversation_id), flaw.code, flaw.message, f"{verdict.message_count:,}"] for flaw in verdict.flaws
+    ]
+
+
+def _show(result: Verification) -> None:
+    console = on_stdout()
+    if result.flawed:
+        rows = [
+            [cell(name), cell(code, "red"), cell(readable), cell(message)]
+            for verdict in result.flawed
+            for name, code, message, readable in flaw_rows(verdict)
+        ]
+        show(console, table("CONVERSATION", "FLAW", "READABLE", "WHAT IS WRONG", rows=rows))
+        console.print()
+    count = len(result.flawed)
+    console.print(
+        f"{result.conversations:,} conversations with {result.messages:,} messages:"
+        f" {'nothing is wrong' if not count else f'something is wrong with {count:,}; idol storage repair mends it'}"
+    )
