@@ -25,7 +25,9 @@ def test_the_example_adds_a_command(tmp_path: Path) -> None:
     listed = run(tmp_path, env, "--help")
     counted = run(tmp_path, env, "words", "--json")
 
-    assert "words    Count the words of each conversation." in listed
+    assert ["words", "Count the words of each conversation."] in [
+        line.split(maxsplit=1) for line in listed.splitlines()
+    ]
     assert json.loads(counted) == [{"id": "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55", "asked": 4, "answered": 5}]
 
 

@@ -12,6 +12,10 @@ from typing import Any
 
 import pexpect
 import pytest
+from parts.zygote import Zygote, running_zygote
+from pydantic import TypeAdapter
+
+from idolchat_core import Conversation, document
 
 IDOL = Path(sys.executable).with_name("idol")
 PARTS = Path(__file__).with_name("parts")
@@ -21,8 +25,9 @@ PATIENCE_S = 60
 class Installation:
     """A folder to run ``idol`` in, with its own environment; nothing of the developer's own is seen."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, zygote: Zygote) -> None:
         self.folder = folder
+        self._zygote = zygote
         self.site = folder / "site"
         self.env = {
             "PATH": os.environ["PATH"],
@@ -57,19 +62,41 @@ class Installation:
         """Give the conversations that were kept, oldest first."""
         return [json.loads(path.read_text()) for path in sorted((self.folder / "stored").glob("*.json"))]
 
+    def keep(self, *conversations: Conversation) -> None:
+        """Lay down conversations as if they had been kept before."""
+        (self.folder / "stored").mkdir(exist_ok=True)
+        for conversation in conversations:
+            (self.folder / "stored" / f"{conversation.id}.json").write_bytes(document.encode(conversation))
+
+    def answer[T](self, shape: type[T], *arguments: str, status: int = 0, **env: str) -> T:
+        """Run ``idol`` with ``--json``, and give what it prints, which must have this shape and nothing more."""
+        done = self.run(*arguments, "--json", **env)
+        assert done.returncode == status, done.stderr
+        answer = TypeAdapter(shape).validate_json(done.stdout)
+        assert json.loads(done.stdout) == TypeAdapter(shape).dump_python(answer, mode="json", exclude_unset=True)
+        return answer
+
     def run(self, *arguments: str, stdin: str | bytes = "", **env: str) -> subprocess.CompletedProcess[str]:
-        """Run ``idol`` with pipes for all that it reads and writes."""
-        given = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
+        """Run ``idol`` with files for all that it reads and writes."""
+        streams = self.folder.parent / f"{self.folder.name}-streams"
+        streams.mkdir(exist_ok=True)
+        (streams / "stdin").write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+        status = self._zygote.run(arguments, self.folder, self.env | env, streams)
+        stdout, stderr = ((streams / name).read_bytes().decode() for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(arguments, status, stdout, stderr)
+
+    def execute(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the program that the shell would, with pipes."""
+        return subprocess.run(
             [IDOL, *arguments],
-            input=given,
+            input=stdin,
             capture_output=True,
             cwd=self.folder,
             env=self.env | env,
             timeout=PATIENCE_S,
             check=False,
+            text=True,
         )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start ``idol`` with pipes, and do not wait for it."""
@@ -84,27 +111,34 @@ class Installation:
         )
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Give the process that runs of ``idol`` are forked from."""
+    with running_zygote() as started:
+        yield started
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+def installation(tmp_path: Path, zygote: Zygote) -> Installation:
     """Give a folder with the test plugin installed."""
-    result = Installation(tmp_path)
+    result = Installation(tmp_path, zygote)
     result.install("idol-test-parts", "1.2.3", test_parts="idol_test_parts")
     return result
 
 
 @pytest.fixture
 def terminal(installation: Installation) -> Iterator[Callable[..., pexpect.spawn[str]]]:
-    """Run ``idol`` in a terminal of 80 columns."""
+    """Run ``idol`` in a terminal, of 80 columns where nothing else is said."""
     started: list[pexpect.spawn[str]] = []
 
-    def start(*arguments: str, program: str = str(IDOL), **env: str) -> pexpect.spawn[str]:
+    def start(*arguments: str, program: str = str(IDOL), columns: int = 80, **env: str) -> pexpect.spawn[str]:
         # Nobody answers here when the line editor asks where the cursor is.
         child = pexpect.spawn(
             program,
             list(arguments),
             cwd=str(installation.folder),
             env=installation.env | {"PROMPT_TOOLKIT_NO_CPR": "1"} | env,
-            dimensions=(24, 80),
+            dimensions=(24, columns),
             encoding="utf-8",
             timeout=PATIENCE_S,
         )

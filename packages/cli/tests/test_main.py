@@ -34,7 +34,7 @@ EVERY = list(every_command(typer.main.get_command(app)))
 
 
 def test_version_is_the_distributions(installation: Installation) -> None:
-    done = installation.run("--version")
+    done = installation.execute("--version")
 
     assert (done.returncode, done.stdout) == (0, f"idol {version('idolchat-cli')}\n")
     assert idolchat_cli.__version__ == version("idolchat-cli")
@@ -50,7 +50,7 @@ def test_it_runs_as_a_module_too() -> None:
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command_with_examples(installation: Installation, flag: str) -> None:
-    done = installation.run(flag)
+    done = installation.execute(flag)
 
     assert done.returncode == 0
     assert all(f"  {command} " in done.stdout for command in COMMANDS)

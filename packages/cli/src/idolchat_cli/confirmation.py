@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -20,4 +21,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise WrongUsage("this cannot be undone, and nobody can be asked here: repeat it with --yes")
-    typer.confirm(question, abort=True, err=True)
+    # asyncio takes the first Ctrl-C as a wish to cancel, which is not heard while this waits for a line.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        typer.confirm(question, abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)

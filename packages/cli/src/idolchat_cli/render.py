@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from idolchat_cli.printable import UNPRINTABLE, printable
 
-__all__ = ["cell", "columns", "on_stderr", "on_stdout", "print_json", "print_json_line", "show", "table"]
+__all__ = [
+    "cell",
+    "clock",
+    "columns",
+    "number_of",
+    "on_stderr",
+    "on_stdout",
+    "print_json",
+    "print_json_line",
+    "show",
+    "table",
+]
 
 UNWRAPPED = 100_000
 """Columns of a result that goes to a file or another program: a row stays a line there."""
@@ -50,8 +62,8 @@ def _json(value: object, *, indent: int | None) -> str:
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def show(console: Console, table: Table) -> None:
-    """Print a table; lines that go to a file or another program end with their text."""
+def show(console: Console, table: RenderableType) -> None:
+    """Print a table or text; lines that go to a file or another program end with their text."""
     if console.is_terminal:
         console.print(table)
         return
@@ -63,6 +75,16 @@ def show(console: Console, table: Table) -> None:
 def cell(text: str, style: str = "") -> Text:
     """Make a cell of a table from text of any origin."""
     return Text(printable(text), style, overflow="fold")
+
+
+def clock(time: datetime) -> str:
+    """Write a time, in UTC, to the minute."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def number_of(count: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}" if count < 1000 else f"{count:,} {noun}s"
 
 
 def columns(rows: Iterable[Iterable[Text]], *, widths: Sequence[int]) -> Table:
@@ -77,8 +99,10 @@ def columns(rows: Iterable[Iterable[Text]], *, widths: Sequence[int]) -> Table:
 
 
 def table(*headings: str, rows: Iterable[Iterable[Text]]) -> Table:
-    """Make a table without frames, as other commands can read it too."""
-    result = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    """Make a table without frames, as other commands can read it too; ``>`` before a heading aligns to the right."""
+    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        result.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
     for row in rows:
         result.add_row(*row)
     return result

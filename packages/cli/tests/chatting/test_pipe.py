@@ -86,7 +86,7 @@ def test_text_of_any_kind_is_said_as_it_is(installation: Installation) -> None:
 
 def test_a_terminal_that_lacks_a_character_gets_the_rest(installation: Installation) -> None:
     installation.script(["Grüße 🌸 an alle"])
-    done = installation.run("chat", stdin="Hi!", PYTHONIOENCODING="ascii")
+    done = installation.execute("chat", stdin="Hi!", PYTHONIOENCODING="ascii")
 
     assert (done.returncode, done.stdout) == (0, "Gr??e ? an alle\n")
 

@@ -78,12 +78,18 @@ async def open_folder() -> AsyncGenerator[Storage]:
     try:
         yield storage
     finally:
-        for summary in (await storage.list(limit=100)).data:
-            _keep(summary.id, await storage.read_document(summary.id))
+        _remove_all()
+        for conversation_id in await storage.list_ids():
+            _keep(conversation_id, await storage.read_document(conversation_id))
 
 
 def _kept() -> list[tuple[UUID, bytes]]:
     return [(UUID(path.stem), path.read_bytes()) for path in FOLDER.glob("*.json")]
+
+
+def _remove_all() -> None:
+    for path in FOLDER.glob("*.json"):
+        path.unlink()
 
 
 def _keep(conversation_id: UUID, content: bytes) -> None:

@@ -9,7 +9,7 @@ from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_no
 from idolchat_core.storage import Storage
 from idolchat_core.turn import TurnEngine
 
-__all__ = ["active_branch", "choose_head", "delete", "fork"]
+__all__ = ["active_branch", "choose_head", "copied", "delete", "fork"]
 
 
 def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -> tuple[Message, ...]:
@@ -52,22 +52,26 @@ async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None
 
     Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``.
     """
-    source = await storage.read(conversation_id)
+    forked = copied(await storage.read(conversation_id), upto=upto)
+    await storage.create(forked)
+    return forked
+
+
+def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversation:
+    """Make the conversation that a fork would begin, and store it nowhere. Raises as ``fork`` does."""
     if source.status == "damaged":
-        raise ConversationDamaged(f"conversation {conversation_id} is damaged and cannot be forked")
+        raise ConversationDamaged(f"conversation {source.id} is damaged and cannot be forked")
     now = utc_now()
     copies = tuple(message.model_copy(update={"id": new_id()}) for message in active_branch(source, upto=upto))
-    forked = Conversation(
+    return Conversation(
         id=new_id(),
         created_at=now,
         user_id=source.user_id,
         character_id=source.character_id,
         messages=tuple(_without_turn(message) for message in copies),
         updated_at=now,
-        forked_from=conversation_id,
+        forked_from=source.id,
     )
-    await storage.create(forked)
-    return forked
 
 
 async def delete(turns: TurnEngine, storage: Storage, conversation_id: UUID) -> None:

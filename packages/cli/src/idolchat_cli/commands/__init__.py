@@ -11,6 +11,9 @@ __all__ = ["COMMANDS"]
 COMMANDS: Mapping[str, Lazy] = {
     "serve": Lazy("idolchat_cli.commands.serve", "Serve conversations over HTTP and WebSocket."),
     "chat": Lazy("idolchat_cli.commands.chat", "Talk in the terminal, without a server."),
+    "conversations": Lazy(
+        "idolchat_cli.commands.conversations", "Look after conversations: see, search, move and delete them."
+    ),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
     "plugins": Lazy("idolchat_cli.commands.plugins", "Show the installed plugins and what they add."),
     "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),

@@ -15,7 +15,7 @@ import idolchat_cli
 from idolchat_cli.checks.examination import examine
 from idolchat_cli.checks.finding import Finding, Status
 from idolchat_cli.lazy import examples, new_app
-from idolchat_cli.render import cell, columns, on_stderr, on_stdout, print_json, show
+from idolchat_cli.render import cell, columns, number_of, on_stderr, on_stdout, print_json, show
 
 __all__ = ["app"]
 
@@ -68,8 +68,4 @@ def _show(console: Console, finding: Finding) -> None:
 def _sum_up(console: Console, findings: list[Finding]) -> None:
     counted = Counter(finding.status for finding in findings)
     problems, warnings = counted[Status.FAIL], counted[Status.WARN]
-    console.print(f"\n{_number(problems, 'problem')}, {_number(warnings, 'warning')}")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+    console.print(f"\n{number_of(problems, 'problem')}, {number_of(warnings, 'warning')}")
