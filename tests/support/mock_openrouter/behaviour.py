@@ -21,6 +21,7 @@ class Behaviour:
     failures: int
     context_length: int | None
     retry_after: str | None
+    flood_bytes: int
     fault: str | None
     flags: frozenset[str]
 
@@ -33,7 +34,7 @@ class Behaviour:
 @lru_cache(4096)
 def behaviour(model: str) -> Behaviour:
     words = model.rsplit("/", maxsplit=1)[-1].split("-")
-    numbers = {word[0]: int(word[1:]) for word in words if re.fullmatch(r"[ndjwskcr]\d+", word)}
+    numbers = {word[0]: int(word[1:]) for word in words if re.fullmatch(r"[ndjwskcrm]\d+", word)}
     named = [word[1:] for word in words if re.fullmatch(r"x\w+", word)]
     return Behaviour(
         model=model,
@@ -46,6 +47,7 @@ def behaviour(model: str) -> Behaviour:
         failures=numbers.get("k", 1 << 60),
         context_length=numbers.get("c"),
         retry_after=str(numbers["r"]) if "r" in numbers else None,
+        flood_bytes=numbers.get("m", 100) * 1_000_000,
         fault=next(iter(named), None),
         flags=FLAGS.intersection(words),
     )

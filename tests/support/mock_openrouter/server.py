@@ -13,7 +13,7 @@ from tests.support.mock_openrouter.faults import MESSAGES, error_reply, failure
 from tests.support.mock_openrouter.models import models
 from tests.support.mock_openrouter.record import Record
 from tests.support.mock_openrouter.script import Script, fixed_script
-from tests.support.mock_openrouter.spoil import COMMENT, FLOOD_BYTES, Action, Send
+from tests.support.mock_openrouter.spoil import COMMENT, Action, Send
 from tests.support.mock_openrouter.wire import dumps, frame, response
 
 MODEL = re.compile(rb'"model"\s*:\s*"([^"]*)"')
@@ -212,7 +212,8 @@ class MockOpenRouter(asyncio.Protocol):
         self.transport.write(block)
         self.flooded += len(block)
         self.record.counts.bytes_out += len(block)
-        if self.flooded >= FLOOD_BYTES:
+        assert self.script
+        if self.flooded >= self.script.about.flood_bytes:
             self.position += 2
         if not self.paused:
             self.timer = self.loop.call_soon(self._step)

@@ -48,7 +48,6 @@ WRONG: Sequence[Any] = (
     {"choices": [{"delta": {}, "message": {}, "finish_reason": 7}]},
 )  # fmt: skip
 
-FLOOD_BYTES = 100_000_000
 FLOOD_BLOCK = 65_536
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 ERROR = {"code": 502, "message": "Provider disconnected unexpectedly"}

@@ -15,6 +15,7 @@ from idolchat_api.auth.gate import Gate
 from idolchat_api.auth.sockets import Sockets
 from idolchat_api.freshness import Fresh
 from idolchat_api.health import Checks
+from idolchat_api.limits.rates import RequestRates
 from idolchat_api.settings import ApiSettings
 from idolchat_core.llm import ModelInfo
 from idolchat_core.service import Service
@@ -35,6 +36,7 @@ class Running:
     service: Service
     gate: Gate
     sockets: Sockets
+    rates: RequestRates
     checks: Checks
     models: Fresh[Sequence[ModelInfo]]
     is_stopping: bool = False
@@ -48,6 +50,7 @@ class Running:
             service=service,
             gate=gate,
             sockets=Sockets(gate),
+            rates=RequestRates(settings),
             checks=Checks(
                 storage_name=service.storage_name,
                 check_storage=service.storage.check,

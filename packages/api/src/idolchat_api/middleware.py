@@ -15,7 +15,9 @@ from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.dependencies import running
 from idolchat_api.errors import Problem, problem_from
 from idolchat_api.guard import Guard
+from idolchat_api.limits.origin import tell_origin
 from idolchat_api.logs import REQUEST_ID
+from idolchat_api.ratelimit import ratelimit_headers
 from idolchat_api.replies import send_problem
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_core.errors import IdolchatError
@@ -55,17 +57,18 @@ class Surroundings:
         started_at = perf_counter()
         request_id = scope["state"]["request_id"]
         status = 0
+        own_headers = [(b"x-request-id", request_id.encode()), _NOSNIFF]
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), _NOSNIFF]
+                message["headers"] = [*message["headers"], *own_headers]
             await send(message)
 
         try:
             self._guard.check(scope, headers)
-            scope["state"]["principal"] = await running(scope).gate.admit(scope, headers)
+            own_headers += await _admitted(scope, headers)
             await self._app(scope, receive, send_with_id)
         except IdolchatError as error:
             await send_problem(send_with_id, problem_from(error), request_id)
@@ -84,7 +87,7 @@ class Surroundings:
         started_at = perf_counter()
         try:
             self._guard.check(scope, headers)
-            scope["state"]["principal"] = await running(scope).gate.admit(scope, headers)
+            await _admitted(scope, headers)
             await self._app(scope, receive, send)
         except IdolchatError as error:
             problem = problem_from(error)
@@ -95,6 +98,15 @@ class Surroundings:
             raise
         else:
             logger.info("websocket closed", extra=_facts(scope, started_at))
+
+
+async def _admitted(scope: Scope, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Find out who asks and count it; give the headers that tell how the limits stand. Raises ``IdolchatError``."""
+    app = running(scope)
+    principal = await app.gate.admit(scope, headers)
+    scope["state"]["principal"] = principal
+    origin = tell_origin(scope, headers, principal)
+    return ratelimit_headers(app.rates.take(principal, origin.address))
 
 
 def _facts(scope: Scope, started_at: float) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from idolchat_api.app import create_app
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.dependencies import Running
 from idolchat_api.guard import is_loopback
+from idolchat_api.limits.doors import Doors
+from idolchat_api.limits.protocols import guarded
 from idolchat_api.logs import configure_logging
 from idolchat_api.settings import ApiSettings
 from idolchat_core.errors import ConfigurationError
@@ -67,7 +69,8 @@ class GracefulServer(uvicorn.Server):
     """Lets running turns finish, and their readers read the end, before it closes; the second Ctrl-C does not wait."""
 
     def __init__(self, app: FastAPI, settings: ApiSettings) -> None:
-        super().__init__(_config(app, settings))
+        self._doors = Doors(settings)
+        super().__init__(_config(app, settings, self._doors))
         self._app = app
         self._settings = settings
         self._opening_or_closing: asyncio.Task[None] | None = None
@@ -98,6 +101,11 @@ class GracefulServer(uvicorn.Server):
         running: Running = self._app.state.running
         return running
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and look after those who keep us waiting."""
+        self._watching = asyncio.create_task(self._doors.watch())
+        await super().startup(sockets)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no new turns, wait for those that run, then close as uvicorn does."""
         self._running.is_stopping = True
@@ -110,6 +118,7 @@ class GracefulServer(uvicorn.Server):
             await asyncio.wait({asyncio.ensure_future(self._drain(grace_s=0))}, timeout=LAST_WORDS_S)
             self.config.timeout_graceful_shutdown = LAST_WORDS_S
         await super().shutdown(sockets)
+        self._watching.cancel()
 
     async def _drain(self, *, grace_s: float) -> None:
         await self._running.service.turns.drain(grace_s=grace_s)
@@ -136,11 +145,12 @@ class GracefulServer(uvicorn.Server):
             self._opening_or_closing.get_loop().call_soon_threadsafe(self._opening_or_closing.cancel)
 
 
-def _config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: ApiSettings, doors: Doors) -> uvicorn.Config:
+    http, websocket = guarded(doors, settings)
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=http,
+        ws=websocket,
         ws_max_size=2 * settings.max_ws_message_bytes,
         ws_ping_interval=settings.heartbeat_s,
         ws_ping_timeout=max(20.0, settings.heartbeat_s),
@@ -150,7 +160,8 @@ def _config(app: ASGIApp, settings: ApiSettings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         backlog=BACKLOG,
         workers=1,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -22,6 +22,10 @@ REFUSED_FIELDS = frozenset(
 """Fields that redirect a call or its credentials at some router (CVE-2024-6587), or echo what it sends."""
 
 
+MAX_MESSAGES = 10_000
+"""In one request; far more than any context window holds."""
+
+
 class OnBusy(StrEnum):
     """What to do when a turn is running in the conversation already.
 
@@ -107,7 +111,7 @@ class TurnRequest(TurnOptions):
     ``messages`` are the new ones, oldest first; a client may also send the whole history again.
     """
 
-    messages: Annotated[tuple[NewMessage, ...], Field(min_length=1)]
+    messages: Annotated[tuple[NewMessage, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
     conversation_id: UUID | None = None
     user_id: UUID | None = None
     character_id: UUID | None = None

@@ -23,12 +23,14 @@ from idolchat_api.errors import (
     UnsupportedMediaType,
     problem_from,
 )
+from idolchat_api.limits.origin import tell_key
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest
 from idolchat_core.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
+from idolchat_core.origin import ORIGIN
 
 __all__ = ["Session"]
 
@@ -103,6 +105,7 @@ class Session:
         return text
 
     async def _do(self, frame: ClientFrame) -> None:
+        self._app.rates.take(self._admission.principal, ORIGIN.get().address)
         if frame.type == "auth":
             await self._let_in(frame)
             return
@@ -131,6 +134,7 @@ class Session:
             raise Forbidden("this socket is another caller's: open one of your own", param="token")
         if self._app.gate.authenticator is not None:
             self._admission.principal, self._admission.token = principal, token
+            tell_key(principal)
             self._app.sockets.add(self._admission)
         await self._tell(
             frame_text("authenticated", {"user_id": principal.user_id, "expires_at": principal.expires_at})

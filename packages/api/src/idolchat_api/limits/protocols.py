@@ -1,0 +1,157 @@
+"""uvicorn's protocols, with an eye on what a client owes: the rest of a head or of a body that it has begun."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from idolchat_api.errors import Problem
+from idolchat_api.limits.doors import Doors
+from idolchat_api.limits.settings import LimitSettings
+
+__all__ = ["GuardedHttp", "GuardedSocket", "guarded"]
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """A connection that is counted, whose heads are bounded, and which can be dismissed."""
+
+    doors: ClassVar[Doors]
+    settings: ClassVar[LimitSettings]
+
+    owes_since: float | None = None
+    is_in_body = False
+    owed_bytes = 0
+    stalled_since: float | None = None
+    unread_bytes = 0
+    _has_entered = False
+    _chunk_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
+        """Let the client in, or tell it why not."""
+        super().connection_made(transport)
+        refusal = self.doors.enter(self.client[0] if self.client else None)
+        if refusal is not None:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", f"{refusal}; try again in a moment")
+            return
+        self._has_entered = True
+        self.owes_since = self.loop.time()
+        self.doors.guests.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that the client has gone."""
+        super().connection_lost(exc)
+        self.doors.guests.discard(self)
+        if self._has_entered:
+            self._has_entered = False
+            self.doors.leave(self.client[0] if self.client else None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, unless it makes a head too long."""
+        if self.transport.is_closing():
+            return
+        self._chunk_bytes = len(data)
+        self.owed_bytes += self._chunk_bytes
+        super().data_received(data)
+        if self.owes_since is not None and not self.is_in_body and self.owed_bytes > self.settings.max_header_bytes:
+            self._refuse_head(f"the head of a request has at most {self.settings.max_header_bytes} bytes")
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for a head."""
+        super().on_message_begin()
+        self.owes_since = self.loop.time()
+        self.is_in_body = False
+        self.owed_bytes = self._chunk_bytes
+
+    def on_headers_complete(self) -> None:
+        """Begin to wait for a body."""
+        if len(self.headers) > self.settings.max_headers:
+            self._refuse_head(f"a request has at most {self.settings.max_headers} headers")
+            raise ValueError("too many headers")  # ends the parsing
+        if self.owed_bytes > self.settings.max_header_bytes and self._head_bytes() > self.settings.max_header_bytes:
+            self._refuse_head(f"the head of a request has at most {self.settings.max_header_bytes} bytes")
+            raise ValueError("too long a head")
+        self.is_in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait for nothing."""
+        self.owes_since = None
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, with its place among those who are in."""
+        self.doors.guests.discard(self)
+        self._has_entered = False
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        if not self.transport.is_closing():
+            self._refuse(HTTPStatus.BAD_REQUEST, "malformed_request", "this is not a valid HTTP/1.1 request")
+
+    def is_held_back(self) -> bool:
+        """Tell whether it is us who do not read."""
+        return self.flow.read_paused
+
+    def unread(self) -> int:
+        """Count the bytes that wait for the client to read, where they are more than is usual."""
+        return self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+
+    def dismiss(self, why: str) -> None:
+        """Close the connection; a client that can still be told is told."""
+        if self.owes_since is not None and not self.flow.write_paused and self._is_silent():
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request_timeout", f"the request took too long to arrive ({why})")
+        if self.flow.write_paused:
+            self._forget_unread()
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _forget_unread(self) -> None:
+        """Have the kernel, too, drop what the client does not read (socket(7), SO_LINGER with a timeout of 0)."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+
+    def _is_silent(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete or not self.cycle.response_started  # type: ignore[redundant-expr]  # None before the first
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _refuse_head(self, message: str) -> None:
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", message)
+
+    def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
+        """Answer outside of any application, and close."""
+        self.owes_since = None
+        kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+        body = Problem(status=status, type=kind, code=code, message=message).body(None)
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, status.phrase.encode(), len(body), body)
+        )
+        self.transport.close()
+
+
+class GuardedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is counted as the connection that it was."""
+
+    doors: ClassVar[Doors]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that the client has gone."""
+        super().connection_lost(exc)
+        self.doors.leave(self.client[0] if self.client else None)
+
+
+def guarded(doors: Doors, settings: LimitSettings) -> tuple[type[Any], type[Any]]:
+    """Make the protocols of one server, for HTTP and for WebSocket."""
+    about = {"doors": doors, "settings": settings}
+    return type("Http", (GuardedHttp,), about), type("Socket", (GuardedSocket,), about)
