@@ -33,6 +33,7 @@ from idolchat_core.settings import PackageSettings, read_settings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
 
 FOLDER = Path("stored")
+RECORDS = Path("records")
 SCRIPT = Path("script.json")
 REQUESTS = Path("requests.json")
 
@@ -52,7 +53,30 @@ class PartsSettings(PackageSettings):
     provider_fault: str | None = Field(None, validation_alias="IDOL_TEST_PROVIDER_FAULT", description="as in FAULTS")
 
 
-class FullStorage(InMemoryStorage):
+class FolderStorage(InMemoryStorage):
+    """Keeps records in files at once, for other processes to see."""
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        """Read a file."""
+        kept = RECORDS / namespace / name
+        return kept.read_bytes() if kept.exists() else None
+
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        """Write a file."""
+        (RECORDS / namespace).mkdir(parents=True, exist_ok=True)
+        (RECORDS / f"{namespace}.new").write_bytes(value)
+        (RECORDS / f"{namespace}.new").replace(RECORDS / namespace / name)
+
+    async def delete_record(self, namespace: str, name: str) -> None:
+        """Remove a file."""
+        (RECORDS / namespace / name).unlink(missing_ok=True)
+
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        """List the files."""
+        return sorted(path.name for path in (RECORDS / namespace).glob("*"))
+
+
+class FullStorage(FolderStorage):
     """A disk without room."""
 
     async def append(
@@ -72,7 +96,7 @@ async def open_folder() -> AsyncGenerator[Storage]:
     fault = read_settings(PartsSettings).storage_fault
     if fault == "open":
         raise StorageUnavailable("the folder 'stored' cannot be read")
-    storage = FullStorage() if fault == "write" else InMemoryStorage()
+    storage = FullStorage() if fault == "write" else FolderStorage()
     for conversation_id, stored in _kept():
         await storage.put(document.decode(stored, conversation_id))
     try:

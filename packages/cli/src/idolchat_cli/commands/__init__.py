@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, Lazy] = {
         "idolchat_cli.commands.conversations", "Look after conversations: see, search, move and delete them."
     ),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
+    "keys": Lazy("idolchat_cli.commands.keys", "Make, list and revoke the API keys of a server."),
     "plugins": Lazy("idolchat_cli.commands.plugins", "Show the installed plugins and what they add."),
     "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),
 }
