@@ -30,7 +30,8 @@ _DENSE = (
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Here vowel signs are marks, which do not count as letters elsewhere."""
 _LETTER = f"(?:(?![{_DENSE}])[^\\W_]|[{_INDIC}])"
-_RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|{_LETTER}+")
+_RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|({_LETTER}+)")
+_ASCII_WORDS = re.compile("[a-z0-9]+")
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")
 _BEFORE, _AFTER = 40, 80
@@ -95,20 +96,22 @@ class Query:
         return _snippet(text, _joined(found))
 
 
-def tokens_of(text: str) -> Iterator[str]:
+def tokens_of(text: str) -> list[str]:
     """Give the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
 
     A term's tokens stand next to each other in those of every text that it matches.
     """
-    for match in _RUNS.finditer(_folded(unicodedata.normalize("NFC", text))):
-        run = match[0]
-        if match["dense"] is None:
-            yield run
-            continue
-        for first, second in pairwise(run):
-            yield first
-            yield first + second
-        yield run[-1]
+    folded = _folded(unicodedata.normalize("NFC", text))
+    if folded.isascii():
+        return _ASCII_WORDS.findall(folded)
+    tokens: list[str] = []
+    for dense, word in _RUNS.findall(folded):
+        if word:
+            tokens.append(word)
+        else:
+            tokens += [token for first, second in pairwise(dense) for token in (first, first + second)]
+            tokens.append(dense[-1])
+    return tokens
 
 
 def text_of(message: Message) -> str:
@@ -159,7 +162,7 @@ def _query_tokens(run: re.Match[str], *, goes_on: bool, follows: bool) -> list[s
     text = run[0]
     if run["dense"] is None:
         return [text]
-    whole = list(tokens_of(text))
+    whole = tokens_of(text)
     if len(text) == 1:
         return whole
     return whole[0 if follows else 1 : None if goes_on else -1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
@@ -185,6 +185,22 @@ class Catalogue:
             return None
         place, start = min(marks)
         return place, start - len(b",\n")
+
+    def stale(self, limit: int) -> list[tuple[str, int]]:
+        """See ``Index.stale``. Raises ``IndexBroken``, ``IndexBusy``."""
+        return self._ask(lambda index: index.stale(limit))
+
+    def count_stale(self) -> int:
+        """See ``Index.count_stale``. Raises ``IndexBroken``, ``IndexBusy``."""
+        return self._ask(lambda index: index.count_stale())
+
+    def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
+        """See ``Index.mark_stale``. Raises ``IndexBroken``, ``IndexBusy``."""
+        self._ask(lambda index: index.mark_stale(conversation_ids))
+
+    def mark_fresh(self, looked_at: Iterable[tuple[str, int]]) -> None:
+        """See ``Index.mark_fresh``. Raises ``IndexBroken``, ``IndexBusy``."""
+        self._ask(lambda index: index.mark_fresh(looked_at))
 
     def check(self) -> None:
         """Read the whole index, and have it made anew if it is broken."""

@@ -9,6 +9,7 @@
     records/<namespace>/<name>         small named values
     logs/<namespace>/<name>            lines that are only ever added to
     index.sqlite3                      derived from the documents; may be removed while nothing runs
+    search.sqlite3                     the same; made when somebody searches
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class DataFolder:
         self.logs = f"{self.root}/logs"
         self.damaged = f"{self.root}/damaged"
         self.index = f"{self.root}/index.sqlite3"
+        self.search = f"{self.root}/search.sqlite3"
         self._disk = disk
         self._marker = f"{self.root}/{_MARKER}"
         self._marked = ""

@@ -5,19 +5,27 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from idolchat_storage_local.database import (
+    IndexBroken,
+    IndexBusy,
+    explained,
+    identity,
+    is_passing,
+    remove_index,
+    transaction,
+)
 from idolchat_storage_local.entry import Entry, Wanted
 
 __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = resources.files("idolchat_storage_local").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -27,6 +35,8 @@ _UPSERT = (
 )
 _UPSERT_NEWER = f"{_UPSERT} WHERE excluded.mtime_ns >= conversations.mtime_ns"
 _SELECT = f"SELECT {_COLUMNS} FROM conversations"  # noqa: S608 - our names
+
+_MARK_STALE = "INSERT INTO stale VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET changes = changes + 1"
 
 _COUNTED = (
     "count(*)",
@@ -38,27 +48,6 @@ _COUNTED = (
     "min(created_at)",
     "max(updated_at)",
 )
-
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_INTERRUPT,
-}
-"""Errors that another time may not give; every other one says that the index is no good."""
-
-
-class IndexBroken(Exception):
-    """The index cannot be read: it is to be made anew."""
-
-
-class IndexBusy(Exception):
-    """The index cannot be read or written now: another process, or the disk."""
 
 
 class Change(NamedTuple):
@@ -79,21 +68,21 @@ class Index:
     def __init__(self, path: str) -> None:
         self._path = path
         self._reading = threading.Lock()
-        with _explained():
+        with explained():
             try:
                 self._writer = _connect(path)
                 self._reader = _connect(path)
             except sqlite3.OperationalError as error:
-                if not _is_passing(error):
+                if not is_passing(error):
                     raise
                 log.warning("the index is kept in memory", extra={"reason": str(error)})
                 self._writer = self._reader = _connect(":memory:")
-        self._file = _identity(path)
+        self._file = identity(path)
 
     @property
     def is_current(self) -> bool:
         """Tell whether the file of that name is still the one in use, and not one that another process made anew."""
-        return self._reader is self._writer or _identity(self._path) == self._file
+        return self._reader is self._writer or identity(self._path) == self._file
 
     def close(self) -> None:
         """Close it."""
@@ -103,14 +92,14 @@ class Index:
 
     def check(self) -> None:
         """Read all of it. Raises ``IndexBroken``."""
-        with _explained(), self._at_a_time():
+        with explained(), self._at_a_time():
             [[answer]] = self._writer.execute("PRAGMA quick_check(1)").fetchall()
         if answer != "ok":
             raise IndexBroken(answer)
 
     def apply(self, changes: Mapping[str, Change]) -> None:
         """Learn of changes, all or none."""
-        with _explained(), self._at_a_time(), _transaction(self._writer) as database:
+        with explained(), self._at_a_time(), transaction(self._writer) as database:
             for conversation_id, change in changes.items():
                 if change.is_whole or change.entry is None:
                     _forget(database, conversation_id, is_gone=change.entry is None)
@@ -126,6 +115,29 @@ class Index:
                 "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)",
                 [(key, *mark) for key, change in changes.items() for mark in change.marks],
             )
+            database.executemany(_MARK_STALE, [(key,) for key in changes])
+
+    def stale(self, limit: int) -> list[tuple[str, int]]:
+        """List conversations that changed since search looked at them, each with how often."""
+        return [(row[0], row[1]) for row in self._rows("SELECT id, changes FROM stale LIMIT ?", (limit,))]
+
+    def count_stale(self) -> int:
+        """Count conversations that changed since search looked at them."""
+        [[count]] = self._rows("SELECT count(*) FROM stale", ())
+        return int(count)
+
+    def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
+        """Have search look at these conversations (None: at all) once more."""
+        with explained(), self._at_a_time(), transaction(self._writer) as database:
+            if conversation_ids is None:
+                database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
+            else:
+                database.executemany(_MARK_STALE, [(key,) for key in conversation_ids])
+
+    def mark_fresh(self, looked_at: Iterable[tuple[str, int]]) -> None:
+        """Note that search has looked at conversations; those that changed meanwhile stay stale."""
+        with explained(), self._at_a_time(), transaction(self._writer) as database:
+            database.executemany("DELETE FROM stale WHERE id = ? AND changes = ?", looked_at)
 
     def entry(self, conversation_id: str) -> Entry | None:
         """Find what is known of a file."""
@@ -171,18 +183,11 @@ class Index:
         return (rows[0][0], rows[0][1]) if rows else None
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with _explained(), self._reading:
+        with explained(), self._reading:
             return self._reader.execute(query, values).fetchall()
 
     def _at_a_time(self) -> AbstractContextManager[object]:
         return self._reading if self._reader is self._writer else nullcontext()
-
-
-def remove_index(path: str) -> None:
-    """Throw an index away. Raises ``OSError``."""
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            Path(path + suffix).unlink()
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -208,37 +213,3 @@ def _forget(database: sqlite3.Connection, conversation_id: str, *, is_gone: bool
         database.execute("DELETE FROM marks WHERE conversation_id = ?", (conversation_id,))
     if is_gone:
         database.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _explained() -> Generator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if _is_passing(error):
-            raise IndexBusy(str(error)) from error
-        raise IndexBroken(str(error)) from error
-
-
-def _is_passing(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _PASSING
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -12,7 +12,7 @@ from idolchat_storage_local.files import Files, Opened, damaged
 from idolchat_storage_local.rescue import rescue
 from idolchat_storage_local.tail import Tail, read_lines
 
-__all__ = ["read_document", "read_page", "read_whole"]
+__all__ = ["messages_in", "read_document", "read_opened", "read_page", "read_whole"]
 
 _OPENING_SIZE = 512
 _BLOCK = 128 * 1024
@@ -68,11 +68,20 @@ def _bounds(total: int, limit: int, before: int | None) -> tuple[int, int]:
 
 def _read_whole(files: Files, conversation_id: UUID, *, doubted: bool) -> Conversation:
     with files.for_reading(conversation_id, doubted=doubted) as opened:
-        if opened.tail is None:
-            return _read_other(files, opened, conversation_id)
-        body = files.disk.read(opened.fd, opened.tail.body_end, 0)
-        messages = [message for block in _blocks(body) for message in document.parse_lines(block)]
-        return _conversation(files, opened, opened.tail, conversation_id, messages)
+        return read_opened(files, opened, conversation_id)
+
+
+def read_opened(files: Files, opened: Opened, conversation_id: UUID) -> Conversation:
+    """Read all of an open file. Raises ``ConversationDamaged`` when no message can be read, ``ValueError``."""
+    if opened.tail is None:
+        return _read_other(files, opened, conversation_id)
+    body = files.disk.read(opened.fd, opened.tail.body_end, 0)
+    return _conversation(files, opened, opened.tail, conversation_id, messages_in(body))
+
+
+def messages_in(body: bytes) -> list[Message]:
+    """Read the messages of a document's body, or of a part of it that begins with what stands before their lines."""
+    return [message for block in _blocks(body) for message in document.parse_lines(block)]
 
 
 def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversation:

@@ -36,5 +36,11 @@ CREATE TABLE IF NOT EXISTS marks (
     PRIMARY KEY (conversation_id, position)
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 1;
+-- What changed, and how often, since search looked at it: its own index is brought up to date when somebody searches.
+CREATE TABLE IF NOT EXISTS stale (
+    id TEXT PRIMARY KEY,
+    changes INTEGER NOT NULL
+) WITHOUT ROWID;
+
+PRAGMA user_version = 2;
 COMMIT;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from idolchat_core import document
 from idolchat_core.census import StorageStats
 from idolchat_core.errors import InvalidRequest, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
 from idolchat_core.storage import Storage, check_record_name
 from idolchat_storage_local import reading, whole
@@ -29,10 +31,13 @@ from idolchat_storage_local.index import IndexBroken
 from idolchat_storage_local.logs import AddLines, Logs
 from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
+from idolchat_storage_local.searching import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
 from idolchat_storage_local.writer import Writer
 
 __all__ = ["LocalStorage", "open_local_storage"]
+
+log = logging.getLogger(__name__)
 
 _WORKERS = 8
 _FEW_MESSAGES = 64
@@ -74,6 +79,7 @@ class LocalStorage(Storage):
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._workers, loop)
         self._scanner = Scanner(self._files)
+        self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
         self._catalogue.start(self._scanner)
         self._scanner.start()
@@ -84,6 +90,7 @@ class LocalStorage(Storage):
         self._writer.close()
         self._workers.shutdown()
         self._scanner.close()
+        self._searcher.close()
         self._catalogue.close()
 
     async def create(self, conversation: Conversation) -> None:
@@ -138,6 +145,25 @@ class LocalStorage(Storage):
 
     async def list_ids(self) -> Sequence[UUID]:
         return await self._work(self._folder.ids)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> SearchResults:
+        query, wanted = Query(text), Wanted.of(user_id, character_id, since, until)
+        try:
+            return await self._when_complete(self._search, query, wanted, limit, before)
+        except SearchUnavailable as error:
+            log.warning("there is no search index; everything is read instead", extra={"reason": str(error)})
+        filters: dict[str, Any] = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
+        return await super().search(text, **filters, limit=limit, before=before)
 
     async def stats(
         self,
@@ -218,6 +244,10 @@ class LocalStorage(Storage):
                 if self._scanner.finished is finished:
                     return result
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
+
+    def _search(self, query: Query, wanted: Wanted, limit: int, before: str | None) -> SearchResults:
+        self._scanner.glance()
+        return self._searcher.search(query, wanted, limit=limit, before=before)
 
     def _count(self, wanted: Wanted) -> StorageStats:
         self._scanner.glance()
