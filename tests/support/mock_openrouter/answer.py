@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from uuid import uuid4
 
 from tests.support.mock_openrouter.behaviour import Behaviour
 from tests.support.mock_openrouter.faults import MESSAGES, error_reply, failure
@@ -42,7 +43,10 @@ def answer(about: Behaviour, body: bytes, *, with_usage: bool) -> Script | bytes
     pieces = pieces[:limit]
     text = "".join(pieces) if "echo" in about.flags or cut else text_of(about.words)
     usage = usage_of(asked, len(pieces)) if with_usage else None
-    return Script(about, said(pieces), text, finish_reason="length" if cut else "stop", usage=usage)
+    finish_reason = "length" if cut else "stop"
+    if "bill" not in about.flags:
+        return Script(about, said(pieces), text, finish_reason=finish_reason, usage=usage)
+    return Script(about, said(pieces), text, finish_reason=finish_reason, usage=usage, generation_id=f"gen-{uuid4()}")
 
 
 def _pieces(about: Behaviour, request: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-FLAGS = frozenset({"echo", "count", "uni", "bytes", "tools", "reason"})
+FLAGS = frozenset({"echo", "count", "uni", "bytes", "tools", "reason", "bill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Behaviour:
     @property
     def reads_prompt(self) -> bool:
         """Tell whether the answer depends on what was asked."""
-        return bool(self.context_length or self.flags & {"echo", "count"})
+        return bool(self.context_length or self.flags & {"echo", "count", "bill"})
 
 
 @lru_cache(4096)

@@ -30,6 +30,10 @@ class Mock:
         """Show the last requests, oldest first: ``method``, ``path``, ``headers`` (lower case), ``body`` as text."""
         return self._get(f"/_requests?last={last}")  # type: ignore[no-any-return]
 
+    def bills(self) -> list[dict[str, Any]]:
+        """Show what was charged for each generation of the models with the flag ``bill``."""
+        return self._get("/_bills")  # type: ignore[no-any-return]
+
     def bodies(self, last: int = 64) -> list[dict[str, Any]]:
         """Show the bodies of the last completion requests, oldest first."""
         return [json.loads(request["body"]) for request in self.requests(last) if request["method"] == "POST"]

@@ -5,6 +5,8 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tests.support.mock_openrouter.bills import Bills
+
 KEPT_REQUESTS = 64
 KEPT_BODY_BYTES = 1_000_000
 
@@ -31,11 +33,13 @@ class Record:
         self.counts = Counts()
         self.failures: Counter[str] = Counter()
         self._requests: deque[tuple[bytes, bytes]] = deque(maxlen=KEPT_REQUESTS)
+        self.bills = Bills()
         self._waiters: list[tuple[dict[str, int], asyncio.Future[None]]] = []
 
     def reset(self) -> None:
         self.counts = Counts()
         self.failures.clear()
+        self.bills = Bills()
         self._requests.clear()
 
     def keep(self, head: bytes, body: bytes) -> None:

@@ -26,6 +26,9 @@ def text_of(words: int) -> str:
     return "".join(map(word, range(words)))
 
 
+GENERATION_ID = "gen-1700000000-mock"
+
+
 class Script:
     """The sends of one model name, right and spoilt, streamed and whole."""
 
@@ -37,10 +40,12 @@ class Script:
         *,
         finish_reason: str = "stop",
         usage: dict[str, Any] | None,
+        generation_id: str = GENERATION_ID,
     ) -> None:
         self.about = about
+        self.generation_id = generation_id
         self.paced = range(2, 2 + len(deltas))
-        self._base = {"id": "gen-1700000000-mock", "provider": "Mock", "model": about.model, "created": 1700000000}
+        self._base = {"id": generation_id, "provider": "Mock", "model": about.model, "created": 1700000000}
         completion = self._completion(deltas, text, finish_reason, usage)
         reply = response("200 OK", dumps(completion), extra="x-generation-id: gen-1700000000-mock\r\n")
         events = [self._chunk(delta) for delta in deltas]

@@ -55,7 +55,7 @@ class MockOpenRouter(asyncio.Protocol):
             self.task.cancel()
         if self.script:
             self.record.counts.aborted += 1
-            self._over()
+            self._over(is_cancelled=True)
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -110,6 +110,7 @@ class MockOpenRouter(asyncio.Protocol):
             self.record.changed()
             return
         self.busy, self.script = True, prepared
+        self.record.bills.open(prepared, body)
         counts.open += 1
         self._choose(prepared, body)
         self.record.changed()
@@ -218,7 +219,9 @@ class MockOpenRouter(asyncio.Protocol):
         if not self.paused:
             self.timer = self.loop.call_soon(self._step)
 
-    def _over(self) -> None:
+    def _over(self, *, is_cancelled: bool = False) -> None:
+        if self.script:
+            self.record.bills.close(self.script, sends=self.position, is_cancelled=is_cancelled)
         self.busy, self.script = False, None
         self.record.counts.open -= 1
         self.record.changed()
@@ -238,6 +241,8 @@ class MockOpenRouter(asyncio.Protocol):
                 return response("200 OK", dumps(self.record.stats()))
             case "/_requests":
                 return response("200 OK", dumps(self.record.requests(int(query.get("last", 1)))))
+            case "/_bills":
+                return response("200 OK", dumps(self.record.bills.all()))
             case "/_wait":
                 await self.record.wait({name: int(value) for name, value in query.items()})
                 return response("200 OK", dumps(self.record.stats()))
@@ -246,7 +251,15 @@ class MockOpenRouter(asyncio.Protocol):
                 return response("200 OK", b"{}")
         self.record.keep(head, body)
         self.record.counts.requests += 1
+        if url.path.endswith("/generation"):
+            return self._billed(query.get("id"))
         return self._refused(head, body) or _looked_up(url.path, path, head)
+
+    def _billed(self, generation_id: str | None) -> bytes:
+        bill = self.record.bills.of(generation_id)
+        if bill is None:
+            return error_reply(404, failure(404, f"Generation {generation_id} not found"))
+        return response("200 OK", dumps({"data": bill}))
 
     def _reset(self) -> None:
         for connection in self.connections - {self}:

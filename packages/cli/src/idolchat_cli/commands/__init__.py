@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, Lazy] = {
     ),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
     "keys": Lazy("idolchat_cli.commands.keys", "Make, list and revoke the API keys of a server."),
+    "usage": Lazy("idolchat_cli.commands.usage", "Show what was spent, and stop or resume spending."),
     "plugins": Lazy("idolchat_cli.commands.plugins", "Show the installed plugins and what they add."),
     "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),
 }

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
+from idolchat_core.spending.daybook import DayBook
 from idolchat_core.spending.quotas import LeakyBuckets, Quota
 from idolchat_core.spending.settings import SpendingSettings
 
@@ -101,17 +102,21 @@ class Budgets:
 
     def spend(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
         """Take in what a call took that began at ``at``, or what is to be added to that."""
-        self._turn_over()
-        for window in (self.day, self.month):
-            if window.starts_at <= at < window.ends_at:
-                for amount in (window.overall, window.users.setdefault(who.user, Amount())):
-                    amount.tokens += tokens
-                    amount.cost += cost
+        self._count(who, at=at, tokens=tokens, cost=cost)
         now = time.monotonic()
         for of, rate in self._rates:
             key = getattr(who, of)
-            if key is not None and tokens > 0 and at > self._clock() - DAY_S:
+            if key is not None and tokens > 0:
                 rate.add(key, tokens, now)
+
+    def take_in(self, book: DayBook) -> None:
+        """Take in what the ledger says of a day."""
+        at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
+        for payer, tally in book.sums.items():
+            self._count(Spender.of(payer.user, payer.key, None), at=at, tokens=tally.tokens, cost=tally.cost)
+        total = book.total
+        if total.calls:
+            self.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
 
     def learn(self, *, tokens: float, cost: float) -> None:
         """Take in what a turn took, for those in flight."""
@@ -126,6 +131,14 @@ class Budgets:
         """Tell how the budgets stand: those for all, and with ``user`` also theirs."""
         self._turn_over()
         return [self._quota(budget, user or "-") for budget in self._budgets if user is not None or not budget.per_user]
+
+    def _count(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
+        self._turn_over()
+        for window in (self.day, self.month):
+            if window.starts_at <= at < window.ends_at:
+                for amount in (window.overall, window.users.setdefault(who.user, Amount())):
+                    amount.tokens += tokens
+                    amount.cost += cost
 
     def _check_places(self, who: Spender) -> None:
         settings = self._settings

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from idolchat_core.errors import SpendingStopped, StorageError
@@ -71,7 +71,7 @@ class Ledger:
     def start(self, books: list[DayBook]) -> None:
         """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""
         for book in books:
-            self._take_in(book)
+            self.budgets.take_in(book)
             if self._grown_bytes.get(book.day, 0) > ROLL_UP_BYTES / 4:
                 self._spawn(self._roll_up(book.day))
             for line in book.unsure.values():
@@ -155,15 +155,6 @@ class Ledger:
     def leave(self, call: PaidCall) -> None:
         """Count a call as in flight no more."""
         self.budgets.leave(call.who)
-
-    def _take_in(self, book: DayBook) -> None:
-        at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
-        for payer, tally in book.sums.items():
-            who = Spender.of(payer.user, payer.key, None)
-            self.budgets.spend(who, at=at, tokens=tally.tokens, cost=tally.cost)
-        total = book.total
-        if total.calls:
-            self.budgets.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
 
     def _corrected(self, line: dict[str, Any], correction: bytes, usage: Usage | None) -> None:
         """Write what the provider told about a call after all, or that it will not tell."""
