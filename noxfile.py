@@ -61,6 +61,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def bench(session: nox.Session) -> None:
+    """Compare what a turn costs with what nginx takes to pass it on: `-- --help` tells what can be asked for."""
+    install(session, *PRODUCT, groups=["product", "nox"])
+    session.run("python", "-m", "benchmarks.wire", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
     install(session, *PRODUCT, groups=["product", "types", "nox", *map(test_group, PACKAGES)])

@@ -90,6 +90,12 @@ class Faults:
         where = self._control.where.decode().removeprefix(self._control.root.decode())
         return f"{self._control.what.decode()} {where}"
 
+    def count_only(self, kinds: Kind) -> Self:
+        """Count these kinds of calls, and do nothing about them."""
+        self.release()
+        self._control.kinds = kinds
+        return self
+
     def kill_at(self, number: int, *, torn: bool = False, kinds: Kind = CHANGES) -> Self:
         """Kill the process before its n-th call from now, or half-way in where that is a write and ``torn``."""
         return self._arm(Action.KILL, number, number, torn=torn, kinds=kinds)

@@ -1,0 +1,101 @@
+"""A run: clients are started, kept going until the time is over, and waited for."""
+
+import asyncio
+import re
+from time import perf_counter
+from typing import Any
+
+from benchmarks.load.options import Load
+from benchmarks.load.tally import Tally
+
+__all__ = ["Client", "Run", "run"]
+
+CONNECTS_AT_ONCE = 50
+CONVERSATIONS = 2000
+
+
+class Run:
+    """What the clients of one run share."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.tally = Tally()
+        self.mark = load.mark.encode()
+        self.first = re.compile(load.first.encode())
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends_at = 0.0
+        self._sent = 0
+        self._clients = 0
+        self._body = load.body.replace('"@STREAM@"', "true" if load.mode == "sse" else "false")
+        self._body = self._body.replace("@MODEL@", load.model)
+
+    def begin(self, clients: int) -> None:
+        """Start the clock."""
+        self._clients = clients
+        self._ends_at = perf_counter() + self.load.seconds
+
+    def next_body(self) -> bytes | None:
+        """Give what to send next; None when the run is over."""
+        if perf_counter() >= self._ends_at or (self.load.requests and self._sent >= self.load.requests):
+            return None
+        self._sent += 1
+        pooled, new = self._conversation(self._sent % CONVERSATIONS), self._conversation(CONVERSATIONS + self._sent)
+        return self._body.replace("@POOL@", pooled).replace("@NEW@", new).encode()
+
+    def left(self) -> None:
+        """Count a client that has nothing more to do."""
+        self._clients -= 1
+        if not self._clients and not self.over.done():
+            self.over.set_result(None)
+
+    def _conversation(self, number: int) -> str:
+        return f"{self.load.tag}-0000-7000-8000-{number:012d}"
+
+
+class Client(asyncio.Protocol):
+    """One connection."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.tally = run.tally
+        self.has_left = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
+
+    async def connect(self) -> None:
+        """Connect to the gateway."""
+        load = self.run.load
+        await asyncio.get_running_loop().create_connection(lambda: self, load.host, load.port)
+
+    def start(self) -> None:
+        """Send the first request."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Send no more."""
+        if not self.has_left:
+            self.has_left = True
+            self.run.left()
+            self.transport.close()
+
+
+async def run(load: Load, make: type[Client]) -> dict[str, Any]:
+    """Run a load to its end and tell what was seen."""
+    running = Run(load)
+    clients = [make(running) for _ in range(load.connections)]
+    for start in range(0, len(clients), CONNECTS_AT_ONCE):
+        await asyncio.gather(*(client.connect() for client in clients[start : start + CONNECTS_AT_ONCE]))
+    running.begin(len(clients))
+    begun_at = perf_counter()
+    loop = asyncio.get_running_loop()
+    for number, client in enumerate(clients):
+        loop.call_later(load.ramp_s * number / load.connections, client.start)
+    try:
+        async with asyncio.timeout(load.seconds + load.drain_s):
+            await running.over
+    except TimeoutError:
+        running.tally.fail("connections that did not end")
+    return running.tally.summary(perf_counter() - begun_at)

@@ -1,0 +1,119 @@
+"""One row: a gateway under one load."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from benchmarks.load.options import Load
+from benchmarks.wire.gateway import Gateway, Setup
+from benchmarks.wire.process import CORES, Process, busy_s
+from benchmarks.wire.scenario import Scenario
+
+__all__ = ["GATEWAY_CORES", "OTHER_CORES", "ROOT", "Bench", "load_of"]
+
+ROOT = Path(__file__).parents[2]
+GATEWAY_CORES = CORES[:1]
+OTHER_CORES = CORES[1:] or CORES
+KNOWN = 2000
+LOOK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A model server, and a gateway before it."""
+
+    upstream: Process
+    gateway: Gateway
+    setup: Setup
+    process: Process
+
+    def measure(self, scenario: Scenario) -> dict[str, Any]:
+        """Warm up, run the load, and tell what the gateway's process tree took for it."""
+        load = load_of(self.gateway, self.setup, scenario)
+        self._warm_up(load, scenario)
+        ours = {self.upstream, self.process}
+        before, begun_s, machine_before = _cpu(ours), self.process.cpu_s(), busy_s()
+        idle_mb = self.process.pss_mb()
+        seen, load_s, peak_mb = self._loaded(load)
+        cpu_s = self.process.cpu_s() - begun_s
+        others_s = busy_s() - machine_before - (_cpu(ours) - before) - load_s
+        requests = max(seen["replies"] + sum(seen["errors"].values()), 1)
+        return {
+            "gateway": self.gateway.name,
+            "scenario": scenario.name,
+            **seen,
+            "cpu_us_request": round(cpu_s * 1e6 / requests, 1),
+            "cpu_us_delta": round(cpu_s * 1e6 / requests / scenario.deltas, 2) if scenario.deltas else None,
+            "kb_connection": round((peak_mb - idle_mb) * 1024 / scenario.connections, 1),
+            "peak_mb": round(peak_mb, 1),
+            "others": round(max(others_s, 0) / seen["wall_s"], 2),
+        }
+
+    def _warm_up(self, load: Load, scenario: Scenario) -> None:
+        # Other conversations than those to be measured, unless these are to be known.
+        few = replace(load, connections=min(load.connections, 32), seconds=1.0, ramp_s=0.0, tag=secrets.token_hex(4))
+        _run(few)
+        if scenario.known:
+            _run(replace(few, tag=load.tag, seconds=120.0, requests=KNOWN))
+
+    def _loaded(self, load: Load) -> tuple[dict[str, Any], float, float]:
+        peak_mb, is_over = 0.0, Event()
+
+        def watch() -> None:
+            nonlocal peak_mb
+            while not is_over.wait(LOOK_S):
+                peak_mb = max(peak_mb, self.process.pss_mb())
+
+        watcher = Thread(target=watch)
+        watcher.start()
+        own_s = time.process_time()
+        try:
+            seen, load_s = _run(load)
+        finally:
+            is_over.set()
+            watcher.join()
+        return seen, load_s + time.process_time() - own_s, peak_mb
+
+
+def load_of(gateway: Gateway, setup: Setup, scenario: Scenario) -> Load:
+    """Describe the load of a scenario for a gateway, on conversations of its own."""
+    return Load(
+        host="127.0.0.1",
+        port=setup.port,
+        path=gateway.paths[scenario.mode],
+        mode=scenario.mode,
+        model=scenario.model,
+        body=gateway.ws_body if scenario.mode == "ws" else gateway.body,
+        connections=scenario.connections,
+        seconds=scenario.seconds,
+        tag=secrets.token_hex(4),
+        ramp_s=scenario.ramp_s,
+        headers=setup.headers,
+        least_deltas=scenario.deltas,
+    )
+
+
+def _cpu(processes: set[Process]) -> float:
+    return sum(process.cpu_s() for process in processes)
+
+
+def _run(load: Load) -> tuple[dict[str, Any], float]:
+    """Run the clients on the other cores; give what they saw and the CPU time that they took."""
+    timed = ["taskset", "-c", ",".join(map(str, OTHER_CORES)), sys.executable, "-m", "benchmarks.load"]
+    before = _children_s()
+    done = subprocess.run(timed, cwd=ROOT, input=json.dumps(asdict(load)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout), _children_s() - before
+
+
+def _children_s() -> float:
+    times = os.times()
+    return times.children_user + times.children_system

@@ -1,0 +1,56 @@
+"""This server, doing the whole job: every turn durable before it is answered, history and prompt, ids, a live log."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.load.options import Mode
+from benchmarks.wire.gateway import Gateway, Setup
+from benchmarks.wire.ports import free_port
+from idolchat_api.auth.api_key import KeyRing
+from idolchat_api.auth.keys import ApiKey
+from idolchat_api.auth.principal import Scope
+from idolchat_storage_local import LocalSettings, open_local_storage
+
+__all__ = ["OURS", "OURS_WITH_KEYS"]
+
+_TURN = "Tell me about your next concert, please! " * 4
+BODY = '{"model": "@MODEL@", "messages": [{"role": "user", "content": "' + _TURN + '"}], "conversation_id": "@POOL@"}'
+WS_BODY = '{"type": "message", "model": "@MODEL@", "conversation_id": "@POOL@", "message": "' + _TURN + '"}'
+
+
+def prepare(folder: Path, upstream: str) -> Setup:
+    """Set it up as it comes, with durable local storage."""
+    port = free_port()
+    environment = {
+        "IDOLCHAT_PORT": str(port),
+        "IDOLCHAT_DATA_DIR": str(folder / "data"),
+        "IDOLCHAT_LLM": "openrouter",
+        "OPENROUTER_BASE_URL": upstream,
+        "OPENROUTER_API_KEY": "sk-of-no-use",
+    }
+    command = [sys.executable, "-m", "idolchat_cli", "serve"]
+    return Setup(command=command, port=port, environment=environment, ready="/livez")
+
+
+def prepare_with_keys(folder: Path, upstream: str) -> Setup:
+    """Set it up to ask for an API key, and make the clients one."""
+    setup = prepare(folder, upstream)
+    key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}))
+    asyncio.run(_keep(kept, folder / "data"))
+    return replace(
+        setup,
+        environment={**setup.environment, "IDOLCHAT_AUTH": "api-key"},
+        headers=[f"authorization: Bearer {key}"],
+    )
+
+
+async def _keep(key: ApiKey, data: Path) -> None:
+    async with open_local_storage(LocalSettings(data_dir=data)) as storage:
+        await KeyRing(storage).add(key)
+
+
+_PATHS: dict[Mode, str] = {"json": "/chat", "sse": "/chat/stream", "ws": "/ws/chat"}
+OURS = Gateway(name="idolchat", prepare=prepare, paths=_PATHS, body=BODY, ws_body=WS_BODY, is_durable=True)
+OURS_WITH_KEYS = replace(OURS, name="idolchat, API keys", prepare=prepare_with_keys)
