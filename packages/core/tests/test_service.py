@@ -1,17 +1,19 @@
 """Which parts are chosen, and how they are opened."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
-from idolchat_core.errors import ConfigurationError
+from idolchat_core.errors import ConfigurationError, StorageUnavailable
+from idolchat_core.mirror import MirroredStorage
 from idolchat_core.plugins import Plugins, load_plugins
 from idolchat_core.request import TurnRequest
 from idolchat_core.service import choose_llm, choose_storages, open_service
 from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
 
 
 @asynccontextmanager
@@ -110,3 +112,66 @@ async def test_an_open_service_answers() -> None:
 
     assert ended.message is not None
     assert ended.message.content == "Hi"
+
+
+class MirrorPlugin:
+    """Offers a primary, a mirror that opens at the given attempt, and one that is not set up."""
+
+    def __init__(self, *, opens_at: int = 1) -> None:
+        self.primary, self.mirror = InMemoryStorage(), InMemoryObjects()
+        self._opens_at = opens_at
+        self._attempts = 0
+
+    @asynccontextmanager
+    async def _open_mirror(self) -> AsyncGenerator[Storage]:
+        self._attempts += 1
+        if self._attempts < self._opens_at:
+            raise StorageUnavailable("no connection")
+        yield self.mirror
+
+    @asynccontextmanager
+    async def _open_wrong(self, key: str = "") -> AsyncGenerator[Storage]:
+        if not key:
+            raise ConfigurationError("MIRROR_KEY is not set")
+        yield self.mirror
+
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        registry.add("local", lambda: nullcontext(self.primary))
+        registry.add("objects", self._open_mirror)
+        registry.add("wrong", self._open_wrong)
+
+    @hookimpl
+    def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
+        registry.add("local", scripted)
+
+
+@pytest.mark.parametrize("opens_at", [1, 3], ids=["at once", "later"])
+async def test_what_is_said_is_copied_to_the_mirrors(opens_at: int) -> None:
+    plugin = MirrorPlugin(opens_at=opens_at)
+    settings = CoreSettings.model_validate({"storage": ("local", "objects")})
+    async with open_service(settings, load_plugins(plugin, installed=False), recovers=True) as service:
+        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        turn = await service.turns.start(request)
+        await turn.ended()
+        assert isinstance(service.storage, MirroredStorage)
+        async with asyncio.timeout(30):
+            await service.storage.has_copied()
+
+        assert await plugin.mirror.read(turn.conversation_id) == await plugin.primary.read(turn.conversation_id)
+        assert (service.mirror.pending, service.mirror.is_ok) == (0, True)
+
+
+async def test_a_mirror_that_is_not_set_up_stops_the_start() -> None:
+    settings = CoreSettings.model_validate({"storage": ("local", "wrong")})
+
+    with pytest.raises(ConfigurationError, match="MIRROR_KEY is not set"):
+        async with open_service(settings, load_plugins(MirrorPlugin(), installed=False)):
+            pass
+
+
+def test_a_storage_cannot_mirror_itself() -> None:
+    plugins = plugins_with(storages={"local": None}, providers={})
+
+    with pytest.raises(ConfigurationError, match="twice"):
+        choose_storages(CoreSettings.model_validate({"storage": ("local", "local")}), plugins)

@@ -1,12 +1,19 @@
 """Health, for people, monitors and orchestrators."""
 
+import asyncio
+from contextlib import nullcontext
+
 import httpx
 import pytest
 
+from idolchat_api.settings import ApiSettings
 from idolchat_api.testing import Parts
 from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
+from idolchat_core.hookspecs import hookimpl
 from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.registry import Registry
+from idolchat_core.storage import Storage
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
 
 
 class FullDisk(InMemoryStorage):
@@ -108,3 +115,44 @@ class TestUnforeseen:
 
         assert (reply.status_code, reply.json()["storage"]["code"]) == (503, "internal_error")
         assert "secret" not in reply.text
+
+
+class TestMirror:
+    """A server whose storage is mirrored."""
+
+    @pytest.fixture
+    def mirror(self) -> InMemoryObjects:
+        return InMemoryObjects()
+
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"storage": ("local", "objects")})
+
+    @pytest.fixture
+    def plugins(self, mirror: InMemoryObjects, provider: ScriptedProvider) -> Plugins:
+        class Objects:
+            @hookimpl
+            def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+                registry.add("objects", lambda: nullcontext(mirror))
+
+        return load_plugins(Parts(InMemoryStorage(), provider), Objects(), installed=False)
+
+    async def test_health_tells_how_mirrors_are(self, client: httpx.AsyncClient, mirror: InMemoryObjects) -> None:
+        well = (await client.get("/health")).json()
+        mirror.is_down = True
+        await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})
+        async with asyncio.timeout(30):
+            while (health := await client.get("/health")).json()["status"] == "ok":
+                pass
+        said = health.json()["mirror"]
+
+        assert (well["status"], well["mirror"]["pending"], well["mirror"]["mirrors"][0]["status"]) == ("ok", 0, "ok")
+        assert (health.status_code, said["pending"], said["lag_s"] > 0, said["conflicts"]) == (200, 1, True, 0)
+        assert said["mirrors"] == [
+            {
+                "name": "objects",
+                "status": "unavailable",
+                "code": "storage_unavailable",
+                "message": "the object store is down",
+            }
+        ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.llm import LLMProvider
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, Pace, open_mirrored
 from idolchat_core.plugins import Plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage import Storage
@@ -26,6 +27,11 @@ class Service:
     llm_name: str
     llm: LLMProvider
     turns: TurnEngine
+
+    @property
+    def mirror(self) -> MirrorStatus:
+        """Tell how far the mirrors are behind."""
+        return self.storage.status if isinstance(self.storage, MirroredStorage) else MirrorStatus()
 
 
 def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]:
@@ -46,6 +52,8 @@ def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]
         primary = "local" if "local" in installed else installed[0]
         chosen = (primary, *(name for name in plugins.storages.asked_for() if name != primary))
     _check_names("IDOLCHAT_STORAGE", chosen, list(plugins.storages))
+    if len(set(chosen)) < len(chosen):
+        raise ConfigurationError(f"IDOLCHAT_STORAGE names a storage twice: {', '.join(chosen)}; name each once")
     return chosen
 
 
@@ -80,18 +88,21 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 
 
 @asynccontextmanager
-async def open_storage(settings: CoreSettings, plugins: Plugins) -> AsyncGenerator[tuple[str, Storage]]:
-    """Open the chosen storage, and give the name of the primary with it.
+async def open_storage(
+    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.NOTE
+) -> AsyncGenerator[tuple[str, Storage]]:
+    """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
 
     Raises ``ConfigurationError``, and what the storage raises when it cannot open.
     """
-    names = choose_storages(settings, plugins)
-    if len(names) > 1:
-        raise ConfigurationError(
-            f"IDOLCHAT_STORAGE names {', '.join(names)}, but mirroring is not built yet: name one storage"
-        )
-    async with plugins.storages.get(names[0])() as storage:
-        yield names[0], storage
+    name, *mirrors = choose_storages(settings, plugins)
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(plugins.storages.get(name)())
+        if mirrors:
+            factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
+            mirrored = open_mirrored(storage, factories, mode=mode, pace=Pace(bytes_per_s=settings.mirror_bytes_per_s))
+            storage = await stack.enter_async_context(mirrored)
+        yield name, storage
 
 
 @asynccontextmanager
@@ -101,8 +112,9 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     ``recovers``: see ``TurnEngine``. Raises ``ConfigurationError``, and what the parts raise when they cannot open.
     """
     llm_name = choose_llm(settings, plugins)
+    mode = MirrorMode.KEEP if recovers else MirrorMode.COPY
     async with (
-        open_storage(settings, plugins) as (storage_name, storage),
+        open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
         TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
     ):

@@ -85,6 +85,13 @@ class CoreSettings(SpendingSettings, PackageSettings):
         description="How long running turns may take to finish when the server stops, in seconds.",
     )
 
+    mirror_bytes_per_s: float = Field(
+        65_536,
+        ge=1024,
+        validation_alias="IDOLCHAT_MIRROR_BYTES_PER_S",
+        description="How fast the allowance grows by which one conversation is copied to a mirror again and again.",
+    )
+
     @field_validator("storage", "plugins", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +12,8 @@ from idolchat_api.dependencies import AnyCaller, RunningServer
 from idolchat_api.health import PartHealth
 from idolchat_api.openapi import example
 from idolchat_api.version import VERSION
+from idolchat_core.errors import StorageUnavailable
+from idolchat_core.mirror import MirrorState, MirrorStatus
 
 __all__ = ["routes"]
 
@@ -19,12 +21,35 @@ router = APIRouter(tags=["health"])
 
 
 class MirrorHealth(BaseModel):
-    """How far the mirrors are behind: conversations still to be copied, and since when."""
+    """How far the mirrors are behind: conversations still to be copied, and since when.
+
+    ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     pending: int = 0
     lag_s: float = 0.0
+    conflicts: int | None = None
+    mirrors: tuple[PartHealth, ...] | None = None
+
+    @classmethod
+    def of(cls, status: MirrorStatus) -> Self:
+        """Tell it of the service's mirrors."""
+        if not status.mirrors:
+            return cls()
+        return cls(
+            pending=status.pending,
+            lag_s=status.lag_s,
+            conflicts=sum(mirror.conflicts for mirror in status.mirrors),
+            mirrors=tuple(_part(mirror) for mirror in status.mirrors),
+        )
+
+
+def _part(mirror: MirrorState) -> PartHealth:
+    if mirror.error is None:
+        return PartHealth(name=mirror.name, status="ok")
+    return PartHealth(name=mirror.name, status="unavailable", code=StorageUnavailable.code, message=mirror.error)
 
 
 class Health(BaseModel):
@@ -85,7 +110,8 @@ async def get_health(app: RunningServer, caller: AnyCaller, response: Response) 
     storage, llm = await app.checks.storage(), await app.checks.llm()
     if not storage.is_ok:
         response.status_code = 503
-    status: Literal["ok", "degraded"] = "ok" if storage.is_ok and llm.is_ok else "degraded"
+    mirror = app.service.mirror
+    status: Literal["ok", "degraded"] = "ok" if storage.is_ok and llm.is_ok and mirror.is_ok else "degraded"
     if not caller.principal.is_operator:
         return Health(status=status)
     return Health(
@@ -93,7 +119,7 @@ async def get_health(app: RunningServer, caller: AnyCaller, response: Response) 
         version=VERSION,
         storage=storage,
         llm=llm,
-        mirror=MirrorHealth(),
+        mirror=MirrorHealth.of(mirror),
     )
 
 

@@ -132,7 +132,7 @@ class InMemoryStorage(Storage):
         self._records.pop((namespace, name), None)
 
     async def list_namespaces(self) -> Sequence[str]:
-        return namespaces_among(space for space, _ in self._records)
+        return namespaces_among(space for space, _ in (*self._records, *self._logs))
 
     async def list_records(self, namespace: str) -> Sequence[str]:
         check_record_name(namespace)

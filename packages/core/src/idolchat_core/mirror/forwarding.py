@@ -1,0 +1,103 @@
+"""A storage that hands everything on to another one: what a mirror does not concern."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from idolchat_core.census import StorageStats
+from idolchat_core.models import ConversationList
+from idolchat_core.search import SearchResults
+from idolchat_core.storage import Storage
+from idolchat_core.upkeep import Leftover, Verdict
+
+__all__ = ["Forwarding"]
+
+
+class Forwarding(Storage):
+    """Hands on what asks about many conversations, records and logs; the rest is a subclass's."""
+
+    def __init__(self, primary: Storage) -> None:
+        self._primary = primary
+
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        return await self._primary.list(
+            user_id=user_id, character_id=character_id, since=since, until=until, limit=limit, before=before
+        )
+
+    async def list_ids(self) -> Sequence[UUID]:
+        return await self._primary.list_ids()
+
+    async def search(
+        self,
+        text: str,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> SearchResults:
+        return await self._primary.search(
+            text, user_id=user_id, character_id=character_id, since=since, until=until, limit=limit, before=before
+        )
+
+    async def stats(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> StorageStats:
+        return await self._primary.stats(user_id=user_id, character_id=character_id, since=since, until=until)
+
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+        return self._primary.verify(conversation_ids)
+
+    def reindex(self) -> AsyncGenerator[int]:
+        return self._primary.reindex()
+
+    def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
+        return self._primary.collect_garbage(older_than=older_than, dry_run=dry_run)
+
+    async def list_namespaces(self) -> Sequence[str]:
+        return await self._primary.list_namespaces()
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        return await self._primary.find_turn(turn_id)
+
+    async def check(self) -> None:
+        await self._primary.check()
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        return await self._primary.get_record(namespace, name)
+
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        await self._primary.put_record(namespace, name, value, durable=durable)
+
+    async def delete_record(self, namespace: str, name: str) -> None:
+        await self._primary.delete_record(namespace, name)
+
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        return await self._primary.list_records(namespace)
+
+    def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+        return self._primary.append_log(namespace, name, lines, durable=durable)
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        return await self._primary.read_log(namespace, name, start=start)
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        return await self._primary.list_logs(namespace)
