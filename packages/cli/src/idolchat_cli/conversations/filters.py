@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from idolchat_cli.ages import parse_age
 from idolchat_core.defaults import summaries
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage import Storage
 
 __all__ = ["Character", "Filters", "Since", "State", "Status", "Until", "User", "parse_time"]
-
-_AGO = re.compile(r"(\d{1,6})\s*(min|[hdw])")
-_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 class State(StrEnum):
@@ -33,9 +31,8 @@ def parse_time(text: str | datetime) -> datetime:
     """Read a time: ISO 8601, UTC where it names no zone, or how long ago: ``30min``, ``12h``, ``7d``, ``2w``."""
     if isinstance(text, datetime):
         return text
-    ago = _AGO.fullmatch(text.strip())
-    if ago:
-        return utc_now() - int(ago[1]) * _UNITS[ago[2]]
+    with suppress(typer.BadParameter):
+        return utc_now() - parse_age(text)
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:

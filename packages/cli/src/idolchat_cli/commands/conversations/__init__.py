@@ -14,6 +14,8 @@ app = new_group(
         "show": Lazy(f"{_HERE}.show", "Show what was said in a conversation."),
         "search": Lazy(f"{_HERE}.search", "Search everything that was said."),
         "tail": Lazy(f"{_HERE}.tail", "Show new messages as they are stored."),
+        "export": Lazy(f"{_HERE}.export", "Write conversations to files, or to one archive."),
+        "import": Lazy(f"{_HERE}.take_in", "Take conversations from files, of other programs too."),
         "delete": Lazy(f"{_HERE}.delete", "Delete conversations for good."),
         "fork": Lazy(f"{_HERE}.fork", "Begin a new conversation with the messages of another."),
         "stats": Lazy(f"{_HERE}.stats", "Count conversations, messages, users and characters."),
@@ -23,5 +25,6 @@ app = new_group(
         "idol conversations list --since 7d",
         "idol conversations show 0199d2c4-6a6f-7c3e-8d4e-2f1b0c9a7e55",
         "idol conversations search 'cherry blossom'",
+        "idol conversations export -o backup.tar.gz",
     ),
 )

@@ -1,0 +1,1 @@
+"""Conversations on their way from files, ours and those of other programs."""
