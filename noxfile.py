@@ -49,7 +49,9 @@ def tests(session: nox.Session, package: str) -> None:
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
     install(session, *PRODUCT, groups=["product"])
-    session.run("pytest", "tests", "--ignore=tests/wheels", "--ignore=tests/crash", *session.posargs)
+    session.run(
+        "pytest", "tests", "--ignore=tests/wheels", "--ignore=tests/image", "--ignore=tests/crash", *session.posargs
+    )
 
 
 @nox.session(python=PYTHONS[0])
@@ -79,10 +81,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and what describes the container."""
     install(session, groups=["lint"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("hadolint", "docker/Dockerfile")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
 
 
 @nox.session(python=PYTHONS[0])
@@ -95,6 +99,6 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def wheels(session: nox.Session) -> None:
-    """Install the built wheels into clean environments, as a user would, and use them."""
+    """Install the built wheels into clean environments, as a user and as an image would, and use them."""
     install(session, groups=["product", "nox"])
-    session.run("pytest", "tests/wheels", *session.posargs)
+    session.run("pytest", "tests/wheels", "tests/image", *session.posargs)
