@@ -20,6 +20,7 @@ from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.dependencies import Running
 from idolchat_api.guard import Guard
 from idolchat_api.middleware import Surroundings
+from idolchat_api.observing.watch import watched
 from idolchat_api.routes import chat, conversations, health, models, turns
 from idolchat_api.settings import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
@@ -93,7 +94,7 @@ def _lifespan(
                 opened_gate(settings, registry, service.storage) as gate,
             ):
                 app.state.running = Running.of(settings, service, gate)
-                async with watching(app.state.running.sockets):
+                async with watching(app.state.running.sockets), watched(app.state.running):
                     yield
 
     return lifespan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -19,6 +19,9 @@ from idolchat_api.limits.rates import RequestRates
 from idolchat_api.settings import ApiSettings
 from idolchat_core.llm import ModelInfo
 from idolchat_core.service import Service
+
+if TYPE_CHECKING:
+    from idolchat_api.observing.watch import Watch
 
 __all__ = ["AnyCaller", "Running", "RunningServer", "calling", "running"]
 
@@ -39,6 +42,7 @@ class Running:
     rates: RequestRates
     checks: Checks
     models: Fresh[Sequence[ModelInfo]]
+    watch: Watch | None = None
     is_stopping: bool = False
     farewells: set[Callable[[], Awaitable[None]]] = field(default_factory=set)
 

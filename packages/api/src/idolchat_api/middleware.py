@@ -17,10 +17,13 @@ from idolchat_api.errors import Problem, problem_from
 from idolchat_api.guard import Guard
 from idolchat_api.limits.origin import tell_origin
 from idolchat_api.logs import REQUEST_ID
+from idolchat_api.observing.watch import Watch
 from idolchat_api.ratelimit import ratelimit_headers
 from idolchat_api.replies import send_problem
+from idolchat_api.routes.metrics import send_metrics
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_core.errors import IdolchatError
+from idolchat_core.origin import ORIGIN
 
 __all__ = ["Surroundings"]
 
@@ -28,6 +31,7 @@ logger = logging.getLogger("idolchat_api.access")
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
+type Headers = list[tuple[bytes, bytes]]
 CLIENT_LEFT = 499  # nginx's word in its log for a client that did not wait for the reply
 
 
@@ -68,8 +72,8 @@ class Surroundings:
 
         try:
             self._guard.check(scope, headers)
-            own_headers += await _admitted(scope, headers)
-            await self._app(scope, receive, send_with_id)
+            app = await self._admit(scope, headers, own_headers)
+            await app(scope, receive, send_with_id)
         except IdolchatError as error:
             await send_problem(send_with_id, problem_from(error), request_id)
         except ClientLeft:
@@ -81,7 +85,22 @@ class Surroundings:
             logger.exception("request failed", extra=_facts(scope, started_at))
             if not status:
                 await send_problem(send_with_id, _unforeseen(request_id), request_id)
+        self._ended(scope, status, started_at)
         logger.info("request", extra={**_facts(scope, started_at), "status": status})
+
+    def _ended(self, scope: Scope, status: int, started_at: float) -> None:
+        watch = running(scope).watch
+        if watch is not None:
+            watch.end(scope, status=status, started_at=started_at)
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], own_headers: Headers) -> ASGIApp:
+        """Tell what answers a request, and add the headers that every answer to it has. Raises ``IdolchatError``."""
+        watch = running(scope).watch
+        if watch is not None and watch.serves_metrics(scope):
+            return send_metrics
+        own_headers += await _admitted(scope, headers)
+        own_headers += _traced(scope, watch)
+        return self._app
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         started_at = perf_counter()
@@ -100,13 +119,21 @@ class Surroundings:
             logger.info("websocket closed", extra=_facts(scope, started_at))
 
 
-async def _admitted(scope: Scope, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+async def _admitted(scope: Scope, headers: dict[bytes, bytes]) -> Headers:
     """Find out who asks and count it; give the headers that tell how the limits stand. Raises ``IdolchatError``."""
     app = running(scope)
     principal = await app.gate.admit(scope, headers)
     scope["state"]["principal"] = principal
     origin = tell_origin(scope, headers, principal)
     return ratelimit_headers(app.rates.take(principal, origin.address))
+
+
+def _traced(scope: Scope, watch: Watch | None) -> Headers:
+    """Begin the request's span, where there are traces; give the header that tells which trace it belongs to."""
+    if watch is not None:
+        watch.begin(scope)
+    traceparent = ORIGIN.get().traceparent
+    return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
 
 
 def _facts(scope: Scope, started_at: float) -> dict[str, Any]:

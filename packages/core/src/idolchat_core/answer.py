@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import replace
+from time import perf_counter, time
 from typing import Any
 
 from idolchat_core.errors import (
@@ -21,6 +22,7 @@ from idolchat_core.intake import WRITE_ATTEMPTS, load
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import CompletionRequest, Delta, Finished
 from idolchat_core.models import Message, Usage, utc_now
+from idolchat_core.observing import TurnReport
 from idolchat_core.origin import ORIGIN
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
@@ -45,6 +47,8 @@ class Answer:
         self._live = live
         self._prompt_tokens = 0
         self._was_asked = False
+        self._began_at = perf_counter()
+        self._spoke_at: float | None = None
 
     async def ask(self, history: History) -> Finished:
         """Ask the provider; once more, with a shorter prompt, when it says that the first was too long.
@@ -74,10 +78,13 @@ class Answer:
         )
         parts.ledger.check_stopped()  # again, for the turn may have waited
         self._was_asked = True
+        self._began_at = perf_counter()
         finished: Finished | None = None
         async with aclosing(parts.llm.stream(request)) as reply:
             async for piece in reply:
                 if isinstance(piece, Delta):
+                    if self._spoke_at is None:
+                        self._spoke_at = perf_counter()
                     live.say(piece)
                     if piece.completion_id is not None:
                         self._named(piece.completion_id)
@@ -164,6 +171,25 @@ class Answer:
             usage = Usage()  # it refused, or failed before it said anything: OpenRouter charges nothing for that
         model = ended.message.model if ended.message else None
         self._call.settle(ended.state, usage or self._estimate(), model=model)
+
+    def report(self, ended: TurnEnded) -> TurnReport:
+        """Tell those who measure how it went."""
+        live, message = self._live, ended.message
+        return TurnReport(
+            turn_id=live.turn_id,
+            conversation_id=live.conversation_id,
+            state=ended.state,
+            ended_at=time(),
+            duration_s=perf_counter() - self._began_at,
+            first_delta_s=self._spoke_at - self._began_at if self._spoke_at is not None else None,
+            asked_model=live.model,
+            model=message.model if message else None,
+            completion_id=self._call.completion_id if self._call else None,
+            finish_reason=message.finish_reason if message else None,
+            usage=ended.usage,
+            error_code=ended.error["code"] if ended.error else None,
+            traceparent=ORIGIN.get().traceparent,
+        )
 
     def _named(self, completion_id: str) -> None:
         if self._call is not None:

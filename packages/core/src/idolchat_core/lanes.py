@@ -30,6 +30,11 @@ class Lanes[T: Occupant]:
         self._max_waiting = max_waiting
         self._lanes: dict[UUID, deque[tuple[T, asyncio.Future[None] | None]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Count those that are not the first of their lane."""
+        return sum(map(len, self._lanes.values())) - len(self._lanes)
+
     def occupants(self, conversation_id: UUID) -> list[T]:
         """List the turns of a conversation, the running one first."""
         return [turn for turn, _ in self._lanes.get(conversation_id, ())]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idolchat_core.catalog import ModelCatalog
 from idolchat_core.checkpoints import Checkpoints
 from idolchat_core.history import Histories
 from idolchat_core.llm import LLMProvider
+from idolchat_core.observing import TurnObserver
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage import Storage
@@ -29,4 +30,5 @@ class Parts:
     stranded: StrandedTurns
     catalog: ModelCatalog
     ledger: Ledger
+    observers: list[TurnObserver] = field(default_factory=list)
     estimator: TokenEstimator

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +26,7 @@ from idolchat_core.lanes import Lanes
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.observing import TurnObserver
 from idolchat_core.origin import ORIGIN
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
@@ -199,7 +202,8 @@ class TurnRun:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
         gone = {run.live.turn_id for run in self._taken_back}
         try:
-            history = await self._take_in_and_open(call, gone)
+            with self._timed():
+                history = await self._take_in_and_open(call, gone)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
@@ -227,6 +231,20 @@ class TurnRun:
     async def _answer(self, history: History, call: PaidCall) -> None:
         answer = Answer(self._parts, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
+        ended = await self._asked(answer, history)
+        try:
+            with self._timed():
+                ended = await answer.store(ended)
+        except (StorageUnavailable, ConversationDamaged) as refused:
+            self._end_unstored(unfinished(self.live), ended, refused)
+        else:
+            self.live.end(ended)
+            self._parts.checkpoints.drop(self.live.turn_id)
+        for observer in self._parts.observers:
+            observer.turn_ended(answer.report(ended))
+
+    async def _asked(self, answer: Answer, history: History) -> TurnEnded:
+        """Have the provider answer, and tell how that ended."""
         finished: Finished | None = None
         error: Exception | None = None
         self._is_streaming = True
@@ -247,13 +265,10 @@ class TurnRun:
             self._is_streaming = False
         ended = answer.outcome(finished, error, self._stopped_as)
         answer.settle(ended, error)
-        try:
-            ended = await answer.store(ended)
-        except (StorageUnavailable, ConversationDamaged) as refused:
-            self._end_unstored(unfinished(self.live), ended, refused)
-        else:
-            self.live.end(ended)
-            self._parts.checkpoints.drop(self.live.turn_id)
+        return ended
+
+    def _timed(self) -> AbstractContextManager[None]:
+        return _timed(self._parts.observers) if self._parts.observers else nullcontext()
 
     def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
         """End without having stored the reply, which is kept until it can be, as one that did not arrive."""
@@ -263,6 +278,14 @@ class TurnRun:
             reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
             self._parts.stranded.add(turn, reply)
         self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
+
+
+@contextmanager
+def _timed(observers: Sequence[TurnObserver]) -> Iterator[None]:
+    started_at = perf_counter()
+    yield
+    for observer in observers:
+        observer.stored(perf_counter() - started_at)
 
 
 def mismatch(key: str) -> IdempotencyMismatch:

@@ -19,6 +19,7 @@ from idolchat_core.lanes import Lanes
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import LLMProvider
 from idolchat_core.models import StoredId
+from idolchat_core.observing import TurnObserver
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
 from idolchat_core.request import OnDisconnect, TurnOptions, TurnRequest
@@ -88,6 +89,20 @@ class TurnEngine:
     def ledger(self) -> Ledger:
         """Give what was spent, and what may be."""
         return self._parts.ledger
+
+    def observe(self, observer: TurnObserver) -> None:
+        """Tell somebody of every turn from now on."""
+        self._parts.observers.append(observer)
+
+    @property
+    def waiting(self) -> int:
+        """Count the turns that wait for another in their conversation."""
+        return self._lanes.waiting
+
+    @property
+    def stranded(self) -> int:
+        """Count the turns that are over and could not be stored yet."""
+        return self._parts.stranded.count
 
     @property
     def running(self) -> int:
