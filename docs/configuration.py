@@ -7,12 +7,14 @@ from pydantic.fields import FieldInfo
 import idolchat_llm_local.settings
 import idolchat_storage_local.settings
 from idolchat_api.settings import ApiSettings
+from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 
 PACKAGES: dict[str, type[PackageSettings]] = {
     "core": CoreSettings,
     "api": ApiSettings,
+    "auth-supabase": SupabaseAuthSettings,
     "storage-local": idolchat_storage_local.settings.LocalSettings,
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,

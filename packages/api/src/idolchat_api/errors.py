@@ -22,6 +22,7 @@ from idolchat_core.events import TurnEnded
 from idolchat_core.spending.quotas import Quota
 
 __all__ = [
+    "AuthUnavailable",
     "BodyTooLarge",
     "Forbidden",
     "HostNotAllowed",
@@ -67,6 +68,12 @@ class Unauthenticated(core.RequestError):
     code = "unauthenticated"
 
 
+class AuthUnavailable(core.IdolchatError):
+    """It cannot be told now whose token it is."""
+
+    code = "auth_unavailable"
+
+
 class Forbidden(core.RequestError):
     """Who makes the request may not do this."""
 
@@ -106,6 +113,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
     HostNotAllowed: (421, _REQUEST),
+    AuthUnavailable: (503, _SERVER),
     core.InvalidRequest: (422, _REQUEST),
     core.ConversationMismatch: (409, _REQUEST),
     core.ConversationBusy: (409, _REQUEST),

@@ -33,5 +33,5 @@ class Authenticator(ABC):
         """Tell whose token this is.
 
         Raises ``Unauthenticated`` for every token that is not good, and another ``IdolchatError``, such as
-        ``StorageUnavailable``, when that cannot be told now.
+        ``AuthUnavailable`` or ``StorageUnavailable``, when that cannot be told now.
         """

@@ -1,0 +1,24 @@
+"""What this package adds to idolchat."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from idolchat_api.auth import Authenticator
+from idolchat_core.hookspecs import hookimpl
+from idolchat_core.registry import Registry
+
+__all__ = ["idolchat_register_authenticators"]
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_authenticators(registry: Registry[Authenticator]) -> None:
+    """Register ``supabase``."""
+    registry.add("supabase", _open)
+
+
+def _open() -> AbstractAsyncContextManager[Authenticator]:
+    # Cryptography and aiohttp take a while to import; a server with another scheme need not wait for them.
+    from idolchat_auth_supabase.authenticator import open_supabase_auth  # noqa: PLC0415
+
+    return open_supabase_auth()
