@@ -1,5 +1,6 @@
 """What CI runs: `make test` for all, `make test ARGS="-s lint"` for one session, `ARGS=-l` for the list."""
 
+import json
 from pathlib import Path
 
 import nox
@@ -9,7 +10,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the locked versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
-nox.options.sessions = ["lint", "types", "tests-3.13", "product", "lowest", "wheels"]
+nox.options.sessions = ["lint", "types", "tests-3.13", "product", "lowest", "wheels", "audit"]
 
 PYTHONS = ["3.12", "3.13"]
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
@@ -87,6 +88,39 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("hadolint", "docker/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+
+
+@nox.session(python=PYTHONS[0])
+def audit(session: nox.Session) -> None:
+    """Look every locked version up among the known vulnerabilities; skipped, aloud, where that cannot be asked."""
+    install(session, groups=["audit"])
+    report = Path(session.create_tmp()) / "audit.json"
+    report.unlink(missing_ok=True)
+    question = ["--requirement", "requirements.lock", "--disable-pip", "--require-hashes", "--progress-spinner=off"]
+    session.run("pip-audit", *question, "--format=json", f"--output={report}", success_codes=[0, 1])
+    found = json.loads(report.read_text())["dependencies"] if report.exists() else []
+    unknown = [one["name"] for one in found if "skip_reason" in one]
+    if len(unknown) == len(found):
+        session.skip("no service that knows of vulnerabilities can be reached from here: nothing was audited")
+    if unknown:
+        session.warn(f"could not be audited: {', '.join(unknown)}")
+    if bad := [f"{one['name']} {one['version']}: {v['id']}" for one in found for v in one.get("vulns", ())]:
+        session.error("; ".join(bad))
+
+
+@nox.session(python=PYTHONS[0])
+def sbom(session: nox.Session) -> None:
+    """Write dist/sbom.cdx.json: what the product, installed as locked, consists of (CycloneDX)."""
+    install(session, groups=["sbom"])
+    product = Path(session.create_tmp()) / "product"
+    editables = [argument for package in PRODUCT for argument in ("--editable", f"packages/{package}")]
+    session.run("uv", "venv", "--quiet", "--clear", str(product), external=True)
+    python = f"{product}/bin/python"
+    session.run("uv", "pip", "install", "--quiet", "--python", python, "--constraints", "requirements.lock", *editables)
+    Path("dist").mkdir(exist_ok=True)
+    session.run(
+        "cyclonedx-py", "environment", python, "--output-reproducible", "--of=JSON", "--output-file=dist/sbom.cdx.json"
+    )
 
 
 @nox.session(python=PYTHONS[0])
