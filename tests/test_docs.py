@@ -3,15 +3,18 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_configuration_page_is_made_from_the_settings() -> None:
-    spec = importlib.util.spec_from_file_location("configuration", DOCS / "configuration.py")
+@pytest.mark.parametrize("name", ["configuration", "cli"])
+def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    written = (DOCS / "configuration.md").read_text()
-    assert written == module.page(), "run: python docs/configuration.py > docs/configuration.md"
+    written = (DOCS / f"{name}.md").read_text()
+    assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"

@@ -68,6 +68,17 @@ class Installation:
         for conversation in conversations:
             (self.folder / "stored" / f"{conversation.id}.json").write_bytes(document.encode(conversation))
 
+    def keep_record(self, namespace: str, name: str, value: bytes) -> None:
+        """Lay down a record as if it had been kept before."""
+        folder = self.folder / "records" / namespace
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(value)
+
+    def records(self) -> set[str]:
+        """Name the records that were kept."""
+        folder = self.folder / "records"
+        return {str(path.relative_to(folder)) for path in folder.glob("*/*")}
+
     def answer[T](self, shape: type[T], *arguments: str, status: int = 0, **env: str) -> T:
         """Run ``idol`` with ``--json``, and give what it prints, which must have this shape and nothing more."""
         done = self.run(*arguments, "--json", **env)

@@ -85,7 +85,7 @@ def test_wrong_usage_ends_with_2_and_the_way_to_help(installation: Installation,
 
 
 def test_a_misspelt_command_is_told_its_name(installation: Installation) -> None:
-    assert "Did you mean 'serve'?" in installation.run("sevre").stderr
+    assert "Did you mean 'doctor'?" in installation.run("docter").stderr
 
 
 def test_without_a_command_there_is_help(installation: Installation) -> None:

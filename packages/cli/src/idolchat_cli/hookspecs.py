@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pluggy import HookspecMarker
 
-from idolchat_cli.registry import CommandRegistry
+from idolchat_cli.registry import CheckRegistry, CommandRegistry
 
-__all__ = ["idolchat_register_commands"]
+__all__ = ["idolchat_register_checks", "idolchat_register_commands"]
 
 hookspec = HookspecMarker("idolchat")
 
@@ -17,3 +17,8 @@ hookspec = HookspecMarker("idolchat")
 @hookspec
 def idolchat_register_commands(registry: CommandRegistry) -> None:
     """Add commands and groups: ``registry.add("hello", "idolchat_hello.commands:app", help="Say hello.")``."""
+
+
+@hookspec
+def idolchat_register_checks(registry: CheckRegistry) -> None:
+    """Add what ``idol doctor`` shall look at: ``registry.add("bucket", "idolchat_supabase.checks:check_bucket")``."""

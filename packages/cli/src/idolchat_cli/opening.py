@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from idolchat_core.mirror import MirrorMode
 from idolchat_core.plugins import Plugins, load_plugins
 from idolchat_core.service import open_storage
 from idolchat_core.settings import CoreSettings, read_settings
@@ -25,9 +26,12 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_conversations() -> AsyncGenerator[Opened]:
-    """Open the storage that holds the conversations; with its mirrors, where it has any."""
+async def open_conversations(*, mode: MirrorMode = MirrorMode.NOTE) -> AsyncGenerator[Opened]:
+    """Open the storage that holds the conversations; with its mirrors, where it has any.
+
+    By default what is changed reaches them when a server runs; ``MirrorMode.COPY`` copies it from here.
+    """
     settings = read_settings(CoreSettings)
     plugins = load_plugins(only=settings.plugins)
-    async with open_storage(settings, plugins) as (name, storage):
+    async with open_storage(settings, plugins, mode=mode) as (name, storage):
         yield Opened(settings=settings, plugins=plugins, storage_name=name, storage=storage)

@@ -1,25 +1,53 @@
-"""The commands that plugins add, by name."""
+"""The commands and checks that plugins add, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
 
 from idolchat_cli.commands import COMMANDS
 from idolchat_cli.lazy import Lazy
 from idolchat_core.errors import PluginNameTaken
 
-__all__ = ["CommandRegistry"]
+__all__ = ["CheckRegistry", "CommandRegistry"]
 
 BUILT_IN = "idolchat-cli"
 
 
-class CommandRegistry:
+class _Names:
+    """Who registered which name; ``kind`` is what it names, in messages."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._origins = dict.fromkeys(taken, BUILT_IN)
+        self._adding = "the application"
+
+    def origin(self, name: str) -> str:
+        """Tell which distribution registered a name."""
+        return self._origins[name]
+
+    def adding_from(self, origin: str) -> None:
+        """Say whose registrations follow."""
+        self._adding = origin
+
+    def _claim(self, name: str) -> None:
+        if name in self._origins:
+            raise PluginNameTaken(
+                f"{self._adding} registers the {self.kind} {name!r}, which {self._origins[name]} already has;"
+                " uninstall one of them, or name the plugins to load in IDOLCHAT_PLUGINS"
+            )
+        self._origins[name] = self._adding
+
+
+class CommandRegistry(_Names):
     """What ``idolchat_register_commands`` fills; the names of the built-in commands are taken from the beginning."""
 
+    kind = "command"
+
     def __init__(self) -> None:
+        super().__init__(COMMANDS)
         self._commands: dict[str, Lazy] = {}
-        self._origins = dict.fromkeys(COMMANDS, BUILT_IN)
-        self._adding = "the application"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._commands)
@@ -35,18 +63,29 @@ class CommandRegistry:
         ``where`` is ``module:attribute`` of a ``typer.Typer``, imported when the command runs; ``help`` is its line in
         ``idol --help``.
         """
-        if name in self._origins:
-            raise PluginNameTaken(
-                f"{self._adding} registers the command {name!r}, which {self._origins[name]} already has;"
-                " uninstall one of them, or name the plugins to load in IDOLCHAT_PLUGINS"
-            )
+        self._claim(name)
         self._commands[name] = Lazy(where, help)
-        self._origins[name] = self._adding
 
-    def origin(self, name: str) -> str:
-        """Tell which distribution registered a name."""
-        return self._origins[name]
 
-    def adding_from(self, origin: str) -> None:
-        """Say whose registrations follow."""
-        self._adding = origin
+class CheckRegistry(_Names):
+    """What ``idolchat_register_checks`` fills."""
+
+    kind = "check"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._checks: dict[str, str] = {}
+
+    @property
+    def checks(self) -> Mapping[str, str]:
+        """Give what was added: names, and where each check is."""
+        return self._checks
+
+    def add(self, name: str, where: str) -> None:
+        """Register a check of ``idol doctor``. Raises ``PluginNameTaken``.
+
+        ``where`` is ``module:function``, imported when the doctor comes: an async function without arguments that gives
+        ``Finding`` s (see ``idolchat_cli.checks.finding``); what it raises is a finding too.
+        """
+        self._claim(name)
+        self._checks[name] = where

@@ -181,3 +181,30 @@ def test_a_dotenv_that_is_not_text_is_a_problem(installation: Installation) -> N
     assert status == 1
     assert [line["status"] for line in report["checks"]] == ["ok", "fail"]
     assert "UTF-8" in report["checks"][1]["mend"]
+
+
+CHECKING = """
+from idolchat_core import hookimpl
+from idolchat_cli.checks.finding import warn
+
+async def look():
+    return [warn("bucket", "the bucket is public", "make it private")]
+
+async def stumble():
+    raise RuntimeError("no \\033[2J bucket")
+
+@hookimpl(optionalhook=True)
+def idolchat_register_checks(registry):
+    registry.add("bucket", "checking:look")
+    registry.add("fault", "checking:stumble")
+"""
+
+
+def test_plugins_have_checks_of_their_own(installation: Installation) -> None:
+    installation.install("idol-checking", "1.0.0", checking="checking")
+    (installation.site / "checking.py").write_text(CHECKING)
+    status, report = diagnosed(installation, IDOLCHAT_PLUGINS="test-parts,checking")
+
+    assert (status, report["status"]) == (1, "fail")
+    assert found(report, "bucket") == [("warn", "the bucket is public", "make it private")]
+    assert found(report, "fault")[0][:2] == ("fail", "unexpected RuntimeError: no \x1b[2J bucket")

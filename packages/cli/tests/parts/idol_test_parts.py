@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from idolchat_core import (
     CompletionRequest,
@@ -29,10 +29,11 @@ from idolchat_core import (
     hookimpl,
 )
 from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
+from idolchat_core.record_logs import namespaces_among
 from idolchat_core.settings import PackageSettings, read_settings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
 
-FOLDER = Path("stored")
+FOLDER, RECORDS = Path("stored"), Path("records")
 RECORDS = Path("records")
 SCRIPT = Path("script.json")
 REQUESTS = Path("requests.json")
@@ -50,6 +51,8 @@ class PartsSettings(PackageSettings):
     """What the tests set."""
 
     storage_fault: str | None = Field(None, validation_alias="IDOL_TEST_STORAGE_FAULT", description="none, open, write")
+    key: SecretStr | None = Field(None, validation_alias="IDOL_TEST_KEY", description="a secret")
+    url: str | None = Field(None, validation_alias="IDOL_TEST_URL", description="an address")
     provider_fault: str | None = Field(None, validation_alias="IDOL_TEST_PROVIDER_FAULT", description="as in FAULTS")
 
 
@@ -74,6 +77,18 @@ class FolderStorage(InMemoryStorage):
     async def list_records(self, namespace: str) -> Sequence[str]:
         """List the files."""
         return sorted(path.name for path in (RECORDS / namespace).glob("*"))
+
+    async def list_namespaces(self) -> Sequence[str]:
+        """List the folders; logs are records here."""
+        return namespaces_among(path.name for path in RECORDS.glob("*/"))
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        """Read the records that it is made of."""
+        return await Storage.read_log(self, namespace, name, start=start)
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        """List the records that they are made of."""
+        return await Storage.list_logs(self, namespace)
 
 
 class FullStorage(FolderStorage):

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Iterator
 
 from idolchat_cli.checks.finding import Finding, Status, fail
 from idolchat_cli.checks.machine import check_data_folder, check_python
-from idolchat_cli.checks.parts import check_llm, check_plugins, check_storages
+from idolchat_cli.checks.parts import check_by_plugin, check_llm, check_plugins, check_storages
 from idolchat_cli.checks.server import check_server
 from idolchat_cli.checks.variables import check_dotenv, check_variables
+from idolchat_cli.loading import Everything, load_everything
 from idolchat_core.errors import ConfigurationError, PluginError
-from idolchat_core.plugins import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 
 __all__ = ["examine"]
@@ -24,34 +24,42 @@ async def examine() -> AsyncGenerator[Finding]:
         yield dotenv
         if dotenv.status is Status.FAIL:
             return
-    settings, plugins, problems = _read()
-    for finding in (*problems, *_at_rest(settings, plugins)):
+    settings, everything, problems = _read()
+    for finding in (*problems, *_at_rest(settings, everything)):
         yield finding
-    if settings is not None and plugins is not None:
-        for check in (check_storages, check_llm):
-            for finding in await check(settings, plugins):
-                yield finding
+    if settings is not None and everything is not None:
+        async for finding in _at_work(settings, everything):
+            yield finding
         yield check_server()
     for finding in check_variables():  # last, when every part's settings have been imported
         yield finding
 
 
-def _at_rest(settings: CoreSettings | None, plugins: Plugins | None) -> Iterator[Finding]:
-    if plugins is not None:
-        yield from check_plugins(plugins)
+async def _at_work(settings: CoreSettings, everything: Everything) -> AsyncGenerator[Finding]:
+    for check in (check_storages, check_llm):
+        for finding in await check(settings, everything.plugins):
+            yield finding
+    for name, where in everything.checks.checks.items():
+        for finding in await check_by_plugin(name, where):
+            yield finding
+
+
+def _at_rest(settings: CoreSettings | None, everything: Everything | None) -> Iterator[Finding]:
+    if everything is not None:
+        yield from check_plugins(everything.plugins)
     if settings is not None:
         yield from check_data_folder(settings.data_dir)
 
 
-def _read() -> tuple[CoreSettings | None, Plugins | None, list[Finding]]:
-    settings, plugins = None, None
+def _read() -> tuple[CoreSettings | None, Everything | None, list[Finding]]:
+    settings, everything = None, None
     problems = []
     try:
         settings = read_settings(CoreSettings)
     except ConfigurationError as error:
         problems.append(fail("settings", str(error), "correct it and run idol doctor again"))
     try:
-        plugins = load_plugins(only=settings.plugins if settings else None, strict=False)
+        everything = load_everything(only=settings.plugins if settings else None)
     except PluginError as error:
         problems.append(fail("plugin", str(error), "correct IDOLCHAT_PLUGINS"))
-    return settings, plugins, problems
+    return settings, everything, problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 
 from idolchat_cli.checks.finding import Finding, fail, ok, warn
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
@@ -13,7 +14,7 @@ from idolchat_core.plugins import Plugins
 from idolchat_core.service import choose_llm, choose_storages
 from idolchat_core.settings import CoreSettings
 
-__all__ = ["check_llm", "check_plugins", "check_storages"]
+__all__ = ["check_by_plugin", "check_llm", "check_plugins", "check_storages"]
 
 PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
@@ -44,6 +45,16 @@ async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
     except IdolchatError as error:
         return [fail("provider", str(error))]
     return await _tried("provider", _provider(plugins, name, settings.model))
+
+
+async def check_by_plugin(name: str, where: str) -> list[Finding]:
+    """Run the check of a plugin, which is imported now."""
+    return await _tried(name, _imported(where))
+
+
+async def _imported(where: str) -> list[Finding]:
+    module, _, function = where.partition(":")
+    return list(await getattr(import_module(module), function)())
 
 
 async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> list[Finding]:

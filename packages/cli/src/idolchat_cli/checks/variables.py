@@ -14,7 +14,14 @@ from pydantic import AliasChoices
 from idolchat_cli.checks.finding import Finding, fail, ok, warn
 from idolchat_core.settings import PackageSettings
 
-__all__ = ["check_dotenv", "check_variables", "known_variables", "set_variables"]
+__all__ = [
+    "check_dotenv",
+    "check_variables",
+    "known_variables",
+    "set_variables",
+    "settings_classes",
+    "variables_of",
+]
 
 DOTENV = Path(".env")
 PREFIX = "IDOLCHAT_"
@@ -24,7 +31,12 @@ READERS = {"OPENROUTER_": "idolchat-llm-openrouter", "SUPABASE_": "idolchat-stor
 
 def known_variables() -> frozenset[str]:
     """Name every variable that a settings class reads which has been imported by now."""
-    return frozenset(name for settings in _descendants(PackageSettings) for name in _variables(settings))
+    return frozenset(
+        variable
+        for settings in settings_classes()
+        for name in settings.model_fields
+        for variable in variables_of(settings, name)
+    )
 
 
 def set_variables() -> Mapping[str, str]:
@@ -71,18 +83,19 @@ def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[Fin
         yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", "correct or remove it")
 
 
-def _descendants(settings: type[PackageSettings]) -> Iterator[type[PackageSettings]]:
-    for child in settings.__subclasses__():
+def settings_classes(base: type[PackageSettings] = PackageSettings) -> Iterator[type[PackageSettings]]:
+    """Find every settings class that has been imported by now."""
+    for child in base.__subclasses__():
         yield child
-        yield from _descendants(child)
+        yield from settings_classes(child)
 
 
-def _variables(settings: type[PackageSettings]) -> Iterator[str]:
-    for name, field in settings.model_fields.items():
-        match field.validation_alias:
-            case str() as alias:
-                yield alias.upper()
-            case AliasChoices(choices=choices):
-                yield from (choice.upper() for choice in choices if isinstance(choice, str))
-            case _:
-                yield f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+def variables_of(settings: type[PackageSettings], name: str) -> list[str]:
+    """Name the variables that a field is read from."""
+    match settings.model_fields[name].validation_alias:
+        case str() as alias:
+            return [alias.upper()]
+        case AliasChoices(choices=choices):
+            return [choice.upper() for choice in choices if isinstance(choice, str)]
+        case _:
+            return [f"{settings.model_config.get('env_prefix', '')}{name}".upper()]

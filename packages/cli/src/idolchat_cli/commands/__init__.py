@@ -14,9 +14,11 @@ COMMANDS: Mapping[str, Lazy] = {
     "conversations": Lazy(
         "idolchat_cli.commands.conversations", "Look after conversations: see, search, move and delete them."
     ),
+    "users": Lazy("idolchat_cli.commands.users", "Export and erase what is held about a user."),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
     "keys": Lazy("idolchat_cli.commands.keys", "Make, list and revoke the API keys of a server."),
     "usage": Lazy("idolchat_cli.commands.usage", "Show what was spent, and stop or resume spending."),
+    "config": Lazy("idolchat_cli.commands.config", "Show the settings, and where each comes from."),
     "plugins": Lazy("idolchat_cli.commands.plugins", "Show the installed plugins and what they add."),
     "doctor": Lazy("idolchat_cli.commands.doctor", "Check the installation and say how to mend it."),
 }

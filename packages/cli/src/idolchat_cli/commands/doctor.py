@@ -5,29 +5,41 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Annotated
 
 import typer
+from pydantic import Field
 from rich.console import Console
 
 import idolchat_cli
 from idolchat_cli.checks.examination import examine
 from idolchat_cli.checks.finding import Finding, Status
 from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, columns, number_of, on_stderr, on_stdout, print_json, show
+from idolchat_cli.results import Result
 
-__all__ = ["app"]
+__all__ = ["RESULT", "app"]
 
 STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
 WIDTHS = (len(Status.WARN), len("data folder"))
+
+
+class Report(Result):
+    """What the doctor found."""
+
+    status: Status = Field(description="the worst of all")
+    version: str
+    checks: list[Finding] = Field(description="a check may come more than once, or not at all where it does not apply")
+
+
+RESULT = Report
 
 app = new_app()
 
 
 @app.command(epilog=examples("idol doctor", "idol doctor --json | jq -r '.checks[] | select(.status == \"fail\")'"))
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the installation and say how to mend it.
 
@@ -38,8 +50,7 @@ def doctor(
     findings = asyncio.run(_collected(lambda finding: None if as_json else _show(console, finding)))
     worst = max(findings, key=lambda finding: list(Status).index(finding.status)).status
     if as_json:
-        checks = [asdict(finding) for finding in findings]
-        print_json({"status": worst, "version": idolchat_cli.__version__, "checks": checks})
+        print_json(Report(status=worst, version=idolchat_cli.__version__, checks=findings))
     else:
         _sum_up(console, findings)
     if worst is Status.FAIL:

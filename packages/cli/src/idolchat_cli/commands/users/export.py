@@ -1,0 +1,101 @@
+"""``idol users export``."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from pydantic import Field
+
+from idolchat_cli.conversations.exporting.files import whole_file
+from idolchat_cli.conversations.exporting.forms import Form, form_of, manifest
+from idolchat_cli.conversations.exporting.reading import read_documents
+from idolchat_cli.conversations.exporting.writers import Archive, open_archive
+from idolchat_cli.conversations.filters import Filters
+from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.opening import open_conversations
+from idolchat_cli.options import AsJson
+from idolchat_cli.progress import progress
+from idolchat_cli.render import number_of, on_stderr, print_json
+from idolchat_cli.results import Result
+from idolchat_cli.usage import WrongUsage
+from idolchat_core.storage import Storage
+from idolchat_core.userdata import lines_about, records_about
+
+__all__ = ["RESULT", "app"]
+
+
+class UserExported(Result):
+    """What was written about a user."""
+
+    path: str
+    user_id: str
+    conversations: int
+    records: int = Field(description="API keys, turns that are not finished, and what plugins keep")
+    log_lines: int = Field(description="such as what was spent")
+    damaged: list[UUID] = Field(description="of these, only what can be read was written, or nothing")
+
+
+RESULT = UserExported
+
+app = new_app()
+
+
+@app.command(epilog=examples("idol users export 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e -o ann.zip"))
+def export(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="A .zip, .tar or .tar.gz file.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything held about a user into one archive.
+
+    conversations/ holds their documents, records/ and logs/ everything else that names the user. Exits with 1 if a
+    conversation is damaged; what can be read of it is written.
+    """
+    form = form_of(output)
+    if form not in (Form.ZIP, Form.TAR, Form.TAR_GZ):
+        raise WrongUsage(f"{output}: the archive is a .zip, .tar or .tar.gz file")
+    if output.exists() and not force:
+        raise WrongUsage(f"{output} is there already: choose another name, or replace it with --force")
+    with whole_file(output) as stream, open_archive(form, stream, about=manifest()) as archive:
+        result = asyncio.run(_written(archive, user, str(output)))
+    if as_json:
+        print_json(result)
+    else:
+        what = f"{number_of(result.conversations, 'conversation')}, {number_of(result.records, 'record')}"
+        on_stderr().print(f"Wrote {what} and {number_of(result.log_lines, 'log line')} to {output}")
+    if result.damaged:
+        raise typer.Exit(1)
+
+
+async def _written(archive: Archive, user: str, path: str) -> UserExported:
+    async with open_conversations() as opened:
+        count, damaged = await _conversations(archive, opened.storage, user)
+        records = lines = 0
+        async for record in records_about(opened.storage, user):
+            archive.add_file(f"records/{record.namespace}/{record.name}", record.value)
+            records += 1
+        async for log in lines_about(opened.storage, user):
+            archive.add_file(f"logs/{log.namespace}/{log.name}.jsonl", b"".join(line + b"\n" for line in log.lines))
+            lines += len(log.lines)
+    return UserExported(path=path, user_id=user, conversations=count, records=records, log_lines=lines, damaged=damaged)
+
+
+async def _conversations(archive: Archive, storage: Storage, user: str) -> tuple[int, list[UUID]]:
+    chosen = await Filters(user=user).choose(storage)
+    count, damaged = 0, list[UUID]()
+    with progress("Exporting", total=len(chosen), unit="conversations") as exporting:
+        async with aclosing(read_documents(storage, chosen)) as documents:
+            async for one in documents:
+                if one.is_damaged:
+                    damaged.append(one.conversation_id)
+                if one.data is not None:
+                    archive.add_file(f"conversations/{one.conversation_id}.json", one.data)
+                    count += 1
+                exporting.advance()
+    return count, damaged

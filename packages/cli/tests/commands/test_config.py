@@ -1,0 +1,51 @@
+"""Settings are shown with where they come from, and no secret with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from idolchat_cli.configured import Setting
+
+if TYPE_CHECKING:
+    from conftest import Installation
+
+
+def shown(installation: Installation, *, status: int = 0, **env: str) -> dict[str, Setting]:
+    """Give all settings by their variable."""
+    settings = installation.answer(list[Setting], "config", "show", status=status, **env)
+    return {one.variable: one for one in settings}
+
+
+def test_each_setting_has_its_value_and_where_it_comes_from(installation: Installation) -> None:
+    (installation.folder / ".env").write_text("IDOLCHAT_MODEL=in/file\nIDOLCHAT_CONTEXT_LENGTH=1024\n")
+    settings = shown(installation, IDOLCHAT_MODEL="in/environment", IDOL_TEST_STORAGE_FAULT="none")
+
+    told = {name: (settings[name].value, settings[name].source, settings[name].package) for name in (
+        "IDOLCHAT_MODEL", "IDOLCHAT_CONTEXT_LENGTH", "IDOLCHAT_DATA_DIR", "IDOLCHAT_PORT", "IDOL_TEST_STORAGE_FAULT",
+    )}  # fmt: skip
+    assert told == {
+        "IDOLCHAT_MODEL": ("in/environment", "environment", "idolchat-core"),
+        "IDOLCHAT_CONTEXT_LENGTH": (1024, ".env", "idolchat-core"),
+        "IDOLCHAT_DATA_DIR": ("data", "default", "idolchat-core"),
+        "IDOLCHAT_PORT": (8000, "default", "idolchat-api"),
+        "IDOL_TEST_STORAGE_FAULT": ("none", "environment", "idol-test-parts"),
+    }
+
+
+def test_what_is_secret_is_masked(installation: Installation) -> None:
+    env = {"IDOL_TEST_KEY": "sk-very-secret", "IDOL_TEST_URL": "https://ann:very-secret@example.com/v1"}
+    settings = shown(installation, status=0, **env)
+    text = installation.run("config", "show", "--set", **env).stdout
+
+    assert (settings["IDOL_TEST_KEY"].value, settings["IDOL_TEST_KEY"].source) == ("********", "environment")
+    assert settings["IDOL_TEST_URL"].value == "https://********@example.com/v1"
+    assert "secret" not in text
+    assert "IDOL_TEST_KEY" in text
+
+
+def test_a_setting_that_is_wrong_says_so_beside_the_others(installation: Installation) -> None:
+    settings = shown(installation, status=1, IDOLCHAT_PORT="high")
+
+    assert "IDOLCHAT_PORT is 'high'" in (settings["IDOLCHAT_PORT"].error or "")
+    assert [one.variable for one in settings.values() if one.error] == ["IDOLCHAT_PORT"]
+    assert settings["IDOLCHAT_DATA_DIR"].value == "data"
