@@ -45,3 +45,10 @@ def test_the_fingerprint_is_the_same_for_the_same_request_in_another_order() -> 
 
     assert one.fingerprint() == other.fingerprint()
     assert one.fingerprint() != TurnRequest.model_validate({"messages": [USER], "seed": 2}).fingerprint()
+
+
+def test_so_many_messages_and_not_one_more() -> None:
+    message = {"role": "user", "content": "Hi"}
+    TurnRequest.model_validate({"messages": [message] * 10_000})
+    with pytest.raises(ValidationError, match="at most 10000"):
+        TurnRequest.model_validate({"messages": [message] * 10_001})

@@ -102,6 +102,9 @@ class _State(Collector):
         yield _gauge("idolchat_sockets", "Open WebSockets.", len(app.farewells))
         yield _gauge("idolchat_stopping", "1 while no new turns are taken.", app.is_stopping)
         yield _gauge("idolchat_spending_stopped", "1 while spending is stopped.", turns.ledger.stop is not None)
+        mirror = app.service.mirror
+        yield _gauge("idolchat_mirror_pending", "Copies still to be made.", mirror.pending)
+        yield _gauge("idolchat_mirror_lag_seconds", "Age of the oldest change that a mirror lacks.", mirror.lag_s)
         tokens = GaugeMetricFamily("idolchat_spent_tokens", "Tokens of this day and month (UTC).", labels=["window"])
         cost = GaugeMetricFamily("idolchat_spent_cost", "Cost of this day and month (UTC).", labels=["window"])
         left = GaugeMetricFamily("idolchat_budget_remaining_ratio", "Of each budget for all.", labels=["budget"])
