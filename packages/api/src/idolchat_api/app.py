@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
 from idolchat_api import handlers, hookspecs, openapi
+from idolchat_api.application import Application
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, opened_gate, schemes_of
 from idolchat_api.auth.sockets import watching
@@ -19,7 +20,6 @@ from idolchat_api.auth.ward import warded
 from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.dependencies import Running
 from idolchat_api.guard import Guard
-from idolchat_api.middleware import Surroundings
 from idolchat_api.observing.watch import watched
 from idolchat_api.routes import chat, conversations, health, models, turns
 from idolchat_api.settings import ApiSettings
@@ -49,7 +49,8 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     registry = schemes_of(plugins)
     check_scheme(settings, registry)
     shows_docs = settings.docs == "on" or (settings.docs == "auto" and settings.auth == "none")
-    app = FastAPI(
+    app = Application(
+        guard=Guard(settings),
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -70,7 +71,6 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
     ]
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
-    app.add_middleware(Surroundings, guard=Guard(settings))
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
             CORSMiddleware,
@@ -84,10 +84,11 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
 
 def _lifespan(
     settings: ApiSettings, plugins: Plugins, registry: Registry[Authenticator]
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+) -> Callable[[Application], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: Application) -> AsyncGenerator[None]:
         warded(app.routes)  # those too that were added since the application was made
+        app.open_short_way()
         with locked_data_folder(settings.data_dir):
             async with (
                 open_service(settings, plugins, recovers=True) as service,
