@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -29,6 +28,7 @@ from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import DataFolder
 from idolchat_storage_local.index import IndexBroken
 from idolchat_storage_local.logs import AddLines, Logs
+from idolchat_storage_local.readers import Readers
 from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
 from idolchat_storage_local.searching import Searcher, SearchUnavailable
@@ -39,7 +39,7 @@ __all__ = ["LocalStorage", "open_local_storage"]
 
 log = logging.getLogger(__name__)
 
-_WORKERS = 8
+_READERS = 8
 _FEW_MESSAGES = 64
 """A new conversation with more than these is written where nobody waits for it."""
 _SCAN_PATIENCE_S = 10.0
@@ -69,15 +69,14 @@ class LocalStorage(Storage):
 
     def __init__(self, settings: LocalSettings, loop: asyncio.AbstractEventLoop, disk: Disk) -> None:
         self._disk = disk
-        self._loop = loop
         self._folder = DataFolder(settings.data_dir, disk)
         self._folder.open()
         self._catalogue = Catalogue(self._folder.index)
         self._files = Files(self._folder, disk, self._catalogue)
         self._records = Records(self._folder, disk)
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="idolchat-reader")
+        self._readers = Readers(_READERS, loop)
         self._logs = Logs(self._folder, disk)
-        self._writer = Writer(self._files, self._logs, self._workers, loop)
+        self._writer = Writer(self._files, self._logs, self._readers, loop)
         self._scanner = Scanner(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
@@ -88,7 +87,7 @@ class LocalStorage(Storage):
         """Finish what was asked for and close the files; waits for the disk."""
         self._is_closed = True
         self._writer.close()
-        self._workers.shutdown()
+        self._readers.close()
         self._scanner.close()
         self._searcher.close()
         self._catalogue.close()
@@ -227,7 +226,7 @@ class LocalStorage(Storage):
         if self._is_closed:
             raise StorageUnavailable("this storage is closed")
         try:
-            return await self._loop.run_in_executor(self._workers, partial(function, *args, **kwargs))
+            return await self._readers.ask(partial(function, *args, **kwargs))
         except OSError as error:
             raise unavailable(error) from error
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import NamedTuple
 from uuid import UUID
@@ -17,6 +17,7 @@ from idolchat_storage_local.document_file import Append, Update
 from idolchat_storage_local.files import Files, NeedsCare
 from idolchat_storage_local.jobs import Job, run_together
 from idolchat_storage_local.logs import AddLines, Logs
+from idolchat_storage_local.readers import Readers
 from idolchat_storage_local.whole import change
 
 __all__ = ["Writer"]
@@ -44,13 +45,13 @@ type _Told = list[tuple[asyncio.Future[None], Exception | None]]
 class Writer:
     """Runs jobs in batches, in the order in which they were asked for.
 
-    A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``workers``.
+    A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``readers``.
     """
 
-    def __init__(self, files: Files, logs: Logs, workers: Executor, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, files: Files, logs: Logs, readers: Readers, loop: asyncio.AbstractEventLoop) -> None:
         self._files = files
         self._logs = logs
-        self._workers = workers
+        self._readers = readers
         self._loop = loop
         self._lock = threading.Lock()
         self._is_closed = False
@@ -92,7 +93,7 @@ class Writer:
         told: _Told = []
         for group, outcome in zip(together, outcomes, strict=True):
             if isinstance(outcome, NeedsCare):
-                self._workers.submit(self._do_with_care, group)
+                self._readers.submit(partial(self._do_with_care, group))
             else:
                 told += _answers(group, outcome)
         self._tell(told)
