@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +32,9 @@ from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, Repl
 from idolchat_core.record_logs import namespaces_among
 from idolchat_core.settings import PackageSettings, read_settings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
+from idolchat_core.whole import WholeDocumentStorage
 
-FOLDER, RECORDS = Path("stored"), Path("records")
-RECORDS = Path("records")
+FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
 SCRIPT = Path("script.json")
 REQUESTS = Path("requests.json")
 
@@ -105,6 +105,34 @@ class FullStorage(FolderStorage):
         raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
 
 
+class Copies(WholeDocumentStorage):
+    """A mirror in a folder of its own; it is down while there is a file of the name ``down`` in it."""
+
+    async def get_value(self, key: str) -> bytes | None:
+        """Read a file."""
+        path = self._path(key)
+        return path.read_bytes() if path.exists() else None
+
+    async def put_value(self, key: str, value: bytes) -> None:
+        """Write a file."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(value)
+
+    async def delete_value(self, key: str) -> None:
+        """Remove a file."""
+        self._path(key).unlink(missing_ok=True)
+
+    async def list_keys(self, prefix: str) -> Sequence[str]:
+        """List the files."""
+        return [str(path.relative_to(COPIES)) for path in self._path(prefix).rglob("*") if path.is_file()]
+
+    def _path(self, key: str) -> Path:
+        if (COPIES / "down").exists():
+            raise StorageUnavailable("the mirror does not answer")
+        return COPIES / key
+
+
 @asynccontextmanager
 async def open_folder() -> AsyncGenerator[Storage]:
     """Keep conversations in memory and write them to the folder at the end."""
@@ -170,6 +198,8 @@ def _step(word: str) -> Step:
 def idolchat_register_storages(registry: Registry[Storage]) -> None:
     """Add the folder."""
     registry.add("folder", open_folder)
+    if "copies" in os.environ.get("IDOLCHAT_STORAGE", ""):
+        registry.add("copies", lambda: nullcontext(Copies()))
 
 
 @hookimpl

@@ -49,6 +49,13 @@ class Restoring:
             task.add_done_callback(lambda _: self._running.pop(conversation_id))
         return await asyncio.shield(task)
 
+    async def bring_back_from(self, conversation_id: UUID, links: Sequence[MirrorLink]) -> bool:
+        """Restore a conversation that these hold, unless it was deleted here; tell whether it is there now.
+
+        Raises ``StorageError`` when none of them can give it.
+        """
+        return await self._bring_back(conversation_id, links)
+
     async def restore(self, conversation: Conversation, *, held_by: MirrorLink) -> None:
         """Store what a mirror holds, unless something is there; the other mirrors get it too."""
         for link in self._links:

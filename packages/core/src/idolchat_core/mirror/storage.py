@@ -31,22 +31,23 @@ class MirroredStorage(Forwarding):
 
     def __init__(self, primary: Storage, links: Sequence[MirrorLink]) -> None:
         super().__init__(primary)
-        self._links = links
-        self._restoring = Restoring(primary, links)
+        self.primary = primary
+        self.links = links
+        self.restoring = Restoring(primary, links)
 
     @property
     def status(self) -> MirrorStatus:
         """Tell how far the mirrors are behind."""
-        return MirrorStatus(mirrors=tuple(link.state for link in self._links))
+        return MirrorStatus(mirrors=tuple(link.state for link in self.links))
 
     async def has_copied(self) -> None:
         """Wait until the mirrors have all that was changed here, as long as that takes."""
-        for link in self._links:
+        for link in self.links:
             await link.has_copied()
 
     async def create(self, conversation: Conversation) -> None:
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
-        await self._restoring.bring_back(conversation.id)
+        await self.restoring.bring_back(conversation.id)
         await self._note_time(conversation.updated_at)
         try:
             await self._primary.create(conversation)
@@ -141,12 +142,12 @@ class MirroredStorage(Forwarding):
         try:
             return await call()
         except ConversationNotFound:
-            if not await self._restoring.bring_back(conversation_id):
+            if not await self.restoring.bring_back(conversation_id):
                 raise
             return await call()
 
     async def _note_time(self, changed_at: datetime) -> None:
-        for link in self._links:
+        for link in self.links:
             if not link.will_notice(changed_at):
                 await link.go_back(changed_at)
 
@@ -160,12 +161,12 @@ class MirroredStorage(Forwarding):
             return ANY_HISTORY
 
     async def _note(self, conversation_id: UUID, history: datetime | str | None) -> None:
-        for link in self._links:
+        for link in self.links:
             await link.outbox.add(conversation_id, history)
 
     def _changed(self, conversation_id: UUID, changed_at: datetime | None, messages: Sequence[Message]) -> None:
         new_bytes = sum(
             _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
         )
-        for link in self._links:
+        for link in self.links:
             link.changed(conversation_id, changed_at, new_bytes=new_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_core.errors import ConversationNotFound
+from idolchat_core.mirror import Difference, MirroredStorage, compare
+from idolchat_core.storage import Storage
 from idolchat_core.upkeep import Verdict
 
 __all__ = ["RESULT", "app", "flaw_rows"]
@@ -27,6 +30,7 @@ class Verification(Result):
     conversations: int = Field(description="how many were read")
     messages: int = Field(description="how many messages can be read in them")
     flawed: tuple[Verdict, ...] = Field(description="those with which something is wrong")
+    differing: tuple[Difference, ...] = Field((), description="those that are not the same in a mirror")
 
 
 RESULT = Verification
@@ -44,14 +48,15 @@ def verify(
     """Read everything and tell what is wrong.
 
     Checks that every document can be read, that message ids are unique, times in order, references right, and that the
-    index agrees. Changes nothing. Exits with 1 if something is wrong; idol storage repair mends it.
+    index agrees; and that every mirror holds the same. Changes nothing. Exits with 1 if something is wrong: idol
+    storage repair mends what is flawed, idol storage sync what differs.
     """
     result = asyncio.run(_verified(conversation))
     if as_json:
         print_json(result)
     else:
         _show(result)
-    if result.flawed:
+    if result.flawed or result.differing:
         raise typer.Exit(1)
 
 
@@ -67,9 +72,22 @@ async def _verified(chosen: list[UUID] | None) -> Verification:
                 bar.advance()
                 if verdict.flaws:
                     flawed.append(verdict)
-    if chosen and conversations < len(chosen):
-        raise ConversationNotFound(f"{len(chosen) - conversations} of these conversations are not there")
-    return Verification(conversations=conversations, messages=messages, flawed=tuple(flawed))
+        if chosen and conversations < len(chosen):
+            raise ConversationNotFound(f"{len(chosen) - conversations} of these conversations are not there")
+        differing = [difference async for difference in _differing(opened.storage, chosen)]
+    return Verification(
+        conversations=conversations, messages=messages, flawed=tuple(flawed), differing=tuple(differing)
+    )
+
+
+async def _differing(storage: Storage, chosen: list[UUID] | None) -> AsyncGenerator[Difference]:
+    if not isinstance(storage, MirroredStorage):
+        return
+    for link in storage.links:
+        with progress(f"Comparing with {link.name}", unit="conversations") as bar:
+            async for bar.done, bar.total, difference in compare(storage, link, chosen or None):
+                if difference is not None:
+                    yield difference
 
 
 def flaw_rows(verdict: Verdict) -> list[list[str]]:
@@ -89,6 +107,12 @@ def _show(result: Verification) -> None:
         ]
         show(console, table("CONVERSATION", "FLAW", "READABLE", "WHAT IS WRONG", rows=rows))
         console.print()
+    if result.differing:
+        differences = (
+            [cell(str(one.conversation_id)), cell(one.mirror), cell(one.kind, "red")] for one in result.differing
+        )
+        show(console, table("CONVERSATION", "MIRROR", "DIFFERENCE", rows=differences))
+        console.print(f"\n{len(result.differing):,} differ from a mirror; idol storage sync mends it")
     count = len(result.flawed)
     console.print(
         f"{result.conversations:,} conversations with {result.messages:,} messages:"

@@ -1,0 +1,158 @@
+"""Compares a primary with a mirror by content, one conversation after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from enum import StrEnum
+from itertools import batched
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from idolchat_core import document
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
+from idolchat_core.mirror.link import MirrorLink
+from idolchat_core.mirror.storage import MirroredStorage
+from idolchat_core.models import Conversation
+from idolchat_core.storage import Storage
+
+__all__ = ["Compared", "Difference", "DifferenceKind", "compare", "find_difference"]
+
+AT_ONCE = 8
+PATIENCE_S = 30.0
+
+
+class DifferenceKind(StrEnum):
+    """How a mirror differs from the primary."""
+
+    MISSING_IN_MIRROR = "missing_in_mirror"
+    MISSING_IN_PRIMARY = "missing_in_primary"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    DIFFERS = "differs"
+    OTHER_HISTORY = "other_history"
+    DAMAGED_IN_PRIMARY = "damaged_in_primary"
+    DAMAGED_IN_MIRROR = "damaged_in_mirror"
+    DELETED = "deleted"
+
+
+class Difference(BaseModel):
+    """One conversation that is not the same in a mirror."""
+
+    model_config = ConfigDict(frozen=True)
+
+    conversation_id: UUID
+    mirror: str = Field(description="name of the mirror")
+    kind: DifferenceKind = Field(
+        description="`missing_in_mirror`; `missing_in_primary`; `behind` or `ahead`: the mirror holds less or more of"
+        " the same history; `differs`: the same messages with other content or fields; `other_history`;"
+        " `damaged_in_primary`; `damaged_in_mirror`; `deleted`: here, and not yet there"
+    )
+    primary_messages: int | None = Field(None, description="how many the primary holds, where it can be read")
+    mirror_messages: int | None = Field(None, description="how many the mirror holds, where it can be read")
+
+
+class Compared(NamedTuple):
+    """How far a comparison has come, and what was found last."""
+
+    done: int
+    total: int
+    difference: Difference | None
+
+
+class _Side(NamedTuple):
+    data: bytes | None
+    is_damaged: bool = False
+
+
+async def compare(
+    storage: MirroredStorage, link: MirrorLink, conversation_ids: Iterable[UUID] | None = None
+) -> AsyncGenerator[Compared]:
+    """Compare these conversations (None: all that either side holds). Raises ``StorageUnavailable``."""
+    mirror = await link.ask(within_s=PATIENCE_S)
+    await link.outbox.read()
+    chosen = set(conversation_ids) if conversation_ids is not None else await _all_ids(storage.primary, mirror)
+    done = 0
+    for batch in batched(sorted(chosen), AT_ONCE):
+        found = await asyncio.gather(*(find_difference(storage, link, conversation_id) for conversation_id in batch))
+        for difference in found:
+            done += 1
+            yield Compared(done, len(chosen), difference)
+
+
+async def _all_ids(primary: Storage, mirror: Storage) -> set[UUID]:
+    await mirror.check()  # an empty list is believed of a mirror that is well
+    return {*await primary.list_ids(), *await mirror.list_ids()}
+
+
+async def find_difference(storage: MirroredStorage, link: MirrorLink, conversation_id: UUID) -> Difference | None:
+    """Compare one conversation. Raises ``StorageUnavailable``."""
+    mine, theirs = await asyncio.gather(
+        _read(storage.primary, conversation_id), _read(link.door.get(), conversation_id)
+    )
+    if mine == theirs:
+        return None
+    is_noted = bool(link.outbox.of(conversation_id))
+    found = await asyncio.to_thread(_judged, conversation_id, mine, theirs, is_noted=is_noted)
+    if found is None:
+        return None
+    kind, *counts = found
+    return Difference(
+        conversation_id=conversation_id,
+        mirror=link.name,
+        kind=kind,
+        primary_messages=counts[0],
+        mirror_messages=counts[1],
+    )
+
+
+async def _read(storage: Storage, conversation_id: UUID) -> _Side:
+    try:
+        return _Side(await storage.read_document(conversation_id))
+    except ConversationNotFound:
+        return _Side(None)
+    except ConversationDamaged:
+        return _Side(None, is_damaged=True)
+
+
+def _judged(
+    conversation_id: UUID, mine: _Side, theirs: _Side, *, is_noted: bool
+) -> tuple[DifferenceKind, int | None, int | None] | None:
+    left, left_damaged = _decoded(mine, conversation_id)
+    right, right_damaged = _decoded(theirs, conversation_id)
+    counts = (_count(left), _count(right))
+    if left_damaged:
+        return (DifferenceKind.DAMAGED_IN_PRIMARY, *counts)
+    if right_damaged:
+        return (DifferenceKind.DAMAGED_IN_MIRROR, *counts)
+    if left is None:
+        return (DifferenceKind.DELETED if is_noted else DifferenceKind.MISSING_IN_PRIMARY, *counts)
+    if right is None:
+        return (DifferenceKind.MISSING_IN_MIRROR, *counts)
+    return None if left == right else (_kind(left, right), *counts)
+
+
+def _count(conversation: Conversation | None) -> int | None:
+    return None if conversation is None else len(conversation.messages)
+
+
+def _decoded(side: _Side, conversation_id: UUID) -> tuple[Conversation | None, bool]:
+    if side.data is None:
+        return None, side.is_damaged
+    try:
+        return document.decode(side.data, conversation_id), False
+    except ConversationDamaged:
+        return None, True
+
+
+def _kind(mine: Conversation, theirs: Conversation) -> DifferenceKind:
+    left, right = ([str(message.id) for message in side.messages] for side in (mine, theirs))
+    if not (left and right) and mine.created_at != theirs.created_at:
+        return DifferenceKind.OTHER_HISTORY
+    if left == right:
+        return DifferenceKind.DIFFERS
+    if left[: len(right)] == right:
+        return DifferenceKind.BEHIND
+    return DifferenceKind.AHEAD if right[: len(left)] == left else DifferenceKind.OTHER_HISTORY
