@@ -1,0 +1,186 @@
+"""Losing the machine loses nothing that was copied, and losing the mirror costs nothing."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from idolchat_core import document
+from idolchat_core.testing import a_conversation
+from tests.support.bucket import Bucket
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server, StartServer
+
+PATIENCE_S = 60
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Bucket:
+    """Give an empty bucket that answers."""
+    return Bucket(tmp_path / "bucket")
+
+
+@pytest.fixture
+def start(start_server: StartServer, mock_openrouter_process: Mock, bucket: Bucket) -> Callable[[], Server]:
+    """Give a function that starts a server which mirrors to the bucket."""
+
+    def start_one() -> Server:
+        return start_server(
+            OPENROUTER_API_KEY="sk-or-v1-canary",
+            OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
+            IDOLCHAT_MODEL="mock/echo",
+            **bucket.environment,
+        )
+
+    return start_one
+
+
+def stored(server: Server) -> dict[str, bytes]:
+    """Give the documents of a server, by conversation."""
+    return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - another process makes it so
+            await asyncio.sleep(0.05)
+
+
+async def say(client: httpx.AsyncClient, conversation_id: str, text: str) -> None:
+    body = {"messages": [{"role": "user", "content": text}], "conversation_id": conversation_id}
+    response = await client.post("/chat", json=body)
+    assert response.status_code == 200, response.text
+
+
+async def talk(server: Server, conversation_ids: list[str], *, turns: int) -> None:
+    """Have so many turns in each of these conversations, all conversations at once."""
+
+    async def one(client: httpx.AsyncClient, conversation_id: str) -> None:
+        for number in range(turns):
+            await say(client, conversation_id, f"turn {number}")
+
+    async with server.client() as client:
+        await asyncio.gather(*(one(client, conversation_id) for conversation_id in conversation_ids))
+
+
+def idol(server: Server, *arguments: str) -> dict[str, Any]:
+    """Run a command of ``idol`` beside a server, or in its place."""
+    environment: Mapping[str, str] = {"IDOLCHAT_DATA_DIR": str(server.data), **server.environment}
+    command = [sys.executable, "-m", "idolchat_cli", *arguments, "--json"]
+    done = subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+async def test_five_hundred_turns_of_an_outage_arrive_when_it_is_over(
+    start: Callable[[], Server], bucket: Bucket
+) -> None:
+    server = start()
+    conversations = [str(uuid4()) for _ in range(50)]
+    async with server.client() as client:
+        await say(client, conversations[0], "Hello!")
+    await until(lambda: bucket.documents() == stored(server) != {})
+    bucket.take_away()
+    before = len(bucket.uploads)
+    for number in range(3):
+        await talk(server, conversations, turns=[3, 3, 4][number])
+        if number < 2:
+            server.kill()
+            server.start()
+    async with server.client() as client:
+        health = (await client.get("/health")).json()
+    bucket.give_back()
+    await until(lambda: bucket.documents() == stored(server))
+
+    assert len(stored(server)) == 50
+    assert (health["status"], health["mirror"]["pending"]) == ("degraded", 50)
+    assert len(bucket.uploads) - before <= 60
+    assert server.log.read_text().count("a mirror can be reached again") == 1
+
+
+async def test_a_lost_data_folder_comes_back(start: Callable[[], Server], bucket: Bucket) -> None:
+    server = start()
+    conversations = [str(uuid4()) for _ in range(5)]
+    await talk(server, conversations, turns=2)
+    server.stop()
+    lost = stored(server)
+    assert bucket.documents() == lost
+    shutil.rmtree(server.data)
+    server.start()
+    async with server.client() as client:
+        read = await client.get(f"/conversation/{conversations[0]}")
+        await say(client, conversations[1], "Do you remember?")
+        deleted = await client.delete(f"/conversation/{conversations[2]}")
+        unknown = await client.get(f"/conversation/{uuid4()}")
+    restored = idol(server, "storage", "restore")
+    await until(lambda: bucket.documents() == stored(server))
+
+    assert (read.status_code, read.content) == (200, lost[conversations[0]])
+    assert (deleted.status_code, unknown.status_code) == (204, 404)
+    assert len(json.loads(stored(server)[conversations[1]])["messages"]) == 6
+    assert (restored["restored"], restored["failures"]) == (2, [])
+    assert set(stored(server)) == set(conversations) - {conversations[2]}
+    assert idol(server, "storage", "verify")["differing"] == []
+
+
+async def test_nothing_is_begun_in_place_of_what_a_mirror_that_is_down_may_hold(
+    start: Callable[[], Server], bucket: Bucket
+) -> None:
+    server = start()
+    conversation = str(uuid4())
+    await talk(server, [conversation], turns=1)
+    server.stop()
+    shutil.rmtree(server.data)
+    bucket.take_away()
+    server.start()
+    async with server.client() as client:
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        refused = [
+            await client.get(f"/conversation/{conversation}"),
+            await client.post("/chat", json={**body, "conversation_id": conversation}),
+        ]
+        begun = await client.post("/chat", json=body)
+        bucket.give_back()
+        read = await client.get(f"/conversation/{conversation}")
+
+    assert [response.status_code for response in refused] == [503, 503]
+    assert (begun.status_code, read.status_code, len(read.json()["messages"])) == (200, 200, 2)
+
+
+async def test_a_large_conversation_is_not_sent_at_every_turn(start: Callable[[], Server], bucket: Bucket) -> None:
+    server = start()
+    server.stop()
+    large = a_conversation(*["All of this was said long ago. " * 67] * 10_000)
+    (server.data / "conversations" / f"{large.id}.json").write_bytes(document.encode(large))
+    server.start()
+    await until(lambda: bucket.documents() == stored(server))
+    before = len(bucket.uploads)
+    await talk(server, [str(large.id)], turns=100)
+    await until(lambda: bucket.documents() == stored(server))
+
+    assert len(stored(server)[str(large.id)]) > 20 * MIB
+    assert sum(bucket.uploads[before:]) < 60 * MIB
+
+
+async def test_two_servers_share_a_bucket_without_harm(start: Callable[[], Server], bucket: Bucket) -> None:
+    servers = [start(), start()]
+    mine = [[str(uuid4()) for _ in range(4)] for _ in servers]
+    for server, conversations in zip(servers, mine, strict=True):
+        await talk(server, conversations, turns=1)
+    for server, conversations in zip(servers, mine, strict=True):
+        async with server.client() as client:
+            assert (await client.delete(f"/conversation/{conversations[0]}")).status_code == 204
+        idol(server, "storage", "sync", "--mine")
+    await until(lambda: bucket.documents() == stored(servers[0]) | stored(servers[1]))
+
+    assert [set(stored(server)) for server in servers] == [set(conversations[1:]) for conversations in mine]
