@@ -69,17 +69,15 @@ def conversations(count: int, users: int, seed: int) -> Iterator[Conversation]:
             turn_id = a_uuid(chance, at)
             for role, mean_words in (("user", 9.0), ("assistant", 35.0)):
                 at += timedelta(seconds=chance.uniform(1, 90))
-                fields = {"finish_reason": "stop", "model": "test/idol"} if role == "assistant" else {}
-                messages.append(
-                    Message(
-                        id=a_uuid(chance, at),
-                        role=role,
-                        content=text_of(chance, vocabulary, rare, mean_words),
-                        timestamp=at,
-                        turn_id=turn_id,
-                        **fields,
-                    )
+                message = Message(
+                    id=a_uuid(chance, at),
+                    role=role,
+                    content=text_of(chance, vocabulary, rare, mean_words),
+                    timestamp=at,
+                    turn_id=turn_id,
                 )
+                reply = {"model": "test/idol", "finish_reason": "stop"} if role == "assistant" else {}
+                messages.append(message.model_copy(update=reply))
             at += timedelta(hours=chance.expovariate(1 / 3)) if turn % 10 == 9 else timedelta()
         yield Conversation(
             id=conversation_id,

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from idolchat_core.defaults import hits_in
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Message
 from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
+from idolchat_core.upkeep import Leftover
 from idolchat_storage_local import reading
 from idolchat_storage_local.database import IndexBusy, remove_index
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds
@@ -26,8 +28,6 @@ log = logging.getLogger(__name__)
 
 _BATCH = 256
 _BATCH_BYTES = 16 * 1024 * 1024
-_TOO_MANY_GONE = 0.2
-"""Share of messages that are gone, from which on the index is made anew."""
 
 
 class SearchUnavailable(Exception):
@@ -60,14 +60,19 @@ class Searcher:
         end = search.place(before) if before is not None else None
 
         def found(texts: Texts) -> SearchResults:
-            self._catch_up(texts, lambda _: None)
+            stuck: set[str] = set()
+            while self._catch_up_some(texts, stuck):
+                pass
             return self._search(texts, query, wanted, limit=limit, end=end)
 
         return self._asked(found)
 
-    def catch_up(self, tell: Callable[[int], None]) -> None:
-        """Index what changed since the last time, and tell after every few how many were looked at."""
-        self._asked(lambda texts: self._catch_up(texts, tell))
+    def catch_up_some(self, stuck: set[str]) -> int:
+        """Index some of what changed since the last time; tell how many were looked at, 0 when that is all.
+
+        ``stuck`` gathers those that cannot be read. Raises ``SearchUnavailable``.
+        """
+        return self._asked(lambda texts: self._catch_up_some(texts, stuck))
 
     def begin_anew(self) -> None:
         """Throw the index away; the next search makes it."""
@@ -75,15 +80,20 @@ class Searcher:
             self._close()
             remove_index(self._path)
 
-    def count_gone(self) -> int:
-        """Count the messages that are gone and of which the index still holds words."""
+    def words_of_gone(self, *, dry_run: bool) -> Leftover | None:
+        """Tell how much the index keeps of messages that are gone, and throw it away for that."""
         with self._opening:
             try:
-                texts = self._texts or Texts(self._path)
+                self._texts = self._texts or Texts(self._path)
+                gone, everything = self._texts.count_gone()
             except (TextsBroken, IndexBusy):
-                return 0
-            self._texts = texts
-            return texts.count_gone()[0]
+                return None
+        if not gone:
+            return None
+        size = Path(self._path).stat().st_size * gone // everything
+        if not dry_run:
+            self.begin_anew()
+        return Leftover(kind="search", place=self._files.folder.place_of(self._path), size_bytes=size)
 
     def _asked[T](self, what: Callable[[Texts], T]) -> T:
         try:
@@ -117,36 +127,30 @@ class Searcher:
             self._texts.close()
             self._texts = None
 
-    def _catch_up(self, texts: Texts, tell: Callable[[int], None]) -> None:
+    def _catch_up_some(self, texts: Texts, stuck: set[str]) -> int:
         catalogue = self._files.catalogue
         catalogue.wait_until_learnt()
-        looked_at = 0
-        stuck: set[str] = set()
-        while True:
-            stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
-            if not stale:
-                return
-            known = texts.known([key for key, _ in stale])
-            done, learnt, size = [], {}, 0
-            for key, changes in stale:
-                try:
-                    read = self._read(key, known.get(key))
-                except (OSError, StorageUnavailable) as error:
-                    log.warning(
-                        "a conversation cannot be indexed", extra={"conversation_id": key, "reason": str(error)}
-                    )
-                    stuck.add(key)
-                    continue
-                done.append((key, changes))
-                if read is not None:
-                    learnt[key] = read.learnt
-                    size += read.size
-                if size > _BATCH_BYTES:
-                    break
-            skipped = texts.learn(learnt)
-            catalogue.mark_fresh(one for one in done if one[0] not in skipped)
-            looked_at += len(done)
-            tell(looked_at)
+        stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
+        known = texts.known([key for key, _ in stale])
+        done: list[tuple[str, int]] = []
+        learnt: dict[str, Learnt] = {}
+        size = 0
+        for key, changes in stale:
+            try:
+                read = self._read(key, known.get(key))
+            except (OSError, StorageUnavailable) as error:
+                log.warning("a conversation cannot be indexed", extra={"conversation_id": key, "reason": str(error)})
+                stuck.add(key)
+                continue
+            done.append((key, changes))
+            if read is not None:
+                learnt[key] = read.learnt
+                size += read.size
+            if size > _BATCH_BYTES:
+                break
+        skipped = texts.learn(learnt)
+        catalogue.mark_fresh([one for one in done if one[0] not in skipped])
+        return len(stale)
 
     def _read(self, key: str, before: Indexed | None) -> _Read | None:
         """Read what is not indexed of a conversation; None where all is."""

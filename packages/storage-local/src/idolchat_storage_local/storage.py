@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
 from idolchat_core.storage import Storage, check_record_name
+from idolchat_core.upkeep import Leftover, Repair, Verdict
 from idolchat_storage_local import reading, whole
 from idolchat_storage_local.catalogue import Catalogue
 from idolchat_storage_local.disk import Disk, unavailable
@@ -33,6 +35,7 @@ from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
 from idolchat_storage_local.searching import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
+from idolchat_storage_local.upkeep import Upkeep
 from idolchat_storage_local.writer import Writer
 
 __all__ = ["LocalStorage", "open_local_storage"]
@@ -40,6 +43,7 @@ __all__ = ["LocalStorage", "open_local_storage"]
 log = logging.getLogger(__name__)
 
 _READERS = 8
+_BATCH = 64
 _FEW_MESSAGES = 64
 """A new conversation with more than these is written where nobody waits for it."""
 _SCAN_PATIENCE_S = 10.0
@@ -78,6 +82,7 @@ class LocalStorage(Storage):
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
         self._scanner = Scanner(self._files)
+        self._upkeep = Upkeep(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
         self._catalogue.start(self._scanner)
@@ -185,6 +190,49 @@ class LocalStorage(Storage):
     async def put(self, conversation: Conversation) -> None:
         await self._work(lambda: whole.put(self._files, whole.write_out(conversation)))
 
+    async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
+        await self._work(self._put_documents, documents)
+
+    async def read_stored(self, conversation_id: UUID) -> bytes:
+        return await self._work(self._upkeep.read_stored, conversation_id)
+
+    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+        chosen = sorted(await self.list_ids()) if conversation_ids is None else conversation_ids
+        for some in batched(chosen, _BATCH):
+            for verdict in await self._work(self._upkeep.judge, some):
+                yield verdict
+        if conversation_ids is None:
+            for verdict in await self._work(self._upkeep.judge_index):
+                yield verdict
+
+    async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
+        return await self._work(self._upkeep.repair, conversation_id, dry_run=dry_run)
+
+    async def reindex(self) -> AsyncGenerator[int]:
+        ids = sorted(await self.list_ids())
+        await self._work(self._searcher.begin_anew)
+        # Two rounds over all of them, so each counts by half.
+        for number, some in enumerate(batched(ids, _BATCH)):
+            await self._work(self._upkeep.read_anew, some)
+            yield (number * _BATCH + len(some)) // 2
+        await self._work(self._upkeep.forget_gone)
+        done, stuck = 0, set[str]()
+        with suppress(SearchUnavailable):
+            while some_more := await self._when_complete(self._searcher.catch_up_some, stuck):
+                done = min(done + some_more, len(ids))
+                yield (len(ids) + done) // 2
+        yield len(ids)
+
+    async def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
+        async for leftover in super().collect_garbage(older_than=older_than, dry_run=dry_run):
+            yield leftover
+        leftovers = self._upkeep.leftovers(older_than=older_than, dry_run=dry_run)
+        while (found := await self._work(next, leftovers, None)) is not None:
+            yield found
+        leftover_words = await self._work(self._searcher.words_of_gone, dry_run=dry_run)
+        if leftover_words is not None:
+            yield leftover_words
+
     async def delete(self, conversation_id: UUID) -> None:
         await self._work(whole.delete, self._files, conversation_id)
 
@@ -243,6 +291,11 @@ class LocalStorage(Storage):
                 if self._scanner.finished is finished:
                     return result
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
+
+    def _put_documents(self, documents: Mapping[UUID, bytes]) -> None:
+        for some in batched(documents.items(), _BATCH):
+            conversations = [document.decode(data, conversation_id) for conversation_id, data in some]
+            whole.put_many(self._files, [whole.write_out(conversation) for conversation in conversations])
 
     def _search(self, query: Query, wanted: Wanted, limit: int, before: str | None) -> SearchResults:
         self._scanner.glance()

@@ -13,11 +13,11 @@ from idolchat_core.models import Conversation
 from idolchat_storage_local.describe import marks_of, turn_ids_of
 from idolchat_storage_local.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, fingerprint
-from idolchat_storage_local.files import Files
+from idolchat_storage_local.files import Files, Opened
 from idolchat_storage_local.folder import parent_of
-from idolchat_storage_local.jobs import Job, run_alone
+from idolchat_storage_local.jobs import Job, run_alone, run_together
 
-__all__ = ["Written", "change", "create", "create_now", "delete", "put", "write_out"]
+__all__ = ["Written", "change", "create", "create_now", "delete", "put", "put_many", "replace", "write_out"]
 
 
 class Written(NamedTuple):
@@ -66,7 +66,6 @@ def create_now(files: Files, conversation: Conversation) -> None:
 def put(files: Files, written: Written) -> None:
     """Give a conversation a file in place of what it has; a damaged one is kept aside."""
     conversation_id = written.conversation.id
-    path = files.folder.document(conversation_id)
     while files.folder.find(conversation_id) is None:
         try:
             run_alone(files.disk, create(files, written))
@@ -74,13 +73,31 @@ def put(files: Files, written: Written) -> None:
             continue
         return
     with files.for_replacing(conversation_id) as opened:
-        if opened.entry.form == "damaged":
-            size = files.disk.stat(opened.fd).st_size
-            data = files.disk.read(opened.fd, size, 0)
-            run_alone(files.disk, files.folder.set_aside(conversation_id, data, suffix="json"))
-        run_alone(files.disk, files.folder.write_whole(path, written.body + written.closing))
-        _unlink(files, files.folder.strays(conversation_id))
-        _note(files, path, written)
+        replace(files, opened, written, keep=opened.entry.form == "damaged")
+
+
+def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> str | None:
+    """Give a conversation whose file is open and locked another file; tell where the old one is kept, if it is."""
+    conversation_id = written.conversation.id
+    path = files.folder.document(conversation_id)
+    kept_as = None
+    if keep:
+        data = files.disk.read(opened.fd, files.disk.stat(opened.fd).st_size, 0)
+        kept_as = run_alone(files.disk, files.folder.set_aside(conversation_id, data, suffix="json"))
+    run_alone(files.disk, files.folder.write_whole(path, written.body + written.closing))
+    _unlink(files, files.folder.strays(conversation_id))
+    _note(files, path, written)
+    return kept_as and files.folder.place_of(kept_as)
+
+
+def put_many(files: Files, many: Sequence[Written]) -> None:
+    """Give conversations files as ``put`` does, waiting for the disk together for those that have none."""
+    outcomes = run_together(files.disk, [create(files, written) for written in many])
+    for written, outcome in zip(many, outcomes, strict=True):
+        if isinstance(outcome, ConversationExists):
+            put(files, written)
+        elif isinstance(outcome, Exception):
+            raise outcome
 
 
 def delete(files: Files, conversation_id: UUID) -> None:
