@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from idolchat_cli.progress import progress
 from idolchat_core.mirror import MirrorMode
 from idolchat_core.plugins import Plugins, load_plugins
 from idolchat_core.service import open_storage
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage import Storage
+from idolchat_core.storage import Storage, used_briefly
 
 __all__ = ["Opened", "open_conversations"]
 
@@ -33,5 +34,8 @@ async def open_conversations(*, mode: MirrorMode = MirrorMode.NOTE) -> AsyncGene
     """
     settings = read_settings(CoreSettings)
     plugins = load_plugins(only=settings.plugins)
+    used_briefly.set(True)
     async with open_storage(settings, plugins, mode=mode) as (name, storage):
+        with progress("Looking through the files"):
+            await storage.settle()
         yield Opened(settings=settings, plugins=plugins, storage_name=name, storage=storage)

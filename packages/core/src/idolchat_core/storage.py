@@ -6,6 +6,7 @@ import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -19,9 +20,12 @@ from idolchat_core.record_logs import RecordLogs
 from idolchat_core.search import SearchResults
 from idolchat_core.upkeep import Leftover, Repair, Verdict
 
-__all__ = ["Storage", "check_record_name"]
+__all__ = ["Storage", "check_record_name", "used_briefly"]
 
 _IDS_A_PAGE = 1000
+used_briefly: ContextVar[bool] = ContextVar("used_briefly", default=False)
+"""True while a storage is opened for one short task: it may then take what it derived before at its word."""
+
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
 
 
@@ -120,6 +124,12 @@ class Storage(ABC):
             before = page.next
             if before is None:
                 return found
+
+    async def settle(self) -> None:  # noqa: B027  by default there is nothing to wait for
+        """Wait until lists, search and stats can be answered at once, however long that takes.
+
+        Without this they wait for a while and then raise ``StorageUnavailable``, as befits a server.
+        """
 
     async def search(
         self,

@@ -186,6 +186,19 @@ class Catalogue:
         place, start = min(marks)
         return place, start - len(b",\n")
 
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether what is learnt is on the disk, for others to read."""
+        return not self._is_broken and self._index.is_kept
+
+    def looked(self) -> dict[str, str]:
+        """See ``Index.looked``. Raises ``IndexBroken``, ``IndexBusy``."""
+        return self._ask(lambda index: index.looked())
+
+    def note_looked(self, values: Mapping[str, str]) -> None:
+        """See ``Index.note_looked``. Raises ``IndexBroken``, ``IndexBusy``."""
+        self._ask(lambda index: index.note_looked(values))
+
     def stale(self, limit: int) -> list[tuple[str, int]]:
         """See ``Index.stale``. Raises ``IndexBroken``, ``IndexBusy``."""
         return self._ask(lambda index: index.stale(limit))

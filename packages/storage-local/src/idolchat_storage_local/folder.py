@@ -9,6 +9,7 @@
     records/<namespace>/<name>         small named values
     logs/<namespace>/<name>            lines that are only ever added to
     index.sqlite3                      derived from the documents; may be removed while nothing runs
+    run/                               who uses the folder: a locked file for each process
     search.sqlite3                     the same; made when somebody searches
 """
 
@@ -64,6 +65,7 @@ class DataFolder:
         self.logs = f"{self.root}/logs"
         self.damaged = f"{self.root}/damaged"
         self.index = f"{self.root}/index.sqlite3"
+        self.run = f"{self.root}/run"
         self.search = f"{self.root}/search.sqlite3"
         self._disk = disk
         self._marker = f"{self.root}/{_MARKER}"

@@ -25,7 +25,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = resources.files("idolchat_storage_local").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -84,6 +84,11 @@ class Index:
         """Tell whether the file of that name is still the one in use, and not one that another process made anew."""
         return self._reader is self._writer or identity(self._path) == self._file
 
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether this is a file, and still the one of that name."""
+        return self._reader is not self._writer and self.is_current
+
     def close(self) -> None:
         """Close it."""
         with self._reading:
@@ -116,6 +121,16 @@ class Index:
                 [(key, *mark) for key, change in changes.items() for mark in change.marks],
             )
             database.executemany(_MARK_STALE, [(key,) for key in changes])
+
+    def looked(self) -> dict[str, str]:
+        """Tell how the folders were when this was last as they are."""
+        return dict(self._rows("SELECT name, value FROM looked", ()))
+
+    def note_looked(self, values: Mapping[str, str]) -> None:
+        """Note how the folders are now."""
+        with explained(), self._at_a_time(), transaction(self._writer) as database:
+            database.execute("DELETE FROM looked")
+            database.executemany("INSERT INTO looked VALUES (?, ?)", values.items())
 
     def stale(self, limit: int) -> list[tuple[str, int]]:
         """List conversations that changed since search looked at them, each with how often."""

@@ -17,6 +17,7 @@ from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.files import Files
 from idolchat_storage_local.folder import conversation_id_of, is_temporary
 from idolchat_storage_local.index import IndexBroken, IndexBusy
+from idolchat_storage_local.trust import Trust
 
 __all__ = ["Scanner"]
 
@@ -32,8 +33,10 @@ class Scanner:
     Files that a crash has torn are mended on the way.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, trust: Trust, *, is_brief: bool) -> None:
+        self._is_brief = is_brief
         self._files = files
+        self._trust = trust
         self._closing = threading.Event()
         self._wanted = threading.Event()
         self._round = 0
@@ -76,6 +79,8 @@ class Scanner:
                         self._glanced[path] = changed_at
 
     def _keep_looking(self) -> None:
+        if self._is_brief:
+            self._believe()
         while True:
             self._wanted.wait()
             self._wanted.clear()
@@ -88,8 +93,25 @@ class Scanner:
                     return
                 self._scan(path)
             self._tidy()
-            if this_round == self._round and not self.finished.done():
-                self.finished.set_result(None)
+            if this_round == self._round:
+                if not self.finished.done():
+                    self.finished.set_result(None)
+                self._trust.looked()
+
+    def _believe(self) -> None:
+        """Take the index at its word, but for folders that changed, where that can be done: no other look is needed."""
+        this_round, changed = self._round, self._trust.changed()
+        if changed is None:
+            return
+        for path in changed:
+            if self._closing.is_set():
+                return
+            self._scan(path)
+        if this_round == self._round:
+            self._wanted.clear()
+            self.finished.set_result(None)
+            if self._closing.is_set():
+                self._wanted.set()
 
     def _folders(self) -> Iterator[str]:
         folder = self._files.folder

@@ -42,5 +42,11 @@ CREATE TABLE IF NOT EXISTS stale (
     changes INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 2;
+-- How the folders were when all of this was last as they are, and in which run of the machine that was.
+CREATE TABLE IF NOT EXISTS looked (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+PRAGMA user_version = 3;
 COMMIT;

@@ -19,7 +19,7 @@ from idolchat_core.errors import InvalidRequest, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
-from idolchat_core.storage import Storage, check_record_name
+from idolchat_core.storage import Storage, check_record_name, used_briefly
 from idolchat_core.upkeep import Leftover, Repair, Verdict
 from idolchat_storage_local import reading, whole
 from idolchat_storage_local.catalogue import Catalogue
@@ -35,6 +35,7 @@ from idolchat_storage_local.records import Records
 from idolchat_storage_local.scan import Scanner
 from idolchat_storage_local.searching import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
+from idolchat_storage_local.trust import Trust
 from idolchat_storage_local.upkeep import Upkeep
 from idolchat_storage_local.writer import Writer
 
@@ -61,7 +62,7 @@ async def open_local_storage(
     if settings is None:
         settings = read_settings(LocalSettings)
     loop = asyncio.get_running_loop()
-    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk())
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=used_briefly.get())
     try:
         yield storage
     finally:
@@ -71,7 +72,9 @@ async def open_local_storage(
 class LocalStorage(Storage):
     """Made by ``open_local_storage``; the README says what lies where, and what the guarantees rest on."""
 
-    def __init__(self, settings: LocalSettings, loop: asyncio.AbstractEventLoop, disk: Disk) -> None:
+    def __init__(
+        self, settings: LocalSettings, loop: asyncio.AbstractEventLoop, disk: Disk, *, is_brief: bool = False
+    ) -> None:
         self._disk = disk
         self._folder = DataFolder(settings.data_dir, disk)
         self._folder.open()
@@ -81,10 +84,12 @@ class LocalStorage(Storage):
         self._readers = Readers(_READERS, loop)
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
-        self._scanner = Scanner(self._files)
+        self._trust = Trust(self._folder, disk, self._catalogue)
+        self._scanner = Scanner(self._files, self._trust, is_brief=is_brief)
         self._upkeep = Upkeep(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
+        self._trust.enter()
         self._catalogue.start(self._scanner)
         self._scanner.start()
 
@@ -95,6 +100,7 @@ class LocalStorage(Storage):
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
+        self._trust.leave(is_known=self._scanner.finished.done())
         self._catalogue.close()
 
     async def create(self, conversation: Conversation) -> None:
@@ -168,6 +174,10 @@ class LocalStorage(Storage):
             log.warning("there is no search index; everything is read instead", extra={"reason": str(error)})
         filters: dict[str, Any] = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
         return await super().search(text, **filters, limit=limit, before=before)
+
+    async def settle(self) -> None:
+        while not (finished := self._scanner.finished).done():
+            await asyncio.wait([asyncio.wrap_future(finished)])
 
     async def stats(
         self,
