@@ -1,6 +1,5 @@
 """A short command believes the index where it can, and is right where it cannot."""
 
-
 import multiprocessing
 import os
 import signal

@@ -53,6 +53,7 @@ class Catalogue:
         self._learnt = threading.Condition(self._lock)
         self._begun = self._done = 0
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         self._is_broken = False
         self._watcher: Watcher | None = None
@@ -66,6 +67,7 @@ class Catalogue:
     def close(self) -> None:
         """Teach the index what is left, and close it."""
         self._closing.set()
+        self._hurry.set()
         self._wake.set()
         self._thread.join()
         self._index.close()
@@ -151,6 +153,7 @@ class Catalogue:
             if not self._pending and not self._learning:
                 return
             wanted = self._begun + 1
+            self._hurry.set()
             if not self._learnt.wait_for(lambda: self._done >= wanted, _LEARNING_PATIENCE_S):
                 raise StorageUnavailable("the index cannot be written now; try again later")
 
@@ -261,7 +264,9 @@ class Catalogue:
         is_last = False
         while not is_last:
             self._wake.wait()
-            is_last = self._closing.wait(_GATHER_S)
+            self._hurry.wait(_GATHER_S)
+            self._hurry.clear()
+            is_last = self._closing.is_set()
             self._wake.clear()
             if self._is_broken or not self._index.is_current:
                 self._make_anew()

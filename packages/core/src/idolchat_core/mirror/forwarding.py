@@ -38,6 +38,9 @@ class Forwarding(Storage):
     async def list_ids(self) -> Sequence[UUID]:
         return await self._primary.list_ids()
 
+    async def settle(self) -> None:
+        await self.primary.settle()
+
     async def search(
         self,
         text: str,
