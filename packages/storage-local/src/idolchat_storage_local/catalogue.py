@@ -152,7 +152,7 @@ class Catalogue:
         with self._lock:
             if not self._pending and not self._learning:
                 return
-            wanted = self._begun + 1
+            wanted = self._begun + 1 if self._pending else self._begun
             self._hurry.set()
             if not self._learnt.wait_for(lambda: self._done >= wanted, _LEARNING_PATIENCE_S):
                 raise StorageUnavailable("the index cannot be written now; try again later")

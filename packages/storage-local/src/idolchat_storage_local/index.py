@@ -63,11 +63,12 @@ class Change(NamedTuple):
 
 
 class Index:
-    """One index file; in memory where no file can be made. Any thread may read, one at a time may write."""
+    """One index file; in memory where no file can be made. Any thread may read and write."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._reading = threading.Lock()
+        self._writing = threading.Lock()
         with explained():
             try:
                 self._writer = _connect(path)
@@ -97,14 +98,14 @@ class Index:
 
     def check(self) -> None:
         """Read all of it. Raises ``IndexBroken``."""
-        with explained(), self._at_a_time():
+        with explained(), self._writing, self._at_a_time():
             [[answer]] = self._writer.execute("PRAGMA quick_check(1)").fetchall()
         if answer != "ok":
             raise IndexBroken(answer)
 
     def apply(self, changes: Mapping[str, Change]) -> None:
         """Learn of changes, all or none."""
-        with explained(), self._at_a_time(), transaction(self._writer) as database:
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             for conversation_id, change in changes.items():
                 if change.is_whole or change.entry is None:
                     _forget(database, conversation_id, is_gone=change.entry is None)
@@ -128,7 +129,7 @@ class Index:
 
     def note_looked(self, values: Mapping[str, str]) -> None:
         """Note how the folders are now."""
-        with explained(), self._at_a_time(), transaction(self._writer) as database:
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             database.execute("DELETE FROM looked")
             database.executemany("INSERT INTO looked VALUES (?, ?)", values.items())
 
@@ -143,7 +144,7 @@ class Index:
 
     def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
         """Have search look at these conversations (None: at all) once more."""
-        with explained(), self._at_a_time(), transaction(self._writer) as database:
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             if conversation_ids is None:
                 database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
             else:
@@ -151,7 +152,7 @@ class Index:
 
     def mark_fresh(self, looked_at: Iterable[tuple[str, int]]) -> None:
         """Note that search has looked at conversations; those that changed meanwhile stay stale."""
-        with explained(), self._at_a_time(), transaction(self._writer) as database:
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             database.executemany("DELETE FROM stale WHERE id = ? AND changes = ?", looked_at)
 
     def entry(self, conversation_id: str) -> Entry | None:

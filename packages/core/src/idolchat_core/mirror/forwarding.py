@@ -39,7 +39,7 @@ class Forwarding(Storage):
         return await self._primary.list_ids()
 
     async def settle(self) -> None:
-        await self.primary.settle()
+        await self._primary.settle()
 
     async def search(
         self,
