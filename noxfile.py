@@ -14,7 +14,7 @@ nox.options.sessions = ["lint", "types", "tests-3.13", "product", "lowest", "whe
 
 PYTHONS = ["3.12", "3.13"]
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
-PRODUCT = ["cli[serve]", "auth-supabase", "storage-local", "llm-openrouter", "llm-local[smollm2]"]
+PRODUCT = ["cli[serve]", "auth-supabase", "storage-local", "storage-supabase", "llm-openrouter", "llm-local[smollm2]"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 
 

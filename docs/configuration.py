@@ -10,12 +10,14 @@ from idolchat_api.settings import ApiSettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_storage_supabase.settings import SupabaseSettings
 
 PACKAGES: dict[str, type[PackageSettings]] = {
     "core": CoreSettings,
     "api": ApiSettings,
     "auth-supabase": SupabaseAuthSettings,
     "storage-local": idolchat_storage_local.settings.LocalSettings,
+    "storage-supabase": SupabaseSettings,
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from idolchat_core.storage import Storage
 from idolchat_core.turn import TurnEngine
 
 __all__ = ["Service", "choose_llm", "choose_storages", "open_service", "open_storage"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,8 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         plugins.llm_providers.get(llm_name)() as llm,
         TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
     ):
+        if recovers and storage.caution:
+            log.warning("the primary storage has a limit", extra={"storage": storage_name, "caution": storage.caution})
         yield Service(
             settings=settings, storage_name=storage_name, storage=storage, llm_name=llm_name, llm=llm, turns=turns
         )

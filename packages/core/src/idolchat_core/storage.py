@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequen
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from idolchat_core import defaults, document, upkeep
@@ -45,6 +45,9 @@ class Storage(ABC):
     means that something is not there. What a method has changed is durable when it returns; a cancelled call has
     either happened or not.
     """
+
+    caution: ClassVar[str | None] = None
+    """What a server that has this store as its primary cannot rely on, as a sentence; it is logged at the start."""
 
     @abstractmethod
     async def create(self, conversation: Conversation) -> None:

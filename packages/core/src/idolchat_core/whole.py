@@ -20,6 +20,9 @@ from idolchat_core.upkeep import Repair
 
 __all__ = ["WholeDocumentStorage"]
 
+_LONG_BYTES = 256 * 1024
+"""Reading a longer document takes so many milliseconds that others must not wait for it."""
+
 
 class WholeDocumentStorage(Storage):
     """Every conversation is one value, read and written whole: simple, and slower the longer a conversation is.
@@ -27,7 +30,7 @@ class WholeDocumentStorage(Storage):
     ``put``, ``append`` and the other changes end in ``put_value``; ``put_document`` hands it the bytes as they are.
     Writers in this process are put in order, one a conversation; between processes the last one wins, so let one
     process write. ``list`` and ``find_turn`` read everything: a back end that can do better overrides them.
-    Keys are ``conversations/<uuid>.json`` and ``records/<namespace>/<name>``.
+    Keys are ``conversations/<uuid>.json``, unless ``document_key`` says otherwise, and ``records/<namespace>/<name>``.
     """
 
     def __init__(self) -> None:
@@ -49,11 +52,19 @@ class WholeDocumentStorage(Storage):
     async def list_keys(self, prefix: str) -> Sequence[str]:
         """List the keys that begin with ``prefix``, in any order."""
 
+    def document_key(self, conversation_id: UUID) -> str:
+        """Name the value that a conversation is; a back end that names it otherwise overrides ``list_ids`` too."""
+        return f"conversations/{conversation_id}.json"
+
+    async def write(self, conversation: Conversation) -> None:
+        """Write a conversation's document; a back end that keeps facts beside it adds them here."""
+        await self.put_value(self.document_key(conversation.id), document.encode(conversation))
+
     async def create(self, conversation: Conversation) -> None:
         async with self._writing(conversation.id):
-            if await self.get_value(_key(conversation.id)) is not None:
+            if await self.get_value(self.document_key(conversation.id)) is not None:
                 raise ConversationExists(f"there is a conversation {conversation.id} already")
-            await self._write(conversation)
+            await self.write(conversation)
 
     async def append(
         self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
@@ -65,14 +76,14 @@ class WholeDocumentStorage(Storage):
                 return
             _check_count(old, expected_count)
             fields = old.model_dump(exclude={"messages", "head"}, exclude_unset=True) | {"updated_at": updated_at}
-            await self._write(Conversation(**fields, messages=(*old.messages, *messages)))
+            await self.write(Conversation(**fields, messages=(*old.messages, *messages)))
 
     async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
         async with self._writing(conversation_id):
             old = await self._load(conversation_id)
             _check_count(old, expected_count)
             kept = document.changed(old.model_dump(exclude={"messages"}, exclude_unset=True), fields)
-            await self._write(Conversation(**kept, messages=old.messages))
+            await self.write(Conversation(**kept, messages=old.messages))
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         whole = await self.read(conversation_id)
@@ -85,7 +96,7 @@ class WholeDocumentStorage(Storage):
     async def read(self, conversation_id: UUID) -> Conversation:
         data = await self._data(conversation_id)
         try:
-            return document.decode(data, conversation_id)
+            return await _decoded(data, conversation_id)
         except ConversationDamaged:
             return document.salvage(data, conversation_id)
 
@@ -111,7 +122,7 @@ class WholeDocumentStorage(Storage):
         )
 
     async def list_ids(self) -> Sequence[UUID]:
-        ids = map(_id_of, await self.list_keys("conversations/"))
+        ids = map(self._id_of, await self.list_keys("conversations/"))
         return [conversation_id for conversation_id in ids if conversation_id is not None]
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
@@ -120,16 +131,16 @@ class WholeDocumentStorage(Storage):
 
     async def put(self, conversation: Conversation) -> None:
         async with self._writing(conversation.id):
-            await self._write(conversation)
+            await self.write(conversation)
 
     async def put_document(self, conversation_id: UUID, data: bytes) -> None:
         async with self._writing(conversation_id):
-            await self.put_value(_key(conversation_id), data)
+            await self.put_value(self.document_key(conversation_id), data)
 
     async def delete(self, conversation_id: UUID) -> None:
         async with self._writing(conversation_id):
             await self._data(conversation_id)
-            await self.delete_value(_key(conversation_id))
+            await self.delete_value(self.document_key(conversation_id))
 
     async def check(self) -> None:
         await self.put_value("records/idolchat/check", b"")
@@ -144,7 +155,7 @@ class WholeDocumentStorage(Storage):
             kept_as = None
             if flaws and not dry_run:
                 kept_as = await upkeep.keep_aside(self, conversation_id, await self._data(conversation_id))
-                await self._write(soundness.mended(conversation))
+                await self.write(soundness.mended(conversation))
         return upkeep.repair_of(conversation, flaws, kept_as)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
@@ -171,32 +182,30 @@ class WholeDocumentStorage(Storage):
             yield
 
     async def _data(self, conversation_id: UUID) -> bytes:
-        data = await self.get_value(_key(conversation_id))
+        data = await self.get_value(self.document_key(conversation_id))
         if data is None:
             raise ConversationNotFound(f"there is no conversation {conversation_id}")
         return data
 
     async def _load(self, conversation_id: UUID) -> Conversation:
-        return document.decode(await self._data(conversation_id), conversation_id)
+        return await _decoded(await self._data(conversation_id), conversation_id)
 
-    async def _write(self, conversation: Conversation) -> None:
-        await self.put_value(_key(conversation.id), document.encode(conversation))
+    def _id_of(self, key: str) -> UUID | None:
+        """Tell whose document a key names; other things may lie beside them."""
+        try:
+            conversation_id = UUID(key.removeprefix("conversations/").removesuffix(".json"))
+        except ValueError:
+            return None
+        return conversation_id if self.document_key(conversation_id) == key else None
 
     async def _all(self) -> Sequence[Conversation]:
         return [await self.read(conversation_id) for conversation_id in await self.list_ids()]
 
 
-def _key(conversation_id: UUID) -> str:
-    return f"conversations/{conversation_id}.json"
-
-
-def _id_of(key: str) -> UUID | None:
-    """Tell whose document a key names; other things may lie beside them."""
-    try:
-        conversation_id = UUID(key.removeprefix("conversations/").removesuffix(".json"))
-    except ValueError:
-        return None
-    return conversation_id if _key(conversation_id) == key else None
+async def _decoded(data: bytes, conversation_id: UUID) -> Conversation:
+    if len(data) < _LONG_BYTES:
+        return document.decode(data, conversation_id)
+    return await asyncio.to_thread(document.decode, data, conversation_id)
 
 
 def _record_key(namespace: str, name: str) -> str:

@@ -1,0 +1,5 @@
+"""Keeps idolchat conversations in Supabase Storage."""
+
+from idolchat_storage_supabase.settings import SupabaseSettings
+
+__all__ = ["SupabaseSettings"]

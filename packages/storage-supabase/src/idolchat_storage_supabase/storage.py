@@ -1,0 +1,245 @@
+"""Conversations as objects in Supabase Storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from idolchat_core import document, listing
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
+from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
+from idolchat_core.record_logs import namespaces_among
+from idolchat_core.whole import WholeDocumentStorage
+from idolchat_storage_supabase.bucket import Bucket
+from idolchat_storage_supabase.cache import DocumentCache
+from idolchat_storage_supabase.chats import ChatsTable, Row
+from idolchat_storage_supabase.directory import Directory
+from idolchat_storage_supabase.survey import Survey, document_key, facts_of
+from idolchat_storage_supabase.turns import TurnMap, holds_turn, made_at
+
+__all__ = ["SupabaseStorage"]
+
+MAX_SEARCHED = 200
+"""How many documents are read to find a turn that was not seen by this process."""
+
+
+class SupabaseStorage(WholeDocumentStorage):
+    """Every conversation is the object ``<uuid>.json``, and every record ``records/<namespace>/<name>``.
+
+    A write that has begun goes on to its end when its caller is cancelled, so that it cannot arrive later than the next
+    one. What was read or written last is kept in memory for a while and taken for the newest, as one process writes.
+    """
+
+    caution = (
+        "Supabase Storage replaces whole objects without comparing, so only one server may write a conversation:"
+        " two that write to the same one at the same time can lose a message"
+    )
+
+    def __init__(self, bucket: Bucket, table: ChatsTable, *, cache: DocumentCache) -> None:
+        super().__init__()
+        self._bucket = bucket
+        self._cache = cache
+        self._survey = Survey(bucket, self._described)
+        self._directory = Directory(table, self._survey.summaries)
+        self._turns = TurnMap()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """Finish the writes that have begun."""
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._directory.close()
+
+    def document_key(self, conversation_id: UUID) -> str:
+        return document_key(conversation_id)
+
+    async def get_value(self, key: str) -> bytes | None:
+        return await self._bucket.read(key)
+
+    async def put_value(self, key: str, value: bytes) -> None:
+        await self._whole(self._bucket.write(key, value, content_type="application/octet-stream"))
+
+    async def delete_value(self, key: str) -> None:
+        await self._bucket.remove(key)
+
+    async def list_keys(self, prefix: str) -> Sequence[str]:
+        folder = prefix.rstrip("/")
+        return [f"{folder}/{entry.name}" async for entry in self._bucket.entries(folder) if not entry.is_folder]
+
+    async def list_namespaces(self) -> Sequence[str]:
+        return namespaces_among([entry.name async for entry in self._bucket.entries("records") if entry.is_folder])
+
+    async def create(self, conversation: Conversation) -> None:
+        await self._whole(super().create(conversation))
+
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        adding = super().append(conversation_id, messages, expected_count=expected_count, updated_at=updated_at)
+        await self._whole(adding)
+        self._turns.note(conversation_id, messages)
+
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        await self._whole(super().update(conversation_id, fields, expected_count=expected_count))
+
+    async def put(self, conversation: Conversation) -> None:
+        data = document.encode(conversation)
+        await self._whole(self._put(conversation.id, data, listing.summary(conversation)))
+
+    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
+        await self._whole(self._put(conversation_id, data, await asyncio.to_thread(_described, data, conversation_id)))
+
+    async def delete(self, conversation_id: UUID) -> None:
+        await self._whole(self._delete(conversation_id))
+
+    async def write(self, conversation: Conversation) -> None:
+        data, summary = document.encode(conversation), listing.summary(conversation)
+        await self._upload(conversation.id, data, summary)
+        self._cache.keep(conversation.id, data)
+        await self._directory.changed(conversation.id, summary, now=False)
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        data = await self._data(conversation_id)
+        return await asyncio.to_thread(_canonical, data, conversation_id)
+
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        last = None if before is None else _row_of(before)
+        filters = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
+        if await self._directory.can_be_believed():
+            found = await self._listed_by_table(last, limit=limit, **filters)
+            if found is not None:
+                return found
+        summaries = [summary async for summary in self._survey.summaries()]
+        return listing.cut_list(summaries, limit=limit, before=before, **filters)  # type: ignore[arg-type]
+
+    async def list_ids(self) -> Sequence[UUID]:
+        return [conversation_id async for conversation_id in self._survey.ids()]
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        """Tell which conversation holds a message with this turn.
+
+        One that this process has not seen is looked for in the documents that were written since its id was made;
+        raises ``StorageUnavailable`` when those are more than ``MAX_SEARCHED`` and it is not in the newest of them.
+        """
+        known = self._turns.get(turn_id)
+        if known is not None and await self._holds(known, turn_id):
+            return known
+        ids, is_all = await self._survey.written_since(made_at(turn_id), at_most=MAX_SEARCHED)
+        for conversation_id in ids:
+            if await self._holds(conversation_id, turn_id):
+                return conversation_id
+        if not is_all:
+            raise StorageUnavailable(
+                f"turn {turn_id} is not in the {len(ids)} conversations that were written last, and more are not"
+                " searched; read its conversation instead"
+            )
+        return None
+
+    async def reindex(self) -> AsyncGenerator[int]:
+        for done, conversation_id in enumerate(await self.list_ids(), start=1):
+            async with self._writing(conversation_id):
+                summary = await self._survey.summary(conversation_id)
+                if summary is not None:
+                    await self._directory.rewrite(summary)
+            yield done
+
+    async def _data(self, conversation_id: UUID) -> bytes:
+        data = self._cache.get(conversation_id)
+        if data is None:
+            data = await super()._data(conversation_id)
+            self._cache.keep(conversation_id, data)
+        return data
+
+    async def _put(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+        async with self._writing(conversation_id):
+            await self._upload(conversation_id, data, summary)
+            await self._directory.changed(conversation_id, summary, now=True)
+
+    async def _delete(self, conversation_id: UUID) -> None:
+        async with self._writing(conversation_id):
+            self._cache.drop(conversation_id)
+            if await self._bucket.facts(self.document_key(conversation_id)) is None:
+                raise ConversationNotFound(f"there is no conversation {conversation_id}")
+            await self._bucket.remove(self.document_key(conversation_id))
+            await self._directory.changed(conversation_id, None, now=False)
+
+    async def _upload(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+        self._cache.drop(conversation_id)
+        await self._bucket.write(
+            self.document_key(conversation_id), data, content_type="application/json", facts=facts_of(summary)
+        )
+
+    async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:
+        found: list[tuple[Row, ConversationSummary]] = []
+        while len(found) <= limit:
+            wanted = limit + 1 - len(found)
+            rows = await self._directory.page(before=last, limit=wanted, **filters)
+            if rows is None:
+                return None
+            if not rows:
+                break
+            last = rows[-1]
+            summaries = await self._survey.those([row.id for row in rows])
+            found += [(row, summary) for row, summary in zip(rows, summaries, strict=True) if summary is not None]
+        page = found[:limit]
+        more = f"{page[-1][0].updated_at.isoformat()}~{page[-1][0].id}" if page and len(found) > limit else None
+        return ConversationList(data=[summary for _, summary in page], next=more)
+
+    async def _holds(self, conversation_id: UUID, turn_id: UUID) -> bool:
+        with suppress(ConversationNotFound, ConversationDamaged):
+            conversation = await self.read(conversation_id)
+            self._turns.note(conversation_id, conversation.messages)
+            return holds_turn(conversation, turn_id)
+        return False
+
+    async def _described(self, conversation_id: UUID) -> ConversationSummary | None:
+        data = await self._bucket.read(self.document_key(conversation_id))
+        return None if data is None else await asyncio.to_thread(_described, data, conversation_id)
+
+    async def _whole[T](self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+
+def _described(data: bytes, conversation_id: UUID) -> ConversationSummary:
+    try:
+        return listing.summary(document.decode(data, conversation_id))
+    except ConversationDamaged:
+        return _described_as_damaged(data, conversation_id)
+
+
+def _described_as_damaged(data: bytes, conversation_id: UUID) -> ConversationSummary:
+    try:
+        return listing.summary(document.salvage(data, conversation_id))
+    except ConversationDamaged:
+        return ConversationSummary(
+            id=conversation_id,
+            created_at=datetime.fromisoformat("1970-01-01T00:00:00Z"),
+            updated_at=datetime.fromisoformat("1970-01-01T00:00:00Z"),
+            message_count=0,
+            status="damaged",
+        )
+
+
+def _row_of(before: str) -> Row:
+    updated_at, conversation_id = listing.place(before)
+    return Row(conversation_id, updated_at)
+
+
+def _canonical(data: bytes, conversation_id: UUID) -> bytes:
+    return document.encode(document.decode(data, conversation_id))
