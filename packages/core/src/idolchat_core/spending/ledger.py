@@ -47,6 +47,7 @@ class Ledger:
         self._writing_later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._grown_bytes: dict[str, int] = {}
+        self._rolling_up: set[str] = set()
 
     async def load(self) -> list[DayBook]:
         """Read the days of this month, which ``start`` takes; see ``recovery`` for what a crash has left in them.
@@ -118,7 +119,7 @@ class Ledger:
     def append(self, day: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         """Write lines; see ``Storage.append_log``."""
         self._grown_bytes[day] = grown = self._grown_bytes.get(day, 0) + len(lines)
-        if grown > ROLL_UP_BYTES:
+        if grown > ROLL_UP_BYTES and day not in self._rolling_up:
             self._grown_bytes[day] = 0
             self._spawn(self._roll_up(day))
         return self._storage.append_log(NAMESPACE, day, lines, durable=durable)
@@ -203,11 +204,14 @@ class Ledger:
                 self._write_later()
 
     async def _roll_up(self, day: str) -> None:
+        self._rolling_up.add(day)
         try:
             book, _ = await read_day(self._storage, day)
             await self._storage.put_record(NAMESPACE, day, book.encode(), durable=False)
         except StorageError as error:
             log.warning("the sums of a day cannot be written", extra={"code": error.code, "day": day})
+        finally:
+            self._rolling_up.discard(day)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
