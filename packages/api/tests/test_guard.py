@@ -47,8 +47,24 @@ async def test_no_other_page_may_read(client: httpx.AsyncClient) -> None:
     assert "access-control-allow-origin" not in reply.headers
 
 
-async def test_replies_are_taken_for_what_they_say_they_are(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/livez")).headers["x-content-type-options"] == "nosniff"
+@pytest.mark.parametrize("path", ["/livez", "/conversations", "/nothing"])
+async def test_replies_are_what_they_say_and_kept_by_nobody(client: httpx.AsyncClient, path: str) -> None:
+    headers = (await client.get(path)).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_the_reference_may_load_what_it_shows(client: httpx.AsyncClient) -> None:
+    assert "content-security-policy" not in (await client.get("/docs")).headers
+
+
+@pytest.mark.parametrize("given", ["a" * 65, "a b", "x\u00e9", "<script>", "../x", ""])
+async def test_a_request_id_is_not_taken_unchecked(client: httpx.AsyncClient, given: str) -> None:
+    reply = await client.get("/livez", headers=[(b"X-Request-ID", given.encode())])
+
+    assert reply.headers["x-request-id"] not in ("", given)
 
 
 class TestAllowed:

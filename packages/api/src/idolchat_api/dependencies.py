@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.gate import Gate
 from idolchat_api.auth.sockets import Sockets
@@ -39,6 +40,7 @@ class Running:
     service: Service
     gate: Gate
     sockets: Sockets
+    bounds: Bounds
     rates: RequestRates
     checks: Checks
     models: Fresh[Sequence[ModelInfo]]
@@ -54,6 +56,7 @@ class Running:
             service=service,
             gate=gate,
             sockets=Sockets(gate),
+            bounds=Bounds(settings, default_model=settings.model or service.llm.default_model),
             rates=RequestRates(settings),
             checks=Checks(
                 storage_name=service.storage_name,
@@ -73,7 +76,8 @@ def running(scope: Scope) -> Running:
 
 def calling(scope: Scope) -> Caller:
     """Tell who makes a request: by this a route begins turns, and learns whose things it may show."""
-    return Caller(scope["state"]["principal"], running(scope).service)
+    app = running(scope)
+    return Caller(scope["state"]["principal"], app.service, app.bounds)
 
 
 def _caller_of(connection: HTTPConnection) -> Caller:

@@ -30,7 +30,11 @@ __all__ = ["Surroundings"]
 logger = logging.getLogger("idolchat_api.access")
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
+# What OWASP's REST Security Cheat Sheet asks of an API (read 2026-08-22).
+_SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_SHOWS_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NOT_KEPT = (b"cache-control", b"no-store")
+_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
 type Headers = list[tuple[bytes, bytes]]
 CLIENT_LEFT = 499  # nginx's word in its log for a client that did not wait for the reply
 
@@ -61,13 +65,13 @@ class Surroundings:
         started_at = perf_counter()
         request_id = scope["state"]["request_id"]
         status = 0
-        own_headers = [(b"x-request-id", request_id.encode()), _NOSNIFF]
+        own_headers = [(b"x-request-id", request_id.encode()), *_security(scope["path"])]
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *own_headers]
+                message["headers"] = [*message["headers"], *own_headers, *_unless_kept(message["headers"])]
             await send(message)
 
         try:
@@ -134,6 +138,15 @@ def _traced(scope: Scope, watch: Watch | None) -> Headers:
         watch.begin(scope)
     traceparent = ORIGIN.get().traceparent
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
+
+
+def _security(path: str) -> Headers:
+    return [*_SECURITY] if path in _PAGES else [*_SECURITY, _SHOWS_NOTHING]
+
+
+def _unless_kept(headers: Headers) -> Headers:
+    """Say that a reply is not to be kept, where it does not say itself how it may be."""
+    return [] if any(name == b"cache-control" for name, _ in headers) else [_NOT_KEPT]
 
 
 def _facts(scope: Scope, started_at: float) -> dict[str, Any]:

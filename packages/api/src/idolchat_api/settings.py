@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from idolchat_api.auth.settings import SayingSettings
 from idolchat_api.limits.settings import LimitSettings
 from idolchat_api.observing.settings import ObservingSettings
 from idolchat_core.settings import CoreSettings
@@ -16,7 +17,7 @@ __all__ = ["ApiSettings"]
 MIB = 1024 * 1024
 
 
-class ApiSettings(ObservingSettings, LimitSettings, CoreSettings):
+class ApiSettings(ObservingSettings, LimitSettings, SayingSettings, CoreSettings):
     """Where the server listens, what it lets in, and how it logs; with the settings of core that it serves by."""
 
     host: str = Field("127.0.0.1", min_length=1, validation_alias="IDOLCHAT_HOST", description="Address to listen on.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import Forbidden
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
@@ -22,6 +23,7 @@ class Caller:
 
     principal: Principal
     service: Service
+    bounds: Bounds
 
     async def check_conversation(self, conversation_id: UUID) -> None:
         """Raise ``ConversationNotFound`` for a conversation that is not theirs, or is not there."""
@@ -60,7 +62,7 @@ class Caller:
 
     async def start(self, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
         """Begin a turn; see ``TurnEngine.start``. A conversation that is not theirs is not found."""
-        request = self._owned(request)
+        request = self._allowed(request)
         try:
             return await self.service.turns.start(request, idempotency_key=idempotency_key)
         except ConversationMismatch as error:
@@ -68,7 +70,7 @@ class Caller:
 
     async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
         """Put other messages where one is; see ``TurnEngine.edit``."""
-        request = self._owned(request)
+        request = self._allowed(request)
         try:
             return await self.service.turns.edit(message_id, request, idempotency_key=idempotency_key)
         except ConversationMismatch as error:
@@ -76,11 +78,13 @@ class Caller:
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message once more; see ``TurnEngine.regenerate``."""
-        return await self.service.turns.regenerate(conversation_id, options)
+        return await self.service.turns.regenerate(conversation_id, self.bounds.bounded(self.principal, options))
 
     async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
         """Answer the message of a turn once more; see ``TurnEngine.retry``."""
-        return await self.service.turns.retry(turn_id, options)
+        otherwise = self.bounds.bounded(self.principal, TurnOptions())
+        how = options and self.bounds.bounded(self.principal, options)
+        return await self.service.turns.retry(turn_id, how, otherwise=otherwise)
 
     def hidden(
         self, error: ConversationMismatch, conversation_id: UUID | None
@@ -90,8 +94,10 @@ class Caller:
             return _no_conversation(conversation_id)
         return error
 
-    def _owned(self, request: TurnRequest) -> TurnRequest:
+    def _allowed(self, request: TurnRequest) -> TurnRequest:
         user_id = self.acting_for(request.user_id)
+        self.bounds.check_messages(self.principal, request)
+        request = self.bounds.bounded(self.principal, request)
         return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
 
 

@@ -71,7 +71,8 @@ class _Ward:
         principal: Principal = scope["state"]["principal"]
         self._check_scope(principal, scope["method"])
         if self._names and principal.is_bound:
-            await self._check_ids(Caller(principal, running(scope).service), scope["path_params"])
+            app = running(scope)
+            await self._check_ids(Caller(principal, app.service, app.bounds), scope["path_params"])
         await self._app(scope, receive, send)
 
     def _check_scope(self, principal: Principal, method: str) -> None:

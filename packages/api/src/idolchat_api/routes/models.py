@@ -58,8 +58,9 @@ async def list_models(app: RunningServer) -> ModelList:
             max_output_tokens=model.max_output_tokens,
         )
         for model in await app.models.get()
+        if app.bounds.offers(model.id)
     )
-    return ModelList(data=models, default=service.settings.model or service.llm.default_model)
+    return ModelList(data=models, default=app.bounds.default_model)
 
 
 routes = router.routes

@@ -124,7 +124,7 @@ class Session:
 
     @property
     def _caller(self) -> Caller:
-        return Caller(self._admission.principal, self._app.service)
+        return Caller(self._admission.principal, self._app.service, self._app.bounds)
 
     async def _let_in(self, frame: ClientFrame) -> None:
         """Take a token: the first, or a fresh one of the same caller."""
