@@ -90,7 +90,7 @@ class DataFolder:
     def require(self) -> None:
         """Raise ``StorageUnavailable`` unless this is still the folder that was opened."""
         try:
-            found = Path(self._marker).stat()
+            found = os.stat(self._marker)  # noqa: PTH116  a Path would cost more than the call, for every turn
             if (found.st_dev, found.st_ino) == self._marker_file:
                 return
             marked, marker_file = self._read_marker()
