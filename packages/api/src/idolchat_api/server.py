@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -85,6 +86,7 @@ class GracefulServer(uvicorn.Server):
                 # Entered here, not by uvicorn, which would answer an error in it with a traceback and exit.
                 async with self._app.router.lifespan_context(self._app):
                     self._opening_or_closing = None
+                    gc.freeze()  # what is there now stays: a full collection would look through all of it each time
                     if on_started is not None:
                         on_started(self._running.service, url_of(listener, host=self._settings.host))
                     await self.serve(sockets=[listener])
