@@ -67,9 +67,9 @@ def _show(settings: Sequence[Setting]) -> None:
         return
     console = on_stdout()
     has_room = console.width >= WIDE
-    headings = ["VARIABLE", "VALUE", "FROM", *(["PACKAGE"] if has_room else [])]
+    headings = ["VARIABLE", "FROM", *(["PACKAGE"] if has_room else []), "VALUE"]
     rows = (
-        [cell(one.variable), _value(one), cell(one.source), *([cell(one.package)] if has_room else [])]
+        [cell(one.variable), cell(one.source), *([cell(one.package)] if has_room else []), _value(one)]
         for one in settings
     )
     show(console, table(*headings, rows=rows))

@@ -65,8 +65,8 @@ async def _erased(user: str, *, dry_run: bool, yes: bool) -> Receipt:
 def _show(receipt: Receipt) -> None:
     console = on_stdout()
     did = "Would erase" if receipt.dry_run else "Erased"
-    what = f"{number_of(len(receipt.conversations), 'conversation')}, {number_of(len(receipt.records), 'record')}"
-    console.print(f"{did} of user {receipt.user_id}: {what}, from {', '.join(receipt.storages)}")
+    what = f"{number_of(len(receipt.conversations), 'conversation')} and {number_of(len(receipt.records), 'record')}"
+    console.print(f"{did} {what} of user {receipt.user_id} from {', '.join(receipt.storages)}")
     for kept in receipt.kept:
         console.print(f"Kept: {number_of(kept.lines, 'line')} of {kept.namespace}: {kept.reason}")
     for left in receipt.left:
