@@ -12,8 +12,8 @@ app = new_group(
     {
         "verify": Lazy(f"{_HERE}.verify", "Read everything and tell what is wrong."),
         "repair": Lazy(f"{_HERE}.repair", "Mend what verify finds; what was there is kept."),
-        "sync": Lazy(f"{_HERE}.sync", "Make the primary and its mirrors the same."),
-        "restore": Lazy(f"{_HERE}.restore", "Bring back what only a mirror holds."),
+        "sync": Lazy(f"{_HERE}.sync", "Make the primary storage and its mirrors the same."),
+        "restore": Lazy(f"{_HERE}.restore", "Bring back everything that only a mirror holds."),
         "reindex": Lazy(f"{_HERE}.reindex", "Make lists and search anew from the conversations."),
         "migrate": Lazy(f"{_HERE}.migrate", "Copy everything to another storage, and make sure of it."),
         "stats": Lazy(f"{_HERE}.stats", "Tell how much there is of what."),
