@@ -80,8 +80,8 @@ class LedgerClient:
             response = await self.http.post(f"/turns/{one.turn_id}/retry", json={"model": "mock/echo"})
         if response.status_code == 200:
             _completed(one, response.json())
-        elif one.is_new and await self.state(one) == "completed":
-            await self.send(one)
+        elif await self.state(one) == "completed":  # stored, and the server was killed before it told
+            await (self.send(one) if one.is_new else self._look(one))
         else:
             _refused(one, response)
 
@@ -122,6 +122,11 @@ class LedgerClient:
         assert response.status_code == 200, f"{conversation_id}: {response.status_code} {response.text}"
         document: Document = response.json()
         return document
+
+    async def _look(self, one: Sent) -> None:
+        """Learn from its turn how another reply ended, which has no key to be sent again by."""
+        told = (await self.http.get(f"/turns/{one.turn_id}")).json()
+        one.end(told["message_id"], told["content"])
 
     async def state(self, one: Sent) -> str:
         """Tell how a turn stands that was acknowledged."""
