@@ -3,11 +3,14 @@
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
+from tests.support.mock_supabase.fixture import mock_supabase, mock_supabase_server
 from tests.support.server import Server, StartServer, start_server, start_shared_server
 
 __all__ = [
     "mock_openrouter",
     "mock_openrouter_process",
+    "mock_supabase",
+    "mock_supabase_server",
     "server",
     "shared_server",
     "start_server",

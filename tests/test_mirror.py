@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,30 +14,28 @@ import pytest
 
 from idolchat_core import document
 from idolchat_core.testing import a_conversation
-from tests.support.bucket import Bucket
 from tests.support.mock_openrouter.fixture import Mock
+from tests.support.mock_supabase.keys import SECRET
+from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server, StartServer
+
+type Start = Callable[[], Server]
 
 PATIENCE_S = 60
 MIB = 1024 * 1024
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Bucket:
-    """Give an empty bucket that answers."""
-    return Bucket(tmp_path / "bucket")
-
-
-@pytest.fixture
-def start(start_server: StartServer, mock_openrouter_process: Mock, bucket: Bucket) -> Callable[[], Server]:
-    """Give a function that starts a server which mirrors to the bucket."""
+def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabase: MockSupabase) -> Start:
+    """Give a function that starts a server which mirrors to the stand-in for Supabase."""
 
     def start_one() -> Server:
         return start_server(
             OPENROUTER_API_KEY="sk-or-v1-canary",
             OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
             IDOLCHAT_MODEL="mock/echo",
-            **bucket.environment,
+            SUPABASE_URL=mock_supabase.url,
+            SUPABASE_SERVICE_ROLE_KEY=SECRET,
         )
 
     return start_one
@@ -47,6 +44,11 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, bucket: Buck
 def stored(server: Server) -> dict[str, bytes]:
     """Give the documents of a server, by conversation."""
     return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
+
+
+def uploads(mock_supabase: MockSupabase) -> int:
+    """Count the documents that were sent so far; records are not among them."""
+    return sum(count for key, count in mock_supabase.state.uploads.items() if "/" not in key)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -72,6 +74,15 @@ async def talk(server: Server, conversation_ids: list[str], *, turns: int) -> No
         await asyncio.gather(*(one(client, conversation_id) for conversation_id in conversation_ids))
 
 
+async def degraded(server: Server) -> dict[str, Any]:
+    """Wait until a server says that something does not work; give what it says."""
+    async with asyncio.timeout(PATIENCE_S), server.client() as client:
+        while True:
+            health: dict[str, Any] = (await client.get("/health")).json()
+            if health["status"] == "degraded":
+                return health
+
+
 def idol(server: Server, *arguments: str) -> dict[str, Any]:
     """Run a command of ``idol`` beside a server, or in its place."""
     environment: Mapping[str, str] = {"IDOLCHAT_DATA_DIR": str(server.data), **server.environment}
@@ -83,38 +94,37 @@ def idol(server: Server, *arguments: str) -> dict[str, Any]:
 
 
 async def test_five_hundred_turns_of_an_outage_arrive_when_it_is_over(
-    start: Callable[[], Server], bucket: Bucket
+    start: Start, mock_supabase: MockSupabase
 ) -> None:
     server = start()
     conversations = [str(uuid4()) for _ in range(50)]
     async with server.client() as client:
         await say(client, conversations[0], "Hello!")
-    await until(lambda: bucket.documents() == stored(server) != {})
-    bucket.take_away()
-    before = len(bucket.uploads)
+    await until(lambda: mock_supabase.documents() == stored(server) != {})
+    mock_supabase.stop()
+    before = uploads(mock_supabase)
     for number in range(3):
         await talk(server, conversations, turns=[3, 3, 4][number])
         if number < 2:
             server.kill()
             server.start()
-    async with server.client() as client:
-        health = (await client.get("/health")).json()
-    bucket.give_back()
-    await until(lambda: bucket.documents() == stored(server))
+    health = await degraded(server)
+    mock_supabase.start()
+    await until(lambda: mock_supabase.documents() == stored(server))
 
     assert len(stored(server)) == 50
-    assert (health["status"], health["mirror"]["pending"]) == ("degraded", 50)
-    assert len(bucket.uploads) - before <= 60
+    assert health["mirror"]["pending"] == 50
+    assert uploads(mock_supabase) - before <= 60
     assert server.log.read_text().count("a mirror can be reached again") == 1
 
 
-async def test_a_lost_data_folder_comes_back(start: Callable[[], Server], bucket: Bucket) -> None:
+async def test_a_lost_data_folder_comes_back(start: Start, mock_supabase: MockSupabase) -> None:
     server = start()
     conversations = [str(uuid4()) for _ in range(5)]
     await talk(server, conversations, turns=2)
     server.stop()
     lost = stored(server)
-    assert bucket.documents() == lost
+    assert mock_supabase.documents() == lost
     shutil.rmtree(server.data)
     server.start()
     async with server.client() as client:
@@ -123,7 +133,7 @@ async def test_a_lost_data_folder_comes_back(start: Callable[[], Server], bucket
         deleted = await client.delete(f"/conversation/{conversations[2]}")
         unknown = await client.get(f"/conversation/{uuid4()}")
     restored = idol(server, "storage", "restore")
-    await until(lambda: bucket.documents() == stored(server))
+    await until(lambda: mock_supabase.documents() == stored(server))
 
     assert (read.status_code, read.content) == (200, lost[conversations[0]])
     assert (deleted.status_code, unknown.status_code) == (204, 404)
@@ -134,14 +144,14 @@ async def test_a_lost_data_folder_comes_back(start: Callable[[], Server], bucket
 
 
 async def test_nothing_is_begun_in_place_of_what_a_mirror_that_is_down_may_hold(
-    start: Callable[[], Server], bucket: Bucket
+    start: Start, mock_supabase: MockSupabase
 ) -> None:
     server = start()
     conversation = str(uuid4())
     await talk(server, [conversation], turns=1)
     server.stop()
     shutil.rmtree(server.data)
-    bucket.take_away()
+    mock_supabase.stop()
     server.start()
     async with server.client() as client:
         body = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -150,29 +160,29 @@ async def test_nothing_is_begun_in_place_of_what_a_mirror_that_is_down_may_hold(
             await client.post("/chat", json={**body, "conversation_id": conversation}),
         ]
         begun = await client.post("/chat", json=body)
-        bucket.give_back()
+        mock_supabase.start()
         read = await client.get(f"/conversation/{conversation}")
 
     assert [response.status_code for response in refused] == [503, 503]
     assert (begun.status_code, read.status_code, len(read.json()["messages"])) == (200, 200, 2)
 
 
-async def test_a_large_conversation_is_not_sent_at_every_turn(start: Callable[[], Server], bucket: Bucket) -> None:
+async def test_a_large_conversation_is_not_sent_at_every_turn(start: Start, mock_supabase: MockSupabase) -> None:
     server = start()
     server.stop()
     large = a_conversation(*["All of this was said long ago. " * 67] * 10_000)
     (server.data / "conversations" / f"{large.id}.json").write_bytes(document.encode(large))
     server.start()
-    await until(lambda: bucket.documents() == stored(server))
-    before = len(bucket.uploads)
+    await until(lambda: mock_supabase.documents() == stored(server))
+    before = mock_supabase.state.uploaded_bytes
     await talk(server, [str(large.id)], turns=100)
-    await until(lambda: bucket.documents() == stored(server))
+    await until(lambda: mock_supabase.documents() == stored(server))
 
     assert len(stored(server)[str(large.id)]) > 20 * MIB
-    assert sum(bucket.uploads[before:]) < 60 * MIB
+    assert mock_supabase.state.uploaded_bytes - before < 60 * MIB
 
 
-async def test_two_servers_share_a_bucket_without_harm(start: Callable[[], Server], bucket: Bucket) -> None:
+async def test_two_servers_share_a_bucket_without_harm(start: Start, mock_supabase: MockSupabase) -> None:
     servers = [start(), start()]
     mine = [[str(uuid4()) for _ in range(4)] for _ in servers]
     for server, conversations in zip(servers, mine, strict=True):
@@ -181,6 +191,6 @@ async def test_two_servers_share_a_bucket_without_harm(start: Callable[[], Serve
         async with server.client() as client:
             assert (await client.delete(f"/conversation/{conversations[0]}")).status_code == 204
         idol(server, "storage", "sync", "--mine")
-    await until(lambda: bucket.documents() == stored(servers[0]) | stored(servers[1]))
+    await until(lambda: mock_supabase.documents() == stored(servers[0]) | stored(servers[1]))
 
     assert [set(stored(server)) for server in servers] == [set(conversations[1:]) for conversations in mine]
