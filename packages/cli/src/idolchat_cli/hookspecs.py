@@ -5,13 +5,10 @@ Mark an implementation ``@hookimpl(optionalhook=True)``, so that the plugin load
 
 from __future__ import annotations
 
-from pluggy import HookspecMarker
-
 from idolchat_cli.registry import CheckRegistry, CommandRegistry
+from idolchat_core.hookspecs import hookspec
 
 __all__ = ["idolchat_register_checks", "idolchat_register_commands"]
-
-hookspec = HookspecMarker("idolchat")
 
 
 @hookspec
