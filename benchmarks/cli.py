@@ -3,9 +3,9 @@
     python benchmarks/conversations.py FOLDER
     python benchmarks/cli.py FOLDER [--heavy]
 
-Prints a Markdown table: CPU is user and system time of the whole process, best of five; "after start" is without that of a
-`idol plugins list`, which imports the same and opens nothing. With --heavy, the rates of reindex, verify and migrate (to a folder
-beside it, which is removed) and the memory they take at most (Linux; ru_maxrss of the process).
+Prints a Markdown table: CPU is user and system time of the whole process, best of five; "after start" is without that
+of `idol plugins list`, which imports the same and opens nothing. With --heavy, rates of verify, migrate (to a folder
+beside it, which is removed) and reindex, and the memory they take at most (Linux: ru_maxrss of the process).
 """
 
 from __future__ import annotations
