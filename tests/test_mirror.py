@@ -36,6 +36,7 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
             IDOLCHAT_MODEL="mock/echo",
             SUPABASE_URL=mock_supabase.url,
             SUPABASE_SERVICE_ROLE_KEY=SECRET,
+            IDOLCHAT_SUPABASE_RETRY_MAX_WAIT_S="0.01",
         )
 
     return start_one
