@@ -118,7 +118,9 @@ COMPLETION_SCHEMA: dict[str, Any] = {
 }
 
 
-_EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.EVENT_STREAM}}
+_EVENT_STREAM = {
+    "text/event-stream": {"schema": {"description": "Server-sent events."}, "example": examples.EVENT_STREAM}
+}
 
 
 class ErrorDetail(BaseModel):

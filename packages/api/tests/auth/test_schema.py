@@ -1,0 +1,107 @@
+"""Thousands of requests that the OpenAPI document allows, and as many that it does not (CVE-2026-31949).
+
+Each is answered with a status that the document tells, and what another user has is as it was.
+"""
+
+import asyncio
+import os
+from collections.abc import Generator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from idolchat_api import ApiSettings
+from idolchat_api.auth.api_key import KeyRing
+from idolchat_api.auth.keys import ApiKey
+from idolchat_api.auth.principal import Scope
+from idolchat_api.testing import Parts, serving
+from idolchat_core.plugins import load_plugins
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+
+CASES = int(os.environ.get("IDOLCHAT_FUZZ_CASES", "120"))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+OPERATIONS = 17
+"""At least so many are tried, so that an empty document passes nothing."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A server with a conversation of one user's, and the keys of that user and of another."""
+
+    url: str
+    owner: dict[str, str]
+    stranger: dict[str, str]
+    conversation: str
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Generator[Attacked]:
+    """A server in a thread of its own, for hypothesis calls without a loop."""
+    folder: Path = tmp_path_factory.mktemp("schema")
+    found: Future[Attacked] = Future()
+    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        over, storage = asyncio.Event(), InMemoryStorage()
+        stop.set_result((asyncio.get_running_loop(), over))
+        headers = []
+        for _ in range(2):
+            key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
+            await KeyRing(storage).add(kept)
+            headers.append({"Authorization": f"Bearer {key}"})
+        plugins = load_plugins(Parts(storage, ScriptedProvider()), installed=False)
+        options = ApiSettings(data_dir=folder, auth="api-key", docs="on").model_copy(
+            update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
+        )
+        async with serving(options, plugins=plugins) as url, httpx.AsyncClient(base_url=url) as client:
+            body = {"messages": [{"role": "user", "content": "Mine"}]}
+            made = (await client.post("/chat", json=body, headers=headers[0])).json()["conversation_id"]
+            found.set_result(Attacked(url, headers[0], headers[1], made))
+            await over.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    yield found.result(timeout=20)
+    loop, over = stop.result()
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_one_that_the_document_tells(attacked: Attacked, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_url(f"{attacked.url}/openapi.json")
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    with httpx.Client(base_url=attacked.url, headers=attacked.owner) as client:
+        before = client.get(f"/conversation/{attacked.conversation}").content
+
+        for operation in operations:
+
+            @settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def attempt(case: Case[Any]) -> None:
+                case.call_and_validate(headers=attacked.stranger, checks=CHECKS)
+
+            with suppress(Unsatisfiable):  # nothing can be wrong with a request that takes nothing
+                attempt()
+
+        assert len(operations) >= OPERATIONS
+        assert client.get(f"/conversation/{attacked.conversation}").content == before
+        assert client.get("/livez").status_code == 200
