@@ -1,0 +1,163 @@
+"""Conversations in Supabase: as copies of what is here, or there alone."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.mock_supabase.keys import EXPIRED, SECRET
+from tests.support.mock_supabase.server import MockSupabase
+from tests.support.mock_supabase.state import Fault
+from tests.support.server import Server, StartServer
+from tests.support.talk import TRANSPORTS, say_rest
+
+PATIENCE_S = 60
+ANN, MIKU = "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e56"
+
+type Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabase: MockSupabase) -> Start:
+    """Give a function that starts a server which copies to the stand-in, or keeps conversations there alone."""
+
+    def started(**environment: str) -> Server:
+        return start_server(
+            **{
+                "OPENROUTER_API_KEY": "sk-or-v1-canary",
+                "OPENROUTER_BASE_URL": mock_openrouter_process.base_url,
+                "IDOLCHAT_MODEL": "mock/echo",
+                "SUPABASE_URL": mock_supabase.url,
+                "SUPABASE_SERVICE_ROLE_KEY": SECRET,
+                "NO_PROXY": "127.0.0.1",
+                **environment,
+            }
+        )
+
+    return started
+
+
+def stored(server: Server) -> dict[str, bytes]:
+    """Give the documents of a server, by conversation."""
+    return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110  another process makes it so
+            await asyncio.sleep(0.05)
+
+
+async def health(server: Server) -> dict[str, Any]:
+    async with server.client() as client:
+        found: dict[str, Any] = (await client.get("/health")).json()
+    return found
+
+
+async def test_what_is_said_by_each_transport_is_in_the_object_and_the_row(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start()
+    for say in TRANSPORTS.values():
+        await say(server, "Hello!", user_id=ANN, character_id=MIKU, conversation_id=str(uuid4()))
+    local = stored(server)
+    await until(lambda: mock_supabase.documents() == local and len(mock_supabase.state.rows or ()) == len(TRANSPORTS))
+
+    assert len(local) == len(TRANSPORTS)
+    assert mock_supabase.state.rows
+    for conversation_id, row in mock_supabase.state.rows.items():
+        document = json.loads(local[conversation_id])
+        assert row["updated_at"][:19] == document["updated_at"][:19]
+        assert (row["user_id"], row["character_id"]) == (ANN, MIKU)
+    assert mock_supabase.state.buckets["conversations"]["public"] is False
+
+
+async def test_supabase_alone_serves_each_transport_and_remembers(start: Start, mock_supabase: MockSupabase) -> None:
+    server = start(IDOLCHAT_STORAGE="supabase")
+    said = [await say(server, "Hello!", user_id=ANN) for say in TRANSPORTS.values()]
+    again = await say_rest(server, "And again", conversation_id=said[0].conversation_id)
+    server.restart()
+    async with server.client() as client:
+        served = {heard.conversation_id: (await client.get(f"/conversation/{heard.conversation_id}")) for heard in said}
+        listed = (await client.get("/conversations", params={"user_id": ANN})).json()["data"]
+        turn = await client.get(f"/turns/{again.turn_id}")
+
+    assert {key: response.content for key, response in served.items()} == mock_supabase.documents()
+    assert {item["id"] for item in listed} == served.keys()
+    assert turn.json()["state"] == "completed", turn.text
+    assert len(served[said[0].conversation_id].json()["messages"]) == 4
+    assert not stored(server)
+    assert server.log.read_text().count("only one server may write a conversation") == 2
+
+
+async def test_supabase_alone_says_so_while_it_is_away_and_loses_nothing(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start(IDOLCHAT_STORAGE="supabase", IDOLCHAT_SUPABASE_RETRIES="0", IDOLCHAT_SUPABASE_CACHE_AGE_S="0")
+    first = await say_rest(server, "Hello!")
+    before = mock_supabase.documents()
+    body = {"messages": [{"role": "user", "content": "x"}], "conversation_id": first.conversation_id}
+    async with server.client() as client:
+        for fault in Fault:
+            with mock_supabase.failing(fault):
+                read = await client.get(f"/conversation/{first.conversation_id}")
+            assert (read.status_code, read.json()["error"]["code"]) == (503, "storage_unavailable"), fault
+        mock_supabase.stop()
+        refused = await client.post("/chat", json=body)
+        about = await health(server)
+        mock_supabase.start()
+        read = await client.get(f"/conversation/{first.conversation_id}")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "storage_unavailable")
+    assert about["status"] != "ok"
+    assert read.content == mock_supabase.documents()[first.conversation_id] == before[first.conversation_id]
+
+
+async def test_an_expired_key_costs_nothing_here_and_is_told(start: Start, mock_supabase: MockSupabase) -> None:
+    server = start(SUPABASE_SERVICE_ROLE_KEY=EXPIRED)
+    said = await say_rest(server, "Hello!")
+    await until(lambda: "SUPABASE_SERVICE_ROLE_KEY has expired" in server.log.read_text())
+    about = await health(server)
+
+    assert said.conversation_id in stored(server)
+    assert (about["status"], mock_supabase.documents()) == ("degraded", {})
+    assert EXPIRED not in server.log.read_text() + json.dumps(about)
+
+
+async def test_a_missing_table_and_a_document_that_is_too_large_hold_up_nothing(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    mock_supabase.state.rows = None
+    mock_supabase.state.max_bytes = 2_000
+    server = start()
+    large = await say_rest(server, "x" * 3_000)
+    small = await say_rest(server, "small")
+    await until(lambda: small.conversation_id in mock_supabase.documents())
+
+    assert large.conversation_id not in mock_supabase.documents()
+    assert (await health(server))["mirror"]["pending"] == 1
+    mock_supabase.state.max_bytes = 1_000_000
+    await until(lambda: mock_supabase.documents() == stored(server))
+
+
+async def test_a_bucket_that_goes_missing_is_told_and_made_at_the_next_start(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start()
+    await say_rest(server, "Hello!")
+    await until(lambda: mock_supabase.documents() == stored(server))
+    mock_supabase.drop_bucket()
+    await say_rest(server, "Hello again!")
+    await until(lambda: "is not there or" in server.log.read_text())
+    assert mock_supabase.state.buckets == {}
+    server.restart()
+    await until(lambda: len(mock_supabase.documents()) >= 1)
+
+
+def test_an_address_without_a_key_stops_the_start(start: Start) -> None:
+    with pytest.raises(AssertionError, match="SUPABASE_URL is set, but SUPABASE_SERVICE_ROLE_KEY is not"):
+        start(SUPABASE_SERVICE_ROLE_KEY="")
