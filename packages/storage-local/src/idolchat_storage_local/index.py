@@ -179,11 +179,11 @@ class Index:
         return row
 
     def in_folder(self, place: str) -> dict[str, Entry]:
-        """Find what is known of the files in a folder, by their places."""
-        rows = self._rows(f"{_SELECT} WHERE place >= ? AND place < ?", (f"{place}/", f"{place}0"))
-        return {
-            entry.place: entry for entry in (Entry(*row) for row in rows) if "/" not in entry.place[len(place) + 1 :]
-        }
+        """Find what is known of the files in a folder, by their places; not of those in folders below it."""
+        # The index by place alone tells which they are, without a look at every conversation below.
+        here = "SELECT id FROM conversations WHERE place >= ? AND place < ? AND instr(substr(place, ?), '/') = 0"
+        rows = self._rows(f"{_SELECT} WHERE id IN ({here})", (f"{place}/", f"{place}0", len(place) + 2))
+        return {entry.place: entry for entry in (Entry(*row) for row in rows)}
 
     def turn(self, turn_id: str) -> str | None:
         """Find the conversation that a turn belongs to."""
