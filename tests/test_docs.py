@@ -1,9 +1,18 @@
 """What the docs say is what the code does."""
 
+import hashlib
 import importlib.util
+import json
+import re
 from pathlib import Path
+from types import ModuleType
 
+import httpx
 import pytest
+
+from idolchat_api import ApiSettings
+from idolchat_api.testing import Parts, serving
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,3 +27,28 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
 
     written = (DOCS / f"{name}.md").read_text()
     assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that the page's scheme reads."""
+    user = "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"
+    (tmp_path / "tokens.json").write_text(json.dumps({hashlib.sha256(b"letmein").hexdigest(): user}))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("tokens")
+async def test_the_scheme_of_the_security_page_lets_its_users_in(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "security.md").read_text(), re.DOTALL)
+    scheme = ModuleType("token_file")
+    exec(code, vars(scheme))  # noqa: S102  our own page
+    settings = ApiSettings(data_dir=tmp_path / "data", auth="token-file", plugins=())
+    parts = Parts(InMemoryStorage(), ScriptedProvider())
+
+    async with serving(settings, plugins=[scheme, parts]) as url, httpx.AsyncClient(base_url=url) as client:
+        statuses = [
+            (await client.get("/conversations", headers={"Authorization": f"Bearer {token}"})).status_code
+            for token in ("letmein", "letmeout")
+        ]
+
+    assert statuses == [200, 401]

@@ -38,7 +38,17 @@ ROUTES = [
     ("POST", f"/conversation/{ID}/messages/x/edit"),
     ("PATCH", f"/conversation/{ID}"),
 ]
-FRAME_FIELDS = ["message", "conversation_id", "turn_id", "after_seq", "options", "client_message_id", "model"]
+FRAME_FIELDS = [
+    "message",
+    "token",
+    "user_id",
+    "conversation_id",
+    "turn_id",
+    "after_seq",
+    "options",
+    "client_message_id",
+    "model",
+]
 FRAMES = st.dictionaries(st.sampled_from(FRAME_FIELDS), JSON)
 QUERY_FIELDS = ["limit", "before", "after", "user_id", "character_id"]
 QUERIES = st.dictionaries(st.sampled_from(QUERY_FIELDS), st.text(max_size=20))
@@ -123,7 +133,7 @@ def test_any_header_is_answered(client: httpx.Client, key: bytes, last: bytes) -
 
 @examples
 @given(
-    kind=st.sampled_from(["message", "resume", "cancel", "start_conversation"]) | st.text(max_size=5),
+    kind=st.sampled_from(["auth", "message", "resume", "cancel", "start_conversation"]) | st.text(max_size=5),
     frame=FRAMES,
     raw=st.text(max_size=40) | st.binary(max_size=40),
 )
