@@ -25,7 +25,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _SCHEMA = resources.files("idolchat_storage_local").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")

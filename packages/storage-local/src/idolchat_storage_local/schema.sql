@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS turns (
     conversation_id TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS turns_of ON turns (conversation_id);
+
 -- Where the line of the message at a position begins, in bytes.
 CREATE TABLE IF NOT EXISTS marks (
     conversation_id TEXT NOT NULL,
@@ -48,5 +50,5 @@ CREATE TABLE IF NOT EXISTS looked (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 COMMIT;
