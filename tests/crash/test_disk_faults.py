@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -169,8 +170,6 @@ def start_and_end(server: ForkedServer) -> str:
 
 
 READS = [errno.EIO, errno.ESTALE]
-TOO_LONG = "x" * 100_000
-"""For the model, so that nothing is stored where the disk allows it."""
 
 
 async def test_what_cannot_be_read_is_never_taken_for_empty(rig: Rig) -> None:
@@ -200,26 +199,35 @@ async def test_what_cannot_be_read_is_never_taken_for_empty(rig: Rig) -> None:
 async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: bytes) -> list[str]:
     """Ask for one conversation in every way that there is; list what is neither true nor an error that says why."""
     messages = json.loads(document)["messages"]
-    said = {"conversation_id": conversation_id, "messages": [{"role": "user", "content": TOO_LONG}]}
+    theirs = {
+        "conversation_id": conversation_id,
+        "user_id": str(uuid4()),
+        "messages": [{"role": "user", "content": "x"}],
+    }
     responses = {
         "whole": await client.http.get(f"/conversation/{conversation_id}"),
         "page": await client.http.get(f"/conversation/{conversation_id}?limit=2"),
         "list": await client.http.get("/conversations"),
         "turn": await client.http.get(f"/turns/{client.ledger.sent[0].turn_id}"),
-        "chat": await client.http.post("/chat", json=said),
+        "chat as another user": await client.http.post("/chat", json=theirs),
     }
     is_true: dict[str, Callable[[Any], bool]] = {
         "whole": lambda told: told["messages"] == messages,
         "page": lambda told: told["messages"] == messages[2:],
-        "list": lambda told: [one["message_count"] for one in told["data"]] == [len(messages)],
+        "list": lambda told: [one["id"] for one in told["data"] if is_listed(one, len(messages))] == [conversation_id],
         "turn": lambda told: told["state"] == "completed",
-        "chat": lambda told: False,
+        "chat as another user": lambda told: told["error"]["code"] == "conversation_mismatch",
     }
     return [
         f"{name}: {response.status_code} {response.text}"
         for name, response in responses.items()
-        if not is_unavailable(response) and not (response.status_code == 200 and is_true[name](response.json()))
+        if not is_unavailable(response) and not (response.status_code in (200, 409) and is_true[name](response.json()))
     ]
+
+
+def is_listed(summary: dict[str, Any], message_count: int) -> bool:
+    """Tell whether a conversation is listed as it is, or as one that cannot be read."""
+    return (summary["status"], summary["message_count"]) in (("ok", message_count), ("damaged", 0))
 
 
 def is_unavailable(response: httpx.Response) -> bool:

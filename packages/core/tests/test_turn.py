@@ -20,6 +20,7 @@ from idolchat_core.errors import (
     ProviderUnavailable,
     QueueFull,
     ShuttingDown,
+    StorageUnavailable,
     TurnExpired,
     TurnNotFound,
     TurnNotRetryable,
@@ -287,6 +288,29 @@ async def test_a_key_is_remembered_when_the_conversation_has_gone_on(
 
     assert again.turn_id == first.turn_id
     assert len(llm.requests) == 51
+
+
+class StorageWithoutIndex(InMemoryStorage):
+    """Cannot tell where a turn is, as where one of all conversations cannot be read."""
+
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        raise StorageUnavailable("it may be in one that cannot be read")
+
+
+async def test_keys_work_while_turns_of_other_conversations_cannot_be_looked_up(llm: ScriptedProvider) -> None:
+    storage = StorageWithoutIndex()
+    async with engine(storage, llm) as turns:
+        first = await turns.start(ask("Hi"), idempotency_key="k")
+        await first.ended()
+        for number in range(50):
+            await (await turns.start(ask(f"{number}", conversation_id=str(first.conversation_id)))).ended()
+    async with engine(storage, llm) as turns:
+        again = await turns.start(ask("Hi"), idempotency_key="k")
+        more = await turns.start(ask("More", conversation_id=str(first.conversation_id)), idempotency_key="new")
+        await more.ended()
+
+    assert again.turn_id == first.turn_id
+    assert len(llm.requests) == 52
 
 
 async def test_a_key_with_another_request_is_a_mismatch(turns: TurnEngine) -> None:

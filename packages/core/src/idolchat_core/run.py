@@ -155,7 +155,11 @@ class TurnRun:
             return False
         # What is loaded may not be known to the storage's index yet.
         where = history.id if is_loaded else None
-        stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=where)
+        try:
+            stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=where)
+        except StorageUnavailable:
+            # The index cannot tell; a keyed turn is in its own conversation or nowhere.
+            stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=history.id)
         if stored is None:
             return False
         if stored.user_message.request_hash != self.plan.fingerprint:

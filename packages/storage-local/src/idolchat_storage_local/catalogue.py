@@ -41,10 +41,12 @@ class Catalogue:
     """Remembers entries, answers lists, and teaches the index on a thread of its own.
 
     That the index is slow, full or broken stops nobody from reading and writing: it is behind then, or made anew.
+    ``require_folder`` raises ``StorageUnavailable`` unless the data folder is there, without which nothing is made.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, require_folder: Callable[[], None]) -> None:
         self._path = path
+        self._require_folder = require_folder
         self._index = _open_or_make_anew(path)
         self._cache: OrderedDict[UUID, Entry] = OrderedDict()
         self._pending: dict[str, Change] = {}
@@ -268,9 +270,14 @@ class Catalogue:
             self._hurry.clear()
             is_last = self._closing.is_set()
             self._wake.clear()
-            if self._is_broken or not self._index.is_current:
-                self._make_anew()
-            self._learn()
+            try:
+                if self._is_broken or not self._index.is_current:
+                    self._make_anew()
+                self._learn()
+            except (IndexBroken, IndexBusy, StorageUnavailable) as error:
+                log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
+                if not self._closing.wait(_PAUSE_S):
+                    self._wake.set()
 
     def _learn(self) -> None:
         with self._lock:
@@ -279,12 +286,10 @@ class Catalogue:
             begun = self._begun
         try:
             self._ask(lambda index: index.apply(self._learning))
-        except (IndexBroken, IndexBusy) as error:
-            log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
+        except (IndexBroken, IndexBusy):
             with self._lock:
                 self._pending = _joined(self._learning, self._pending)
-            if not self._closing.wait(_PAUSE_S):
-                self._wake.set()
+            raise
         else:
             with self._lock:
                 self._done = begun
@@ -294,6 +299,7 @@ class Catalogue:
                 self._learning = {}
 
     def _make_anew(self) -> None:
+        self._require_folder()
         log.warning("the index is made anew from the conversations")
         old, was_broken = self._index, self._is_broken
         self._tell(lambda watcher: watcher.on_broken())

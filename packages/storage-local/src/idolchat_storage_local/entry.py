@@ -77,6 +77,18 @@ class Entry(NamedTuple):
             updated_at=in_microseconds(conversation.updated_at),
         )
 
+    @classmethod
+    def of_unread(cls, conversation_id: UUID, place: str, *, problem: str, mtime_ns: int) -> Entry:
+        """Describe a file that cannot be read now; its length is that of no file, so that it is read when it can be."""
+        changed_at = to_time(mtime_ns // 1000)
+        conversation = Conversation(id=conversation_id, created_at=changed_at, updated_at=changed_at)
+        return cls.of(conversation, place, form="damaged", length=-1, mtime_ns=0)._replace(problem=problem)
+
+    @property
+    def is_unread(self) -> bool:
+        """Tell whether nothing is known but that there is a file."""
+        return self.length < 0
+
     def summary(self) -> ConversationSummary:
         """Give the line that stands for it in a list."""
         return ConversationSummary(

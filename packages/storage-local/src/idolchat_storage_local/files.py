@@ -22,7 +22,7 @@ from idolchat_storage_local.document_file import put_back
 from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.folder import DataFolder, parent_of
 from idolchat_storage_local.jobs import run_alone
-from idolchat_storage_local.survey import Damage, Torn, survey
+from idolchat_storage_local.survey import Torn, survey
 from idolchat_storage_local.tail import Tail, read_tail
 
 __all__ = ["Files", "NeedsCare", "Opened", "Writable", "damaged"]
@@ -41,12 +41,16 @@ class NeedsCare(Exception):
 
 
 class Opened(NamedTuple):
-    """An open file and what is known of it; ``tail`` is None when it is not in our form."""
+    """An open file and what is known of it; ``tail`` is None when it is not in our form.
+
+    ``mended`` is what it would hold if it could be mended; what it does hold is then not to be read.
+    """
 
     fd: int
     path: str
     entry: Entry
     tail: Tail | None
+    mended: bytes | None = None
 
 
 class Writable(NamedTuple):
@@ -80,15 +84,15 @@ class Files:
         One that is ``doubted`` is read from end to end first, whatever is known of it.
         Raises ``ConversationNotFound``, ``OSError``, ``StorageUnavailable``.
         """
-        refused: OSError | None = None
+        is_refused = False
         for _ in range(_LOOKS):
             fd, path = self._open(conversation_id, writable=False)
             try:
                 self.disk.wait_for_lock(fd, path, shared=True)
                 opened = self._look(conversation_id, fd, path, doubted=doubted)
                 self.disk.unlock(fd)
-                if isinstance(opened, Torn) and refused is not None:
-                    opened = self._as_torn(conversation_id, fd, path, refused)
+                if isinstance(opened, Torn) and is_refused:
+                    opened = self._as_mended(conversation_id, fd, path, opened)
                 if isinstance(opened, Opened):
                     yield opened
                     return
@@ -98,7 +102,9 @@ class Files:
                 try:
                     self.mend(conversation_id)
                 except OSError as error:
-                    refused = error
+                    facts = {"conversation_id": str(conversation_id), "reason": error.strerror}
+                    log.warning("a change that a crash had cut cannot be put right yet", extra=facts)
+                    is_refused = True
         raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be read; try again")
 
     @contextmanager
@@ -216,6 +222,8 @@ class Files:
     ) -> Opened | Torn:
         """Read what is not known of a file, and remember what it is."""
         known = self.catalogue.known(conversation_id)
+        if known is not None and known.is_unread:
+            known = None
         found = survey(self.disk, fd, status.st_size, conversation_id, known, all_of_it=all_of_it)
         if isinstance(found, Torn):
             return found
@@ -242,13 +250,14 @@ class Files:
             return False
         return True
 
-    def _as_torn(self, conversation_id: UUID, fd: int, path: str, refused: OSError) -> Opened:
-        """Show a file that cannot be mended now as a damaged one, and remember nothing of that."""
+    def _as_mended(self, conversation_id: UUID, fd: int, path: str, torn: Torn) -> Opened:
+        """Show a file that cannot be mended now as it would be then, and remember nothing of that."""
         status = self.disk.stat(fd)
-        damage = Damage(0, f"its last change was cut by a crash and cannot be taken back now: {refused.strerror}")
-        known = self.catalogue.known(conversation_id)
-        about = describe(damage, conversation_id, self.folder.place_of(path), status, known)
-        return Opened(fd, path, about.entry, None)
+        mended = self.disk.read(fd, torn.at, 0) + torn.write
+        conversation = document.decode(mended, conversation_id)
+        place = self.folder.place_of(path)
+        entry = Entry.of(conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
+        return Opened(fd, path, entry, None, mended)
 
     def _mend(self, conversation_id: UUID, fd: int, torn: Torn) -> None:
         if len(torn.cut.strip(b"\0")) >= _WORTH_KEEPING:

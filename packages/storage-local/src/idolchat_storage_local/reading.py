@@ -85,7 +85,9 @@ def messages_in(body: bytes) -> list[Message]:
 
 
 def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversation:
-    data = files.disk.read(opened.fd, files.disk.stat(opened.fd).st_size, 0)
+    data = opened.mended
+    if data is None:
+        data = files.disk.read(opened.fd, files.disk.stat(opened.fd).st_size, 0)
     if opened.entry.form == "other":
         return document.decode(data, conversation_id)
     try:

@@ -78,7 +78,7 @@ class LocalStorage(Storage):
         self._disk = disk
         self._folder = DataFolder(settings.data_dir, disk)
         self._folder.open()
-        self._catalogue = Catalogue(self._folder.index)
+        self._catalogue = Catalogue(self._folder.index, require_folder=self._folder.require)
         self._files = Files(self._folder, disk, self._catalogue)
         self._records = Records(self._folder, disk)
         self._readers = Readers(_READERS, loop)
@@ -100,7 +100,7 @@ class LocalStorage(Storage):
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
-        self._trust.leave(is_known=self._scanner.finished.done())
+        self._trust.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
         self._catalogue.close()
 
     async def create(self, conversation: Conversation) -> None:
@@ -194,7 +194,7 @@ class LocalStorage(Storage):
         with suppress(IndexBroken):
             found = await self._work(self._catalogue.turn, str(turn_id))
         if found is None:
-            found = await self._when_complete(self._catalogue.turn, str(turn_id))
+            found = await self._when_complete(self._turn, str(turn_id))
         return UUID(found) if found is not None else None
 
     async def put(self, conversation: Conversation) -> None:
@@ -293,9 +293,13 @@ class LocalStorage(Storage):
         for _ in range(_TRIES):
             finished = self._scanner.finished
             if not finished.done():
-                await asyncio.wait([asyncio.wrap_future(finished)], timeout=_SCAN_PATIENCE_S)
-            if not finished.done():
-                break
+                waiting = asyncio.wrap_future(finished)
+                done, _ = await asyncio.wait([waiting], timeout=_SCAN_PATIENCE_S)
+                if not done:
+                    break
+                waiting.exception()  # looked at below, where it may have been there before
+            if (refused := finished.exception()) is not None:
+                raise StorageUnavailable(f"the conversations cannot be listed: {refused}; try again later")
             with suppress(IndexBroken):
                 result = await self._work(function, *args, **kwargs)
                 if self._scanner.finished is finished:
@@ -307,17 +311,28 @@ class LocalStorage(Storage):
             conversations = [document.decode(data, conversation_id) for conversation_id, data in some]
             whole.put_many(self._files, [whole.write_out(conversation) for conversation in conversations])
 
+    def _turn(self, turn_id: str) -> str | None:
+        is_all = self._scanner.read_unread()
+        found = self._catalogue.turn(turn_id)
+        if found is None and not is_all:
+            raise StorageUnavailable("there are conversations that cannot be read now, and the turn may be in one")
+        return found
+
     def _search(self, query: Query, wanted: Wanted, limit: int, before: str | None) -> SearchResults:
-        self._scanner.glance()
+        self._look_again()
         return self._searcher.search(query, wanted, limit=limit, before=before)
 
     def _count(self, wanted: Wanted) -> StorageStats:
-        self._scanner.glance()
+        self._look_again()
         return self._catalogue.count(wanted)
 
     def _newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
-        self._scanner.glance()
+        self._look_again()
         return self._catalogue.newest(wanted, before, limit)
+
+    def _look_again(self) -> None:
+        self._scanner.glance()
+        self._scanner.read_unread()
 
 
 def _place(before: str) -> tuple[int, str]:
