@@ -44,7 +44,7 @@ test: .tools/nox/.installed ## Run everything CI runs; ARGS="-s lint" for a part
 .PHONY: lock
 lock: $(UV) ## Bring the lock files up to date with pyproject.toml; ARGS=--upgrade for newer versions
 	@$(LOCK) --all-extras $(TEST_GROUPS) --group dev --group audit --group sbom $(ARGS) --output-file requirements.lock $(PYPROJECTS) > /dev/null
-	@$(LOCK) --all-extras $(TEST_GROUPS) --resolution lowest-direct --upgrade \
+	@$(LOCK) --all-extras $(TEST_GROUPS) --group parallel --resolution lowest-direct --upgrade \
 		--output-file requirements-lowest.lock $(PYPROJECTS) > /dev/null
 
 .PHONY: clean

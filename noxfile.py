@@ -10,11 +10,12 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the locked versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
-nox.options.sessions = ["lint", "types", "tests-3.13", "product", "lowest", "wheels", "audit"]
+nox.options.sessions = ["lint", "types", "tests-3.13", "product", "soak", "lowest", "wheels", "audit"]
 
 PYTHONS = ["3.12", "3.13"]
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
 PRODUCT = ["cli[serve]", "auth-supabase", "storage-local", "storage-supabase", "llm-openrouter", "llm-local[smollm2]"]
+SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 
 
@@ -42,17 +43,16 @@ def test_group(package: str) -> str:
 @nox.parametrize("package", PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests in an environment that holds only what it declares."""
-    install(session, package, groups=[test_group(package)])
-    session.run("pytest", f"packages/{package}/tests", *session.posargs)
+    install(session, package, groups=[test_group(package), "parallel"])
+    session.run("pytest", *SIDE_BY_SIDE, f"packages/{package}/tests", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
-    install(session, *PRODUCT, groups=["product"])
-    session.run(
-        "pytest", "tests", "--ignore=tests/wheels", "--ignore=tests/image", "--ignore=tests/crash", *session.posargs
-    )
+    install(session, *PRODUCT, groups=["product", "parallel"])
+    others = [f"--ignore=tests/{folder}" for folder in ("crash", "image", "wheels")]
+    session.run("pytest", *SIDE_BY_SIDE, "tests", *others, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -126,9 +126,10 @@ def sbom(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run every package's tests with the lowest versions it says it works with."""
-    groups = [test_group(package) for package in PACKAGES]
+    groups = [*map(test_group, PACKAGES), "parallel"]
     install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
-    session.run("pytest", *(f"packages/{package}/tests" for package in PACKAGES), *session.posargs)
+    folders = [f"packages/{package}/tests" for package in PACKAGES]
+    session.run("pytest", *SIDE_BY_SIDE, *folders, *session.posargs, env={"IDOLCHAT_FUZZ_CASES": "1"})
 
 
 @nox.session(python=PYTHONS[0])
