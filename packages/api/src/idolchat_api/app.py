@@ -70,7 +70,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         *health.routes,
         WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
     ]
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app, token=_wanted_token(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
             CORSMiddleware,
@@ -80,6 +80,12 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
             expose_headers=["Retry-After", "WWW-Authenticate", "X-Request-ID"],
         )
     return app
+
+
+def _wanted_token(app: FastAPI) -> str | None:
+    running: Running | None = getattr(app.state, "running", None)
+    authenticator = running.gate.authenticator if running is not None else None
+    return authenticator.description if authenticator is not None else None
 
 
 def _lifespan(

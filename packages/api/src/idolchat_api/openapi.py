@@ -211,16 +211,27 @@ def operation(
     }
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """Write the document, once."""
+def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
+    """Write the document, once; ``token`` describes what callers show, None where they show nothing."""
     if not app.openapi_schema:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for route in app.routes:
             if isinstance(route, RawRoute):
                 schema["paths"].setdefault(route.path, {}).update(route.operations())
         schema.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        if token is not None:
+            _ask_for(token, schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _ask_for(token: str, schema: dict[str, Any]) -> None:
+    """Say that every operation wants a token, but for those that strangers may call too."""
+    scheme = {"type": "http", "scheme": "bearer", "description": token}
+    schema["components"]["securitySchemes"] = {"bearer": scheme}
+    schema["security"] = [{"bearer": []}]
+    for path in ("/health", "/livez", "/readyz"):
+        schema["paths"][path]["get"]["security"] = [{}, {"bearer": []}]
 
 
 def _schemas() -> dict[str, Any]:

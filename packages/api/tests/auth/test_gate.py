@@ -62,6 +62,15 @@ async def test_anyone_may_ask_how_it_stands(client: httpx.AsyncClient, path: str
     assert (await client.get(path)).status_code == 200
 
 
+async def test_the_document_says_which_token_is_wanted_and_where(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    open_to_all = [path for path, one in document["paths"].items() if {} in one.get("get", {}).get("security", ())]
+
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["security"] == [{"bearer": []}]
+    assert sorted(open_to_all) == ["/health", "/livez", "/readyz"]
+
+
 @pytest.mark.parametrize("path", ["/health", "/readyz"])
 async def test_strangers_and_users_are_told_the_status_alone(
     client: httpx.AsyncClient, new_key: NewKey, path: str

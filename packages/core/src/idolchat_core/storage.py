@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequen
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from idolchat_core import defaults, document, upkeep
@@ -46,7 +46,7 @@ class Storage(ABC):
     either happened or not.
     """
 
-    caution: ClassVar[str | None] = None
+    caution: str | None = None
     """What a server that has this store as its primary cannot rely on, as a sentence; it is logged at the start."""
 
     @abstractmethod

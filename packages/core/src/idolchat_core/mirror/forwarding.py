@@ -20,6 +20,7 @@ class Forwarding(Storage):
 
     def __init__(self, primary: Storage) -> None:
         self._primary = primary
+        self.caution = primary.caution
 
     async def list(
         self,
