@@ -50,7 +50,7 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session(python=PYTHONS[0])
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
-    install(session, *PRODUCT, groups=["product", "parallel"])
+    install(session, *PRODUCT, "api[otel]", groups=["product", "parallel"])
     others = [f"--ignore=tests/{folder}" for folder in ("crash", "image", "wheels")]
     session.run("pytest", *SIDE_BY_SIDE, "tests", *others, *session.posargs)
 
