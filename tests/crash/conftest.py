@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.support.faults import Faults, compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.zygote import ForkedServer, Zygote, running_zygote
 
-SEED = int(os.environ.get("IDOLCHAT_CRASH_SEED", random.randrange(1 << 32)))
+# In the environment, so that tests that run side by side share it.
+SEED = int(os.environ.setdefault("IDOLCHAT_CRASH_SEED", str(random.randrange(1 << 32))))
 
 
 class Tally:
@@ -19,6 +21,21 @@ class Tally:
 
     kills = 0
     faults = 0
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts to whoever runs tests side by side."""
+    told: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["tally"] = [Tally.kills, Tally.faults]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up the counts of those who ran side by side."""
+    kills, faults = getattr(node, "workeroutput", {}).get("tally", (0, 0))
+    Tally.kills += kills
+    Tally.faults += faults
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -55,6 +55,7 @@ async def stored(mock_supabase: MockSupabase, open_storage: Open) -> dict[str, b
         (GARBAGE, "is not a key of"),
         (ANON, "no right to bucket"),
     ],
+    ids=["expired", "foreign", "garbage", "anon"],  # the keys tell the time
 )
 async def test_a_bad_key_is_never_no_history(
     open_storage: Open, mock_supabase: MockSupabase, stored: dict[str, bytes], key: str, said: str

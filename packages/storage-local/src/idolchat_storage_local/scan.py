@@ -43,6 +43,7 @@ class Scanner:
         self._closing = threading.Event()
         self._wanted = threading.Event()
         self._round = 0
+        self._whole_round = -1
         self._glancing = threading.Lock()
         self._glanced: dict[str, int] = {}
         self._missed: dict[str, str] = {}
@@ -75,7 +76,8 @@ class Scanner:
             self.finished = Future()
 
     def on_made_anew(self) -> None:
-        """Look through the folder once more, from the beginning."""
+        """Look through the folder once more, from the beginning: what a look that goes on has noted may be lost."""
+        self._round += 1
         self._wanted.set()
 
     def close(self) -> None:
@@ -100,7 +102,8 @@ class Scanner:
         pause_s = _FIRST_PAUSE_S
         while True:
             is_whole = self._wanted.wait(None if self.has_all else pause_s)
-            self._wanted.clear()
+            if is_whole:
+                self._wanted.clear()
             if self._closing.is_set():
                 return
             self._look(is_whole=is_whole)
@@ -116,7 +119,8 @@ class Scanner:
             return
         if is_whole:
             self._tidy()
-        if this_round == self._round:
+            self._whole_round = this_round
+        if this_round == self._round == self._whole_round:
             self._finish()
             if self.has_all:
                 self._trust.looked()
@@ -213,9 +217,12 @@ class Scanner:
         except (OSError, StorageError) as error:
             log.warning("a conversation could not be read", extra={"file": file.name, "reason": str(error)})
             self._unread.add(conversation_id)
-            if self._files.catalogue.known(conversation_id) is None:
-                unread = Entry.of_unread(conversation_id, place, problem=str(error), mtime_ns=status.st_mtime_ns)
-                self._files.catalogue.note(conversation_id, unread)
+            if entry is None:
+                # An index that was made anew has lost what may be remembered still.
+                known = self._files.catalogue.known(conversation_id) or Entry.of_unread(
+                    conversation_id, place, problem=str(error), mtime_ns=status.st_mtime_ns
+                )
+                self._files.catalogue.note(conversation_id, known)
 
     def _look_for(self, entry: Entry) -> None:
         """Forget a conversation whose file is gone."""
