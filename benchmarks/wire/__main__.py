@@ -66,13 +66,16 @@ def main() -> None:
                 for row in _rows(gateway, upstream, url, folder, [SCENARIOS[name] for name in asked.only]):
                     rows.append({"round": number, **row})
                     print(json.dumps(rows[-1]), file=sys.stderr)
+                    _keep(rows[-1], asked.rows)
         if not asked.no_syncs:
-            syncs = syncs_table(OURS, url)
-            print(syncs)
-    if asked.rows is not None:
-        with asked.rows.open("a") as file:
-            file.writelines(f"{json.dumps(row)}\n" for row in rows)
+            print(syncs_table(OURS, url))
     print(tables(rows))
+
+
+def _keep(row: dict[str, Any], rows: Path | None) -> None:
+    if rows is not None:
+        with rows.open("a") as file:
+            file.write(f"{json.dumps(row)}\n")
 
 
 def _upstream(stack: ExitStack, folder: Path) -> tuple[Process, str]:

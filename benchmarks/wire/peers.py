@@ -26,6 +26,7 @@ def prepare_litellm(folder: Path, upstream: str) -> Setup:
         "model_list:\n"
         '  - model_name: "*"\n'
         f'    litellm_params: {{model: "openai/*", api_base: "{upstream}", api_key: {KEY}}}\n'
+        "general_settings: {dangerously_permit_weak_or_unset_master_key: true}\n"  # on loopback, with nothing to lose
     )
     port = free_port()
     command = [str(program), "--config", str(configuration), "--port", str(port), "--host", "127.0.0.1"]

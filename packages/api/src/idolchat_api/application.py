@@ -17,7 +17,7 @@ __all__ = ["Application"]
 class Application(FastAPI):
     """Serves raw routes without parameters straight from their path, and everything else as FastAPI does.
 
-    On the long way every request passes eight layers, and every piece of a stream four; all that they would do for a
+    On the long way every request passes eight layers, and every piece of a stream two; all that they would do for a
     raw route is done by ``Surroundings``. There is only the long way while the application has any other middleware.
     """
 
