@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,8 +78,38 @@ async def test_the_least_used_histories_are_forgotten_first() -> None:
     conversations = [conversation_of([None] * 10) for _ in range(3)]
     for conversation in conversations:
         await storage.put(conversation)
-    histories = Histories(storage, capacity=25)
+    size = (await Histories(storage).get(conversations[0].id)).held_bytes
+    histories = Histories(storage, max_bytes=size * 5 // 2)
     first = [await histories.get(conversation.id) for conversation in conversations]
     again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
 
     assert [a is b for a, b in zip(reversed(first), again, strict=True)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "content", ["x" * 100_000, [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}]]
+)
+async def test_few_histories_are_kept_where_their_messages_are_long(content: str | list[dict[str, Any]]) -> None:
+    storage = InMemoryStorage()
+    histories = Histories(storage, max_bytes=250_000)
+    first = conversation_of([None])
+    long = first.messages[0].model_copy(update={"content": content})
+    conversations = [first.model_copy(update={"id": new_id(), "messages": (long,)}) for _ in range(3)]
+    for conversation in conversations:
+        await storage.put(conversation)
+    found = [await histories.get(conversation.id) for conversation in conversations]
+    again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
+
+    assert [a is b for a, b in zip(reversed(found), again, strict=True)] == [True, True, False]
+
+
+def test_a_history_that_grows_and_lets_go_is_as_large_as_one_that_was_read_so() -> None:
+    conversation = conversation_of([None] * 300)
+    history = History.of_new(conversation)
+    whole = history.held_bytes
+    history.add([Message(id=new_id(), role="user", content="other", timestamp=utc_now())], keep=250)
+    history.cut = conversation.messages[200].id
+    history.forget_before_cut()
+
+    assert history.held_bytes == sum(entry.held_bytes for entry in history.path) < whole
+    assert len(history.path) == 51

@@ -20,6 +20,8 @@ UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
 _SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
+_ENTRY_BYTES = 3000
+"""Memory that an entry takes besides its content: measured with messages of 170 characters, CPython 3.12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,19 @@ class Entry:
     position: int
     sent: dict[str, Any]
     size: float
+
+    @property
+    def held_bytes(self) -> int:
+        """Tell about how much memory it takes."""
+        return _ENTRY_BYTES + _length(self.message.content) + _length(self.message.__pydantic_extra__)
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_length(item) for item in value.values())
+    return sum(_length(item) for item in value) if isinstance(value, list | tuple) else 0
 
 
 def _entry(message: Message, position: int) -> Entry:
@@ -60,6 +75,7 @@ class History:
         self.total = page.total
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
+        self.held_bytes = 0
         self.cut: StoredId | None = None
         self._wanted = conversation.head
         self._unread = page.total
@@ -99,6 +115,7 @@ class History:
                 self._wanted = message.parent_id
                 self._at_root = message.parent_id is None and "parent_id" in message.model_fields_set
         self.path[:0] = reversed(older)
+        self.held_bytes += _held(older)
         self._unread = page.start
 
     def position_of(self, message_id: StoredId) -> int | None:
@@ -133,9 +150,11 @@ class History:
 
     def add(self, messages: Iterable[Message], *, keep: int) -> None:
         """Take in messages that were stored after the first ``keep`` of ``path``, which they now follow."""
+        self.held_bytes -= _held(self.path[keep:])
         del self.path[keep:]
         for message in messages:
             self.path.append(_entry(message, self.total))
+            self.held_bytes += self.path[-1].held_bytes
             self.last_id = message.id
             self.total += 1
 
@@ -144,18 +163,23 @@ class History:
         start = self.position_of(self.cut) if self.cut is not None else None
         if start is not None and start > PAGE_SIZE:
             oldest = self.path[start]
+            self.held_bytes -= _held(self.path[:start])
             del self.path[:start]
             self._wanted = oldest.message.parent_id
             self._at_root = False
             self._unread = oldest.position
 
 
-class Histories:
-    """The histories in use, least recently used first; ``capacity`` counts messages, all conversations together."""
+def _held(entries: Iterable[Entry]) -> int:
+    return sum(entry.held_bytes for entry in entries)
 
-    def __init__(self, storage: Storage, *, capacity: int = 20_000) -> None:
+
+class Histories:
+    """The histories in use, least recently used first, together no larger than ``max_bytes``, or one alone."""
+
+    def __init__(self, storage: Storage, *, max_bytes: int = 60 * 1024 * 1024) -> None:
         self._storage = storage
-        self._capacity = capacity
+        self._max_bytes = max_bytes
         self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()
         self._held = 0
 
@@ -181,9 +205,9 @@ class Histories:
     def keep(self, history: History) -> None:
         """Remember a history, or that it has grown."""
         self.forget(history.id)
-        self._known[history.id] = (history, len(history.path))
-        self._held += len(history.path)
-        while self._held > self._capacity and len(self._known) > 1:
+        self._known[history.id] = (history, history.held_bytes)
+        self._held += history.held_bytes
+        while self._held > self._max_bytes and len(self._known) > 1:
             self.forget(next(iter(self._known)))
 
     def forget(self, conversation_id: UUID) -> None:
