@@ -204,8 +204,10 @@ def _answered_wrongly(document: Document, mine: Sequence[Sent]) -> Iterator[str]
     for one in mine:
         # Who was told that a reply could not be stored may find that it was, and have another.
         most[one.user_message_id] += 1 + one.failures
+    # A wish for another reply has no key: one that was lost may have been met, and its sender cannot know.
+    lost = Counter(one.text for one in mine if not one.is_new and one.user_message_id is None)
     for message_id, count in answered.items():
-        if message_id in most and count > most[message_id]:
+        if message_id in most and count > most[message_id] + lost[messages[message_id]["content"]]:
             yield f"{messages[message_id]['content']!r} has {count} replies"
     for message in replies:
         asked = messages[follows[message["id"]]]["content"]
