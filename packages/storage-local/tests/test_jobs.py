@@ -1,5 +1,4 @@
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,24 +69,6 @@ def test_a_sync_that_fails_concerns_its_own_job_only(tmp_path: Path) -> None:
 
     assert good == "good"
     assert isinstance(bad, OSError)
-
-
-def test_helpers_share_many_syncs_and_each_job_learns_of_its_own(tmp_path: Path) -> None:
-    disk = Counting()
-    disk.bad_fd = os.open(tmp_path / "bad", os.O_RDWR | os.O_CREAT)
-
-    def unlucky() -> Job[str]:
-        yield FileSync(disk.bad_fd, 0, 0)
-        return "never"
-
-    names = [f"file-{number}" for number in range(20)]
-    with ThreadPoolExecutor(4) as helpers:
-        *good, bad = run_together(disk, [*(write(tmp_path / name, []) for name in names), unlucky()], helpers)
-    os.close(disk.bad_fd)
-
-    assert good == names
-    assert isinstance(bad, OSError)
-    assert len(disk.synced) == len(names) + 1  # and the folder, once for all
 
 
 def test_a_job_alone_raises_what_goes_wrong_in_it() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import Executor
 from contextlib import suppress
-from functools import partial
 from typing import NamedTuple
 
 from idolchat_storage_local.disk import Disk
@@ -24,22 +22,18 @@ class FileSync(NamedTuple):
 type Job[T] = Generator[FileSync | str, None, T]
 """Yields what must be on the disk before it goes on: part of a file, or the path of a folder whose names changed."""
 
-_FEW_SYNCS, _SHARES = 4, 8
-"""One thread syncs a few by itself; with more to sync, others help."""
-
 type _Waiting[T] = list[tuple[int, Job[T], FileSync | str]]
 
 
-def run_together[T](disk: Disk, jobs: Sequence[Job[T]], helpers: Executor | None = None) -> list[T | Exception]:
+def run_together[T](disk: Disk, jobs: Sequence[Job[T]]) -> list[T | Exception]:
     """Run jobs to their ends, all at each step before the disk is waited for once; give results or errors, in order.
 
-    Many syncs are shared out among ``helpers``: each is mostly waiting, and on a busy machine waiting again to be
-    woken. A sync that fails is raised where its job waits for it.
+    A sync that fails is raised where its job waits for it.
     """
     outcomes: dict[int, T | Exception] = {}
     waiting = _advance(list(enumerate(jobs)), {}, outcomes)
     while waiting:
-        failed = _sync(disk, waiting, helpers)
+        failed = _sync(disk, waiting)
         waiting = _advance([(index, job) for index, job, _ in waiting], failed, outcomes)
     return [outcomes[index] for index in range(len(jobs))]
 
@@ -68,25 +62,17 @@ def _advance[T](
     return waiting
 
 
-def _sync[T](disk: Disk, waiting: _Waiting[T], helpers: Executor | None) -> dict[int, OSError]:
-    wanted = list(dict.fromkeys(wanted for _, _, wanted in waiting))
-    if len(wanted) > 1:
-        for one in wanted:
-            if isinstance(one, FileSync):
+def _sync[T](disk: Disk, waiting: _Waiting[T]) -> dict[int, OSError]:
+    results: dict[FileSync | str, OSError | None] = {}
+    if len(waiting) > 1:
+        for _, _, wanted in waiting:
+            if isinstance(wanted, FileSync):
                 with suppress(OSError):  # it only saves time
-                    disk.start_sync(*one)
-    if helpers is None or len(wanted) <= _FEW_SYNCS:
-        results = _sync_some(disk, wanted)
-    else:
-        results = {}
-        shares = (wanted[start::_SHARES] for start in range(min(_SHARES, len(wanted))))
-        for share in helpers.map(partial(_sync_some, disk), shares):
-            results |= share
-    return {index: error for index, _, one in waiting if (error := results[one]) is not None}
-
-
-def _sync_some(disk: Disk, wanted: Sequence[FileSync | str]) -> dict[FileSync | str, OSError | None]:
-    return {one: _sync_one(disk, one) for one in wanted}
+                    disk.start_sync(*wanted)
+    for _, _, wanted in waiting:
+        if wanted not in results:
+            results[wanted] = _sync_one(disk, wanted)
+    return {index: error for index, _, wanted in waiting if (error := results[wanted]) is not None}
 
 
 def _sync_one(disk: Disk, wanted: FileSync | str) -> OSError | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -24,7 +23,6 @@ from idolchat_storage_local.whole import change
 __all__ = ["Writer"]
 
 
-_HELPERS = 8
 _MAX_BATCH = 128
 """As many files may be open at a time."""
 
@@ -57,7 +55,6 @@ class Writer:
         self._loop = loop
         self._lock = threading.Lock()
         self._is_closed = False
-        self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="idolchat-sync")
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
         self._thread.start()
@@ -77,7 +74,6 @@ class Writer:
             self._is_closed = True
             self._queue.put(None)
         self._thread.join()
-        self._helpers.shutdown()
 
     def _run(self) -> None:
         is_open = True
@@ -93,8 +89,7 @@ class Writer:
         for asked in batch:
             groups.setdefault(_key(asked), []).append(asked)
         together = list(groups.values())
-        jobs = [self._job(group, patient=False) for group in together]
-        outcomes = run_together(self._files.disk, jobs, self._helpers)
+        outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
         told: _Told = []
         for group, outcome in zip(together, outcomes, strict=True):
             if isinstance(outcome, NeedsCare):
