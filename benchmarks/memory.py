@@ -1,6 +1,6 @@
-"""Whether the server's memory stays flat: many turns one after another, then many streams open at once.
+"""Whether the server's memory stays flat: many turns one after another, then many streams open at once, twice.
 
-    python benchmarks/memory.py [--turns 10000] [--streams 2000]
+    python benchmarks/memory.py [--turns 10000] [--streams 2000] [--retained-mb 4]
 
 Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, and
 ends them. Needs the product and its test tools (``make dev``) and, for 2,000 streams, 8,192 open files (``ulimit -n``).
@@ -78,13 +78,15 @@ async def measure(server: Server, turns: int, streams: int) -> None:
     connections = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(server.url, connector=connections) as client:
         await one_after_another(client, server, turns)
-        await all_at_once(client, server, streams)
+        for _ in range(2):
+            await all_at_once(client, server, streams)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=10_000)
     parser.add_argument("--streams", type=int, default=2_000)
+    parser.add_argument("--retained-mb", type=int, help="bound of the events of finished turns that are kept")
     asked = parser.parse_args()
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
@@ -95,7 +97,10 @@ def main() -> None:
         stack.callback(mock.terminate)
         assert mock.stdout
         settings = {"OPENROUTER_BASE_URL": mock.stdout.readline().strip() + "/api/v1", "OPENROUTER_API_KEY": "sk-x"}
-        server = stack.enter_context(Server(folder, settings | {"IDOLCHAT_API_LOG_LEVEL": "warning"}))
+        settings["IDOLCHAT_API_LOG_LEVEL"] = "warning"
+        if asked.retained_mb is not None:
+            settings["IDOLCHAT_TURN_RETENTION_BYTES"] = str(asked.retained_mb * 1024 * 1024)
+        server = stack.enter_context(Server(folder, settings))
         asyncio.run(measure(server, asked.turns, asked.streams))
 
 
