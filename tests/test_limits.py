@@ -22,6 +22,14 @@ MAX_HEADER_BYTES = 4096
 MAX_HEADERS = 20
 MAX_BODY_BYTES = 16_000
 
+CONTINUATION, TEXT, PING = 0, 1, 9
+PONG = b"\x8a\x00"
+UPGRADE = (
+    b"GET /ws/chat HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"sec-websocket-extensions: permessage-deflate\r\n\r\n"
+)
+
 LIMITS = {
     "IDOLCHAT_API_HEADER_TIMEOUT_S": str(HEADER_TIMEOUT_S),
     "IDOLCHAT_API_BODY_TIMEOUT_S": "1",
@@ -135,20 +143,13 @@ async def test_a_compressed_body_is_not_read(server: Server) -> None:
 async def test_a_compressed_frame_closes_its_socket(server: Server) -> None:
     packed = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packed.compress(bytes(10_000_000)) + packed.flush()
-    upgrade = (
-        b"GET /ws/chat HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-        b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-        b"sec-websocket-extensions: permessage-deflate\r\n\r\n"
-    )
     async with connected(server) as (reader, writer):
-        writer.write(upgrade)
+        writer.write(UPGRADE)
         accepted = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"\xc1\xfe" + struct.pack("!H", len(bomb)) + bytes(4) + bomb)  # FIN, RSV1: compressed
-        closing = await reader.read()
 
-    assert b"permessage-deflate" not in accepted
-    assert closing[0] == 0x88
-    assert struct.unpack("!H", closing[2:4])[0] == 1002
+        assert b"permessage-deflate" not in accepted
+        assert await closed_with(reader) == 1002
 
 
 async def test_slow_senders_are_cut_off_and_others_served(server: Server) -> None:
@@ -197,6 +198,67 @@ def _until_reset(deaf: socket.socket) -> None:
     poll = select.poll()
     poll.register(deaf, 0)
     poll.poll(60_000)
+
+
+@asynccontextmanager
+async def upgraded(server: Server) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a WebSocket of whose frames the test sees every byte."""
+    async with connected(server) as (reader, writer):
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        yield reader, writer
+
+
+def frame_of(opcode: int, data: bytes, *, is_last: bool = True) -> bytes:
+    """Write a frame as a client does, masked with zeros (RFC 6455, section 5.2)."""
+    first = opcode | (0x80 if is_last else 0)
+    if len(data) < 126:
+        return struct.pack("!BB", first, 0x80 | len(data)) + bytes(4) + data
+    return struct.pack("!BBQ", first, 0xFF, len(data)) + bytes(4) + data
+
+
+async def test_a_socket_that_does_not_read_is_cut_off(server: Server) -> None:
+    """Every ping is answered, but not without end to somebody who does not listen."""
+    reset_peak(server.process.pid)
+    before = resident_mib(server.process.pid)
+    async with asyncio.timeout(60), upgraded(server) as (_, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # as every transport that reads
+        with pytest.raises(ConnectionError):
+            await _send_for_ever(writer, frame_of(PING, b"y" * 125) * 2000)
+
+    assert peak_mib(server.process.pid) - before < 30
+    assert await is_served(server)
+
+
+async def _send_for_ever(writer: asyncio.StreamWriter, data: bytes) -> None:
+    while True:
+        writer.write(data)
+        await writer.drain()
+
+
+@pytest.mark.parametrize("beginning", [frame_of(TEXT, b"y" * 500)[:-1], frame_of(TEXT, b"y", is_last=False)])
+async def test_a_message_that_does_not_end_closes_its_socket(server: Server, beginning: bytes) -> None:
+    async with upgraded(server) as (reader, writer):
+        writer.write(beginning)
+
+        assert await closed_with(reader) == 1008
+
+
+async def test_a_message_in_pieces_without_end_closes_its_socket(server: Server) -> None:
+    async with upgraded(server) as (reader, writer):
+        writer.write(frame_of(TEXT, b"y", is_last=False) + frame_of(PING, b""))
+        assert await reader.readexactly(2) == PONG
+        writer.write(frame_of(CONTINUATION, b"", is_last=False) * 14_000)
+
+        assert await closed_with(reader) == 1009
+
+
+async def closed_with(reader: asyncio.StreamReader) -> int:
+    """Read to the end, which is a closing frame; give its code."""
+    async with asyncio.timeout(30):
+        said = await reader.read()
+    code: int = struct.unpack("!H", said[said.index(b"\x88") + 2 :][:2])[0]
+    return code
 
 
 async def test_a_thousand_idle_sockets_cost_little_and_are_closed(server: Server) -> None:

@@ -148,7 +148,7 @@ class GracefulServer(uvicorn.Server):
 
 
 def _config(app: ASGIApp, settings: ApiSettings, doors: Doors) -> uvicorn.Config:
-    http, websocket = guarded(doors, settings)
+    http, websocket = guarded(doors, settings, has_login=settings.auth != NONE)
     return uvicorn.Config(
         app,
         http=http,

@@ -14,8 +14,9 @@ from websockets.exceptions import InvalidStatus
 
 from idolchat_api import ApiSettings
 from idolchat_api.auth.api_key import KeyRing
+from idolchat_api.limits.sockets import FIRST_MESSAGE_BYTES
 from idolchat_core.models import utc_now
-from idolchat_core.testing import InMemoryStorage
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
@@ -121,6 +122,55 @@ async def test_a_fresh_token_of_the_same_caller_prolongs_a_socket(
                 pass
 
     assert after["expires_at"] > before["expires_at"]
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, 4401), (1, 1009)])
+async def test_a_first_frame_is_as_long_as_a_token_wants(url: str, more: int, code: int) -> None:
+    frame = '{"type": "auth", "token": "%s"}'
+    async with opened(url) as socket:
+        await socket.send(frame % ("y" * (FIRST_MESSAGE_BYTES + more - len(frame) + 2)))
+
+        assert await closed_with(socket) == code
+
+
+async def test_a_frame_after_the_first_is_as_long_as_any(url: str, new_key: NewKey) -> None:
+    async with opened(url) as socket:
+        await said(socket, type="auth", token=token_of(await new_key()))
+
+        assert (await said(socket, type="ping", more="y" * 2 * FIRST_MESSAGE_BYTES))["type"] == "pong"
+
+
+async def test_who_does_not_read_keeps_nobody_inside(url: str, new_key: NewKey, provider: ScriptedProvider) -> None:
+    go_on = asyncio.Event()
+    provider.say([go_on, "y" * 20_000_000])
+    first, second = [await new_key(expires_at=utc_now() + timedelta(seconds=seconds)) for seconds in (1, 3)]
+    async with opened(url, first) as deaf, opened(url, second) as socket:
+        await said(deaf, type="message", message="Hi")
+        deaf.transport.pause_reading()
+        go_on.set()
+
+        assert await closed_with(socket) == 4401
+        deaf.transport.abort()
+
+
+class TestFew:
+    """A server that takes three requests or frames of a user, and no more soon."""
+
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"user_requests_per_minute": 3})
+
+    @pytest.mark.parametrize("frame", ['{"type": "ping"}', "{", '{"type": "?"}'])
+    async def test_frames_count_as_requests_do_and_so_does_what_is_no_frame(
+        self, url: str, new_key: NewKey, frame: str
+    ) -> None:
+        async with opened(url, await new_key(user_id=uuid4())) as socket:  # the first request
+            told = []
+            for _ in range(3):
+                await socket.send(frame)
+                told.append(json.loads(await socket.recv()).get("code"))
+
+        assert told[0] == told[1] != told[2] == "rate_limit_exceeded"
 
 
 async def test_a_socket_does_not_change_hands(url: str, new_key: NewKey) -> None:

@@ -1,23 +1,20 @@
-"""uvicorn's protocols, with an eye on what a client owes: the rest of a head or of a body that it has begun."""
+"""uvicorn's HTTP protocol, with an eye on what a client owes: the rest of a head or of a body that it has begun."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from idolchat_api.errors import Problem
 from idolchat_api.limits.doors import Doors
 from idolchat_api.limits.settings import LimitSettings
+from idolchat_api.limits.sockets import AT_ONCE, GuardedSocket
 
-__all__ = ["GuardedHttp", "GuardedSocket", "guarded"]
-
-_AT_ONCE = struct.pack("ii", 1, 0)
+__all__ = ["GuardedHttp", "guarded"]
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -116,14 +113,16 @@ class GuardedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _forget_unread(self) -> None:
-        """Have the kernel, too, drop what the client does not read (socket(7), SO_LINGER with a timeout of 0)."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        """Have the kernel, too, drop what the client does not read as well."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
     def _is_silent(self) -> bool:
         return self.cycle is None or self.cycle.response_complete or not self.cycle.response_started  # type: ignore[redundant-expr]  # None before the first
 
     def _head_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        """Count the bytes of a head without needless spaces (RFC 9112, sections 3 and 5)."""
+        first_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return first_line + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers) + len("\r\n")
 
     def _refuse_head(self, message: str) -> None:
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", message)
@@ -140,18 +139,7 @@ class GuardedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-class GuardedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that is counted as the connection that it was."""
-
-    doors: ClassVar[Doors]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Take note that the client has gone."""
-        super().connection_lost(exc)
-        self.doors.leave(self.client[0] if self.client else None)
-
-
-def guarded(doors: Doors, settings: LimitSettings) -> tuple[type[Any], type[Any]]:
+def guarded(doors: Doors, settings: LimitSettings, *, has_login: bool) -> tuple[type[Any], type[Any]]:
     """Make the protocols of one server, for HTTP and for WebSocket."""
     about = {"doors": doors, "settings": settings}
-    return type("Http", (GuardedHttp,), about), type("Socket", (GuardedSocket,), about)
+    return type("Http", (GuardedHttp,), about), type("Socket", (GuardedSocket,), about | {"has_login": has_login})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from idolchat_api.limits.origin import tell_key
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
-from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest
+from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
 from idolchat_core.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
 from idolchat_core.origin import ORIGIN
@@ -37,6 +38,8 @@ __all__ = ["Session"]
 logger = logging.getLogger(__name__)
 
 FAREWELL_S = 2.0
+SLOWED_S = 1.0
+"""How long, at most, nothing more is read of a socket that has sent too much."""
 UNAUTHENTICATED = 4401  # as others answer what HTTP says with 401; the codes from 4000 on are free (RFC 6455, 7.4.2)
 MAX_REASON_CHARACTERS = 100  # of the 123 bytes that a closing frame has room for
 SERVICE_RESTART = 1012  # the code for a server that stops (IANA's registry of WebSocket close codes)
@@ -80,13 +83,21 @@ class Session:
 
     async def take(self, message: Message) -> None:
         """Do what a frame says, or say what is wrong with it."""
+        if self.is_put_out:
+            return
         frame: ClientFrame | None = None
         try:
-            frame = read_frame(self._text_of(message))
+            try:
+                frame = read_frame(self._text_of(message))
+            finally:  # what cannot be read counts as well
+                self._app.rates.take(self._admission.principal, ORIGIN.get().address)
             await self._do(frame)
         except Unauthenticated as error:
             await self._refuse(error, frame)
             await self.put_out(str(error))
+        except LimitReached as error:
+            await self._refuse(error, frame)
+            await asyncio.sleep(min(error.retry_after_s, SLOWED_S))
         except IdolchatError as error:
             await self._refuse(error, frame)
         except ClientLeft:
@@ -105,7 +116,6 @@ class Session:
         return text
 
     async def _do(self, frame: ClientFrame) -> None:
-        self._app.rates.take(self._admission.principal, ORIGIN.get().address)
         if frame.type == "auth":
             await self._let_in(frame)
             return
@@ -253,8 +263,9 @@ class Session:
         await self._close(SERVICE_RESTART)
 
     async def _close(self, code: int, reason: str = "") -> None:
-        with suppress(OSError):
-            await self._send({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON_CHARACTERS]})
+        with suppress(OSError, TimeoutError):  # whoever does not read is not waited for
+            async with asyncio.timeout(FAREWELL_S):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON_CHARACTERS]})
 
 
 def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation: Conversation) -> None:
