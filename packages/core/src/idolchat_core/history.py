@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
+from idolchat_core.footprint import footprint
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.storage import Storage
 from idolchat_core.tokens import message_size
@@ -20,31 +20,35 @@ UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
 _SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
-_ENTRY_BYTES = 3000
-"""Memory that an entry takes besides its content: measured with messages of 170 characters, CPython 3.12."""
+_ENTRY_BYTES = 300
+_HISTORY_BYTES = 700
+"""Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A message of the branch, its position in the document, its form for providers, its size (see ``tokens``)."""
+class Entry(NamedTuple):
+    """What is kept of a message of the branch.
 
-    message: Message
+    ``position`` is its place in the document, ``sent`` its form for providers, ``size`` is that of ``tokens``.
+    """
+
+    id: StoredId
     position: int
     sent: dict[str, Any]
     size: float
+    turn_id: UUID | None
+    parent_id: StoredId | None
+    finish_reason: str | None
+
+    @property
+    def role(self) -> str:
+        """Tell who speaks."""
+        role: str = self.sent["role"]
+        return role
 
     @property
     def held_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _ENTRY_BYTES + _length(self.message.content) + _length(self.message.__pydantic_extra__)
-
-
-def _length(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(_length(item) for item in value.values())
-    return sum(_length(item) for item in value) if isinstance(value, list | tuple) else 0
+        return _ENTRY_BYTES + footprint(self.sent)
 
 
 def _entry(message: Message, position: int) -> Entry:
@@ -56,7 +60,8 @@ def _entry(message: Message, position: int) -> Entry:
             sent[name] = value
     if message.finish_reason in UNFINISHED:
         sent.pop("tool_calls", None)
-    return Entry(message, position, sent, message_size(sent))
+    size = message_size(sent)
+    return Entry(message.id, position, sent, size, message.turn_id, message.parent_id, message.finish_reason)
 
 
 class History:
@@ -66,16 +71,29 @@ class History:
     all branches together; ``cut`` is the id of the message that prompts begin with (see ``prompt``).
     """
 
+    __slots__ = (
+        "_at_root",
+        "_unread",
+        "_wanted",
+        "character_id",
+        "cut",
+        "held_bytes",
+        "id",
+        "last_id",
+        "path",
+        "total",
+        "user_id",
+    )
+
     def __init__(self, page: Page) -> None:
         conversation = page.conversation
         self.id = conversation.id
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
-        self.created_at = conversation.created_at
         self.total = page.total
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
-        self.held_bytes = 0
+        self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
         self._wanted = conversation.head
         self._unread = page.total
@@ -100,7 +118,7 @@ class History:
     @property
     def first_id(self) -> StoredId | None:
         """Give the id of the first message of the branch, where it is loaded."""
-        return self.path[0].message.id if self.path and self.is_complete else None
+        return self.path[0].id if self.path and self.is_complete else None
 
     def extend(self, page: Page) -> None:
         """Walk the branch on towards its root, through the messages that stand just before those already read."""
@@ -120,11 +138,11 @@ class History:
 
     def position_of(self, message_id: StoredId) -> int | None:
         """Find a message in ``path``."""
-        return next((i for i in range(len(self.path) - 1, -1, -1) if self.path[i].message.id == message_id), None)
+        return next((i for i in range(len(self.path) - 1, -1, -1) if self.path[i].id == message_id), None)
 
     def placed(self, messages: Sequence[Message], *, keep: int) -> list[Message]:
         """Give messages the ``parent_id`` they need to follow the first ``keep`` of ``path``."""
-        parent = self.path[keep - 1].message.id if keep else None
+        parent = self.path[keep - 1].id if keep else None
         if not messages or parent == self.last_id:
             return list(messages)
         return [messages[0].model_copy(update={"parent_id": parent}), *messages[1:]]
@@ -134,7 +152,7 @@ class History:
 
         A crash has left it so; with that reply the roles alternate, and everybody can see that the turn failed.
         """
-        last = self.path[keep - 1].message if keep else None
+        last = self.path[keep - 1] if keep else None
         if last is None or last.role != "user" or last.turn_id is None:
             return []
         return [
@@ -165,7 +183,7 @@ class History:
             oldest = self.path[start]
             self.held_bytes -= _held(self.path[:start])
             del self.path[:start]
-            self._wanted = oldest.message.parent_id
+            self._wanted = oldest.parent_id
             self._at_root = False
             self._unread = oldest.position
 
@@ -177,7 +195,7 @@ def _held(entries: Iterable[Entry]) -> int:
 class Histories:
     """The histories in use, least recently used first, together no larger than ``max_bytes``, or one alone."""
 
-    def __init__(self, storage: Storage, *, max_bytes: int = 60 * 1024 * 1024) -> None:
+    def __init__(self, storage: Storage, *, max_bytes: int = 24 * 1024 * 1024) -> None:
         self._storage = storage
         self._max_bytes = max_bytes
         self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()

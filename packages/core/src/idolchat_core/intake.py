@@ -105,7 +105,7 @@ async def _create(parts: Parts, plan: Plan, live: LiveTurn) -> History:
 async def _take_up(parts: Parts, history: History, live: LiveTurn, answer_to: StoredId) -> History:
     """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
     position = await parts.histories.reach_message(history, answer_to)
-    if position is None or any(entry.message.role != "assistant" for entry in history.path[position + 1 :]):
+    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
         raise TurnNotRetryable("the conversation has moved on since; send the message anew, or edit it")
     live.user_message_id = answer_to
     await parts.checkpoints.save(unfinished(live), durable=True)
@@ -130,7 +130,7 @@ async def _base(parts: Parts, plan: Plan, history: History, taken_back: Collecti
             where = f"the active branch of conversation {history.id}"
             raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")
         return position
-    gone = (i for i, entry in enumerate(history.path) if entry.message.turn_id in taken_back)
+    gone = (i for i, entry in enumerate(history.path) if entry.turn_id in taken_back)
     return next(gone, len(history.path))
 
 

@@ -8,12 +8,18 @@ from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
 
+from idolchat_core.event_list import EventList
 from idolchat_core.events import Event, TurnEnded, TurnStarted, TurnState, TurnStatus
+from idolchat_core.footprint import footprint
 from idolchat_core.llm import Delta
 from idolchat_core.models import StoredId
 from idolchat_core.reply import Reply
 
 __all__ = ["EventLog", "LiveTurn"]
+
+
+_TURN_BYTES = 2500
+"""Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
 
 
 class EventLog:
@@ -25,7 +31,7 @@ class EventLog:
     __slots__ = ("_on_last_reader_gone", "_readers", "_waiters", "events")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
-        self.events: list[Event] = []
+        self.events = EventList()
         self._waiters: list[asyncio.Future[None]] = []
         self._readers = 0
         self._on_last_reader_gone = on_last_reader_gone
@@ -33,7 +39,7 @@ class EventLog:
     @property
     def is_complete(self) -> bool:
         """Tell whether the terminal event is there."""
-        return bool(self.events) and isinstance(self.events[-1], TurnEnded)
+        return isinstance(self.events.last, TurnEnded)
 
     def append(self, event: Event) -> None:
         """Add an event and wake whoever waits for it."""
@@ -47,13 +53,14 @@ class EventLog:
     async def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield ``(seq of the first, events)`` for all that comes after ``seq`` ``after``, to the terminal event.
 
-        Events that are there together come together. Read it inside ``aclosing``, so that leaving is noticed at once.
+        Events that are there together come together, or many of them at a time. Read it inside ``aclosing``, so that
+        leaving is noticed at once.
         """
         position = after + 1
         self._readers += 1
         try:
             while True:
-                batch = self.events[position:]
+                batch = self.events.since(position)
                 if batch:
                     yield position, batch
                     position += len(batch)
@@ -139,7 +146,7 @@ class LiveTurn:
     @property
     def status(self) -> TurnStatus:
         """Tell how it stands now."""
-        last = self._log.events[-1] if self._log.events else None
+        last = self._log.events.last
         ended = last if isinstance(last, TurnEnded) else None
         return TurnStatus(
             turn_id=self.turn_id,
@@ -156,8 +163,8 @@ class LiveTurn:
 
     @property
     def size_bytes(self) -> int:
-        """Estimate the memory that its events take."""
-        return 400 * len(self._log.events) + 4 * len(self._reply.content)
+        """Tell about how much memory it takes."""
+        return _TURN_BYTES + self._log.events.size_bytes + footprint(self._reply.content)
 
     def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Read its events; see ``EventLog.follow``."""
@@ -203,3 +210,7 @@ class LiveTurn:
         """Add the terminal event."""
         self.state = event.state
         self._log.append(event)
+
+    def rest(self) -> None:
+        """Take little memory from now on; it must be over."""
+        self._log.events.pack()

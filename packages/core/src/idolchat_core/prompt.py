@@ -78,7 +78,7 @@ def build_prompt(
             f" {max(round(budget_tokens), 0)} beside its reply: shorten them, or lower max_tokens"
         )
     size = fixed + sum(entry.size for entry in said[start:])
-    first = said[start].message.id if start < len(said) else None
+    first = said[start].id if start < len(said) else None
     return Prompt(messages=[*instructions, *_merged(said[start:])], size=size, cut=first)
 
 
@@ -129,14 +129,14 @@ def sendable(path: Sequence[Entry]) -> list[Entry]:
 def _is_plain(path: Sequence[Entry]) -> bool:
     expected = "user"
     for entry in path:
-        if entry.sent["role"] != expected or entry.message.finish_reason in UNFINISHED or "tool_calls" in entry.sent:
+        if entry.sent["role"] != expected or entry.finish_reason in UNFINISHED or "tool_calls" in entry.sent:
             return False
         expected = "assistant" if expected == "user" else "user"
     return True
 
 
 def _is_dead(entry: Entry) -> bool:
-    return entry.message.finish_reason in UNFINISHED and not entry.sent["content"]
+    return entry.finish_reason in UNFINISHED and not entry.sent["content"]
 
 
 def _drop_unanswered(kept: list[Entry]) -> None:
@@ -148,7 +148,7 @@ def _has_open_calls(kept: Sequence[Entry]) -> bool:
     answered = set()
     for earlier in reversed(kept):
         if earlier.sent["role"] == "tool":
-            answered.add(earlier.message.tool_call_id)
+            answered.add(earlier.sent.get("tool_call_id"))
         else:
             return any(call.get("id") not in answered for call in earlier.sent.get("tool_calls", ()))
     return False
@@ -158,19 +158,19 @@ def _other_turn(kept: Sequence[Entry], entry: Entry) -> bool:
     """Tell whether the user speaks anew, in another turn than the unanswered messages before."""
     if not kept or (kept[-1].sent["role"] == "assistant" and "tool_calls" not in kept[-1].sent):
         return False
-    before = kept[-1].message
-    return before.turn_id is not None and before.turn_id != entry.message.turn_id
+    before = kept[-1]
+    return before.turn_id is not None and before.turn_id != entry.turn_id
 
 
 def _answers_call(kept: Sequence[Entry], entry: Entry) -> bool:
     caller = next((earlier for earlier in reversed(kept) if earlier.sent["role"] != "tool"), None)
     calls = caller.sent.get("tool_calls", ()) if caller else ()
-    return any(call.get("id") == entry.message.tool_call_id for call in calls)
+    return any(call.get("id") == entry.sent.get("tool_call_id") for call in calls)
 
 
 def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId) -> int | None:
     """Find where a cut stands among what is sent now: at that message, or at the next one that is sent."""
-    position = next((entry.position for entry in path if entry.message.id == cut), None)
+    position = next((entry.position for entry in path if entry.id == cut), None)
     if position is None:
         return None
     return next((i for i, entry in enumerate(said) if entry.position >= position), None)

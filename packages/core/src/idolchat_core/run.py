@@ -44,6 +44,19 @@ class TurnRun:
 
     PURPOSE = "chat"
 
+    __slots__ = (
+        "_is_streaming",
+        "_lanes",
+        "_parts",
+        "_renamed",
+        "_stopped_as",
+        "_taken_back",
+        "_task",
+        "_waiting",
+        "live",
+        "plan",
+    )
+
     def __init__(
         self, parts: Parts, lanes: Lanes[TurnRun], plan: Plan, *, renamed: Callable[[TurnRun, UUID], None]
     ) -> None:
@@ -82,6 +95,11 @@ class TurnRun:
         """Wait until nothing of it is left to do."""
         if self._task is not None:
             await asyncio.wait({self._task})
+
+    def rest(self) -> None:
+        """Let go of what only a running turn needs; it must be over."""
+        self._task, self._waiting, self._taken_back = None, None, []
+        self.live.rest()
 
     def stop(self, state: TurnState) -> None:
         """End the reply where it is; what was said is kept, under this state. A finished reply stays finished."""
@@ -150,7 +168,7 @@ class TurnRun:
         key = self.plan.key
         if key is None or self.plan.answer_to is not None:
             return False
-        is_loaded = any(entry.message.turn_id == self.plan.turn_id for entry in history.path)
+        is_loaded = any(entry.turn_id == self.plan.turn_id for entry in history.path)
         if not is_loaded and len(history.path) == history.total:
             return False
         # What is loaded may not be known to the storage's index yet.

@@ -73,7 +73,7 @@ class CoreSettings(SpendingSettings, PackageSettings):
         description="How long the events of a finished turn can be replayed, in seconds.",
     )
     turn_retention_bytes: int = Field(
-        32 * 1024 * 1024,
+        16 * 1024 * 1024,
         ge=0,
         validation_alias="IDOLCHAT_TURN_RETENTION_BYTES",
         description="Memory for the events of finished turns; beyond it the oldest go first.",

@@ -112,8 +112,8 @@ async def _answer(storage: Storage, history: History, turn: UnfinishedTurn, repl
         await storage.append(history.id, [reply], expected_count=history.total, updated_at=utc_now())
     else:
         await _append(storage, history, [reply], keep=position + 1)
-    if position is None or any(entry.message.role != "assistant" for entry in history.path[position + 1 :]):
-        head = {"head": str(history.path[-1].message.id)}
+    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
+        head = {"head": str(history.path[-1].id)}
         await storage.update(history.id, head, expected_count=history.total + 1)
 
 

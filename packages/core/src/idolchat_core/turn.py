@@ -131,7 +131,7 @@ class TurnEngine:
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
         history = await self._parts.histories.get(conversation_id)
-        asked = [entry.message.id for entry in history.path if entry.message.role != "assistant"]
+        asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
         return await self._launch(Plan.anew(conversation_id, asked[-1], options))

@@ -1,0 +1,18 @@
+"""How much memory a value takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sys import getsizeof
+from typing import Any
+
+__all__ = ["footprint"]
+
+
+def footprint(value: Any) -> int:
+    """Add up the bytes of what JSON can hold, as if nothing of it were shared."""
+    if isinstance(value, Mapping):
+        return getsizeof(value) + sum(map(footprint, value.values()))
+    if isinstance(value, list | tuple):
+        return getsizeof(value) + sum(map(footprint, value))
+    return getsizeof(value)
