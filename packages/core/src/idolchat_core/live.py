@@ -34,7 +34,7 @@ class EventLog:
         self.events = EventList()
         self._waiters: list[asyncio.Future[None]] = []
         self._readers = 0
-        self._on_last_reader_gone = on_last_reader_gone
+        self._on_last_reader_gone: Callable[[], None] | None = on_last_reader_gone
 
     @property
     def is_complete(self) -> bool:
@@ -49,6 +49,10 @@ class EventLog:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+
+    def close(self) -> None:
+        """Tell nobody any more that the last reader has gone; who was told holds this log, and would be held by it."""
+        self._on_last_reader_gone = None
 
     async def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield ``(seq of the first, events)`` for all that comes after ``seq`` ``after``, to the terminal event.
@@ -70,7 +74,7 @@ class EventLog:
                     await self._more()
         finally:
             self._readers -= 1
-            if not self._readers and not self.is_complete:
+            if not self._readers and self._on_last_reader_gone is not None:
                 self._on_last_reader_gone()
 
     async def _more(self) -> None:
@@ -198,6 +202,7 @@ class LiveTurn:
 
     def refuse(self, error: Exception) -> None:
         """Tell those who wait for its beginning that it cannot be."""
+        self._log.close()
         self._begun.set_exception(error)
         self._begun.exception()  # nobody may be waiting any more, and that is no fault
 
@@ -210,6 +215,7 @@ class LiveTurn:
         """Add the terminal event."""
         self.state = event.state
         self._log.append(event)
+        self._log.close()
 
     def rest(self) -> None:
         """Take little memory from now on; it must be over."""

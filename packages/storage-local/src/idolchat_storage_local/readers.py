@@ -29,7 +29,10 @@ class Readers:
         """Call a function there, and give or raise what it does."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((future, function))  # type: ignore[arg-type]  # it is given what the function returns
-        return await future
+        try:
+            return await future
+        finally:
+            del future  # what it raises holds this frame: a circle that only the collector would find
 
     def submit(self, function: Callable[[], object]) -> None:
         """Have a function called that nobody waits for, and that raises nothing."""

@@ -13,6 +13,7 @@ from idolchat_api.errors import Problem
 from idolchat_api.limits.doors import Doors
 from idolchat_api.limits.settings import LimitSettings
 from idolchat_api.limits.sockets import AT_ONCE, GuardedSocket
+from idolchat_api.streaming.departure import Departure
 
 __all__ = ["GuardedHttp", "guarded"]
 
@@ -34,6 +35,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Let the client in, or tell it why not."""
         super().connection_made(transport)
+        self._departure = Departure()
         refusal = self.doors.enter(self.client[0] if self.client else None)
         if refusal is not None:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", f"{refusal}; try again in a moment")
@@ -45,6 +47,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the client has gone."""
         super().connection_lost(exc)
+        self._departure.happen()
         self.doors.guests.discard(self)
         if self._has_entered:
             self._has_entered = False
@@ -63,6 +66,7 @@ class GuardedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for a head."""
         super().on_message_begin()
+        self._departure.offer_to(self.scope)  # type: ignore[arg-type]  # uvicorn names its own kinds of scope
         self.owes_since = self.loop.time()
         self.is_in_body = False
         self.owed_bytes = self._chunk_bytes
@@ -79,9 +83,11 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Wait for nothing."""
+        """Wait for nothing, but the end of the connection."""
         self.owes_since = None
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # paused on a long body, it would not notice that the client leaves
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, with its place among those who are in."""

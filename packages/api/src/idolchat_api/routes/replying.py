@@ -22,13 +22,13 @@ async def reply(app: Running, turn: LiveTurn, scope: Scope, receive: Receive, se
     """Answer with a turn. Raises ``ClientLeft``; the turn then does as its ``on_disconnect`` says."""
     scope["state"]["facts"] = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
     if streams:
-        await stream_turn(turn, receive, send, heartbeat_s=app.settings.heartbeat_s)
+        await stream_turn(turn, scope, receive, send, heartbeat_s=app.settings.heartbeat_s)
     else:
         await _reply_whole(turn, scope, receive, send)
 
 
 async def _reply_whole(turn: LiveTurn, scope: Scope, receive: Receive, send: Send) -> None:
-    async with Connection(receive, send):
+    async with Connection(scope, receive, send):
         ended = await turn.ended()
     if ended.state in _WITHOUT_REPLY:
         ids = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id, "state": ended.state}

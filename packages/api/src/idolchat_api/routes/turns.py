@@ -65,7 +65,7 @@ class FollowTurn:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
-        await stream_turn(turn, receive, send, heartbeat_s=app.settings.heartbeat_s, after=after)
+        await stream_turn(turn, scope, receive, send, heartbeat_s=app.settings.heartbeat_s, after=after)
 
 
 class RetryTurn:

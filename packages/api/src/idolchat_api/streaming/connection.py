@@ -6,7 +6,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
+
+from idolchat_api.streaming.departure import departure_of
 
 __all__ = ["ClientLeft", "Connection"]
 
@@ -25,23 +27,40 @@ class Connection:
     The request's body must have been read.
     """
 
-    def __init__(self, receive: Receive, send: Send, *, heartbeat_s: float | None = None) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat_s: float | None = None) -> None:
+        self._departure = departure_of(scope)
         self._receive = receive
         self._send = send
         self._heartbeat_s = heartbeat_s
         self._loop = asyncio.get_running_loop()
         self._wrote_at = self._loop.time()
         self._has_left = False
+        self._watching: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
-        self._watcher = self._loop.create_task(self._watch())
+        if self._departure is not None:
+            self._departure.listen(self._leave)
+        else:
+            self._watching = self._loop.create_task(self._watch())
+        if self._heartbeat_s is not None:
+            self._timer = self._loop.call_later(self._heartbeat_s, self._beat, self._heartbeat_s)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watcher.cancel()
+        if self._departure is not None:
+            self._departure.ignore()
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in (self._watching, self._beating):
+            if task is not None:
+                task.cancel()
+        # A cancelled task holds its frames, and those hold this: a circle that only the collector would find.
+        self._watching = self._beating = None
         if kind is asyncio.CancelledError and self._has_left and self._task is not None and not self._task.uncancel():
             raise ClientLeft from None
 
@@ -50,21 +69,20 @@ class Connection:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
         self._wrote_at = self._loop.time()
 
+    def _beat(self, every_s: float) -> None:
+        wait_s = self._wrote_at + every_s - self._loop.time()
+        if wait_s <= 0:
+            wait_s = every_s
+            if self._beating is None or self._beating.done():
+                self._beating = self._loop.create_task(self.write(HEARTBEAT))
+        self._timer = self._loop.call_later(wait_s, self._beat, every_s)
+
     async def _watch(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout_at(self._next_beat_at()):
-                    message = await self._receive()
-            except TimeoutError:
-                await self.write(HEARTBEAT)
-            else:
-                if message["type"] == "http.disconnect":
-                    break
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._leave()
+
+    def _leave(self) -> None:
         self._has_left = True
         if self._task is not None:
             self._task.cancel()
-
-    def _next_beat_at(self) -> float | None:
-        if self._heartbeat_s is None:
-            return None
-        return self._wrote_at + self._heartbeat_s

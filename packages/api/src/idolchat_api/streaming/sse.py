@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 
 import orjson
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from idolchat_api.errors import Problem
 from idolchat_api.streaming.chunks import DONE, ChunkEncoder
@@ -32,6 +32,7 @@ _HEADERS = [
 
 async def stream_turn(
     turn: LiveTurn,
+    scope: Scope,
     receive: Receive,
     send: Send,
     *,
@@ -41,7 +42,7 @@ async def stream_turn(
 ) -> None:
     """Send the events after ``seq`` ``after``, then ``[DONE]``. Raises ``ClientLeft``."""
     await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
-    async with Connection(receive, send, heartbeat_s=heartbeat_s) as connection:
+    async with Connection(scope, receive, send, heartbeat_s=heartbeat_s) as connection:
         try:
             await _follow(turn, connection, after)
         except Exception:  # the status is out: what failed here can only be told in the stream
