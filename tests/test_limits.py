@@ -21,6 +21,7 @@ HEADER_TIMEOUT_S = 2
 MAX_HEADER_BYTES = 4096
 MAX_HEADERS = 20
 MAX_BODY_BYTES = 16_000
+MAX_DEPTH, MAX_MESSAGE_DEPTH = 200, 190
 
 CONTINUATION, TEXT, PING = 0, 1, 9
 PONG = b"\x8a\x00"
@@ -96,41 +97,53 @@ def post(body: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join([*lines, b"content-length: %d" % len(body)]) + b"\r\n\r\n" + body
 
 
+def post_in_chunks(body: bytes) -> bytes:
+    head_of_chunks = post(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+    return head_of_chunks + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
 def body_of(size: int) -> bytes:
     whole = json.dumps({"messages": [{"role": "user", "content": ""}]}).encode()
     return whole[:-4] + b"y" * (size - len(whole)) + whole[-4:]
 
 
 def nested(depth: int) -> bytes:
-    value = b'"x"'
-    value = b"[" * depth + value + b"]" * depth
+    """Make a body of so many levels, its own included."""
+    value = b"[" * (depth - 1) + b'"x"' + b"]" * (depth - 1)
     return b'{"messages": [{"role": "user", "content": "Hi"}], "metadata": %b}' % value
+
+
+def nested_message(depth: int) -> bytes:
+    """Make a message of so many levels, its own included."""
+    value = b"[" * (depth - 3) + b'"x"' + b"]" * (depth - 3)
+    return b'{"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi", "more": %b}]}]}' % value
 
 
 async def test_heads_are_bounded(server: Server) -> None:
     assert (await answer(server, head(size=MAX_HEADER_BYTES)))[0] == 200
     assert (await answer(server, head(count=MAX_HEADERS)))[0] == 200
 
-    for request in (head(size=MAX_HEADER_BYTES + 200), head(count=MAX_HEADERS + 1), head()[:-4] + b": " + b"y" * 5000):
+    for request in (head(size=MAX_HEADER_BYTES + 1), head(count=MAX_HEADERS + 1), head()[:-4] + b": " + b"y" * 5000):
         status, said = await answer(server, request)
         assert (status, said["error"]["code"]) == (431, "head_too_large")
 
 
 async def test_bodies_are_bounded(server: Server) -> None:
-    assert (await answer(server, post(body_of(MAX_BODY_BYTES))))[0] == 200
-    body = body_of(MAX_BODY_BYTES + 1)
-    head_of_chunks = post(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
-
-    for request in (post(body), head_of_chunks + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)):
-        status, said = await answer(server, request)
+    for request in (post, post_in_chunks):
+        assert (await answer(server, request(body_of(MAX_BODY_BYTES))))[0] == 200
+        status, said = await answer(server, request(body_of(MAX_BODY_BYTES + 1)))
         assert (status, said["error"]["code"]) == (413, "body_too_large")
 
 
 async def test_nesting_is_bounded(server: Server) -> None:
-    assert (await answer(server, post(nested(50))))[0] == 200
-    for depth in (1000, 7_000):
+    assert (await answer(server, post(nested(MAX_DEPTH))))[0] == 200
+    for depth in (MAX_DEPTH + 1, 1000, 7_000):
         status, said = await answer(server, post(nested(depth)))
         assert (status, said["error"]["code"]) == (400, "malformed_request")
+
+    assert (await answer(server, post(nested_message(MAX_MESSAGE_DEPTH))))[0] == 200
+    status, said = await answer(server, post(nested_message(MAX_MESSAGE_DEPTH + 1)))
+    assert (status, said["error"]["code"]) == (422, "invalid_request")
 
 
 async def test_a_compressed_body_is_not_read(server: Server) -> None:

@@ -1,8 +1,10 @@
 """Requests are counted by user and by address, and refused with how long to wait."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import httpx
 import pytest
 from starlette.types import Scope as AsgiScope
 
@@ -11,8 +13,12 @@ from idolchat_api.errors import problem_from
 from idolchat_api.limits.doors import Doors
 from idolchat_api.limits.rates import RequestRates, address_of
 from idolchat_api.settings import ApiSettings
+from idolchat_api.testing import serving
 from idolchat_core.errors import BudgetExceeded, LimitReached
+from idolchat_core.plugins import Plugins
 from idolchat_core.spending.budgets import Budgets, Spender
+
+type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 USER = Principal(subject="user:1", scopes=frozenset({Scope.CHAT}), user_id=uuid4())
 BACK_END = Principal(subject="key:1", scopes=frozenset({Scope.CHAT}), is_trusted=True)
@@ -61,6 +67,37 @@ def test_an_address_is_limited_whoever_uses_it() -> None:
 )
 def test_what_a_request_is_counted_by(host: str, principal: Principal, address: str | None) -> None:
     assert address_of(at(host), principal) == address
+
+
+@pytest.mark.parametrize(("proxies", "statuses"), [(("127.0.0.1",), [200, 200, 429, 200]), ((), [200, 200, 200, 200])])
+async def test_a_proxys_clients_are_limited_each_where_it_is_trusted(
+    settings: ApiSettings, plugins: Plugins, proxies: tuple[str, ...], statuses: list[int]
+) -> None:
+    limits = {"auth": "api-key", "trusted_proxies": proxies, "address_requests_per_minute": 2}
+    settings = settings.model_copy(update=limits)
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url) as client:
+        told = [
+            (await client.get("/livez", headers={"X-Forwarded-For": f"192.0.2.7, {address}"})).status_code
+            for address in ["192.0.2.1"] * 3 + ["192.0.2.2"]
+        ]
+
+    assert told == statuses
+
+
+async def test_a_users_requests_are_limited_and_told_of(
+    settings: ApiSettings, plugins: Plugins, new_key: NewKey
+) -> None:
+    settings = settings.model_copy(update={"auth": "api-key", "user_requests_per_minute": 2})
+    header = await new_key(user_id=uuid4())
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, headers=header) as client:
+        replies = [await client.get("/conversations") for _ in range(3)]
+
+    assert [reply.status_code for reply in replies] == [200, 200, 429]
+    assert [reply.headers["ratelimit"].partition(";t")[0] for reply in replies] == [
+        f'"user-requests";r={remaining}' for remaining in (1, 0, 0)
+    ]
+    assert replies[2].json()["error"]["code"] == "rate_limit_exceeded"
+    assert int(replies[2].headers["retry-after"]) >= 1
 
 
 def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:

@@ -92,6 +92,17 @@ def test_an_event_without_end_is_not_kept_beyond_the_limit(piece: bytes) -> None
         flood()
 
 
+def test_an_event_may_have_as_many_bytes_as_the_limit() -> None:
+    parser = SSEParser(max_event_bytes=1024)
+    whole = b"data: " + b"x" * 1018
+
+    assert parser.feed(whole) == []
+    assert parser.feed(b"\n\n") == [b"x" * 1018]
+    parser.feed(whole + b"x")
+    with pytest.raises(EventTooLong):
+        parser.feed(b"\n\n")
+
+
 def test_many_events_are_no_long_event() -> None:
     parser = SSEParser(max_event_bytes=1024)
 

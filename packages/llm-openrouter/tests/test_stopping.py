@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, aclosing, suppress
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from tests.support.mock_openrouter.fixture import Mock
@@ -165,6 +166,23 @@ async def test_a_flood_is_left_alone_with_little_memory(
 
     assert peak < 16 * MEGABYTE
     assert mock_openrouter.stats()["bytes_out"] < 30 * MEGABYTE
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_reply_has_so_many_bytes_and_not_one_more(
+    open_provider: Open, mock_openrouter: Mock, stream: bool
+) -> None:
+    request = asking("Hi!", model="mock/n4", stream=stream)
+    async with open_provider(retries=0) as provider:
+        await collect(provider, request)
+    asked = mock_openrouter.requests(1)[0]
+    with urlopen(f"{mock_openrouter.base_url}/chat/completions", asked["body"].encode()) as answer:  # noqa: S310
+        sent = len(answer.read())
+    async with open_provider(max_reply_bytes=sent, retries=0) as provider:
+        await collect(provider, request)
+    async with open_provider(max_reply_bytes=sent - 1, retries=0) as provider:
+        with pytest.raises(ProviderError, match=f"more than {sent - 1} bytes"):
+            await collect(provider, request)
 
 
 async def test_nothing_is_left_of_replies_that_are_over(provider: OpenRouterProvider) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from idolchat_api import ApiSettings, create_app
 from idolchat_api.auth.authenticator import Authenticator
-from idolchat_api.auth.gate import MAX_KNOWN, Gate
+from idolchat_api.auth.gate import MAX_KNOWN, MAX_TOKEN_BYTES, Gate
 from idolchat_api.auth.principal import LOCAL, Principal, Scope
 from idolchat_api.errors import Forbidden, Unauthenticated
 from idolchat_core.errors import ConfigurationError
@@ -108,6 +108,14 @@ async def test_what_is_remembered_is_bounded() -> None:
     await gate.principal("0")
 
     assert asked.asked == MAX_KNOWN + 2
+
+
+async def test_a_token_has_so_many_bytes_and_not_one_more() -> None:
+    gate = Gate(Counting(0))
+
+    assert await gate.principal("y" * MAX_TOKEN_BYTES)
+    with pytest.raises(Unauthenticated):
+        await gate.principal("y" * (MAX_TOKEN_BYTES + 1))
 
 
 async def test_a_refusal_is_not_remembered() -> None:

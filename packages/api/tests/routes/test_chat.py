@@ -254,6 +254,11 @@ async def test_a_malformed_key_is_refused(client: httpx.AsyncClient, provider: S
     assert not provider.requests
 
 
+@pytest.mark.parametrize("key", ["k" * 255, '"' + "k" * 255 + '"'])
+async def test_a_key_may_have_so_many_characters(client: httpx.AsyncClient, key: str) -> None:
+    assert (await client.post("/chat", json=asking(), headers={"Idempotency-Key": key})).status_code == 200
+
+
 async def test_a_key_given_twice_is_refused(client: httpx.AsyncClient) -> None:
     headers = [("Idempotency-Key", '"a"'), ("Idempotency-Key", '"b"')]
 

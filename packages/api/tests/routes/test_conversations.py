@@ -100,6 +100,11 @@ async def test_before_alone_gives_a_page(client: httpx.AsyncClient, storage: Fai
     assert page["next"] is None
 
 
+@pytest.mark.parametrize("path", [f"/conversation/{UNKNOWN}?limit=1000", "/conversations?limit=100"])
+async def test_the_largest_page_is_given(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code in (200, 404)
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=all", "before=-1", "before=x", "limit="])
 async def test_a_page_out_of_range_is_refused(client: httpx.AsyncClient, query: str) -> None:
     reply = await client.get(f"/conversation/{UNKNOWN}?{query}")

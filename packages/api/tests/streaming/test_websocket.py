@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from idolchat_api import ApiSettings
+from idolchat_api.streaming.followers import MAX_TASKS
 from idolchat_core import Delta, Finished
 from idolchat_core.errors import RateLimited, ReplyCut
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
@@ -362,6 +363,32 @@ async def test_a_bad_frame_is_told_and_the_socket_stays(
     assert (await talk.hear_to("message"))[-1]["message"]["finish_reason"] == "stop"
 
 
+def ping_of(size_bytes: int, character: str = "y") -> str:
+    """Write a frame of so many bytes."""
+    frame = '{"type": "ping", "more": "%s"}'
+    count, rest = divmod(size_bytes - len(frame) + 2, len(character.encode()))
+    return frame % (character * count + "y" * rest)
+
+
+async def test_a_socket_follows_so_many_turns_and_not_one_more(talk: Talk, provider: ScriptedProvider) -> None:
+    over = asyncio.Event()
+    provider.say(*([over, "y"] for _ in range(MAX_TASKS + 1)))
+    for _ in range(MAX_TASKS + 1):
+        await talk.say("message", message="Hi", conversation_id=str(uuid4()))
+    told = [await talk.hear() for _ in range(MAX_TASKS + 1)]
+    over.set()
+
+    assert [frame["type"] for frame in told].count("turn_started") == MAX_TASKS
+    assert [frame["code"] for frame in told if frame["type"] == "error"] == ["queue_full"]
+
+
+@pytest.mark.parametrize(("length", "answer"), [(255, "turn_started"), (256, "error")])
+async def test_a_client_message_id_has_so_many_characters(talk: Talk, length: int, answer: str) -> None:
+    await talk.say("message", message="Hi", client_message_id="k" * length)
+
+    assert (await talk.hear())["type"] == answer
+
+
 class TestSmallFrames:
     """A server that takes small frames only."""
 
@@ -369,9 +396,15 @@ class TestSmallFrames:
     def settings(self, settings: ApiSettings) -> ApiSettings:
         return settings.model_copy(update={"max_ws_message_bytes": 1024})
 
-    @pytest.mark.parametrize("text", ["x" * 1200, "你" * 400])
-    async def test_a_frame_that_is_too_large_is_told_and_the_socket_stays(self, talk: Talk, text: str) -> None:
-        await talk.say("message", message=text)
+    @pytest.mark.parametrize("frame", [ping_of(1024), ping_of(1024, "你")])
+    async def test_a_frame_may_be_as_large_as_the_limit(self, talk: Talk, frame: str) -> None:
+        await talk.socket.send(frame)
+
+        assert await talk.hear() == {"type": "pong"}
+
+    @pytest.mark.parametrize("frame", [ping_of(1025), ping_of(1025, "你"), ping_of(2048)])
+    async def test_a_frame_that_is_too_large_is_told_and_the_socket_stays(self, talk: Talk, frame: str) -> None:
+        await talk.socket.send(frame)
 
         refused = await talk.hear()
         await talk.say("ping")
@@ -379,7 +412,7 @@ class TestSmallFrames:
         assert await talk.hear() == {"type": "pong"}
 
     async def test_a_frame_of_more_than_twice_the_limit_closes_the_socket(self, talk: Talk) -> None:
-        await talk.say("message", message="x" * 5000)
+        await talk.socket.send(ping_of(2049))
 
         with pytest.raises(ConnectionClosed) as closed:
             await talk.hear()
