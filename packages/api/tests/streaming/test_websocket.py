@@ -372,7 +372,8 @@ def ping_of(size_bytes: int, character: str = "y") -> str:
 
 async def test_a_socket_follows_so_many_turns_and_not_one_more(talk: Talk, provider: ScriptedProvider) -> None:
     over = asyncio.Event()
-    provider.say(*([over, "y"] for _ in range(MAX_TASKS + 1)))
+    pieces: list[str | Delta | Finished | Exception | asyncio.Event] = [over, "y"]
+    provider.say(*[pieces] * (MAX_TASKS + 1))
     for _ in range(MAX_TASKS + 1):
         await talk.say("message", message="Hi", conversation_id=str(uuid4()))
     told = [await talk.hear() for _ in range(MAX_TASKS + 1)]
