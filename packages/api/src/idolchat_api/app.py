@@ -13,9 +13,9 @@ from starlette.routing import WebSocketRoute
 
 from idolchat_api import handlers, hookspecs, openapi
 from idolchat_api.application import Application
+from idolchat_api.auth.admissions import watching
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, opened_gate, schemes_of
-from idolchat_api.auth.sockets import watching
 from idolchat_api.auth.ward import warded
 from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.dependencies import Running
@@ -101,7 +101,7 @@ def _lifespan(
                 opened_gate(settings, registry, service.storage) as gate,
             ):
                 app.state.running = Running.of(settings, service, gate)
-                async with watching(app.state.running.sockets), watched(app.state.running):
+                async with watching(app.state.running.admissions), watched(app.state.running):
                     yield
 
     return lifespan

@@ -10,10 +10,10 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from idolchat_api.auth.admissions import Admissions
 from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.gate import Gate
-from idolchat_api.auth.sockets import Sockets
 from idolchat_api.freshness import Fresh
 from idolchat_api.health import Checks
 from idolchat_api.limits.rates import RequestRates
@@ -39,7 +39,7 @@ class Running:
     settings: ApiSettings
     service: Service
     gate: Gate
-    sockets: Sockets
+    admissions: Admissions
     bounds: Bounds
     rates: RequestRates
     checks: Checks
@@ -55,7 +55,7 @@ class Running:
             settings=settings,
             service=service,
             gate=gate,
-            sockets=Sockets(gate),
+            admissions=Admissions(gate),
             bounds=Bounds(settings, default_model=settings.model or service.llm.default_model),
             rates=RequestRates(settings),
             checks=Checks(

@@ -29,6 +29,7 @@ __all__ = [
     "MalformedRequest",
     "OriginNotAllowed",
     "Problem",
+    "TokenExpired",
     "TurnOver",
     "Unauthenticated",
     "UnsupportedMediaType",
@@ -66,6 +67,15 @@ class Unauthenticated(core.RequestError):
     """The request does not say who makes it, or its token is not good."""
 
     code = "unauthenticated"
+
+
+class TokenExpired(Unauthenticated):
+    """The token was good, and no longer is: a fresh one is wanted."""
+
+    code = "token_expired"
+
+    def __init__(self, message: str = "the token has expired") -> None:
+        super().__init__(message)
 
 
 class AuthUnavailable(core.IdolchatError):
@@ -108,6 +118,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.RequestError: (400, _REQUEST),
     MalformedRequest: (400, _REQUEST),
     Unauthenticated: (401, _REQUEST),
+    TokenExpired: (401, _REQUEST),
     Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
     BodyTooLarge: (413, _REQUEST),

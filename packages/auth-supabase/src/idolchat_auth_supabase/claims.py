@@ -9,7 +9,7 @@ from uuid import UUID
 
 import jwt
 
-from idolchat_api.auth import Principal, Scope, Unauthenticated
+from idolchat_api.auth import Principal, Scope, TokenExpired, Unauthenticated
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 
 __all__ = ["NOT_GOOD", "decoded", "principal_of"]
@@ -43,7 +43,7 @@ def decoded(
             },
         )
     except jwt.ExpiredSignatureError:
-        raise Unauthenticated("the token has expired; refresh the session") from None
+        raise TokenExpired("the token has expired; refresh the session") from None
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError):  # of a header or claim of the wrong type
         raise Unauthenticated(NOT_GOOD) from None
     return claims

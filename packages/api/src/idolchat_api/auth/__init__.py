@@ -2,6 +2,6 @@
 
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import Principal, Scope
-from idolchat_api.errors import AuthUnavailable, Forbidden, Unauthenticated
+from idolchat_api.errors import AuthUnavailable, Forbidden, TokenExpired, Unauthenticated
 
-__all__ = ["AuthUnavailable", "Authenticator", "Forbidden", "Principal", "Scope", "Unauthenticated"]
+__all__ = ["AuthUnavailable", "Authenticator", "Forbidden", "Principal", "Scope", "TokenExpired", "Unauthenticated"]

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import ANYONE, LOCAL, NOBODY, Principal
-from idolchat_api.errors import Forbidden, Unauthenticated
+from idolchat_api.errors import Forbidden, TokenExpired, Unauthenticated
 from idolchat_api.guard import is_loopback
 
 __all__ = ["Gate"]
@@ -74,7 +74,7 @@ class Gate:
         if principal.expires_at is not None:
             until = min(until, principal.expires_at.timestamp())
             if until <= now:
-                raise Unauthenticated("the token has expired")
+                raise TokenExpired
         while len(self._known) >= MAX_KNOWN:
             del self._known[next(iter(self._known))]
         self._known[digest] = principal, until

@@ -9,6 +9,7 @@ from typing import Self
 from starlette.types import Receive, Scope, Send
 
 from idolchat_api.streaming.departure import departure_of
+from idolchat_core.errors import IdolchatError
 
 __all__ = ["ClientLeft", "Connection"]
 
@@ -21,7 +22,7 @@ class ClientLeft(Exception):
 
 
 class Connection:
-    """An async context manager: the block ends with ``ClientLeft`` as soon as the client leaves.
+    """An async context manager: the block ends with ``ClientLeft`` as soon as the client leaves, or as ``end`` says.
 
     With ``heartbeat_s``, a comment is sent once nothing else was for that long; the status must be out by then.
     The request's body must have been read.
@@ -34,7 +35,8 @@ class Connection:
         self._heartbeat_s = heartbeat_s
         self._loop = asyncio.get_running_loop()
         self._wrote_at = self._loop.time()
-        self._has_left = False
+        self._has_left = self._is_over = False
+        self._ended_by: IdolchatError | None = None
         self._watching: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -61,13 +63,21 @@ class Connection:
                 task.cancel()
         # A cancelled task holds its frames, and those hold this: a circle that only the collector would find.
         self._watching = self._beating = None
-        if kind is asyncio.CancelledError and self._has_left and self._task is not None and not self._task.uncancel():
-            raise ClientLeft from None
+        is_ours = self._has_left or self._ended_by is not None
+        if kind is asyncio.CancelledError and is_ours and self._task is not None and not self._task.uncancel():
+            raise self._ended_by or ClientLeft from None
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
         """Send part of the body; waits while the client is slow to read."""
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
         self._wrote_at = self._loop.time()
+        self._is_over = not more
+
+    async def end(self, error: IdolchatError) -> None:
+        """End the block with this error, at a place between two writes; nothing happens when all is written."""
+        if self._task is not None and not (self._has_left or self._is_over or self._ended_by):
+            self._ended_by = error
+            self._task.cancel()
 
     def _beat(self, every_s: float) -> None:
         wait_s = self._wrote_at + every_s - self._loop.time()
@@ -84,5 +94,5 @@ class Connection:
 
     def _leave(self) -> None:
         self._has_left = True
-        if self._task is not None:
+        if self._task is not None and self._ended_by is None:
             self._task.cancel()

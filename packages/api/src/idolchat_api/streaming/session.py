@@ -12,13 +12,14 @@ from uuid import UUID
 
 from starlette.types import Message, Send
 
+from idolchat_api.auth.admissions import Admission
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.principal import NOBODY, Principal, Scope
-from idolchat_api.auth.sockets import Admission
 from idolchat_api.dependencies import Running
 from idolchat_api.errors import (
     BodyTooLarge,
     Forbidden,
+    TokenExpired,
     TurnOver,
     Unauthenticated,
     UnsupportedMediaType,
@@ -71,14 +72,14 @@ class Session:
     async def __aenter__(self) -> Self:
         self._app.farewells.add(self._farewell)
         if self._admission.principal is not NOBODY:
-            self._app.sockets.add(self._admission)
+            self._app.admissions.add(self._admission)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._app.farewells.discard(self._farewell)
-        self._app.sockets.discard(self._admission)
+        self._app.admissions.discard(self._admission)
         await self._followers.finish(timeout_s=0)
 
     async def take(self, message: Message) -> None:
@@ -94,7 +95,7 @@ class Session:
             await self._do(frame)
         except Unauthenticated as error:
             await self._refuse(error, frame)
-            await self.put_out(str(error))
+            await self.put_out(error)
         except LimitReached as error:
             await self._refuse(error, frame)
             await asyncio.sleep(min(error.retry_after_s, SLOWED_S))
@@ -145,7 +146,7 @@ class Session:
         if self._app.gate.authenticator is not None:
             self._admission.principal, self._admission.token = principal, token
             tell_key(principal)
-            self._app.sockets.add(self._admission)
+            self._app.admissions.add(self._admission)
         await self._tell(
             frame_text("authenticated", {"user_id": principal.user_id, "expires_at": principal.expires_at})
         )
@@ -156,7 +157,7 @@ class Session:
         if admission.principal is NOBODY:
             raise Unauthenticated('the first frame must be {"type": "auth", "token": "..."}')
         if admission.has_expired:
-            raise Unauthenticated("the token has expired")
+            raise TokenExpired
         needed = Scope.READ if frame.type in _CHANGING_NOTHING else Scope.CHAT
         if not admission.principal.may(needed):
             raise Forbidden(f"this asks for the scope {needed}, which the token does not have")
@@ -252,11 +253,11 @@ class Session:
         with suppress(ClientLeft):
             await self._tell(problem_text(problem_from(error), **about))
 
-    async def put_out(self, why: str) -> None:
+    async def put_out(self, why: Unauthenticated) -> None:
         """Close the socket on somebody who is not let in, or no longer; turns that run go on without them."""
         self.is_put_out = True
         await self._followers.finish(timeout_s=0)
-        await self._close(UNAUTHENTICATED, why)
+        await self._close(UNAUTHENTICATED, str(why))
 
     async def _farewell(self) -> None:
         await self._followers.finish(timeout_s=FAREWELL_S)

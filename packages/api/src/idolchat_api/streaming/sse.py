@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.errors import Problem
+from idolchat_api.dependencies import running
+from idolchat_api.errors import Problem, Unauthenticated, problem_from
 from idolchat_api.streaming.chunks import DONE, ChunkEncoder
 from idolchat_api.streaming.connection import Connection
 from idolchat_core.errors import IdolchatError
@@ -40,14 +43,25 @@ async def stream_turn(
     after: int = -1,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Send the events after ``seq`` ``after``, then ``[DONE]``. Raises ``ClientLeft``."""
+    """Send the events after ``seq`` ``after``, then ``[DONE]``. Raises ``ClientLeft``.
+
+    The turn goes on without whoever is no longer let in: they are told so, and where to go on with a fresh token.
+    """
     await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
-    async with Connection(scope, receive, send, heartbeat_s=heartbeat_s) as connection:
-        try:
-            await _follow(turn, connection, after)
-        except Exception:  # the status is out: what failed here can only be told in the stream
-            logger.exception("stream failed", extra={"turn_id": turn.turn_id})
-            await connection.write(_failure() + DONE, more=False)
+    try:
+        async with Connection(scope, receive, send, heartbeat_s=heartbeat_s) as connection:
+            with running(scope).admissions.during(scope, connection.end):
+                await _told(turn, connection, after)
+    except Unauthenticated as error:
+        await send({"type": "http.response.body", "body": _put_out(turn, error) + DONE})
+
+
+async def _told(turn: LiveTurn, connection: Connection, after: int) -> None:
+    try:
+        await _follow(turn, connection, after)
+    except Exception:  # the status is out: what failed here can only be told in the stream
+        logger.exception("stream failed", extra={"turn_id": turn.turn_id})
+        await connection.write(_failure() + DONE, more=False)
 
 
 async def _follow(turn: LiveTurn, connection: Connection, after: int) -> None:
@@ -73,6 +87,16 @@ def _failure() -> bytes:
     problem = Problem(
         status=500, type="server_error", code=IdolchatError.code, message="the server failed on this stream"
     )
-    return b"data: %b\n\n" % orjson.dumps(
-        {"object": "chat.completion.chunk", "choices": [], "error": problem.as_dict(), "state": "unknown"}
-    )
+    return _last({"error": problem.as_dict(), "state": "unknown"})
+
+
+def _put_out(turn: LiveTurn, error: Unauthenticated) -> bytes:
+    message = f"{error}; with a good token, /turns/{turn.turn_id}/stream tells the rest"
+    problem = replace(problem_from(error), message=message)
+    ids = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
+    return _last({**ids, "error": problem.as_dict(), "state": turn.status.state})
+
+
+def _last(fields: Mapping[str, Any]) -> bytes:
+    """Write a chunk that is no event of the turn, and so has no id to go on from."""
+    return b"data: %b\n\n" % orjson.dumps({"object": "chat.completion.chunk", "choices": [], **fields})

@@ -6,11 +6,15 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
+from idolchat_api.auth.admissions import token_of
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.dependencies import running
+from idolchat_api.errors import Unauthenticated
 from idolchat_api.streaming.session import Session
 
 __all__ = ["ChatSocket"]
+
+HOW = 'send {"type": "auth", "token": "..."} first'
 
 
 class ChatSocket:
@@ -22,13 +26,13 @@ class ChatSocket:
         principal: Principal = scope["state"]["principal"]
         await receive()
         await send({"type": "websocket.accept"})
-        async with Session(app, send, principal, token=_token(scope)) as session:
+        async with Session(app, send, principal, token=token_of(scope)) as session:
             if principal is NOBODY:
                 try:
                     async with asyncio.timeout(app.settings.ws_auth_timeout_s):
                         message = await receive()
                 except TimeoutError:
-                    await session.put_out('no token came in time: send {"type": "auth", "token": "..."} first')
+                    await session.put_out(Unauthenticated(f"no token came in time: {HOW}"))
                     return
                 if not await _took(message, session):
                     return
@@ -42,9 +46,3 @@ async def _took(message: Message, session: Session) -> bool:
         return False
     await session.take(message)
     return not session.is_put_out
-
-
-def _token(scope: Scope) -> str | None:
-    """Give the token of the handshake, which the gate has let in."""
-    given = dict(scope["headers"]).get(b"authorization")
-    return given.partition(b" ")[2].strip().decode("ascii") if given else None
