@@ -1,17 +1,20 @@
 """What /metrics and traces tell, and what they do not."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
 
 from idolchat_api.settings import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -133,4 +136,48 @@ async def test_traces_tell_of_requests_and_calls_and_not_of_what_was_said(
     assert facts["gen_ai.conversation.id"].string_value == response.json()["conversation_id"]
     assert facts["gen_ai.usage.output_tokens"].int_value == 2
     assert call.start_time_unix_nano < call.end_time_unix_nano
+    assert b"canary" not in raw
+
+
+@asynccontextmanager
+async def said_over_a_socket(llm: ScriptedProvider, folder: Any, *frames: dict[str, Any]) -> AsyncIterator[list[Any]]:
+    """Say messages, one after another, over a socket that came with a trace; give how each was answered."""
+    plugins, ends = [Parts(InMemoryStorage(), llm)], []
+    async with serving(ApiSettings(plugins=(), data_dir=folder), plugins=plugins) as url:
+        address = url.replace("http", "ws", 1) + "/ws/chat"
+        async with connect(address, additional_headers={"traceparent": TRACEPARENT}) as socket:
+            for frame in frames:
+                await socket.send(json.dumps({"type": "message", "message": "canary message", **frame}))
+                while (end := json.loads(await socket.recv()))["type"] not in ("message", "error"):
+                    pass
+                ends.append(end)
+        yield ends
+
+
+async def test_a_trace_that_came_with_a_frame_goes_on_to_the_provider(tmp_path: Any) -> None:
+    llm, others = ScriptedProvider(), f"00-{'a' * 32}-{'b' * 16}-00"
+    frames = [{}, {"traceparent": others}, {"traceparent": "nonsense"}]
+    async with said_over_a_socket(llm, tmp_path, *frames):
+        assert [request.traceparent for request in llm.requests] == [TRACEPARENT, others, TRACEPARENT]
+
+
+async def test_a_turn_over_a_socket_has_a_span_as_one_over_http(
+    tmp_path: Any, collector: tuple[str, SimpleQueue[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, received = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    llm = ScriptedProvider("canary reply")
+    async with said_over_a_socket(llm, tmp_path, {}, {"user_id": str(uuid4())}) as ends:
+        assert ends[1]["code"] == "conversation_mismatch"
+    raw = await asyncio.to_thread(received.get)
+    told = ExportTraceServiceRequest.FromString(raw)
+    spans = [span for group in told.resource_spans for scope in group.scope_spans for span in scope.spans]
+    good, refused = [span for span in spans if span.name == "/ws/chat message"]
+    call = next(span for span in spans if span.name == f"chat {llm.default_model}")
+
+    assert (good.trace_id.hex(), good.parent_span_id.hex()) == (TRACE_ID, PARENT_ID)
+    assert (call.trace_id, call.parent_span_id) == (good.trace_id, good.span_id)
+    assert llm.requests[0].traceparent == f"00-{TRACE_ID}-{good.span_id.hex()}-01"
+    assert (refused.trace_id.hex(), refused.attributes[-1].value.string_value) == (TRACE_ID, "conversation_mismatch")
+    assert good.start_time_unix_nano <= call.start_time_unix_nano < good.end_time_unix_nano
     assert b"canary" not in raw

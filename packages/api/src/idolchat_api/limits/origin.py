@@ -12,10 +12,10 @@ from idolchat_api.auth.principal import Principal
 from idolchat_api.limits.rates import address_of
 from idolchat_core.origin import ORIGIN, Origin
 
-__all__ = ["tell_key", "tell_origin"]
+__all__ = ["tell_key", "tell_origin", "valid_traceparent"]
 
 _KEY = "key:"
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, section 3.2; one of another form begins a new trace, so it is not passed on."""
 
 
@@ -25,10 +25,15 @@ def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Princip
     origin = Origin(
         key_id=_key_id(principal),
         address=address_of(scope, principal),
-        traceparent=given.decode() if given and _TRACEPARENT.fullmatch(given) else None,
+        traceparent=valid_traceparent(given.decode("latin-1")) if given else None,
     )
     ORIGIN.set(origin)
     return origin
+
+
+def valid_traceparent(given: str | None) -> str | None:
+    """Give the header, or None for one that names no parent."""
+    return given if given and _TRACEPARENT.fullmatch(given) else None
 
 
 def tell_key(principal: Principal) -> None:

@@ -22,6 +22,7 @@ from idolchat_core.observing import TurnObserver, TurnReport
 
 __all__ = ["Traces", "traceparent_of"]
 
+SOCKET = "/ws/chat"
 _NS = 1_000_000_000
 _SERVER_ERROR = 500
 
@@ -53,6 +54,24 @@ class Traces(TurnObserver):
             span.set_attribute("http.route", route)
         span.set_attribute("http.response.status_code", status)
         if status >= _SERVER_ERROR:
+            span.set_status(StatusCode.ERROR)
+        span.end()
+
+    def begin_frame(self, kind: str, traceparent: str | None) -> tuple[Span, str]:
+        """Begin the span of a frame that asks for something over the socket; give the header that names it, too.
+
+        There are no conventions for this: it is a server's span with the route of the socket, and no HTTP method.
+        """
+        attributes = {"http.route": SOCKET, "network.protocol.name": "websocket", "idolchat.frame.type": kind}
+        span = self._tracer.start_span(
+            f"{SOCKET} {kind}", self._parent(traceparent), kind=SpanKind.SERVER, attributes=attributes
+        )
+        return span, traceparent_of(span)
+
+    def end_frame(self, span: Span, error_code: str | None) -> None:
+        """End it; with the code of the error that the frame was refused with."""
+        if error_code is not None:
+            span.set_attribute("error.type", error_code)
             span.set_status(StatusCode.ERROR)
         span.end()
 

@@ -44,13 +44,14 @@ class Followers:
         if len(self._tasks) >= MAX_TASKS:
             raise QueueFull(f"this socket follows {MAX_TASKS} turns, which is the most", retry_after_s=BUSY_RETRY_S)
 
-    def follow(self, turn: LiveTurn, *, after: int, client_message_id: str | None = None) -> None:
-        """Tell of a turn from the event after ``after`` on, in place of where it is told from now."""
+    def follow(self, turn: LiveTurn, *, after: int, client_message_id: str | None = None) -> asyncio.Task[None]:
+        """Tell of a turn from the event after ``after`` on, in place of where it is told from now, until it is over."""
         before = self._turns.pop(turn.turn_id, None)
         frames = TurnFrames(turn, client_message_id=client_message_id)
-        self._turns[turn.turn_id] = self.spawn(self._tell_all(turn, frames, after))
+        task = self._turns[turn.turn_id] = self.spawn(self._tell_all(turn, frames, after))
         if before is not None:
             before.cancel()  # only now, so that the turn has a reader all the time
+        return task
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Do something beside the rest, for as long as the socket is there."""

@@ -39,6 +39,7 @@ class ClientFrame(BaseModel):
     turn_id: UUID | None = None
     after_seq: Annotated[int, Field(ge=-1)] = -1
     model: str | None = None
+    traceparent: str | None = None
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
     options: dict[str, Any] = Field(default_factory=dict)

@@ -7,15 +7,16 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from starlette.types import Message, Send
+from starlette.types import Scope as AsgiScope
 
-from idolchat_api.auth.admissions import Admission
+from idolchat_api.auth.admissions import Admission, token_of
 from idolchat_api.auth.caller import Caller
-from idolchat_api.auth.principal import NOBODY, Principal, Scope
-from idolchat_api.dependencies import Running
+from idolchat_api.auth.principal import NOBODY, Scope
+from idolchat_api.dependencies import running
 from idolchat_api.errors import (
     BodyTooLarge,
     Forbidden,
@@ -26,6 +27,7 @@ from idolchat_api.errors import (
     problem_from,
 )
 from idolchat_api.limits.origin import tell_key
+from idolchat_api.observing.frames import FrameTrace
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
@@ -60,10 +62,11 @@ class Current:
 class Session:
     """Does what a socket says in the order it says it, while turns are followed side by side."""
 
-    def __init__(self, app: Running, send: Send, principal: Principal, *, token: str | None) -> None:
-        self._app = app
+    def __init__(self, scope: AsgiScope, send: Send) -> None:
+        self._app = app = running(scope)
+        self._state: dict[str, Any] = scope["state"]
         self._send = send
-        self._admission = Admission(principal=principal, token=token, put_out=self.put_out)
+        self._admission = Admission(principal=self._state["principal"], token=token_of(scope), put_out=self.put_out)
         self.is_put_out = False
         self._turns = app.service.turns
         self._current: Current | None = None
@@ -145,6 +148,7 @@ class Session:
             raise Forbidden("this socket is another caller's: open one of your own", param="token")
         if self._app.gate.authenticator is not None:
             self._admission.principal, self._admission.token = principal, token
+            self._state["principal"] = principal  # the log tells of who it turned out to be
             tell_key(principal)
             self._app.admissions.add(self._admission)
         await self._tell(
@@ -193,12 +197,13 @@ class Session:
         return Current(conversation_id, known.user_id, known.character_id)
 
     async def _begin_turn(self, frame: ClientFrame) -> None:
-        self._followers.check_room()
-        request = turn_request(self._placed(frame))
-        turn = await self._caller.start(request, idempotency_key=frame.client_message_id)
+        with FrameTrace(self._app.watch, frame.type, frame.traceparent) as trace:
+            self._followers.check_room()
+            request = turn_request(self._placed(frame))
+            turn = await self._caller.start(request, idempotency_key=frame.client_message_id)
         if frame.conversation_id is None and self._current is None:
             self._current = Current(turn.conversation_id, frame.user_id, frame.character_id)
-        self._followers.follow(turn, after=-1, client_message_id=frame.client_message_id)
+        trace.end_with(self._followers.follow(turn, after=-1, client_message_id=frame.client_message_id))
 
     def _placed(self, frame: ClientFrame) -> ClientFrame:
         current = self._current

@@ -6,8 +6,7 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from idolchat_api.auth.admissions import token_of
-from idolchat_api.auth.principal import NOBODY, Principal
+from idolchat_api.auth.principal import NOBODY
 from idolchat_api.dependencies import running
 from idolchat_api.errors import Unauthenticated
 from idolchat_api.streaming.session import Session
@@ -22,14 +21,12 @@ class ChatSocket:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until it closes; one that came without a token has a while to send it."""
-        app = running(scope)
-        principal: Principal = scope["state"]["principal"]
         await receive()
         await send({"type": "websocket.accept"})
-        async with Session(app, send, principal, token=token_of(scope)) as session:
-            if principal is NOBODY:
+        async with Session(scope, send) as session:
+            if scope["state"]["principal"] is NOBODY:
                 try:
-                    async with asyncio.timeout(app.settings.ws_auth_timeout_s):
+                    async with asyncio.timeout(running(scope).settings.ws_auth_timeout_s):
                         message = await receive()
                 except TimeoutError:
                     await session.put_out(Unauthenticated(f"no token came in time: {HOW}"))
