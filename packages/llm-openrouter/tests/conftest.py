@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
 
 from idolchat_core.settings import read_settings
@@ -48,3 +49,12 @@ def open_provider(mock_openrouter: Mock) -> Open:
 async def provider(open_provider: Open) -> AsyncIterator[OpenRouterProvider]:
     async with open_provider() as provider:
         yield provider
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+    """Make an authority that this process trusts as it does those of the system."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return authority

@@ -45,6 +45,6 @@ def test_the_plugin_is_found_by_its_entry_point() -> None:
 
 
 def test_loading_the_plugin_does_not_load_the_http_client() -> None:
-    code = "import sys, idolchat_llm_openrouter.plugin; sys.exit('aiohttp' in sys.modules)"
+    code = "import sys, idolchat_llm_openrouter.plugin; sys.exit('httptools' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

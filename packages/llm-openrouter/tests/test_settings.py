@@ -56,7 +56,7 @@ def test_the_dialect_follows_the_host_unless_it_is_set(url: str, dialect: str, e
 @pytest.mark.parametrize(
     "url",
     [
-        "openrouter.ai/api/v1", "ftp://a.example/v1", "https://", "http://a.example:port/v1", "https://[::1/v1",
+        "openrouter.ai/api/v1", "ftp://a.example/v1", "https://", "http://a.example:port/v1", "https://[::1/v1", "http://a..example/v1",
         "https://user:sk-canary@a.example/v1", "https://a.example/v1?key=sk-canary", "https://a.example/v1#x",
         "https://a.example/v1/chat/completions",
     ],

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import aiohttp
-
 from idolchat_core.llm import CompletionRequest
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.http import Response
 from idolchat_llm_openrouter.payload import encoded, payload_of
-from idolchat_llm_openrouter.reply import Piece, Reply, StreamedReply, WholeReply, drop
+from idolchat_llm_openrouter.reply import Piece, Reply, StreamedReply, WholeReply
 from idolchat_llm_openrouter.retry import Retries
 from idolchat_llm_openrouter.settings import OpenRouterSettings
-from idolchat_llm_openrouter.watchdog import Limits
+from idolchat_llm_openrouter.watchdog import Limits, Watchdog
 
 __all__ = ["Calls"]
 
@@ -29,6 +28,11 @@ class Calls:
         self._client = client
         self._settings = settings
         self._retries = Retries(settings.retries, settings.retry_max_wait_s)
+        self._limits = Limits(
+            reply_s=settings.reply_timeout_s,
+            first_token_s=settings.first_token_timeout_s,
+            token_s=settings.token_timeout_s,
+        )
         self._asks_usage = True  # until the server says that it does not know the field
 
     async def begin(self, request: CompletionRequest) -> tuple[Reply, list[Piece]]:
@@ -51,55 +55,37 @@ class Calls:
                     self._asks_usage = False
                     continue
                 failed += 1
-                wait_s = self._wait_s(failed, fault, deadline)
+                wait_s = self._retries.wait_s(failed, fault)
+                if wait_s is None or asyncio.get_running_loop().time() + wait_s >= deadline:
+                    raise
+                logger.warning(
+                    "a call of the model provider failed and is made again",
+                    extra={"server": self._settings.host, "code": fault.error.code, "failed": failed, "wait_s": wait_s},
+                )
             await asyncio.sleep(wait_s)
-
-    def _wait_s(self, failed: int, fault: Fault, deadline: float) -> float:
-        wait_s = self._retries.wait_s(failed, fault)
-        if wait_s is None or asyncio.get_running_loop().time() + wait_s >= deadline:
-            raise fault
-        logger.warning(
-            "a call of the model provider failed and is made again",
-            extra={"server": self._settings.host, "code": fault.error.code, "failed": failed, "wait_s": wait_s},
-        )
-        return wait_s
 
     async def _attempt(self, request: CompletionRequest, faults: Faults, deadline: float) -> tuple[Reply, list[Piece]]:
         body = encoded(payload_of(request, self._settings, ask_usage=self._asks_usage))
-        limits = self._limits(deadline)
-        by, late = limits.whole(faults)
-        if request.stream and limits.first_token_by < by:
-            by, late = limits.first_token(faults)
-        response = await self._client.post_completion(
-            body, faults, until=by, late=late, traceparent=request.traceparent
-        )
-        reply = None
+        watchdog = Watchdog(self._limits, faults, deadline=deadline, streams=request.stream)
+        response = await self._client.post_completion(body, faults, watchdog, traceparent=request.traceparent)
         try:
-            reply = self._reply(response, faults, limits, streams=request.stream)
+            reply = self._reply(response, faults, watchdog, streams=request.stream)
             return reply, await reply.read()
         except BaseException:
-            if reply:
-                await reply.close()
-            drop(response)
+            watchdog.stop()
+            response.abort()
             raise
 
-    def _limits(self, deadline: float) -> Limits:
-        settings = self._settings
-        return Limits(
-            reply_s=settings.reply_timeout_s,
-            first_token_s=settings.first_token_timeout_s,
-            token_s=settings.token_timeout_s,
-            deadline=deadline,
-            first_token_by=asyncio.get_running_loop().time() + settings.first_token_timeout_s,
-        )
-
-    def _reply(self, response: aiohttp.ClientResponse, faults: Faults, limits: Limits, *, streams: bool) -> Reply:
+    def _reply(self, response: Response, faults: Faults, watchdog: Watchdog, *, streams: bool) -> Reply:
         """Choose by what came, not by what was asked: some servers stream always, some never."""
         kind = response.content_type
         if kind == "text/html":
             raise faults.not_the_api(kind)
-        max_bytes = self._settings.max_reply_bytes
+        if response.coding:
+            raise faults.compressed(response.coding)
         is_json = kind == "application/json" or kind.endswith("+json")
-        if is_json or not (streams or kind == "text/event-stream"):
-            return WholeReply(response, faults, max_bytes=max_bytes, end=limits.whole(faults))
-        return StreamedReply(response, faults, max_bytes=max_bytes, limits=limits)
+        comes_streamed = not is_json and (streams or kind == "text/event-stream")
+        if comes_streamed is not streams:
+            watchdog.expect(tokens=comes_streamed)
+        how = StreamedReply if comes_streamed else WholeReply
+        return how(response, faults, watchdog, max_bytes=self._settings.max_reply_bytes)

@@ -1,31 +1,24 @@
-"""The HTTP client: one pool of connections to one server."""
+"""What is asked of the server, over connections that are kept."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.http import Connection, Disconnected, HTTPError, Pool, Requests, Response, Route, proxy_for
 from idolchat_llm_openrouter.payload import headers_of
-from idolchat_llm_openrouter.reply import CONNECTION_ERRORS, TooBig, drop, read_body
+from idolchat_llm_openrouter.reply import TooBig, read_body
 from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_llm_openrouter.watchdog import Watchdog
 
 __all__ = ["Client", "open_client"]
 
-KEEP_ALIVE_S = 60.0
-DNS_TTL_S = 300
-POST_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
-MAX_BYTES_AT_ONCE = 1024 * 1024  # aiohttp warns beyond: a larger body is better written in pieces
 MAX_ERROR_BYTES = 64 * 1024
 MAX_LIST_BYTES = 32 * 1024 * 1024
 ERROR_BODY_TIMEOUT_S = 5.0
@@ -34,94 +27,100 @@ ERROR_BODY_TIMEOUT_S = 5.0
 class Client:
     """Sends requests; what goes wrong is a ``Fault``. Redirects are not followed: they would take the key along."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: OpenRouterSettings) -> None:
-        self._session = session
-        self._base_url = settings.base_url
-        self._completions = URL(f"{settings.base_url}/chat/completions", encoded=True)
-        self._proxy = _proxy_for(settings.base_url)
-        self._connect_timeout_s = settings.connect_timeout_s
+    def __init__(self, pool: Pool, requests: Requests) -> None:
+        self._pool = pool
+        self._requests = requests
 
     async def post_completion(
-        self, body: bytes, faults: Faults, *, until: float, late: Fault, traceparent: str | None = None
-    ) -> aiohttp.ClientResponse:
-        """Ask for a completion and wait for the head of a good answer; raise ``late`` after the loop time ``until``."""
-        data = body if len(body) < MAX_BYTES_AT_ONCE else io.BytesIO(body)
-        headers = POST_HEADERS if traceparent is None else POST_HEADERS | {"traceparent": traceparent}
+        self, body: bytes, faults: Faults, watchdog: Watchdog, *, traceparent: str | None = None
+    ) -> Response:
+        """Ask for a completion and wait for the head of a good answer, for as long as ``watchdog`` allows."""
+        request = self._requests.post(body, traceparent=traceparent)
+        response = None
         try:
-            async with asyncio.timeout_at(until):
-                response = await self._session.post(
-                    self._completions, data=data, headers=headers, allow_redirects=False, proxy=self._proxy
-                )
-        except (TimeoutError, *CONNECTION_ERRORS) as error:
-            raise self._lost(error, faults, late) from error
-        if response.ok and response.status < HTTPStatus.MULTIPLE_CHOICES:
-            return response
-        raise await self._refusal(response, faults)
+            connection = self._pool.take() or await self._connected(watchdog)
+            response = connection.send(request)
+            watchdog.watch(response)
+            await response.head()
+            if 200 <= response.status < 300:
+                return response
+            raise await _refusal(response, faults)
+        except BaseException as error:
+            watchdog.stop()
+            if response is not None:
+                response.abort()
+            if isinstance(error, HTTPError):
+                raise watchdog.fault() or _lost(error, faults) from error
+            raise
 
     async def get(self, path: str, faults: Faults, *, timeout_s: float) -> Any:
         """Fetch some JSON."""
-        late = faults.unreachable(f"no answer within {timeout_s:g} s")
         try:
-            async with (
-                asyncio.timeout(timeout_s),
-                self._session.get(
-                    URL(self._base_url + path, encoded=True), allow_redirects=False, proxy=self._proxy
-                ) as response,
-            ):
-                body = await read_body(response, MAX_LIST_BYTES)
-        except (TimeoutError, *CONNECTION_ERRORS) as error:
-            raise self._lost(error, faults, late) from error
+            async with asyncio.timeout(timeout_s):
+                response, body = await self._got(path)
+        except TimeoutError as error:
+            raise faults.unreachable(f"no answer within {timeout_s:g} s") from error
+        except HTTPError as error:
+            raise _lost(error, faults) from error
         except TooBig:
             raise faults.too_big(MAX_LIST_BYTES, "a list") from None
         if response.status == HTTPStatus.NOT_FOUND:
             raise faults.nothing_there()
         if response.status != HTTPStatus.OK:
-            raise faults.from_response(response.status, response.headers, body)
+            raise _refused(response, body, faults)
+        if response.coding:
+            raise faults.compressed(response.coding)
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             raise faults.not_the_api(response.content_type) from None
 
-    def _lost(self, error: BaseException, faults: Faults, late: Fault) -> Fault:
-        match error:
-            case aiohttp.ServerTimeoutError():
-                return faults.unreachable(f"no connection within {self._connect_timeout_s:g} s")
-            case aiohttp.ServerDisconnectedError():
-                # Most often a kept connection that the server closed while the request was on its way.
-                return faults.unreachable("it closed the connection", retry_after_s=0)
-            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-                return faults.unreachable("its certificate is not trusted")
-            case OSError() if not isinstance(error, TimeoutError):
-                return faults.unreachable(error.strerror or type(error).__name__)
-            case TimeoutError():
-                return late
-        return faults.unreachable(type(error).__name__)
-
-    async def _refusal(self, response: aiohttp.ClientResponse, faults: Faults) -> Fault:
-        body = b""
+    async def _got(self, path: str) -> tuple[Response, bytes]:
+        connection = self._pool.take() or await self._pool.connect()
+        response = connection.send(self._requests.get(path))
         try:
-            async with asyncio.timeout(ERROR_BODY_TIMEOUT_S):
-                body = await read_body(response, MAX_ERROR_BYTES)
-        except (TooBig, TimeoutError, *CONNECTION_ERRORS):
-            pass  # the status tells enough
+            await response.head()
+            return response, await read_body(response, MAX_LIST_BYTES)
         finally:
-            drop(response)
-        return faults.from_response(response.status, response.headers, body)
+            response.abort()
+
+    async def _connected(self, watchdog: Watchdog) -> Connection:
+        try:
+            async with asyncio.timeout_at(watchdog.until):
+                return await self._pool.connect()
+        except TimeoutError as error:
+            raise watchdog.late() from error
 
 
-def _proxy_for(url: str) -> str | None:
-    """Find the proxy that the environment names, once: aiohttp would look at every request."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+async def _refusal(response: Response, faults: Faults) -> Fault:
+    body = b""
+    with suppress(TooBig, TimeoutError, HTTPError):  # the status tells enough
+        async with asyncio.timeout(ERROR_BODY_TIMEOUT_S):
+            body = await read_body(response, MAX_ERROR_BYTES)
+    return _refused(response, body, faults)
+
+
+def _refused(response: Response, body: bytes, faults: Faults) -> Fault:
+    return faults.from_response(
+        response.status,
+        body,
+        location=response.header(b"location"),
+        retry_after=response.header(b"retry-after"),
+    )
+
+
+def _lost(error: HTTPError, faults: Faults) -> Fault:
+    # A kept connection that the server closed while the request was on its way costs nothing to try again.
+    return faults.unreachable(str(error), retry_after_s=0 if isinstance(error, Disconnected) else None)
 
 
 @asynccontextmanager
 async def open_client(settings: OpenRouterSettings) -> AsyncIterator[Client]:
     """Open a pool without a limit: how many turns run at once is decided elsewhere."""
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=DNS_TTL_S),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers_of(settings),
-        timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout_s),
-    ) as session:
-        yield Client(session, settings)
+    proxy = proxy_for(settings.base_url)
+    pool = Pool(Route(settings.base_url, proxy), connect_timeout_s=settings.connect_timeout_s)
+    requests = Requests(settings.base_url, headers_of(settings), posts_to="/chat/completions", proxy=proxy)
+    try:
+        yield Client(pool, requests)
+    finally:
+        await pool.close()

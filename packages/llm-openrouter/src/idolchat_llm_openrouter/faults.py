@@ -106,6 +106,12 @@ class Fault(Exception):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
 
+    def released(self) -> ProviderError:
+        """Give the error, to be raised in our place: it will refer to us, and if we did to it, that were a ring."""
+        error = self.error
+        del self.error
+        return error
+
 
 class Faults:
     """Makes the faults of one request; ``server`` and ``model`` are named in their texts."""
@@ -115,10 +121,10 @@ class Faults:
         self._discretion = discretion
         self._model = f"the model {model[:100]!r}" if model else "the account's default model"
 
-    def from_response(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        """Read a response whose status is not a success."""
+    def from_response(self, status: int, body: bytes, *, location: str | None, retry_after: str | None) -> Fault:
+        """Read a response whose status is not a success; ``location`` and ``retry_after`` are headers."""
         if 300 <= status < 400:
-            return self._redirected(status, headers.get("Location", ""))
+            return self._redirected(status, location or "")
         try:
             reply = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -126,7 +132,7 @@ class Faults:
         told = reply if isinstance(reply, dict) else {}
         if status == HTTPStatus.NOT_FOUND and not _error_of(told):
             return self.nothing_there()
-        fault = self.from_body(told, status=status, retry_after_s=_seconds(headers.get("Retry-After")))
+        fault = self.from_body(told, status=status, retry_after_s=_seconds(retry_after))
         fault.body = body
         return fault
 
@@ -154,6 +160,14 @@ class Faults:
         """Say that a page came instead of a reply."""
         kind = content_type[:60] or "nothing"
         text = f"{self._server} sent {kind} instead of a reply; check OPENROUTER_BASE_URL and proxies on the way"
+        return Fault(ProviderUnavailable(text), retryable=False)
+
+    def compressed(self, coding: str) -> Fault:
+        """Say that a reply came compressed."""
+        text = (
+            f"{self._server} sent a reply compressed with {coding[:60]!r} though none was asked for;"
+            " check proxies on the way"
+        )
         return Fault(ProviderUnavailable(text), retryable=False)
 
     def cut(self, *, retryable: bool = True) -> Fault:

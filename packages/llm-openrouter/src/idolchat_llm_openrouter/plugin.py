@@ -24,7 +24,7 @@ def _is_set() -> bool:
 
 
 def _open() -> AbstractAsyncContextManager[LLMProvider]:
-    # aiohttp takes longer to import than all else here; a server that uses another provider need not wait for it.
+    # A server that uses another provider need not wait for the import of an HTTP client.
     from idolchat_llm_openrouter.provider import open_openrouter  # noqa: PLC0415
 
     return open_openrouter()

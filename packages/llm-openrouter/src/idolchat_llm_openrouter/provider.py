@@ -52,7 +52,7 @@ class OpenRouterProvider(LLMProvider):
                     yield piece
                 pieces = await reply.read()
         except Fault as fault:
-            raise fault.error from fault.__cause__
+            raise fault.released() from fault.__cause__
         finally:
             if reply is not None:
                 await reply.close()
@@ -102,7 +102,7 @@ class OpenRouterProvider(LLMProvider):
         try:
             return await self._client.get(path, self._faults(), timeout_s=timeout_s)
         except Fault as fault:
-            raise fault.error from fault.__cause__
+            raise fault.released() from fault.__cause__
 
     def _faults(self) -> Faults:
         return Faults(self._settings.host, Discretion(self._settings.key))

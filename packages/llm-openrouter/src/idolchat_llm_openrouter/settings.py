@@ -162,6 +162,7 @@ def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port  # is read only here, and may be no number
+        _ = (parts.hostname or "").encode("idna")  # as it will be looked up; raises a ValueError too
     except ValueError:
         return None
     return parts
