@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
-from idolchat_api.auth import Authenticator
 from idolchat_core.hookspecs import hookimpl
 from idolchat_core.registry import Registry
+
+if TYPE_CHECKING:  # the server takes half a second to import, and a command that needs none imports every plugin
+    from idolchat_api.auth import Authenticator
 
 __all__ = ["idolchat_register_authenticators"]
 

@@ -1,0 +1,85 @@
+"""Which parts the settings choose; and the storage among them opened, for whoever needs no turns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from idolchat_core.errors import ConfigurationError
+from idolchat_core.mirror import MirrorMode, Pace, open_mirrored
+from idolchat_core.plugins import Plugins
+from idolchat_core.settings import CoreSettings
+from idolchat_core.storage import Storage
+
+__all__ = ["choose_llm", "choose_storages", "open_storage"]
+
+
+def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]:
+    """Name the primary storage and then its mirrors. Raises ``ConfigurationError``.
+
+    Without ``IDOLCHAT_STORAGE``: ``local`` where it is installed, else the only one there is; mirrored to those
+    whose own settings ask for it.
+    """
+    if settings.storage:
+        chosen = settings.storage
+    else:
+        installed = list(plugins.storages)
+        if "local" not in installed and len(installed) != 1:
+            raise ConfigurationError(
+                f"IDOLCHAT_STORAGE is not set and there is no storage to take; installed:"
+                f" {', '.join(installed) or 'none'}. Install idolchat-storage-local, or name one in IDOLCHAT_STORAGE"
+            )
+        primary = "local" if "local" in installed else installed[0]
+        chosen = (primary, *(name for name in plugins.storages.asked_for() if name != primary))
+    _check_names("IDOLCHAT_STORAGE", chosen, list(plugins.storages))
+    if len(set(chosen)) < len(chosen):
+        raise ConfigurationError(f"IDOLCHAT_STORAGE names a storage twice: {', '.join(chosen)}; name each once")
+    return chosen
+
+
+def choose_llm(settings: CoreSettings, plugins: Plugins) -> str:
+    """Name the provider. Raises ``ConfigurationError``.
+
+    Without ``IDOLCHAT_LLM``: the one whose own settings ask for it, else ``local``.
+    """
+    installed = list(plugins.llm_providers)
+    asked_for = plugins.llm_providers.asked_for()
+    if settings.llm:
+        chosen = settings.llm
+    elif len(asked_for) > 1:
+        raise ConfigurationError(f"several LLM providers are set up ({', '.join(asked_for)}): name one in IDOLCHAT_LLM")
+    elif asked_for:
+        chosen = asked_for[0]
+    elif "local" in installed:
+        chosen = "local"
+    else:
+        raise ConfigurationError(
+            f"no LLM provider to take; installed: {', '.join(installed) or 'none'}. Set OPENROUTER_API_KEY, or"
+            " OPENROUTER_BASE_URL for another server (idolchat-llm-openrouter), or install idolchat-llm-local[smollm2]"
+        )
+    _check_names("IDOLCHAT_LLM", (chosen,), installed)
+    return chosen
+
+
+def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) -> None:
+    for name in names:
+        if name not in installed:
+            raise ConfigurationError(f"{variable} names {name!r}; installed: {', '.join(installed) or 'none'}")
+
+
+@asynccontextmanager
+async def open_storage(
+    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.NOTE
+) -> AsyncGenerator[tuple[str, Storage]]:
+    """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
+
+    Raises ``ConfigurationError``, and what the storage raises when it cannot open.
+    """
+    name, *mirrors = choose_storages(settings, plugins)
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(plugins.storages.get(name)())
+        if mirrors:
+            factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
+            mirrored = open_mirrored(storage, factories, mode=mode, pace=Pace(bytes_per_s=settings.mirror_bytes_per_s))
+            storage = await stack.enter_async_context(mirrored)
+        yield name, storage
