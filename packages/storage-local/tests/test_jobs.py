@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_all_jobs_take_a_step_before_the_disk_is_waited_for(tmp_path: Path) -> N
 
     assert results == ["a", "b", "c"]
     assert log == ["a written", "b written", "c written", "a synced", "b synced", "c synced"]
+
+
+def test_threads_may_wait_for_the_disk(tmp_path: Path) -> None:
+    disk, log = Counting(), list[str]()
+    names = [str(number) for number in range(100)]
+    with ThreadPoolExecutor() as syncing:
+        results = run_together(disk, [write(tmp_path / name, log) for name in names], syncing=syncing)
+
+    assert results == names
+    assert len(disk.synced) == 101
+    assert log == [*(f"{name} written" for name in names), *(f"{name} synced" for name in names)]
 
 
 def test_a_folder_is_synced_once_for_all_who_wait_for_it(tmp_path: Path) -> None:

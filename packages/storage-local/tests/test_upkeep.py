@@ -1,6 +1,7 @@
 """What is wrong in a data folder is found and mended, and what nobody needs is removed."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import time
@@ -49,6 +50,37 @@ def spoil(path: Path) -> bytes:
     data = path.read_bytes().replace(b'"content":"two"', b'"content":two')
     path.write_bytes(data)
     return data
+
+
+async def test_a_document_in_our_form_is_put_as_it_is_and_any_other_written_out(
+    storage: Storage, file_of: Callable[[UUID], Path]
+) -> None:
+    conversation = a_conversation("one", "two", "three")
+    ours = document.encode(conversation)
+    as_they_are = [ours, ours.replace(b'"content":"one"', b'"content": "\\u006fne"')]
+    others = [
+        json.dumps(json.loads(ours), indent=1).encode(),
+        ours.replace(b'{"id"', b'{\n"id"'),
+        ours.replace(b"},\n{", b"},{"),
+        ours + b"\n",
+    ]
+    kept = []
+    for data in (*as_they_are, *others):
+        await storage.put_documents({conversation.id: data})
+        assert await storage.read(conversation.id) == conversation
+        kept.append(file_of(conversation.id).read_bytes())
+
+    assert kept == [*as_they_are, ours, ours, ours, ours]
+    assert await flaws(storage) == {}
+
+
+@pytest.mark.parametrize("harm", [b'"role":1', b'"rule":"user"', b'"role":"user'])
+async def test_a_document_with_a_bad_message_is_not_put(storage: Storage, harm: bytes) -> None:
+    conversation = a_conversation("one", "two")
+    with pytest.raises(ConversationDamaged):
+        await storage.put_documents({conversation.id: document.encode(conversation).replace(b'"role":"user"', harm)})
+
+    assert list(await storage.list_ids()) == []
 
 
 async def test_a_damaged_conversation_is_told_with_what_can_be_read(

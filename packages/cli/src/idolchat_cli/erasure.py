@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -130,7 +130,7 @@ class Erasure:
                 async with asyncio.timeout(MIRRORS_S):
                     await self._opened.storage.has_copied()
 
-    async def _in_mirror(self, mirror: str) -> Sequence[UUID]:
+    async def _in_mirror(self, mirror: str) -> Collection[UUID]:
         async with asyncio.timeout(MIRRORS_S), self._opened.plugins.storages.get(mirror)() as storage:
             return await Filters(user=self._user).choose(storage)
 

@@ -1,10 +1,12 @@
-"""What a storage does that has nothing better: search and count by going through everything."""
+"""What a storage does that has nothing better: search and count by going through everything, read many one by one."""
 
 from __future__ import annotations
 
+import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,9 +18,10 @@ from idolchat_core.models import Conversation, ConversationSummary
 if TYPE_CHECKING:
     from idolchat_core.storage import Storage
 
-__all__ = ["hits_in", "search_all", "stats_of", "summaries"]
+__all__ = ["documents_of", "hits_in", "search_all", "stats_of", "summaries"]
 
 _PAGE_SIZE = 200
+_AT_ONCE = 64
 
 
 async def summaries(
@@ -40,6 +43,28 @@ async def summaries(
         before = page.next
         if before is None:
             return
+
+
+async def documents_of(storage: Storage, conversation_ids: Collection[UUID]) -> dict[UUID, bytes | ConversationDamaged]:
+    """See ``Storage.read_documents``."""
+    found: dict[UUID, bytes | ConversationDamaged] = {}
+    for some in batched(conversation_ids, _AT_ONCE):
+        read = await asyncio.gather(*(_document(storage, conversation_id) for conversation_id in some))
+        found |= {
+            conversation_id: document
+            for conversation_id, document in zip(some, read, strict=True)
+            if document is not None
+        }
+    return found
+
+
+async def _document(storage: Storage, conversation_id: UUID) -> bytes | ConversationDamaged | None:
+    try:
+        return await storage.read_document(conversation_id)
+    except ConversationNotFound:
+        return None
+    except ConversationDamaged as error:
+        return error
 
 
 async def stats_of(

@@ -35,6 +35,7 @@ __all__ = [
     "lines",
     "opening",
     "parse_closing",
+    "parse_line",
     "parse_lines",
     "parse_opening",
     "salvage",
@@ -119,6 +120,12 @@ def parse_opening(text: bytes) -> dict[str, Any]:
 def parse_lines(text: bytes) -> list[Message]:
     """Read the lines of messages, separated by a comma and any white space. Raises ``ValueError``."""
     return _LINES.validate_json(b"[" + text + b"]")
+
+
+def parse_line(text: bytes) -> Message:
+    """Read the line of one message, without the comma after it. Raises ``ValueError``."""
+    [message] = parse_lines(text)
+    return message
 
 
 def parse_closing(text: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from itertools import batched
 from typing import NamedTuple
@@ -17,12 +17,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_core import checkpoints, document, upkeep
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageError
+from idolchat_core.errors import ConversationDamaged
+from idolchat_core.ids import Ids
 from idolchat_core.storage import Storage
 
 __all__ = ["Failure", "Migration", "migrate"]
 
-_BATCH = 64
+_BATCH = 128
 _AT_ONCE = 3
 _MAX_PASSES = 5
 _LOG_PART = 1024 * 1024
@@ -77,7 +78,7 @@ async def migrate(source: Storage, target: Storage, *, dry_run: bool = False) ->
     copied = -1
     while state.copied != copied and state.number < (1 if dry_run else _MAX_PASSES):
         copied = state.copied
-        ids = sorted(await source.list_ids())
+        ids = Ids(await source.list_ids())
         anew = {"done": 0, "verified": 0, "total": len(ids), "failures": tuple(failures)}
         state = state.model_copy(update=anew | {"number": state.number + 1})
         yield state
@@ -95,9 +96,9 @@ async def migrate(source: Storage, target: Storage, *, dry_run: bool = False) ->
     yield state.model_copy(update={"changing": state.copied != copied and not dry_run})
 
 
-async def _batches(source: Storage, target: Storage, ids: Sequence[UUID], *, dry_run: bool) -> AsyncGenerator[_Batch]:
+async def _batches(source: Storage, target: Storage, ids: Collection[UUID], *, dry_run: bool) -> AsyncGenerator[_Batch]:
     """Copy what differs, a few batches at a time: while one waits for the disk or the network, others are compared."""
-    there = set(await target.list_ids())
+    there = Ids(await target.list_ids())
     running: deque[asyncio.Task[_Batch]] = deque()
     try:
         for some in batched(ids, _BATCH):
@@ -112,42 +113,30 @@ async def _batches(source: Storage, target: Storage, ids: Sequence[UUID], *, dry
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _copy(source: Storage, target: Storage, ids: Sequence[UUID], there: set[UUID], *, dry_run: bool) -> _Batch:
-    pairs = await asyncio.gather(*(_pair(source, target if i in there else None, i) for i in ids))
+async def _copy(
+    source: Storage, target: Storage, ids: Sequence[UUID], there: Collection[UUID], *, dry_run: bool
+) -> _Batch:
+    ours, theirs = await asyncio.gather(
+        source.read_documents(ids), target.read_documents([one for one in ids if one in there])
+    )
     wanting: dict[UUID, bytes] = {}
     failures: list[Failure] = []
     same = 0
-    for conversation_id, pair in zip(ids, pairs, strict=True):
-        if isinstance(pair, StorageError):
-            failures.append(Failure(what=f"conversation {conversation_id}", code=pair.code, message=str(pair)))
-        elif pair is not None:
-            ours, theirs = pair
-            if theirs is not None and (ours == theirs or _says_the_same(ours, theirs, conversation_id)):
-                same += 1
-            else:
-                wanting[conversation_id] = ours
+    for conversation_id, mine in ours.items():
+        if isinstance(mine, ConversationDamaged):
+            failures.append(Failure(what=f"conversation {conversation_id}", code=mine.code, message=str(mine)))
+        elif _says_the_same(mine, theirs.get(conversation_id), conversation_id):
+            same += 1
+        else:
+            wanting[conversation_id] = mine
     if wanting and not dry_run:
         await target.put_documents(wanting)
     return _Batch(len(ids), len(wanting), same, failures)
 
 
-async def _pair(
-    source: Storage, target: Storage | None, conversation_id: UUID
-) -> tuple[bytes, bytes | None] | StorageError | None:
-    """Read a conversation on both sides; None when it is gone from the source."""
-    try:
-        ours = await source.read_document(conversation_id)
-    except ConversationNotFound:
-        return None
-    except ConversationDamaged as error:
-        return error
-    try:
-        return ours, await target.read_document(conversation_id) if target is not None else None
-    except (ConversationNotFound, ConversationDamaged):
-        return ours, None
-
-
-def _says_the_same(ours: bytes, theirs: bytes, conversation_id: UUID) -> bool:
+def _says_the_same(ours: bytes, theirs: bytes | ConversationDamaged | None, conversation_id: UUID) -> bool:
+    if ours == theirs or not isinstance(theirs, bytes):
+        return ours == theirs
     try:
         return document.decode(ours, conversation_id) == document.decode(theirs, conversation_id)
     except ConversationDamaged:

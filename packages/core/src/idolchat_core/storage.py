@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -99,6 +99,10 @@ class Storage(ABC):
             raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
         return document.encode(conversation)
 
+    async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
+        """Read many as ``read_document`` does each; those that are not there are left out."""
+        return await defaults.documents_of(self, conversation_ids)
+
     @abstractmethod
     async def list(
         self,
@@ -117,8 +121,8 @@ class Storage(ABC):
         ``InvalidRequest`` for a ``before`` that this store did not give.
         """
 
-    async def list_ids(self) -> Sequence[UUID]:
-        """List the ids of all conversations, damaged ones too, in any order."""
+    async def list_ids(self) -> Collection[UUID]:
+        """List the ids of all conversations, damaged ones too, in any order; see ``idolchat_core.ids`` for many."""
         found: list[UUID] = []
         before: str | None = None
         while True:

@@ -25,6 +25,8 @@ _PAUSE_S = 1.0
 """How long to wait before teaching an index that is busy or full again."""
 _LEARNING_PATIENCE_S = 10.0
 _CACHED = 16_384
+_MUCH = 2048
+"""Changes that are not learnt, beyond which whoever makes many had better wait."""
 
 
 class Watcher(Protocol):
@@ -98,6 +100,14 @@ class Catalogue:
             self._remember(conversation_id, entry)
         return entry
 
+    def recall(self, conversation_ids: Sequence[UUID]) -> None:
+        """Have what is known of many at hand, by one question."""
+        wanted = {str(one): one for one in conversation_ids if one not in self._cache}
+        fresh = self._not_learnt()
+        with suppress(IndexBroken, IndexBusy):
+            for entry in self._ask(lambda index: index.entries([key for key in wanted if key not in fresh])):
+                self._remember(wanted[entry.id], entry)
+
     def note(
         self,
         conversation_id: UUID,
@@ -158,6 +168,12 @@ class Catalogue:
             self._hurry.set()
             if not self._learnt.wait_for(lambda: self._done >= wanted, _LEARNING_PATIENCE_S):
                 raise StorageUnavailable("the index cannot be written now; try again later")
+
+    def keep_pace(self) -> None:
+        """Wait while the index is far behind with what was noted, that it does not gather in memory."""
+        if len(self._pending) > _MUCH:
+            with suppress(StorageUnavailable):
+                self.wait_until_learnt()
 
     def in_folder(self, place: str) -> dict[str, Entry]:
         """Tell what is known of the files in a folder, by place. Raises ``IndexBroken``, ``IndexBusy``."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation
+from idolchat_core.models import Conversation, Message
 from idolchat_storage_local.entry import MARK_EVERY, Entry, fingerprint, to_time
 from idolchat_storage_local.survey import Damage, Found, Other
 
@@ -39,13 +39,13 @@ def describe(
             found = Damage(0, str(error), None)
     if isinstance(found, Other):
         entry = Entry.of(found.conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
-        return Description(entry, turn_ids_of(found.conversation), (), is_whole=True)
+        return Description(entry, turn_ids_of(found.conversation.messages), (), is_whole=True)
     return _describe_damage(found, conversation_id, place, status, known)
 
 
-def turn_ids_of(conversation: Conversation) -> list[str]:
+def turn_ids_of(messages: Iterable[Message]) -> list[str]:
     """List the turns that messages belong to."""
-    return [str(message.turn_id) for message in conversation.messages if message.turn_id is not None]
+    return [str(message.turn_id) for message in messages if message.turn_id is not None]
 
 
 def marks_of(start: int, lines: Sequence[bytes]) -> list[tuple[int, int]]:
@@ -94,7 +94,7 @@ def _describe_damage(
         )
     return Description(
         entry._replace(problem=f"from byte {found.offset} on: {found.reason}"),
-        turn_ids_of(conversation),
+        turn_ids_of(conversation.messages),
         (),
         is_whole=True,
     )

@@ -26,6 +26,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
+from idolchat_core.ids import Ids
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.jobs import FileSync, Job, run_alone
 
@@ -128,14 +129,12 @@ class DataFolder:
         self.require()
         return None
 
-    def ids(self) -> list[UUID]:
+    def ids(self) -> Ids:
         """List whose documents there are, by the files alone. Raises ``OSError``, ``StorageUnavailable``."""
         self.require()
-        found: set[UUID] = set()
-        for path in self.folders():
-            if self._disk.exists(path):
-                found.update(filter(None, map(conversation_id_of, self._disk.names(path))))
-        return list(found)
+        there = (path for path in self.folders() if self._disk.exists(path))
+        names = (name for path in there for name in self._disk.names(path))
+        return Ids(filter(None, map(conversation_id_of, names)))
 
     def folders(self) -> Iterator[str]:
         """Name every folder that may hold documents."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from typing import Any, NamedTuple
@@ -159,6 +159,12 @@ class Index:
         """Find what is known of a file."""
         rows = self._rows(f"{_SELECT} WHERE id = ?", (conversation_id,))
         return Entry(*rows[0]) if rows else None
+
+    def entries(self, conversation_ids: Sequence[str]) -> list[Entry]:
+        """Find what is known of many files."""
+        marks = ", ".join("?" * len(conversation_ids))
+        rows = self._rows(f"{_SELECT} WHERE id IN ({marks})", tuple(conversation_ids))
+        return [Entry(*row) for row in rows]
 
     def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List those wanted that come after ``before``, newest first."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from idolchat_storage_local.disk import Disk
 
-__all__ = ["FileSync", "Job", "run_alone", "run_together"]
+__all__ = ["SYNCING", "FileSync", "Job", "run_alone", "run_together"]
 
 
 class FileSync(NamedTuple):
@@ -22,18 +24,22 @@ class FileSync(NamedTuple):
 type Job[T] = Generator[FileSync | str, None, T]
 """Yields what must be on the disk before it goes on: part of a file, or the path of a folder whose names changed."""
 
+SYNCING = 16
+"""How many syncs are waited for at once, where there are threads for it."""
+
 type _Waiting[T] = list[tuple[int, Job[T], FileSync | str]]
 
 
-def run_together[T](disk: Disk, jobs: Sequence[Job[T]]) -> list[T | Exception]:
+def run_together[T](disk: Disk, jobs: Sequence[Job[T]], *, syncing: Executor | None = None) -> list[T | Exception]:
     """Run jobs to their ends, all at each step before the disk is waited for once; give results or errors, in order.
 
-    A sync that fails is raised where its job waits for it.
+    A sync that fails is raised where its job waits for it. They are waited for one after another, or by the threads of
+    ``syncing``: those that wait at once share a flush of the disk's cache, which pays where there are very many.
     """
     outcomes: dict[int, T | Exception] = {}
     waiting = _advance(list(enumerate(jobs)), {}, outcomes)
     while waiting:
-        failed = _sync(disk, waiting)
+        failed = _sync(disk, waiting, syncing)
         waiting = _advance([(index, job) for index, job, _ in waiting], failed, outcomes)
     return [outcomes[index] for index in range(len(jobs))]
 
@@ -62,17 +68,21 @@ def _advance[T](
     return waiting
 
 
-def _sync[T](disk: Disk, waiting: _Waiting[T]) -> dict[int, OSError]:
-    results: dict[FileSync | str, OSError | None] = {}
+def _sync[T](disk: Disk, waiting: _Waiting[T], syncing: Executor | None) -> dict[int, OSError]:
     if len(waiting) > 1:
         for _, _, wanted in waiting:
             if isinstance(wanted, FileSync):
                 with suppress(OSError):  # it only saves time
                     disk.start_sync(*wanted)
-    for _, _, wanted in waiting:
-        if wanted not in results:
-            results[wanted] = _sync_one(disk, wanted)
+    every = list(dict.fromkeys(wanted for _, _, wanted in waiting))
+    shares = [every[start::SYNCING] for start in range(SYNCING)] if syncing is not None else [every]
+    synced = map if syncing is None else syncing.map
+    results = {wanted: error for some in synced(partial(_sync_some, disk), shares) for wanted, error in some}
     return {index: error for index, _, wanted in waiting if (error := results[wanted]) is not None}
+
+
+def _sync_some(disk: Disk, some: Sequence[FileSync | str]) -> list[tuple[FileSync | str, OSError | None]]:
+    return [(wanted, _sync_one(disk, wanted)) for wanted in some]
 
 
 def _sync_one(disk: Disk, wanted: FileSync | str) -> OSError | None:

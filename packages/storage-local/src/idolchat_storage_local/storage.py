@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from idolchat_core import document
 from idolchat_core.census import StorageStats
-from idolchat_core.errors import InvalidRequest, StorageUnavailable
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, InvalidRequest, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
@@ -44,7 +44,7 @@ __all__ = ["LocalStorage", "open_local_storage"]
 log = logging.getLogger(__name__)
 
 _READERS = 8
-_BATCH = 64
+_BATCH = 128
 _FEW_MESSAGES = 64
 """A new conversation with more than these is written where nobody waits for it."""
 _SCAN_PATIENCE_S = 10.0
@@ -153,7 +153,7 @@ class LocalStorage(Storage):
             next=f"{last.updated_at}~{last.id}" if last is not None else None,
         )
 
-    async def list_ids(self) -> Sequence[UUID]:
+    async def list_ids(self) -> Collection[UUID]:
         return await self._work(self._folder.ids)
 
     async def search(
@@ -203,11 +203,17 @@ class LocalStorage(Storage):
     async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         await self._work(self._put_documents, documents)
 
+    async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
+        found: dict[UUID, bytes | ConversationDamaged] = {}
+        for some in batched(conversation_ids, _BATCH):
+            found |= await self._work(self._documents, some)
+        return found
+
     async def read_stored(self, conversation_id: UUID) -> bytes:
         return await self._work(self._upkeep.read_stored, conversation_id)
 
     async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
-        chosen = sorted(await self.list_ids()) if conversation_ids is None else conversation_ids
+        chosen = await self.list_ids() if conversation_ids is None else conversation_ids
         for some in batched(chosen, _BATCH):
             for verdict in await self._work(self._upkeep.judge, some):
                 yield verdict
@@ -219,7 +225,7 @@ class LocalStorage(Storage):
         return await self._work(self._upkeep.repair, conversation_id, dry_run=dry_run)
 
     async def reindex(self) -> AsyncGenerator[int]:
-        ids = sorted(await self.list_ids())
+        ids = await self.list_ids()
         await self._work(self._searcher.begin_anew)
         # Two rounds over all of them, so each counts by half.
         for number, some in enumerate(batched(ids, _BATCH)):
@@ -306,10 +312,22 @@ class LocalStorage(Storage):
                     return result
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
+    def _documents(self, conversation_ids: Sequence[UUID]) -> dict[UUID, bytes | ConversationDamaged]:
+        self._catalogue.recall(conversation_ids)
+        found: dict[UUID, bytes | ConversationDamaged] = {}
+        for conversation_id in conversation_ids:
+            try:
+                found[conversation_id] = reading.read_document(self._files, conversation_id)
+            except ConversationDamaged as error:
+                found[conversation_id] = error
+            except ConversationNotFound:
+                continue
+        return found
+
     def _put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         for some in batched(documents.items(), _BATCH):
-            conversations = [document.decode(data, conversation_id) for conversation_id, data in some]
-            whole.put_many(self._files, [whole.write_out(conversation) for conversation in conversations])
+            whole.put_many(self._files, [whole.take(data, conversation_id) for conversation_id, data in some])
+            self._catalogue.keep_pace()
 
     def _turn(self, turn_id: str) -> str | None:
         is_all = self._scanner.read_unread()

@@ -143,7 +143,7 @@ class _Reader:
 
     def _take(self, text: bytes, position: int) -> bool:
         try:
-            [message] = document.parse_lines(text)
+            message = document.parse_line(text)
         except ValueError:
             return False
         if self._count % MARK_EVERY == 0 and self._count:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core import document
-from idolchat_core.errors import ConversationExists, InvalidRequest, StorageConflict
+from idolchat_core.errors import ConversationDamaged, ConversationExists, InvalidRequest, StorageConflict
 from idolchat_core.models import Conversation
 from idolchat_storage_local.describe import marks_of, turn_ids_of
 from idolchat_storage_local.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, fingerprint
 from idolchat_storage_local.files import Files, Opened
 from idolchat_storage_local.folder import parent_of
-from idolchat_storage_local.jobs import Job, run_alone, run_together
+from idolchat_storage_local.jobs import SYNCING, Job, run_alone, run_together
 
-__all__ = ["Written", "change", "create", "create_now", "delete", "put", "put_many", "replace", "write_out"]
+__all__ = ["Written", "change", "create", "create_now", "delete", "put", "put_many", "replace", "take", "write_out"]
 
 
 class Written(NamedTuple):
-    """A conversation in the form that its file has."""
+    """A conversation in the form that its file has; its messages need not be in ``about``."""
 
-    conversation: Conversation
+    about: Conversation
+    message_count: int
+    turn_ids: Sequence[str]
     body: bytes
     closing: bytes
     marks: Sequence[tuple[int, int]]
@@ -34,12 +37,38 @@ def write_out(conversation: Conversation) -> Written:
     opening = document.opening(conversation)
     lines = [document.line(message) for message in conversation.messages]
     body = opening + b"\n" * bool(lines) + b",\n".join(lines)
-    return Written(conversation, body, document.closing(conversation), marks_of(len(opening), lines))
+    turn_ids, closing = turn_ids_of(conversation.messages), document.closing(conversation)
+    return Written(conversation, len(lines), turn_ids, body, closing, marks_of(len(opening), lines))
+
+
+def take(data: bytes, conversation_id: UUID) -> Written:
+    """Take a document that is in our form as it is, and write out any other.
+
+    Raises ``ConversationDamaged``, ``InvalidRequest``.
+    """
+    try:
+        written = _as_it_is(data, conversation_id)
+    except (ValueError, ConversationDamaged):
+        written = None
+    return written or write_out(document.decode(data, conversation_id))
+
+
+def _as_it_is(data: bytes, conversation_id: UUID) -> Written | None:
+    """Read all of a document in our form, one message a line. Raises ``ValueError``, ``ConversationDamaged``."""
+    body_end = data.rfind(b"\n")
+    body, closing = data[:body_end], data[body_end:]
+    first, line_end, rest = body.partition(b"\n")
+    opening, lines = document.parse_opening(first), rest.split(b",\n") if line_end else []
+    if opening["id"] != str(conversation_id) or rest.count(b"\n") != max(len(lines) - 1, 0):
+        return None
+    messages = [document.parse_line(line) for line in lines]
+    about = document.from_parts({**opening, **document.parse_closing(closing), "messages": []}, conversation_id)
+    return Written(about, len(lines), turn_ids_of(messages), body, closing, marks_of(len(first), lines))
 
 
 def create(files: Files, written: Written) -> Job[None]:
     """Give a conversation a file, unless it has one. Raises ``ConversationExists``."""
-    conversation_id = written.conversation.id
+    conversation_id = written.about.id
     path = files.folder.document(conversation_id)
     temporary = yield from files.folder.prepare(path, written.body + written.closing)
     try:
@@ -65,7 +94,7 @@ def create_now(files: Files, conversation: Conversation) -> None:
 
 def put(files: Files, written: Written) -> None:
     """Give a conversation a file in place of what it has; a damaged one is kept aside."""
-    conversation_id = written.conversation.id
+    conversation_id = written.about.id
     while files.folder.find(conversation_id) is None:
         try:
             run_alone(files.disk, create(files, written))
@@ -78,7 +107,7 @@ def put(files: Files, written: Written) -> None:
 
 def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> str | None:
     """Give a conversation whose file is open and locked another file; tell where the old one is kept, if it is."""
-    conversation_id = written.conversation.id
+    conversation_id = written.about.id
     path = files.folder.document(conversation_id)
     kept_as = None
     if keep:
@@ -92,7 +121,8 @@ def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> st
 
 def put_many(files: Files, many: Sequence[Written]) -> None:
     """Give conversations files as ``put`` does, waiting for the disk together for those that have none."""
-    outcomes = run_together(files.disk, [create(files, written) for written in many])
+    with ThreadPoolExecutor(SYNCING, "idolchat-sync") as syncing:
+        outcomes = run_together(files.disk, [create(files, written) for written in many], syncing=syncing)
     for written, outcome in zip(many, outcomes, strict=True):
         if isinstance(outcome, ConversationExists):
             put(files, written)
@@ -119,16 +149,20 @@ def _unlink(files: Files, paths: Iterable[str]) -> None:
 
 def _note(files: Files, path: str, written: Written) -> None:
     """Remember a file that was just written, as far as nobody has changed it since."""
-    conversation = written.conversation
+    about = written.about
     length = len(written.body) + len(written.closing)
     fd = files.disk.open(path, writable=False)
     try:
         mtime_ns = files.disk.stat(fd).st_mtime_ns
     finally:
         files.disk.close(fd)
-    entry = Entry.of(conversation, files.folder.place_of(path), form="lines", length=length, mtime_ns=mtime_ns)
-    entry = entry._replace(body_end=len(written.body), fingerprint=fingerprint(written.body[-FINGERPRINT_SIZE:]))
-    files.catalogue.note(conversation.id, entry, turn_ids_of(conversation), written.marks, is_whole=True)
+    entry = Entry.of(about, files.folder.place_of(path), form="lines", length=length, mtime_ns=mtime_ns)
+    entry = entry._replace(
+        body_end=len(written.body),
+        fingerprint=fingerprint(written.body[-FINGERPRINT_SIZE:]),
+        message_count=written.message_count,
+    )
+    files.catalogue.note(about.id, entry, written.turn_ids, written.marks, is_whole=True)
 
 
 def change(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ class Filters:
         """Tell whether one that the storage lists for them has the wanted status."""
         return self.status is None or summary.status == self.status
 
-    async def choose(self, storage: Storage) -> Sequence[UUID]:
+    async def choose(self, storage: Storage) -> Collection[UUID]:
         """List the ids of all there are, none twice; one that changes meanwhile is not missed."""
         if not self.is_limited:
             return await storage.list_ids()

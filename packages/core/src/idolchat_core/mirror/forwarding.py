@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -36,7 +36,7 @@ class Forwarding(Storage):
             user_id=user_id, character_id=character_id, since=since, until=until, limit=limit, before=before
         )
 
-    async def list_ids(self) -> Sequence[UUID]:
+    async def list_ids(self) -> Collection[UUID]:
         return await self._primary.list_ids()
 
     async def settle(self) -> None:

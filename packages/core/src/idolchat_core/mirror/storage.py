@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.defaults import documents_of
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.forwarding import Forwarding
 from idolchat_core.mirror.link import MirrorLink
@@ -86,6 +87,10 @@ class MirroredStorage(Forwarding):
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         return await self._found(conversation_id, lambda: self._primary.read_document(conversation_id))
+
+    async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
+        # One by one, for any may have to be restored first.
+        return await documents_of(self, conversation_ids)
 
     async def put(self, conversation: Conversation) -> None:
         await self._note(conversation.id, await self._history(conversation.id))

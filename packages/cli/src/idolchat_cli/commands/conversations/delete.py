@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -104,7 +104,7 @@ async def _exists(opened: Opened, conversation_id: UUID) -> bool:
     return True
 
 
-async def _delete_all(opened: Opened, chosen: Sequence[UUID]) -> Deleted:
+async def _delete_all(opened: Opened, chosen: Collection[UUID]) -> Deleted:
     result = Deleted(deleted=[], missing=[], failed=[], dry_run=False)
     with progress("Deleting", total=len(chosen), unit="conversations") as deleting:
         for conversation_id in chosen:

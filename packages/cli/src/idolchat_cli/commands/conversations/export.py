@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -127,7 +127,9 @@ async def _written(writer: Writer, named: Sequence[UUID], filters: Filters, path
         return await _write_all(opened, writer, chosen, path=path, has_named=bool(named))
 
 
-async def _write_all(opened: Opened, writer: Writer, chosen: Sequence[UUID], *, path: str, has_named: bool) -> Exported:
+async def _write_all(
+    opened: Opened, writer: Writer, chosen: Collection[UUID], *, path: str, has_named: bool
+) -> Exported:
     damaged, missing = list[UUID](), list[UUID]()
     count = size_bytes = 0
     with progress("Exporting", total=len(chosen), unit="conversations") as exporting:

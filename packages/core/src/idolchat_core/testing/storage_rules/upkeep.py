@@ -86,6 +86,14 @@ class UpkeepRules:
         }
         assert set(await listed(storage, limit=100)) == documents.keys()
 
+    async def test_many_documents_are_read_at_once(self, storage: Storage) -> None:
+        made = [a_conversation("hi", number_of_it=number) for number in range(200)]
+        for conversation in made:
+            await storage.put(conversation)
+        read = await storage.read_documents([*(conversation.id for conversation in made), new_id()])
+
+        assert read == {conversation.id: await storage.read_document(conversation.id) for conversation in made}
+
     async def test_what_is_derived_is_made_anew(self, storage: Storage) -> None:
         conversation = a_conversation("one two", user_id="ann")
         await storage.create(conversation)
