@@ -29,8 +29,8 @@ _DENSE = (
 """Scripts without blanks between words; Hangul is among them, for its words come with endings."""
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Here vowel signs are marks, which do not count as letters elsewhere."""
-_LETTER = f"(?:(?![{_DENSE}])[^\\W_]|[{_INDIC}])"
-_RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|({_LETTER}+)")
+_LETTER = f"(?:[^\\W_{_DENSE}]|[{_INDIC}])"
+_RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")

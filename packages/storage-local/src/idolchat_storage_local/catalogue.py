@@ -100,13 +100,16 @@ class Catalogue:
             self._remember(conversation_id, entry)
         return entry
 
-    def recall(self, conversation_ids: Sequence[UUID]) -> None:
-        """Have what is known of many at hand, by one question."""
-        wanted = {str(one): one for one in conversation_ids if one not in self._cache}
+    def read_many(self, conversation_ids: Iterable[UUID]) -> dict[UUID, Entry]:
+        """Tell what is known of many as ``read_again`` does of each, and have it at hand."""
+        wanted = {str(conversation_id): conversation_id for conversation_id in conversation_ids}
         fresh = self._not_learnt()
+        found = {wanted[key]: fresh[key].entry for key in wanted.keys() & fresh.keys()}
         with suppress(IndexBroken, IndexBusy):
             for entry in self._ask(lambda index: index.entries([key for key in wanted if key not in fresh])):
+                found[wanted[entry.id]] = entry
                 self._remember(wanted[entry.id], entry)
+        return {conversation_id: entry for conversation_id, entry in found.items() if entry is not None}
 
     def note(
         self,

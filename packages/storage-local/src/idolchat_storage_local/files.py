@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
+from idolchat_core.models import Message
 from idolchat_storage_local.catalogue import Catalogue
 from idolchat_storage_local.describe import Description, describe
 from idolchat_storage_local.disk import Disk
@@ -22,7 +23,7 @@ from idolchat_storage_local.document_file import put_back
 from idolchat_storage_local.entry import Entry
 from idolchat_storage_local.folder import DataFolder, parent_of
 from idolchat_storage_local.jobs import run_alone
-from idolchat_storage_local.survey import Torn, survey
+from idolchat_storage_local.survey import Found, Torn, survey
 from idolchat_storage_local.tail import Tail, read_tail
 
 __all__ = ["Files", "NeedsCare", "Opened", "Writable", "damaged"]
@@ -43,7 +44,8 @@ class NeedsCare(Exception):
 class Opened(NamedTuple):
     """An open file and what is known of it; ``tail`` is None when it is not in our form.
 
-    ``mended`` is what it would hold if it could be mended; what it does hold is then not to be read.
+    ``mended`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
+    all there are, where they were read on the way.
     """
 
     fd: int
@@ -51,6 +53,7 @@ class Opened(NamedTuple):
     entry: Entry
     tail: Tail | None
     mended: bytes | None = None
+    messages: Sequence[Message] | None = None
 
 
 class Writable(NamedTuple):
@@ -78,10 +81,13 @@ class Files:
         self.catalogue = catalogue
 
     @contextmanager
-    def for_reading(self, conversation_id: UUID, *, doubted: bool = False) -> Generator[Opened]:
+    def for_reading(
+        self, conversation_id: UUID, *, doubted: bool = False, only_news: bool = False
+    ) -> Generator[Opened]:
         """Open a file; what stands before its closing does not change while it is open.
 
-        One that is ``doubted`` is read from end to end first, whatever is known of it.
+        One that is ``doubted`` is read from end to end first, whatever is known of it; with ``only_news``, the index
+        is told of it only where it is not as it is known.
         Raises ``ConversationNotFound``, ``OSError``, ``StorageUnavailable``.
         """
         is_refused = False
@@ -89,7 +95,7 @@ class Files:
             fd, path = self._open(conversation_id, writable=False)
             try:
                 self.disk.wait_for_lock(fd, path, shared=True)
-                opened = self._look(conversation_id, fd, path, doubted=doubted)
+                opened = self._look(conversation_id, fd, path, doubted=doubted, only_news=only_news)
                 self.disk.unlock(fd)
                 if isinstance(opened, Torn) and is_refused:
                     opened = self._as_mended(conversation_id, fd, path, opened)
@@ -190,6 +196,7 @@ class Files:
         writable: bool = False,
         patient: bool = True,
         doubted: bool = False,
+        only_news: bool = False,
     ) -> Opened | Torn | None:
         """Tell what an open, locked file is; None when it has just been replaced or removed."""
         status = self.disk.stat(fd)
@@ -198,7 +205,7 @@ class Files:
                 return None
             raise NeedsCare
         if doubted:
-            return self._examine(conversation_id, fd, path, status, all_of_it=True)
+            return self._examine(conversation_id, fd, path, status, all_of_it=True, only_news=only_news)
         tail = read_tail(self.disk, fd, status.st_size)
         for known in (self.catalogue.known, self.catalogue.read_again):
             entry = known(conversation_id)
@@ -219,6 +226,7 @@ class Files:
         *,
         writable: bool = False,
         all_of_it: bool = False,
+        only_news: bool = False,
     ) -> Opened | Torn:
         """Read what is not known of a file, and remember what it is."""
         known = self.catalogue.known(conversation_id)
@@ -228,10 +236,12 @@ class Files:
         if isinstance(found, Torn):
             return found
         about = describe(found, conversation_id, self.folder.place_of(path), status, known)
-        if self._is_durable(fd, about, known, writable=writable):
+        is_news = not only_news or about.entry != known
+        if is_news and self._is_durable(fd, about, known, writable=writable):
             self.catalogue.note(conversation_id, *about)
         tail = read_tail(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
-        return Opened(fd, path, about.entry, tail)
+        messages = found.messages if isinstance(found, Found) and about.is_whole else None
+        return Opened(fd, path, about.entry, tail, messages=messages)
 
     def _is_durable(self, fd: int, about: Description, known: Entry | None, *, writable: bool) -> bool:
         """See to it that a file is on the disk, whose last writer may have died before it was.

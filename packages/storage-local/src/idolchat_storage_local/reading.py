@@ -75,8 +75,10 @@ def read_opened(files: Files, opened: Opened, conversation_id: UUID) -> Conversa
     """Read all of an open file. Raises ``ConversationDamaged`` when no message can be read, ``ValueError``."""
     if opened.tail is None:
         return _read_other(files, opened, conversation_id)
-    body = files.disk.read(opened.fd, opened.tail.body_end, 0)
-    return _conversation(files, opened, opened.tail, conversation_id, messages_in(body))
+    messages = opened.messages
+    if messages is None:
+        messages = messages_in(files.disk.read(opened.fd, opened.tail.body_end, 0))
+    return _conversation(files, opened, opened.tail, conversation_id, messages)
 
 
 def messages_in(body: bytes) -> list[Message]:

@@ -132,12 +132,13 @@ class Searcher:
         catalogue.wait_until_learnt()
         stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
         known = texts.known([key for key, _ in stale])
+        entries = catalogue.read_many(UUID(key) for key, _ in stale)
         done: list[tuple[str, int]] = []
         learnt: dict[str, Learnt] = {}
         size = 0
         for key, changes in stale:
             try:
-                read = self._read(key, known.get(key))
+                read = self._read(key, known.get(key), entries.get(UUID(key)))
             except (OSError, StorageUnavailable) as error:
                 log.warning("a conversation cannot be indexed", extra={"conversation_id": key, "reason": str(error)})
                 stuck.add(key)
@@ -152,10 +153,9 @@ class Searcher:
         catalogue.mark_fresh([one for one in done if one[0] not in skipped])
         return len(stale)
 
-    def _read(self, key: str, before: Indexed | None) -> _Read | None:
+    def _read(self, key: str, before: Indexed | None, entry: Entry | None) -> _Read | None:
         """Read what is not indexed of a conversation; None where all is."""
         conversation_id = UUID(key)
-        entry = self._files.catalogue.read_again(conversation_id)
         if before is not None and entry is not None and entry.form == "lines" and _indexed(entry) == before:
             return None
         try:

@@ -313,7 +313,7 @@ class LocalStorage(Storage):
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
     def _documents(self, conversation_ids: Sequence[UUID]) -> dict[UUID, bytes | ConversationDamaged]:
-        self._catalogue.recall(conversation_ids)
+        self._catalogue.read_many(conversation_ids)
         found: dict[UUID, bytes | ConversationDamaged] = {}
         for conversation_id in conversation_ids:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,7 +24,8 @@ _BLOCK = 1024 * 1024
 class Found(NamedTuple):
     """A file in our form: how it ends, and what the index keeps of the part that was read.
 
-    ``opening`` is None when what is known of the file was right and only what follows was read.
+    ``opening`` is None when what is known of the file was right and only what follows was read. ``messages`` are those
+    that were read.
     """
 
     opening: dict[str, Any] | None
@@ -35,6 +36,7 @@ class Found(NamedTuple):
     before: bytes
     turn_ids: list[str]
     marks: list[tuple[int, int]]
+    messages: Sequence[Message]
 
 
 class Torn(NamedTuple):
@@ -92,7 +94,7 @@ class _Reader:
         self._id = conversation_id
         self._count = 0
         self._end = 0  # of the last whole line, without the comma after it
-        self._last: Message | None = None
+        self._messages: list[Message] = []
         self._turn_ids: list[str] = []
         self._marks: list[tuple[int, int]] = []
 
@@ -150,7 +152,7 @@ class _Reader:
             self._marks.append((self._count, position))
         self._count += 1
         self._end = position + len(text)
-        self._last = message
+        self._messages.append(message)
         if message.turn_id is not None:
             self._turn_ids.append(str(message.turn_id))
         return True
@@ -158,7 +160,9 @@ class _Reader:
     def _found(self, opening: dict[str, Any] | None, fields: dict[str, Any], length: int) -> Found:
         start = max(self._end - FINGERPRINT_SIZE, 0)
         before = self._disk.read(self._fd, self._end - start, start)
-        return Found(opening, fields, self._count, self._end, length, before, self._turn_ids, self._marks)
+        return Found(
+            opening, fields, self._count, self._end, length, before, self._turn_ids, self._marks, self._messages
+        )
 
     def _broken(self, opening: dict[str, Any] | None, known: Entry | None, *, goes_on: bool) -> Torn | Damage:
         """Tell whether what follows the last whole line is a change that was never finished."""
@@ -174,8 +178,8 @@ class _Reader:
         return Damage(self._end, "what follows cannot be read")
 
     def _time(self, opening: dict[str, Any] | None, known: Entry | None) -> datetime | str:
-        if self._last is not None:
-            return self._last.timestamp
+        if self._messages:
+            return self._messages[-1].timestamp
         return to_time(known.updated_at) if known is not None else str(opening and opening["created_at"])
 
     def _is_unfinished(self, rest: bytes) -> bool:

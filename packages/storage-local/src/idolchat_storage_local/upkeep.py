@@ -39,7 +39,8 @@ class Upkeep:
 
     def judge(self, conversation_ids: Sequence[UUID]) -> list[Verdict]:
         """Read conversations from end to end and judge each; those that are gone are left out."""
-        verdicts = (self._judge(conversation_id) for conversation_id in conversation_ids)
+        known = self._files.catalogue.read_many(conversation_ids)
+        verdicts = (self._judge(conversation_id, known.get(conversation_id)) for conversation_id in conversation_ids)
         return [verdict for verdict in verdicts if verdict is not None]
 
     def judge_index(self) -> list[Verdict]:
@@ -78,6 +79,7 @@ class Upkeep:
                     pass
             except (ConversationNotFound, StorageUnavailable, OSError):
                 continue
+        self._files.catalogue.keep_pace()
 
     def forget_gone(self) -> None:
         """Have the index forget what is not there."""
@@ -127,11 +129,10 @@ class Upkeep:
         place = self._files.folder.place_of(file.path)
         return Leftover.model_validate({"kind": kind, "place": place, "size_bytes": size, "age_s": round(age_s, 1)})
 
-    def _judge(self, conversation_id: UUID) -> Verdict | None:
-        catalogue, count = self._files.catalogue, 0
-        known = catalogue.read_again(conversation_id)
+    def _judge(self, conversation_id: UUID, known: Entry | None) -> Verdict | None:
+        count = 0
         try:
-            with self._files.for_reading(conversation_id, doubted=True) as opened:
+            with self._files.for_reading(conversation_id, doubted=True, only_news=True) as opened:
                 conversation = reading.read_opened(self._files, opened, conversation_id)
                 count = len(conversation.messages)
                 flaws = (*_flaws(opened.entry, conversation), *self._index_flaws(known, opened))
