@@ -14,7 +14,7 @@ from idolchat_core.llm import Delta
 
 __all__ = ["EventList"]
 
-BLOCK = 32
+BLOCK = 16
 _PLAIN = (None, None, None)
 _EVENT_BYTES = 250
 """Memory that an event takes as an object, with a text of one word: measured, CPython 3.12."""

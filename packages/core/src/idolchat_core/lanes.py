@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Protocol
 from uuid import UUID
 
@@ -28,7 +27,7 @@ class Lanes[T: Occupant]:
 
     def __init__(self, *, max_waiting: int) -> None:
         self._max_waiting = max_waiting
-        self._lanes: dict[UUID, deque[tuple[T, asyncio.Future[None] | None]]] = {}
+        self._lanes: dict[UUID, list[tuple[T, asyncio.Future[None] | None]]] = {}
 
     @property
     def waiting(self) -> int:
@@ -44,7 +43,7 @@ class Lanes[T: Occupant]:
 
         Raises ``ConversationBusy`` where nobody may wait and ``QueueFull`` where too many do.
         """
-        lane = self._lanes.setdefault(turn.conversation_id, deque())
+        lane = self._lanes.setdefault(turn.conversation_id, [])
         if not lane:
             lane.append((turn, None))
             return None
@@ -66,7 +65,7 @@ class Lanes[T: Occupant]:
         """Give up a place, and let the next one run."""
         lane = self._lanes[turn.conversation_id]
         was_first = lane[0][0] is turn
-        remaining = deque(entry for entry in lane if entry[0] is not turn)
+        remaining = [entry for entry in lane if entry[0] is not turn]
         if not remaining:
             del self._lanes[turn.conversation_id]
             return

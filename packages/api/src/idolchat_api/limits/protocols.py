@@ -24,13 +24,27 @@ class GuardedHttp(HttpToolsProtocol):
     doors: ClassVar[Doors]
     settings: ClassVar[LimitSettings]
 
-    owes_since: float | None = None
-    is_in_body = False
-    owed_bytes = 0
-    stalled_since: float | None = None
-    unread_bytes = 0
-    _has_entered = False
-    _chunk_bytes = 0
+    # With these in its dictionary, that would have more names than objects can share, and each connection its own.
+    __slots__ = (
+        "_chunk_bytes",
+        "_departure",
+        "_has_entered",
+        "is_in_body",
+        "owed_bytes",
+        "owes_since",
+        "stalled_since",
+        "unread_bytes",
+    )
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.owes_since: float | None = None
+        self.is_in_body = False
+        self.owed_bytes = 0
+        self.stalled_since: float | None = None
+        self.unread_bytes = 0
+        self._has_entered = False
+        self._chunk_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Let the client in, or tell it why not."""
