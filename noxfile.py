@@ -92,12 +92,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def audit(session: nox.Session) -> None:
-    """Look every locked version up among the known vulnerabilities; skipped, aloud, where that cannot be asked."""
+    """Look every locked version up among the known vulnerabilities; skipped, aloud, where that cannot be asked.
+
+    `-- --vulnerability-service=osv --osv-url=...` asks another service than PyPI's.
+    """
     install(session, groups=["audit"])
     report = Path(session.create_tmp()) / "audit.json"
     report.unlink(missing_ok=True)
     question = ["--requirement", "requirements.lock", "--disable-pip", "--require-hashes", "--progress-spinner=off"]
-    session.run("pip-audit", *question, "--format=json", f"--output={report}", success_codes=[0, 1])
+    session.run("pip-audit", *question, *session.posargs, "--format=json", f"--output={report}", success_codes=[0, 1])
     found = json.loads(report.read_text())["dependencies"] if report.exists() else []
     unknown = [one["name"] for one in found if "skip_reason" in one]
     if len(unknown) == len(found):
