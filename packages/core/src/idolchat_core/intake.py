@@ -63,13 +63,14 @@ def _check_same(name: str, given: UUID | None, known: StoredId | None, conversat
         raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
 
 
-async def take_in(parts: Parts, plan: Plan, live: LiveTurn, *, taken_back: Collection[UUID]) -> History:
+async def take_in(
+    parts: Parts, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
+) -> History:
     """Make the turn durable; the reply then follows ``live.user_message_id``.
 
-    ``taken_back`` are turns of this conversation that are to be left off the branch.
+    ``history`` is what ``load`` gave, ``taken_back`` are turns of this conversation that are to be left off the branch.
     """
     for _ in range(WRITE_ATTEMPTS):
-        history = await load(parts, plan)
         check_may(plan, history)
         try:
             if history is None:
@@ -83,6 +84,7 @@ async def take_in(parts: Parts, plan: Plan, live: LiveTurn, *, taken_back: Colle
         except ConversationNotFound:
             log.info("the conversation was deleted by another process")
             parts.histories.forget(plan.conversation_id)
+        history = await load(parts, plan)
     raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
 
 

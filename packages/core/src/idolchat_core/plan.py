@@ -37,6 +37,8 @@ class Plan:
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
     key: str | None = None
     fingerprint: str | None = None
+    is_first: bool = False
+    """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
 
     @classmethod
     def of(cls, request: TurnRequest, *, key: str | None, instead_of: StoredId | None = None) -> Self:
@@ -45,8 +47,10 @@ class Plan:
         With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
         a conversation the same new conversation, whatever has been forgotten in between.
         """
-        scope = uuid5(NAMESPACE_URL, f"idolchat:{request.user_id}:{key}")
-        conversation_id = request.conversation_id or (scope if key else new_id())
+        conversation_id = request.conversation_id
+        if conversation_id is None:
+            conversation_id = uuid5(NAMESPACE_URL, f"idolchat:{request.user_id}:{key}") if key else new_id()
+        is_first = request.conversation_id is None and not key
         turn_id = uuid5(conversation_id, f"turn {request.user_id} {key}") if key else new_id()
         return cls(
             conversation_id=conversation_id,
@@ -59,6 +63,7 @@ class Plan:
             instead_of=instead_of,
             key=key,
             fingerprint=request.fingerprint() if key else None,
+            is_first=is_first,
             **_how(request),
         )
 
@@ -76,7 +81,13 @@ class Plan:
     def again(self, answer_to: StoredId) -> Self:
         """Plan the same turn once more, now that its message is stored."""
         return replace(
-            self, turn_id=new_id(), user_message_id=answer_to, messages=(), instead_of=None, answer_to=answer_to
+            self,
+            turn_id=new_id(),
+            user_message_id=answer_to,
+            messages=(),
+            instead_of=None,
+            answer_to=answer_to,
+            is_first=False,
         )
 
 

@@ -132,7 +132,7 @@ class TurnRun:
             self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
 
     async def _perform(self) -> None:
-        history = await load(self._parts, self.plan)
+        history = None if self.plan.is_first else await load(self._parts, self.plan)
         check_may(self.plan, history)
         if history is not None:
             self.live.user_id = history.user_id
@@ -140,7 +140,7 @@ class TurnRun:
                 return
         call = self._admit()
         try:
-            await self._take_place(call)
+            await self._take_place(call, history)
         finally:
             call.withdraw()
 
@@ -151,15 +151,15 @@ class TurnRun:
             user_id=user_id, key_id=origin.key_id, address=origin.address, purpose=self.PURPOSE
         )
 
-    async def _take_place(self, call: PaidCall) -> None:
+    async def _take_place(self, call: PaidCall, history: History | None) -> None:
         place = self._lanes.join(self, self.plan.on_busy)
         try:
             if place is not None:
                 self._clear_the_way()
                 await self._wait(place)
-            history = await self._take_in(call)
-            if history is not None:
-                await self._answer(history, call)
+            taken_in = await self._take_in(call, history, has_waited=place is not None)
+            if taken_in is not None:
+                await self._answer(taken_in, call)
         finally:
             self._lanes.leave(self)
 
@@ -220,12 +220,12 @@ class TurnRun:
             self.live.begin()
         await place
 
-    async def _take_in(self, call: PaidCall) -> History | None:
+    async def _take_in(self, call: PaidCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
         gone = {run.live.turn_id for run in self._taken_back}
         try:
             with self._timed():
-                history = await self._take_in_and_open(call, gone)
+                taken_in = await self._take_in_and_open(call, history, gone, has_waited=has_waited)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
@@ -234,9 +234,11 @@ class TurnRun:
             return None
         if not self.live.has_begun:
             self.live.begin()
-        return history
+        return taken_in
 
-    async def _take_in_and_open(self, call: PaidCall, gone: set[UUID]) -> History:
+    async def _take_in_and_open(
+        self, call: PaidCall, history: History | None, gone: set[UUID], *, has_waited: bool
+    ) -> History:
         """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
         call.open(
             call_id=self.live.message_id,
@@ -246,7 +248,9 @@ class TurnRun:
             model=self.live.model,
         )
         try:
-            return await take_in(self._parts, self.plan, self.live, taken_back=gone)
+            if has_waited:
+                history = await load(self._parts, self.plan)
+            return await take_in(self._parts, self.plan, self.live, history, taken_back=gone)
         finally:
             await call.written()
 
