@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.server import Server
 
-__all__ = ["TRANSPORTS", "Heard", "say", "socket"]
+__all__ = ["TRANSPORTS", "Heard", "say", "say_over", "socket"]
 
 
 PATIENCE_S = 60
@@ -79,21 +79,26 @@ async def hear(opened: ClientConnection) -> dict[str, Any]:
 
 async def say_ws(server: Server, text: str, **more: Any) -> Heard:
     async with socket(server) as opened:
-        ids = {name: more.pop(name) for name in FRAME_FIELDS if name in more}
-        await tell(opened, type="message", message=text, options=more, **ids)
-        pieces = []
-        started: dict[str, Any] = {}
-        while True:
-            said = await hear(opened)
-            if said["type"] == "turn_started":
-                started = said
-            elif said["type"] == "delta":
-                pieces.append(said["content"])
-            elif said["type"] == "message":
-                ids = {name: started[name] for name in ("conversation_id", "turn_id")}
-                return Heard(pieces, **ids, end=said)
-            else:
-                assert said["type"] == "conversation_started", said
+        return await say_over(opened, text, **more)
+
+
+async def say_over(opened: ClientConnection, text: str, **more: Any) -> Heard:
+    """Say something over a socket that is open, and wait for the whole reply."""
+    ids = {name: more.pop(name) for name in FRAME_FIELDS if name in more}
+    await tell(opened, type="message", message=text, options=more, **ids)
+    pieces = []
+    started: dict[str, Any] = {}
+    while True:
+        said = await hear(opened)
+        if said["type"] == "turn_started":
+            started = said
+        elif said["type"] == "delta":
+            pieces.append(said["content"])
+        elif said["type"] == "message":
+            ids = {name: started[name] for name in ("conversation_id", "turn_id")}
+            return Heard(pieces, **ids, end=said)
+        else:
+            assert said["type"] == "conversation_started", said
 
 
 TRANSPORTS = {"rest": say_rest, "sse": say_sse, "ws": say_ws}
