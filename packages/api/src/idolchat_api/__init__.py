@@ -1,7 +1,22 @@
 """The HTTP and WebSocket server of idolchat."""
 
-from idolchat_api.app import create_app
-from idolchat_api.server import serve
-from idolchat_api.settings import ApiSettings
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from idolchat_api.app import create_app
+    from idolchat_api.server import serve
+    from idolchat_api.settings import ApiSettings
 
 __all__ = ["ApiSettings", "create_app", "serve"]
+
+_WHERE = {"ApiSettings": "settings", "create_app": "app", "serve": "server"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: the command line wants settings, keys and hooks, and no server with them."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

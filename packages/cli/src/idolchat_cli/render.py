@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -98,11 +98,18 @@ def columns(rows: Iterable[Iterable[Text]], *, widths: Sequence[int]) -> Table:
     return result
 
 
-def table(*headings: str, rows: Iterable[Iterable[Text]]) -> Table:
-    """Make a table without frames, as other commands can read it too; ``>`` before a heading aligns to the right."""
+def table(*headings: str, rows: Iterable[Iterable[Text]], unbroken: Collection[str] = ()) -> Table:
+    """Make a table without frames, as other commands can read it too; ``>`` before a heading aligns to the right.
+
+    Names that somebody may copy stand in columns that are ``unbroken``, for which the others make room.
+    """
     result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        result.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
+        result.add_column(
+            heading.removeprefix(">"),
+            justify="right" if heading.startswith(">") else "left",
+            no_wrap=heading in unbroken,
+        )
     for row in rows:
         result.add_row(*row)
     return result

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import pexpect
 
 from idolchat_cli.configured import Setting
 
@@ -41,6 +44,28 @@ def test_what_is_secret_is_masked(installation: Installation) -> None:
     assert settings["IDOL_TEST_URL"].value == "https://********@example.com/v1"
     assert "secret" not in text
     assert "IDOL_TEST_KEY" in text
+
+
+def test_a_package_that_is_not_set_up_is_no_error(installation: Installation) -> None:
+    (installation.site / "keen_plugin.py").write_text(
+        "from pydantic import Field\n"
+        "from idolchat_core.settings import PackageSettings\n"
+        "class KeenSettings(PackageSettings):\n"
+        "    key: int = Field(validation_alias='KEEN_KEY', description='Key.')\n"
+    )
+    installation.install("idol-keen", "1.0", keen="keen_plugin")
+    unset = shown(installation, IDOLCHAT_PLUGINS="test-parts,keen")
+    wrong = shown(installation, IDOLCHAT_PLUGINS="test-parts,keen", KEEN_KEY="x", status=1)
+
+    assert (unset["KEEN_KEY"].value, unset["KEEN_KEY"].source) == (None, "default")
+    assert "KEEN_KEY" in (unset["KEEN_KEY"].error or "")
+    assert "KEEN_KEY is 'x'" in (wrong["KEEN_KEY"].error or "")
+
+
+def test_names_are_whole_where_there_is_little_room(terminal: Callable[..., pexpect.spawn[str]]) -> None:
+    text = terminal("config", "show", columns=80).read()
+
+    assert "IDOLCHAT_API_ADDRESS_REQUESTS_PER_MINUTE " in text
 
 
 def test_a_setting_that_is_wrong_says_so_beside_the_others(installation: Installation) -> None:

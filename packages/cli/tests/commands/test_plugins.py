@@ -17,6 +17,7 @@ OF_THE_TESTS = {
     "hooks": ["idolchat_register_llm_providers", "idolchat_register_storages"],
     "storages": ["folder"],
     "llm_providers": ["scripted"],
+    "authenticators": [],
     "commands": [],
     "error": None,
 }
@@ -46,6 +47,20 @@ def test_a_broken_plugin_is_listed_with_its_reason_beside_the_others(installatio
     assert working == OF_THE_TESTS
     assert broken["error"]["code"] == "plugin_broken"
     assert "ZeroDivisionError" in broken["error"]["message"]
+
+
+def test_the_schemes_of_a_plugin_for_the_server_are_told(installation: Installation) -> None:
+    (installation.site / "door_plugin.py").write_text(
+        "from idolchat_core import hookimpl\n"
+        "@hookimpl(optionalhook=True)\n"
+        "def idolchat_register_authenticators(registry):\n"
+        "    registry.add('door', None)\n"
+    )
+    installation.install("idol-door", "1.0", door="door_plugin")
+    [about] = json.loads(installation.run("plugins", "--json", IDOLCHAT_PLUGINS="door").stdout)
+
+    assert about["authenticators"] == ["door"]
+    assert "authentication scheme door" in installation.run("plugins", IDOLCHAT_PLUGINS="door").stdout
 
 
 def test_what_is_in_a_name_does_not_steer_the_terminal(installation: Installation) -> None:

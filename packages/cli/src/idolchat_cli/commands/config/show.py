@@ -41,7 +41,7 @@ def show_settings(
     """Show each setting, its value and where it comes from.
 
     Of core, the server and every plugin that is loaded. The environment goes before .env in the working folder. What
-    is secret is masked. Exits with 1 if one of them is wrong.
+    is secret is masked. Exits with 1 if one that is set is wrong; what a package lacks that is not set up is no error.
     """
     _import_everything()
     settings = [one for one in all_settings() if not only_set or one.source != "default"]
@@ -49,7 +49,7 @@ def show_settings(
         print_json(settings)
     else:
         _show(settings)
-    if any(one.error for one in settings):
+    if any(one.error and one.source != "default" for one in settings):
         raise typer.Exit(1)
 
 
@@ -72,12 +72,12 @@ def _show(settings: Sequence[Setting]) -> None:
         [cell(one.variable), cell(one.source), *([cell(one.package)] if has_room else []), _value(one)]
         for one in settings
     )
-    show(console, table(*headings, rows=rows))
+    show(console, table(*headings, rows=rows, unbroken=("VARIABLE", "FROM", "PACKAGE")))
 
 
 def _value(one: Setting) -> Text:
     if one.error:
-        return cell(one.error, "red")
+        return cell(one.error, "dim" if one.source == "default" else "red")
     if one.value is None or one.value == []:
         return cell("-", "dim")
     text = ",".join(map(str, one.value)) if isinstance(one.value, list) else str(one.value)

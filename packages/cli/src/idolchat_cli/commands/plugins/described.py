@@ -20,6 +20,7 @@ class PluginInfo(Result):
     hooks: tuple[str, ...] = Field(description="which hooks it implements")
     storages: tuple[str, ...] = Field(description="names for IDOLCHAT_STORAGE")
     llm_providers: tuple[str, ...] = Field(description="names for IDOLCHAT_LLM")
+    authenticators: tuple[str, ...] = Field(description="names for IDOLCHAT_AUTH, where the server is installed")
     commands: tuple[str, ...] = Field(description="commands of idol")
     error: Problem | None = Field(description="why it cannot be used; null when it is in use")
 
@@ -29,6 +30,7 @@ class PluginInfo(Result):
         return [
             *(f"storage {name}" for name in self.storages),
             *(f"model provider {name}" for name in self.llm_providers),
+            *(f"authentication scheme {name}" for name in self.authenticators),
             *(f"command {name}" for name in self.commands),
         ]
 
@@ -44,6 +46,7 @@ def describe(plugin: LoadedPlugin, found: Everything) -> PluginInfo:
         hooks=plugin.hooks,
         storages=tuple(name for name in storages if storages.origin(name) == mine),
         llm_providers=tuple(name for name in providers if providers.origin(name) == mine),
+        authenticators=tuple(name for name in found.authenticators if found.authenticators.origin(name) == mine),
         commands=tuple(name for name in found.commands if found.commands.origin(name) == mine),
         error=Problem.of(plugin.error) if plugin.error else None,
     )

@@ -45,7 +45,8 @@ def _show(described: list[PluginInfo], *, only: tuple[str, ...] | None) -> None:
             [cell(plugin.name), cell(plugin.distribution or ""), cell(plugin.version or ""), _adds(plugin)]
             for plugin in described
         )
-        show(on_stdout(), table("PLUGIN", "DISTRIBUTION", "VERSION", "ADDS", rows=rows))
+        names = ("PLUGIN", "DISTRIBUTION", "VERSION")
+        show(on_stdout(), table(*names, "ADDS", rows=rows, unbroken=names))
     else:
         on_stderr().print("No plugins. For the first: pip install idolchat-storage-local idolchat-llm-openrouter")
     if only is not None:
