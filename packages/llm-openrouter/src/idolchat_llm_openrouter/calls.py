@@ -9,7 +9,7 @@ from idolchat_core.llm import CompletionRequest
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Fault, Faults
-from idolchat_llm_openrouter.http import Response
+from idolchat_llm_openrouter.http import Pace, Response
 from idolchat_llm_openrouter.payload import encoded, payload_of
 from idolchat_llm_openrouter.reply import Piece, Reply, StreamedReply, WholeReply
 from idolchat_llm_openrouter.retry import Retries
@@ -33,6 +33,7 @@ class Calls:
             first_token_s=settings.first_token_timeout_s,
             token_s=settings.token_timeout_s,
         )
+        self._pace = Pace()
         self._asks_usage = True  # until the server says that it does not know the field
 
     async def begin(self, request: CompletionRequest) -> tuple[Reply, list[Piece]]:
@@ -68,10 +69,13 @@ class Calls:
         body = encoded(payload_of(request, self._settings, ask_usage=self._asks_usage))
         watchdog = Watchdog(self._limits, faults, deadline=deadline, streams=request.stream)
         response = await self._client.post_completion(body, faults, watchdog, traceparent=request.traceparent)
+        reply = None
         try:
             reply = self._reply(response, faults, watchdog, streams=request.stream)
             return reply, await reply.read()
         except BaseException:
+            if reply is not None:
+                await reply.close()
             watchdog.stop()
             response.abort()
             raise
@@ -87,5 +91,7 @@ class Calls:
         comes_streamed = not is_json and (streams or kind == "text/event-stream")
         if comes_streamed is not streams:
             watchdog.expect(tokens=comes_streamed)
-        how = StreamedReply if comes_streamed else WholeReply
-        return how(response, faults, watchdog, max_bytes=self._settings.max_reply_bytes)
+        max_bytes = self._settings.max_reply_bytes
+        if comes_streamed:
+            return StreamedReply(response, faults, watchdog, max_bytes=max_bytes, pace=self._pace)
+        return WholeReply(response, faults, watchdog, max_bytes=max_bytes)

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from idolchat_core.llm import Delta, Finished
 from idolchat_llm_openrouter.faults import Faults
-from idolchat_llm_openrouter.http import HTTPError, Response
+from idolchat_llm_openrouter.http import HTTPError, Pace, Response
 from idolchat_llm_openrouter.sse import EventTooLong, SSEParser
 from idolchat_llm_openrouter.watchdog import Watchdog
 from idolchat_llm_openrouter.wire import Assembler
@@ -88,9 +88,13 @@ class WholeReply(Reply):
 class StreamedReply(Reply):
     """A reply that comes as server-sent events."""
 
-    def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int) -> None:
+    def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int, pace: Pace) -> None:
         super().__init__(response, faults, watchdog, max_bytes=max_bytes)
         self._parser = SSEParser()
+        self._pace = pace
+        self._is_open = True
+        pace.streams += 1
+        response.keep(pace)
         self._received = 0
         self._rest_by: float | None = None
 
@@ -109,6 +113,9 @@ class StreamedReply(Reply):
         return self._end()
 
     async def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._pace.streams -= 1
         self._watchdog.stop()
         if self._has_ended and not self._response.is_over:
             await self._drain()

@@ -7,6 +7,7 @@ import asyncio
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from idolchat_llm_openrouter.http.errors import HTTPError
+from idolchat_llm_openrouter.http.pace import Pace
 
 __all__ = ["Response"]
 
@@ -25,8 +26,8 @@ class Response:
     """
 
     __slots__ = (
-        "_bare_bytes", "_failure", "_headers", "_is_paused", "_loop", "_parser", "_pieces", "_transport",
-        "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body", "status",
+        "_bare_bytes", "_failure", "_headers", "_is_paused", "_is_resting", "_loop", "_pace", "_parser", "_pieces",
+        "_transport", "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body", "status",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -36,7 +37,8 @@ class Response:
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
         self._unread_bytes = self._bare_bytes = 0
-        self._is_paused = False
+        self._is_paused = self._is_resting = False
+        self._pace: Pace | None = None
         # An exception that was raised refers to frames which refer to us: kept, it would make a ring.
         self._failure: tuple[type[HTTPError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -86,9 +88,13 @@ class Response:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._unread_bytes = 0
-        if self._is_paused:
+        if self._is_paused and not self._is_resting:
             self._resume()
         return data
+
+    def keep(self, pace: Pace) -> None:
+        """Be read at the pace of many streams from now on."""
+        self._pace = pace
 
     def abort(self) -> None:
         """Give the answer up unless it is over: reset the connection, so that the server stops at once.
@@ -115,7 +121,10 @@ class Response:
         elif len(self._pieces) > had:
             self._bare_bytes = 0
             self._unread_bytes += len(data)
-            if self._unread_bytes > MAX_UNREAD_BYTES:
+            if self._pace is not None and self._pace.rests(self):
+                self._is_resting = True
+                self._pause()
+            elif self._unread_bytes > MAX_UNREAD_BYTES:
                 self._pause()
         else:
             self._bare_bytes += len(data)
@@ -136,6 +145,12 @@ class Response:
             self._failure = kind, why
             self.abort()
             self._wake()
+
+    def go_on(self) -> None:
+        """Be read again after a rest."""
+        self._is_resting = False
+        if self._is_paused and self._unread_bytes <= MAX_UNREAD_BYTES:
+            self._resume()
 
     # For the parser
 
