@@ -123,3 +123,18 @@ def die_using(data_dir: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize("page", [1, 2, 4])
+async def test_a_broken_index_is_noticed_where_it_is_asked(
+    data_dir: Path, conversation: Conversation, page: int
+) -> None:
+    size = 4096
+    with (data_dir / "index.sqlite3").open("r+b") as index:
+        index.seek(page * size)
+        index.write(b"\xff" * size)
+
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [1]
+    async with briefly(data_dir) as storage:
+        assert (await storage.stats()).messages == 1

@@ -112,6 +112,7 @@ class Scanner:
     def _look(self, *, is_whole: bool) -> None:
         """Look at all of it, or at what could not be read the last time."""
         this_round = self._round
+        self._files.catalogue.check()
         self._look_through(self._folders() if is_whole else list(self._missed))
         for conversation_id in list(self._unread):
             self._can_be_read(conversation_id)
@@ -126,7 +127,10 @@ class Scanner:
                 self._trust.looked()
 
     def _believe(self) -> None:
-        """Take the index at its word, but for folders that changed, where that can be done: no other look is needed."""
+        """Take the index at its word, but for folders that changed, where that can be done: no other look is needed.
+
+        Nor is all of the index read, which takes the longer the more there is: a fault in it shows where it is asked.
+        """
         this_round, changed = self._round, self._trust.changed()
         if changed is None:
             return
@@ -148,7 +152,6 @@ class Scanner:
         return True
 
     def _look_through(self, paths: Iterable[str]) -> None:
-        self._files.catalogue.check()
         for path in paths:
             if self._closing.is_set():
                 return
