@@ -47,7 +47,7 @@ class Tunnels:
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_server_over_tls_is_reached_through_a_tunnel(
+async def test_a_server_over_tls_is_reached_through_a_tunnel(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, open_provider: Open, run: Run, scheme: str
 ) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -65,7 +65,7 @@ def test_a_server_over_tls_is_reached_through_a_tunnel(
             assert proxy.connections == 1
         server.close()
 
-    run(talk())
+    await asyncio.to_thread(run, talk())
     assert b"\r\nProxy-Authorization: Basic " + base64.b64encode(b"ann:p@ss") + b"\r\n" in tunnels.seen
     assert b"canary" not in tunnels.seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import Usage
@@ -33,8 +33,7 @@ class CompletionRequest:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):  # one is made for every piece of every reply, in half the time of a frozen dataclass
     """A piece of a reply.
 
     ``content`` is text to append, possibly empty. ``fields`` are the other fields of an OpenAI delta, as given:

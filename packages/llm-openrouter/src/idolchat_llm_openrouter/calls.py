@@ -26,7 +26,12 @@ class Calls:
 
     def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
         self._client = client
-        self._settings = settings
+        self._host = settings.host
+        self._key = settings.key
+        self._model = settings.model
+        self._for_openrouter = settings.speaks_openrouter
+        self._reply_s = settings.reply_timeout_s
+        self._max_reply_bytes = settings.max_reply_bytes
         self._retries = Retries(settings.retries, settings.retry_max_wait_s)
         self._limits = Limits(
             reply_s=settings.reply_timeout_s,
@@ -41,16 +46,14 @@ class Calls:
 
         A call is made again only here, where nothing of its reply has come yet.
         """
-        settings = self._settings
-        faults = Faults(
-            settings.host, Discretion(settings.key, request.messages), model=request.model or settings.model
-        )
-        deadline = asyncio.get_running_loop().time() + settings.reply_timeout_s
+        model = request.model or self._model
+        faults = Faults(self._host, Discretion(self._key, request.messages), model=model)
+        deadline = asyncio.get_running_loop().time() + self._reply_s
         failed = 0
         while True:
             asked_usage = self._asks_usage
             try:
-                return await self._attempt(request, faults, deadline)
+                return await self._attempt(request, model, faults, deadline)
             except Fault as fault:
                 if asked_usage and b"stream_options" in fault.body and "stream_options" not in request.options:
                     self._asks_usage = False
@@ -61,12 +64,14 @@ class Calls:
                     raise
                 logger.warning(
                     "a call of the model provider failed and is made again",
-                    extra={"server": self._settings.host, "code": fault.error.code, "failed": failed, "wait_s": wait_s},
+                    extra={"server": self._host, "code": fault.error.code, "failed": failed, "wait_s": wait_s},
                 )
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, request: CompletionRequest, faults: Faults, deadline: float) -> tuple[Reply, list[Piece]]:
-        body = encoded(payload_of(request, self._settings, ask_usage=self._asks_usage))
+    async def _attempt(
+        self, request: CompletionRequest, model: str | None, faults: Faults, deadline: float
+    ) -> tuple[Reply, list[Piece]]:
+        body = encoded(payload_of(request, model, for_openrouter=self._for_openrouter, ask_usage=self._asks_usage))
         watchdog = Watchdog(self._limits, faults, deadline=deadline, streams=request.stream)
         response = await self._client.post_completion(body, faults, watchdog, traceparent=request.traceparent)
         reply = None
@@ -91,7 +96,6 @@ class Calls:
         comes_streamed = not is_json and (streams or kind == "text/event-stream")
         if comes_streamed is not streams:
             watchdog.expect(tokens=comes_streamed)
-        max_bytes = self._settings.max_reply_bytes
         if comes_streamed:
-            return StreamedReply(response, faults, watchdog, max_bytes=max_bytes, pace=self._pace)
-        return WholeReply(response, faults, watchdog, max_bytes=max_bytes)
+            return StreamedReply(response, faults, watchdog, max_bytes=self._max_reply_bytes, pace=self._pace)
+        return WholeReply(response, faults, watchdog, max_bytes=self._max_reply_bytes)

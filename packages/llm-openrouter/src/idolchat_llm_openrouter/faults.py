@@ -119,7 +119,7 @@ class Faults:
     def __init__(self, server: str, discretion: Discretion, *, model: str | None = None) -> None:
         self._server = server
         self._discretion = discretion
-        self._model = f"the model {model[:100]!r}" if model else "the account's default model"
+        self._model = model
 
     def from_response(self, status: int, body: bytes, *, location: str | None, retry_after: str | None) -> Fault:
         """Read a response whose status is not a success; ``location`` and ``retry_after`` are headers."""
@@ -216,6 +216,7 @@ class Faults:
     def _text(
         self, kind: type[ProviderError], code: str | None, status: int | None, words: str | None, wait_s: float | None
     ) -> str:
+        model = f"the model {self._model[:100]!r}" if self._model else "the account's default model"
         says, advice = BY_CODE.get(code or "") or SAYS[kind]
         known = [f"HTTP {status}"] if status else []
         known += [code] if code else []
@@ -223,7 +224,7 @@ class Faults:
         quote = f": {words.rstrip('.;')}" if words else ""
         if wait_s is not None:
             advice = f"try again in {wait_s:g} s"
-        return f"{self._server} {says.format(model=self._model)}{facts}{quote}; {advice}"
+        return f"{self._server} {says.format(model=model)}{facts}{quote}; {advice}"
 
 
 class _Told:

@@ -40,20 +40,23 @@ def headers_of(settings: OpenRouterSettings) -> dict[str, str]:
     return headers
 
 
-def payload_of(request: CompletionRequest, settings: OpenRouterSettings, *, ask_usage: bool) -> dict[str, Any]:
+def payload_of(
+    request: CompletionRequest, model: str | None, *, for_openrouter: bool, ask_usage: bool
+) -> dict[str, Any]:
     """Make the body: what the client gave, unchanged and in its order, then what it left to us.
 
     ``ask_usage`` asks an OpenAI-compatible server for the counts of a streamed reply; OpenRouter always gives them.
     """
-    model = request.model or settings.model
     payload: dict[str, Any] = {"model": model} if model else {}
-    payload |= {"messages": request.messages, **request.options, "stream": request.stream}
-    left_to_us: dict[str, Any] = {}
-    if settings.speaks_openrouter:
-        left_to_us = _openrouter_fields(request)
+    payload["messages"] = request.messages
+    payload |= request.options
+    payload["stream"] = request.stream
+    if for_openrouter:
+        for name, value in _openrouter_fields(request).items():
+            payload.setdefault(name, value)
     elif request.stream and ask_usage:
-        left_to_us = {"stream_options": {"include_usage": True}}
-    return payload | {name: value for name, value in left_to_us.items() if name not in payload}
+        payload.setdefault("stream_options", {"include_usage": True})
+    return payload
 
 
 def _openrouter_fields(request: CompletionRequest) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class SSEParser:
         """
         if self._size > self.max_event_bytes:
             raise EventTooLong
+        end = len(piece) - 2
+        if piece.find(b"\n") == end and piece.startswith(b"data: ") and self._is_one_event(piece):
+            return [piece[6:end]]
         if self._after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
             self._after_cr = False
@@ -58,6 +61,13 @@ class SSEParser:
         if unfinished is not None:
             self._keep(unfinished)
         return events
+
+    def _is_one_event(self, piece: bytes) -> bool:
+        """Tell whether a piece with one LF before its last byte is an event of one line, as it mostly is."""
+        if self._line or self._data or not piece.endswith(b"\n") or b"\r" in piece:
+            return False
+        self._at_start = self._after_cr = False
+        return True
 
     def _keep(self, piece: bytes) -> None:
         self._line += piece

@@ -56,8 +56,8 @@ class Watchdog:
 
     @property
     def until(self) -> float:
-        """Tell when the first limit will pass, as things stand: a time of the event loop."""
-        return self._next_end().when
+        """Tell when the first limit will pass before a token has come: a time of the event loop."""
+        return self._deadline if self._no_token_until is None else min(self._deadline, self._no_token_until)
 
     def late(self) -> Fault:
         """Say what has gone wrong when ``until`` has come."""
@@ -70,7 +70,7 @@ class Watchdog:
     def watch(self, response: Response) -> None:
         """Begin to look."""
         self._response = response
-        self._look()
+        self._timer = self._loop.call_at(min(self.until, self._silent_since + self._limits.token_s), self._look)
 
     def expect(self, *, tokens: bool) -> None:
         """Note whether the reply comes token by token, if that is not what was asked for."""

@@ -161,7 +161,9 @@ class Assembler:
         except orjson.JSONDecodeError:
             value = _leniently_parsed(payload)
             self._lenient = True
-        return _object(value, "the top")
+        if not isinstance(value, dict):
+            raise _Malformed("the top")
+        return value
 
 
 class _Malformed(Exception):
