@@ -60,7 +60,7 @@ def soak(session: nox.Session) -> None:
     """Kill servers, and fail their disk; `-- 1000` for so many kills under load: `make test ARGS="-s soak -- 1000"`."""
     install(session, *PRODUCT, groups=["product", "parallel"])
     kills = {"IDOLCHAT_CRASH_KILLS": session.posargs[0]} if session.posargs else {}
-    session.run("pytest", "--numprocesses=2", "tests/crash", env=kills)
+    session.run("pytest", "--numprocesses=2", "--dist=worksteal", "tests/crash", env=kills)
 
 
 @nox.session(python=PYTHONS[0])

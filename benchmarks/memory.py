@@ -1,6 +1,9 @@
-"""Whether the server's memory stays flat: many turns one after another, then many streams open at once, twice.
+"""Whether the server's memory stays flat: many turns one after another, then many streams at once, some times over.
 
-    python benchmarks/memory.py [--turns 10000] [--streams 2000] [--retained-mb 4]
+    python benchmarks/memory.py [--warm-up 17000] [--turns 10000] [--streams 2000] [--bursts 4]
+
+The warm-up fills what the server keeps up to a bound: the events of finished turns, histories, and what it knows of
+16,384 files. Each turn is in a conversation of its own.
 
 Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, and
 ends them. Needs the product and its test tools (``make dev``) and, for 2,000 streams, 8,192 open files (``ulimit -n``).
@@ -26,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 from tests.support.server import Server  # noqa: E402
 
 SAMPLES = 10
-WARM_UP_TURNS = 1000
+WARM_UP_AT_ONCE = 8
 
 
 def pss_mb(server: Server) -> float:
@@ -48,10 +51,14 @@ async def turn(client: aiohttp.ClientSession, model: str) -> int:
     return data.count(b"data: ")
 
 
+async def warm_up(client: aiohttp.ClientSession, server: Server, turns: int) -> None:
+    for sample in range(1, 5):
+        for _ in range(turns // 4 // WARM_UP_AT_ONCE):
+            await asyncio.gather(*(turn(client, "mock/n64-d0") for _ in range(WARM_UP_AT_ONCE)))
+        print(f"| after {sample * turns // 4:,} turns of warm-up | {pss_mb(server):.1f} | |", flush=True)
+
+
 async def one_after_another(client: aiohttp.ClientSession, server: Server, turns: int) -> None:
-    for _ in range(WARM_UP_TURNS):
-        await turn(client, "mock/n64-d0")
-    print(f"| after {WARM_UP_TURNS:,} turns of warm-up | {pss_mb(server):.1f} | |")
     for sample in range(1, SAMPLES + 1):
         begun = time.perf_counter()
         for _ in range(turns // SAMPLES):
@@ -69,24 +76,29 @@ async def all_at_once(client: aiohttp.ClientSession, server: Server, streams: in
     events = sum(await running)
     a_stream = (most - before) * 1024 / streams
     print(f"| {streams:,} streams open at once, at most | {most:.1f} | {a_stream:.1f} KB a stream, {events:,} events |")
-    print(f"| when they are over | {pss_mb(server):.1f} | |")
+    await asyncio.sleep(1)
+    print(f"| when they are over | {pss_mb(server):.1f} | |", flush=True)
 
 
-async def measure(server: Server, turns: int, streams: int) -> None:
+async def measure(server: Server, asked: argparse.Namespace) -> None:
     print("| when | PSS, MB | |\n|---|---:|---|")
     print(f"| started | {pss_mb(server):.1f} | |")
-    connections = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(server.url, connector=connections) as client:
-        await one_after_another(client, server, turns)
-        for _ in range(2):
-            await all_at_once(client, server, streams)
+    async with aiohttp.ClientSession(server.url) as client:
+        await warm_up(client, server, asked.warm_up)
+        if asked.turns:
+            await one_after_another(client, server, asked.turns)
+    for _ in range(asked.bursts):
+        # Clients of their own each time, whose connections are gone when the burst is over.
+        async with aiohttp.ClientSession(server.url, connector=aiohttp.TCPConnector(limit=0)) as client:
+            await all_at_once(client, server, asked.streams)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--warm-up", type=int, default=17_000)
     parser.add_argument("--turns", type=int, default=10_000)
     parser.add_argument("--streams", type=int, default=2_000)
-    parser.add_argument("--retained-mb", type=int, help="bound of the events of finished turns that are kept")
+    parser.add_argument("--bursts", type=int, default=4)
     asked = parser.parse_args()
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
@@ -98,10 +110,8 @@ def main() -> None:
         assert mock.stdout
         settings = {"OPENROUTER_BASE_URL": mock.stdout.readline().strip() + "/api/v1", "OPENROUTER_API_KEY": "sk-x"}
         settings["IDOLCHAT_API_LOG_LEVEL"] = "warning"
-        if asked.retained_mb is not None:
-            settings["IDOLCHAT_TURN_RETENTION_BYTES"] = str(asked.retained_mb * 1024 * 1024)
         server = stack.enter_context(Server(folder, settings))
-        asyncio.run(measure(server, asked.turns, asked.streams))
+        asyncio.run(measure(server, asked))
 
 
 if __name__ == "__main__":

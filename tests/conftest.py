@@ -1,12 +1,16 @@
 """What whole-product tests share: a mock OpenRouter and servers that talk to it."""
 
+import signal
+
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
 from tests.support.mock_supabase.fixture import mock_supabase, mock_supabase_server
-from tests.support.server import Server, StartServer, start_server, start_shared_server
+from tests.support.server import Server
+from tests.support.starting import StartServer, forking, start_server, start_shared_server
 
 __all__ = [
+    "forking",
     "mock_openrouter",
     "mock_openrouter_process",
     "mock_supabase",
@@ -16,6 +20,9 @@ __all__ = [
     "start_server",
     "start_shared_server",
 ]
+
+# Where a shell runs the tests in the background, SIGINT is ignored from the start, by those whom we start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KEY = "sk-or-v1-canary-0123456789"
 

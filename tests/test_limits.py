@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.memory import peak_mib, reset_peak, resident_mib
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 
 HEADER_TIMEOUT_S = 2
 MAX_HEADER_BYTES = 4096
@@ -232,14 +233,14 @@ def frame_of(opcode: int, data: bytes, *, is_last: bool = True) -> bytes:
 
 async def test_a_socket_that_does_not_read_is_cut_off(server: Server) -> None:
     """Every ping is answered, but not without end to somebody who does not listen."""
-    reset_peak(server.process.pid)
-    before = resident_mib(server.process.pid)
+    reset_peak(server.pid)
+    before = resident_mib(server.pid)
     async with asyncio.timeout(60), upgraded(server) as (_, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # as every transport that reads
         with pytest.raises(ConnectionError):
             await _send_for_ever(writer, frame_of(PING, b"y" * 125) * 2000)
 
-    assert peak_mib(server.process.pid) - before < 30
+    assert peak_mib(server.pid) - before < 30
     assert await is_served(server)
 
 
@@ -275,12 +276,12 @@ async def closed_with(reader: asyncio.StreamReader) -> int:
 
 
 async def test_a_thousand_idle_sockets_cost_little_and_are_closed(server: Server) -> None:
-    before = resident_mib(server.process.pid)
+    before = resident_mib(server.pid)
     address = urlsplit(server.url)
     idle = [await asyncio.open_connection(address.hostname, address.port) for _ in range(1000)]
     try:
         assert await is_served(server)
-        assert resident_mib(server.process.pid) - before < 60
+        assert resident_mib(server.pid) - before < 60
         async with asyncio.timeout(60):
             said = await asyncio.gather(*(reader.read() for reader, _ in idle))
     finally:
@@ -294,15 +295,15 @@ async def test_a_thousand_idle_sockets_cost_little_and_are_closed(server: Server
 async def test_a_reply_of_a_gigabyte_is_cut_and_others_are_served(
     server: Server, mock_openrouter: Mock, fault: str
 ) -> None:
-    reset_peak(server.process.pid)
-    before = resident_mib(server.process.pid)
+    reset_peak(server.pid)
+    before = resident_mib(server.pid)
     async with server.client() as client:
         message = {"messages": [{"role": "user", "content": "Hi"}], "model": f"mock/{fault}"}
         flooded = asyncio.create_task(client.post("/chat/stream", json=message))
         await mock_openrouter.wait(open=1)
         assert await is_served(server)
         said = (await flooded).text
-    peak = peak_mib(server.process.pid)
+    peak = peak_mib(server.pid)
 
     assert said.endswith("data: [DONE]\n\n")
     assert '"error"' in said

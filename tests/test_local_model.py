@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.talk import TRANSPORTS, body, say
 
 

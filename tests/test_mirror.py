@@ -17,7 +17,8 @@ from idolchat_core.testing import a_conversation
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 
 type Start = Callable[[], Server]
 

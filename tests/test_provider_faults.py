@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.talk import body, hear, say, socket, tell
 
 PATIENCE = {

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.stream import streamed
 from tests.support.talk import body, say
 
@@ -107,7 +108,7 @@ async def test_answers_of_a_wrong_kind_are_the_providers_fault(server: Server, f
 
 
 def resident_bytes(server: Server) -> int:
-    with open(f"/proc/{server.process.pid}/statm") as statm:  # noqa: PTH123
+    with open(f"/proc/{server.pid}/statm") as statm:  # noqa: PTH123
         return int(statm.read().split()[1]) * 4096
 
 
@@ -148,7 +149,7 @@ def put(server: Server, conversation_id: str, length: int) -> None:
 
 
 def io_bytes(server: Server) -> int:
-    with open(f"/proc/{server.process.pid}/io") as io:  # noqa: PTH123
+    with open(f"/proc/{server.pid}/io") as io:  # noqa: PTH123
         told = dict(line.split(": ") for line in io.read().splitlines())
     return int(told["rchar"]) + int(told["wchar"])
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.talk import body
 
 KILLS = 4

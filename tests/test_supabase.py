@@ -12,7 +12,8 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import EXPIRED, SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import Fault
-from tests.support.server import Server, StartServer
+from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.talk import TRANSPORTS, say_rest
 
 PATIENCE_S = 60

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,22 @@ from tests.crash.recovery import compared, go_on, settle
 from tests.support.ledger import Ledger, Sent
 from tests.support.ledger_client import LedgerClient, ledger_client
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import StartServer
+from tests.support.server import Server
 
 SLOW = {"rest": "mock/echo-w900", "sse": "mock/echo-d60", "ws": "mock/echo-d60"}
 SLOWER = {"rest": "mock/echo-w9000", "sse": "mock/echo-d50", "ws": "mock/echo-d50"}
+
+
+@pytest.fixture
+def program(tmp_path: Path, mock_openrouter: Mock) -> Iterator[Server]:
+    """Give ``idol serve``, running."""
+    settings = {
+        "OPENROUTER_API_KEY": "sk-or-v1-canary",
+        "OPENROUTER_BASE_URL": mock_openrouter.base_url,
+        "IDOLCHAT_SHUTDOWN_GRACE_S": "0.2",
+    }
+    with Server(tmp_path, settings) as server:
+        yield server
 
 
 async def begin(client: LedgerClient, mock: Mock, sent: list[Sent]) -> list[asyncio.Task[Sent]]:
@@ -78,32 +92,27 @@ async def test_what_takes_longer_than_the_grace_period_is_kept_as_incomplete(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 async def test_idol_serve_keeps_what_was_acknowledged_however_it_ends(
-    start_server: StartServer, mock_openrouter: Mock, number: signal.Signals
+    program: Server, mock_openrouter: Mock, number: signal.Signals
 ) -> None:
     """Scenario row 13, with the program as it is started by users."""
     ledger = Ledger()
-    server = start_server(
-        OPENROUTER_API_KEY="sk-or-v1-canary",
-        OPENROUTER_BASE_URL=mock_openrouter.base_url,
-        IDOLCHAT_SHUTDOWN_GRACE_S="0.2",
-    )
     one = Sent(way="sse", text="and so on " * 60, model="mock/echo-d20")
-    async with ledger_client(server, ledger) as client:
+    async with ledger_client(program, ledger) as client:
         await client.say("rest", "first")
         sending = asyncio.create_task(client.send(one))
         await mock_openrouter.wait_for_replies(1)
         await one.spoken.wait()
-        server.process.send_signal(number)
+        program.process.send_signal(number)
         await asyncio.wait({sending})
-    with server.process as process:
+    with program.process as process:
         status = process.wait(timeout=30)
-    server.start()
-    async with ledger_client(server, ledger) as client:
-        differences = await compared(client, server.data)
+    program.start()
+    async with ledger_client(program, ledger) as client:
+        differences = await compared(client, program.data)
         state = await client.state(one)
         await settle(client)
         await go_on(client)
-        after = await compared(client, server.data)
+        after = await compared(client, program.data)
 
     assert status == (-number if number is signal.SIGKILL else 0)
     assert state == ("interrupted" if number is signal.SIGKILL else "incomplete")

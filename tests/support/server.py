@@ -5,14 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
-import pytest
 
 START_S = 60.0
 
@@ -42,6 +40,11 @@ class Server:
         return self._process
 
     @property
+    def pid(self) -> int:
+        """Give the running process's id."""
+        return self.process.pid
+
+    @property
     def is_running(self) -> bool:
         """Tell whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
@@ -61,14 +64,18 @@ class Server:
         if self._process is not None:
             self.kill()
 
+    def full_environment(self) -> dict[str, str]:
+        """Give all that the process finds in its environment."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment}
+
     def start(self) -> None:
         """Start the process and wait until it says where it serves."""
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self.folder,
-                env={**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment},
+                env=self.full_environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -108,38 +115,3 @@ class Server:
     def document(self, conversation_id: str) -> Path:
         """Find a conversation's file."""
         return next((self.data / "conversations").rglob(f"{conversation_id}.json"))
-
-
-type StartServer = Callable[..., Server]
-
-
-@contextmanager
-def servers_in(folder: Path) -> Iterator[StartServer]:
-    """Give a function that starts servers with given environment variables; at the end they are killed."""
-    started: list[Server] = []
-
-    def start(**environment: str) -> Server:
-        place = folder / f"server-{len(started)}"
-        place.mkdir()
-        server = Server(place, environment)
-        started.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in started:
-        server.__exit__(None, None, None)
-
-
-@pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Start servers for one test."""
-    with servers_in(tmp_path) as start:
-        yield start
-
-
-@pytest.fixture(scope="module")
-def start_shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Start servers for all tests of a module: a start takes a second."""
-    with servers_in(tmp_path_factory.mktemp("servers")) as start:
-        yield start

@@ -22,8 +22,10 @@ __all__ = ["ForkedServer", "Zygote", "running_zygote"]
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     "idolchat_api",
-    "idolchat_storage_local.storage",
+    "idolchat_auth_supabase.plugin",
     "idolchat_llm_openrouter.provider",
+    "idolchat_storage_local.storage",
+    "idolchat_storage_supabase.storage",
     "uvloop",
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.httptools_impl",
@@ -64,21 +66,27 @@ class Zygote:
 
 
 class ForkedServer(Server):
-    """A server that is forked from a zygote, with ``preload`` loaded into it long ago."""
+    """A server that is forked from a zygote."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], zygote: Zygote) -> None:
         super().__init__(folder, environment)
-        self.pid: int | None = None
+        self._pid: int | None = None
         self._zygote = zygote
+
+    @property
+    def pid(self) -> int:
+        """Give the running process's id."""
+        assert self._pid is not None, "the server is not running"
+        return self._pid
 
     @property
     def is_running(self) -> bool:
         """Tell whether it was started and its end was not waited for."""
-        return self.pid is not None
+        return self._pid is not None
 
     def __exit__(self, *_: object) -> None:
         """Kill it if it runs."""
-        if self.pid is not None:
+        if self._pid is not None:
             self.kill()
 
     def start(self) -> None:
@@ -88,22 +96,19 @@ class ForkedServer(Server):
 
     def try_start(self) -> int | None:
         """Start the process; give its exit status when it ends before it serves."""
-        environment = {"IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment}
-        pid, self.url = self._zygote.start(self.folder, environment, self.log)
+        pid, self.url = self._zygote.start(self.folder, self.full_environment(), self.log)
         if not self.url:
             return self._zygote.wait(pid)
-        self.pid = pid
+        self._pid = pid
         return None
 
     def wait(self) -> int:
         """Wait for its end; give its exit status, negative for a signal."""
-        pid, self.pid = self.pid, None
-        assert pid is not None, "the server is not running"
+        pid, self._pid = self.pid, None
         return self._zygote.wait(pid)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Signal the process."""
-        assert self.pid is not None, "the server is not running"
         os.kill(self.pid, number)
 
     def _end(self, how: signal.Signals) -> int:
@@ -112,12 +117,12 @@ class ForkedServer(Server):
 
 
 @contextmanager
-def running_zygote(preload: Path) -> Iterator[Zygote]:
-    """Start a zygote, with a library in it and in all that it forks."""
+def running_zygote(preload: Path | None = None) -> Iterator[Zygote]:
+    """Start a zygote, with a library in it and in all that it forks, if one is given."""
     with subprocess.Popen(
         [sys.executable, "-m", __spec__.name],
         cwd=ROOT,
-        env={**os.environ, "LD_PRELOAD": str(preload)},
+        env=dict(os.environ) if preload is None else {**os.environ, "LD_PRELOAD": str(preload)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

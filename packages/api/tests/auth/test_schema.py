@@ -36,7 +36,7 @@ from idolchat_api.testing import Parts, serving
 from idolchat_core.plugins import load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
-CASES = int(os.environ.get("IDOLCHAT_FUZZ_CASES", "120"))
+CASES = int(os.environ.get("IDOLCHAT_FUZZ_CASES", "60"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS = 17
 """At least so many are tried, so that an empty document passes nothing."""
