@@ -23,7 +23,7 @@ from tests.support.starting import StartServer
 type Start = Callable[[], Server]
 
 PATIENCE_S = 60
-MIB = 1024 * 1024
+MB = 1_000_000
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ async def test_a_large_conversation_is_not_sent_at_every_turn(start: Start, mock
     await talk(server, [str(large.id)], turns=100)
     await until(lambda: mock_supabase.documents() == stored(server))
 
-    assert len(stored(server)[str(large.id)]) > 20 * MIB
-    assert mock_supabase.state.uploaded_bytes - before < 60 * MIB
+    assert len(stored(server)[str(large.id)]) > 20 * MB
+    assert mock_supabase.state.uploaded_bytes - before < 60 * MB
 
 
 async def test_two_servers_share_a_bucket_without_harm(start: Start, mock_supabase: MockSupabase) -> None:

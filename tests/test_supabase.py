@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -72,7 +73,7 @@ async def test_what_is_said_by_each_transport_is_in_the_object_and_the_row(
     assert mock_supabase.state.rows
     for conversation_id, row in mock_supabase.state.rows.items():
         document = json.loads(local[conversation_id])
-        assert row["updated_at"][:19] == document["updated_at"][:19]
+        assert datetime.fromisoformat(row["updated_at"]) == datetime.fromisoformat(document["updated_at"])
         assert (row["user_id"], row["character_id"]) == (ANN, MIKU)
     assert mock_supabase.state.buckets["conversations"]["public"] is False
 
