@@ -20,6 +20,7 @@ UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
 _SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
+_OWN_FIELDS = frozenset(Message.model_fields)
 _ENTRY_BYTES = 300
 _HISTORY_BYTES = 700
 """Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
@@ -55,7 +56,7 @@ def _entry(message: Message, position: int) -> Entry:
     sent: dict[str, Any] = {"role": message.role, "content": message.content}
     given = message.__pydantic_extra__ or {}
     for name in _SENT_FIELDS:
-        value = getattr(message, name, None) if name in Message.model_fields else given.get(name)
+        value = getattr(message, name) if name in _OWN_FIELDS else given.get(name)
         if value is not None:
             sent[name] = value
     if message.finish_reason in UNFINISHED:

@@ -20,7 +20,7 @@ def text_size(text: str) -> float:
     """Estimate the tokens of a text, on the high side."""
     if text.isascii():
         return len(text) / ASCII_BYTES_PER_TOKEN
-    plain = sum(map(str.isascii, text))
+    plain = len(text.encode("ascii", "ignore"))
     other = len(text.encode("utf-8", "surrogatepass")) - plain
     return plain / ASCII_BYTES_PER_TOKEN + other / OTHER_BYTES_PER_TOKEN
 
