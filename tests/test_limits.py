@@ -7,7 +7,7 @@ import socket
 import struct
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -289,6 +289,16 @@ async def test_a_thousand_idle_sockets_cost_little_and_are_closed(server: Server
             writer.transport.abort()
 
     assert {one.split(b" ")[1] for one in said} == {b"408"}
+
+
+async def test_a_thousand_idle_websockets_cost_little(server: Server) -> None:
+    before = resident_mib(server.process.pid)
+    async with AsyncExitStack() as stack:
+        for _ in range(1000):
+            await stack.enter_async_context(upgraded(server))
+
+        assert await is_served(server)
+        assert resident_mib(server.process.pid) - before < 60
 
 
 @pytest.mark.parametrize("fault", ["xflood-m1000", "xfloodlines-m1000", "xfloodcomments-m1000"])

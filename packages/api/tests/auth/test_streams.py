@@ -51,7 +51,8 @@ async def test_a_stream_ends_with_its_token_and_the_turn_goes_on(
 async def test_a_stream_ends_when_its_key_is_revoked(
     client: httpx.AsyncClient, new_key: NewKey, storage: InMemoryStorage, provider: ScriptedProvider
 ) -> None:
-    provider.say(["one ", asyncio.Event()])
+    over = asyncio.Event()
+    provider.say(["one ", over])
     header, stream = await new_key(), ""
     kept = await KeyRing(storage).find(header["Authorization"].split("_")[1])
     assert kept is not None
@@ -59,5 +60,6 @@ async def test_a_stream_ends_when_its_key_is_revoked(
         async for piece in reply.aiter_text():
             stream += piece
             await KeyRing(storage).revoke(kept, utc_now())
+    over.set()
 
     assert chunks_of(stream)[-1]["error"]["code"] == "unauthenticated"
