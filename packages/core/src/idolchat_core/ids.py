@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
+from heapq import merge
 from uuid import UUID
 
 __all__ = ["Ids"]
@@ -14,11 +15,12 @@ _SIZE = 16
 class Ids(Collection[UUID]):
     """A set of ids that takes 16 bytes for each; a list of UUIDs takes ten times as much.
 
-    It is gone through by the last byte of the ids, then by their value: a storage that spreads its files over folders
-    by the last byte, the random one of a UUIDv7, is so gone through folder by folder.
+    It is gone through in their order, which is that of time where they are UUIDv7: what an index keeps of
+    conversations, and of the turns in them, is so read and written in the order that it has there.
     """
 
     def __init__(self, ids: Iterable[UUID]) -> None:
+        # Apart by the last byte, the random one of a UUIDv7: no more than a part is ever in memory as objects.
         found = [bytearray() for _ in range(256)]
         for conversation_id in ids:
             value = conversation_id.bytes
@@ -29,9 +31,7 @@ class Ids(Collection[UUID]):
         return sum(map(len, self._parts)) // _SIZE
 
     def __iter__(self) -> Iterator[UUID]:
-        for part in self._parts:
-            for start in range(0, len(part), _SIZE):
-                yield UUID(bytes=part[start : start + _SIZE])
+        return (UUID(bytes=value) for value in merge(*map(_values, self._parts)))
 
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, UUID):
@@ -44,7 +44,11 @@ class Ids(Collection[UUID]):
 
 def _sorted(part: bytearray) -> bytes:
     """Put the ids of a part in order, each once."""
-    return b"".join(sorted({bytes(part[start : start + _SIZE]) for start in range(0, len(part), _SIZE)}))
+    return b"".join(sorted({*_values(bytes(part))}))
+
+
+def _values(part: bytes) -> Iterator[bytes]:
+    return (part[start : start + _SIZE] for start in range(0, len(part), _SIZE))
 
 
 def _value(part: bytes, number: int) -> bytes:
