@@ -292,13 +292,13 @@ async def test_a_thousand_idle_sockets_cost_little_and_are_closed(server: Server
 
 
 async def test_a_thousand_idle_websockets_cost_little(server: Server) -> None:
-    before = resident_mib(server.process.pid)
+    before = resident_mib(server.pid)
     async with AsyncExitStack() as stack:
         for _ in range(1000):
             await stack.enter_async_context(upgraded(server))
 
         assert await is_served(server)
-        assert resident_mib(server.process.pid) - before < 60
+        assert resident_mib(server.pid) - before < 60
 
 
 @pytest.mark.parametrize("fault", ["xflood-m1000", "xfloodlines-m1000", "xfloodcomments-m1000"])

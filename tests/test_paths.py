@@ -53,11 +53,10 @@ def server(server: Server) -> Server:
 
 
 def files_of(server: Server) -> dict[Path, bytes]:
-    """Give all there is but what the server writes as it goes, and its data."""
-    own = (server.data / "conversations", server.data / "index", server.data / "logs", server.log)
-    found = server.folder.rglob("*")
-    kept = (path for path in found if path.is_file() and not any(path.is_relative_to(one) for one in own))
-    return {path: path.read_bytes() for path in kept if not path.name.startswith("index.")}
+    """Give all there is beside the server's data and log, and what was laid among its data."""
+    laid = server.data / f"{SECRET}.json"
+    found = (path for path in server.folder.rglob("*") if path.is_file() and path != server.log)
+    return {path: path.read_bytes() for path in found if path == laid or not path.is_relative_to(server.data)}
 
 
 def asked(server: Server, method: str, path: str) -> tuple[int, str]:
