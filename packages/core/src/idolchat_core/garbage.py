@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from idolchat_core.checkpoints import NAMESPACE, UnfinishedTurn
+from idolchat_core.checkpoints import NAMESPACE, UnfinishedTurn, turns_in
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.storage import Storage
 from idolchat_core.upkeep import Leftover
@@ -23,20 +23,30 @@ async def collect_garbage(
         yield leftover
     for name in await storage.list_records(NAMESPACE):
         value = await storage.get_record(NAMESPACE, name)
-        if value is not None and await _is_orphaned(storage, value):
+        if value is not None and await _is_orphaned(storage, name, value):
             if not dry_run:
                 await storage.delete_record(NAMESPACE, name)
             yield Leftover(kind="checkpoint", place=f"record {NAMESPACE}/{name}", size_bytes=len(value))
 
 
-async def _is_orphaned(storage: Storage, value: bytes) -> bool:
-    """Tell whether a turn answers a message of a conversation that is gone; one that waits would still make it."""
+async def _is_orphaned(storage: Storage, name: str, value: bytes) -> bool:
+    """Tell whether all turns of a record answer messages of conversations that are gone.
+
+    One that waits would still make its conversation.
+    """
     try:
-        turn = UnfinishedTurn.model_validate_json(value)
-        if not turn.messages:
-            await storage.read_page(turn.conversation_id, limit=1)
+        return all([await _is_gone(storage, turn) for turn, _ in turns_in(name, value)])
+    except ValidationError:
+        return False
+
+
+async def _is_gone(storage: Storage, turn: UnfinishedTurn) -> bool:
+    if turn.messages:
+        return False
+    try:
+        await storage.read_page(turn.conversation_id, limit=1)
     except ConversationNotFound:
         return True
-    except (ValidationError, ConversationDamaged):
+    except ConversationDamaged:
         return False
     return False

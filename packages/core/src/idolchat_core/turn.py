@@ -318,7 +318,6 @@ class TurnEngine:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()
-            if self._runs:
-                await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
             await self._parts.checkpoints.drop_left_over()
             await self._parts.stranded.bring_in_all()
