@@ -21,7 +21,7 @@ __all__ = ["ForkedServer", "Zygote", "running_zygote"]
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
-    "idolchat_api",
+    "idolchat_api.server",
     "idolchat_auth_supabase.plugin",
     "idolchat_llm_openrouter.provider",
     "idolchat_storage_local.storage",

@@ -19,7 +19,7 @@ from typing import Any
 __all__ = ["Zygote", "running_zygote"]
 
 IMPORTED = (
-    "idolchat_api",
+    "idolchat_api.server",
     "idolchat_cli.main",
     "idolchat_cli.loading",
     "idolchat_cli.opening",
