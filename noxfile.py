@@ -1,6 +1,7 @@
 """What CI runs: `make test` for all, `make test ARGS="-s lint"` for one session, `ARGS=-l` for the list."""
 
 import json
+import os
 from pathlib import Path
 
 import nox
@@ -11,6 +12,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the locked versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
 nox.options.sessions = ["lint", "types", "tests-3.13", "product", "soak", "lowest", "wheels", "audit"]
+
+# What is started hundreds of times is compiled once, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PYTHONS = ["3.12", "3.13"]
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
