@@ -17,7 +17,7 @@ from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider
 
 __all__ = ["ProviderConformance", "asking", "collect"]
 
-STOPS_WITHIN_S = 1.0
+STOPS_WITHIN_S = 5.0  # on a machine that does much else; what is told to stop would take far longer
 ANSWERS_WITHIN_S = 60.0
 
 TEXTS = {
@@ -189,7 +189,7 @@ class ProviderConformance:
 
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
     async def test_any_text_can_be_asked(self, provider: LLMProvider, text: str) -> None:
-        reply = _text(await collect(provider, asking(text, max_tokens=16)))
+        reply = _text(await collect(provider, asking(text, max_tokens=16, temperature=0)))
 
         reply.encode()  # a lone surrogate, half of a character, would raise
         assert "\ufffd" not in reply
