@@ -8,6 +8,7 @@ import pytest
 
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.mirror import Difference, MirroredStorage, MirrorMode, compare, mend_all, restore_all
+from idolchat_core.mirror.mending import mend
 from idolchat_core.models import Conversation, utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
@@ -89,6 +90,22 @@ async def test_a_deletion_that_the_mirror_has_not_seen_is_mended_by_deleting(
         assert [restored async for *_, restored in restore_all(storage)] == []
         [_ async for _ in mend_all(storage, storage.links[0])]
         assert await mirror.list_ids() == []
+
+
+async def test_what_somebody_else_deletes_first_is_mended_too(
+    opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
+) -> None:
+    await primary.put(BASE)
+    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+        await mirror.put(BASE)
+        await storage.delete(BASE.id)
+        [difference] = await differences(storage)
+        await mirror.delete(BASE.id)
+
+        mended = await mend(storage, storage.links[0], difference)
+
+        assert (mended.is_mended, mended.code) == (True, None)
+        assert await differences(storage) == []
 
 
 async def test_what_only_the_mirror_holds_can_be_left_there(

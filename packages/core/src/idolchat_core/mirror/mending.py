@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core import document
-from idolchat_core.errors import ConversationDamaged, IdolchatError, StorageConflict
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageConflict
 from idolchat_core.mirror.compare import Compared, Difference, DifferenceKind, compare, find_difference
 from idolchat_core.mirror.link import MirrorLink
 from idolchat_core.mirror.storage import MirroredStorage
@@ -102,7 +103,8 @@ async def _mend(storage: MirroredStorage, link: MirrorLink, difference: Differen
             await storage.restoring.bring_back_from(conversation_id, [link])
         case DifferenceKind.DELETED:
             notes = link.outbox.of(conversation_id)
-            await mirror.delete(conversation_id)
+            with suppress(ConversationNotFound):  # a server that runs was faster
+                await mirror.delete(conversation_id)
             await link.outbox.remove(conversation_id, notes)
         case DifferenceKind.DAMAGED_IN_PRIMARY:
             await _heal(storage, mirror, conversation_id)
