@@ -13,7 +13,7 @@ type Mode = Literal["json", "sse", "ws"]
 class Load:
     """``connections`` clients for ``seconds``, or until ``requests`` were sent.
 
-    In ``body``, ``@POOL@`` is one of 2,000 conversations in turn and ``@NEW@`` another one each time; with the
+    In ``body``, ``@POOL@`` is one of so many ``conversations`` in turn and ``@NEW@`` another one each time; with the
     same ``tag`` they are the same as before. ``@MODEL@`` and ``@STREAM@`` stand for the model and whether to stream.
     ``ramp_s`` spreads the beginnings, so that paced streams are out of step. A reply with fewer than ``least_deltas``
     is an error.
@@ -29,6 +29,7 @@ class Load:
     seconds: float
     tag: str
     requests: int = 0
+    conversations: int = 2000
     ramp_s: float = 0.0
     drain_s: float = 60.0
     headers: Sequence[str] = ()

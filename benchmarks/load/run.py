@@ -8,10 +8,9 @@ from typing import Any
 from benchmarks.load.options import Load
 from benchmarks.load.tally import Tally
 
-__all__ = ["Client", "Run", "run"]
+__all__ = ["Client", "Run", "conversation", "run"]
 
 CONNECTS_AT_ONCE = 50
-CONVERSATIONS = 2000
 
 
 class Run:
@@ -39,7 +38,8 @@ class Run:
         if perf_counter() >= self._ends_at or (self.load.requests and self._sent >= self.load.requests):
             return None
         self._sent += 1
-        pooled, new = self._conversation(self._sent % CONVERSATIONS), self._conversation(CONVERSATIONS + self._sent)
+        many = self.load.conversations
+        pooled, new = (conversation(self.load.tag, number) for number in (self._sent % many, many + self._sent))
         return self._body.replace("@POOL@", pooled).replace("@NEW@", new).encode()
 
     def left(self) -> None:
@@ -48,8 +48,10 @@ class Run:
         if not self._clients and not self.over.done():
             self.over.set_result(None)
 
-    def _conversation(self, number: int) -> str:
-        return f"{self.load.tag}-0000-7000-8000-{number:012d}"
+
+def conversation(tag: str, number: int) -> str:
+    """Name a conversation; a tag is eight hexadecimal digits."""
+    return f"{tag}-0000-7000-8000-{number:012d}"
 
 
 class Client(asyncio.Protocol):

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.wire.gateway import Gateway, Setup
 from benchmarks.wire.measure import GATEWAY_CORES, OTHER_CORES, ROOT, Bench
 from benchmarks.wire.nginx import DIRECT, NGINX
-from benchmarks.wire.ours import OURS, OURS_WITH_KEYS
+from benchmarks.wire.ours import OURS, OURS_WITH_KEYS, OURS_WITH_MIRROR
 from benchmarks.wire.peers import PEERS
 from benchmarks.wire.ports import free_port
 from benchmarks.wire.process import Process
@@ -56,7 +56,7 @@ def main() -> None:
     asked = options()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gateways = [DIRECT, NGINX, OURS, OURS_WITH_KEYS, *(PEERS[name] for name in asked.peers)]
+    gateways = [DIRECT, NGINX, OURS, OURS_WITH_KEYS, OURS_WITH_MIRROR, *(PEERS[name] for name in asked.peers)]
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=asked.folder)))
@@ -91,13 +91,16 @@ def _upstream(stack: ExitStack, folder: Path) -> tuple[Process, str]:
 def _rows(
     gateway: Gateway, upstream: Process, url: str, folder: Path, scenarios: list[Scenario]
 ) -> Iterable[dict[str, Any]]:
-    served = [scenario for scenario in scenarios if scenario.mode in gateway.paths]
+    served = [scenario for scenario in scenarios if _is_served(gateway, scenario)]
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         if gateway.prepare is None:
             setup, process = Setup(command=(), port=int(url.rpartition(":")[2].partition("/")[0])), upstream
         else:
             setup = gateway.prepare(place, url)
+            if setup.beside:
+                log = folder / "beside.log"
+                stack.enter_context(Process(setup.beside, cores=OTHER_CORES, environment={}, folder=ROOT, log=log))
             process = Process(
                 setup.command,
                 cores=GATEWAY_CORES,
@@ -110,6 +113,10 @@ def _rows(
         bench = Bench(upstream, gateway, setup, process)
         for scenario in served:
             yield bench.measure(scenario)
+
+
+def _is_served(gateway: Gateway, scenario: Scenario) -> bool:
+    return scenario.mode in gateway.paths and (not gateway.scenarios or scenario.name in gateway.scenarios)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What stands between the clients and the model server."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from benchmarks.load.options import Mode
 
@@ -21,18 +22,25 @@ OPENAI_BODY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A gateway made ready to start in a folder: its command, and what its clients are to send it."""
+    """A gateway made ready to start in a folder: its command, and what its clients are to send it.
+
+    ``beside`` is the command of a server that it uses.
+    """
 
     command: Sequence[str]
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     headers: Sequence[str] = ()
     ready: str = "/"
+    beside: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """``prepare`` makes it ready in a new folder for a model server at a URL; without it, clients ask that directly."""
+    """``prepare`` makes it ready in a new folder for a model server at a URL; without it, clients ask that directly.
+
+    ``remember`` gives it a conversation of so many messages. It is measured in all ``scenarios`` unless some are named.
+    """
 
     name: str
     prepare: Callable[[Path, str], Setup] | None
@@ -40,3 +48,5 @@ class Gateway:
     body: str = OPENAI_BODY
     ws_body: str = ""
     is_durable: bool = False
+    remember: Callable[[Setup, UUID, int], None] | None = None
+    scenarios: Collection[str] = ()

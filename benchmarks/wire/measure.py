@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from uuid import UUID
 
 from benchmarks.load.options import Load
+from benchmarks.load.run import conversation
 from benchmarks.wire.gateway import Gateway, Setup
 from benchmarks.wire.process import CORES, Process, busy_s
 from benchmarks.wire.scenario import Scenario
@@ -60,6 +62,8 @@ class Bench:
         # Other conversations than those to be measured, unless these are to be known.
         few = replace(load, connections=min(load.connections, 32), seconds=1.0, ramp_s=0.0, tag=secrets.token_hex(4))
         _run(few)
+        if scenario.history and self.gateway.remember is not None:
+            self.gateway.remember(self.setup, UUID(conversation(load.tag, 0)), scenario.history)
         if scenario.known:
             _run(replace(few, tag=load.tag, seconds=120.0, requests=KNOWN))
 
@@ -95,6 +99,7 @@ def load_of(gateway: Gateway, setup: Setup, scenario: Scenario) -> Load:
         seconds=scenario.seconds,
         tag=secrets.token_hex(4),
         ramp_s=scenario.ramp_s,
+        conversations=1 if scenario.history else KNOWN,
         headers=setup.headers,
         least_deltas=scenario.deltas,
     )

@@ -4,6 +4,10 @@ import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+from tests.support.mock_supabase.keys import SECRET
 
 from benchmarks.load.options import Mode
 from benchmarks.wire.gateway import Gateway, Setup
@@ -11,9 +15,10 @@ from benchmarks.wire.ports import free_port
 from idolchat_api.auth.api_key import KeyRing
 from idolchat_api.auth.keys import ApiKey
 from idolchat_api.auth.principal import Scope
+from idolchat_core.models import Conversation, Message, new_id, utc_now
 from idolchat_storage_local import LocalSettings, open_local_storage
 
-__all__ = ["OURS", "OURS_WITH_KEYS"]
+__all__ = ["OURS", "OURS_WITH_KEYS", "OURS_WITH_MIRROR"]
 
 _TURN = "Tell me about your next concert, please! " * 4
 BODY = '{"model": "@MODEL@", "messages": [{"role": "user", "content": "' + _TURN + '"}], "conversation_id": "@POOL@"}'
@@ -46,11 +51,41 @@ def prepare_with_keys(folder: Path, upstream: str) -> Setup:
     )
 
 
+def prepare_with_mirror(folder: Path, upstream: str) -> Setup:
+    """Set it up to mirror what it stores in a stand-in for Supabase, which runs beside it."""
+    setup, port = prepare(folder, upstream), free_port()
+    supabase = {"SUPABASE_URL": f"http://127.0.0.1:{port}", "SUPABASE_SERVICE_ROLE_KEY": SECRET}
+    return replace(
+        setup,
+        environment={**setup.environment, **supabase, "IDOLCHAT_STORAGE": "local,supabase"},
+        beside=[sys.executable, "-m", "tests.support.mock_supabase", "--port", str(port), "--answers-after-ms", "20"],
+    )
+
+
+def remember(setup: Setup, conversation_id: UUID, messages: int) -> None:
+    """Put a conversation into its data folder, as another process may."""
+    roles: tuple[Literal["user", "assistant"], ...] = ("user", "assistant")
+    now = utc_now()
+    said = (Message(id=new_id(), role=roles[n % 2], content=_TURN, timestamp=now) for n in range(messages))
+    conversation = Conversation(id=conversation_id, created_at=now, updated_at=now, messages=tuple(said))
+    asyncio.run(_put(conversation, Path(setup.environment["IDOLCHAT_DATA_DIR"])))
+
+
+async def _put(conversation: Conversation, data: Path) -> None:
+    async with open_local_storage(LocalSettings(data_dir=data)) as storage:
+        await storage.put(conversation)
+
+
 async def _keep(key: ApiKey, data: Path) -> None:
     async with open_local_storage(LocalSettings(data_dir=data)) as storage:
         await KeyRing(storage).add(key)
 
 
 _PATHS: dict[Mode, str] = {"json": "/chat", "sse": "/chat/stream", "ws": "/ws/chat"}
-OURS = Gateway(name="idolchat", prepare=prepare, paths=_PATHS, body=BODY, ws_body=WS_BODY, is_durable=True)
+OURS = Gateway(
+    name="idolchat", prepare=prepare, paths=_PATHS, body=BODY, ws_body=WS_BODY, is_durable=True, remember=remember
+)
 OURS_WITH_KEYS = replace(OURS, name="idolchat, API keys", prepare=prepare_with_keys)
+OURS_WITH_MIRROR = replace(
+    OURS, name="idolchat, a mirror", prepare=prepare_with_mirror, scenarios=("rest-1", "rest-64", "sse-32")
+)

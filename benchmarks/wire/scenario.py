@@ -9,7 +9,10 @@ __all__ = ["SCENARIOS", "Scenario"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """So many clients at once; ``known`` conversations have been begun before it is measured."""
+    """So many clients at once; ``known`` conversations have been begun before it is measured.
+
+    With a ``history`` all turns are in one conversation, which holds so many messages at the start.
+    """
 
     name: str
     mode: Mode
@@ -18,6 +21,7 @@ class Scenario:
     pause_ms: int = 15
     ramp_s: float = 0.0
     known: bool = False
+    history: int = 0
 
     @property
     def model(self) -> str:
@@ -34,6 +38,7 @@ SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario(name="rest-1", mode="json", connections=1, known=True),
+        *(Scenario(name=f"rest-1-after-{n}", mode="json", connections=1, history=n) for n in (10, 10_000, 100_000)),
         Scenario(name="rest-64", mode="json", connections=64, known=True),
         Scenario(name="rest-64-new", mode="json", connections=64),
         Scenario(name="sse-1", mode="sse", connections=1),

@@ -39,7 +39,7 @@ def trees(draw: st.DrawFn) -> Conversation:
 async def test_pages_loaded_one_after_another_give_the_branch_from_its_root(conversation: Conversation) -> None:
     storage = InMemoryStorage()
     await storage.put(conversation)
-    histories = Histories(storage)
+    histories = Histories(storage, max_bytes=2**20)
     history = await histories.get(conversation.id)
     while not history.is_complete:
         await histories.extend(history)
@@ -51,7 +51,7 @@ async def test_a_history_that_let_go_of_its_beginning_reads_it_again() -> None:
     conversation = conversation_of([None] * 1000)
     storage = InMemoryStorage()
     await storage.put(conversation)
-    histories = Histories(storage)
+    histories = Histories(storage, max_bytes=2**20)
     history = await histories.get(conversation.id)
     while not history.is_complete:
         await histories.extend(history)
@@ -78,7 +78,7 @@ async def test_the_least_used_histories_are_forgotten_first() -> None:
     conversations = [conversation_of([None] * 10) for _ in range(3)]
     for conversation in conversations:
         await storage.put(conversation)
-    size = (await Histories(storage).get(conversations[0].id)).held_bytes
+    size = (await Histories(storage, max_bytes=2**20).get(conversations[0].id)).held_bytes
     histories = Histories(storage, max_bytes=size * 5 // 2)
     first = [await histories.get(conversation.id) for conversation in conversations]
     again = [await histories.get(conversation.id) for conversation in reversed(conversations)]

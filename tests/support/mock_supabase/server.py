@@ -21,9 +21,9 @@ BUCKET = "conversations"
 class MockSupabase:
     """A running stand-in; ``url`` is what ``SUPABASE_URL`` is set to."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.state = State()
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self._port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mock-supabase", daemon=True)
@@ -116,6 +116,7 @@ class MockSupabase:
         call = f"{request.method} {request.path.partition('/v1')[2]}"
         self.state.calls[call.split("/conversations", maxsplit=1)[0]] += 1
         await self.state.held()
+        await asyncio.sleep(self.state.answers_after_s)
         fault = self.state.fault_of(call)
         if fault is None or fault is Fault.RESET_AFTER:
             try:

@@ -62,6 +62,7 @@ class State:
     serves_stale: bool = False
     max_bytes: int = 50 * 1024 * 1024
     max_rows: int = 1000
+    answers_after_s: float = 0.0
     always: Fault | None = None
     next_faults: list[tuple[str, Fault]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)

@@ -196,7 +196,7 @@ def _held(entries: Iterable[Entry]) -> int:
 class Histories:
     """The histories in use, least recently used first, together no larger than ``max_bytes``, or one alone."""
 
-    def __init__(self, storage: Storage, *, max_bytes: int = 24 * 1024 * 1024) -> None:
+    def __init__(self, storage: Storage, *, max_bytes: int) -> None:
         self._storage = storage
         self._max_bytes = max_bytes
         self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()

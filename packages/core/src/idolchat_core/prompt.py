@@ -19,7 +19,8 @@ from idolchat_core.tokens import message_size
 __all__ = ["Prompt", "PromptBlock", "build_prompt", "choose_start", "sendable"]
 
 MOST_KEPT, LEAST_KEPT = 0.6, 0.25
-TURNS_BETWEEN_CUTS = 26
+TURNS_BETWEEN_CUTS = 30
+"""As estimated from the last turns; longer ones to come make it fewer, some 20 where lengths vary widely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

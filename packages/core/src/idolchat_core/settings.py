@@ -66,6 +66,12 @@ class CoreSettings(SpendingSettings, PackageSettings):
         validation_alias="IDOLCHAT_MAX_QUEUED_TURNS",
         description="How many turns may wait for the running one in a conversation.",
     )
+    history_bytes: int = Field(
+        48 * 1024 * 1024,
+        ge=0,
+        validation_alias="IDOLCHAT_HISTORY_BYTES",
+        description="Memory for the conversations in use; beyond it the one used longest ago is read again next time.",
+    )
     turn_retention_s: float = Field(
         600,
         ge=0,

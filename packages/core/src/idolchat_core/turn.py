@@ -44,7 +44,8 @@ class TurnEngine:
     """
 
     def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
-        histories, checkpoints = Histories(storage), Checkpoints(storage)
+        histories = Histories(storage, max_bytes=settings.history_bytes)
+        checkpoints = Checkpoints(storage)
         self._parts = Parts(
             storage=storage,
             llm=llm,
