@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,8 @@ def _rows(
             )
             stack.enter_context(process)
             process.wait_until_answering(f"http://127.0.0.1:{setup.port}{setup.ready}")
+        if gateway.log_in is not None:
+            setup = replace(setup, headers=gateway.log_in(setup))
         bench = Bench(upstream, gateway, setup, process)
         for scenario in served:
             yield bench.measure(scenario)

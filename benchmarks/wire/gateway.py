@@ -39,7 +39,8 @@ class Setup:
 class Gateway:
     """``prepare`` makes it ready in a new folder for a model server at a URL; without it, clients ask that directly.
 
-    ``remember`` gives it a conversation of so many messages. It is measured in all ``scenarios`` unless some are named.
+    ``log_in`` gives a client's headers, once it runs; ``remember`` gives it a conversation of so many messages. It is
+    measured in all scenarios unless some are named.
     """
 
     name: str
@@ -48,5 +49,6 @@ class Gateway:
     body: str = OPENAI_BODY
     ws_body: str = ""
     is_durable: bool = False
+    log_in: Callable[[Setup], Sequence[str]] | None = None
     remember: Callable[[Setup, UUID, int], None] | None = None
     scenarios: Collection[str] = ()

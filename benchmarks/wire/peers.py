@@ -1,7 +1,9 @@
 """Other gateways, on request; none of them stores a turn. They are installed outside of the project, once."""
 
+import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,6 +66,17 @@ def prepare_open_webui(folder: Path, upstream: str) -> Setup:
     return Setup(command=command, port=port, environment=environment, ready="/health")
 
 
+def log_in_to_open_webui(setup: Setup) -> Sequence[str]:
+    """Have it make the user that it has without a login."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{setup.port}/api/v1/auths/signin",
+        data=b'{"email": "", "password": ""}',
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:  # noqa: S310  # our own address
+        return [f"authorization: Bearer {json.load(response)['token']}"]
+
+
 def _python_package(name: str, requirement: str, program: str) -> Path:
     place = PLACE / name
     installed = place / "bin" / program
@@ -90,6 +103,11 @@ def _paths(path: str = OPENAI_PATH) -> dict[Mode, str]:
 _ALL: Sequence[Gateway] = (
     Gateway(name="litellm", prepare=prepare_litellm, paths=_paths()),
     Gateway(name="portkey", prepare=prepare_portkey, paths=_paths()),
-    Gateway(name="open-webui", prepare=prepare_open_webui, paths=_paths("/api/chat/completions")),
+    Gateway(
+        name="open-webui",
+        prepare=prepare_open_webui,
+        log_in=log_in_to_open_webui,
+        paths=_paths("/api/chat/completions"),
+    ),
 )
 PEERS = {gateway.name: gateway for gateway in _ALL}

@@ -11,6 +11,7 @@ MODELS = (
     "mock/n64-d0",
     "mock/n64-d15",
     "mock/n64-d100",
+    "mock/j200-d0",
     "mock/tools",
     "mock/reason",
 )
