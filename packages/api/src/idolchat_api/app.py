@@ -56,6 +56,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         description=openapi.DESCRIPTION,
         lifespan=_lifespan(settings, plugins, registry),
         openapi_url="/openapi.json" if shows_docs else None,
+        redirect_slashes=False,  # to an address made of the Host header, which anybody may set
         exception_handlers={
             IdolchatError: handlers.idolchat_error,
             HTTPException: handlers.http_exception,

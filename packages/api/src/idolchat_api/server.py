@@ -38,6 +38,8 @@ KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection for (nginx: 60 
 LAST_REPLIES_S = 5
 LAST_WORDS_S = 1
 TICK_S = 0.1
+SWITCH_INTERVAL_S = 0.001
+"""For so long the event loop keeps a thread waiting that comes back from the disk, at each of its calls (default: 5 ms)."""
 BACKLOG = 2048
 
 
@@ -87,6 +89,7 @@ class GracefulServer(uvicorn.Server):
                 async with self._app.router.lifespan_context(self._app):
                     self._opening_or_closing = None
                     _collect_seldom()
+                    sys.setswitchinterval(SWITCH_INTERVAL_S)
                     if on_started is not None:
                         on_started(self._running.service, url_of(listener, host=self._settings.host))
                     await self.serve(sockets=[listener])

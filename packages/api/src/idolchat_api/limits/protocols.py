@@ -133,7 +133,7 @@ class GuardedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _forget_unread(self) -> None:
-        """Have the kernel, too, drop what the client does not read as well."""
+        """Have the kernel drop what the client does not read, too."""
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
     def _is_silent(self) -> bool:
