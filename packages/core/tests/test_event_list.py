@@ -21,8 +21,7 @@ deltas = st.builds(
 
 def list_of(events: list[Event]) -> EventList:
     made = EventList()
-    for event in events:
-        made.append(event)
+    made.extend(events)
     return made
 
 

@@ -6,8 +6,7 @@ from idolchat_core.reply import Reply
 
 def reply_of(*deltas: Delta) -> Reply:
     reply = Reply()
-    for delta in deltas:
-        reply.add(delta)
+    reply.add(deltas)
     return reply
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter, time
 from typing import Any
@@ -79,24 +79,20 @@ class Answer:
         parts.ledger.check_stopped()  # again, for the turn may have waited
         self._was_asked = True
         self._began_at = perf_counter()
-        finished: Finished | None = None
-        async with aclosing(parts.llm.stream(request)) as reply:
-            async for piece in reply:
-                if isinstance(piece, Delta):
-                    if self._spoke_at is None:
-                        self._spoke_at = perf_counter()
-                    live.say(piece)
-                    if piece.completion_id is not None:
-                        self._named(piece.completion_id)
-                else:
-                    finished = piece
-        if finished is None:
-            raise ReplyCut("the provider ended the reply without saying that it was finished")
+        finished = await parts.llm.answer(request, self._hear)
         if finished.completion_id is not None:
             self._named(finished.completion_id)
         if finished.usage is not None:
             parts.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
         return finished
+
+    def _hear(self, deltas: Sequence[Delta]) -> None:
+        if self._spoke_at is None:
+            self._spoke_at = perf_counter()
+        self._live.say(*deltas)
+        for delta in deltas:
+            if delta.completion_id is not None:
+                self._named(delta.completion_id)
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         parts, model = self._parts, self._live.model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from sys import getsizeof
 from typing import NamedTuple
@@ -84,10 +84,10 @@ class EventList:
         """Give the newest event."""
         return self._recent[-1] if self._recent else None
 
-    def append(self, event: Event) -> None:
-        """Add an event."""
-        self._recent.append(event)
-        if len(self._recent) == 2 * BLOCK:
+    def extend(self, events: Iterable[Event]) -> None:
+        """Add events."""
+        self._recent.extend(events)
+        while len(self._recent) >= 2 * BLOCK:
             self._pack(BLOCK)
 
     def pack(self) -> None:

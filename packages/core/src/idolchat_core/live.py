@@ -18,6 +18,8 @@ from idolchat_core.reply import Reply
 __all__ = ["EventLog", "LiveTurn"]
 
 
+type Take = Callable[[int, Sequence[Event]], bool]
+
 _TURN_BYTES = 2500
 """Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
 
@@ -28,11 +30,11 @@ class EventLog:
     A reader that is slow or leaves costs the writer nothing: what it has not read stays in the log.
     """
 
-    __slots__ = ("_on_last_reader_gone", "_readers", "_waiters", "events")
+    __slots__ = ("_on_last_reader_gone", "_readers", "_waiting", "events")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
         self.events = EventList()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiting: list[_Reader] = []
         self._readers = 0
         self._on_last_reader_gone: Callable[[], None] | None = on_last_reader_gone
 
@@ -41,46 +43,77 @@ class EventLog:
         """Tell whether the terminal event is there."""
         return isinstance(self.events.last, TurnEnded)
 
-    def append(self, event: Event) -> None:
-        """Add an event and wake whoever waits for it."""
-        self.events.append(event)
-        if self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+    def append(self, *events: Event) -> None:
+        """Add events and tell whoever waits for them."""
+        first = len(self.events)
+        self.events.extend(events)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._waiting += [reader for reader in waiting if reader.took(first, events)]
 
     def close(self) -> None:
         """Tell nobody any more that the last reader has gone; who was told holds this log, and would be held by it."""
         self._on_last_reader_gone = None
 
-    async def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
+    async def follow(self, *, after: int = -1, take: Take | None = None) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield ``(seq of the first, events)`` for all that comes after ``seq`` ``after``, to the terminal event.
 
         Events that are there together come together, or many of them at a time. Read it inside ``aclosing``, so that
         leaving is noticed at once.
+
+        ``take`` spares the reader's task being woken: events that are told while it waits are given to ``take`` at
+        once, and are yielded only where that returns false. It must be quick; what it raises is raised here.
         """
-        position = after + 1
+        reader = _Reader(after + 1, take)
         self._readers += 1
         try:
             while True:
-                batch = self.events.since(position)
+                batch = self.events.since(reader.position)
                 if batch:
-                    yield position, batch
-                    position += len(batch)
+                    yield reader.position, batch
+                    reader.position += len(batch)
                 elif self.is_complete:
                     return
                 else:
-                    await self._more()
+                    self._waiting.append(reader)
+                    await reader.woken()
         finally:
+            if reader in self._waiting:
+                self._waiting.remove(reader)
             self._readers -= 1
             if not self._readers and self._on_last_reader_gone is not None:
                 self._on_last_reader_gone()
 
-    async def _more(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+
+class _Reader:
+    """One that follows a log; ``position`` is the ``seq`` of what it reads next."""
+
+    __slots__ = ("_take", "_waiter", "position")
+
+    def __init__(self, position: int, take: Take | None) -> None:
+        self.position = position
+        self._take = take
+        self._waiter: asyncio.Future[None] | None = None
+
+    def woken(self) -> asyncio.Future[None]:
+        """Begin to wait for what is not taken."""
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        return waiter
+
+    def took(self, first: int, events: Sequence[Event]) -> bool:
+        """Tell whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return False
+        try:
+            if self._take is not None and first == self.position and self._take(first, events):
+                self.position += len(events)
+                return True
+        except Exception as error:  # noqa: BLE001  is raised to the reader; the writer and other readers go on
+            waiter.set_exception(error)
+        else:
+            waiter.set_result(None)
+        return False
 
 
 class LiveTurn:
@@ -170,9 +203,9 @@ class LiveTurn:
         """Tell about how much memory it takes."""
         return _TURN_BYTES + self._log.events.size_bytes + footprint(self._reply.content)
 
-    def follow(self, *, after: int = -1) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
+    def follow(self, *, after: int = -1, take: Take | None = None) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Read its events; see ``EventLog.follow``."""
-        return self._log.follow(after=after)
+        return self._log.follow(after=after, take=take)
 
     async def ended(self) -> TurnEnded:
         """Wait for the end, as a reader."""
@@ -206,10 +239,10 @@ class LiveTurn:
         self._begun.set_exception(error)
         self._begun.exception()  # nobody may be waiting any more, and that is no fault
 
-    def say(self, delta: Delta) -> None:
-        """Add a piece of the reply."""
-        self._reply.add(delta)
-        self._log.append(delta)
+    def say(self, *deltas: Delta) -> None:
+        """Add pieces of the reply that came together."""
+        self._reply.add(deltas)
+        self._log.append(*deltas)
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

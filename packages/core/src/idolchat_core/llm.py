@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from idolchat_core.errors import ReplyCut
 from idolchat_core.models import Usage
 
-__all__ = ["CompletionRequest", "Delta", "Finished", "LLMProvider", "ModelInfo"]
+__all__ = ["CompletionRequest", "Delta", "Finished", "Hear", "LLMProvider", "ModelInfo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,9 @@ class ModelInfo:
     max_output_tokens: int | None = None
 
 
+type Hear = Callable[[Sequence[Delta]], None]
+
+
 class LLMProvider(ABC):
     """A place where models answer.
 
@@ -92,6 +97,24 @@ class LLMProvider(ABC):
         Raises a ``ProviderError`` for whatever keeps the reply from being complete; a stream that ends
         upstream without saying that it is finished is ``ReplyCut``.
         """
+
+    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
+        """Answer as ``stream`` does, but tell ``hear`` of the deltas, several together where they came together.
+
+        A provider that can tell them in the moment they come spares its caller being woken for each. ``hear`` is
+        called in the thread of the event loop, by whatever task or callback; what it raises is raised here.
+        Cancelling it stops the work upstream at once.
+        """
+        finished: Finished | None = None
+        async with aclosing(self.stream(request)) as reply:
+            async for piece in reply:
+                if isinstance(piece, Delta):
+                    hear((piece,))
+                else:
+                    finished = piece
+        if finished is None:
+            raise ReplyCut("the provider ended the reply without saying that it was finished")
+        return finished
 
     @abstractmethod
     async def list_models(self) -> Sequence[ModelInfo]:

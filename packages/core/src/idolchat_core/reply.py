@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from idolchat_core.llm import Delta
@@ -39,15 +39,16 @@ class Reply:
         """Tell whether nothing was said and no tool called."""
         return not (any(self._text) or self._tool_calls)
 
-    def add(self, delta: Delta) -> None:
-        """Take the next delta."""
-        if delta.content:
-            self._text.append(delta.content)
-        if delta.model:
-            self.model = delta.model
-        if delta.fields:
-            for name, value in delta.fields.items():
-                self._add_field(name, value)
+    def add(self, deltas: Iterable[Delta]) -> None:
+        """Take the next deltas."""
+        for content, fields, model, _ in deltas:
+            if content:
+                self._text.append(content)
+            if model:
+                self.model = model
+            if fields:
+                for name, value in fields.items():
+                    self._add_field(name, value)
 
     def _add_field(self, name: str, value: Any) -> None:
         if name == "tool_calls":

@@ -222,6 +222,72 @@ class ProviderConformance:
 
         assert [type(reply[-1]) for reply in replies] == [Finished] * 4
 
+    # Telling in the moment
+
+    @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+    async def test_an_answer_is_told_and_ends_as_a_stream_does(
+        self, provider: LLMProvider, short_request: CompletionRequest, stream: bool
+    ) -> None:
+        heard: list[Delta] = []
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            finished = await provider.answer(_with(short_request, stream=stream), heard.extend)
+
+        assert heard
+        assert all(isinstance(delta, Delta) for delta in heard)
+        assert isinstance(finished, Finished)
+        assert finished.finish_reason
+
+    async def test_an_error_of_who_hears_stops_the_work_and_is_raised(
+        self,
+        provider: LLMProvider,
+        long_request: CompletionRequest,
+        short_request: CompletionRequest,
+        wait_for_replies: Callable[[int], Awaitable[None]],
+    ) -> None:
+        calls = 0
+
+        def fail(deltas: Sequence[Delta]) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise ArithmeticError("cannot hear")
+
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            with pytest.raises(ArithmeticError, match="cannot hear"):
+                await provider.answer(long_request, fail)
+        if self.observable:
+            async with asyncio.timeout(STOPS_WITHIN_S):
+                await wait_for_replies(0)
+
+        assert calls == 2
+        assert isinstance((await collect(provider, short_request))[-1], Finished)
+
+    async def test_an_answer_that_is_cancelled_stops_the_work_and_tells_no_more(
+        self,
+        provider: LLMProvider,
+        long_request: CompletionRequest,
+        wait_for_replies: Callable[[int], Awaitable[None]],
+    ) -> None:
+        self._needs("observable")
+        heard: list[Delta] = []
+        spoke = asyncio.Event()
+
+        def hear(deltas: Sequence[Delta]) -> None:
+            heard.extend(deltas)
+            spoke.set()
+
+        task = asyncio.create_task(provider.answer(long_request, hear))
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            await spoke.wait()
+        task.cancel()
+        async with asyncio.timeout(STOPS_WITHIN_S):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            before = len(heard)
+            await wait_for_replies(0)
+
+        assert len(heard) == before
+
     # Stopping
 
     async def test_closing_stops_the_work_upstream(
