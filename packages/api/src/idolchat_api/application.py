@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from idolchat_api.guard import Guard
 from idolchat_api.middleware import Surroundings
 from idolchat_api.routes.raw import RawRoute
+from idolchat_api.streaming.outlet import without_outlet
 
 __all__ = ["Application"]
 
@@ -41,6 +42,8 @@ class Application(FastAPI):
                 scope["app"], scope["route"], scope["path_params"] = self, route, {}
                 await self._short_way(scope, receive, send)
                 return
+        if len(self.user_middleware) > 1:
+            without_outlet(scope)
         await super().__call__(scope, receive, send)
 
 

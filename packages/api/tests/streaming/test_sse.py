@@ -11,10 +11,13 @@ import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idolchat_api import ApiSettings
+from idolchat_api import ApiSettings, create_app
+from idolchat_api.testing import serving_app
 from idolchat_core import Delta, Finished, Usage
 from idolchat_core.errors import ProviderUnavailable, RateLimited, ReplyCut
+from idolchat_core.plugins import Plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 DONE = "data: [DONE]"
@@ -448,3 +451,54 @@ async def _streamed(client: openai.AsyncOpenAI) -> openai.AsyncStream[ChatComple
         stream=True,
         stream_cls=openai.AsyncStream[ChatCompletionChunk],
     )
+
+
+async def test_a_client_that_pauses_gets_every_event_once_and_in_order(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    """More than the kernel takes: what is written at once, what waits and what is written at once again meet."""
+    resumed = asyncio.Event()
+    block = "x" * 20_000
+    provider.say([*[Delta(f"{number} {block}") for number in range(600)], resumed, *[Delta("y")] * 50])
+    text = ""
+    async with client.stream("POST", "/chat/stream", json=asking()) as response:
+        pieces = response.aiter_text()
+        text += await anext(pieces)
+        await asyncio.sleep(0.5)
+        async for piece in pieces:
+            text += piece
+            if len(text) > 600 * len(block):
+                resumed.set()
+
+    seqs = [int(event.partition("\n")[0].rpartition(":")[2]) for event in events_of(text) if event.startswith("id")]
+    assert seqs == list(range(652))
+    said = [chunk["choices"][0]["delta"].get("content", "")[:5].split(" ")[0] for chunk in chunks_of(text)[1:-1]]
+    assert said == [*map(str, range(600)), *["y"] * 50]
+
+
+async def test_a_middleware_sees_every_piece_of_a_stream(
+    settings: ApiSettings, plugins: Plugins, provider: ScriptedProvider
+) -> None:
+    app = create_app(settings=settings, plugins=plugins)
+    app.add_middleware(Shouting)
+    provider.say("I sang today.")
+    async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url) as client:
+        reply = await client.post("/chat/stream", json=asking())
+
+    assert "TODAY." in reply.text
+    assert reply.text == reply.text.upper()
+
+
+class Shouting:
+    """Changes the body of every reply."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def shout(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = message.get("body", b"").upper()
+            await send(message)
+
+        await self.app(scope, receive, shout)

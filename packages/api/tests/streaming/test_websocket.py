@@ -500,3 +500,17 @@ async def test_a_page_of_the_servers_own_gets_a_socket(url: str) -> None:
     async with talking(url, additional_headers={"Origin": url}) as talk:
         await talk.say("ping")
         assert await talk.hear() == {"type": "pong"}
+
+
+async def test_a_client_that_pauses_gets_every_frame_once_and_in_order(url: str, provider: ScriptedProvider) -> None:
+    """Of every length that a frame can have; more than the kernel takes, so that some have to wait."""
+    sizes = [1, 200, 70_000]
+    provider.say([Delta(f"{number} " + "x" * sizes[number % 3]) for number in range(600)])
+    async with talking(url, max_queue=1) as talk:
+        await talk.say("message", message="Hi")
+        await talk.hear()
+        await asyncio.sleep(0.5)
+        frames = await talk.hear_to("message")
+
+    assert [frame["seq"] for frame in frames] == list(range(1, 602))
+    assert [int(frame["content"].split(" ")[0]) for frame in frames[:-1]] == list(range(600))

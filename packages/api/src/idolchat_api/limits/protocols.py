@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from idolchat_api.limits.doors import Doors
 from idolchat_api.limits.settings import LimitSettings
 from idolchat_api.limits.sockets import AT_ONCE, GuardedSocket
 from idolchat_api.streaming.departure import Departure
+from idolchat_api.streaming.outlet import offer_outlet, without_outlet
 
 __all__ = ["GuardedHttp", "guarded"]
 
@@ -61,6 +63,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the client has gone."""
         super().connection_lost(exc)
+        self._take_outlet_back()
         self._departure.happen()
         self.doors.guests.discard(self)
         if self._has_entered:
@@ -81,6 +84,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Begin to wait for a head."""
         super().on_message_begin()
         self._departure.offer_to(self.scope)  # type: ignore[arg-type]  # uvicorn names its own kinds of scope
+        offer_outlet(self.scope, self.write_now)  # type: ignore[arg-type]
         self.owes_since = self.loop.time()
         self.is_in_body = False
         self.owed_bytes = self._chunk_bytes
@@ -107,12 +111,34 @@ class GuardedHttp(HttpToolsProtocol):
         """Hand the connection over, with its place among those who are in."""
         self.doors.guests.discard(self)
         self._has_entered = False
+        self._take_outlet_back()
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         if not self.transport.is_closing():
             self._refuse(HTTPStatus.BAD_REQUEST, "malformed_request", "this is not a valid HTTP/1.1 request")
+
+    def write_now(self, pieces: Sequence[bytes]) -> bool:
+        """Write pieces of the body that is being streamed, as ``Outlet`` says."""
+        cycle = self.cycle
+        if (
+            self.pipeline  # then that is the cycle of a request which waits
+            or self.flow.write_paused
+            or cycle.response_complete
+            or not cycle.chunked_encoding
+            or self.transport.is_closing()
+        ):
+            return False
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if body:  # an empty chunk would be the last
+            self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+    def _take_outlet_back(self) -> None:
+        """Have the last request not refer to us, who refer to it."""
+        if self.scope is not None:  # before the first
+            without_outlet(self.scope)  # type: ignore[arg-type]
 
     def is_held_back(self) -> bool:
         """Tell whether it is us who do not read."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 from asyncio.transports import BaseTransport
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from idolchat_api.limits.doors import Doors
+from idolchat_api.streaming.outlet import offer_outlet, without_outlet
 
 __all__ = ["AT_ONCE", "FIRST_MESSAGE_BYTES", "GuardedSocket"]
 
@@ -19,6 +22,8 @@ FIRST_MESSAGE_BYTES = 16 * 1024
 """The largest message of a socket of which nobody knows yet whose it is: a token has at most half of that."""
 LARGEST_CONTROL_FRAME = 131
 """Two bytes, a mask and 125 bytes (RFC 6455, sections 5.2 and 5.5); what is so little costs nothing to wait for."""
+SHORT_BYTES = 125
+"""Of a message whose length stands in the second byte of its frame."""
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 
@@ -34,6 +39,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     owed_bytes = 0
     stalled_since: float | None = None
     unread_bytes = 0
+    _has_outlet = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take the connection over."""
@@ -43,6 +49,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the client has gone."""
         super().connection_lost(exc)
+        if self._has_outlet:
+            without_outlet(self.scope)  # type: ignore[arg-type]  # else it would refer to us, who refer to it
         self.doors.guests.discard(self)
         self.doors.leave(self.client[0] if self.client else None)
 
@@ -51,6 +59,9 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         if self.has_login and "Authorization" not in event.headers:
             self.conn.max_size = FIRST_MESSAGE_BYTES
         super().handle_connect(event)
+        if not self.handshake_complete:  # else it was refused, and there is no scope
+            offer_outlet(self.scope, self.write_now)  # type: ignore[arg-type]  # uvicorn names its own kinds of scope
+            self._has_outlet = True
 
     def data_received(self, data: bytes) -> None:
         """Take what has come, and take note of a message that has begun."""
@@ -94,6 +105,20 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         return message
 
+    def write_now(self, pieces: Sequence[bytes]) -> bool:
+        """Write text messages, as ``Outlet`` says."""
+        if (
+            not self.writable.is_set()
+            or not self.handshake_complete
+            or self.close_sent
+            or self.disconnected
+            or self.conn.state is not State.OPEN
+            or self.transport.is_closing()
+        ):
+            return False
+        self.transport.write(b"".join(map(_text_frame, pieces)))
+        return True
+
     def is_held_back(self) -> bool:
         """Tell whether it is us who do not read."""
         return self.read_paused or not self.writable.is_set()
@@ -115,3 +140,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         self.owes_since = None
         self.conn.fail(code, reason)
         self.handle_parser_exception()  # tells the application and the client, and closes
+
+
+def _text_frame(text: bytes) -> bytes:
+    """Frame a whole text message of a server: unmasked, and without extensions (RFC 6455, section 5.2)."""
+    size = len(text)
+    if size <= SHORT_BYTES:
+        return b"\x81%c%b" % (size, text)
+    if size < 1 << 16:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2), text)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8), text)

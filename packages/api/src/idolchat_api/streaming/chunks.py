@@ -47,10 +47,11 @@ class ChunkEncoder:
         parts: list[bytes] = []
         for seq, event in enumerate(events, first):
             if isinstance(event, Delta):
-                if event.model is not None and event.model != self._model:
-                    self._answers_as(event.model)
+                content, fields, model, _ = event
+                if model is not None and model != self._model:
+                    self._answers_as(model)
                 if seq > after:
-                    parts.append(self._template % (seq, _delta(event)))
+                    parts.append(self._plain % (seq, _json(content)) if fields is None else self._delta(seq, event))
             elif seq > after:
                 parts.append(self._chunk(seq, self._start() if isinstance(event, TurnStarted) else _end(event)))
         return b"".join(parts)
@@ -65,6 +66,11 @@ class ChunkEncoder:
         }
         common = one_line(orjson.dumps(self._common))[:-1].replace(b"%", b"%%")
         self._template = self._head + b"%d\ndata: " + common + b',"choices":[{"index":0,"delta":%b' + _DELTA_END
+        self._plain = self._template.replace(b'"delta":%b', b'"delta":{"content":%b}')
+
+    def _delta(self, seq: int, delta: Delta) -> bytes:
+        content = {"content": delta.content} if delta.content else {}
+        return self._template % (seq, one_line(orjson.dumps({**content, **(delta.fields or {})})))
 
     def _chunk(self, seq: int, fields: dict[str, Any]) -> bytes:
         return b"%b%d\ndata: %b\n\n" % (self._head, seq, one_line(orjson.dumps(self._common | self._ids() | fields)))
@@ -80,11 +86,9 @@ class ChunkEncoder:
         }
 
 
-def _delta(event: Delta) -> bytes:
-    if event.fields is None:
-        return one_line(b'{"content":%b}' % orjson.dumps(event.content))
-    content = {"content": event.content} if event.content else {}
-    return one_line(orjson.dumps({**content, **event.fields}))
+def _json(text: str) -> bytes:
+    json = orjson.dumps(text)
+    return json if json.isascii() else one_line(json)
 
 
 def _end(ended: TurnEnded) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Self
 from starlette.types import Receive, Scope, Send
 
 from idolchat_api.streaming.departure import departure_of
+from idolchat_api.streaming.outlet import outlet_of
 from idolchat_core.errors import IdolchatError
 
 __all__ = ["ClientLeft", "Connection"]
@@ -30,6 +31,7 @@ class Connection:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat_s: float | None = None) -> None:
         self._departure = departure_of(scope)
+        self._outlet = outlet_of(scope)
         self._receive = receive
         self._send = send
         self._heartbeat_s = heartbeat_s
@@ -72,6 +74,13 @@ class Connection:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
         self._wrote_at = self._loop.time()
         self._is_over = not more
+
+    def write_now(self, body: bytes) -> bool:
+        """Send part of the body without waiting, where that can be done; it must not be the first or the last."""
+        if self._outlet is None or not self._outlet((body,)):
+            return False
+        self._wrote_at = self._loop.time()
+        return True
 
     async def end(self, error: IdolchatError) -> None:
         """End the block with this error, at a place between two writes; nothing happens when all is written."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from uuid import UUID
 
 from idolchat_api.errors import problem_from
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.frames import TurnFrames, problem_text
+from idolchat_api.streaming.outlet import Outlet
 from idolchat_core.errors import IdolchatError, QueueFull
+from idolchat_core.events import Event
 from idolchat_core.live import LiveTurn
+from idolchat_core.llm import Delta
 
 __all__ = ["Followers"]
 
@@ -24,10 +27,14 @@ BUSY_RETRY_S = 1.0
 
 
 class Followers:
-    """Tasks that pass a turn's events to ``tell``, each at the pace that the client reads."""
+    """Tasks that pass a turn's events to ``tell``, each at the pace that the client reads.
 
-    def __init__(self, tell: Callable[[str], Awaitable[None]]) -> None:
+    While they wait for a delta, it goes straight through ``outlet``, where there is one and the client can take it.
+    """
+
+    def __init__(self, tell: Callable[[str], Awaitable[None]], *, outlet: Outlet | None) -> None:
         self._tell = tell
+        self._outlet = outlet
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: dict[UUID, asyncio.Task[None]] = {}
 
@@ -70,8 +77,12 @@ class Followers:
             await asyncio.wait(self._tasks)
 
     async def _tell_all(self, turn: LiveTurn, frames: TurnFrames, after: int) -> None:
+        def take(first: int, events: Sequence[Event]) -> bool:
+            deltas = [frames.delta(seq, event) for seq, event in enumerate(events, first) if isinstance(event, Delta)]
+            return self._outlet is not None and len(deltas) == len(events) and self._outlet(deltas)
+
         try:
-            async with aclosing(turn.follow(after=after)) as batches:
+            async with aclosing(turn.follow(after=after, take=take)) as batches:
                 async for first, events in batches:
                     for seq, event in enumerate(events, first):
                         await self._tell(frames.text(seq, event))

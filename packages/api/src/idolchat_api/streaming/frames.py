@@ -99,11 +99,15 @@ class TurnFrames:
         self._echo = {"client_message_id": client_message_id} if client_message_id else {}
         self._delta = b'{"type":"delta","turn_id":"%b","seq":%%d,"content":%%b%%b}' % str(turn.turn_id).encode()
 
+    def delta(self, seq: int, event: Delta) -> bytes:
+        """Write a delta with this ``seq``."""
+        more = b',"fields":' + orjson.dumps(event.fields) if event.fields else b""
+        return self._delta % (seq, orjson.dumps(event.content), more)
+
     def text(self, seq: int, event: Event) -> str:
         """Write the event with this ``seq``."""
         if isinstance(event, Delta):
-            more = b',"fields":' + orjson.dumps(event.fields) if event.fields else b""
-            return (self._delta % (seq, orjson.dumps(event.content), more)).decode()
+            return self.delta(seq, event).decode()
         if isinstance(event, TurnStarted):
             about = {"user_message_id": event.user_message_id, "model": event.model}
             return frame_text("turn_started", self._ids | {"seq": seq} | about | self._echo)

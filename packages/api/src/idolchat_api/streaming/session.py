@@ -31,6 +31,7 @@ from idolchat_api.observing.frames import FrameTrace
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
+from idolchat_api.streaming.outlet import outlet_of
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
 from idolchat_core.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
@@ -70,7 +71,7 @@ class Session:
         self.is_put_out = False
         self._turns = app.service.turns
         self._current: Current | None = None
-        self._followers = Followers(self._tell)
+        self._followers = Followers(self._tell, outlet=outlet_of(scope))
 
     async def __aenter__(self) -> Self:
         self._app.farewells.add(self._farewell)

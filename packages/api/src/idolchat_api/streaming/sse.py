@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from idolchat_api.errors import Problem, Unauthenticated, problem_from
 from idolchat_api.streaming.chunks import DONE, ChunkEncoder
 from idolchat_api.streaming.connection import Connection
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import TurnEnded, TurnStarted
+from idolchat_core.events import Event, TurnEnded, TurnStarted
 from idolchat_core.live import LiveTurn
 
 __all__ = ["stream_turn"]
@@ -65,22 +65,42 @@ async def _told(turn: LiveTurn, connection: Connection, after: int) -> None:
 
 
 async def _follow(turn: LiveTurn, connection: Connection, after: int) -> None:
-    opening = RETRY
-    encoder: ChunkEncoder | None = None
+    stream = _Stream(connection, after)
     # From the first event on, for what a chunk says follows from those before it.
-    async with aclosing(turn.follow()) as batches:
+    async with aclosing(turn.follow(take=stream.take)) as batches:
         async for first, events in batches:
-            if isinstance(events[0], TurnStarted):
-                encoder = ChunkEncoder(events[0])
-            if encoder is None:
+            await stream.write(first, events)
+
+
+class _Stream:
+    """Encodes events and writes them: in the moment they are told where that is possible, else when there is room."""
+
+    def __init__(self, connection: Connection, after: int) -> None:
+        self._connection = connection
+        self._after = after
+        self._opening = RETRY
+        self._encoder: ChunkEncoder | None = None
+
+    def take(self, first: int, events: Sequence[Event]) -> bool:
+        """Write events without waiting, or tell that it cannot be done."""
+        if self._opening or self._encoder is None or isinstance(events[-1], TurnEnded):
+            return False
+        return self._connection.write_now(self._encoder.encode(first, events, after=self._after))
+
+    async def write(self, first: int, events: Sequence[Event]) -> None:
+        """Write events, waiting while the client is slow to read."""
+        encoder = self._encoder
+        if encoder is None:
+            if not isinstance(events[0], TurnStarted):
                 raise AssertionError("a turn's first event says that it started")
-            for start in range(0, len(events), EVENTS_PER_WRITE):
-                part = events[start : start + EVENTS_PER_WRITE]
-                chunks = encoder.encode(first + start, part, after=after)
-                is_last = isinstance(part[-1], TurnEnded)
-                if chunks or is_last:
-                    await connection.write(opening + chunks + (DONE if is_last else b""), more=not is_last)
-                    opening = b""
+            self._encoder = encoder = ChunkEncoder(events[0])
+        for start in range(0, len(events), EVENTS_PER_WRITE):
+            part = events[start : start + EVENTS_PER_WRITE]
+            chunks = encoder.encode(first + start, part, after=self._after)
+            is_last = isinstance(part[-1], TurnEnded)
+            if chunks or is_last:
+                opening, self._opening = self._opening, b""
+                await self._connection.write(opening + chunks + (DONE if is_last else b""), more=not is_last)
 
 
 def _failure() -> bytes:
