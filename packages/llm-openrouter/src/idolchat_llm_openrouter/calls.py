@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from idolchat_core.llm import CompletionRequest
+from idolchat_core.llm import CompletionRequest, Delta
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Fault, Faults
 from idolchat_llm_openrouter.http import Pace, Response
 from idolchat_llm_openrouter.payload import encoded, payload_of
-from idolchat_llm_openrouter.reply import Piece, Reply, StreamedReply, WholeReply
+from idolchat_llm_openrouter.reply import Reply, StreamedReply, WholeReply
 from idolchat_llm_openrouter.retry import Retries
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_llm_openrouter.watchdog import Limits, Watchdog
@@ -41,8 +41,8 @@ class Calls:
         self._pace = Pace()
         self._asks_usage = True  # until the server says that it does not know the field
 
-    async def begin(self, request: CompletionRequest) -> tuple[Reply, list[Piece]]:
-        """Open a reply and wait for its first pieces. Raises ``Fault``.
+    async def begin(self, request: CompletionRequest) -> tuple[Reply, list[Delta]]:
+        """Open a reply and wait for its first deltas. Raises ``Fault``.
 
         A call is made again only here, where nothing of its reply has come yet.
         """
@@ -70,7 +70,7 @@ class Calls:
 
     async def _attempt(
         self, request: CompletionRequest, model: str | None, faults: Faults, deadline: float
-    ) -> tuple[Reply, list[Piece]]:
+    ) -> tuple[Reply, list[Delta]]:
         body = encoded(payload_of(request, model, for_openrouter=self._for_openrouter, ask_usage=self._asks_usage))
         watchdog = Watchdog(self._limits, faults, deadline=deadline, streams=request.stream)
         response = await self._client.post_completion(body, faults, watchdog, traceparent=request.traceparent)

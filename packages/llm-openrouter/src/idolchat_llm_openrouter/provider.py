@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.llm import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.calls import Calls
@@ -43,14 +43,28 @@ class OpenRouterProvider(LLMProvider):
         self._catalogue = Catalogue(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
-        """Answer as the server does; pieces that came together are given without waiting in between."""
+        """Answer as the server does; deltas that came together are given without waiting in between."""
         reply: Reply | None = None
         try:
-            reply, pieces = await self._calls.begin(request)
-            while pieces:
-                for piece in pieces:
-                    yield piece
-                pieces = await reply.read()
+            reply, deltas = await self._calls.begin(request)
+            while deltas:
+                for delta in deltas:
+                    yield delta
+                deltas = await reply.read()
+            yield reply.finished
+        except Fault as fault:
+            raise fault.released() from fault.__cause__
+        finally:
+            if reply is not None:
+                await reply.close()
+
+    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
+        """Answer as the server does, telling of deltas in the moment they are read."""
+        reply: Reply | None = None
+        try:
+            reply, deltas = await self._calls.begin(request)
+            await reply.tell(deltas, hear)
+            return reply.finished
         except Fault as fault:
             raise fault.released() from fault.__cause__
         finally:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm import Delta, Finished, Hear
+from idolchat_llm_openrouter.deltas import DeltaReader
 from idolchat_llm_openrouter.faults import Faults
 from idolchat_llm_openrouter.http import HTTPError, Pace, Response
-from idolchat_llm_openrouter.sse import EventTooLong, SSEParser
+from idolchat_llm_openrouter.sse import MAX_EVENT_BYTES, EventTooLong
 from idolchat_llm_openrouter.watchdog import Watchdog
 from idolchat_llm_openrouter.wire import Assembler
 
-__all__ = ["Piece", "Reply", "StreamedReply", "TooBig", "WholeReply", "read_body"]
-
-type Piece = Delta | Finished
+__all__ = ["Reply", "StreamedReply", "TooBig", "WholeReply", "read_body"]
 
 AFTER_FINISH_S = 3.0
 """How long to wait for the counts, once a reply is finished."""
@@ -29,7 +29,7 @@ class TooBig(Exception):
 
 
 class Reply(ABC):
-    """Gives its pieces, and closes its connection unless that can be used again."""
+    """Gives its deltas and its end, and closes its connection unless that can be used again."""
 
     def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int) -> None:
         self._response = response
@@ -40,15 +40,26 @@ class Reply(ABC):
         self._has_ended = False
 
     @abstractmethod
-    async def read(self) -> list[Piece]:
-        """Wait for the next pieces; none after the end. Raises ``Fault`` after what came before it is given."""
+    async def read(self) -> list[Delta]:
+        """Wait for the next deltas; none at the end. Raises ``Fault`` after what came before it is given."""
+
+    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
+        """Tell of those that were read first, and of all that follow. Raises ``Fault``."""
+        while deltas:
+            hear(deltas)
+            deltas = await self.read()
+
+    @property
+    def finished(self) -> Finished:
+        """Give the end, once there are no more deltas."""
+        return self._assembler.finished
 
     async def close(self) -> None:
         """Free the connection; at once, if the reply has not ended."""
         self._watchdog.stop()
         self._response.abort()
 
-    def _end(self) -> list[Piece]:
+    def _end(self) -> list[Delta]:
         if self._assembler.failure:
             try:
                 raise self._assembler.failure
@@ -57,19 +68,19 @@ class Reply(ABC):
         if self._assembler.finish_reason is None:
             raise self._faults.cut()
         self._has_ended = True
-        return [self._assembler.finished]
+        return []
 
 
 class WholeReply(Reply):
     """A reply that comes as one JSON object."""
 
-    async def read(self) -> list[Piece]:
+    async def read(self) -> list[Delta]:
         if self._has_ended:
             return []
         if not self._assembler.is_done:
             deltas = self._assembler.take_completion(await self._body())
             if deltas:
-                return [*deltas]
+                return deltas
         return self._end()
 
     async def _body(self) -> bytes:
@@ -90,7 +101,7 @@ class StreamedReply(Reply):
 
     def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int, pace: Pace) -> None:
         super().__init__(response, faults, watchdog, max_bytes=max_bytes)
-        self._parser = SSEParser()
+        self._reader = DeltaReader(self._assembler)
         self._pace = pace
         self._is_open = True
         pace.streams += 1
@@ -98,7 +109,7 @@ class StreamedReply(Reply):
         self._received = 0
         self._rest_by: float | None = None
 
-    async def read(self) -> list[Piece]:
+    async def read(self) -> list[Delta]:
         if self._has_ended:
             return []
         assembler = self._assembler
@@ -106,11 +117,36 @@ class StreamedReply(Reply):
             data = await (self._receive() if assembler.finish_reason is None else self._receive_rest())
             if not data:
                 break
-            deltas = assembler.take_chunks(self._events(data))
+            deltas = self._deltas((data,))
             if deltas:
                 self._watchdog.spoke()
-                return deltas  # type: ignore[return-value]  # a list of its own, and nobody adds to it
+                return deltas
         return self._end()
+
+    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
+        if deltas:
+            hear(deltas)
+            await self._tell_as_they_come(hear)
+            await super().tell(await self.read(), hear)
+
+    async def _tell_as_they_come(self, hear: Hear) -> None:
+        """Spare the task that waits being woken for each, up to where something else is to be done than to tell."""
+        assembler = self._assembler
+
+        def take(pieces: list[bytes]) -> bool:
+            deltas = self._deltas(pieces)
+            if deltas:
+                hear(deltas)
+                self._watchdog.spoke_on()
+            else:
+                self._watchdog.waiting()
+            return assembler.finish_reason is None and not (assembler.is_done or assembler.failure)
+
+        self._watchdog.waiting()
+        try:
+            await self._response.tell(take)
+        except HTTPError as error:
+            raise self._watchdog.fault() or self._faults.cut() from error
 
     async def close(self) -> None:
         if self._is_open:
@@ -124,13 +160,20 @@ class StreamedReply(Reply):
     async def _receive(self) -> bytes:
         self._watchdog.waiting()
         try:
-            data = await self._response.read()
+            return await self._response.read()
         except HTTPError as error:
             raise self._watchdog.fault() or self._faults.cut() from error
-        self._received += len(data)
-        if self._received > self._max_bytes:
-            raise self._faults.too_big(self._max_bytes, "a reply")
-        return data
+
+    def _deltas(self, pieces: Sequence[bytes]) -> list[Delta]:
+        if self._assembler.finish_reason is None:
+            for piece in pieces:
+                self._received += len(piece)
+            if self._received > self._max_bytes:
+                raise self._faults.too_big(self._max_bytes, "a reply")
+        try:
+            return self._reader.deltas(pieces)
+        except EventTooLong:
+            raise self._faults.too_big(MAX_EVENT_BYTES, "an event") from None
 
     async def _receive_rest(self) -> bytes:
         """Wait for what follows the finish; a reply that is finished stays good if nothing does."""
@@ -146,12 +189,6 @@ class StreamedReply(Reply):
             async with asyncio.timeout(AFTER_END_S):
                 while await self._response.read():
                     pass
-
-    def _events(self, data: bytes) -> list[bytes]:
-        try:
-            return self._parser.feed(data)
-        except EventTooLong:
-            raise self._faults.too_big(self._parser.max_event_bytes, "an event") from None
 
 
 async def read_body(response: Response, max_bytes: int) -> bytes:

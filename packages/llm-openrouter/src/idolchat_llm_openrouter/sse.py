@@ -6,7 +6,7 @@ for further line ends, such as U+2028 and U+0085, may stand in the text of an ev
 
 from __future__ import annotations
 
-__all__ = ["EventTooLong", "SSEParser"]
+__all__ = ["MAX_EVENT_BYTES", "EventTooLong", "SSEParser"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -31,6 +31,11 @@ class SSEParser:
         self._size = 0  # of both, in bytes
         self._after_cr = False
         self._at_start = True
+
+    @property
+    def is_between_events(self) -> bool:
+        """Tell whether the next byte begins an event."""
+        return not (self._line or self._data or self._after_cr or self._at_start)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take a piece and give the data of the events that it completes.

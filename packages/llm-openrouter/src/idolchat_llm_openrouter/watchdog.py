@@ -88,6 +88,12 @@ class Watchdog:
         self._no_token_until = None
         self._has_begun = True
 
+    def spoke_on(self) -> None:
+        """Note that a token has come, and that the reader waits for more."""
+        self._has_begun = True
+        self._silent_since = now = self._loop.time()
+        self._no_token_until = now + self._limits.first_token_s
+
     def stop(self) -> None:
         """Look no more."""
         if self._timer is not None:

@@ -17,7 +17,7 @@ from idolchat_core.models import Usage
 from idolchat_llm_openrouter.faults import Fault, Faults
 from idolchat_llm_openrouter.text import without_halves
 
-__all__ = ["Assembler", "generation_usage", "usage_of"]
+__all__ = ["Assembler", "generation_usage", "text_in", "usage_of"]
 
 DONE = b"[DONE]"
 PLAIN_FIELDS = frozenset({"role", "content"})
@@ -43,6 +43,11 @@ class Assembler:
         self._half = ""  # a first half of a character, whose second half is in the next chunk
 
     @property
+    def takes_text(self) -> bool:
+        """Tell whether of a chunk that holds text alone, and is good JSON, that is all there is to be known."""
+        return self._model_told and not self._half
+
+    @property
     def finished(self) -> Finished:
         """The end of the reply; to be asked for once there is a ``finish_reason``."""
         return Finished(
@@ -61,8 +66,8 @@ class Assembler:
                     self.is_done = True
                 elif payload:
                     chunk = self._parsed(payload)
-                    text = None if self._lenient or self._half else _plain_text(chunk)
-                    delta = Delta(text) if text and self._model_told else self._chunk(chunk)
+                    text = None if self._lenient or not self.takes_text else _plain_text(chunk)
+                    delta = Delta(text) if text else self._chunk(chunk)
                     if delta is not None:
                         deltas.append(delta)
                 if self.is_done or self.failure:
@@ -170,7 +175,15 @@ class _Malformed(Exception):
     """What came is not what the API describes; the text names the place."""
 
 
-def _plain_text(chunk: dict[str, Any]) -> str | None:
+def text_in(payload: bytes) -> str | None:
+    """Give the text of a chunk which holds nothing else; None for any other, and for what is no JSON."""
+    try:
+        return _plain_text(orjson.loads(payload))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _plain_text(chunk: Any) -> str | None:
     """Give the text of the commonest chunk, which holds nothing else; None for any other."""
     try:
         [choice] = chunk["choices"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -10,6 +11,8 @@ from idolchat_llm_openrouter.http.errors import HTTPError
 from idolchat_llm_openrouter.http.pace import Pace
 
 __all__ = ["Response"]
+
+type Hear = Callable[[list[bytes]], bool]
 
 MAX_BARE_BYTES = 64 * 1024
 """How much may come in a row that is no body: heads, trailers, extensions of chunks."""
@@ -26,8 +29,9 @@ class Response:
     """
 
     __slots__ = (
-        "_bare_bytes", "_failure", "_headers", "_is_paused", "_is_resting", "_loop", "_pace", "_parser", "_pieces",
-        "_transport", "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body", "status",
+        "_bare_bytes", "_failure", "_fault", "_goes_on", "_headers", "_hear", "_is_paused", "_is_resting", "_loop",
+        "_pace", "_parser", "_pieces", "_transport", "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body",
+        "status",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -42,6 +46,9 @@ class Response:
         # An exception that was raised refers to frames which refer to us: kept, it would make a ring.
         self._failure: tuple[type[HTTPError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._hear: Hear | None = None
+        self._fault: Exception | None = None
+        self._goes_on = False
         self._loop = loop
         self._transport: asyncio.Transport | None = transport
         self.on_body = self._pieces.append
@@ -82,15 +89,32 @@ class Response:
 
     def take(self) -> bytes:
         """Give what has come of the body and was not given before."""
-        pieces = self._pieces
-        if not pieces:
-            return b""
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        pieces = self._taken()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _taken(self) -> list[bytes]:
+        pieces = self._pieces[:]
+        self._pieces.clear()
         self._unread_bytes = 0
         if self._is_paused and not self._is_resting:
             self._resume()
-        return data
+        return pieces
+
+    async def tell(self, hear: Hear) -> None:
+        """Call ``hear`` with pieces of the body in the moment they come, until it returns false or the body ends.
+
+        It must be quick. What it raises is raised here, as is ``HTTPError``.
+        """
+        if self._pieces and not hear(self._taken()):
+            return
+        self._hear, self._goes_on = hear, True
+        try:
+            while self._goes_on and not self.is_over:
+                await self._more()
+            if self._fault is not None:
+                raise self._fault
+        finally:
+            self._hear = self._fault = None
 
     def keep(self, pace: Pace) -> None:
         """Be read at the pace of many streams from now on."""
@@ -127,10 +151,23 @@ class Response:
             elif self._unread_bytes > MAX_UNREAD_BYTES:
                 self._pause()
         else:
-            self._bare_bytes += len(data)
-            if self._bare_bytes > MAX_BARE_BYTES:
-                self.fail(HTTPError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
-        self._wake()
+            self._count_bare(len(data))
+        if self._hear is None or not self._is_heard(self._hear):
+            self._wake()
+
+    def _count_bare(self, size_bytes: int) -> None:
+        self._bare_bytes += size_bytes
+        if self._bare_bytes > MAX_BARE_BYTES:
+            self.fail(HTTPError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
+
+    def _is_heard(self, hear: Hear) -> bool:
+        """Tell what has come to the one who waits; false where they have to be woken."""
+        try:
+            if self._pieces and self._goes_on:
+                self._goes_on = hear(self._taken())
+        except Exception as error:  # noqa: BLE001  is raised to the one who waits; the connection can go on
+            self._goes_on, self._fault = False, error
+        return self._goes_on and not self.is_over
 
     def end(self) -> None:
         """Take the end of the connection, which is that of an answer that does not tell its length."""
