@@ -30,7 +30,7 @@ def history_of(*messages: Message) -> History:
 
 
 def prompt_of(*messages: Message, budget_tokens: float = 1e9) -> Prompt:
-    return build_prompt([SYSTEM], history_of(*messages).path, budget_tokens=budget_tokens, tokens=float)
+    return build_prompt([SYSTEM], history_of(*messages).path, budget_tokens=budget_tokens, tokens_per_size=1.0)
 
 
 def texts(prompt: Prompt) -> list[tuple[str, Any]]:
@@ -160,7 +160,7 @@ def test_prompts_over_500_turns_never_overflow_and_share_their_beginning(
                     [SYSTEM],
                     history.path,
                     budget_tokens=window_tokens - reply_tokens,
-                    tokens=lambda size: estimator.tokens(size, None),
+                    tokens_per_size=estimator.tokens(1.0, None),
                     cut=history.cut,
                     is_complete=True,
                 )

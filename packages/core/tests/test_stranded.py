@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
@@ -234,6 +234,8 @@ async def test_a_record_that_stayed_behind_stores_nothing_twice(
         llm.say(["Once ", asyncio.Event()])
         running = await turns.start(ask("A story"))
         waiting = await turns.start(ask("waits", conversation_id=str(running.conversation_id)))
+        async with aclosing(running.follow(after=0)) as batches:
+            await anext(batches)  # it has said something
         await turns.cancel(running.turn_id)
         await waiting.ended()
         filling = [a_message(f"later {number}") for number in range(300)]

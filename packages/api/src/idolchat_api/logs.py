@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -25,8 +26,19 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    _leave_out_where()
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _leave_out_where() -> None:
+    """Do not find out which line, thread, process and task logs: no line of ours tells, and it takes half the time.
+
+    This is how Python's logging HOWTO does it, under "Optimization".
+    """
+    logging._srcfile = None  # noqa: SLF001
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logAsyncioTasks = False  # type: ignore[attr-defined]  # typeshed does not know it
 
 
 class _Formatter(logging.Formatter):
@@ -43,7 +55,7 @@ class _Formatter(logging.Formatter):
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Write the time in UTC, ISO 8601, to the millisecond."""
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+        return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
 
 
 class JsonFormatter(_Formatter):
@@ -68,8 +80,15 @@ class TextFormatter(_Formatter):
         facts = self.facts(record)
         trace = facts.pop("traceback", "")
         line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {_one_line(record.getMessage())}"
-        said = [f"{name}={_one_line(value)}" for name, value in facts.items()]
-        return " ".join([line, *said]) + (trace and f"\n{trace}")
+        said = " ".join([f"{name}={value}" for name, value in facts.items()])
+        if not said.isprintable():
+            said = " ".join([f"{name}={_one_line(value)}" for name, value in facts.items()])
+        return f"{line} {said}".rstrip() + (trace and f"\n{trace}")
+
+
+@lru_cache(maxsize=2)
+def _second(since_1970: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_1970))
 
 
 def _one_line(value: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 from time import perf_counter
 from typing import Any
 
@@ -23,6 +22,7 @@ from idolchat_api.replies import send_problem
 from idolchat_api.routes.metrics import send_metrics
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_core.errors import IdolchatError
+from idolchat_core.models import new_id
 from idolchat_core.origin import ORIGIN
 
 __all__ = ["Surroundings"]
@@ -32,7 +32,7 @@ logger = logging.getLogger("idolchat_api.access")
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 # What OWASP's REST Security Cheat Sheet asks of an API (read 2026-08-22).
 _SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_SHOWS_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_SHOWS_NOTHING = (*_SECURITY, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
 _NOT_KEPT = (b"cache-control", b"no-store")
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
 type Headers = list[tuple[bytes, bytes]]
@@ -53,7 +53,7 @@ class Surroundings:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        request_id = given.decode() if _SAFE_ID.fullmatch(given) else secrets.token_hex(12)
+        request_id = given.decode() if _SAFE_ID.fullmatch(given) else new_id().hex
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
         if scope["type"] == "http":
@@ -65,7 +65,8 @@ class Surroundings:
         started_at = perf_counter()
         request_id = scope["state"]["request_id"]
         status = 0
-        own_headers = [(b"x-request-id", request_id.encode()), *_security(scope["path"])]
+        security = _SECURITY if scope["path"] in _PAGES else _SHOWS_NOTHING
+        own_headers = [(b"x-request-id", request_id.encode()), *security]
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -76,8 +77,7 @@ class Surroundings:
 
         try:
             self._guard.check(scope, headers)
-            app = await self._admit(scope, headers, own_headers)
-            await app(scope, receive, send_with_id)
+            await self._serve(scope, receive, send_with_id, headers, own_headers)
         except IdolchatError as error:
             await send_problem(send_with_id, problem_from(error), request_id)
         except ClientLeft:
@@ -89,22 +89,19 @@ class Surroundings:
             logger.exception("request failed", extra=_facts(scope, started_at))
             if not status:
                 await send_problem(send_with_id, _unforeseen(request_id), request_id)
-        self._ended(scope, status, started_at)
-        logger.info("request", extra={**_facts(scope, started_at), "status": status})
+        _ended(scope, status, started_at)
 
-    def _ended(self, scope: Scope, status: int, started_at: float) -> None:
-        watch = running(scope).watch
-        if watch is not None:
-            watch.end(scope, status=status, started_at=started_at)
-
-    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], own_headers: Headers) -> ASGIApp:
-        """Tell what answers a request, and add the headers that every answer to it has. Raises ``IdolchatError``."""
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], own_headers: Headers
+    ) -> None:
+        """Let a request in and have it answered; ``own_headers`` get those that every answer to it has."""
         watch = running(scope).watch
         if watch is not None and watch.serves_metrics(scope):
-            return send_metrics
+            await send_metrics(scope, receive, send)
+            return
         own_headers += await _admitted(scope, headers)
         own_headers += _traced(scope, watch)
-        return self._app
+        await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         started_at = perf_counter()
@@ -132,6 +129,13 @@ async def _admitted(scope: Scope, headers: dict[bytes, bytes]) -> Headers:
     return ratelimit_headers(app.rates.take(principal, origin.address))
 
 
+def _ended(scope: Scope, status: int, started_at: float) -> None:
+    watch = running(scope).watch
+    if watch is not None:
+        watch.end(scope, status=status, started_at=started_at)
+    logger.info("request", extra={**_facts(scope, started_at), "status": status})
+
+
 def _traced(scope: Scope, watch: Watch | None) -> Headers:
     """Begin the request's span, where there are traces; give the header that tells which trace it belongs to."""
     if watch is not None:
@@ -140,13 +144,9 @@ def _traced(scope: Scope, watch: Watch | None) -> Headers:
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
 
 
-def _security(path: str) -> Headers:
-    return [*_SECURITY] if path in _PAGES else [*_SECURITY, _SHOWS_NOTHING]
-
-
 def _unless_kept(headers: Headers) -> Headers:
     """Say that a reply is not to be kept, where it does not say itself how it may be."""
-    return [] if any(name == b"cache-control" for name, _ in headers) else [_NOT_KEPT]
+    return [] if b"cache-control" in dict(headers) else [_NOT_KEPT]
 
 
 def _facts(scope: Scope, started_at: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The work of one delta from the provider to the connection, in calls: the same on any machine, however busy."""
+"""The work of a turn, and of a delta from the provider to the connection, in calls: the same on any machine."""
 
 import asyncio
 import json
@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 from idolchat_core.llm import Delta
+from idolchat_core.models import new_id
 from idolchat_core.testing import ScriptedProvider
 
 MOST_CALLS = 110
 """A delta took 89 when this was written; 60 of them are the event loop's and the scripted provider's own."""
+MOST_CALLS_A_TURN = 2200
+"""A turn took 1,650 when this was written, on a connection of its own."""
+TURNS = 20
 
 
 class Calls:
@@ -47,8 +51,27 @@ async def test_a_delta_costs_few_calls(url: str, provider: ScriptedProvider) -> 
     assert (counts[1200] - counts[200]) / 1000 <= MOST_CALLS
 
 
+async def test_a_turn_without_a_stream_costs_few_calls(url: str, provider: ScriptedProvider) -> None:
+    known = [str(new_id()) for _ in range(TURNS)]
+    provider.say(*["Hello to you!"] * 2 * TURNS)
+    for conversation_id in known:
+        await asyncio.to_thread(answered, f"{url}/chat", conversation_id=conversation_id)
+    with counting() as calls:
+        replies = [
+            await asyncio.to_thread(answered, f"{url}/chat", conversation_id=conversation_id)
+            for conversation_id in known
+        ]
+
+    assert [json.loads(reply)["conversation_id"] for reply in replies] == known
+    assert calls.count / TURNS <= MOST_CALLS_A_TURN
+
+
 def streamed(url: str) -> bytes:
-    body = json.dumps({"messages": [{"role": "user", "content": "Hello!"}]}).encode()
-    request = urllib.request.Request(f"{url}/chat/stream", body, {"content-type": "application/json"})  # noqa: S310
+    return answered(f"{url}/chat/stream")
+
+
+def answered(address: str, **more: str) -> bytes:
+    body = json.dumps({"messages": [{"role": "user", "content": "Hello!"}], **more}).encode()
+    request = urllib.request.Request(address, body, {"content-type": "application/json"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310  our own address
         return bytes(reply.read())

@@ -95,14 +95,15 @@ class Answer:
                 self._named(delta.completion_id)
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
-        parts, model = self._parts, self._live.model
+        parts = self._parts
+        tokens_per_size = parts.estimator.tokens(1.0, self._live.model)
         if history.cut is None:
-            await parts.histories.reach(history, size=budget_tokens / parts.estimator.tokens(1.0, model))
+            await parts.histories.reach(history, size=budget_tokens / tokens_per_size)
         prompt = build_prompt(
             self._blocks(),
             self._branch(history),
             budget_tokens=budget_tokens,
-            tokens=lambda size: parts.estimator.tokens(size, model),
+            tokens_per_size=tokens_per_size,
             cut=history.cut,
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
@@ -196,10 +197,11 @@ class Answer:
     ) -> Message:
         live, reply = self._live, self._live.reply
         content = reply.content
+        fields = reply.fields
         given: dict[str, Any] = {
             "id": live.message_id,
             "role": "assistant",
-            "content": content if content or "tool_calls" not in reply.fields else None,
+            "content": content if content or "tool_calls" not in fields else None,
             "timestamp": utc_now(),
             "model": model or reply.model or live.model,
             "finish_reason": finish_reason,
@@ -207,10 +209,8 @@ class Answer:
             "turn_id": live.turn_id,
             "error": error,
         }
-        fields = {name: value for name, value in reply.fields.items() if name not in given}
-        return Message(
-            **{name: value for name, value in given.items() if value is not None or name == "content"}, **fields
-        )
+        known = {name: value for name, value in given.items() if value is not None or name == "content"}
+        return Message(**known, **{name: value for name, value in fields.items() if name not in given})
 
     async def store(self, ended: TurnEnded) -> TurnEnded:
         """Put the reply after the message that it answers; give the event as it is now. Raises ``StorageError``."""
@@ -232,7 +232,7 @@ class Answer:
                 continue
             history.add(placed, keep=position + 1)
             parts.histories.keep(history)
-            return replace(ended, message=placed[0])
+            return ended if placed[0] is message else replace(ended, message=placed[0])
         raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process")
 
 

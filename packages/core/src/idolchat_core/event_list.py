@@ -15,6 +15,8 @@ from idolchat_core.llm import Delta
 __all__ = ["EventList"]
 
 BLOCK = 16
+FEW = 4
+"""As a block, so many events take no less than as they are."""
 _PLAIN = (None, None, None)
 _EVENT_BYTES = 250
 """Memory that an event takes as an object, with a text of one word: measured, CPython 3.12."""
@@ -92,6 +94,8 @@ class EventList:
 
     def pack(self) -> None:
         """Hold all but the last event in little memory; there must be no more to come."""
+        if len(self) <= FEW:
+            return
         while len(self._recent) > 1:
             self._pack(min(BLOCK, len(self._recent) - 1))
 

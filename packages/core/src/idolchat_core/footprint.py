@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from sys import getsizeof
 from typing import Any
 
@@ -13,7 +12,7 @@ def footprint(value: Any) -> int:
     """Add up the bytes of what JSON can hold, as if nothing of it were shared."""
     if type(value) is str:  # most are, and asking for the kinds below takes ten times as long
         return getsizeof(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return getsizeof(value) + sum(map(footprint, value.values()))
     if isinstance(value, list | tuple):
         return getsizeof(value) + sum(map(footprint, value))

@@ -20,7 +20,6 @@ UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
 _SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
-_OWN_FIELDS = frozenset(Message.model_fields)
 _ENTRY_BYTES = 300
 _HISTORY_BYTES = 700
 """Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
@@ -54,10 +53,9 @@ class Entry(NamedTuple):
 
 def _entry(message: Message, position: int) -> Entry:
     sent: dict[str, Any] = {"role": message.role, "content": message.content}
-    given = message.__pydantic_extra__ or {}
+    given = message.model_fields_set
     for name in _SENT_FIELDS:
-        value = getattr(message, name) if name in _OWN_FIELDS else given.get(name)
-        if value is not None:
+        if name in given and (value := getattr(message, name)) is not None:
             sent[name] = value
     if message.finish_reason in UNFINISHED:
         sent.pop("tool_calls", None)
@@ -139,7 +137,11 @@ class History:
 
     def position_of(self, message_id: StoredId) -> int | None:
         """Find a message in ``path``."""
-        return next((i for i in range(len(self.path) - 1, -1, -1) if self.path[i].id == message_id), None)
+        path = self.path
+        for position in range(len(path) - 1, -1, -1):
+            if path[position].id == message_id:
+                return position
+        return None
 
     def placed(self, messages: Sequence[Message], *, keep: int) -> list[Message]:
         """Give messages the ``parent_id`` they need to follow the first ``keep`` of ``path``."""
@@ -169,11 +171,13 @@ class History:
 
     def add(self, messages: Iterable[Message], *, keep: int) -> None:
         """Take in messages that were stored after the first ``keep`` of ``path``, which they now follow."""
-        self.held_bytes -= _held(self.path[keep:])
-        del self.path[keep:]
+        if keep < len(self.path):
+            self.held_bytes -= _held(self.path[keep:])
+            del self.path[keep:]
         for message in messages:
-            self.path.append(_entry(message, self.total))
-            self.held_bytes += self.path[-1].held_bytes
+            entry = _entry(message, self.total)
+            self.path.append(entry)
+            self.held_bytes += entry.held_bytes
             self.last_id = message.id
             self.total += 1
 

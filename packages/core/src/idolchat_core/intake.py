@@ -28,7 +28,7 @@ __all__ = ["check_may", "load", "stored_form", "take_in"]
 log = logging.getLogger(__name__)
 
 WRITE_ATTEMPTS = 5
-_OURS = frozenset(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
+_OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
 """Fields of a stored message that no client may set."""
 
 
@@ -132,8 +132,11 @@ async def _base(parts: Parts, plan: Plan, history: History, taken_back: Collecti
             where = f"the active branch of conversation {history.id}"
             raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")
         return position
-    gone = (i for i, entry in enumerate(history.path) if entry.turn_id in taken_back)
-    return next(gone, len(history.path))
+    if taken_back:
+        for position, entry in enumerate(history.path):
+            if entry.turn_id in taken_back:
+                return position
+    return len(history.path)
 
 
 def _unknown(plan: Plan, history: History, keep: int) -> tuple[NewMessage, ...]:
@@ -155,7 +158,7 @@ def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) ->
         proof = {"idempotency_key": plan.key, "request_hash": plan.fingerprint}
     return [
         Message(
-            **message.model_dump(exclude_unset=True, exclude=set(_OURS)),
+            **message.model_dump(exclude_unset=True, exclude=_OURS),
             id=live.user_message_id if message is messages[-1] else new_id(),
             timestamp=now,
             turn_id=live.turn_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
 
@@ -30,11 +29,12 @@ class EventLog:
     A reader that is slow or leaves costs the writer nothing: what it has not read stays in the log.
     """
 
-    __slots__ = ("_on_last_reader_gone", "_readers", "_waiting", "events")
+    __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "events")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
         self.events = EventList()
         self._waiting: list[_Reader] = []
+        self._at_end: list[asyncio.Future[None]] = []
         self._readers = 0
         self._on_last_reader_gone: Callable[[], None] | None = on_last_reader_gone
 
@@ -52,8 +52,12 @@ class EventLog:
             self._waiting += [reader for reader in waiting if reader.took(first, events)]
 
     def close(self) -> None:
-        """Tell nobody any more that the last reader has gone; who was told holds this log, and would be held by it."""
+        """Take no more events.
+
+        That the last reader has gone is told nobody any more: who was told holds this log, and would be held by it.
+        """
         self._on_last_reader_gone = None
+        _wake(self._at_end)
 
     async def follow(self, *, after: int = -1, take: Take | None = None) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield ``(seq of the first, events)`` for all that comes after ``seq`` ``after``, to the terminal event.
@@ -80,9 +84,35 @@ class EventLog:
         finally:
             if reader in self._waiting:
                 self._waiting.remove(reader)
-            self._readers -= 1
-            if not self._readers and self._on_last_reader_gone is not None:
-                self._on_last_reader_gone()
+            self._reader_leaves()
+
+    async def ended(self) -> TurnEnded:
+        """Wait for the terminal event, as a reader that nothing before it wakes."""
+        self._readers += 1
+        try:
+            while not isinstance(last := self.events.last, TurnEnded):
+                await _in(self._at_end)
+            return last
+        finally:
+            self._reader_leaves()
+
+    def _reader_leaves(self) -> None:
+        self._readers -= 1
+        if not self._readers and self._on_last_reader_gone is not None:
+            self._on_last_reader_gone()
+
+
+def _in(waiting: list[asyncio.Future[None]]) -> asyncio.Future[None]:
+    waiter = asyncio.get_running_loop().create_future()
+    waiting.append(waiter)
+    return waiter
+
+
+def _wake(waiting: list[asyncio.Future[None]]) -> None:
+    for waiter in waiting:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiting.clear()
 
 
 class _Reader:
@@ -120,8 +150,9 @@ class LiveTurn:
     """A turn that is queued or running, or whose events are still kept."""
 
     __slots__ = (
-        "_begun",
+        "_at_start",
         "_log",
+        "_refusal",
         "_reply",
         "conversation_id",
         "created_at",
@@ -158,7 +189,8 @@ class LiveTurn:
         self.state = TurnState.QUEUED
         self._log = EventLog(on_last_reader_gone)
         self._reply = Reply()
-        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._at_start: list[asyncio.Future[None]] = []
+        self._refusal: Exception | None = None
 
     @property
     def is_over(self) -> bool:
@@ -173,7 +205,7 @@ class LiveTurn:
     @property
     def is_settled(self) -> bool:
         """Tell whether it has begun, or cannot begin."""
-        return self._begun.done()
+        return self.has_begun or self._refusal is not None
 
     @property
     def reply(self) -> Reply:
@@ -209,15 +241,14 @@ class LiveTurn:
 
     async def ended(self) -> TurnEnded:
         """Wait for the end, as a reader."""
-        async with aclosing(self.follow()) as batches:
-            async for _, events in batches:
-                if isinstance(events[-1], TurnEnded):
-                    return events[-1]
-        raise AssertionError("a log ends with a terminal event")
+        return await self._log.ended()
 
     async def begun(self) -> None:
         """Wait until it exists for others, or raise what kept it from beginning."""
-        await asyncio.shield(self._begun)
+        while not self.has_begun:
+            if self._refusal is not None:
+                raise self._refusal
+            await _in(self._at_start)
 
     def begin(self) -> None:
         """Tell readers that it exists."""
@@ -231,13 +262,13 @@ class LiveTurn:
                 created_at=self.created_at,
             )
         )
-        self._begun.set_result(None)
+        _wake(self._at_start)
 
     def refuse(self, error: Exception) -> None:
         """Tell those who wait for its beginning that it cannot be."""
+        self._refusal = error
         self._log.close()
-        self._begun.set_exception(error)
-        self._begun.exception()  # nobody may be waiting any more, and that is no fault
+        _wake(self._at_start)
 
     def say(self, *deltas: Delta) -> None:
         """Add pieces of the reply that came together."""

@@ -6,7 +6,7 @@ prompt begins with nearly all of the one before and the provider's prompt cache 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -50,35 +50,35 @@ def build_prompt(
     path: Sequence[Entry],
     *,
     budget_tokens: float,
-    tokens: Callable[[float], float],
+    tokens_per_size: float,
     cut: StoredId | None = None,
     is_complete: bool = True,
     extra_size: float = 0.0,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
 
-    ``tokens`` estimates the tokens of a size. ``cut`` is the first history message of the prompt before this one;
-    without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
-    taken by what travels beside the messages, such as tool definitions. Raises ``ContextTooLong`` when
-    the newest turn alone does not fit.
+    ``tokens_per_size`` is what a size of 1 is estimated at (see ``tokens``). ``cut`` is the first history message of
+    the prompt before this one; without it, and with ``is_complete`` false, the history has been cut already, nobody
+    knows where. ``extra_size`` is taken by what travels beside the messages, such as tool definitions. Raises
+    ``ContextTooLong`` when the newest turn alone does not fit.
     """
     instructions = [block.sent for block in blocks]
     fixed = extra_size + sum(map(message_size, instructions))
     said = sendable(path)
-    available = budget_tokens - tokens(fixed)
+    available = budget_tokens - tokens_per_size * fixed
     start = choose_start(
-        [tokens(entry.size) for entry in said],
+        [tokens_per_size * entry.size for entry in said],
         [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)],
         available=available,
         current=_position_after(said, path, cut) if cut is not None else (0 if is_complete else None),
     )
     if start is None:
-        wanted = round(tokens(fixed) + sum(tokens(e.size) for e in said[_last_turn(said) :]))
+        wanted = round(tokens_per_size * (fixed + sum(entry.size for entry in said[_last_turn(said) :])))
         raise ContextTooLong(
             f"the newest message and the instructions take about {wanted} tokens, and the model has room for"
             f" {max(round(budget_tokens), 0)} beside its reply: shorten them, or lower max_tokens"
         )
-    size = fixed + sum(entry.size for entry in said[start:])
+    size = fixed + sum([entry.size for entry in said[start:]])
     first = said[start].id if start < len(said) else None
     return Prompt(messages=[*instructions, *_merged(said[start:])], size=size, cut=first)
 

@@ -92,12 +92,13 @@ class TurnOptions(BaseModel):
 
     @model_validator(mode="after")
     def _is_harmless(self) -> Self:
-        refused = sorted(REFUSED_FIELDS & self.options.keys())
+        given = self.options
+        refused = REFUSED_FIELDS & given.keys()
         if refused:
-            raise _refusal(refused[0], "may not be set by a request; the server's own settings decide it")
-        if "messages" in self.options:
+            raise _refusal(min(refused), "may not be set by a request; the server's own settings decide it")
+        if "messages" in given:
             raise _refusal("messages", "may not be set: what is answered is stored already")
-        if self.options.get("n") not in (None, 1):
+        if given.get("n") not in (None, 1):
             raise _refusal("n", "must be 1: a turn has one reply; regenerate it for another")
         return self
 

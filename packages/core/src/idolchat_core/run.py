@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -26,7 +25,6 @@ from idolchat_core.lanes import Lanes
 from idolchat_core.live import LiveTurn
 from idolchat_core.llm import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
-from idolchat_core.observing import TurnObserver
 from idolchat_core.origin import ORIGIN
 from idolchat_core.parts import Parts
 from idolchat_core.plan import Plan
@@ -86,9 +84,12 @@ class TurnRun:
         """Tell where it belongs."""
         return self.plan.conversation_id
 
-    def spawn(self) -> asyncio.Task[None]:
-        """Start it as a task of its own, so that nobody's leaving ends it."""
-        self._task = asyncio.create_task(self._run())
+    def spawn(self, over: Callable[[TurnRun], None]) -> asyncio.Task[None]:
+        """Start it as a task of its own, so that nobody's leaving ends it.
+
+        ``over`` is called when nothing of it is left to do, before anybody acts on how it ended.
+        """
+        self._task = asyncio.create_task(self._run(over))
         return self._task
 
     async def over(self) -> None:
@@ -112,7 +113,7 @@ class TurnRun:
         if self.plan.on_disconnect is OnDisconnect.CANCEL:
             self.stop(TurnState.CANCELLED)
 
-    async def _run(self) -> None:
+    async def _run(self, over: Callable[[TurnRun], None]) -> None:
         try:
             await self._perform()
         except IdolchatError as error:
@@ -123,6 +124,7 @@ class TurnRun:
         finally:
             if not self.live.is_settled:
                 self.live.refuse(ShuttingDown("the server stopped before the turn began; send it again"))
+            over(self)
 
     def _give_up(self, error: Exception) -> None:
         self._parts.checkpoints.drop(self.live.turn_id)
@@ -223,15 +225,16 @@ class TurnRun:
     async def _take_in(self, call: PaidCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
         gone = {run.live.turn_id for run in self._taken_back}
+        started_at = perf_counter()
         try:
-            with self._timed():
-                taken_in = await self._take_in_and_open(call, history, gone, has_waited=has_waited)
+            taken_in = await self._take_in_and_open(call, history, gone, has_waited=has_waited)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
             ended = Answer(self._parts, self.plan, self.live).outcome(None, error, None)
             self._end_unstored(self._waiting, ended, error)
             return None
+        self._stored(started_at)
         if not self.live.has_begun:
             self.live.begin()
         return taken_in
@@ -258,12 +261,13 @@ class TurnRun:
         answer = Answer(self._parts, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
+        started_at = perf_counter()
         try:
-            with self._timed():
-                ended = await answer.store(ended)
+            ended = await answer.store(ended)
         except (StorageUnavailable, ConversationDamaged) as refused:
             self._end_unstored(unfinished(self.live), ended, refused)
         else:
+            self._stored(started_at)
             self.live.end(ended)
             self._parts.checkpoints.drop(self.live.turn_id)
         for observer in self._parts.observers:
@@ -293,8 +297,9 @@ class TurnRun:
         answer.settle(ended, error)
         return ended
 
-    def _timed(self) -> AbstractContextManager[None]:
-        return _timed(self._parts.observers) if self._parts.observers else nullcontext()
+    def _stored(self, started_at: float) -> None:
+        for observer in self._parts.observers:
+            observer.stored(perf_counter() - started_at)
 
     def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
         """End without having stored the reply, which is kept until it can be, as one that did not arrive."""
@@ -304,14 +309,6 @@ class TurnRun:
             reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
             self._parts.stranded.add(turn, reply)
         self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
-
-
-@contextmanager
-def _timed(observers: Sequence[TurnObserver]) -> Iterator[None]:
-    started_at = perf_counter()
-    yield
-    for observer in observers:
-        observer.stored(perf_counter() - started_at)
 
 
 def mismatch(key: str) -> IdempotencyMismatch:

@@ -13,6 +13,8 @@ ASCII_BYTES_PER_TOKEN = 3.0
 OTHER_BYTES_PER_TOKEN = 2.0
 MESSAGE_OVERHEAD = 6.0
 ATTACHMENT_SIZE = 1500.0
+_NOT_ASCII = bytes(range(128, 256))
+_MORE_FIELDS = frozenset({"name", "tool_calls", "tool_call_id", "reasoning_details"})
 """Cautious figures for byte-pair tokenizers: English takes 4 to 5 bytes a token, Korean and Japanese about 3."""
 
 
@@ -20,16 +22,16 @@ def text_size(text: str) -> float:
     """Estimate the tokens of a text, on the high side."""
     if text.isascii():
         return len(text) / ASCII_BYTES_PER_TOKEN
-    plain = len(text.encode("ascii", "ignore"))
-    other = len(text.encode("utf-8", "surrogatepass")) - plain
-    return plain / ASCII_BYTES_PER_TOKEN + other / OTHER_BYTES_PER_TOKEN
+    encoded = text.encode("utf-8", "surrogatepass")
+    plain = len(encoded.translate(None, _NOT_ASCII))
+    return plain / ASCII_BYTES_PER_TOKEN + (len(encoded) - plain) / OTHER_BYTES_PER_TOKEN
 
 
 def message_size(message: Mapping[str, Any]) -> float:
     """Estimate the tokens of a message in OpenAI form, on the high side."""
     size = MESSAGE_OVERHEAD + _content_size(message.get("content"))
-    for name in ("name", "tool_calls", "tool_call_id", "reasoning_details"):
-        if message.get(name):
+    for name in message.keys() & _MORE_FIELDS:
+        if message[name]:
             size += text_size(to_json(message[name]).decode())
     return size
 

@@ -260,9 +260,9 @@ class TurnEngine:
         self._runs[plan.turn_id] = run
         if again is not None:
             self._again[again] = run
-        task = run.spawn()
+        task = run.spawn(self._over)
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._over(run, done))
+        task.add_done_callback(self._tasks.discard)
         try:
             await run.live.begun()
         except asyncio.CancelledError:
@@ -276,8 +276,7 @@ class TurnEngine:
         self._runs[run.live.turn_id] = run
         self._again[before] = run
 
-    def _over(self, run: TurnRun, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _over(self, run: TurnRun) -> None:
         del self._runs[run.live.turn_id]
         if run.live.has_begun:
             self._finished.add(run)

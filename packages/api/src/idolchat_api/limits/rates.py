@@ -42,7 +42,7 @@ def address_of(scope: Scope, principal: Principal) -> str | None:
     None for this machine's own, and for a back end that acts for any user, whose address is not its users'.
     """
     client = scope.get("client")
-    if not client or (principal.user_id is None and principal not in (ANYONE, NOBODY)):
+    if not client or (principal.user_id is None and principal is not ANYONE and principal is not NOBODY):
         return None
     return counted_address(client[0])
 

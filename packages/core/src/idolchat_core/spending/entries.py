@@ -13,7 +13,7 @@ Sums over the lines are the figures: nothing is ever rewritten.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,11 +42,11 @@ class CallFacts:
     user_id: StoredId | None = None
     key_id: str | None = None
     model: str | None = None
+    log: str = field(init=False)
+    """The name of the log that it belongs to."""
 
-    @property
-    def log(self) -> str:
-        """Name the log that it belongs to."""
-        return self.at.isoformat()[:10]  # half the time of strftime
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log", self.at.date().isoformat())  # half the time of strftime
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> CallFacts:

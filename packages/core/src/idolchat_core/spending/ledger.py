@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm import LLMProvider
@@ -43,7 +44,7 @@ class Ledger:
         self._prices = Prices()
         self._reconciler = Reconciler(llm, self._corrected)
         self._unwritten: dict[str, list[bytes]] = {}
-        self._unnamed: dict[str, tuple[CallFacts, str]] = {}
+        self._unnamed: dict[UUID | str, tuple[CallFacts, str]] = {}
         self._writing_later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._grown_bytes: dict[str, int] = {}
@@ -132,7 +133,7 @@ class Ledger:
 
     def note_name(self, facts: CallFacts, completion_id: str) -> None:
         """Write a call's name within a moment, unless it is settled by then."""
-        self._unnamed[str(facts.call_id)] = (facts, completion_id)
+        self._unnamed[facts.call_id] = (facts, completion_id)
         self._write_later()
 
     def take_unwritten(self, day: str) -> bytes:
@@ -148,7 +149,7 @@ class Ledger:
         self.leave(call)
         self.budgets.spend(call.who, at=facts.at.timestamp(), tokens=tokens, cost=cost)
         self.budgets.learn(tokens=tokens, cost=cost)
-        self._unnamed.pop(str(facts.call_id), None)
+        self._unnamed.pop(facts.call_id, None)
         self.note(facts.log, line)
         if usage.is_estimate and call.completion_id is not None:
             self._reconciler.add_line(line)
