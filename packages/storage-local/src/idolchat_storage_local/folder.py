@@ -23,6 +23,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
@@ -30,7 +31,7 @@ from idolchat_core.ids import Ids
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.jobs import FileSync, Job, run_alone
 
-__all__ = ["DataFolder", "conversation_id_of", "is_temporary", "parent_of"]
+__all__ = ["DataFolder", "Prepared", "conversation_id_of", "is_temporary", "parent_of"]
 
 _MARKER = "idolchat.json"
 
@@ -54,6 +55,13 @@ def parent_of(path: str) -> str:
 def is_temporary(name: str) -> bool:
     """Tell whether a file of this name was being written, to take the place of another."""
     return name.startswith(".") and name.endswith(".tmp")
+
+
+class Prepared(NamedTuple):
+    """A file that is written and has no name of its own yet, and its time, in nanoseconds."""
+
+    path: str
+    mtime_ns: int
 
 
 class DataFolder:
@@ -158,7 +166,7 @@ class DataFolder:
     def probe(self) -> None:
         """Write and sync a little, to see whether it can be done. Raises ``OSError``, ``StorageUnavailable``."""
         self.require()
-        self._disk.unlink(run_alone(self._disk, self.prepare(f"{self.conversations}/probe", bytes(4096))))
+        self._disk.unlink(run_alone(self._disk, self.prepare(f"{self.conversations}/probe", bytes(4096))).path)
 
     def make(self, path: str) -> Job[None]:
         """Make a folder below the data folder, durably, if it is not known to be there."""
@@ -178,14 +186,15 @@ class DataFolder:
         folder, _, name = path.rpartition("/")
         return f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
 
-    def write_whole(self, path: str, data: bytes) -> Job[None]:
-        """Write a file that takes the place of what has its name, all or nothing, durably."""
+    def write_whole(self, path: str, data: bytes) -> Job[int]:
+        """Write a file that takes the place of what has its name, all or nothing, durably; tell its time."""
         temporary = yield from self.prepare(path, data)
-        self._disk.replace(temporary, path)
+        self._disk.replace(temporary.path, path)
         yield parent_of(path)
+        return temporary.mtime_ns
 
-    def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[str]:
-        """Write a temporary file for a path, and name it; the caller gives it its place."""
+    def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[Prepared]:
+        """Write a temporary file for a path; the caller gives it its place."""
         yield from self.make(parent_of(path))
         temporary = self.temporary(path)
         fd = self._create(temporary)
@@ -193,12 +202,13 @@ class DataFolder:
             self._disk.write(fd, data, 0)
             if durable:
                 yield FileSync(fd, 0, len(data))
+            mtime_ns = self._disk.stat(fd).st_mtime_ns
         except BaseException:
             self._disk.unlink(temporary)
             raise
         finally:
             self._disk.close(fd)
-        return temporary
+        return Prepared(temporary, mtime_ns)
 
     def _create(self, path: str) -> int:
         try:

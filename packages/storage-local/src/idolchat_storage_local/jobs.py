@@ -24,6 +24,9 @@ class FileSync(NamedTuple):
 type Job[T] = Generator[FileSync | str, None, T]
 """Yields what must be on the disk before it goes on: part of a file, or the path of a folder whose names changed."""
 
+_WORTH_STARTING = 8
+"""From so many files on it saves time to have all of them on their way before the first is waited for."""
+
 SYNCING = 16
 """How many syncs are waited for at once, where there are threads for it."""
 
@@ -69,7 +72,7 @@ def _advance[T](
 
 
 def _sync[T](disk: Disk, waiting: _Waiting[T], syncing: Executor | None) -> dict[int, OSError]:
-    if len(waiting) > 1:
+    if len(waiting) >= _WORTH_STARTING:
         for _, _, wanted in waiting:
             if isinstance(wanted, FileSync):
                 with suppress(OSError):  # it only saves time

@@ -45,7 +45,7 @@ class Records:
         """See ``Storage.put_record``."""
         path = self._path(namespace, name)
         temporary = yield from self._folder.prepare(path, value + _footer(value), durable=durable)
-        self._disk.replace(temporary, path)
+        self._disk.replace(temporary.path, path)
         if durable:
             yield parent_of(path)
 

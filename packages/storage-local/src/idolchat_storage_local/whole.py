@@ -75,16 +75,16 @@ def create(files: Files, written: Written) -> Job[None]:
         with files.folder.arrivals():
             if files.folder.find(conversation_id) is not None:
                 raise ConversationExists(f"there is a conversation {conversation_id} already")
-            files.disk.replace(temporary, path)
+            files.disk.replace(temporary.path, path)
     except BaseException:
-        files.disk.unlink(temporary)
+        files.disk.unlink(temporary.path)
         raise
     try:
         yield parent_of(path)
     except OSError:
         files.disk.unlink(path)
         raise
-    _note(files, path, written)
+    _note(files, path, written, temporary.mtime_ns)
 
 
 def create_now(files: Files, conversation: Conversation) -> None:
@@ -113,9 +113,9 @@ def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> st
     if keep:
         data = files.disk.read(opened.fd, files.disk.stat(opened.fd).st_size, 0)
         kept_as = run_alone(files.disk, files.folder.set_aside(conversation_id, data, suffix="json"))
-    run_alone(files.disk, files.folder.write_whole(path, written.body + written.closing))
+    mtime_ns = run_alone(files.disk, files.folder.write_whole(path, written.body + written.closing))
     _unlink(files, files.folder.strays(conversation_id))
-    _note(files, path, written)
+    _note(files, path, written, mtime_ns)
     return kept_as and files.folder.place_of(kept_as)
 
 
@@ -147,15 +147,10 @@ def _unlink(files: Files, paths: Iterable[str]) -> None:
         files.disk.sync_folder(parent)
 
 
-def _note(files: Files, path: str, written: Written) -> None:
-    """Remember a file that was just written, as far as nobody has changed it since."""
+def _note(files: Files, path: str, written: Written, mtime_ns: int) -> None:
+    """Remember a file that was just written; should somebody have changed it since, it is seen to be another."""
     about = written.about
     length = len(written.body) + len(written.closing)
-    fd = files.disk.open(path, writable=False)
-    try:
-        mtime_ns = files.disk.stat(fd).st_mtime_ns
-    finally:
-        files.disk.close(fd)
     entry = Entry.of(about, files.folder.place_of(path), form="lines", length=length, mtime_ns=mtime_ns)
     entry = entry._replace(
         body_end=len(written.body),
