@@ -27,7 +27,9 @@ class BrokenStorage(InMemoryStorage):
         raise RuntimeError("a secret that must not leave")
 
 
-@pytest.mark.parametrize("path", ["/nope", "/", "/chat/more", "/conversation", "/turns", "/conversations/", "/%00", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/nope", "/", "/chat/more", "/conversation", "/turns", "/conversations/", "/%00", "/../etc/passwd"]
+)
 async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     reply = await client.get(path)
 

@@ -39,7 +39,7 @@ LAST_REPLIES_S = 5
 LAST_WORDS_S = 1
 TICK_S = 0.1
 SWITCH_INTERVAL_S = 0.001
-"""For so long the event loop keeps a thread waiting that comes back from the disk, at each of its calls (default: 5 ms)."""
+"""So long the event loop may keep a thread waiting that comes back from the disk; Python's own is 5 ms."""
 BACKLOG = 2048
 
 
