@@ -1,6 +1,7 @@
 """Other gateways, on request; none of them stores a turn. They are installed outside of the project, once."""
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +16,9 @@ __all__ = ["PEERS", "PLACE"]
 
 PLACE = Path.home() / ".cache" / "idolchat-benchmarks"
 LITELLM = "litellm[proxy]==1.105.7"  # exactly, and wheels only: other releases have been poisoned
-PORTKEY = "@portkey-ai/gateway@1.15.2"
+# With @hono/node-server 1.19.19, which npm would take, each stream fails with status 500: it hands the headers of the
+# model server's answer on as they are, and Portkey cannot add its own to them.
+PORTKEY = {"dependencies": {"@portkey-ai/gateway": "1.15.2"}, "overrides": {"@hono/node-server": "1.13.8"}}
 OPEN_WEBUI = "open-webui==0.12.0"
 KEY = "sk-of-no-use"
 
@@ -41,8 +44,12 @@ def prepare_portkey(folder: Path, upstream: str) -> Setup:
     del folder
     place = PLACE / "portkey"
     program = place / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
-    if not program.exists():
-        _install("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), PORTKEY)
+    manifest, wanted = place / "package.json", json.dumps(PORTKEY)
+    if not program.exists() or manifest.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        manifest.write_text(wanted)
+        _install("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place))
     port = free_port()
     headers = ["x-portkey-provider: openai", f"x-portkey-custom-host: {upstream}", f"authorization: Bearer {KEY}"]
     command = ["node", str(program), f"--port={port}", "--headless"]
