@@ -1,6 +1,6 @@
 """Whether the server's memory stays flat: many turns one after another, then many streams at once, some times over.
 
-    python benchmarks/memory.py [--warm-up 17000] [--turns 10000] [--streams 2000] [--bursts 4]
+    python benchmarks/memory.py [--warm-up 34000] [--turns 10000] [--streams 2000] [--bursts 4]
 
 The warm-up fills what the server keeps up to a bound: the events of finished turns, histories, and what it knows of
 16,384 files. Each turn is in a conversation of its own.
@@ -95,7 +95,7 @@ async def measure(server: Server, asked: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--warm-up", type=int, default=17_000)
+    parser.add_argument("--warm-up", type=int, default=34_000)
     parser.add_argument("--turns", type=int, default=10_000)
     parser.add_argument("--streams", type=int, default=2_000)
     parser.add_argument("--bursts", type=int, default=4)
