@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -261,8 +262,12 @@ async def test_deltas_that_came_together_need_no_turn_of_the_event_loop(provider
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
+    seen: list[int] = []
     async with aclosing(provider.stream(asking("Hi!", model="mock/n200-xsplit-s0"))) as reply:
-        seen = [turns async for _ in reply]
+        async for _ in reply:
+            if not seen:
+                time.sleep(0.05)  # noqa: ASYNC251  meanwhile what follows gathers in the socket
+            seen.append(turns)
     counting.cancel()
 
     assert len(set(seen)) < len(seen)
