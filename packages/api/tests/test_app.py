@@ -7,9 +7,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from idolchat_api import create_app, errors
+from idolchat_api import ApiSettings, create_app, errors
 from idolchat_api.errors import STATUSES, problem_from
-from idolchat_api.testing import Parts
+from idolchat_api.testing import Parts, serving_app
 from idolchat_core import errors as core
 from idolchat_core.errors import ConfigurationError, IdolchatError, PluginNameTaken
 from idolchat_core.models import Page
@@ -128,6 +128,15 @@ class Others(Parts):
 def test_plugins_that_clash_are_told_when_the_app_is_made(storage: InMemoryStorage, provider: ScriptedProvider) -> None:
     with pytest.raises(PluginNameTaken):
         create_app(plugins=[Parts(storage, provider), Others(storage, provider)])
+
+
+async def test_an_application_that_is_started_again_does_nothing_twice(settings: ApiSettings, plugins: Plugins) -> None:
+    app = create_app(settings=settings, plugins=plugins)
+    for _ in range(2):
+        async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url) as client:
+            reply = await client.post("/chat", json=BODY)
+
+        assert len(reply.headers.get_list("x-request-id")) == 1
 
 
 async def test_a_wrong_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ class Application(FastAPI):
         """Find the raw routes; to be done when all routes are there."""
         self._sees_heads_alone = all(layer.cls in _OF_HEADS for layer in self.user_middleware)
         if self._sees_heads_alone:
+            self._short_way = _serve_raw  # also where it was opened before: an application may be started again
             for layer in reversed(self.user_middleware):
                 self._short_way = layer.cls(self._short_way, *layer.args, **layer.kwargs)
             raw = [route for route in reversed(self.routes) if isinstance(route, RawRoute) and "{" not in route.path]
