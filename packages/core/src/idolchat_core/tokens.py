@@ -13,9 +13,9 @@ ASCII_BYTES_PER_TOKEN = 3.0
 OTHER_BYTES_PER_TOKEN = 2.0
 MESSAGE_OVERHEAD = 6.0
 ATTACHMENT_SIZE = 1500.0
+"""Cautious figures for byte-pair tokenizers: English takes 4 to 5 bytes a token, Korean and Japanese about 3."""
 _NOT_ASCII = bytes(range(128, 256))
 _MORE_FIELDS = frozenset({"name", "tool_calls", "tool_call_id", "reasoning_details"})
-"""Cautious figures for byte-pair tokenizers: English takes 4 to 5 bytes a token, Korean and Japanese about 3."""
 
 
 def text_size(text: str) -> float:
