@@ -21,10 +21,10 @@ from uuid import UUID
 from idolchat_core import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, Storage, Usage
 from idolchat_core.mirror import Pace, open_mirrored
 from idolchat_core.models import new_id
-from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryObjects
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 ROUNDS = 7

@@ -12,7 +12,9 @@ TURN_ID = UUID("0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32")
 
 
 def record(message: str = "turn ended", *, error: ValueError | None = None, **facts: object) -> logging.LogRecord:
-    made = logging.makeLogRecord({"name": "idolchat_core.turn", "levelno": logging.INFO, "levelname": "INFO", **facts})
+    made = logging.makeLogRecord(
+        {"name": "idolchat_core.turns.engine", "levelno": logging.INFO, "levelname": "INFO", **facts}
+    )
     made.msg, made.created, made.msecs = message, 1764100000.25, 250.0
     if error is not None:
         try:
@@ -25,7 +27,9 @@ def record(message: str = "turn ended", *, error: ValueError | None = None, **fa
 def test_a_plain_line_ends_with_the_facts() -> None:
     line = TextFormatter().format(record(turn_id=TURN_ID, status=200))
 
-    assert line == f"2025-11-25T19:46:40.250Z INFO    idolchat_core.turn: turn ended turn_id={TURN_ID} status=200"
+    assert (
+        line == f"2025-11-25T19:46:40.250Z INFO    idolchat_core.turns.engine: turn ended turn_id={TURN_ID} status=200"
+    )
 
 
 def test_a_json_line_holds_the_facts() -> None:
@@ -34,7 +38,7 @@ def test_a_json_line_holds_the_facts() -> None:
     assert line == {
         "time": "2025-11-25T19:46:40.250Z",
         "level": "info",
-        "logger": "idolchat_core.turn",
+        "logger": "idolchat_core.turns.engine",
         "message": "turn ended",
         "turn_id": str(TURN_ID),
         "odd": "{1, 2}",

@@ -15,7 +15,7 @@ from idolchat_api.limits.rates import RequestRates, address_of
 from idolchat_api.settings import ApiSettings
 from idolchat_api.testing import serving
 from idolchat_core.errors import BudgetExceeded, LimitReached
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.spending.budgets import Budgets, Spender
 
 type NewKey = Callable[..., Awaitable[dict[str, str]]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Usage
 from idolchat_llm_local.reply import Reply
 

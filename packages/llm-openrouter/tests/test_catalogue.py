@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm import ModelInfo
+from idolchat_core.llm.contract import ModelInfo
 from idolchat_llm_openrouter.catalogue import Catalogue
 
 

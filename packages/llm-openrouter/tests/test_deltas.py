@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm.contract import Delta, Finished
 from idolchat_llm_openrouter.deltas import DeltaReader
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Faults

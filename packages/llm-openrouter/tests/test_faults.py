@@ -24,7 +24,7 @@ from idolchat_core.errors import (
     ReplyCut,
     RequestRefused,
 )
-from idolchat_core.llm import CompletionRequest, Delta
+from idolchat_core.llm.contract import CompletionRequest, Delta
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.provider import OpenRouterProvider
 

@@ -12,7 +12,7 @@ from tests.support.mock_openrouter.server import start
 from tests.support.raw_server import RawServer, answering, raw_server, request_from
 
 from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm import Finished
+from idolchat_core.llm.contract import Finished
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.http import Disconnected, HTTPError, Pool, Requests, Response, Route
 

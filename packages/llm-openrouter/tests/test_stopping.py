@@ -15,7 +15,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 
 from idolchat_core.errors import ProviderError, ProviderTimeout, ProviderUnavailable
-from idolchat_core.llm import Delta
+from idolchat_core.llm.contract import Delta
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.provider import OpenRouterProvider
 from idolchat_llm_openrouter.reply import StreamedReply

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm import Delta
+from idolchat_core.llm.contract import Delta
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Faults
 from idolchat_llm_openrouter.wire import Assembler, usage_of

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Verdict
 from idolchat_core.testing import Reopen, a_conversation, a_message
-from idolchat_core.upkeep import Verdict
 
 HOUR_S = 3600
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from idolchat_core.errors import StorageConflict
 from idolchat_core.models import Message, new_id, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core.storage.key_value import WholeDocumentStorage
 
 GET = "SELECT value FROM documents WHERE key = ?"
 PUT = "INSERT OR REPLACE INTO documents VALUES (?, ?)"

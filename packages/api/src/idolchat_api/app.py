@@ -26,8 +26,8 @@ from idolchat_api.settings import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
-from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.registry import Registry
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.registry import Registry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from idolchat_core.events import TurnEnded
-from idolchat_core.live import LiveTurn
+from idolchat_core.events.events import TurnEnded
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Message, Usage
 
 __all__ = ["UNKNOWN_MODEL", "completion", "completion_id", "usage_fields"]

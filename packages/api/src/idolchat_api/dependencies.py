@@ -18,7 +18,7 @@ from idolchat_api.freshness import Fresh
 from idolchat_api.health import Checks
 from idolchat_api.limits.rates import RequestRates
 from idolchat_api.settings import ApiSettings
-from idolchat_core.llm import ModelInfo
+from idolchat_core.llm.contract import ModelInfo
 from idolchat_core.service import Service
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import orjson
 from idolchat_api.ratelimit import ratelimit_headers
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import TurnEnded
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.events.events import TurnEnded
+from idolchat_core.rate_limits import Quota
 
 __all__ = [
     "AuthUnavailable",

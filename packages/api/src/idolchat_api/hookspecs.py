@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from idolchat_api.auth.authenticator import Authenticator
-from idolchat_core.hookspecs import hookspec
-from idolchat_core.registry import Registry
+from idolchat_core.plugins.hookspecs import hookspec
+from idolchat_core.plugins.registry import Registry
 
 __all__ = ["idolchat_register_authenticators"]
 

@@ -23,7 +23,7 @@ from idolchat_api.routes.metrics import send_metrics
 from idolchat_api.streaming.connection import ClientLeft
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import new_id
-from idolchat_core.origin import ORIGIN
+from idolchat_core.request_context import ORIGIN
 
 __all__ = ["Surroundings"]
 

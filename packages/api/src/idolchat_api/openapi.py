@@ -26,7 +26,7 @@ from idolchat_api.routes.raw import RawRoute
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import Conversation
-from idolchat_core.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = [
     "BODY_ERRORS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.rate_limits import Quota
 
 __all__ = ["ratelimit_headers"]
 

@@ -26,7 +26,7 @@ from idolchat_api.limits.protocols import guarded
 from idolchat_api.logs import configure_logging
 from idolchat_api.settings import ApiSettings
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 

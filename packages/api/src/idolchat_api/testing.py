@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from idolchat_api.app import create_app
 from idolchat_api.server import GracefulServer, listen, url_of
 from idolchat_api.settings import ApiSettings
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.llm import LLMProvider
-from idolchat_core.plugins import Plugins
-from idolchat_core.registry import Factory, Registry
-from idolchat_core.storage import Storage
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.registry import Factory, Registry
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Parts", "serving", "serving_app"]
 

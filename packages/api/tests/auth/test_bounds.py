@@ -10,7 +10,7 @@ import pytest
 from idolchat_api import ApiSettings
 from idolchat_api.testing import serving
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import read_settings
 from idolchat_core.testing import ScriptedProvider
 

@@ -20,7 +20,7 @@ from idolchat_api import ApiSettings, create_app
 from idolchat_api.testing import serving_app
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.models import Conversation
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 type NewKey = Callable[..., Awaitable[dict[str, str]]]

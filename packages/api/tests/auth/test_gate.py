@@ -12,7 +12,7 @@ from idolchat_api.auth.gate import MAX_KNOWN, MAX_TOKEN_BYTES, Gate
 from idolchat_api.auth.principal import LOCAL, Principal, Scope
 from idolchat_api.errors import Forbidden, Unauthenticated
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 
 type NewKey = Callable[..., Awaitable[dict[str, str]]]
 

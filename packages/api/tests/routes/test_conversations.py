@@ -11,7 +11,7 @@ from idolchat_api.testing import Parts
 from idolchat_core import Conversation, Message
 from idolchat_core.errors import ConversationDamaged, StorageUnavailable
 from idolchat_core.models import new_id, utc_now
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from idolchat_cli import hookspecs
 from idolchat_cli.registry import CheckRegistry, CommandRegistry
-from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.registry import Registry
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.registry import Registry
 
 __all__ = ["Everything", "load_everything"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from idolchat_cli.progress import progress
 from idolchat_core.choice import open_storage
 from idolchat_core.mirror import MirrorMode
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage import Storage, used_briefly
+from idolchat_core.storage.contract import Storage, used_briefly
 
 __all__ = ["Opened", "open_conversations"]
 

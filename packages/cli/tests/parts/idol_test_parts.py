@@ -29,10 +29,10 @@ from idolchat_core import (
     hookimpl,
 )
 from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
-from idolchat_core.record_logs import namespaces_among
 from idolchat_core.settings import PackageSettings, read_settings
+from idolchat_core.storage.key_value import WholeDocumentStorage
+from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
-from idolchat_core.whole import WholeDocumentStorage
 
 FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
 SCRIPT = Path("script.json")

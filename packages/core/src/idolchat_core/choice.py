@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.mirror import MirrorMode, Pace, open_mirrored
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["choose_llm", "choose_storages", "open_storage"]
 

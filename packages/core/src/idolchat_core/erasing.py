@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from idolchat_core.checkpoints import Checkpoints
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.checkpoints import Checkpoints
 
 __all__ = ["forget_turns"]
 

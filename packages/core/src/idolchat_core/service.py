@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from idolchat_core.choice import choose_llm, open_storage
-from idolchat_core.llm import LLMProvider
+from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
-from idolchat_core.storage import Storage
-from idolchat_core.turn import TurnEngine
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.engine import TurnEngine
 
 __all__ = ["Service", "open_service"]
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import pytest
 
 from idolchat_core.mirror import MirroredStorage, MirrorMode, Pace, open_mirrored
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage
 
 type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]

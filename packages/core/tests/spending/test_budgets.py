@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
-from idolchat_core.origin import ORIGIN, Origin
-from idolchat_core.request import TurnRequest
+from idolchat_core.rate_limits import LeakyBuckets
+from idolchat_core.request_context import ORIGIN, Origin
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.budgets import Budgets, Spender
-from idolchat_core.spending.quotas import LeakyBuckets
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 
 
 def allowing(**settings: Any) -> CoreSettings:

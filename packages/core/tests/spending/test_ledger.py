@@ -12,15 +12,15 @@ import pytest
 from pydantic_core import from_json
 
 from idolchat_core.errors import ProviderUnavailable, SpendingStopped, StorageUnavailable
-from idolchat_core.events import TurnEnded, TurnState
-from idolchat_core.llm import CompletionRequest, Delta, Finished
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.models import Usage
-from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
-from idolchat_core.spending.daybook import DayBook, read_day
-from idolchat_core.spending.stop import resume_spending, stop_spending
+from idolchat_core.spending.daily_totals import DayBook, read_day
+from idolchat_core.spending.kill_switch import resume_spending, stop_spending
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 
 USER = uuid4()
 
@@ -116,7 +116,7 @@ async def test_a_replay_and_a_refusal_are_no_calls(storage: InMemoryStorage, llm
 async def test_a_cancelled_reply_is_estimated_and_corrected_by_the_provider(
     storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("idolchat_core.spending.reconciling.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("idolchat_core.spending.reconciliation.PAUSES_S", (0.0, 0.0))
     llm, never = Billing(), asyncio.Event()
     llm.told = Usage(input_tokens=31, output_tokens=7, cost=0.25)
     llm.say(["Hello", never])

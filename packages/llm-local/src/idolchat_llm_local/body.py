@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from idolchat_core.errors import RequestRefused
-from idolchat_core.llm import CompletionRequest
+from idolchat_core.llm.contract import CompletionRequest
 
 __all__ = ["completion_body"]
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from idolchat_core.errors import ModelNotFound
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
 from idolchat_core.settings import read_settings
 from idolchat_llm_local.body import completion_body
 from idolchat_llm_local.cores import usable_cores

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Usage
 
 __all__ = ["Reply"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from idolchat_core.llm import CompletionRequest, Delta
+from idolchat_core.llm.contract import CompletionRequest, Delta
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.discretion import Discretion
 from idolchat_llm_openrouter.faults import Fault, Faults

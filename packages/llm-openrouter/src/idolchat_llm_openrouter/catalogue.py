@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from idolchat_core.errors import ProviderError
-from idolchat_core.llm import ModelInfo
+from idolchat_core.llm.contract import ModelInfo
 
 __all__ = ["Catalogue"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from idolchat_core.llm import Delta
+from idolchat_core.llm.contract import Delta
 from idolchat_llm_openrouter.sse import SSEParser
 from idolchat_llm_openrouter.stencil import Stencil
 from idolchat_llm_openrouter.wire import Assembler, text_in

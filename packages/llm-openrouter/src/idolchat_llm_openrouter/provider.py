@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.calls import Calls

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 
-from idolchat_core.llm import Delta, Finished, Hear
+from idolchat_core.llm.contract import Delta, Finished, Hear
 from idolchat_llm_openrouter.deltas import DeltaReader
 from idolchat_llm_openrouter.faults import Faults
 from idolchat_llm_openrouter.http import HTTPError, Pace, Response

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Usage
 from idolchat_llm_openrouter.faults import Fault, Faults
 from idolchat_llm_openrouter.text import without_halves

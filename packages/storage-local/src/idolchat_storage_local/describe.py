@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, Message
+from idolchat_core.storage import document
 from idolchat_storage_local.entry import MARK_EVERY, Entry, fingerprint, to_time
 from idolchat_storage_local.survey import Damage, Found, Other
 

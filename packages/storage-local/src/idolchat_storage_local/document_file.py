@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
-from idolchat_core import document
 from idolchat_core.errors import StorageConflict
+from idolchat_core.storage import document
 from idolchat_storage_local import redo
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, in_microseconds

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Message
+from idolchat_core.storage import document
 from idolchat_storage_local.catalogue import Catalogue
 from idolchat_storage_local.describe import Description, describe
 from idolchat_storage_local.disk import Disk

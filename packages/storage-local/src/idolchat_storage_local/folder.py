@@ -27,7 +27,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
-from idolchat_core.ids import Ids
+from idolchat_core.storage.id_set import Ids
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.jobs import FileSync, Job, run_alone
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, Message, Page
+from idolchat_core.storage import document
 from idolchat_storage_local.files import Files, Opened, damaged
 from idolchat_storage_local.rescue import rescue
 from idolchat_storage_local.tail import Tail, read_lines

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core import search
-from idolchat_core.defaults import hits_in
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Message
 from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
-from idolchat_core.upkeep import Leftover
+from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.maintenance import Leftover
 from idolchat_storage_local import reading
 from idolchat_storage_local.database import IndexBusy, remove_index
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds

@@ -13,14 +13,14 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
-from idolchat_core.census import StorageStats
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, InvalidRequest, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
-from idolchat_core.storage import Storage, check_record_name, used_briefly
-from idolchat_core.upkeep import Leftover, Repair, Verdict
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage, check_record_name, used_briefly
+from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
+from idolchat_core.storage.stats import StorageStats
 from idolchat_storage_local import reading, whole
 from idolchat_storage_local.catalogue import Catalogue
 from idolchat_storage_local.disk import Disk, unavailable

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, Message
+from idolchat_core.storage import document
 from idolchat_storage_local import redo
 from idolchat_storage_local.disk import Disk
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, to_time

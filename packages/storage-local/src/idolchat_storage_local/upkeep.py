@@ -11,8 +11,8 @@ from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation
-from idolchat_core.soundness import Flaw, flaws_of, mended
-from idolchat_core.upkeep import Leftover, Repair, Verdict, repair_of
+from idolchat_core.storage.integrity import Flaw, flaws_of, mended
+from idolchat_core.storage.maintenance import Leftover, Repair, Verdict, repair_of
 from idolchat_storage_local import reading, whole
 from idolchat_storage_local.database import IndexBroken, IndexBusy
 from idolchat_storage_local.disk import unavailable

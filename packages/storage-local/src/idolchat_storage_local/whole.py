@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationExists, InvalidRequest, StorageConflict
 from idolchat_core.models import Conversation
+from idolchat_core.storage import document
 from idolchat_storage_local.describe import marks_of, turn_ids_of
 from idolchat_storage_local.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.entry import FINGERPRINT_SIZE, Entry, fingerprint

@@ -14,7 +14,7 @@ from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import Unauthenticated
 from idolchat_core.errors import StorageError
 from idolchat_core.models import utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["ApiKeys", "KeyRing", "open_api_keys"]
 

@@ -10,7 +10,7 @@ from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.settings import SayingSettings
 from idolchat_core.errors import ConfigurationError, InvalidRequest
-from idolchat_core.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["Bounds"]
 

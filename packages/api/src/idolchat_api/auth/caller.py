@@ -9,10 +9,10 @@ from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import Forbidden
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
-from idolchat_core.live import LiveTurn
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import StoredId
-from idolchat_core.request import TurnOptions, TurnRequest
 from idolchat_core.service import Service
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
 

@@ -11,9 +11,9 @@ from idolchat_api.auth.gate import Gate
 from idolchat_api.guard import is_loopback
 from idolchat_api.settings import ApiSettings
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.registry import Registry
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["HOOK", "NONE", "OPEN_ADDRESS", "check_address", "check_scheme", "new_registry", "opened_gate", "schemes_of"]
 

@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.limits.rates import address_of
-from idolchat_core.origin import ORIGIN, Origin
+from idolchat_core.request_context import ORIGIN, Origin
 
 __all__ = ["tell_key", "tell_origin", "valid_traceparent"]
 

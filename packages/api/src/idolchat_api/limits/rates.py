@@ -12,7 +12,7 @@ from starlette.types import Scope
 from idolchat_api.auth.principal import ANYONE, NOBODY, Principal
 from idolchat_api.limits.settings import LimitSettings
 from idolchat_core.errors import LimitReached
-from idolchat_core.spending.quotas import LeakyBuckets, Quota
+from idolchat_core.rate_limits import LeakyBuckets, Quota
 
 __all__ = ["RequestRates", "address_of", "counted_address"]
 

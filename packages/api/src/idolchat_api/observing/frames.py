@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from idolchat_api.limits.origin import valid_traceparent
 from idolchat_api.observing.watch import Watch
 from idolchat_core.errors import IdolchatError
-from idolchat_core.origin import ORIGIN, Origin
+from idolchat_core.request_context import ORIGIN, Origin
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from idolchat_api.dependencies import Running
 from idolchat_api.version import VERSION
-from idolchat_core.observing import TurnObserver, TurnReport
+from idolchat_core.turns.observers import TurnObserver, TurnReport
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 

@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, format_span_id, form
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from idolchat_api.version import VERSION
-from idolchat_core.observing import TurnObserver, TurnReport
+from idolchat_core.turns.observers import TurnObserver, TurnReport
 
 __all__ = ["Traces", "traceparent_of"]
 

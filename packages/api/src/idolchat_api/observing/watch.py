@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from idolchat_api.dependencies import Running
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.origin import ORIGIN
+from idolchat_core.request_context import ORIGIN
 
 if TYPE_CHECKING:
     from idolchat_api.observing.metrics import Metrics

@@ -10,7 +10,7 @@ from idolchat_api.dependencies import calling, running
 from idolchat_api.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
 from idolchat_api.routes.raw import RawRoute
 from idolchat_api.routes.replying import reply
-from idolchat_core.request import TurnRequest
+from idolchat_core.turns.request import TurnRequest
 
 __all__ = ["IDEMPOTENCY_KEY", "routes"]
 

@@ -27,7 +27,7 @@ from idolchat_api.openapi import (
 from idolchat_api.routes.chat import IDEMPOTENCY_KEY
 from idolchat_api.routes.raw import RawRoute
 from idolchat_api.routes.replying import reply
-from idolchat_core import branches
+from idolchat_core.conversations import branches
 from idolchat_core.errors import (
     ConversationBusy,
     ConversationDamaged,
@@ -36,8 +36,8 @@ from idolchat_core.errors import (
     TurnNotRetryable,
 )
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.request import TurnOptions, TurnRequest
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["routes"]
 

@@ -10,8 +10,8 @@ from idolchat_api.errors import problem_from_turn
 from idolchat_api.replies import send_json, send_problem
 from idolchat_api.streaming.connection import Connection
 from idolchat_api.streaming.sse import stream_turn
-from idolchat_core.events import TurnState
-from idolchat_core.live import LiveTurn
+from idolchat_core.events.events import TurnState
+from idolchat_core.events.live_turn import LiveTurn
 
 __all__ = ["reply"]
 

@@ -26,9 +26,9 @@ from idolchat_api.routes.raw import RawRoute
 from idolchat_api.routes.replying import reply
 from idolchat_api.streaming.sse import stream_turn
 from idolchat_core.errors import InvalidRequest, StorageUnavailable, TurnExpired, TurnNotFound, TurnNotRetryable
-from idolchat_core.events import TurnStatus
-from idolchat_core.live import LiveTurn
-from idolchat_core.request import TurnOptions
+from idolchat_core.events.events import TurnStatus
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.turns.request import TurnOptions
 
 __all__ = ["routes"]
 

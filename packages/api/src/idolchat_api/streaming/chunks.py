@@ -15,8 +15,8 @@ import orjson
 
 from idolchat_api.completion import UNKNOWN_MODEL, completion_id, usage_fields
 from idolchat_api.errors import problem_from_turn
-from idolchat_core.events import Event, TurnEnded, TurnStarted, TurnState
-from idolchat_core.llm import Delta
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
+from idolchat_core.llm.contract import Delta
 
 __all__ = ["DONE", "ChunkEncoder", "one_line"]
 

@@ -13,9 +13,9 @@ from idolchat_api.streaming.connection import ClientLeft
 from idolchat_api.streaming.frames import TurnFrames, problem_text
 from idolchat_api.streaming.outlet import Outlet
 from idolchat_core.errors import IdolchatError, QueueFull
-from idolchat_core.events import Event
-from idolchat_core.live import LiveTurn
-from idolchat_core.llm import Delta
+from idolchat_core.events.events import Event
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
 
 __all__ = ["Followers"]
 

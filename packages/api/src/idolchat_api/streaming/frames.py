@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from idolchat_api.body import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
 from idolchat_core.errors import InvalidRequest
-from idolchat_core.events import Event, TurnEnded, TurnStarted, TurnState
-from idolchat_core.live import LiveTurn
-from idolchat_core.llm import Delta
-from idolchat_core.request import OnBusy, OnDisconnect, TurnRequest
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
+from idolchat_core.turns.request import OnBusy, OnDisconnect, TurnRequest
 
 __all__ = ["ClientFrame", "TurnFrames", "frame_text", "problem_text", "read_frame", "turn_request"]
 

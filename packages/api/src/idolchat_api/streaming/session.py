@@ -33,9 +33,9 @@ from idolchat_api.streaming.followers import Followers
 from idolchat_api.streaming.frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
 from idolchat_api.streaming.outlet import outlet_of
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
-from idolchat_core.events import TurnState
+from idolchat_core.events.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
-from idolchat_core.origin import ORIGIN
+from idolchat_core.request_context import ORIGIN
 
 __all__ = ["Session"]
 

@@ -16,8 +16,8 @@ from idolchat_api.errors import Problem, Unauthenticated, problem_from
 from idolchat_api.streaming.chunks import DONE, ChunkEncoder
 from idolchat_api.streaming.connection import Connection
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import Event, TurnEnded, TurnStarted
-from idolchat_core.live import LiveTurn
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted
+from idolchat_core.events.live_turn import LiveTurn
 
 __all__ = ["stream_turn"]
 

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.mirror.link import MirrorLink
+from idolchat_core.mirror.mirror import MirrorLink
 from idolchat_core.mirror.storage import MirroredStorage
 from idolchat_core.models import Conversation
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Compared", "Difference", "DifferenceKind", "compare", "find_difference"]
 

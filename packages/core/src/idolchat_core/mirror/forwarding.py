@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Seq
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from idolchat_core.census import StorageStats
 from idolchat_core.models import ConversationList
 from idolchat_core.search import SearchResults
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Leftover, Verdict
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Leftover, Verdict
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["Forwarding"]
 

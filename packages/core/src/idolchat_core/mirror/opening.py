@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from idolchat_core.mirror.link import MirrorLink, MirrorMode
-from idolchat_core.mirror.pace import Pace
+from idolchat_core.mirror.mirror import MirrorLink, MirrorMode
 from idolchat_core.mirror.storage import MirroredStorage
-from idolchat_core.registry import Factory
-from idolchat_core.storage import Storage
+from idolchat_core.mirror.tuning import Pace
+from idolchat_core.plugins.registry import Factory
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["open_mirrored"]
 

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.defaults import documents_of
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.forwarding import Forwarding
-from idolchat_core.mirror.link import MirrorLink
+from idolchat_core.mirror.mirror import MirrorLink
 from idolchat_core.mirror.outbox import ANY_HISTORY
-from idolchat_core.mirror.restoring import Restoring
+from idolchat_core.mirror.restore import Restoring
 from idolchat_core.mirror.status import MirrorStatus
 from idolchat_core.models import Conversation, Message, Page
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Repair
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import documents_of
+from idolchat_core.storage.maintenance import Repair
 
 __all__ = ["MirroredStorage"]
 

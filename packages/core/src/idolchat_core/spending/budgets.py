@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
-from idolchat_core.spending.daybook import DayBook
-from idolchat_core.spending.quotas import LeakyBuckets, Quota
+from idolchat_core.rate_limits import LeakyBuckets, Quota
+from idolchat_core.spending.daily_totals import DayBook
 from idolchat_core.spending.settings import SpendingSettings
 
 __all__ = ["Budgets", "Spender", "Window"]

@@ -11,17 +11,17 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.errors import SpendingStopped, StorageError
-from idolchat_core.llm import LLMProvider
+from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.models import Usage, utc_now
 from idolchat_core.spending.budgets import Budgets, Spender
-from idolchat_core.spending.daybook import DayBook, read_day
-from idolchat_core.spending.entries import NAMESPACE, CallFacts, named
-from idolchat_core.spending.paid_call import PaidCall
-from idolchat_core.spending.prices import Prices
-from idolchat_core.spending.reconciling import Reconciler
+from idolchat_core.spending.daily_totals import DayBook, read_day
+from idolchat_core.spending.kill_switch import Stop, read_stop
+from idolchat_core.spending.ledger_lines import NAMESPACE, CallFacts, named
+from idolchat_core.spending.metered_call import PaidCall
+from idolchat_core.spending.price_estimates import Prices
+from idolchat_core.spending.reconciliation import Reconciler
 from idolchat_core.spending.settings import SpendingSettings
-from idolchat_core.spending.stop import Stop, read_stop
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Ledger"]
 

@@ -7,10 +7,10 @@ from datetime import date
 from enum import StrEnum
 
 from idolchat_core.spending.budgets import Budgets
-from idolchat_core.spending.daybook import DayBook, Payer, Tally, read_day
-from idolchat_core.spending.entries import NAMESPACE
+from idolchat_core.spending.daily_totals import DayBook, Payer, Tally, read_day
+from idolchat_core.spending.ledger_lines import NAMESPACE
 from idolchat_core.spending.settings import SpendingSettings
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["By", "added_up", "budgets_of", "read_days"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from idolchat_core.errors import StorageUnavailable
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core.storage.key_value import WholeDocumentStorage
 
 __all__ = ["InMemoryObjects"]
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from idolchat_core.errors import ContextTooLong, ModelNotFound
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider
 
 __all__ = ["ProviderConformance", "asking", "collect"]
 

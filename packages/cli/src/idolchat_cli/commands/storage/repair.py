@@ -17,8 +17,8 @@ from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Problem, Result
 from idolchat_core.errors import ConversationNotFound, StorageError
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Repair
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Repair
 
 __all__ = ["RESULT", "app"]
 

@@ -18,8 +18,8 @@ from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.mirror import Difference, MirroredStorage, compare
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Verdict
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Verdict
 
 __all__ = ["RESULT", "app", "flaw_rows"]
 

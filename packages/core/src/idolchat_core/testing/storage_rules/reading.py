@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import Message
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     START,
     a_conversation,

@@ -8,9 +8,9 @@ import pytest
 
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Verdict
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message, append, listed, texts_of
-from idolchat_core.upkeep import Verdict
 
 __all__ = ["UpkeepRules"]
 

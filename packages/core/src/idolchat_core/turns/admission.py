@@ -1,0 +1,168 @@
+"""Bring a turn's messages into their conversation, before anything is asked of a provider."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import (
+    ConversationMismatch,
+    ConversationNotFound,
+    InvalidRequest,
+    StorageConflict,
+    TurnNotRetryable,
+)
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
+from idolchat_core.prompt.builder import sendable
+from idolchat_core.prompt.history import History
+from idolchat_core.turns.checkpoints import unfinished
+from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.request import NewMessage
+from idolchat_core.turns.resources import Parts
+
+__all__ = ["check_may", "load", "stored_form", "take_in"]
+
+log = logging.getLogger(__name__)
+
+WRITE_ATTEMPTS = 5
+_OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
+"""Fields of a stored message that no client may set."""
+
+
+async def load(parts: Parts, plan: Plan) -> History | None:
+    """Give the conversation's history; None when there is no such conversation yet.
+
+    What is still to be stored of earlier turns is stored first. Raises ``StorageError``.
+    """
+    await parts.stranded.bring_in(plan.conversation_id)
+    try:
+        return await parts.histories.get(plan.conversation_id)
+    except ConversationNotFound:
+        return None
+
+
+def check_may(plan: Plan, history: History | None) -> None:
+    """Refuse a turn for another user or character than the conversation's, or on one that must exist and does not.
+
+    Raises ``ConversationMismatch``, ``ConversationNotFound``.
+    """
+    if history is None:
+        if not plan.messages or plan.instead_of is not None:
+            raise ConversationNotFound(f"no conversation {plan.conversation_id}")
+        return
+    _check_same("user_id", plan.user_id, history.user_id, history.id)
+    _check_same("character_id", plan.character_id, history.character_id, history.id)
+
+
+def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation_id: UUID) -> None:
+    if given is not None and given != known:
+        has = "another" if known is not None else "none"
+        raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
+
+
+async def take_in(
+    parts: Parts, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
+) -> History:
+    """Make the turn durable; the reply then follows ``live.user_message_id``.
+
+    ``history`` is what ``load`` gave, ``taken_back`` are turns of this conversation that are to be left off the branch.
+    """
+    for _ in range(WRITE_ATTEMPTS):
+        check_may(plan, history)
+        try:
+            if history is None:
+                return await _create(parts, plan, live)
+            if plan.answer_to is not None:
+                return await _take_up(parts, history, live, plan.answer_to)
+            return await _append(parts, plan, live, history, taken_back)
+        except StorageConflict as conflict:
+            log.info("another process writes to the conversation", extra={"actual_count": conflict.actual_count})
+            parts.histories.forget(plan.conversation_id)
+        except ConversationNotFound:
+            log.info("the conversation was deleted by another process")
+            parts.histories.forget(plan.conversation_id)
+        history = await load(parts, plan)
+    raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
+
+
+async def _create(parts: Parts, plan: Plan, live: LiveTurn) -> History:
+    messages = stored_form(plan.messages, plan, live)
+    conversation = Conversation(
+        id=plan.conversation_id,
+        created_at=messages[0].timestamp,
+        user_id=plan.user_id,
+        character_id=plan.character_id,
+        messages=tuple(messages),
+        updated_at=messages[-1].timestamp,
+    )
+    await parts.storage.create(conversation)
+    history = History.of_new(conversation)
+    parts.histories.keep(history)
+    return history
+
+
+async def _take_up(parts: Parts, history: History, live: LiveTurn, answer_to: StoredId) -> History:
+    """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
+    position = await parts.histories.reach_message(history, answer_to)
+    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
+        raise TurnNotRetryable("the conversation has moved on since; send the message anew, or edit it")
+    live.user_message_id = answer_to
+    await parts.checkpoints.save(unfinished(live), durable=True)
+    return history
+
+
+async def _append(parts: Parts, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]) -> History:
+    keep = await _base(parts, plan, history, taken_back)
+    said = stored_form(_unknown(plan, history, keep), plan, live)
+    messages = history.placed([*history.interruption(keep), *said], keep=keep)
+    await parts.storage.append(history.id, messages, expected_count=history.total, updated_at=messages[-1].timestamp)
+    history.add(messages, keep=keep)
+    parts.histories.keep(history)
+    return history
+
+
+async def _base(parts: Parts, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
+    """Tell after how many messages of the loaded branch the new ones go."""
+    if plan.instead_of is not None:
+        position = await parts.histories.reach_message(history, plan.instead_of)
+        if position is None:
+            where = f"the active branch of conversation {history.id}"
+            raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")
+        return position
+    if taken_back:
+        for position, entry in enumerate(history.path):
+            if entry.turn_id in taken_back:
+                return position
+    return len(history.path)
+
+
+def _unknown(plan: Plan, history: History, keep: int) -> tuple[NewMessage, ...]:
+    """Leave out a leading run that repeats everything stored, as clients that send the whole history do."""
+    messages = plan.messages
+    if len(messages) < 2 or not history.is_complete:
+        return messages
+    known = [(entry.sent["role"], entry.sent["content"]) for entry in sendable(history.path[:keep])]
+    sent = [(message.role, message.content) for message in messages[: len(known)]]
+    has_reply = any(role == "assistant" for role, _ in known)
+    return messages[len(known) :] if has_reply and sent == known and len(messages) > len(known) else messages
+
+
+def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
+    """Give new messages their ids and time; the last carries the idempotency key and what it was used for."""
+    now = utc_now()
+    proof: dict[str, Any] = {}
+    if plan.key is not None:
+        proof = {"idempotency_key": plan.key, "request_hash": plan.fingerprint}
+    return [
+        Message(
+            **message.model_dump(exclude_unset=True, exclude=_OURS),
+            id=live.user_message_id if message is messages[-1] else new_id(),
+            timestamp=now,
+            turn_id=live.turn_id,
+            **(proof if message is messages[-1] else {}),
+        )
+        for message in messages
+    ]

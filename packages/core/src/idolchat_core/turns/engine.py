@@ -1,0 +1,323 @@
+"""The turn engine: begins turns, finds them again, stops them, and keeps them for a while when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
+from idolchat_core.events.events import TurnState, TurnStatus
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.llm.model_catalog import ModelCatalog
+from idolchat_core.llm.token_estimator import TokenEstimator
+from idolchat_core.models import StoredId
+from idolchat_core.prompt.history import Histories
+from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.ledger import Ledger
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.call_recovery import settle_open_calls
+from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
+from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
+from idolchat_core.turns.observers import TurnObserver
+from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.queue import Lanes
+from idolchat_core.turns.recovery import StrandedTurns
+from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
+from idolchat_core.turns.resources import Parts
+from idolchat_core.turns.retention import FinishedTurns
+from idolchat_core.turns.runner import TurnRun, mismatch
+
+__all__ = ["LiveTurn", "TurnEngine"]
+
+log = logging.getLogger(__name__)
+
+
+class TurnEngine:
+    """Runs turns over one storage and one provider; an async context manager that drains when it closes.
+
+    With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
+    """
+
+    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+        histories = Histories(storage, max_bytes=settings.history_bytes)
+        checkpoints = Checkpoints(storage)
+        self._parts = Parts(
+            storage=storage,
+            llm=llm,
+            settings=settings,
+            histories=histories,
+            checkpoints=checkpoints,
+            stranded=StrandedTurns(storage, histories=histories, checkpoints=checkpoints),
+            catalog=ModelCatalog(llm),
+            ledger=Ledger(storage, llm, settings=settings),
+            estimator=TokenEstimator(),
+        )
+        self._lanes: Lanes[TurnRun] = Lanes(max_waiting=settings.max_queued_turns)
+        self._runs: dict[UUID, TurnRun] = {}
+        self._finished = FinishedTurns(
+            kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes, forgotten=self._forgotten
+        )
+        self._again: dict[UUID, TurnRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._recovers = recovers
+        self._saving: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._recovers:
+            await self._recover()
+        await self._open_ledger()
+        self._saving = asyncio.create_task(self._keep_safe())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain(grace_s=0 if kind else self._parts.settings.shutdown_grace_s)
+        if self._saving is not None:
+            self._saving.cancel()
+            await asyncio.wait({self._saving})
+        await self._parts.checkpoints.close()
+        await self._parts.ledger.close()
+        await self._parts.catalog.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        """Give what was spent, and what may be."""
+        return self._parts.ledger
+
+    def observe(self, observer: TurnObserver) -> None:
+        """Tell somebody of every turn from now on."""
+        self._parts.observers.append(observer)
+
+    @property
+    def waiting(self) -> int:
+        """Count the turns that wait for another in their conversation."""
+        return self._lanes.waiting
+
+    @property
+    def stranded(self) -> int:
+        """Count the turns that are over and could not be stored yet."""
+        return self._parts.stranded.count
+
+    @property
+    def running(self) -> int:
+        """Count the turns that are queued or running."""
+        return len(self._runs)
+
+    async def start(self, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+        """Begin a turn, or find the one that this key began. When it returns, the user's message is on disk.
+
+        Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
+        ``ShuttingDown`` and ``StorageError``.
+        """
+        return await self._begin(Plan.of(request, key=idempotency_key))
+
+    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+        """Put other messages where a stored one is, on a branch of their own, and answer them.
+
+        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
+        when the message is not in the active branch.
+        """
+        return await self._begin(Plan.of(request, key=idempotency_key, instead_of=message_id))
+
+    async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
+        """Answer the last message of the active branch once more; the replies it has stay, as siblings.
+
+        Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
+        """
+        history = await self._parts.histories.get(conversation_id)
+        asked = [entry.id for entry in history.path if entry.role != "assistant"]
+        if not asked:
+            raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
+        return await self._launch(Plan.anew(conversation_id, asked[-1], options))
+
+    async def retry(
+        self, turn_id: UUID, options: TurnOptions | None = None, *, otherwise: TurnOptions | None = None
+    ) -> LiveTurn:
+        """Answer the message of a turn that did not complete once more, as a new turn.
+
+        Without ``options`` it runs as it did before, or, where that is no longer known, as ``otherwise`` says. Asked
+        again, it gives the same new turn.
+        Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
+        """
+        if turn_id in self._again:
+            return self._again[turn_id].live
+        status = await self.status(turn_id)
+        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
+            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        before = self._finished.get(turn_id)
+        if before is not None and options is None:
+            plan = before.plan.again(status.user_message_id)
+        else:
+            how = options or otherwise or TurnOptions()
+            plan = Plan.anew(status.conversation_id, status.user_message_id, how)
+        return await self._launch(plan, again=turn_id)
+
+    async def find(self, turn_id: UUID) -> LiveTurn:
+        """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
+        run = self._run_of(turn_id)
+        if run is not None:
+            return run.live
+        await self.status(turn_id)
+        raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
+
+    async def status(self, turn_id: UUID) -> TurnStatus:
+        """Tell how a turn stands, from its events or from its messages. Raises ``TurnNotFound``."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            return run.live.status
+        stored = await find_stored_turn(self._parts.storage, turn_id)
+        if stored is None:
+            raise TurnNotFound(f"no turn {turn_id}")
+        return stored.status
+
+    async def owner(self, turn_id: UUID) -> StoredId | None:
+        """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            return run.live.user_id
+        status = await self.status(turn_id)
+        page = await self._parts.storage.read_page(status.conversation_id, limit=1)
+        return page.conversation.user_id
+
+    async def cancel(self, turn_id: UUID) -> TurnStatus:
+        """Stop a turn, keep what was said, and tell how it ended; one that is over stays as it is.
+
+        One that waits is stopped when its place comes. Raises ``TurnNotFound``.
+        """
+        run = self._runs.get(turn_id)
+        if run is None:
+            return await self.status(turn_id)
+        await run.live.begun()
+        run.stop(TurnState.CANCELLED)
+        if run.live.state is TurnState.QUEUED:
+            return replace(run.live.status, state=TurnState.CANCELLED)
+        await run.live.ended()
+        return run.live.status
+
+    def is_busy(self, conversation_id: UUID) -> bool:
+        """Tell whether a turn runs or waits in a conversation."""
+        return bool(self._lanes.occupants(conversation_id))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Read a conversation from storage again: somebody has changed it there."""
+        self._parts.histories.forget(conversation_id)
+
+    async def stop_all(self, conversation_id: UUID) -> None:
+        """Cancel what runs and waits in a conversation, and forget what is known of it.
+
+        Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
+        """
+        runs = self._lanes.occupants(conversation_id)
+        for run in runs:
+            run.stop(TurnState.CANCELLED)
+        for run in runs:
+            await run.over()
+        self._parts.stranded.forget(conversation_id)
+        await self._parts.checkpoints.dropped()
+        self._parts.histories.forget(conversation_id)
+        self._finished.forget_conversation(conversation_id)
+
+    async def drain(self, *, grace_s: float) -> None:
+        """Take no new turns, wait for the running ones, then keep what they have said as ``incomplete``."""
+        self._is_draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for run in list(self._runs.values()):
+            run.stop(TurnState.INCOMPLETE)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._parts.stranded.bring_in_all(at_once=True)
+        if self._parts.stranded.count:
+            log.error("turns could not be stored before the end", extra={"turns": self._parts.stranded.count})
+
+    async def _begin(self, plan: Plan) -> LiveTurn:
+        known = self._newest(plan.turn_id) if plan.key is not None else None
+        return await (self._attach(known, plan) if known else self._launch(plan))
+
+    async def _attach(self, run: TurnRun, plan: Plan) -> LiveTurn:
+        """Join a turn that the same key began; one that failed runs again."""
+        if run.live.fingerprint != plan.fingerprint:
+            raise mismatch(plan.key or "")
+        await run.live.begun()
+        newest = self._newest(plan.turn_id)
+        if newest is not None and newest is not run:
+            return await self._attach(newest, plan)
+        if run.live.is_over and run.live.state in RETRYABLE:
+            return await self._launch(plan.again(run.live.user_message_id), again=run.live.turn_id)
+        return run.live
+
+    async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
+        if self._is_draining:
+            raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
+        run = TurnRun(self._parts, self._lanes, plan, renamed=self._renamed)
+        self._runs[plan.turn_id] = run
+        if again is not None:
+            self._again[again] = run
+        task = run.spawn(self._over)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await run.live.begun()
+        except asyncio.CancelledError:
+            if plan.on_disconnect is OnDisconnect.CANCEL:
+                run.stop(TurnState.CANCELLED)
+            raise
+        return run.live
+
+    def _renamed(self, run: TurnRun, before: UUID) -> None:
+        del self._runs[before]
+        self._runs[run.live.turn_id] = run
+        self._again[before] = run
+
+    def _over(self, run: TurnRun) -> None:
+        del self._runs[run.live.turn_id]
+        if run.live.has_begun:
+            self._finished.add(run)
+        else:
+            self._forgotten(run)
+
+    def _forgotten(self, run: TurnRun) -> None:
+        for turn_id in [before for before, after in self._again.items() if after is run]:
+            del self._again[turn_id]
+
+    def _run_of(self, turn_id: UUID) -> TurnRun | None:
+        return self._runs.get(turn_id) or self._finished.get(turn_id)
+
+    def _newest(self, turn_id: UUID) -> TurnRun | None:
+        """Find the run that a key stands for now: the one it began, or the last that was run again in its place."""
+        run = self._run_of(turn_id)
+        while turn_id in self._again:
+            run = self._again[turn_id]
+            turn_id = run.live.turn_id
+        return run
+
+    async def _recover(self) -> None:
+        stranded = self._parts.stranded
+        await stranded.load()
+        if stranded.count:
+            log.warning("turns were interrupted by a crash", extra={"turns": stranded.count})
+            await stranded.bring_in_all(at_once=True)
+
+    async def _open_ledger(self) -> None:
+        ledger = self._parts.ledger
+        books = await ledger.load()
+        if self._recovers:
+            count = await settle_open_calls(self._parts.storage, ledger, books)
+            if count:
+                log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
+        ledger.start(books)
+
+    async def _keep_safe(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            self._finished.sweep()
+            await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._parts.checkpoints.drop_left_over()
+            await self._parts.stranded.bring_in_all()

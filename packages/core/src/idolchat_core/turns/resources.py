@@ -1,0 +1,34 @@
+"""What all turns share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.llm.model_catalog import ModelCatalog
+from idolchat_core.llm.token_estimator import TokenEstimator
+from idolchat_core.prompt.history import Histories
+from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.ledger import Ledger
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.checkpoints import Checkpoints
+from idolchat_core.turns.observers import TurnObserver
+from idolchat_core.turns.recovery import StrandedTurns
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts that turns are run with."""
+
+    storage: Storage
+    llm: LLMProvider
+    settings: CoreSettings
+    histories: Histories
+    checkpoints: Checkpoints
+    stranded: StrandedTurns
+    catalog: ModelCatalog
+    ledger: Ledger
+    observers: list[TurnObserver] = field(default_factory=list)
+    estimator: TokenEstimator
