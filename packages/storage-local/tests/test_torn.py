@@ -22,7 +22,7 @@ from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
-from idolchat_storage_local.disk import Disk
+from idolchat_storage_local.files.disk import Disk
 
 SECTOR = 512
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from idolchat_api.app import create_app
     from idolchat_api.server import serve
-    from idolchat_api.settings import ApiSettings
+    from idolchat_api.settings.api import ApiSettings
 
 __all__ = ["ApiSettings", "create_app", "serve"]
 
-_WHERE = {"ApiSettings": "settings", "create_app": "app", "serve": "server"}
+_WHERE = {"ApiSettings": "settings.api", "create_app": "app", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,18 +11,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
-from idolchat_api import handlers, hookspecs, openapi
-from idolchat_api.application import Application
-from idolchat_api.auth.admissions import watching
+from idolchat_api import hookspecs
+from idolchat_api.app_state import Running
 from idolchat_api.auth.authenticator import Authenticator
+from idolchat_api.auth.open_sessions import watching
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, opened_gate, schemes_of
-from idolchat_api.auth.ward import warded
 from idolchat_api.data_lock import locked_data_folder
-from idolchat_api.dependencies import Running
-from idolchat_api.guard import Guard
-from idolchat_api.observing.watch import watched
+from idolchat_api.http import exception_handlers, openapi
+from idolchat_api.http.application import Application
+from idolchat_api.http.authorization import warded
+from idolchat_api.http.host_guard import Guard
+from idolchat_api.observability.instrumentation import watched
 from idolchat_api.routes import chat, conversations, health, models, turns
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
@@ -58,9 +59,9 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         openapi_url="/openapi.json" if shows_docs else None,
         redirect_slashes=False,  # to an address made of the Host header, which anybody may set
         exception_handlers={
-            IdolchatError: handlers.idolchat_error,
-            HTTPException: handlers.http_exception,
-            RequestValidationError: handlers.validation_error,
+            IdolchatError: exception_handlers.idolchat_error,
+            HTTPException: exception_handlers.http_exception,
+            RequestValidationError: exception_handlers.validation_error,
         },
     )
     app.router.routes[:0] = [

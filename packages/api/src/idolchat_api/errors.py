@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from idolchat_api.ratelimit import ratelimit_headers
+from idolchat_api.limits.headers import ratelimit_headers
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.events.events import TurnEnded

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api.freshness import Fresh
+from idolchat_api.cached_call import Fresh
 from idolchat_core.errors import IdolchatError, ProviderUnavailable, RateLimited, StorageUnavailable
 
 __all__ = ["Checks", "PartHealth"]

@@ -18,13 +18,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from idolchat_api.app import create_app
+from idolchat_api.app_state import Running
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
-from idolchat_api.dependencies import Running
-from idolchat_api.guard import is_loopback
-from idolchat_api.limits.doors import Doors
-from idolchat_api.limits.protocols import guarded
-from idolchat_api.logs import configure_logging
-from idolchat_api.settings import ApiSettings
+from idolchat_api.connections.http_protocol import guarded
+from idolchat_api.connections.limiter import Doors
+from idolchat_api.http.host_guard import is_loopback
+from idolchat_api.observability.logs import configure_logging
+from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from idolchat_api.app import create_app
 from idolchat_api.server import GracefulServer, listen, url_of
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.loader import Plugins

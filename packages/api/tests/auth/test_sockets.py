@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from idolchat_api import ApiSettings
 from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.limits.sockets import FIRST_MESSAGE_BYTES
+from idolchat_api.connections.websocket_protocol import FIRST_MESSAGE_BYTES
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.principal import Principal
+from idolchat_api.auth.request_policy import Bounds
 from idolchat_api.errors import Forbidden
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
 from idolchat_core.events.live_turn import LiveTurn

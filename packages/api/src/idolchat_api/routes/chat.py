@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import idempotency_key, read_json
-from idolchat_api.dependencies import calling, running
-from idolchat_api.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
+from idolchat_api.app_state import calling, running
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import idempotency_key, read_json
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
+from idolchat_api.streaming.turn_response import reply
 from idolchat_core.turns.request import TurnRequest
 
 __all__ = ["IDEMPOTENCY_KEY", "routes"]
@@ -40,7 +40,7 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string"},
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
-_BODY = json_body(TurnRequest, required=True, value=examples.TURN_REQUEST)
+_BODY = json_body(TurnRequest, required=True, value=openapi_examples.TURN_REQUEST)
 _CHAT = """\
 `messages` are the new ones; the stored history of `conversation_id` is put before them. Without `conversation_id`, or
 with one not seen before, a conversation begins. A `system` message serves this turn only. Any other field of an

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import idempotency_key, path_id, read_json, read_optional_json
-from idolchat_api.branching import ForkPoint, Head
-from idolchat_api.dependencies import AnyCaller, RunningServer, calling, running
-from idolchat_api.openapi import (
+from idolchat_api.app_state import AnyCaller, RunningServer, calling, running
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.branch_bodies import ForkPoint, Head
+from idolchat_api.http.openapi import (
     BODY_ERRORS,
     errors,
     example,
@@ -25,8 +26,7 @@ from idolchat_api.openapi import (
     turn_replies,
 )
 from idolchat_api.routes.chat import IDEMPOTENCY_KEY
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
+from idolchat_api.streaming.turn_response import reply
 from idolchat_core.conversations import branches
 from idolchat_core.errors import (
     ConversationBusy,
@@ -58,7 +58,7 @@ class ConversationPage(BaseModel):
     next: str | None
 
 
-@router.get("/conversation/{conversation_id}", responses=example(examples.CONVERSATION) | _READ_ERRORS)
+@router.get("/conversation/{conversation_id}", responses=example(openapi_examples.CONVERSATION) | _READ_ERRORS)
 async def get_conversation(
     conversation_id: UUID,
     app: RunningServer,
@@ -81,7 +81,7 @@ async def get_conversation(
     return _json(orjson.dumps(document | more))
 
 
-@router.get("/conversations", responses=example(examples.CONVERSATION_LIST) | errors(StorageUnavailable))
+@router.get("/conversations", responses=example(openapi_examples.CONVERSATION_LIST) | errors(StorageUnavailable))
 async def list_conversations(
     app: RunningServer,
     caller: AnyCaller,
@@ -124,7 +124,7 @@ async def choose_branch(conversation_id: UUID, request: Request, app: RunningSer
     "/conversation/{conversation_id}/fork",
     status_code=201,
     openapi_extra=json_body(ForkPoint, required=False, value={}),
-    responses=example(examples.CONVERSATION, status=201)
+    responses=example(openapi_examples.CONVERSATION, status=201)
     | errors(*BODY_ERRORS, ConversationNotFound, ConversationDamaged, StorageUnavailable),
 )
 async def fork_conversation(conversation_id: UUID, request: Request, app: RunningServer) -> Response:
@@ -210,7 +210,7 @@ routes = [
             "What was there, and all that follows it, stays on a branch of its own.",
             tag="conversations",
             parameters=[_CONVERSATION_ID, path_parameter("message_id"), IDEMPOTENCY_KEY],
-            body=json_body(TurnRequest, required=True, value=examples.TURN_REQUEST),
+            body=json_body(TurnRequest, required=True, value=openapi_examples.TURN_REQUEST),
             responses=turn_replies(ConversationNotFound),
         ),
     ),

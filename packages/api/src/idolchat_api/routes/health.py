@@ -7,10 +7,10 @@ from typing import Literal, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api import examples
-from idolchat_api.dependencies import AnyCaller, RunningServer
+from idolchat_api.app_state import AnyCaller, RunningServer
 from idolchat_api.health import PartHealth
-from idolchat_api.openapi import example
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import example
 from idolchat_api.version import VERSION
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.mirror import MirrorState, MirrorStatus
@@ -92,8 +92,8 @@ _STORAGE_DOWN = {
     "message": "the disk is full",
 }
 _LLM_OK = {"name": "openrouter", "status": "ok"}
-_HEALTH = example(examples.HEALTH) | example(
-    examples.HEALTH | {"status": "degraded", "storage": _STORAGE_DOWN},
+_HEALTH = example(openapi_examples.HEALTH) | example(
+    openapi_examples.HEALTH | {"status": "degraded", "storage": _STORAGE_DOWN},
     status=503,
     description="The storage cannot take a write.",
 )

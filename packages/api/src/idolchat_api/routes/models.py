@@ -7,9 +7,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api import examples
-from idolchat_api.dependencies import RunningServer
-from idolchat_api.openapi import errors, example
+from idolchat_api.app_state import RunningServer
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import errors, example
 from idolchat_core.errors import NotAuthorized, ProviderTimeout, ProviderUnavailable, RateLimited
 
 __all__ = ["routes"]
@@ -43,7 +43,8 @@ class ModelList(BaseModel):
 
 @router.get(
     "/models",
-    responses=example(examples.MODELS) | errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
+    responses=example(openapi_examples.MODELS)
+    | errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
     response_model_exclude_none=True,
 )
 async def list_models(app: RunningServer) -> ModelList:

@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import path_id, read_optional_json
-from idolchat_api.dependencies import RunningServer, calling, running
+from idolchat_api.app_state import RunningServer, calling, running
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import path_id, read_optional_json
 from idolchat_api.errors import MalformedRequest
-from idolchat_api.openapi import (
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import (
     errors,
     example,
     json_body,
@@ -22,9 +23,8 @@ from idolchat_api.openapi import (
     stream_replies,
     turn_replies,
 )
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
 from idolchat_api.streaming.sse import stream_turn
+from idolchat_api.streaming.turn_response import reply
 from idolchat_core.errors import InvalidRequest, StorageUnavailable, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -34,7 +34,7 @@ __all__ = ["routes"]
 
 router = APIRouter(tags=["turns"])
 
-_TURN = example(examples.TURN) | errors(TurnNotFound, StorageUnavailable)
+_TURN = example(openapi_examples.TURN) | errors(TurnNotFound, StorageUnavailable)
 
 _WHOLE_NUMBER = re.compile(r"-1|\d{1,15}")
 

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.dependencies import running
+from idolchat_api.app_state import running
+from idolchat_api.asgi.client_connection import Connection
 from idolchat_api.errors import Problem, Unauthenticated, problem_from
-from idolchat_api.streaming.chunks import DONE, ChunkEncoder
-from idolchat_api.streaming.connection import Connection
+from idolchat_api.streaming.sse_encoder import DONE, ChunkEncoder
 from idolchat_core.errors import IdolchatError
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted
 from idolchat_core.events.live_turn import LiveTurn

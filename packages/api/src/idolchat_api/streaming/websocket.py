@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
+from idolchat_api.app_state import running
 from idolchat_api.auth.principal import NOBODY
-from idolchat_api.dependencies import running
 from idolchat_api.errors import Unauthenticated
-from idolchat_api.streaming.session import Session
+from idolchat_api.streaming.websocket_session import Session
 
 __all__ = ["ChatSocket"]
 

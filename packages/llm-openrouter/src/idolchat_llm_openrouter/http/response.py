@@ -8,7 +8,7 @@ from collections.abc import Callable
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.pace import Pace
+from idolchat_llm_openrouter.http.read_coalescing import Pace
 
 __all__ = ["Response"]
 

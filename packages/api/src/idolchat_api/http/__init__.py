@@ -1,0 +1,1 @@
+"""The ASGI application around the routes: middleware, hosts, authorization, errors, the OpenAPI document."""

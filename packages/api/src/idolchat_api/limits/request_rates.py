@@ -1,0 +1,82 @@
+"""How many requests may come in a minute, of a user and from an address."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+
+from starlette.types import Scope
+
+from idolchat_api.auth.principal import ANYONE, NOBODY, Principal
+from idolchat_api.settings.limits import LimitSettings
+from idolchat_core.errors import LimitReached
+from idolchat_core.rate_limits import LeakyBuckets, Quota
+
+__all__ = ["RequestRates", "address_of", "counted_address"]
+
+IPV6_PREFIX = 64
+"""What one customer of a provider has at least (RFC 6177): addresses below it are one client."""
+
+
+@lru_cache(maxsize=4096)
+def counted_address(host: str) -> str | None:
+    """Tell the address that a host is counted by; None for this machine's own, and for what is no address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)
+
+
+def address_of(scope: Scope, principal: Principal) -> str | None:
+    """Tell the address that a request is counted by.
+
+    None for this machine's own, and for a back end that acts for any user, whose address is not its users'.
+    """
+    client = scope.get("client")
+    if not client or (principal.user_id is None and principal is not ANYONE and principal is not NOBODY):
+        return None
+    return counted_address(client[0])
+
+
+class RequestRates:
+    """Counts requests and WebSocket frames."""
+
+    def __init__(self, settings: LimitSettings) -> None:
+        self._user = _bucket("user-requests", settings.user_requests_per_minute)
+        self._address = _bucket("address-requests", settings.address_requests_per_minute)
+
+    def take(self, principal: Principal, address: str | None) -> Sequence[Quota]:
+        """Count one, and tell how the limits stand that it is counted by. Raises ``LimitReached``."""
+        counted = []
+        if self._address is not None and address is not None:
+            counted.append((self._address, address, "address"))
+        if self._user is not None and principal.user_id is not None:
+            counted.append((self._user, str(principal.user_id), "user"))
+        if not counted:
+            return ()
+        now = time.monotonic()
+        for bucket, key, whose in counted:
+            wait_s = bucket.room_in_s(key, 1, now)
+            if wait_s:
+                raise LimitReached(
+                    f"this {whose} has sent {bucket.limit:g} requests in a minute"
+                    f" (IDOLCHAT_API_{whose.upper()}_REQUESTS_PER_MINUTE); send again in {max(wait_s, 1):.0f} s",
+                    retry_after_s=wait_s,
+                    quotas=[bucket.quota(key, now)],
+                )
+        for bucket, key, _ in counted:
+            bucket.add(key, 1, now)
+        return [bucket.quota(key, now) for bucket, key, _ in counted]
+
+
+def _bucket(name: str, limit: int) -> LeakyBuckets | None:
+    return LeakyBuckets(name, unit="requests", limit=limit) if limit else None

@@ -1,0 +1,101 @@
+"""What watches requests and turns, where anything does; parts that are not configured are not even imported."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from starlette.types import Scope
+
+from idolchat_api.app_state import Running
+from idolchat_core.errors import ConfigurationError
+from idolchat_core.request_context import ORIGIN
+
+if TYPE_CHECKING:
+    from idolchat_api.observability.metrics import Metrics
+    from idolchat_api.observability.traces import Traces
+
+__all__ = ["Watch", "watched"]
+
+METRICS_PATH = "/metrics"
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+class Watch:
+    """Metrics and traces of one server; either may be missing."""
+
+    def __init__(self, metrics: Metrics | None, traces: Traces | None) -> None:
+        self.metrics = metrics
+        self.traces = traces
+
+    def serves_metrics(self, scope: Scope) -> bool:
+        """Tell whether a request asks for the metrics, and there are any."""
+        return self.metrics is not None and scope["path"] == METRICS_PATH
+
+    def begin(self, scope: Scope) -> None:
+        """Begin the span of a request, of which what it starts is part from now on."""
+        if self.traces is None:
+            return
+        from idolchat_api.observability.traces import traceparent_of  # noqa: PLC0415  it is loaded already
+
+        span = self.traces.begin(_method(scope), ORIGIN.get().traceparent)
+        ORIGIN.set(replace(ORIGIN.get(), traceparent=traceparent_of(span)))
+        scope["state"]["span"] = span
+
+    def end(self, scope: Scope, *, status: int, started_at: float) -> None:
+        """Take in how a request ended."""
+        method, route = _method(scope), getattr(scope.get("route"), "path", None)
+        if self.metrics is not None:
+            self.metrics.requested(method, route, status, perf_counter() - started_at)
+        span = scope["state"].get("span")
+        if span is not None and self.traces is not None:
+            self.traces.end(span, method=method, route=route, status=status)
+
+
+@asynccontextmanager
+async def watched(app: Running) -> AsyncGenerator[None]:
+    """Watch an application, as its settings and OpenTelemetry's variables want it.
+
+    Raises ``ConfigurationError`` where traces are wanted and OpenTelemetry is not installed.
+    """
+    metrics, traces = _metrics(app), _traces(app)
+    for observer in (metrics, traces):
+        if observer is not None:
+            app.service.turns.observe(observer)
+    if metrics is not None or traces is not None:
+        app.watch = Watch(metrics, traces)
+    try:
+        yield
+    finally:
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
+
+
+def _metrics(app: Running) -> Metrics | None:
+    if app.settings.metrics_token is None:
+        return None
+    from idolchat_api.observability.metrics import Metrics  # noqa: PLC0415  no cost where there are none
+
+    return Metrics(app)
+
+
+def _traces(app: Running) -> Traces | None:
+    wanted = next((name for name in _ENDPOINTS if os.environ.get(name)), None)
+    if wanted is None or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    try:
+        from idolchat_api.observability.traces import Traces  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{wanted} asks for traces, but OpenTelemetry is not installed: pip install 'idolchat-api[otel]'"
+        ) from error
+    return Traces(provider=app.service.llm_name)
+
+
+def _method(scope: Scope) -> str:
+    return str(scope.get("method", "WEBSOCKET"))

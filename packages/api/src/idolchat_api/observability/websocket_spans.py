@@ -1,0 +1,55 @@
+"""Traces of what is asked for over a socket: each frame that begins a turn is a request of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Token
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from idolchat_api.limits.request_context import valid_traceparent
+from idolchat_api.observability.instrumentation import Watch
+from idolchat_core.errors import IdolchatError
+from idolchat_core.request_context import ORIGIN, Origin
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+__all__ = ["FrameTrace"]
+
+
+class FrameTrace:
+    """A context manager: what begins in the block is part of the frame's trace, and an error ends its span.
+
+    The trace is that of the frame's own ``traceparent``, else of the handshake's, else a new one where there are spans.
+    """
+
+    def __init__(self, watch: Watch | None, kind: str, traceparent: str | None) -> None:
+        self._traces = watch.traces if watch is not None else None
+        self._kind = kind
+        self._traceparent = valid_traceparent(traceparent) or ORIGIN.get().traceparent
+        self._span: Span | None = None
+
+    def __enter__(self) -> Self:
+        traceparent = self._traceparent
+        if self._traces is not None:
+            self._span, traceparent = self._traces.begin_frame(self._kind, traceparent)
+        self._before: Token[Origin] = ORIGIN.set(replace(ORIGIN.get(), traceparent=traceparent))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        ORIGIN.reset(self._before)
+        if error is not None:
+            self._end(error.code if isinstance(error, IdolchatError) else type(error).__name__)
+
+    def end_with(self, task: asyncio.Task[None]) -> None:
+        """End the span when the client has been told all, or has left."""
+        if self._span is not None:
+            task.add_done_callback(lambda _: self._end(None))
+
+    def _end(self, error_code: str | None) -> None:
+        if self._span is not None and self._traces is not None:
+            self._traces.end_frame(self._span, error_code)
