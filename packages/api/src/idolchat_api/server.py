@@ -17,12 +17,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.app import create_app
 from idolchat_api.app_state import Running
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.connections.http_protocol import guarded
 from idolchat_api.connections.limiter import Doors
-from idolchat_api.http.host_guard import is_loopback
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import ANYONE, LOCAL, NOBODY, Principal
 from idolchat_api.errors import Forbidden, TokenExpired, Unauthenticated
-from idolchat_api.http.host_guard import is_loopback
 
 __all__ = ["Gate"]
 

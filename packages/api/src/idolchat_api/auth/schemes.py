@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.auth.api_key import open_api_keys
 from idolchat_api.auth.authentication import Gate
 from idolchat_api.auth.authenticator import Authenticator
-from idolchat_api.http.host_guard import is_loopback
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import Protocol
 
-from idolchat_api.limits.request_rates import counted_address
+from idolchat_api.addresses import counted_address
 from idolchat_api.settings.limits import LimitSettings
 
 __all__ = ["Doors", "Guest"]

@@ -7,27 +7,17 @@ has its own name resolve to this machine (DNS rebinding) sends that name as ``Ho
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from starlette.types import Message, Receive, Scope
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed
 from idolchat_api.settings.api import ApiSettings
 
-__all__ = ["Guard", "is_loopback"]
+__all__ = ["Guard"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own, by its looks."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

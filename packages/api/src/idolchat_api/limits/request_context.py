@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,13 +9,12 @@ from starlette.types import Scope
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.limits.request_rates import address_of
+from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.request_context import ORIGIN, Origin
 
-__all__ = ["tell_key", "tell_origin", "valid_traceparent"]
+__all__ = ["tell_key", "tell_origin"]
 
 _KEY = "key:"
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, section 3.2; one of another form begins a new trace, so it is not passed on."""
 
 
 def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> Origin:
@@ -29,11 +27,6 @@ def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Princip
     )
     ORIGIN.set(origin)
     return origin
-
-
-def valid_traceparent(given: str | None) -> str | None:
-    """Give the header, or None for one that names no parent."""
-    return given if given and _TRACEPARENT.fullmatch(given) else None
 
 
 def tell_key(principal: Principal) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from idolchat_api.limits.request_context import valid_traceparent
 from idolchat_api.observability.instrumentation import Watch
+from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.errors import IdolchatError
 from idolchat_core.request_context import ORIGIN, Origin
 
