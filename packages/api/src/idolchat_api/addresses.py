@@ -13,7 +13,7 @@ IPV6_PREFIX = 64
 
 @lru_cache(maxsize=4096)
 def counted_address(host: str) -> str | None:
-    """Tell the address that a host is counted by; None for this machine's own, and for what is no address."""
+    """Return the address or network that limits count a client by; None for loopback and for what is no IP address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -28,7 +28,7 @@ def counted_address(host: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own, by its looks."""
+    """Return whether a host name or address is a loopback one; names are not resolved."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a plugin can add to the server. Mark it ``@hookimpl(optionalhook=True)``, so that it loads without one too."""
+"""Hooks of the server. Mark an implementation ``@hookimpl(optionalhook=True)``, so that it loads without the server."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Scope as AsgiScope
 
 from idolchat_api.auth.principal import ANYONE, LOCAL, Principal, Scope
-from idolchat_api.connections.limiter import Doors
+from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.errors import problem_from
 from idolchat_api.limits.request_rates import RequestRates, address_of
 from idolchat_api.settings.api import ApiSettings
@@ -117,11 +117,11 @@ def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:
 
 
 def test_so_many_connections_from_one_address_and_not_one_more() -> None:
-    doors = Doors(ApiSettings(address_max_connections=2, trusted_proxies=("192.0.2.9",)))
+    limiter = ConnectionLimiter(ApiSettings(address_max_connections=2, trusted_proxies=("192.0.2.9",)))
     for _ in range(2):
-        assert doors.enter("192.0.2.1") is None
-    assert "from this address" in (doors.enter("192.0.2.1") or "")
-    assert all(doors.enter(host) is None for host in ["192.0.2.2", *["192.0.2.9"] * 5, *["127.0.0.1"] * 5])
-    doors.leave("192.0.2.1")
+        assert limiter.acquire("192.0.2.1") is None
+    assert "from this address" in (limiter.acquire("192.0.2.1") or "")
+    assert all(limiter.acquire(host) is None for host in ["192.0.2.2", *["192.0.2.9"] * 5, *["127.0.0.1"] * 5])
+    limiter.release("192.0.2.1")
 
-    assert doors.enter("192.0.2.1") is None
+    assert limiter.acquire("192.0.2.1") is None

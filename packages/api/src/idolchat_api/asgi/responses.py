@@ -14,12 +14,11 @@ JSON = (b"content-type", b"application/json")
 
 
 async def send_json(send: Send, body: bytes, *, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a whole JSON reply."""
     start = [JSON, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
 
 
 async def send_problem(send: Send, problem: Problem, request_id: str | None) -> None:
-    """Send the error envelope."""
+    """Send an error with its envelope and headers."""
     await send_json(send, problem.body(request_id), status=problem.status, headers=problem.headers())

@@ -12,7 +12,7 @@ __all__ = ["Authenticator"]
 
 
 class Authenticator(ABC):
-    """Tells who a bearer token belongs to.
+    """Finds the principal that a bearer token belongs to.
 
     A factory registered in ``idolchat_register_authenticators`` takes no arguments and returns an async context manager
     that gives one of these, and closes what it opened.
@@ -25,12 +25,12 @@ class Authenticator(ABC):
     principal's ``expires_at``."""
 
     def use(self, storage: Storage) -> None:
-        """Take the open storage, once, before the first call: for schemes that keep records there."""
+        """Receive the open storage, once, before the first call: for schemes that keep records there."""
         return
 
     @abstractmethod
     async def authenticate(self, token: str) -> Principal:
-        """Tell whose token this is.
+        """Return the principal of a token.
 
         Raises ``Unauthenticated`` for every token that is not good, and another ``IdolchatError``, such as
         ``AuthUnavailable`` or ``StorageUnavailable``, when that cannot be told now.

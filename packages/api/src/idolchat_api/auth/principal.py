@@ -1,4 +1,4 @@
-"""Who makes a request, as far as the server knows."""
+"""Principals: who makes a request, and with which scopes."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class Principal:
     is_trusted: bool = False
 
     def may(self, scope: Scope) -> bool:
-        """Tell whether it may do what asks for this scope."""
+        """Return whether it may do what requires this scope."""
         return not self.scopes.isdisjoint(_IMPLIED[scope])
 
     @property
     def is_operator(self) -> bool:
-        """Tell whether it is one of those who run the server, and may be told how it is made."""
+        """Whether it operates the server, and may see its configuration."""
         return self.is_trusted or Scope.ADMIN in self.scopes
 
     @property
     def is_bound(self) -> bool:
-        """Tell whether it may touch one user's conversations only."""
+        """Whether it may access one user's conversations only."""
         return self.user_id is not None and Scope.ADMIN not in self.scopes
 
 

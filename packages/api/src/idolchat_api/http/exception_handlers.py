@@ -1,4 +1,4 @@
-"""Errors that reach the framework, in our envelope."""
+"""Exception handlers of the framework, which answer with the error envelope."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ __all__ = ["http_exception", "idolchat_error", "validation_error"]
 
 
 async def idolchat_error(request: Request, error: Exception) -> Response:
-    """Answer one of our own errors."""
     return _response(request, problem_from(cast(IdolchatError, error)))
 
 
 async def validation_error(request: Request, error: Exception) -> Response:
-    """Answer a query or path that FastAPI did not accept."""
+    """Answer invalid query or path parameters."""
     first = cast(RequestValidationError, error).errors()[0]
     param = str(first["loc"][-1])
     return _response(request, problem_from(InvalidRequest(f"{param}: {first['msg']}", param=param)))
 
 
 async def http_exception(request: Request, error: Exception) -> Response:
-    """Answer an unknown path, or a method that a path does not take."""
+    """Answer an unknown path or method."""
     status = cast(HTTPException, error).status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         methods = _methods_of(request)

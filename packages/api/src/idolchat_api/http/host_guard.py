@@ -1,4 +1,4 @@
-"""What is refused before it reaches a route: wrong host, foreign web page, too large a body.
+"""Checks before routing: the host, the origin of a web page, the size of the body.
 
 A browser lets any web page send requests to a server on the same machine. Without a login, the host and origin checks
 are what keeps such a page out: a page elsewhere sends its ``Origin`` with whatever can change something, and one that
@@ -21,7 +21,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
 class Guard:
-    """Checks every request and socket by its headers."""
+    """Checks the headers of every request and socket handshake."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._any_host = "*" in settings.allowed_hosts or not (settings.allowed_hosts or is_loopback(settings.host))
@@ -30,7 +30,7 @@ class Guard:
         self._max_body_bytes = settings.max_body_bytes
 
     def check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        """Raise ``HostNotAllowed``, ``OriginNotAllowed`` or ``BodyTooLarge`` where there is reason to."""
+        """Check the headers. Raises ``HostNotAllowed``, ``OriginNotAllowed``, ``BodyTooLarge``."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._any_host and host:
             self._check_host(_without_port(host))
@@ -42,7 +42,7 @@ class Guard:
             raise self._too_large(f"the body has {int(length)} bytes")
 
     def limited(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
-        """Count a body that does not tell its length beforehand; ``BodyTooLarge`` comes out of ``receive``."""
+        """Limit a body without ``Content-Length``: the ``receive`` that is returned raises ``BodyTooLarge``."""
         if b"transfer-encoding" not in headers:
             return receive
         received_bytes = 0

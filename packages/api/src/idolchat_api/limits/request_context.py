@@ -1,4 +1,4 @@
-"""Where a request comes from, told to those who count what it takes."""
+"""The caller's key, address and trace, set in the context of each request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from idolchat_api.limits.request_rates import address_of
 from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.request_context import ORIGIN, Origin
 
-__all__ = ["tell_key", "tell_origin"]
+__all__ = ["set_key", "set_request_context"]
 
 _KEY = "key:"
 
 
-def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> Origin:
-    """Set the origin of whatever this request begins."""
+def set_request_context(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> Origin:
+    """Set the context that everything started by this request inherits."""
     given = headers.get(b"traceparent")
     origin = Origin(
         key_id=_key_id(principal),
@@ -29,8 +29,8 @@ def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Princip
     return origin
 
 
-def tell_key(principal: Principal) -> None:
-    """Take in who is calling after all, over a socket that is open."""
+def set_key(principal: Principal) -> None:
+    """Set the key of a caller who authenticates over an open socket."""
     key_id = _key_id(principal)
     if ORIGIN.get().key_id != key_id:
         ORIGIN.set(replace(ORIGIN.get(), key_id=key_id))

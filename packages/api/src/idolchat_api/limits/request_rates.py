@@ -1,4 +1,4 @@
-"""How many requests may come in a minute, of a user and from an address."""
+"""Limits on requests per minute, by user and by address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RequestRates", "address_of"]
 
 
 def address_of(scope: Scope, principal: Principal) -> str | None:
-    """Tell the address that a request is counted by.
+    """Return the address that a request is counted by.
 
     None for this machine's own, and for a back end that acts for any user, whose address is not its users'.
     """
@@ -35,7 +35,7 @@ class RequestRates:
         self._address = _bucket("address-requests", settings.address_requests_per_minute)
 
     def take(self, principal: Principal, address: str | None) -> Sequence[Quota]:
-        """Count one, and tell how the limits stand that it is counted by. Raises ``LimitReached``."""
+        """Count a request and return the quotas that it is counted by. Raises ``LimitReached``."""
         counted = []
         if self._address is not None and address is not None:
             counted.append((self._address, address, "address"))

@@ -1,4 +1,4 @@
-"""What watches requests and turns, where anything does; parts that are not configured are not even imported."""
+"""Metrics and traces of requests and turns. What is not configured is not imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from idolchat_api.app_state import Running
+from idolchat_api.app_state import AppState
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.request_context import ORIGIN
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from idolchat_api.observability.metrics import Metrics
     from idolchat_api.observability.traces import Traces
 
-__all__ = ["Watch", "watched"]
+__all__ = ["Instrumentation", "instrumented"]
 
 METRICS_PATH = "/metrics"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-class Watch:
+class Instrumentation:
     """Metrics and traces of one server; either may be missing."""
 
     def __init__(self, metrics: Metrics | None, traces: Traces | None) -> None:
@@ -34,11 +34,11 @@ class Watch:
         self.traces = traces
 
     def serves_metrics(self, scope: Scope) -> bool:
-        """Tell whether a request asks for the metrics, and there are any."""
+        """Return whether a request is for the metrics, and they are enabled."""
         return self.metrics is not None and scope["path"] == METRICS_PATH
 
     def begin(self, scope: Scope) -> None:
-        """Begin the span of a request, of which what it starts is part from now on."""
+        """Start the span of a request, and make it the parent of what the request starts."""
         if self.traces is None:
             return
         from idolchat_api.observability.traces import traceparent_of  # noqa: PLC0415  it is loaded already
@@ -48,7 +48,7 @@ class Watch:
         scope["state"]["span"] = span
 
     def end(self, scope: Scope, *, status: int, started_at: float) -> None:
-        """Take in how a request ended."""
+        """Record how a request ended."""
         method, route = _method(scope), getattr(scope.get("route"), "path", None)
         if self.metrics is not None:
             self.metrics.requested(method, route, status, perf_counter() - started_at)
@@ -58,8 +58,8 @@ class Watch:
 
 
 @asynccontextmanager
-async def watched(app: Running) -> AsyncGenerator[None]:
-    """Watch an application, as its settings and OpenTelemetry's variables want it.
+async def instrumented(app: AppState) -> AsyncGenerator[None]:
+    """Instrumentation an application, as its settings and OpenTelemetry's variables want it.
 
     Raises ``ConfigurationError`` where traces are wanted and OpenTelemetry is not installed.
     """
@@ -68,7 +68,7 @@ async def watched(app: Running) -> AsyncGenerator[None]:
         if observer is not None:
             app.service.turns.observe(observer)
     if metrics is not None or traces is not None:
-        app.watch = Watch(metrics, traces)
+        app.instrumentation = Instrumentation(metrics, traces)
     try:
         yield
     finally:
@@ -76,7 +76,7 @@ async def watched(app: Running) -> AsyncGenerator[None]:
             await asyncio.to_thread(traces.close)
 
 
-def _metrics(app: Running) -> Metrics | None:
+def _metrics(app: AppState) -> Metrics | None:
     if app.settings.metrics_token is None:
         return None
     from idolchat_api.observability.metrics import Metrics  # noqa: PLC0415  no cost where there are none
@@ -84,7 +84,7 @@ def _metrics(app: Running) -> Metrics | None:
     return Metrics(app)
 
 
-def _traces(app: Running) -> Traces | None:
+def _traces(app: AppState) -> Traces | None:
     wanted = next((name for name in _ENDPOINTS if os.environ.get(name)), None)
     if wanted is None or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None

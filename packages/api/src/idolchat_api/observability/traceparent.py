@@ -11,5 +11,5 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 
 
 def valid_traceparent(given: str | None) -> str | None:
-    """Give the header, or None for one that names no parent."""
+    """Return the header if it is valid, else None."""
     return given if given and _TRACEPARENT.fullmatch(given) else None
