@@ -18,7 +18,7 @@ from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import Query, SearchResults
 from idolchat_core.settings import read_settings
 from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage, check_record_name, used_briefly
+from idolchat_core.storage.contract import Storage, check_record_name, one_shot
 from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
 from idolchat_core.storage.stats import StorageStats
 from idolchat_storage_local.clean_shutdown import Trust
@@ -62,7 +62,7 @@ async def open_local_storage(
     if settings is None:
         settings = read_settings(LocalSettings)
     loop = asyncio.get_running_loop()
-    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=used_briefly.get())
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=one_shot.get())
     try:
         yield storage
     finally:

@@ -23,7 +23,7 @@ from idolchat_api.observability.logs import REQUEST_ID
 from idolchat_api.observability.metrics_endpoint import send_metrics
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import new_id
-from idolchat_core.request_context import ORIGIN
+from idolchat_core.request_context import CALLER
 
 __all__ = ["Surroundings"]
 
@@ -140,7 +140,7 @@ def _traced(scope: Scope, watch: Watch | None) -> Headers:
     """Begin the request's span, where there are traces; give the header that tells which trace it belongs to."""
     if watch is not None:
         watch.begin(scope)
-    traceparent = ORIGIN.get().traceparent
+    traceparent = CALLER.get().traceparent
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
 
 

@@ -67,7 +67,7 @@ async def _told(turn: LiveTurn, connection: Connection, after: int) -> None:
 async def _follow(turn: LiveTurn, connection: Connection, after: int) -> None:
     stream = _Stream(connection, after)
     # From the first event on, for what a chunk says follows from those before it.
-    async with aclosing(turn.follow(take=stream.take)) as batches:
+    async with aclosing(turn.follow(on_events=stream.take)) as batches:
         async for first, events in batches:
             await stream.write(first, events)
 

@@ -20,10 +20,10 @@ from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
 from idolchat_core.storage.record_log import RecordLogs
 from idolchat_core.storage.stats import StorageStats
 
-__all__ = ["Storage", "check_record_name", "used_briefly"]
+__all__ = ["Storage", "check_record_name", "one_shot"]
 
 _IDS_A_PAGE = 1000
-used_briefly: ContextVar[bool] = ContextVar("used_briefly", default=False)
+one_shot: ContextVar[bool] = ContextVar("used_briefly", default=False)
 """True while a storage is opened for one short task: it may then take what it derived before at its word."""
 
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")

@@ -18,13 +18,13 @@ from idolchat_core.storage.contract import Storage, check_record_name
 from idolchat_core.storage.maintenance import Repair
 from idolchat_core.storage.record_log import namespaces_among
 
-__all__ = ["WholeDocumentStorage"]
+__all__ = ["KeyValueStorage"]
 
 _LONG_BYTES = 256 * 1024
 """Reading a longer document takes so many milliseconds that others must not wait for it."""
 
 
-class WholeDocumentStorage(Storage):
+class KeyValueStorage(Storage):
     """Every conversation is one value, read and written whole: simple, and slower the longer a conversation is.
 
     ``put``, ``append`` and the other changes end in ``put_value``; ``put_document`` hands it the bytes as they are.

@@ -83,9 +83,9 @@ async def _verified(chosen: list[UUID] | None) -> Verification:
 async def _differing(storage: Storage, chosen: list[UUID] | None) -> AsyncGenerator[Difference]:
     if not isinstance(storage, MirroredStorage):
         return
-    for link in storage.links:
-        with progress(f"Comparing with {link.name}", unit="conversations") as bar:
-            async for bar.done, bar.total, difference in compare(storage, link, chosen or None):
+    for mirror in storage.mirrors:
+        with progress(f"Comparing with {mirror.name}", unit="conversations") as bar:
+            async for bar.done, bar.total, difference in compare(storage, mirror, chosen or None):
                 if difference is not None:
                     yield difference
 
