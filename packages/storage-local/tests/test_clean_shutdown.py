@@ -11,9 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.models import Conversation
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage, one_shot
+from idolchat_core import Conversation, Storage, document, one_shot
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
 

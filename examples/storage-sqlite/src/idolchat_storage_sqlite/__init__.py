@@ -7,10 +7,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from idolchat_core import Registry, Storage, hookimpl
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage.key_value import KeyValueStorage
+from idolchat_core import CoreSettings, KeyValueStorage, Registry, Storage, StorageUnavailable, hookimpl, read_settings
 
 GET = "SELECT value FROM documents WHERE key = ?"
 PUT = "INSERT OR REPLACE INTO documents VALUES (?, ?)"

@@ -51,7 +51,7 @@ class Tally:
         self.failures = 0
 
 
-class _Verdict(StrEnum):
+class _Decision(StrEnum):
     SEND = auto()
     HELD = auto()
     CONFLICT = auto()
@@ -104,9 +104,9 @@ class Replicator:
         held = self._queue.held.get(conversation_id)
         if held is None or notes:
             verdict = await self._judge(conversation_id, notes)
-            if verdict is not _Verdict.CONFLICT:
+            if verdict is not _Decision.CONFLICT:
                 self.conflicts.discard(conversation_id)
-            if verdict is not _Verdict.SEND:
+            if verdict is not _Decision.SEND:
                 return
         data = await self._primary.read_document(conversation_id)
         digest = await _digest(data)
@@ -123,25 +123,25 @@ class Replicator:
         left = spent(held, self._tuning, size=len(data), now=now, new_bytes=work.new_bytes)
         self._queue.keep(conversation_id, ThrottleState(digest, len(data), _updated_at(data), left, now))
 
-    async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Verdict:
+    async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Decision:
         """Look what the mirror holds. Raises as ``bring``."""
         mine = await version_of(self._primary, conversation_id)
         theirs = await self._theirs(conversation_id)
         if theirs is None or _is_noted(theirs, notes):
-            return _Verdict.SEND
+            return _Decision.SEND
         with _of_mirror():
             mirror = self._connection.get()
         try:
             relation = await relate(conversation_id, mine, theirs, primary=self._primary, mirror=mirror)
         except ConversationNotFound:
-            return _Verdict.SEND  # one of the two has just been deleted: reading it tells which
+            return _Decision.SEND  # one of the two has just been deleted: reading it tells which
         if relation is Relation.SAME and mine.updated_at == theirs.updated_at and not notes:
             self._queue.keep(conversation_id, ThrottleState(None, 0, mine.updated_at, 0.0, time.monotonic()))
-            return _Verdict.HELD
+            return _Decision.HELD
         if relation in (Relation.SAME, Relation.BEHIND):
-            return _Verdict.SEND
+            return _Decision.SEND
         self._note_conflict(conversation_id, relation)
-        return _Verdict.CONFLICT
+        return _Decision.CONFLICT
 
     async def _theirs(self, conversation_id: UUID) -> DocumentVersion | None:
         """Tell what the mirror holds; None where it is nothing, or nothing that can be read."""

@@ -16,7 +16,7 @@ from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import SearchResults
 from idolchat_core.storage import document, fallbacks, maintenance
-from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
 from idolchat_core.storage.record_log import RecordLogs
 from idolchat_core.storage.stats import StorageStats
 
@@ -210,7 +210,7 @@ class Storage(ABC):
         """
         return await self.read_document(conversation_id)
 
-    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         """Read these conversations (None: all) from end to end and judge each; nothing is changed.
 
         One that is gone meanwhile is left out. What others write meanwhile is no flaw.

@@ -151,12 +151,12 @@ class KeyValueStorage(Storage):
     async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
         async with self._writing(conversation_id):
             conversation = await self.read(conversation_id)
-            flaws = tuple(integrity.flaws_of(conversation))
+            issues = tuple(integrity.issues_of(conversation))
             kept_as = None
-            if flaws and not dry_run:
+            if issues and not dry_run:
                 kept_as = await maintenance.keep_aside(self, conversation_id, await self._data(conversation_id))
-                await self.write(integrity.mended(conversation))
-        return maintenance.repair_of(conversation, flaws, kept_as)
+                await self.write(integrity.repaired(conversation))
+        return maintenance.repair_of(conversation, issues, kept_as)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         return await self.get_value(_record_key(namespace, name))

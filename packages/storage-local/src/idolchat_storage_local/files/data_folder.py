@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from idolchat_core.errors import ConfigurationError, StorageUnavailable
-from idolchat_core.storage.id_set import IdSet
+from idolchat_core import ConfigurationError, IdSet, StorageUnavailable
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.group_commit import FileSync, Job, run_alone
 
