@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry
+from idolchat_core import Registry, hookimpl
 
 if TYPE_CHECKING:  # the server takes half a second to import, and a command that needs none imports every plugin
     from idolchat_api.auth import Authenticator

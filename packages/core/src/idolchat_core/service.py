@@ -44,7 +44,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     ``recovers``: see ``TurnEngine``. Raises ``ConfigurationError``, and what the parts raise when they cannot open.
     """
     llm_name = choose_llm(settings, plugins)
-    mode = MirrorMode.KEEP if recovers else MirrorMode.COPY
+    mode = MirrorMode.REPLICATE if recovers else MirrorMode.PUSH
     async with (
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,

@@ -1,11 +1,11 @@
 """How deltas add up to a reply."""
 
 from idolchat_core import Delta
-from idolchat_core.events.reply_accumulator import Reply
+from idolchat_core.events.reply_accumulator import ReplyAccumulator
 
 
-def reply_of(*deltas: Delta) -> Reply:
-    reply = Reply()
+def reply_of(*deltas: Delta) -> ReplyAccumulator:
+    reply = ReplyAccumulator()
     reply.add(deltas)
     return reply
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 
-from idolchat_core.llm.contract import Delta, Finished, Hear
+from idolchat_core.llm.contract import Delta, Finished, OnDeltas
 from idolchat_llm_openrouter.chunk_decoder import Assembler
 from idolchat_llm_openrouter.delta_reader import DeltaReader
 from idolchat_llm_openrouter.errors import Faults
@@ -43,7 +43,7 @@ class Reply(ABC):
     async def read(self) -> list[Delta]:
         """Wait for the next deltas; none at the end. Raises ``Fault`` after what came before it is given."""
 
-    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
+    async def tell(self, deltas: list[Delta], hear: OnDeltas) -> None:
         """Tell of those that were read first, and of all that follow. Raises ``Fault``."""
         while deltas:
             hear(deltas)
@@ -123,13 +123,13 @@ class StreamedReply(Reply):
                 return deltas
         return self._end()
 
-    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
+    async def tell(self, deltas: list[Delta], hear: OnDeltas) -> None:
         if deltas:
             hear(deltas)
             await self._tell_as_they_come(hear)
             await super().tell(await self.read(), hear)
 
-    async def _tell_as_they_come(self, hear: Hear) -> None:
+    async def _tell_as_they_come(self, hear: OnDeltas) -> None:
         """Spare the task that waits being woken for each, up to where something else is to be done than to tell."""
         assembler = self._assembler
 

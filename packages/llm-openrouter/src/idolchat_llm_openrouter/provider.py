@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.chunk_decoder import generation_usage
@@ -58,7 +58,7 @@ class OpenRouterProvider(LLMProvider):
             if reply is not None:
                 await reply.close()
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
+    async def answer(self, request: CompletionRequest, hear: OnDeltas) -> Finished:
         """Answer as the server does, telling of deltas in the moment they are read."""
         reply: Reply | None = None
         try:

@@ -23,7 +23,7 @@ from idolchat_api.observability.logs import REQUEST_ID
 from idolchat_api.observability.metrics_endpoint import send_metrics
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import new_id
-from idolchat_core.request_context import ORIGIN
+from idolchat_core.request_context import CALLER
 
 __all__ = ["RequestMiddleware"]
 
@@ -139,7 +139,7 @@ def _start_span(scope: Scope, instrumentation: Instrumentation | None) -> Header
     """Start the request's span, where there are traces, and return the header that names its trace."""
     if instrumentation is not None:
         instrumentation.begin(scope)
-    traceparent = ORIGIN.get().traceparent
+    traceparent = CALLER.get().traceparent
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
 
 

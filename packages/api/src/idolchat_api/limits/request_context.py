@@ -10,30 +10,30 @@ from starlette.types import Scope
 from idolchat_api.auth.principal import Principal
 from idolchat_api.limits.request_rates import address_of
 from idolchat_api.observability.traceparent import valid_traceparent
-from idolchat_core.request_context import ORIGIN, Origin
+from idolchat_core.request_context import CALLER, CallerInfo
 
 __all__ = ["set_key", "set_request_context"]
 
 _KEY = "key:"
 
 
-def set_request_context(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> Origin:
+def set_request_context(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> CallerInfo:
     """Set the context that everything started by this request inherits."""
     given = headers.get(b"traceparent")
-    origin = Origin(
+    origin = CallerInfo(
         key_id=_key_id(principal),
         address=address_of(scope, principal),
         traceparent=valid_traceparent(given.decode("latin-1")) if given else None,
     )
-    ORIGIN.set(origin)
+    CALLER.set(origin)
     return origin
 
 
 def set_key(principal: Principal) -> None:
     """Set the key of a caller who authenticates over an open socket."""
     key_id = _key_id(principal)
-    if ORIGIN.get().key_id != key_id:
-        ORIGIN.set(replace(ORIGIN.get(), key_id=key_id))
+    if CALLER.get().key_id != key_id:
+        CALLER.set(replace(CALLER.get(), key_id=key_id))
 
 
 def _key_id(principal: Principal) -> str | None:

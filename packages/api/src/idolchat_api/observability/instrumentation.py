@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from idolchat_api.app_state import AppState
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.request_context import ORIGIN
+from idolchat_core.request_context import CALLER
 
 if TYPE_CHECKING:
     from idolchat_api.observability.metrics import Metrics
@@ -43,8 +43,8 @@ class Instrumentation:
             return
         from idolchat_api.observability.traces import traceparent_of  # noqa: PLC0415  it is loaded already
 
-        span = self.traces.begin(_method(scope), ORIGIN.get().traceparent)
-        ORIGIN.set(replace(ORIGIN.get(), traceparent=traceparent_of(span)))
+        span = self.traces.begin(_method(scope), CALLER.get().traceparent)
+        CALLER.set(replace(CALLER.get(), traceparent=traceparent_of(span)))
         scope["state"]["span"] = span
 
     def end(self, scope: Scope, *, status: int, started_at: float) -> None:

@@ -95,7 +95,7 @@ class _State(Collector):
         budgets = turns.ledger.budgets
         yield _gauge("idolchat_turns_running", "Turns that run or wait.", turns.running)
         yield _gauge("idolchat_turns_waiting", "Turns that wait for another.", turns.waiting)
-        yield _gauge("idolchat_turns_unstored", "Turns that are over and not stored yet.", turns.stranded)
+        yield _gauge("idolchat_turns_unstored", "Turns that are over and not stored yet.", turns.unstored)
         yield _gauge("idolchat_sockets", "Open WebSockets.", len(app.shutdown_callbacks))
         yield _gauge("idolchat_stopping", "1 while no new turns are taken.", app.is_stopping)
         yield _gauge("idolchat_spending_stopped", "1 while spending is stopped.", turns.ledger.stop is not None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from idolchat_api.observability.instrumentation import Instrumentation
 from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.errors import IdolchatError
-from idolchat_core.request_context import ORIGIN, Origin
+from idolchat_core.request_context import CALLER, CallerInfo
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -28,20 +28,20 @@ class FrameTrace:
     def __init__(self, instrumentation: Instrumentation | None, kind: str, traceparent: str | None) -> None:
         self._traces = instrumentation.traces if instrumentation is not None else None
         self._kind = kind
-        self._traceparent = valid_traceparent(traceparent) or ORIGIN.get().traceparent
+        self._traceparent = valid_traceparent(traceparent) or CALLER.get().traceparent
         self._span: Span | None = None
 
     def __enter__(self) -> Self:
         traceparent = self._traceparent
         if self._traces is not None:
             self._span, traceparent = self._traces.begin_frame(self._kind, traceparent)
-        self._before: Token[Origin] = ORIGIN.set(replace(ORIGIN.get(), traceparent=traceparent))
+        self._before: Token[CallerInfo] = CALLER.set(replace(CALLER.get(), traceparent=traceparent))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ORIGIN.reset(self._before)
+        CALLER.reset(self._before)
         if error is not None:
             self._end(error.code if isinstance(error, IdolchatError) else type(error).__name__)
 

@@ -67,7 +67,7 @@ async def _stream_or_report(turn: LiveTurn, connection: ClientConnection, after:
 async def _follow(turn: LiveTurn, connection: ClientConnection, after: int) -> None:
     stream = _Stream(connection, after)
     # From the first event on, for what a chunk says follows from those before it.
-    async with aclosing(turn.follow(take=stream.write_now)) as batches:
+    async with aclosing(turn.follow(on_events=stream.write_now)) as batches:
         async for first, events in batches:
             await stream.write(first, events)
 

@@ -82,7 +82,7 @@ class Subscriptions:
             return self._direct_write is not None and len(deltas) == len(events) and self._direct_write(deltas)
 
         try:
-            async with aclosing(turn.follow(after=after, take=take)) as batches:
+            async with aclosing(turn.follow(after=after, on_events=take)) as batches:
                 async for first, events in batches:
                     for seq, event in enumerate(events, first):
                         await self._send(frames.text(seq, event))

@@ -35,7 +35,7 @@ from idolchat_api.streaming.websocket_frames import ClientFrame, frame_text, pro
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
 from idolchat_core.events.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
-from idolchat_core.request_context import ORIGIN
+from idolchat_core.request_context import CALLER
 
 __all__ = ["Session"]
 
@@ -95,7 +95,7 @@ class Session:
             try:
                 frame = read_frame(self._text_of(message))
             finally:  # what cannot be read counts as well
-                self._app.rates.take(self._open_session.principal, ORIGIN.get().address)
+                self._app.rates.take(self._open_session.principal, CALLER.get().address)
             await self._dispatch(frame)
         except Unauthenticated as error:
             await self._send_error(error, frame)

@@ -7,10 +7,10 @@ from typing import Any
 
 from idolchat_core.llm.contract import Delta
 
-__all__ = ["Reply"]
+__all__ = ["ReplyAccumulator"]
 
 
-class Reply:
+class ReplyAccumulator:
     """Adds deltas up: text is appended, tool calls are merged by index as the OpenAI API defines, lists are joined."""
 
     __slots__ = ("_fields", "_text", "_tool_calls", "model")

@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core.errors import ReplyCut
 from idolchat_core.models import Usage
 
-__all__ = ["CompletionRequest", "Delta", "Finished", "Hear", "LLMProvider", "ModelInfo"]
+__all__ = ["CompletionRequest", "Delta", "Finished", "LLMProvider", "ModelInfo", "OnDeltas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class ModelInfo:
     max_output_tokens: int | None = None
 
 
-type Hear = Callable[[Sequence[Delta]], None]
+type OnDeltas = Callable[[Sequence[Delta]], None]
 
 
 class LLMProvider(ABC):
@@ -98,10 +98,10 @@ class LLMProvider(ABC):
         upstream without saying that it is finished is ``ReplyCut``.
         """
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
-        """Answer as ``stream`` does, but tell ``hear`` of the deltas, several together where they came together.
+    async def answer(self, request: CompletionRequest, on_deltas: OnDeltas) -> Finished:
+        """Answer as ``stream`` does, but tell ``on_deltas`` of the deltas, several together where they came together.
 
-        A provider that can tell them in the moment they come spares its caller being woken for each. ``hear`` is
+        A provider that can tell them in the moment they come spares its caller being woken for each. ``on_deltas`` is
         called in the thread of the event loop, by whatever task or callback; what it raises is raised here.
         Cancelling it stops the work upstream at once.
         """
@@ -109,7 +109,7 @@ class LLMProvider(ABC):
         async with aclosing(self.stream(request)) as reply:
             async for piece in reply:
                 if isinstance(piece, Delta):
-                    hear((piece,))
+                    on_deltas((piece,))
                 else:
                     finished = piece
         if finished is None:

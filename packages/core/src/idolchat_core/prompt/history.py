@@ -9,7 +9,7 @@ from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.llm.token_estimator import message_size
-from idolchat_core.memory_size import footprint
+from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.storage.contract import Storage
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     @property
     def held_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _ENTRY_BYTES + footprint(self.sent)
+        return _ENTRY_BYTES + memory_size(self.sent)
 
 
 def _entry(message: Message, position: int) -> Entry:
@@ -238,12 +238,12 @@ class Histories:
         _, held = self._known.pop(conversation_id, (None, 0))
         self._held -= held
 
-    async def reach(self, history: History, *, size: float) -> None:
+    async def load_until(self, history: History, *, size: float) -> None:
         """Load older messages until those loaded have at least this size, or all are loaded."""
         while not history.is_complete and sum(entry.size for entry in history.path) < size:
             await self.extend(history)
 
-    async def reach_message(self, history: History, message_id: StoredId) -> int | None:
+    async def load_message(self, history: History, message_id: StoredId) -> int | None:
         """Find a message's position in the branch, loading what is needed; None when it is not in the branch."""
         position = history.position_of(message_id)
         while position is None and not history.is_complete:

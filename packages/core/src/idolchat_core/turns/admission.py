@@ -21,9 +21,9 @@ from idolchat_core.prompt.history import History
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.request import NewMessage
-from idolchat_core.turns.resources import Parts
+from idolchat_core.turns.resources import EngineResources
 
-__all__ = ["check_may", "load", "stored_form", "take_in"]
+__all__ = ["admit", "check_may", "load", "stored_form"]
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,14 @@ _OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "t
 """Fields of a stored message that no client may set."""
 
 
-async def load(parts: Parts, plan: Plan) -> History | None:
+async def load(resources: EngineResources, plan: Plan) -> History | None:
     """Give the conversation's history; None when there is no such conversation yet.
 
     What is still to be stored of earlier turns is stored first. Raises ``StorageError``.
     """
-    await parts.stranded.bring_in(plan.conversation_id)
+    await resources.unstored.flush(plan.conversation_id)
     try:
-        return await parts.histories.get(plan.conversation_id)
+        return await resources.histories.get(plan.conversation_id)
     except ConversationNotFound:
         return None
 
@@ -63,8 +63,8 @@ def _check_same(name: str, given: UUID | None, known: StoredId | None, conversat
         raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
 
 
-async def take_in(
-    parts: Parts, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
+async def admit(
+    resources: EngineResources, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
 ) -> History:
     """Make the turn durable; the reply then follows ``live.user_message_id``.
 
@@ -74,21 +74,21 @@ async def take_in(
         check_may(plan, history)
         try:
             if history is None:
-                return await _create(parts, plan, live)
+                return await _create(resources, plan, live)
             if plan.answer_to is not None:
-                return await _take_up(parts, history, live, plan.answer_to)
-            return await _append(parts, plan, live, history, taken_back)
+                return await _take_up(resources, history, live, plan.answer_to)
+            return await _append(resources, plan, live, history, taken_back)
         except StorageConflict as conflict:
             log.info("another process writes to the conversation", extra={"actual_count": conflict.actual_count})
-            parts.histories.forget(plan.conversation_id)
+            resources.histories.forget(plan.conversation_id)
         except ConversationNotFound:
             log.info("the conversation was deleted by another process")
-            parts.histories.forget(plan.conversation_id)
-        history = await load(parts, plan)
+            resources.histories.forget(plan.conversation_id)
+        history = await load(resources, plan)
     raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
 
 
-async def _create(parts: Parts, plan: Plan, live: LiveTurn) -> History:
+async def _create(resources: EngineResources, plan: Plan, live: LiveTurn) -> History:
     messages = stored_form(plan.messages, plan, live)
     conversation = Conversation(
         id=plan.conversation_id,
@@ -98,36 +98,40 @@ async def _create(parts: Parts, plan: Plan, live: LiveTurn) -> History:
         messages=tuple(messages),
         updated_at=messages[-1].timestamp,
     )
-    await parts.storage.create(conversation)
+    await resources.storage.create(conversation)
     history = History.of_new(conversation)
-    parts.histories.keep(history)
+    resources.histories.keep(history)
     return history
 
 
-async def _take_up(parts: Parts, history: History, live: LiveTurn, answer_to: StoredId) -> History:
+async def _take_up(resources: EngineResources, history: History, live: LiveTurn, answer_to: StoredId) -> History:
     """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
-    position = await parts.histories.reach_message(history, answer_to)
+    position = await resources.histories.load_message(history, answer_to)
     if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
         raise TurnNotRetryable("the conversation has moved on since; send the message anew, or edit it")
     live.user_message_id = answer_to
-    await parts.checkpoints.save(unfinished(live), durable=True)
+    await resources.checkpoints.save(unfinished(live), durable=True)
     return history
 
 
-async def _append(parts: Parts, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]) -> History:
-    keep = await _base(parts, plan, history, taken_back)
+async def _append(
+    resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
+) -> History:
+    keep = await _base(resources, plan, history, taken_back)
     said = stored_form(_unknown(plan, history, keep), plan, live)
     messages = history.placed([*history.interruption(keep), *said], keep=keep)
-    await parts.storage.append(history.id, messages, expected_count=history.total, updated_at=messages[-1].timestamp)
+    await resources.storage.append(
+        history.id, messages, expected_count=history.total, updated_at=messages[-1].timestamp
+    )
     history.add(messages, keep=keep)
-    parts.histories.keep(history)
+    resources.histories.keep(history)
     return history
 
 
-async def _base(parts: Parts, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
+async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
     """Tell after how many messages of the loaded branch the new ones go."""
     if plan.instead_of is not None:
-        position = await parts.histories.reach_message(history, plan.instead_of)
+        position = await resources.histories.load_message(history, plan.instead_of)
         if position is None:
             where = f"the active branch of conversation {history.id}"
             raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")

@@ -25,10 +25,10 @@ from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
 from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import Plan
-from idolchat_core.turns.queue import Lanes
-from idolchat_core.turns.recovery import StrandedTurns
+from idolchat_core.turns.queue import ConversationQueue
+from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
-from idolchat_core.turns.resources import Parts
+from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
 
@@ -46,18 +46,18 @@ class TurnEngine:
     def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         checkpoints = Checkpoints(storage)
-        self._parts = Parts(
+        self._resources = EngineResources(
             storage=storage,
             llm=llm,
             settings=settings,
             histories=histories,
             checkpoints=checkpoints,
-            stranded=StrandedTurns(storage, histories=histories, checkpoints=checkpoints),
+            unstored=UnstoredTurns(storage, histories=histories, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
         )
-        self._lanes: Lanes[TurnRun] = Lanes(max_waiting=settings.max_queued_turns)
+        self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
         self._runs: dict[UUID, TurnRun] = {}
         self._finished = FinishedTurns(
             kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes, forgotten=self._forgotten
@@ -78,32 +78,32 @@ class TurnEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.drain(grace_s=0 if kind else self._parts.settings.shutdown_grace_s)
+        await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         if self._saving is not None:
             self._saving.cancel()
             await asyncio.wait({self._saving})
-        await self._parts.checkpoints.close()
-        await self._parts.ledger.close()
-        await self._parts.catalog.close()
+        await self._resources.checkpoints.close()
+        await self._resources.ledger.close()
+        await self._resources.catalog.close()
 
     @property
     def ledger(self) -> Ledger:
         """Give what was spent, and what may be."""
-        return self._parts.ledger
+        return self._resources.ledger
 
     def observe(self, observer: TurnObserver) -> None:
         """Tell somebody of every turn from now on."""
-        self._parts.observers.append(observer)
+        self._resources.observers.append(observer)
 
     @property
     def waiting(self) -> int:
         """Count the turns that wait for another in their conversation."""
-        return self._lanes.waiting
+        return self._queue.waiting
 
     @property
-    def stranded(self) -> int:
+    def unstored(self) -> int:
         """Count the turns that are over and could not be stored yet."""
-        return self._parts.stranded.count
+        return self._resources.unstored.count
 
     @property
     def running(self) -> int:
@@ -131,7 +131,7 @@ class TurnEngine:
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
-        history = await self._parts.histories.get(conversation_id)
+        history = await self._resources.histories.get(conversation_id)
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
@@ -172,7 +172,7 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
-        stored = await find_stored_turn(self._parts.storage, turn_id)
+        stored = await find_stored_turn(self._resources.storage, turn_id)
         if stored is None:
             raise TurnNotFound(f"no turn {turn_id}")
         return stored.status
@@ -183,7 +183,7 @@ class TurnEngine:
         if run is not None and run.live.has_begun:
             return run.live.user_id
         status = await self.status(turn_id)
-        page = await self._parts.storage.read_page(status.conversation_id, limit=1)
+        page = await self._resources.storage.read_page(status.conversation_id, limit=1)
         return page.conversation.user_id
 
     async def cancel(self, turn_id: UUID) -> TurnStatus:
@@ -203,25 +203,25 @@ class TurnEngine:
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
-        return bool(self._lanes.occupants(conversation_id))
+        return bool(self._queue.turns_of(conversation_id))
 
     def forget(self, conversation_id: UUID) -> None:
         """Read a conversation from storage again: somebody has changed it there."""
-        self._parts.histories.forget(conversation_id)
+        self._resources.histories.forget(conversation_id)
 
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.
 
         Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
         """
-        runs = self._lanes.occupants(conversation_id)
+        runs = self._queue.turns_of(conversation_id)
         for run in runs:
             run.stop(TurnState.CANCELLED)
         for run in runs:
             await run.over()
-        self._parts.stranded.forget(conversation_id)
-        await self._parts.checkpoints.dropped()
-        self._parts.histories.forget(conversation_id)
+        self._resources.unstored.forget(conversation_id)
+        await self._resources.checkpoints.dropped()
+        self._resources.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
     async def drain(self, *, grace_s: float) -> None:
@@ -233,9 +233,9 @@ class TurnEngine:
             run.stop(TurnState.INCOMPLETE)
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._parts.stranded.bring_in_all(at_once=True)
-        if self._parts.stranded.count:
-            log.error("turns could not be stored before the end", extra={"turns": self._parts.stranded.count})
+        await self._resources.unstored.flush_all(at_once=True)
+        if self._resources.unstored.count:
+            log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
 
     async def _begin(self, plan: Plan) -> LiveTurn:
         known = self._newest(plan.turn_id) if plan.key is not None else None
@@ -256,7 +256,7 @@ class TurnEngine:
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
         if self._is_draining:
             raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
-        run = TurnRun(self._parts, self._lanes, plan, renamed=self._renamed)
+        run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
         self._runs[plan.turn_id] = run
         if again is not None:
             self._again[again] = run
@@ -299,17 +299,17 @@ class TurnEngine:
         return run
 
     async def _recover(self) -> None:
-        stranded = self._parts.stranded
-        await stranded.load()
-        if stranded.count:
-            log.warning("turns were interrupted by a crash", extra={"turns": stranded.count})
-            await stranded.bring_in_all(at_once=True)
+        unstored = self._resources.unstored
+        await unstored.load()
+        if unstored.count:
+            log.warning("turns were interrupted by a crash", extra={"turns": unstored.count})
+            await unstored.flush_all(at_once=True)
 
     async def _open_ledger(self) -> None:
-        ledger = self._parts.ledger
+        ledger = self._resources.ledger
         books = await ledger.load()
         if self._recovers:
-            count = await settle_open_calls(self._parts.storage, ledger, books)
+            count = await settle_open_calls(self._resources.storage, ledger, books)
             if count:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
@@ -318,6 +318,6 @@ class TurnEngine:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()
-            await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
-            await self._parts.checkpoints.drop_left_over()
-            await self._parts.stranded.bring_in_all()
+            await self._resources.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._resources.checkpoints.drop_left_over()
+            await self._resources.unstored.flush_all()

@@ -16,7 +16,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
 from idolchat_core.turns.lookup import find_stored_turn
 
-__all__ = ["StrandedTurns"]
+__all__ = ["UnstoredTurns"]
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ LONGEST_PAUSE_S = 30.0
 PAGE_SIZE = 256
 
 
-class StrandedTurns:
+class UnstoredTurns:
     """What is still to be stored of turns that are over, by conversation, in the order of the turns.
 
-    A conversation takes no other turn before: ``bring_in`` is to be called first.
+    A conversation takes no other turn before: ``flush`` is to be called first.
     """
 
     def __init__(self, storage: Storage, *, histories: Histories, checkpoints: Checkpoints) -> None:
@@ -59,7 +59,7 @@ class StrandedTurns:
         for turn, _ in self._turns.pop(conversation_id, ()):
             self._checkpoints.drop(turn.turn_id)
 
-    async def bring_in(self, conversation_id: UUID) -> None:
+    async def flush(self, conversation_id: UUID) -> None:
         """Store what is left of a conversation's turns. Raises ``StorageError`` when that cannot be done now."""
         if conversation_id not in self._turns:
             return
@@ -73,13 +73,13 @@ class StrandedTurns:
                 del waiting[0]
             self._turns.pop(conversation_id, None)
 
-    async def bring_in_all(self, *, at_once: bool = False) -> None:
+    async def flush_all(self, *, at_once: bool = False) -> None:
         """Store what is left, as far as that can be done now; after a failure, wait longer before the next attempt."""
         if not self._turns or (not at_once and time.monotonic() < self._again_at):
             return
         for conversation_id in list(self._turns):
             try:
-                await self.bring_in(conversation_id)
+                await self.flush(conversation_id)
             except StorageError as error:
                 facts = {"conversation_id": str(conversation_id), "code": error.code}
                 log.warning("a turn that is over cannot be stored yet", extra=facts)

@@ -13,13 +13,13 @@ from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.observers import TurnObserver
-from idolchat_core.turns.recovery import StrandedTurns
+from idolchat_core.turns.recovery import UnstoredTurns
 
-__all__ = ["Parts"]
+__all__ = ["EngineResources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class EngineResources:
     """The parts that turns are run with."""
 
     storage: Storage
@@ -27,7 +27,7 @@ class Parts:
     settings: CoreSettings
     histories: Histories
     checkpoints: Checkpoints
-    stranded: StrandedTurns
+    unstored: UnstoredTurns
     catalog: ModelCatalog
     ledger: Ledger
     observers: list[TurnObserver] = field(default_factory=list)
