@@ -102,8 +102,16 @@ def _lifespan(
                 open_service(settings, plugins, recovers=True) as service,
                 open_authentication(settings, registry, service.storage) as authentication,
             ):
-                app.state.idolchat = AppState.of(settings, service, authentication)
-                async with recheck_sessions(app.state.idolchat.open_sessions), instrumented(app.state.idolchat):
+                app.state.idolchat = state = AppState.of(settings, service, authentication)
+                async with (
+                    recheck_sessions(state.open_sessions),
+                    instrumented(
+                        service,
+                        settings.metrics_token,
+                        open_sockets=lambda: len(state.shutdown_callbacks),
+                        is_stopping=lambda: state.is_stopping,
+                    ) as state.instrumentation,
+                ):
                     yield
 
     return lifespan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -17,12 +17,10 @@ from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.cached_call import CachedCall
 from idolchat_api.health import HealthChecks
 from idolchat_api.limits.request_rates import RequestRates
+from idolchat_api.observability.instrumentation import Instrumentation
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.llm.contract import ModelInfo
 from idolchat_core.service import Service
-
-if TYPE_CHECKING:
-    from idolchat_api.observability.instrumentation import Instrumentation
 
 __all__ = ["AppState", "CurrentCaller", "CurrentState", "app_state", "caller_of"]
 

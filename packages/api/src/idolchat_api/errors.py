@@ -8,14 +8,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from idolchat_api.limits.headers import ratelimit_headers
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.events.events import TurnEnded
@@ -184,14 +182,6 @@ class Problem:
     def body(self, request_id: str | None) -> bytes:
         """Encode the envelope."""
         return orjson.dumps({"error": {**self.as_dict(), "request_id": request_id}})
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Give the headers that belong to it."""
-        if self.status == 401:
-            return [(b"www-authenticate", b"Bearer")]  # RFC 6750, section 3
-        if self.retry_after_s is None:
-            return []
-        return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s))), *ratelimit_headers(self.quotas)]
 
 
 def status_of(kind: type[IdolchatError]) -> tuple[int, str]:

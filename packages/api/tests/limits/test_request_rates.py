@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.types import Scope as AsgiScope
 
+from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.auth.principal import ANYONE, LOCAL, Principal, Scope
 from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.errors import problem_from
@@ -35,7 +36,7 @@ def test_a_user_may_send_so_many_requests_and_not_one_more() -> None:
         assert round(quota.remaining) == remaining
     with pytest.raises(LimitReached, match="IDOLCHAT_API_USER_REQUESTS_PER_MINUTE") as refused:
         rates.take(USER, None)
-    headers = dict(problem_from(refused.value).headers())
+    headers = dict(problem_headers(problem_from(refused.value)))
 
     assert headers[b"ratelimit-policy"] == b'"user-requests";q=10;w=60'
     assert headers[b"ratelimit"] == b'"user-requests";r=0;t=60'
@@ -109,7 +110,7 @@ def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:
     problem = problem_from(refused.value)
 
     assert (problem.status, problem.code) == (429, "insufficient_quota")
-    assert dict(problem.headers()) == {
+    assert dict(problem_headers(problem)) == {
         b"retry-after": b"43200",
         b"ratelimit-policy": b'"cost-day";q=500000;w=86400;qu="microcost"',
         b"ratelimit": b'"cost-day";r=0;t=43200',

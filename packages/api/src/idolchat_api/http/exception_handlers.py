@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.errors import Problem, problem_from
 from idolchat_core.errors import IdolchatError, InvalidRequest
 
@@ -59,6 +60,6 @@ def _response(request: Request, problem: Problem) -> Response:
     response = Response(
         problem.body(request.state.request_id), status_code=problem.status, media_type="application/json"
     )
-    for name, value in problem.headers():
+    for name, value in problem_headers(problem):
         response.headers[name.decode()] = value.decode()
     return response

@@ -12,15 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idolchat_api.app_state import app_state
 from idolchat_api.asgi.client_connection import ClientLeft
-from idolchat_api.asgi.responses import send_problem
+from idolchat_api.asgi.responses import problem_headers, send_problem
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.errors import Problem, problem_from
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.limits.headers import ratelimit_headers
 from idolchat_api.limits.request_context import set_request_context
-from idolchat_api.observability.instrumentation import Instrumentation
+from idolchat_api.observability.instrumentation import METRICS_PATH, Instrumentation
 from idolchat_api.observability.logs import REQUEST_ID
-from idolchat_api.observability.metrics_endpoint import send_metrics
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import new_id
 from idolchat_core.request_context import CALLER
@@ -95,8 +94,12 @@ class RequestMiddleware:
     ) -> None:
         """Authenticate and serve a request; adds to ``own_headers``, which every reply to it gets."""
         instrumentation = app_state(scope).instrumentation
-        if instrumentation is not None and instrumentation.serves_metrics(scope):
-            await send_metrics(scope, receive, send)
+        if (
+            instrumentation is not None
+            and instrumentation.metrics_endpoint is not None
+            and scope["path"] == METRICS_PATH
+        ):
+            await instrumentation.metrics_endpoint(scope, receive, send)
             return
         own_headers += await _authenticated(scope, headers)
         own_headers += _start_span(scope, instrumentation)
@@ -176,6 +179,6 @@ async def _deny_websocket(scope: Scope, send: Send, problem: Problem) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     body = problem.body(scope["state"]["request_id"])
-    headers = [(b"content-type", b"application/json"), *problem.headers()]
+    headers = [(b"content-type", b"application/json"), *problem_headers(problem)]
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
