@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,8 +12,9 @@ from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import StoredId
+from idolchat_core.models import Page, StoredId
 from idolchat_core.service import Service
+from idolchat_core.storage import document
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
@@ -27,14 +30,42 @@ class Caller:
 
     async def check_conversation(self, conversation_id: UUID) -> None:
         """Raise ``ConversationNotFound`` unless the conversation exists and the caller may access it."""
-        if not self.principal.is_bound:
-            return
-        try:
-            page = await self.service.storage.read_page(conversation_id, limit=1)
-        except (ConversationNotFound, ConversationDamaged):  # of what cannot be read it cannot be told whose it is
-            raise _no_conversation(conversation_id) from None
-        if page.conversation.user_id != self.principal.user_id:
+        if self.principal.is_bound:
+            await self.read_page(conversation_id, limit=1)
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        """Read part of a conversation, and check its owner; see ``Storage.read_page``."""
+        with self._unreadable_is_not_found(conversation_id):
+            page = await self.service.storage.read_page(conversation_id, limit=limit, before=before)
+        self._check_owner(page.conversation.user_id, conversation_id)
+        return page
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        """Read a conversation as its stored document, and check its owner; what is left of it where it is damaged."""
+        storage = self.service.storage
+        with self._unreadable_is_not_found(conversation_id):
+            try:
+                data = await storage.read_document(conversation_id)
+                owner = document.owner_of(data, conversation_id)
+            except ConversationDamaged:
+                conversation = await storage.read(conversation_id)
+                data, owner = conversation.model_dump_json(exclude_unset=True).encode(), conversation.user_id
+        self._check_owner(owner, conversation_id)
+        return data
+
+    def _check_owner(self, user_id: StoredId | None, conversation_id: UUID) -> None:
+        if self.principal.is_bound and user_id != self.principal.user_id:
             raise _no_conversation(conversation_id)
+
+    @contextmanager
+    def _unreadable_is_not_found(self, conversation_id: UUID) -> Generator[None]:
+        """Answer users in the same words for what is not there, what cannot be read, and what is another user's."""
+        try:
+            yield
+        except (ConversationNotFound, ConversationDamaged):
+            if not self.principal.is_bound:
+                raise
+            raise _no_conversation(conversation_id) from None
 
     async def check_turn(self, turn_id: UUID) -> None:
         """Raise ``TurnNotFound`` unless the turn exists and the caller may access it."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from idolchat_api.errors import Forbidden
+
 __all__ = ["ANYONE", "LOCAL", "NOBODY", "Principal", "Scope"]
 
 
@@ -43,6 +45,11 @@ class Principal:
     def may(self, scope: Scope) -> bool:
         """Return whether it may do what requires this scope."""
         return not self.scopes.isdisjoint(_IMPLIED[scope])
+
+    def require(self, scope: Scope) -> None:
+        """Raise ``Forbidden`` unless it may do what requires this scope."""
+        if not self.may(scope):
+            raise Forbidden(f"this asks for the scope {scope}, which the token does not have")
 
     @property
     def is_operator(self) -> bool:

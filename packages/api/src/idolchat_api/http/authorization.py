@@ -16,7 +16,7 @@ from idolchat_api.app_state import app_state
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.auth.principal import Scope as Needed
-from idolchat_api.errors import Forbidden, Unauthenticated
+from idolchat_api.errors import Unauthenticated
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 
 __all__ = ["OPEN_PATHS", "SOCKET_PATHS", "protect_routes", "protected"]
@@ -25,6 +25,8 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-r
 """Paths that anyone may call; ``/health`` and ``/readyz`` show strangers the status only."""
 SOCKET_PATHS = frozenset({"/ws/chat"})
 """Sockets that authenticate by themselves, since a browser cannot send a header with the handshake."""
+READS_WITH_OWNER = frozenset({"/conversation/{conversation_id}"})
+"""Paths whose ``GET`` checks the owner of what it reads, so that the file is read once."""
 ADMIN_PREFIX = "/admin/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -55,6 +57,8 @@ def protected(route: Route) -> _Protected:
             f"the route {route.path} takes {min(unknown)!r}, and no rule says whose that is; name ids"
             f" {_CONVERSATION}, {_TURN} or {_USER}, and a {_MESSAGE} beside its {_CONVERSATION}"
         )
+    if route.path in READS_WITH_OWNER and route.methods == {"GET"}:
+        names.remove(_CONVERSATION)
     return _Protected(route.app, names, is_admin=route.path.startswith(ADMIN_PREFIX))
 
 
@@ -76,11 +80,9 @@ class _Protected:
 
     def _check_scope(self, principal: Principal, method: str) -> None:
         needed = Needed.ADMIN if self._is_admin else Needed.READ if method in _SAFE else Needed.CHAT
-        if principal.may(needed):
-            return
         if principal is NOBODY:
             raise Unauthenticated("this asks for a token: send the header Authorization: Bearer <token>")
-        raise Forbidden(f"this asks for the scope {needed}, which the token does not have")
+        principal.require(needed)
 
     async def _check_ids(self, caller: Caller, path: dict[str, object]) -> None:
         if _USER in self._names:

@@ -36,7 +36,6 @@ from idolchat_core.errors import (
     TurnNotRetryable,
 )
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["routes"]
@@ -61,7 +60,7 @@ class ConversationPage(BaseModel):
 @router.get("/conversation/{conversation_id}", responses=example(openapi_examples.CONVERSATION) | _READ_ERRORS)
 async def get_conversation(
     conversation_id: UUID,
-    app: CurrentState,
+    caller: CurrentCaller,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="How many messages; without it, all.")] = None,
     before: Annotated[
         int | None, Query(ge=0, description="`next` of the page that you have, for the page before it.")
@@ -72,10 +71,9 @@ async def get_conversation(
     A page has besides `total`, the number of messages there are, `has_more`, whether there are older ones, and `next`,
     the `before` of the page of those. A conversation that can be read only in part has `"status": "damaged"`.
     """
-    storage = app.service.storage
     if limit is None and before is None:
-        return _json(await _document(storage, conversation_id))
-    page = await storage.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
+        return _json(await caller.read_document(conversation_id))
+    page = await caller.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
     document = page.conversation.model_dump(mode="json", exclude_unset=True)
     more = {"total": page.total, "has_more": page.start > 0, "next": page.start or None}
     return _json(orjson.dumps(document | more))
@@ -166,14 +164,6 @@ def _stored_id(text: str) -> StoredId:
         return UUID(text)
     except ValueError:
         return text
-
-
-async def _document(storage: Storage, conversation_id: UUID) -> bytes:
-    try:
-        return await storage.read_document(conversation_id)
-    except ConversationDamaged:
-        conversation = await storage.read(conversation_id)
-        return conversation.model_dump_json(exclude_unset=True).encode()
 
 
 def _json(body: bytes, *, status: int = 200) -> Response:

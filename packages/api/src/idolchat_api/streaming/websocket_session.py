@@ -163,9 +163,7 @@ class Session:
             raise Unauthenticated('the first frame must be {"type": "auth", "token": "..."}')
         if session.has_expired:
             raise TokenExpired
-        needed = Scope.READ if frame.type in _READ_FRAMES else Scope.CHAT
-        if not session.principal.may(needed):
-            raise Forbidden(f"this asks for the scope {needed}, which the token does not have")
+        session.principal.require(Scope.READ if frame.type in _READ_FRAMES else Scope.CHAT)
         if frame.turn_id is not None:
             await self._caller.check_turn(frame.turn_id)
         user_id = self._caller.acting_for(frame.user_id)
