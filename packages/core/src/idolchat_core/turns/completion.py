@@ -25,6 +25,7 @@ from idolchat_core.prompt.builder import Prompt, PromptBlock, build_prompt
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.spending.plausibility import plausible_usage
 from idolchat_core.turns.admission import WRITE_ATTEMPTS, load
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
@@ -82,9 +83,12 @@ class Completion:
         finished = await resources.llm.answer(request, self._on_deltas)
         if finished.completion_id is not None:
             self._named(finished.completion_id)
-        if finished.usage is not None:
-            resources.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
-        return finished
+        usage = plausible_usage(finished.usage, model=finished.model or live.model)
+        if usage is not None:
+            resources.estimator.learn(prompt.size, live.model, input_tokens=usage.input_tokens)
+        elif finished.usage is not None:
+            usage = self._estimate()
+        return finished if usage is finished.usage else replace(finished, usage=usage)
 
     def _on_deltas(self, deltas: Sequence[Delta]) -> None:
         if self._spoke_at is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -66,22 +68,20 @@ class TurnEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._recovers = recovers
-        self._saving: asyncio.Task[None] | None = None
+        self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
         if self._recovers:
             await self._recover()
         await self._open_ledger()
-        self._saving = asyncio.create_task(self._keep_safe())
+        self._background.start("checkpoints", self._save_regularly)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
-        if self._saving is not None:
-            self._saving.cancel()
-            await asyncio.wait({self._saving})
+        await self._background.close()
         await self._resources.checkpoints.close()
         await self._resources.ledger.close()
         await self._resources.catalog.close()
@@ -90,6 +90,11 @@ class TurnEngine:
     def ledger(self) -> Ledger:
         """Give what was spent, and what may be."""
         return self._resources.ledger
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        return {**self._background.failing, **self._resources.ledger.failing}
 
     def observe(self, observer: TurnObserver) -> None:
         """Tell somebody of every turn from now on."""
@@ -314,7 +319,7 @@ class TurnEngine:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
 
-    async def _keep_safe(self) -> None:
+    async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()
