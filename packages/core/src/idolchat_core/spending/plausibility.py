@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 MAX_TOKENS = 100_000_000
 """Of a prompt or a reply: fifty times the largest context window there is."""
 MAX_COST = 10_000.0
-"""Of one completion, in the provider's currency: ten times what filling the largest window of the dearest model costs."""
+"""Of one completion, in the provider's currency: ten times the dearest model's whole window."""
 
 
 def plausible_usage(usage: Usage | None, *, model: str | None) -> Usage | None:

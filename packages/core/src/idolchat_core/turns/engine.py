@@ -25,6 +25,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
 from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.queue import ConversationQueue
@@ -47,14 +48,16 @@ class TurnEngine:
 
     def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
+        writer = MessageWriter(storage, histories)
         checkpoints = Checkpoints(storage)
         self._resources = EngineResources(
             storage=storage,
             llm=llm,
             settings=settings,
             histories=histories,
+            writer=writer,
             checkpoints=checkpoints,
-            unstored=UnstoredTurns(storage, histories=histories, checkpoints=checkpoints),
+            unstored=UnstoredTurns(storage, histories=histories, writer=writer, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
