@@ -101,7 +101,7 @@ def test_a_message_too_long_for_the_window_is_an_error_that_tells_the_room() -> 
         prompt_of(said("user", "x" * 3000), budget_tokens=100)
 
 
-@given(st.lists(st.sampled_from(["plain", "tools", "failed", "orphan"]), max_size=40), st.integers(60, 600))
+@given(st.lists(st.sampled_from(["plain", "tools", "failed", "empty", "orphan"]), max_size=40), st.integers(60, 600))
 def test_no_prompt_is_over_budget_or_splits_a_tool_call_from_its_result(kinds: list[str], budget: int) -> None:
     messages: list[Message] = []
     for kind in kinds:
@@ -110,14 +110,16 @@ def test_no_prompt_is_over_budget_or_splits_a_tool_call_from_its_result(kinds: l
         elif kind == "orphan":
             messages.append(said("user", "lost", turn_id=new_id()))
         else:
-            reply = {"plain": "fine", "failed": ""}[kind]
-            messages += exchange("How are you?", reply, finish_reason="stop" if reply else "error")
+            reply = {"plain": "fine", "failed": "", "empty": ""}[kind]
+            reason = "error" if kind == "failed" else "stop"
+            messages += exchange("How are you?", reply, finish_reason=reason)
     prompt = prompt_of(*messages, said("user", "Now?", turn_id=new_id()), budget_tokens=budget)
 
     called = [message for message in prompt.messages if message.get("tool_calls")]
     results = [message for message in prompt.messages if message["role"] == "tool"]
     assert prompt.size <= budget
     assert len(called) == len(results)
+    assert all(message["content"] or message.get("tool_calls") for message in prompt.messages)
     assert all(a["role"] != b["role"] for a, b in pairwise(prompt.messages))
 
 

@@ -132,12 +132,15 @@ def _is_plain(path: Sequence[Entry]) -> bool:
     for entry in path:
         if entry.sent["role"] != expected or entry.finish_reason in UNFINISHED or "tool_calls" in entry.sent:
             return False
+        if not entry.sent["content"]:
+            return False
         expected = "assistant" if expected == "user" else "user"
     return True
 
 
 def _is_dead(entry: Entry) -> bool:
-    return entry.finish_reason in UNFINISHED and not entry.sent["content"]
+    """Whether a reply says and calls nothing: it failed, was refused or filtered, or only reasoned."""
+    return not entry.sent["content"] and "tool_calls" not in entry.sent
 
 
 def _drop_unanswered(kept: list[Entry]) -> None:

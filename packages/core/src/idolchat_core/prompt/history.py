@@ -67,7 +67,7 @@ class History:
     """One conversation as the turn engine knows it.
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together; ``cut`` is the id of the message that prompts begin with (see ``prompt``).
+    all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
     """
 
     __slots__ = (
@@ -81,6 +81,7 @@ class History:
         "last_id",
         "path",
         "total",
+        "updated_at",
         "user_id",
     )
 
@@ -90,6 +91,7 @@ class History:
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
         self.total = page.total
+        self.updated_at = conversation.updated_at
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
         self.held_bytes = _HISTORY_BYTES
@@ -179,6 +181,7 @@ class History:
             self.path.append(entry)
             self.held_bytes += entry.held_bytes
             self.last_id = message.id
+            self.updated_at = max(self.updated_at, message.timestamp)
             self.total += 1
 
     def forget_before_cut(self) -> None:

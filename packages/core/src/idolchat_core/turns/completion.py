@@ -9,12 +9,10 @@ from typing import Any
 
 from idolchat_core.errors import (
     ContextTooLong,
-    ConversationNotFound,
     IdolchatError,
     ProviderError,
     ProviderTimeout,
     ReplyCut,
-    StorageConflict,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -25,7 +23,8 @@ from idolchat_core.prompt.builder import Prompt, PromptBlock, build_prompt
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
-from idolchat_core.turns.admission import WRITE_ATTEMPTS, load
+from idolchat_core.spending.plausibility import plausible_usage
+from idolchat_core.turns.admission import load
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.resources import EngineResources
@@ -82,9 +81,12 @@ class Completion:
         finished = await resources.llm.answer(request, self._on_deltas)
         if finished.completion_id is not None:
             self._named(finished.completion_id)
-        if finished.usage is not None:
-            resources.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
-        return finished
+        usage = plausible_usage(finished.usage, model=finished.model or live.model)
+        if usage is not None:
+            resources.estimator.learn(prompt.size, live.model, input_tokens=usage.input_tokens)
+        elif finished.usage is not None:
+            usage = self._estimate()
+        return finished if usage is finished.usage else replace(finished, usage=usage)
 
     def _on_deltas(self, deltas: Sequence[Delta]) -> None:
         if self._spoke_at is None:
@@ -213,27 +215,14 @@ class Completion:
         return Message(**known, **{name: value for name, value in fields.items() if name not in given})
 
     async def store(self, ended: TurnEnded) -> TurnEnded:
-        """Put the reply after the message that it answers; give the event as it is now. Raises ``StorageError``."""
-        resources, plan, live, message = self._resources, self._plan, self._live, ended.message
-        if message is None:
+        """Put the reply after the message that it answers; return the event as it is now. Raises ``StorageError``."""
+        if ended.message is None:
             return ended
-        for _ in range(WRITE_ATTEMPTS):
-            history = await load(resources, plan)
-            position = await resources.histories.load_message(history, live.user_message_id) if history else None
-            if history is None or position is None:
-                raise StorageConflict(f"conversation {plan.conversation_id} was deleted while it was answered")
-            placed = history.placed([message], keep=position + 1)
-            try:
-                await resources.storage.append(
-                    history.id, placed, expected_count=history.total, updated_at=message.timestamp
-                )
-            except (StorageConflict, ConversationNotFound):
-                resources.histories.forget(plan.conversation_id)
-                continue
-            history.add(placed, keep=position + 1)
-            resources.histories.keep(history)
-            return ended if placed[0] is message else replace(ended, message=placed[0])
-        raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process")
+        history = await load(self._resources, self._plan)
+        stored = await self._resources.writer.write_reply(
+            self._plan.conversation_id, ended.message, answers=self._live.user_message_id, history=history
+        )
+        return ended if stored is ended.message else replace(ended, message=stored)
 
 
 _STOPPED = {"code": "shutting_down", "message": "the server stopped before the reply was finished; retry the turn"}

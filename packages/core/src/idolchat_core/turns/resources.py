@@ -12,6 +12,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints
+from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.recovery import UnstoredTurns
 
@@ -26,6 +27,7 @@ class EngineResources:
     llm: LLMProvider
     settings: CoreSettings
     histories: Histories
+    writer: MessageWriter
     checkpoints: Checkpoints
     unstored: UnstoredTurns
     catalog: ModelCatalog

@@ -27,7 +27,7 @@ from idolchat_core.turns.admission import admit, check_may, load, stored_form
 from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import Plan, retry_id
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -197,7 +197,7 @@ class TurnRun:
 
     def _run_again(self, stored: StoredTurn) -> None:
         before = self.live.turn_id
-        self.plan = self.plan.again(stored.user_message.id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=retry_id(stored.newest_turn_id))
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
         self._renamed(self, before)
 
