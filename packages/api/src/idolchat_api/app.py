@@ -28,7 +28,7 @@ from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Plugins, load_plugins
-from idolchat_core.plugins.registry import Registry
+from idolchat_core.plugins.registry import ServiceRegistry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
 
@@ -91,7 +91,7 @@ def _token_description(app: FastAPI) -> str | None:
 
 
 def _lifespan(
-    settings: ApiSettings, plugins: Plugins, registry: Registry[Authenticator]
+    settings: ApiSettings, plugins: Plugins, registry: ServiceRegistry[Authenticator]
 ) -> Callable[[Application], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncGenerator[None]:
@@ -100,7 +100,7 @@ def _lifespan(
         with locked_data_folder(settings.data_dir):
             async with (
                 open_service(settings, plugins, recovers=True) as service,
-                open_authentication(settings, registry, service.storage) as authentication,
+                open_authentication(settings, registry, service.services) as authentication,
             ):
                 app.state.idolchat = state = AppState.of(settings, service, authentication)
                 async with (

@@ -11,6 +11,7 @@ from idolchat_core.choice import choose_llm, open_storage
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus
 from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.services import Services
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.engine import TurnEngine
@@ -30,6 +31,11 @@ class Service:
     llm_name: str
     llm: LLMProvider
     turns: TurnEngine
+
+    @property
+    def services(self) -> Services:
+        """What factories of the upper floor are called with."""
+        return Services(storage=self.storage, provider=self.llm, settings=self.settings)
 
     @property
     def mirror(self) -> MirrorStatus:

@@ -14,6 +14,7 @@ from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import Unauthenticated
 from idolchat_core.errors import StorageError
 from idolchat_core.models import utc_now
+from idolchat_core.plugins.services import Services
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["ApiKeys", "KeyRing", "open_api_keys"]
@@ -64,18 +65,13 @@ class ApiKeys(Authenticator):
     description = "An API key, made by `idol keys create`."
     trusted_for_s = 3.0
 
-    def __init__(self) -> None:
-        self._ring: KeyRing | None = None
-
-    def use(self, storage: Storage) -> None:
-        self._ring = KeyRing(storage)
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
 
     async def authenticate(self, token: str) -> Principal:
         key_id = key_id_of(token)
         if key_id is None:
             raise Unauthenticated("this is no API key, or a mistyped one: they begin with idol_")
-        if self._ring is None:
-            raise AssertionError("the server says which storage to use before it asks")
         key = await self._ring.find(key_id)
         if key is None or not key.is_for(token) or key.state(utc_now()) != "active":
             raise Unauthenticated(_NOT_GOOD)
@@ -83,5 +79,5 @@ class ApiKeys(Authenticator):
 
 
 @asynccontextmanager
-async def open_api_keys() -> AsyncGenerator[ApiKeys]:
-    yield ApiKeys()
+async def open_api_keys(services: Services) -> AsyncGenerator[ApiKeys]:
+    yield ApiKeys(KeyRing(services.storage))

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from idolchat_api.auth.principal import Principal
-from idolchat_core.storage.contract import Storage
 
 __all__ = ["Authenticator"]
 
@@ -14,8 +13,8 @@ __all__ = ["Authenticator"]
 class Authenticator(ABC):
     """Finds the principal that a bearer token belongs to.
 
-    A factory registered in ``idolchat_register_authenticators`` takes no arguments and returns an async context manager
-    that gives one of these, and closes what it opened.
+    A factory registered in ``idolchat_register_authenticators`` takes the open ``Services`` and returns an async
+    context manager that yields one of these, and closes what it opened.
     """
 
     description: ClassVar[str] = "A bearer token."
@@ -23,10 +22,6 @@ class Authenticator(ABC):
     trusted_for_s: ClassVar[float] = 60.0
     """How long an answer may be used again, in seconds: a token that is withdrawn works as long. At most until the
     principal's ``expires_at``."""
-
-    def use(self, storage: Storage) -> None:
-        """Receive the open storage, once, before the first call: for schemes that keep records there."""
-        return
 
     @abstractmethod
     async def authenticate(self, token: str) -> Principal:

@@ -12,8 +12,8 @@ from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
-from idolchat_core.plugins.registry import Registry
-from idolchat_core.storage.contract import Storage
+from idolchat_core.plugins.registry import ServiceRegistry
+from idolchat_core.plugins.services import Services
 
 __all__ = [
     "HOOK",
@@ -34,21 +34,21 @@ OPEN_ADDRESS = (
 )
 
 
-def new_registry() -> Registry[Authenticator]:
+def new_registry() -> ServiceRegistry[Authenticator]:
     """Return a registry with the built-in schemes; ``none`` is not one, since it needs no authenticator."""
-    registry = Registry[Authenticator]("authentication scheme")
+    registry = ServiceRegistry[Authenticator]("authentication scheme")
     registry.adding_from("idolchat-api")
     registry.add("api-key", open_api_keys)
     return registry
 
 
-def schemes_of(plugins: Plugins) -> Registry[Authenticator]:
+def schemes_of(plugins: Plugins) -> ServiceRegistry[Authenticator]:
     """Return the schemes that the plugins have added, beside the built-in ones."""
     filled = plugins.filled_by.get(HOOK)
-    return filled if isinstance(filled, Registry) else new_registry()
+    return filled if isinstance(filled, ServiceRegistry) else new_registry()
 
 
-def check_scheme(settings: ApiSettings, registry: Registry[Authenticator]) -> None:
+def check_scheme(settings: ApiSettings, registry: ServiceRegistry[Authenticator]) -> None:
     """Raise ``ConfigurationError`` unless the configured scheme is installed."""
     if settings.auth not in (NONE, *registry):
         raise ConfigurationError(
@@ -69,12 +69,11 @@ def check_address(settings: ApiSettings) -> None:
 
 @asynccontextmanager
 async def open_authentication(
-    settings: ApiSettings, registry: Registry[Authenticator], storage: Storage
+    settings: ApiSettings, registry: ServiceRegistry[Authenticator], services: Services
 ) -> AsyncGenerator[Authentication]:
     """Open the configured scheme."""
     if settings.auth == NONE:
         yield Authentication(None, allow_open=settings.allow_open)
         return
-    async with registry.get(settings.auth)() as authenticator:
-        authenticator.use(storage)
+    async with registry.get(settings.auth)(services) as authenticator:
         yield Authentication(authenticator)
