@@ -14,8 +14,8 @@ from idolchat_core.errors import (
 )
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
-from idolchat_core.prompt.builder import sendable
 from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.sendable import sendable
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.message_writer import Placement
 from idolchat_core.turns.plan import Plan
