@@ -112,8 +112,8 @@ class TestBounded:
 
     @pytest.fixture
     def settings(self, settings: ApiSettings) -> ApiSettings:
-        bounds = {"models": ("scripted/model", "test/*"), "max_tokens": 100, "max_prompt_price": 1.5}
-        return settings.model_copy(update=bounds)
+        policy = {"models": ("scripted/model", "test/*"), "max_tokens": 100, "max_prompt_price": 1.5}
+        return settings.model_copy(update=policy)
 
     @pytest.mark.parametrize(
         ("fields", "told"),
