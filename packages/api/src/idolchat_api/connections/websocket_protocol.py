@@ -40,6 +40,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     stalled_since: float | None = None
     unread_bytes = 0
     _has_outlet = False
+    _max_message_bytes = FIRST_MESSAGE_BYTES
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take the connection over."""
@@ -56,8 +57,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Any) -> None:
         """Read little of a socket that came without a token, until its first message is there."""
-        if self.has_login and "Authorization" not in event.headers:
-            self.conn.max_size = FIRST_MESSAGE_BYTES
+        if not self.has_login or "Authorization" in event.headers:
+            self._max_message_bytes = self.config.ws_max_size
         super().handle_connect(event)
         if not self.handshake_complete:  # else it was refused, and there is no scope
             offer_outlet(self.scope, self.write_now)  # type: ignore[arg-type]  # uvicorn names its own kinds of scope
@@ -74,16 +75,19 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self.owes_since = None
         elif self.owes_since is None:
             self.owes_since = self.loop.time()
-            self.owed_bytes = begun_bytes
+            self.owed_bytes = begun_bytes + self._frames_bytes()
         else:
             self.owed_bytes += len(data)
-            if self.owed_bytes > 2 * self.config.ws_max_size:  # in ever so many pieces, empty ones too
-                self._fail(TOO_BIG, "the message is too long")
+        if self.owes_since is not None and self.owed_bytes > 2 * self._max_message_bytes:
+            self._fail(TOO_BIG, "the message is too long")  # twice: it may come in ever so many pieces, empty ones too
 
     def send_receive_event_to_app(self) -> None:
         """Pass a message on, and wait for the next."""
         self.owes_since = None
-        self.conn.max_size = self.config.ws_max_size
+        if not self.close_sent and self._frames_bytes() > self._max_message_bytes:
+            self._fail(TOO_BIG, f"the first message has at most {self._max_message_bytes} bytes")
+            return
+        self._max_message_bytes = self.config.ws_max_size  # which the base class has websockets hold to
         super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
@@ -135,6 +139,9 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             return
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         self.transport.abort()
+
+    def _frames_bytes(self) -> int:
+        return sum(map(len, self.frames))
 
     def _fail(self, code: int, reason: str) -> None:
         self.owes_since = None
