@@ -86,10 +86,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Check style and formatting, and what describes the container."""
+    """Check style and formatting, who imports whom, and what describes the container."""
     install(session, groups=["lint"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    sources = os.pathsep.join(map(str, Path("packages").glob("*/src")))  # they are read, not imported
+    session.run("lint-imports", "--no-cache", "--no-logo", env={"PYTHONPATH": sources})
     session.run("hadolint", "docker/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
 
