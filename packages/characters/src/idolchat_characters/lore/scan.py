@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 
@@ -26,6 +27,9 @@ def scan(lore: CompiledLore, turn: ScanInput) -> ScanResult:
     The same books, input and rolls give the same result. The time is bounded by ``LIMITS``, whatever the books hold.
     """
     return _Scan(lore, turn).run()
+
+
+_HIDDEN_KEY = re.compile(r"\{\{\s*hidden_key\s*::?([^{}]*)\}\}", re.IGNORECASE)
 
 
 class _Kind(Enum):
@@ -104,7 +108,7 @@ class _Scan:
         for compiled in self._without_losers([self._lore.entries[at] for at in ordered], current):
             content = self._admit(compiled, verdicts[compiled.at], current)
             if content is not None:
-                accepted.append((compiled, content))
+                accepted.append((compiled, _with_hidden_keys(compiled, content)))
         return accepted
 
     def _candidates(self) -> list[int]:
@@ -210,6 +214,13 @@ class _Scan:
 
 def _line(line: ChatLine, *, names: bool) -> str:
     return f"{line.name}: {line.text}" if names and line.name else line.text
+
+
+def _with_hidden_keys(compiled: CompiledEntry, content: str) -> str:
+    """Add what a V3 entry shows to recursion alone."""
+    entry = compiled.entry
+    hidden = _HIDDEN_KEY.findall(entry.content) if entry.dialect is Dialect.V3 else ()
+    return "\n".join((content, *hidden))
 
 
 def _sets_off_others(compiled: CompiledEntry) -> bool:
