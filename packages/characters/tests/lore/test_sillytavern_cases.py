@@ -79,6 +79,16 @@ def test_every_scan_is_the_one_that_sillytavern_makes(case: dict[str, Any]) -> N
         assert {name: value for name, value in seen.items() if value} == expected
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["id"]))
+def test_the_newest_messages_that_a_scan_asks_for_are_enough(case: dict[str, Any]) -> None:
+    lore = _lore(case)
+
+    for chat in case["chats"]:
+        whole = _turn(case, chat, BranchState(), Rolls(1))
+        newest = replace(whole, messages=whole.messages[-lore.messages_needed or len(chat) :], roll=Rolls(1))
+        assert scan(lore, newest) == scan(lore, whole)
+
+
 def _lore(case: dict[str, Any]) -> CompiledLore:
     settings = LoreSettings(
         include_names=False, **{ours: case["settings"][theirs] for theirs, ours in SETTINGS.items()}

@@ -158,3 +158,10 @@ def test_sillytavern_knows_none_of_it(scene: MakeScene, v3: MakeBook) -> None:
     (activation,) = book.scan("A DRAGON").activations
 
     assert (activation.content, activation.entry.position) == ("x", Position.AFTER_CHARACTER)
+
+
+def test_a_hidden_key_is_shown_to_recursion_alone(scene: MakeScene, v3: MakeBook) -> None:
+    raw = v3({"content": "x{{hidden_key:castle}}"}, {"keys": ["castle"]}, recursive_scanning=True)
+    result = scene(raw).scan("a dragon", substitute=lambda text: text.replace("{{hidden_key:castle}}", ""))
+
+    assert [activation.content for activation in result.activations] == ["x", "E1"]

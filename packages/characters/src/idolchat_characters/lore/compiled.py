@@ -15,7 +15,10 @@ __all__ = ["CompiledEntry", "CompiledLore", "LoreBooks", "compile_lore"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoreBooks:
-    """The books that apply to a conversation, by whose they are; a book named twice counts where it comes first."""
+    """The books that apply to a conversation, by whose they are.
+
+    A book that is named twice counts once: as the conversation's, else the persona's, the server's, the character's.
+    """
 
     conversation: Sequence[Book] = ()
     persona: Sequence[Book] = ()
@@ -52,7 +55,10 @@ class CompiledEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledLore:
-    """All entries in the order in which they are looked at, and the indexes over their keys."""
+    """All entries in the order in which they are looked at, and the indexes over their keys.
+
+    ``messages_needed`` is how many of the newest messages a scan can look at.
+    """
 
     settings: LoreSettings
     entries: tuple[CompiledEntry, ...]
@@ -63,18 +69,9 @@ class CompiledLore:
     always: frozenset[int]
     delay_levels: tuple[int, ...]
     is_recursive: bool
+    messages_needed: int
     books: Mapping[str, Book]
     problems: tuple[tuple[str, Problem], ...]
-
-    @property
-    def messages_needed(self) -> int:
-        """How many of the newest messages a scan can look at."""
-        settings = self.settings
-        deepest = max((settings.scan_depth, *(entry.depth or 0 for entry in self.entries)))
-        if settings.min_activations:
-            deepest = max(deepest, settings.min_activations_max_depth + 1)
-            deepest = deepest if settings.min_activations_max_depth else LIMITS.scan_messages
-        return min(max(deepest, 0), LIMITS.scan_messages)
 
 
 def compile_lore(books: LoreBooks, settings: LoreSettings) -> CompiledLore:
@@ -82,8 +79,11 @@ def compile_lore(books: LoreBooks, settings: LoreSettings) -> CompiledLore:
 
     What cannot work (patterns that RE2 refuses, too many entries) is in ``problems``, each with its book's id.
     """
-    held = _distinct(books)
-    ordered = _ordered(books, held, settings)
+    books = _each_once(books)
+    held = {
+        book.id: book for scope in (books.conversation, books.persona, books.server, books.character) for book in scope
+    }
+    ordered = [entry for scopes in _scopes(books, settings) for entry in _by_order(*scopes)]
     compiler = KeyCompiler(settings)
     entries = tuple(_Compilation(compiler, settings, held).entries(ordered[: LIMITS.entries]))
     by_number: dict[int, list[int]] = {}
@@ -101,30 +101,28 @@ def compile_lore(books: LoreBooks, settings: LoreSettings) -> CompiledLore:
         always=frozenset(compiled.at for compiled in entries if compiled.is_always_looked_at),
         delay_levels=tuple(sorted({entry.delay_level for entry in ordered if entry.delay_level})),
         is_recursive=settings.recursive or any(compiled.recursive for compiled in entries),
+        messages_needed=_messages_needed(settings, entries),
         books=held,
         problems=tuple(_problems(held.values(), entries)),
     )
 
 
-def _distinct(books: LoreBooks) -> dict[str, Book]:
-    held: dict[str, Book] = {}
-    for book in (*books.conversation, *books.persona, *books.server, *books.character):
-        held.setdefault(book.id, book)
-    return held
-
-
-def _ordered(books: LoreBooks, held: Mapping[str, Book], settings: LoreSettings) -> list[Entry]:
+def _each_once(books: LoreBooks) -> LoreBooks:
+    """Leave a book only in the first of its scopes; as in SillyTavern, the character's is the last."""
     seen: set[str] = set()
 
-    def of(*scopes: Sequence[Book]) -> list[Entry]:
-        entries = [entry for scope in scopes for book in scope if book.id not in seen for entry in book.entries]
-        return sorted(entries, key=lambda entry: -entry.order)
+    def new(scope: Sequence[Book]) -> tuple[Book, ...]:
+        kept = tuple({book.id: book for book in scope if book.id not in seen}.values())
+        seen.update(book.id for book in kept)
+        return kept
 
-    ordered: list[Entry] = []
-    for scopes in _scopes(books, settings):
-        ordered.extend(of(*scopes))
-        seen.update(book.id for scope in scopes for book in scope)
-    return ordered
+    conversation, persona, server = new(books.conversation), new(books.persona), new(books.server)
+    return LoreBooks(conversation=conversation, persona=persona, server=server, character=new(books.character))
+
+
+def _by_order(*scopes: Sequence[Book]) -> list[Entry]:
+    entries = [entry for scope in scopes for book in scope for entry in book.entries]
+    return sorted(entries, key=lambda entry: -entry.order)
 
 
 def _scopes(books: LoreBooks, settings: LoreSettings) -> Iterator[tuple[Sequence[Book], ...]]:
@@ -173,6 +171,14 @@ class _Compilation:
             reads_recursion=recursive or not is_v3,
             scores=self.settings.score_groups if entry.score_group is None else entry.score_group,
         )
+
+
+def _messages_needed(settings: LoreSettings, entries: Sequence[CompiledEntry]) -> int:
+    deepest = max((settings.scan_depth, *(compiled.depth or 0 for compiled in entries)))
+    if settings.min_activations:
+        most = settings.min_activations_max_depth
+        deepest = max(deepest, most + 1) if most else LIMITS.scan_messages
+    return min(max(deepest, 0), LIMITS.scan_messages)
 
 
 def _problems(books: Iterable[Book], entries: Sequence[CompiledEntry]) -> Iterator[tuple[str, Problem]]:

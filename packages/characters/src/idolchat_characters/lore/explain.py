@@ -56,7 +56,7 @@ def explain(lore: CompiledLore, turn: ScanInput, result: ScanResult) -> tuple[Ex
             told.append(_activated(activation, turn.count_tokens, problems))
             continue
         reason = result.reasons.get(entry.key) or closed_by(compiled, turn, effects)
-        told.append(_left(entry, reason or (Reason.NO_MATCH if entry.keys else Reason.NO_KEYS), problems))
+        told.append(_left(entry, reason or _far(entry), problems))
     return (*told, *(_left(entry, Reason.TOO_MANY_ENTRIES, ()) for entry in lore.left_out))
 
 
@@ -80,6 +80,15 @@ def _activated(activation: Activation, count: Callable[[str], float], problems: 
         tokens=count(activation.content),
         problems=problems,
     )
+
+
+def _far(entry: Entry) -> Reason:
+    """Name why an entry that may activate did not, when none of its keys was found anywhere."""
+    if entry.delay_level:
+        return Reason.WAITS_FOR_RECURSION
+    if entry.forced is False:
+        return Reason.FORCED_OFF
+    return Reason.NO_MATCH if entry.keys else Reason.NO_KEYS
 
 
 def _left(entry: Entry, reason: Reason, problems: tuple[str, ...]) -> Explanation:

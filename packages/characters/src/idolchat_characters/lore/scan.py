@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from itertools import islice
 
 from idolchat_characters.lore.budget import Budget, dropped_by_priority
 from idolchat_characters.lore.compiled import CompiledEntry, CompiledLore
@@ -44,7 +45,10 @@ class _Scan:
         self._turn = turn
         self._settings = lore.settings
         self._effects = TimedEffects(lore, turn.state)
-        newest_first = [_line(line, names=lore.settings.include_names) for line in reversed(turn.messages)]
+        newest_first = [
+            _line(line, names=lore.settings.include_names)
+            for line in islice(reversed(turn.messages), lore.messages_needed)
+        ]
         self._texts = ScanTexts(lore, newest_first, turn.fields, turn.injections, turn.substitute)
         self._budget = Budget(lore.settings, turn)
         self._skew = 0

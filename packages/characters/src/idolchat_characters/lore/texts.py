@@ -36,7 +36,7 @@ class ScanTexts:
         self._substitute = substitute
         self._left = LIMITS.scan_chars
         self._work = LIMITS.work_chars
-        self._messages = [self._cut(strip(text)) for text in messages[: LIMITS.scan_messages]]
+        self._messages = [self._cut(strip(text)) for text in messages]
         self._fields = {field: self._cut(text) for field, text in fields.items() if text}
         self._injections = [self._cut(text) for text in injections]
         self._recursed: list[str] = []
