@@ -85,3 +85,10 @@ def test_only_the_newest_messages_are_looked_at(scene: MakeScene, world: MakeBoo
     book = scene(world({}, {"scanDepth": 3}), scan_depth=2)
 
     assert book.uids("a dragon", "one", "two") == ["1"]
+
+
+def test_a_group_is_scored_by_keys_as_they_are_written(scene: MakeScene, world: MakeBook) -> None:
+    member = {"group": "g", "useGroupScoring": True}
+    book = scene(world({**member, "key": ["dragon", " cave"]}, {**member, "key": ["dragon", ""]}))
+
+    assert book.uids("a dragon") == ["1"]

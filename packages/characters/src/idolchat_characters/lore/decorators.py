@@ -10,7 +10,7 @@ from typing import Any
 
 from idolchat_characters.lore.entries import Position
 
-__all__ = ["IGNORED", "sillytavern_decorators", "v3_decorators"]
+__all__ = ["DECORATORS", "IGNORED", "sillytavern_decorators", "v3_decorators"]
 
 IGNORED = frozenset({
     "end",
@@ -148,3 +148,6 @@ _READERS: Mapping[str, Callable[[str], Mapping[str, Any] | None]] = {
     "exclude_keys": _keys("exclude_keys"),
     "disable_ui_prompt": lambda value: {"disabled_prompts": frozenset({value})} if value in _PROMPTS else None,
 }
+
+DECORATORS = frozenset(_READERS)
+"""The decorators of V3 that do something."""

@@ -9,11 +9,11 @@ from idolchat_characters.lore.patterns import literal_pattern
 __all__ = ["KeyIndex"]
 
 _WORD = re.compile(r"[0-9A-Za-z_]+")
-_GRAM = 3
+_GRAM = 4
 
 
 class KeyIndex:
-    """Keys by what has to be in a text for them to match: a word, or some three characters in a row.
+    """Keys by what has to be in a text for them to match: a word, or some four characters in a row.
 
     A key of ASCII letters and digits that has to be a whole word is looked up among the words of the text. Any other
     is searched for only where a part of it, chosen to be shared by few keys, is in the text.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idolchat_characters.lore.books import Problem
 from idolchat_characters.lore.ecmascript import InvalidPattern, UnsupportedPattern
@@ -29,16 +29,17 @@ def strip(text: str) -> str:
 class Key:
     """A key: a number in the index, else a pattern, else (``macro``) to be made for each scan, else it never matches.
 
-    ``whole_words`` and ``case_sensitive`` are what is true of the key after the settings were asked.
+    ``scored_as`` is what SillyTavern looks for when it scores the members of a group: there it does not cut blanks off,
+    and finds an empty key (``always``) anywhere.
     """
 
     text: str
     number: int | None = None
     pattern: Pattern | None = None
     macro: bool = False
-    whole_words: bool = False
-    case_sensitive: bool = False
     problem: Problem | None = None
+    always: bool = False
+    scored_as: Key | None = None
 
 
 class KeyCompiler:
@@ -53,9 +54,12 @@ class KeyCompiler:
     def compile(self, entry: Entry, text: str) -> Key:
         """Compile a key of an entry."""
         if _MACRO.search(text):
-            whole, cased = self._choices(entry)
-            return Key(text, macro=True, whole_words=whole, case_sensitive=cased)
-        return self.static(entry, text)
+            return Key(text, macro=True)
+        key = self.static(entry, text)
+        if entry.dialect is Dialect.V3 or strip(text) == text != "" or len(text) > LIMITS.key_chars:
+            return key
+        scored_as = self._plain(entry, text, text, indexed=True) if text else Key(text, always=True)
+        return replace(key, scored_as=scored_as)
 
     def static(self, entry: Entry, text: str, *, indexed: bool = True) -> Key:
         """Compile a key as it stands; one that is not ``indexed`` becomes a pattern in any case."""
@@ -88,14 +92,13 @@ class KeyCompiler:
         whole, cased = self._choices(entry)
         whole = whole and not _BLANK.search(key)
         if not indexed or _SEAM.search(key):
-            pattern = literal_pattern(key, whole_words=whole, case_sensitive=cased)
-            return Key(text, pattern=pattern, whole_words=whole, case_sensitive=cased)
+            return Key(text, pattern=literal_pattern(key, whole_words=whole, case_sensitive=cased))
         shown = key if cased else key.lower()
         number = self._numbers.get((shown, whole, cased))
         if number is None:
             number = self._numbers[shown, whole, cased] = len(self._numbers)
             (self.exact if cased else self.lowered).add(shown, number, whole_words=whole)
-        return Key(text, number=number, whole_words=whole, case_sensitive=cased)
+        return Key(text, number=number)
 
     def _choices(self, entry: Entry) -> tuple[bool, bool]:
         settings = self._settings

@@ -63,8 +63,10 @@ def score(compiled: CompiledEntry, turn: Round, texts: ScanTexts) -> int:
     matches = _matcher(compiled, turn, texts)
     if not compiled.keys:
         return 0
-    primary = sum(map(matches, compiled.keys))
-    secondary = sum(map(matches, compiled.secondary_keys))
+    primary, secondary = (
+        sum(scored.always or matches(scored) for key in keys for scored in (key.scored_as or key,))
+        for keys in (compiled.keys, compiled.secondary_keys)
+    )
     match compiled.entry.logic:
         case SecondaryLogic.AND_ANY:
             return primary + secondary
