@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_api.testing import Parts
 from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
 from idolchat_core.plugins.hookspecs import hookimpl

@@ -490,6 +490,23 @@ async def test_a_failed_turn_is_retried_once_however_often_it_is_asked(
     assert llm.requests[-1].options == {"temperature": 0.3}
 
 
+async def test_a_failed_turn_is_retried_once_by_many_at_once_after_a_restart(
+    storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say([FAULT], "Hello!")
+    async with TurnEngine(storage, llm, settings=CoreSettings()) as turns:
+        first = await turns.start(ask("Hi"))
+        await first.ended()
+    async with TurnEngine(storage, llm, settings=CoreSettings()) as turns:
+        retries = await asyncio.gather(*(turns.retry(first.turn_id) for _ in range(8)))
+        await retries[0].ended()
+    stored = await storage.read(first.conversation_id)
+
+    assert len({turn.turn_id for turn in retries}) == 1
+    assert len(llm.requests) == 2
+    assert [m.content for m in stored.messages] == ["Hi", "", "Hello!"]
+
+
 async def test_a_completed_turn_cannot_be_retried(turns: TurnEngine) -> None:
     turn = await turns.start(ask("Hi"))
     await turn.ended()
