@@ -52,3 +52,10 @@ def test_no_more_messages_are_needed_than_entries_look_at(world: MakeBook) -> No
     assert compile_lore(books, LoreSettings()).messages_needed == 7
     assert compile_lore(books, LoreSettings(min_activations=1, min_activations_max_depth=20)).messages_needed == 21
     assert compile_lore(books, LoreSettings(min_activations=1)).messages_needed == 1000
+
+
+def test_a_book_of_the_server_is_looked_at_with_those_of_the_server(world: MakeBook) -> None:
+    made = _books(world, "a", "b")
+    books = LoreBooks(conversation=[made["a"]], character=[made["b"]], server=[made["a"]])
+
+    assert _order(books) == ["b.1", "b.2", "b.0", "a.1", "a.2", "a.0"]

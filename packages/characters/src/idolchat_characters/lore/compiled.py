@@ -17,7 +17,7 @@ __all__ = ["CompiledEntry", "CompiledLore", "LoreBooks", "compile_lore"]
 class LoreBooks:
     """The books that apply to a conversation, by whose they are.
 
-    A book that is named twice counts once: as the conversation's, else the persona's, the server's, the character's.
+    A book that is named twice counts once: as the server's, else the conversation's, the persona's, the character's.
     """
 
     conversation: Sequence[Book] = ()
@@ -108,7 +108,7 @@ def compile_lore(books: LoreBooks, settings: LoreSettings) -> CompiledLore:
 
 
 def _each_once(books: LoreBooks) -> LoreBooks:
-    """Leave a book only in the first of its scopes; as in SillyTavern, the character's is the last."""
+    """Leave a book only in the first of its scopes, in the order that SillyTavern has."""
     seen: set[str] = set()
 
     def new(scope: Sequence[Book]) -> tuple[Book, ...]:
@@ -116,8 +116,12 @@ def _each_once(books: LoreBooks) -> LoreBooks:
         seen.update(book.id for book in kept)
         return kept
 
-    conversation, persona, server = new(books.conversation), new(books.persona), new(books.server)
-    return LoreBooks(conversation=conversation, persona=persona, server=server, character=new(books.character))
+    return LoreBooks(
+        server=new(books.server),
+        conversation=new(books.conversation),
+        persona=new(books.persona),
+        character=new(books.character),
+    )
 
 
 def _by_order(*scopes: Sequence[Book]) -> list[Entry]:
