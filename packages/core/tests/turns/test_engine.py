@@ -813,3 +813,19 @@ async def test_a_result_without_a_conversation_is_refused(turns: TurnEngine) -> 
         await turns.start(
             TurnRequest.model_validate({"messages": [{"role": "tool", "tool_call_id": "a", "content": "42"}]})
         )
+
+
+async def test_a_turn_that_waited_does_not_bring_back_a_conversation_that_was_deleted(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    going_on = asyncio.Event()
+    llm.say(["Once ", going_on, "upon a time"])
+    first = await turns.start(ask("Tell me a story"))
+    waiting = await turns.start(ask("And then?", conversation_id=str(first.conversation_id)))
+    await storage.delete(first.conversation_id)
+    going_on.set()
+    ended = await waiting.ended()
+
+    assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "conversation_not_found")
+    assert await storage.list_ids() == []
+    assert turns.unstored == 0
