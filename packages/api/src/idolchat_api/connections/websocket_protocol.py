@@ -40,6 +40,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     stalled_since: float | None = None
     unread_bytes = 0
     _offers_direct_write = False
+    _max_message_bytes = FIRST_MESSAGE_BYTES
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -53,9 +54,9 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         self.limiter.release(self.client[0] if self.client else None)
 
     def handle_connect(self, event: Any) -> None:
-        """Limit the first message of a socket that came without a token."""
-        if self.has_login and "Authorization" not in event.headers:
-            self.conn.max_size = FIRST_MESSAGE_BYTES
+        """Read little of a socket that came without a token, until its first message is there."""
+        if not self.has_login or "Authorization" in event.headers:
+            self._max_message_bytes = self.config.ws_max_size
         super().handle_connect(event)
         if not self.handshake_complete:  # else it was refused, and there is no scope
             offer_direct_write(self.scope, self.write_now)  # type: ignore[arg-type]  # uvicorn names its own kinds of scope
@@ -71,15 +72,18 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             self.receiving_since = None
         elif self.receiving_since is None:
             self.receiving_since = self.loop.time()
-            self.received_bytes = begun_bytes
+            self.received_bytes = begun_bytes + self._frames_bytes()
         else:
             self.received_bytes += len(data)
-            if self.received_bytes > 2 * self.config.ws_max_size:  # in ever so many pieces, empty ones too
-                self._fail(TOO_BIG, "the message is too long")
+        if self.receiving_since is not None and self.received_bytes > 2 * self._max_message_bytes:
+            self._fail(TOO_BIG, "the message is too long")  # twice: it may come in ever so many pieces, empty ones too
 
     def send_receive_event_to_app(self) -> None:
         self.receiving_since = None
-        self.conn.max_size = self.config.ws_max_size
+        if not self.close_sent and self._frames_bytes() > self._max_message_bytes:
+            self._fail(TOO_BIG, f"the first message has at most {self._max_message_bytes} bytes")
+            return
+        self._max_message_bytes = self.config.ws_max_size  # which the base class has websockets hold to
         super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
@@ -129,6 +133,9 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
         self.transport.abort()
+
+    def _frames_bytes(self) -> int:
+        return sum(map(len, self.frames))
 
     def _fail(self, code: int, reason: str) -> None:
         self.receiving_since = None

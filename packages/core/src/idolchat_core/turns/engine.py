@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.history import Histories
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
@@ -28,6 +29,7 @@ from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
@@ -46,7 +48,15 @@ class TurnEngine:
     With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
     """
 
-    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: CoreSettings,
+        recovers: bool = False,
+        prompt_sources: Sequence[PromptSource] = (),
+    ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         writer = MessageWriter(storage, histories)
         checkpoints = Checkpoints(storage)
@@ -61,6 +71,7 @@ class TurnEngine:
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
+            prompt_sources=prompt_sources,
         )
         self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
         self._runs: dict[UUID, TurnRun] = {}
@@ -223,6 +234,11 @@ class TurnEngine:
             return replace(run.live.status, state=TurnState.CANCELLED)
         await run.live.ended()
         return run.live.status
+
+    def prompt_report(self, turn_id: UUID) -> PromptReport | None:
+        """Return what went into the prompt of a turn whose events are kept; None where no source had a part in it."""
+        run = self._run_of(turn_id)
+        return run.prompt_report if run is not None else None
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
