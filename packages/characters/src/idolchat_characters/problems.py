@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 __all__ = ["Findings", "Problem"]
 
 MAX_PROBLEMS = 200
+MAX_PLACE_LENGTH = 200
 
 
 class Problem(BaseModel):
@@ -37,7 +38,7 @@ class Findings:
     def warn(self, place: str, message: str) -> None:
         """Add a warning."""
         if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(Problem(severity="warning", place=place, message=message))
+            self._problems.append(Problem(severity="warning", place=place[:MAX_PLACE_LENGTH], message=message))
         elif len(self._problems) == MAX_PROBLEMS:
             more = f"there are more than {MAX_PROBLEMS} warnings; the others are left out"
             self._problems.append(Problem(severity="warning", place="file", message=more))

@@ -24,6 +24,7 @@ DEFAULT_ASSETS = (CardAsset(type="icon", uri=CARD_IMAGE, name="main", ext="png")
 DATA_URL: Final = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
 UNSAFE: Final = re.compile(r"[^a-z0-9]+")
 MAX_STEM_LENGTH = 60
+MAX_ESCAPES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ def _named(found: Iterator[tuple[CardAsset, bytes]]) -> Iterator[EmbeddedAsset]:
 
 def _decoded(header: str, content: str) -> bytes:
     """Decode a data URL (RFC 2397)."""
+    if content.count("%") > MAX_ESCAPES:
+        raise CardRefused(f"is a data URL of more than {MAX_ESCAPES:,} escapes: write it in base64", place="uri")
     if not header.rstrip(", ").lower().endswith(";base64"):
         return unquote_to_bytes(content)
     try:

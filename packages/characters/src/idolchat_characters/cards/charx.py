@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from collections.abc import Mapping
 from idolchat_characters.cards.archive_paths import CARD_PATH, safe_path
 from idolchat_characters.cards.container import CardText, Container
 from idolchat_characters.cards.limits import CardLimits
-from idolchat_characters.cards.media_types import media_type_of
 from idolchat_characters.errors import CardRefused
 from idolchat_characters.problems import Findings
 
@@ -44,7 +44,7 @@ def read_charx(content: bytes, *, limits: CardLimits, findings: Findings) -> Con
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = _unpacked(archive, limits, findings)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
         raise CardRefused(f"cannot be unpacked as a ZIP archive ({error}): export it anew", place="file") from error
     if content[:2] != b"PK":
         findings.warn("file", "has other bytes before the archive, which are not read")
@@ -55,13 +55,16 @@ def read_charx(content: bytes, *, limits: CardLimits, findings: Findings) -> Con
 
 
 def write_charx(card: bytes, files: Mapping[str, bytes]) -> bytes:
-    """Pack a card and its files; the same ones give the same bytes. Images are stored as they are."""
+    """Pack a card and its files; the same ones give the same bytes.
+
+    What is large is stored as it is: mostly images, and nothing that then unpacks like a bomb.
+    """
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         for path, content in {CARD_PATH: card, **files}.items():
             entry = zipfile.ZipInfo(path, EARLIEST)
             entry.external_attr = READABLE_FILE
-            method = zipfile.ZIP_STORED if media_type_of(content) else zipfile.ZIP_DEFLATED
+            method = zipfile.ZIP_DEFLATED if len(content) < RATIO_FREE_BYTES else zipfile.ZIP_STORED
             archive.writestr(entry, content, compress_type=method)
     return written.getvalue()
 
@@ -73,7 +76,7 @@ def _unpacked(archive: zipfile.ZipFile, limits: CardLimits, findings: Findings) 
         try:
             with archive.open(entry) as packed:
                 files[path] = packed.read(entry.file_size)  # without a size, all of a lying entry is unpacked first
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
             if path == CARD_PATH:
                 raise CardRefused("is damaged: export the card anew", place=path) from error
             findings.warn(f"entry {path}", "is damaged, and left out")

@@ -48,6 +48,8 @@ COPIES: Final = {name: name for name in CARD_FIELDS} | {"creatorcomment": "creat
 
 def character_of(document: JsonObject, findings: Findings) -> tuple[Character, CardVersion]:
     """Read a card of any version. Raises ``CardRefused`` where it is none, or has no name."""
+    if document.get("spec") == "lorebook_v3":
+        raise CardRefused("is lorebook_v3: import the file as a lorebook", place="spec")
     if isinstance(document.get("data"), dict) or ("spec" in document and "name" not in document):
         return _wrapped(document, findings)
     return _flat(document, findings)
@@ -114,7 +116,7 @@ def _flat(document: JsonObject, findings: Findings) -> tuple[Character, CardVers
 
 
 def _no_card(document: JsonObject) -> str:
-    if document.get("spec") == "lorebook_v3" or "entries" in document:
+    if "entries" in document:
         return "is missing: this is a lorebook, not a character card; import it as a lorebook"
     return "is missing: this is no character card; one has name, or spec and data"
 

@@ -13,6 +13,9 @@ UNREADABLE = "idolchat/unreadable"
 """The extension in which values are kept that their field cannot hold, by the name of the field."""
 
 
+ASSET_TEXTS = ("type", "uri", "name", "ext")
+
+
 class FieldReader:
     """Reads the fields of one object; ``unreadable`` gathers the values that a field cannot hold.
 
@@ -98,13 +101,12 @@ class FieldReader:
         return tuple(asset for asset in assets if asset is not None)
 
     def _asset(self, item: JsonValue, name: str) -> CardAsset | None:
-        if not isinstance(item, dict) or not all(isinstance(item.get(key, ""), str) for key in ("type", "name", "ext")):
+        members = item.items() if isinstance(item, dict) else ()
+        given = {key: value for key, value in members if value is not None or key not in ASSET_TEXTS}
+        if "uri" not in given or not all(isinstance(given.get(key, ""), str) for key in ASSET_TEXTS):
             self._set_aside(item, name, "an object with the texts type, uri, name and ext")
             return None
-        if not isinstance(item.get("uri"), str):
-            self._set_aside(item, name, "an object with a uri")
-            return None
-        return CardAsset.model_validate(item)
+        return CardAsset.model_validate(given)
 
     def _text_of(self, value: JsonValue, name: str) -> str | None:
         if isinstance(value, str):

@@ -17,7 +17,7 @@ from idolchat_characters.problems import Findings
 
 __all__ = ["parse_object"]
 
-MAX_INTEGER_DIGITS = 300
+MAX_INTEGER_DIGITS = 4000
 MAX_SHOWN_KEY_LENGTH = 40
 LONE: Final = re.compile("[\ud800-\udfff]")
 ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -114,7 +114,7 @@ class _Cleaning:
             self.clean(child, _join(path, key), depth + 1)
         elif isinstance(child, str):
             if self._has_surrogates and LONE.search(child):
-                self._replace(parent, key, LONE.sub("\ufffd", child))
+                self._replace(parent, key, _without_surrogates(child))
                 self._findings.warn(_join(path, key), "holds half a surrogate pair, which became U+FFFD")
         elif isinstance(child, float) and math.isinf(child):
             self._replace(parent, key, None)
@@ -129,7 +129,7 @@ class _Cleaning:
         members = list(value.items())
         value.clear()
         for key, child in members:
-            clean = LONE.sub("\ufffd", key)
+            clean = _without_surrogates(key)
             while clean in value:
                 clean += "\ufffd"
             value[clean] = child
@@ -137,6 +137,11 @@ class _Cleaning:
 
     def _replace(self, parent: dict[str, object] | list[object], key: str | int, value: JsonValue) -> None:
         cast(dict[str | int, object], parent)[key] = value
+
+
+def _without_surrogates(text: str) -> str:
+    """Replace half surrogate pairs; ``re.sub`` would hold an object for each of them."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _join(path: str, key: str | int) -> str:

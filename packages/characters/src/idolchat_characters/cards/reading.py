@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def _container(content: bytes, limits: CardLimits, findings: Findings) -> Contai
         return read_webp(content, limits=limits, findings=findings)
     if not is_plain_json(content) and is_archive(content):
         return read_charx(content, limits=limits, findings=findings)
-    if (media_type := media_type_of(content)) or b"\0" in content[:1024]:
+    is_binary = b"\0" in content[:1024] and not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if (media_type := media_type_of(content)) or is_binary:
         found = media_type or "no JSON, PNG, CHARX or WebP"
         raise CardRefused(f"is {found}, and holds no card: get the original", place="file")
     return Container(format="json", texts=(CardText("file", content),), files={})

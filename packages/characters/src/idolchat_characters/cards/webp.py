@@ -19,11 +19,12 @@ __all__ = ["read_webp"]
 
 HEADER_BYTES = 12
 METADATA = (b"EXIF", b"XMP ")
-MAX_BYTE_LIST = 4 * 1024 * 1024
+MAX_WRAPPING_TAGS = 4
+MAX_BLANKS = 1024
+MAX_BYTE_LIST = 1024 * 1024
 XMP_NAMES = ("ccv3", "chara", "UserComment", "description")
 MAX_CHUNKS = 100_000
-TAG: Final = re.compile(r"<[^<>]*>")
-BYTE_LIST: Final = re.compile(rb"\s*\d{1,3}(?:\s*,\s*\d{1,3})+\s*")
+BYTE_LIST_LETTERS = b"0123456789, \t\r\n"
 QUOTES: Final = {"&quot;": '"', "&apos;": "'", "&#34;": '"', "&#39;": "'"}
 
 
@@ -34,8 +35,10 @@ def read_webp(content: bytes, *, limits: CardLimits, findings: Findings) -> Cont
     for kind, data, whole in _chunks(memoryview(content)):
         if kind not in METADATA:
             kept.append(_without_flags(whole) if kind == b"VP8X" else whole)
-        elif len(data) > 2 * limits.json_bytes:
-            raise CardRefused(f"holds {len(data):,} bytes; at most {2 * limits.json_bytes:,} are read", place="file")
+        elif len(data) > limits.json_bytes * 3 // 2:
+            raise CardRefused(
+                f"holds {len(data):,} bytes; at most {limits.json_bytes * 3 // 2:,} are read", place="file"
+            )
         else:
             found = comments_of(bytes(data)) if kind == b"EXIF" else _xmp_values(bytes(data))
             texts += [text for one in found if (text := _card_text(one, f"chunk {kind.decode().strip()}"))]
@@ -69,15 +72,25 @@ def _card_text(text: bytes, place: str) -> CardText | None:
     """Read JSON, base64 of it, or its bytes as decimal numbers with commas, which SillyTavern has read too."""
     if is_plain_json(text):
         return CardText(place, text)
-    if len(text) <= MAX_BYTE_LIST and BYTE_LIST.fullmatch(text):
-        numbers = [int(number) for number in text.split(b",")]
-        text = bytes(numbers) if max(numbers) < 256 else b""
-    else:
-        try:
-            text = from_base64(text, place)
-        except CardRefused:
-            return None
+    if text.translate(None, BYTE_LIST_LETTERS):
+        text = _from_base64(text, place)
+    elif len(text) <= MAX_BYTE_LIST:
+        text = _from_byte_list(text)
     return CardText(place, text) if is_plain_json(text) else None
+
+
+def _from_base64(text: bytes, place: str) -> bytes:
+    try:
+        return from_base64(text, place)
+    except CardRefused:  # any other comment than a card
+        return b""
+
+
+def _from_byte_list(text: bytes) -> bytes:
+    try:
+        return bytes(map(int, text.split(b",")))
+    except ValueError:  # numbers of something else
+        return b""
 
 
 def _xmp_values(data: bytes) -> Iterator[bytes]:
@@ -87,8 +100,18 @@ def _xmp_values(data: bytes) -> Iterator[bytes]:
         if match := re.search(rf"[:<\s]{name}\s*=\s*\"", text):
             value = text[match.end() : text.find('"', match.end())]
         elif (match := re.search(rf"<(\w+:)?{name}\b[^<>]*>", text)) is not None:
-            end = text.find(f"</{match.group(1) or ''}{name}", match.end())
-            value = TAG.sub("", text[match.end() : end])
+            start = _text_start(text, match.end())
+            value = text[start : text.find("<", start)]
         else:
             continue
         yield unescape(value.strip(), QUOTES).encode(errors="replace")
+
+
+def _text_start(text: str, at: int) -> int:
+    """Where the text of an element begins, behind the tags of the list that XMP puts it in."""
+    for _ in range(MAX_WRAPPING_TAGS):
+        at += len(text[at : at + MAX_BLANKS]) - len(text[at : at + MAX_BLANKS].lstrip())
+        if text[at : at + 1] != "<" or (end := text.find(">", at)) < 0:
+            break
+        at = end + 1
+    return at

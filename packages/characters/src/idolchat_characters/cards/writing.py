@@ -54,20 +54,32 @@ def write_card(
 
     Raises ``CardRefused`` for ``webp``, which is only read, and for what would be too large to read again.
     """
-    reading = None if original is None else read_card(original, limits=limits)
-    is_as_read = reading is not None and not files and image is None and not is_edited(character, reading)
-    if original is not None and reading is not None and is_as_read and reading.format == card_format:
-        return original
     added = {safe_path(path): content for path, content in (files or {}).items()}
-    embedded = {**(reading.files if reading else {}), **added}
-    parts = _Parts(character, embedded, image or (reading.image if reading else None))
-    if card_format == "png":
-        base = original if reading and reading.format == "png" and image is None else None
-        return _png(parts, base, limits)
-    if card_format == "webp":
-        raise CardRefused("is only read: write png, charx or json", place="format")
-    parts = _with_image(parts)
-    return _charx(parts, limits) if card_format == "charx" else _json(_inlined(parts), limits)
+    parts, base = _Parts(character, added, image), None
+    if original is not None:
+        reading = read_card(original, limits=limits)
+        is_as_read = not files and image is None and not is_edited(character, reading)
+        if is_as_read and reading.format == card_format:
+            return original
+        parts = _Parts(character, {**reading.files, **added}, image or reading.image)
+        base = original if reading.format == "png" and image is None else None
+    content = _written(parts, card_format, base, limits)
+    if len(content) > limits.file_bytes:
+        message = f"would have {len(content):,} bytes, of which at most {limits.file_bytes:,} are read"
+        raise CardRefused(f"{message}: leave assets out", place="file")
+    return content
+
+
+def _written(parts: _Parts, card_format: CardFormat, base: bytes | None, limits: CardLimits) -> bytes:
+    match card_format:
+        case "png":
+            return _png(parts, base, limits)
+        case "charx":
+            return _charx(_with_image(parts), limits)
+        case "json":
+            return _json(_inlined(_with_image(parts)), limits)
+        case "webp":
+            raise CardRefused("is only read: write png, charx or json", place="format")
 
 
 def is_edited(character: Character, reading: CardReading) -> bool:
