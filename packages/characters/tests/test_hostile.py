@@ -160,8 +160,8 @@ def test_many_commas_and_brackets_in_prose_are_no_values(make_json: Callable[...
 
 
 def test_many_comments_of_one_picture_are_not_all_read() -> None:
-    entry = struct.pack("<HHII", 0x9286, 7, MIB, 26)
-    tiff = b"II*\0" + struct.pack("<IH", 8, 60_000) + entry * 60_000 + bytes(MIB)
+    entry = struct.pack("<HHII", 0x9286, 7, MIB // 2, 26)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 60_000) + entry * 60_000 + bytes(MIB // 2)
     content = b"RIFF\0\0\0\0WEBPEXIF" + struct.pack("<I", len(tiff)) + tiff
 
     with bounded(memory_mib=20, time_s=2), pytest.raises(CardRefused, match="without a card"):

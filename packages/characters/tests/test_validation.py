@@ -21,6 +21,9 @@ GOOD = {
 }
 
 
+ENTRY = {"keys": ["a"], "content": ""}
+
+
 def book(*entries: Any) -> dict[str, Any]:
     return {"character_book": {"entries": list(entries)}}
 
@@ -45,7 +48,7 @@ def test_a_card_without_faults_has_no_problems(make_json: MakeJson) -> None:
         (book({"keys": ["a"]}), "data.character_book.entries.0.content", "must be text"),
         (book({"keys": [3], "content": ""}), "data.character_book.entries.0.keys", "list of texts"),
         (book({"keys": [], "content": ""}), "data.character_book.entries.0.keys", "not constant"),
-        (book({"keys": ["a"], "secondary_keys": "b", "content": ""}), "data.character_book.entries.0.secondary_keys", "split"),
+        (book(ENTRY | {"secondary_keys": "b"}), "data.character_book.entries.0.secondary_keys", "split"),
         ({"assets": [{"type": "portrait", "uri": "ccdefault:"}]}, "data.assets.0.type", "begins with x_"),
         ({"assets": [{"type": "icon", "uri": "ccdefault:"}] * 2}, "data.assets", "several icons"),
     ],

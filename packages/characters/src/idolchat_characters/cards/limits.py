@@ -26,5 +26,10 @@ class CardLimits:
     archive_bytes: int = 128 * MIB
     archive_ratio: int = 200
 
+    @property
+    def text_bytes(self) -> int:
+        """How long a text in an image may be: base64 adds a third, and some write it in lines."""
+        return self.json_bytes * 3 // 2
+
 
 DEFAULT_LIMITS = CardLimits()

@@ -85,7 +85,7 @@ def _readable(found: Iterable[Chunk], limits: CardLimits, findings: Findings) ->
 
 
 def _card_text(one: Chunk, limits: CardLimits, findings: Findings) -> CardText:
-    place, most = f"chunk {one.keyword.lower()}", _text_bytes(limits)
+    place, most = f"chunk {one.keyword.lower()}", limits.text_bytes
     if len(one.data) > most:
         raise CardRefused(f"holds {len(one.data):,} bytes; at most {most:,} are read", place=place)
     if not one.is_intact:
@@ -98,7 +98,7 @@ def _card_text(one: Chunk, limits: CardLimits, findings: Findings) -> CardText:
 
 
 def _unpacked(one: Chunk, place: str, limits: CardLimits, findings: Findings) -> bytes:
-    text, most = one.text, _text_bytes(limits)
+    text, most = one.text, limits.text_bytes
     if one.type == b"tEXt":
         return text
     findings.warn(place, f"is of type {one.type.decode()} instead of tEXt, which few applications read")
@@ -108,11 +108,6 @@ def _unpacked(one: Chunk, place: str, limits: CardLimits, findings: Findings) ->
     _language, _, rest = rest.partition(b"\0")
     _translated, _, rest = rest.partition(b"\0")
     return inflate(rest, place, max_bytes=most) if is_packed else rest
-
-
-def _text_bytes(limits: CardLimits) -> int:
-    """How long a text may be: base64 adds a third, and some write it in lines."""
-    return limits.json_bytes * 3 // 2
 
 
 def _files(assets: Iterable[Chunk], findings: Findings) -> dict[str, bytes]:

@@ -35,10 +35,9 @@ def read_webp(content: bytes, *, limits: CardLimits, findings: Findings) -> Cont
     for kind, data, whole in _chunks(memoryview(content)):
         if kind not in METADATA:
             kept.append(_without_flags(whole) if kind == b"VP8X" else whole)
-        elif len(data) > limits.json_bytes * 3 // 2:
-            raise CardRefused(
-                f"holds {len(data):,} bytes; at most {limits.json_bytes * 3 // 2:,} are read", place="file"
-            )
+        elif len(data) > limits.text_bytes:
+            message = f"holds {len(data):,} bytes; at most {limits.text_bytes:,} are read"
+            raise CardRefused(message, place=f"chunk {kind.decode().strip()}")
         else:
             found = comments_of(bytes(data)) if kind == b"EXIF" else _xmp_values(bytes(data))
             texts += [text for one in found if (text := _card_text(one, f"chunk {kind.decode().strip()}"))]
