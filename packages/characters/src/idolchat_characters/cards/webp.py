@@ -95,7 +95,7 @@ def _from_byte_list(text: bytes) -> bytes:
 def _xmp_values(data: bytes) -> Iterator[bytes]:
     """The values of the fields that hold cards, as elements or attributes; the first of each name."""
     text = data.decode(errors="replace")
-    for name in XMP_NAMES:
+    for name in filter(text.__contains__, XMP_NAMES):
         if match := re.search(rf"[:<\s]{name}\s*=\s*\"", text):
             value = text[match.end() : text.find('"', match.end())]
         elif (match := re.search(rf"<(\w+:)?{name}\b[^<>]*>", text)) is not None:
