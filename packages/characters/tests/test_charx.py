@@ -27,7 +27,7 @@ def test_an_entry_that_leads_out_is_refused(name: str, make_zip: MakeZip, make_j
     with pytest.raises(CardRefused, match="leads out of the archive") as refusal:
         read_card(make_zip({"card.json": make_json(), name: b"x"}))
 
-    assert repr(name.replace("\\", "\\")) in str(refusal.value)
+    assert refusal.value.param == f"entry {name!r}"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 256, "."])

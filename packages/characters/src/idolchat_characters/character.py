@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints
 
 from idolchat_characters.sampling import Sampling
 from idolchat_characters.slugs import check_slug
@@ -94,7 +94,7 @@ class Character(BaseModel):
 
     slug: Annotated[str, AfterValidator(check_slug)] | None = None
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    sampling: Sampling = Field(default=Sampling())
+    sampling: Sampling = Sampling()
     owner_id: UUID | None = None
     visibility: Visibility = "private"
 

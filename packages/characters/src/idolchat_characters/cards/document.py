@@ -97,7 +97,7 @@ def _wrapped(document: JsonObject, findings: Findings) -> tuple[Character, CardV
         root={name: value for name, value in root.items() if name not in copies},
         root_copies=copies,
     )
-    return _character(data, "data.", unknown, version, findings), version
+    return _character(FieldReader(data, "data.", findings), version, unknown=unknown), version
 
 
 def _flat(document: JsonObject, findings: Findings) -> tuple[Character, CardVersion]:
@@ -110,7 +110,7 @@ def _flat(document: JsonObject, findings: Findings) -> tuple[Character, CardVers
     if "creator_notes" not in fields and "creatorcomment" in fields:
         fields["creator_notes"] = fields["creatorcomment"]
     root = {name: value for name, value in fields.items() if name not in CARD_FIELDS}
-    character = _character(fields, "", UnknownFields(root=root), "v1", findings)
+    character = _character(FieldReader(fields, "", findings), "v1", unknown=UnknownFields(root=root))
     beside = document.get("data")
     return _with_unreadable(character, {} if beside is None else {"data": beside}), "v1"
 
@@ -143,16 +143,11 @@ def _number(value: JsonValue) -> float | None:
         return None
 
 
-def _character(
-    fields: JsonObject, prefix: str, unknown: UnknownFields, version: CardVersion, findings: Findings
-) -> Character:
-    missing = [name for name in REQUIRED[version] if name not in fields]
-    if missing and missing != ["name"]:
-        findings.warn(prefix.strip(".") or "file", f"lacks {', '.join(missing)}; read as empty")
-    reader = FieldReader(fields, prefix, findings)
+def _character(reader: FieldReader, version: CardVersion, *, unknown: UnknownFields) -> Character:
     texts = {name: reader.text(name) for name in V2_TEXTS}
     if not texts["name"].strip():
-        raise CardRefused("is empty: write the character's name there", place=f"{prefix}name")
+        raise CardRefused("is empty: write the character's name there", place=f"{reader.prefix}name")
+    reader.expect(REQUIRED[version])
     character = Character.model_validate(
         texts
         | {

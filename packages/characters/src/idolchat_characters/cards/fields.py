@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import JsonValue
 
 from idolchat_characters.character import CardAsset, JsonObject
@@ -24,9 +26,14 @@ class FieldReader:
 
     def __init__(self, fields: JsonObject, prefix: str, findings: Findings) -> None:
         self._fields = fields
-        self._prefix = prefix
+        self.prefix = prefix
         self._findings = findings
         self.unreadable: JsonObject = {}
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Warn of those that are missing, all together."""
+        if missing := [name for name in names if name not in self._fields]:
+            self._findings.warn(self.prefix.strip(".") or "file", f"lacks {', '.join(missing)}; read as empty")
 
     def text(self, name: str) -> str:
         """Read a text; a number or a flag is read as its JSON text."""
@@ -123,4 +130,4 @@ class FieldReader:
             self._warn(name, f"must be {wanted}; read as empty, and its value kept in extensions[{UNREADABLE!r}]")
 
     def _warn(self, name: str, message: str) -> None:
-        self._findings.warn(f"{self._prefix}{name}", message)
+        self._findings.warn(f"{self.prefix}{name}", message)
