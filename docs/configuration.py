@@ -6,7 +6,7 @@ from pydantic.fields import FieldInfo
 
 import idolchat_llm_local.settings
 import idolchat_storage_local.settings
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings

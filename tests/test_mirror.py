@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from idolchat_core import document
+from idolchat_core.storage import document
 from idolchat_core.testing import a_conversation
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET

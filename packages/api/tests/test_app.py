@@ -13,7 +13,7 @@ from idolchat_api.testing import Parts, serving_app
 from idolchat_core import errors as core
 from idolchat_core.errors import ConfigurationError, IdolchatError, PluginNameTaken
 from idolchat_core.models import Page
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 BODY = {"messages": [{"role": "user", "content": "a secret"}]}

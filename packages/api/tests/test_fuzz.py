@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 JSON = st.recursive(

@@ -165,8 +165,19 @@ def test_a_new_image_takes_the_place_of_the_old(make_png: MakePng, card_chunk: C
     assert read_card(content).image == image
 
 
-def test_an_image_that_is_cut_is_not_written_into(make_json: Callable[..., bytes], make_png: MakePng) -> None:
-    character = read_card(make_json()).character
+@pytest.mark.parametrize("cut", [1, 12, 20])
+def test_an_image_that_is_cut_is_written_into_and_stays(
+    cut: int, make_json: Callable[..., bytes], make_png: MakePng
+) -> None:
+    image = make_png()[:-cut]
 
-    with pytest.raises(CardRefused, match="no IEND"):
-        write_card(character, "png", image=make_png()[:-6])
+    content = write_card(read_card(make_json()).character, "png", image=image)
+
+    start = content.index(b"tEXtchara") - 4
+    assert read_card(content).character.name == "Aoi"
+    assert content[:start] + content[start + len(content) - len(image) :] == image
+
+
+def test_an_image_without_a_chunk_is_not_written_into(make_json: Callable[..., bytes]) -> None:
+    with pytest.raises(CardRefused, match="without any whole chunk"):
+        write_card(read_card(make_json()).character, "png", image=b"\x89PNG\r\n\x1a\n")

@@ -15,7 +15,8 @@ import pytest
 from parts.zygote import Zygote, running_zygote
 from pydantic import TypeAdapter
 
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 
 IDOL = Path(sys.executable).with_name("idol")
 PARTS = Path(__file__).with_name("parts")

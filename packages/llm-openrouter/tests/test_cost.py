@@ -5,10 +5,10 @@ from types import FrameType
 
 import pytest
 
-from idolchat_llm_openrouter.deltas import DeltaReader
-from idolchat_llm_openrouter.discretion import Discretion
-from idolchat_llm_openrouter.faults import Faults
-from idolchat_llm_openrouter.wire import Assembler
+from idolchat_llm_openrouter.chunk_decoder import Assembler
+from idolchat_llm_openrouter.delta_reader import DeltaReader
+from idolchat_llm_openrouter.errors import Faults
+from idolchat_llm_openrouter.redaction import Discretion
 
 DELTAS = 1000
 EVENT = (

@@ -10,9 +10,9 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 
 from idolchat_core.errors import ProviderError, ProviderUnavailable, RateLimited
-from idolchat_core.llm import Delta, Finished
+from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.testing import asking, collect
-from idolchat_llm_openrouter.faults import Fault
+from idolchat_llm_openrouter.errors import Fault
 from idolchat_llm_openrouter.retry import Retries
 
 type Open = Callable[..., Any]

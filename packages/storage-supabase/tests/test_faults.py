@@ -12,7 +12,7 @@ from tests.support.mock_supabase.state import Fault
 
 from idolchat_core.errors import ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase.storage import SupabaseStorage
 

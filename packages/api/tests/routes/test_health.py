@@ -6,13 +6,13 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_api.testing import Parts
 from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.registry import Registry
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
 
 

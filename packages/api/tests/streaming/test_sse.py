@@ -17,7 +17,7 @@ from idolchat_api import ApiSettings, create_app
 from idolchat_api.testing import serving_app
 from idolchat_core import Delta, Finished, Usage
 from idolchat_core.errors import ProviderUnavailable, RateLimited, ReplyCut
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 DONE = "data: [DONE]"

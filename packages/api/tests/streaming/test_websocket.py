@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from idolchat_api import ApiSettings
-from idolchat_api.streaming.followers import MAX_TASKS
+from idolchat_api.streaming.subscriptions import MAX_TASKS
 from idolchat_core import Delta, Finished
 from idolchat_core.errors import RateLimited, ReplyCut
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from dotenv import dotenv_values
 
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Place", "parse_place"]
 

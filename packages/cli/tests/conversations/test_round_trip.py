@@ -19,7 +19,8 @@ from idolchat_cli.conversations.exporting.writers import open_writer
 from idolchat_cli.conversations.importing.files import find_in
 from idolchat_cli.conversations.importing.found import Found, derived_id
 from idolchat_cli.conversations.importing.streamed import Unreadable, elements
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.rate_limits import Quota
 
 __all__ = [
     "BudgetExceeded",

@@ -6,7 +6,7 @@ import pytest
 
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.mirror.forwarding import Forwarding
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, StorageConformance
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.completion_stream import TooBig, read_body
+from idolchat_llm_openrouter.errors import Fault, Faults
 from idolchat_llm_openrouter.http import Connection, Disconnected, HTTPError, Pool, Requests, Response, Route, proxy_for
-from idolchat_llm_openrouter.payload import headers_of
-from idolchat_llm_openrouter.reply import TooBig, read_body
+from idolchat_llm_openrouter.request_body import headers_of
 from idolchat_llm_openrouter.settings import OpenRouterSettings
-from idolchat_llm_openrouter.watchdog import Watchdog
+from idolchat_llm_openrouter.timeouts import Watchdog
 
 __all__ = ["Client", "open_client"]
 

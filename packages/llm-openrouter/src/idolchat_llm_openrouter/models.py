@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from idolchat_core.llm import ModelInfo
+from idolchat_core.llm.contract import ModelInfo
 
 __all__ = ["models_in"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.llm import LLMProvider
-from idolchat_core.registry import Registry
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.registry import Registry
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 

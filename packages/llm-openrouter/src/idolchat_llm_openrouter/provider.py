@@ -9,18 +9,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
-from idolchat_llm_openrouter.calls import Calls
-from idolchat_llm_openrouter.catalogue import Catalogue
+from idolchat_llm_openrouter.chunk_decoder import generation_usage
 from idolchat_llm_openrouter.client import Client, open_client
-from idolchat_llm_openrouter.discretion import Discretion
-from idolchat_llm_openrouter.faults import Fault, Faults
+from idolchat_llm_openrouter.completion_calls import Calls
+from idolchat_llm_openrouter.completion_stream import Reply
+from idolchat_llm_openrouter.errors import Fault, Faults
+from idolchat_llm_openrouter.model_list import Catalogue
 from idolchat_llm_openrouter.models import models_in
-from idolchat_llm_openrouter.reply import Reply
+from idolchat_llm_openrouter.redaction import Discretion
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
-from idolchat_llm_openrouter.wire import generation_usage
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
 
@@ -58,7 +58,7 @@ class OpenRouterProvider(LLMProvider):
             if reply is not None:
                 await reply.close()
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
+    async def answer(self, request: CompletionRequest, hear: OnDeltas) -> Finished:
         """Answer as the server does, telling of deltas in the moment they are read."""
         reply: Reply | None = None
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from idolchat_llm_openrouter.faults import Fault
+from idolchat_llm_openrouter.errors import Fault
 
 __all__ = ["Retries"]
 

@@ -13,31 +13,43 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
-from idolchat_core.census import StorageStats
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, InvalidRequest, StorageUnavailable
-from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationList,
+    ConversationNotFound,
+    InvalidRequest,
+    Leftover,
+    Message,
+    Page,
+    Repair,
+    Storage,
+    StorageStats,
+    StorageUnavailable,
+    VerificationResult,
+    check_record_name,
+    document,
+    one_shot,
+    read_settings,
+)
 from idolchat_core.search import Query, SearchResults
-from idolchat_core.settings import read_settings
-from idolchat_core.storage import Storage, check_record_name, used_briefly
-from idolchat_core.upkeep import Leftover, Repair, Verdict
-from idolchat_storage_local import reading, whole
-from idolchat_storage_local.catalogue import Catalogue
-from idolchat_storage_local.disk import Disk, unavailable
-from idolchat_storage_local.document_file import Append, Update
-from idolchat_storage_local.entry import Entry, Wanted
-from idolchat_storage_local.files import Files
-from idolchat_storage_local.folder import DataFolder
-from idolchat_storage_local.index import IndexBroken
-from idolchat_storage_local.logs import AddLines, Logs
-from idolchat_storage_local.readers import Readers
-from idolchat_storage_local.records import Records
-from idolchat_storage_local.scan import Scanner
-from idolchat_storage_local.searching import Searcher, SearchUnavailable
+from idolchat_storage_local.clean_shutdown import Trust
+from idolchat_storage_local.files import reading, writing
+from idolchat_storage_local.files.data_folder import DataFolder
+from idolchat_storage_local.files.disk import Disk, unavailable
+from idolchat_storage_local.files.document_file import Append, Update
+from idolchat_storage_local.files.log_files import AddLines, Logs
+from idolchat_storage_local.files.open_files import Files
+from idolchat_storage_local.files.record_files import Records
+from idolchat_storage_local.index.entry import Entry, Wanted
+from idolchat_storage_local.index.sqlite_index import IndexBroken
+from idolchat_storage_local.index.write_behind import Catalogue
+from idolchat_storage_local.maintenance import Upkeep
+from idolchat_storage_local.reader_threads import Readers
+from idolchat_storage_local.scanner import Scanner
+from idolchat_storage_local.search import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
-from idolchat_storage_local.trust import Trust
-from idolchat_storage_local.upkeep import Upkeep
-from idolchat_storage_local.writer import Writer
+from idolchat_storage_local.writer_thread import Writer
 
 __all__ = ["LocalStorage", "open_local_storage"]
 
@@ -62,7 +74,7 @@ async def open_local_storage(
     if settings is None:
         settings = read_settings(LocalSettings)
     loop = asyncio.get_running_loop()
-    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=used_briefly.get())
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=one_shot.get())
     try:
         yield storage
     finally:
@@ -105,9 +117,9 @@ class LocalStorage(Storage):
 
     async def create(self, conversation: Conversation) -> None:
         if len(conversation.messages) > _FEW_MESSAGES:
-            return await self._work(whole.create_now, self._files, conversation)
-        written = whole.write_out(conversation)
-        return await self._writer.ask(lambda: whole.create(self._files, written))
+            return await self._work(writing.create_now, self._files, conversation)
+        written = writing.write_out(conversation)
+        return await self._writer.ask(lambda: writing.create(self._files, written))
 
     async def append(
         self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
@@ -198,7 +210,7 @@ class LocalStorage(Storage):
         return UUID(found) if found is not None else None
 
     async def put(self, conversation: Conversation) -> None:
-        await self._work(lambda: whole.put(self._files, whole.write_out(conversation)))
+        await self._work(lambda: writing.put(self._files, writing.write_out(conversation)))
 
     async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         await self._work(self._put_documents, documents)
@@ -212,7 +224,7 @@ class LocalStorage(Storage):
     async def read_stored(self, conversation_id: UUID) -> bytes:
         return await self._work(self._upkeep.read_stored, conversation_id)
 
-    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         chosen = await self.list_ids() if conversation_ids is None else conversation_ids
         for some in batched(chosen, _BATCH):
             for verdict in await self._work(self._upkeep.judge, some):
@@ -250,7 +262,7 @@ class LocalStorage(Storage):
             yield leftover_words
 
     async def delete(self, conversation_id: UUID) -> None:
-        await self._work(whole.delete, self._files, conversation_id)
+        await self._work(writing.delete, self._files, conversation_id)
 
     async def check(self) -> None:
         await self._work(self._folder.probe)
@@ -326,7 +338,7 @@ class LocalStorage(Storage):
 
     def _put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         for some in batched(documents.items(), _BATCH):
-            whole.put_many(self._files, [whole.take(data, conversation_id) for conversation_id, data in some])
+            writing.put_many(self._files, [writing.take(data, conversation_id) for conversation_id, data in some])
             self._catalogue.keep_pace()
 
     def _turn(self, turn_id: str) -> str | None:

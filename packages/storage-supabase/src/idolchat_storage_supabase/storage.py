@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document, listing
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
-from idolchat_core.record_logs import namespaces_among
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core.storage import document, pagination
+from idolchat_core.storage.key_value import KeyValueStorage
+from idolchat_core.storage.record_log import namespaces_among
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
@@ -27,7 +27,7 @@ MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
 
 
-class SupabaseStorage(WholeDocumentStorage):
+class SupabaseStorage(KeyValueStorage):
     """Every conversation is the object ``<uuid>.json``, and every record ``records/<namespace>/<name>``.
 
     A write that has begun goes on to its end when its caller is cancelled, so that it cannot arrive later than the next
@@ -88,7 +88,7 @@ class SupabaseStorage(WholeDocumentStorage):
 
     async def put(self, conversation: Conversation) -> None:
         data = document.encode(conversation)
-        await self._whole(self._put(conversation.id, data, listing.summary(conversation)))
+        await self._whole(self._put(conversation.id, data, pagination.summary(conversation)))
 
     async def put_document(self, conversation_id: UUID, data: bytes) -> None:
         await self._whole(self._put(conversation_id, data, await asyncio.to_thread(_described, data, conversation_id)))
@@ -97,7 +97,7 @@ class SupabaseStorage(WholeDocumentStorage):
         await self._whole(self._delete(conversation_id))
 
     async def write(self, conversation: Conversation) -> None:
-        data, summary = document.encode(conversation), listing.summary(conversation)
+        data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
         self._cache.keep(conversation.id, data)
         await self._directory.changed(conversation.id, summary, now=False)
@@ -123,7 +123,7 @@ class SupabaseStorage(WholeDocumentStorage):
             if found is not None:
                 return found
         summaries = [summary async for summary in self._survey.summaries()]
-        return listing.cut_list(summaries, limit=limit, before=before, **filters)  # type: ignore[arg-type]
+        return pagination.cut_list(summaries, limit=limit, before=before, **filters)  # type: ignore[arg-type]
 
     async def list_ids(self) -> Sequence[UUID]:
         return [conversation_id async for conversation_id in self._survey.ids()]
@@ -218,14 +218,14 @@ class SupabaseStorage(WholeDocumentStorage):
 
 def _described(data: bytes, conversation_id: UUID) -> ConversationSummary:
     try:
-        return listing.summary(document.decode(data, conversation_id))
+        return pagination.summary(document.decode(data, conversation_id))
     except ConversationDamaged:
         return _described_as_damaged(data, conversation_id)
 
 
 def _described_as_damaged(data: bytes, conversation_id: UUID) -> ConversationSummary:
     try:
-        return listing.summary(document.salvage(data, conversation_id))
+        return pagination.summary(document.salvage(data, conversation_id))
     except ConversationDamaged:
         return ConversationSummary(
             id=conversation_id,
@@ -237,7 +237,7 @@ def _described_as_damaged(data: bytes, conversation_id: UUID) -> ConversationSum
 
 
 def _row_of(before: str) -> Row:
-    updated_at, conversation_id = listing.place(before)
+    updated_at, conversation_id = pagination.place(before)
     return Row(conversation_id, updated_at)
 
 

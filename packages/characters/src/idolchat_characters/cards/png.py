@@ -43,12 +43,15 @@ def read_png(content: bytes, *, limits: CardLimits, findings: Findings) -> Conta
 
 
 def with_cards(image: bytes, cards: Mapping[str, bytes], *, limits: CardLimits) -> bytes:
-    """Write JSON texts by their keywords into a PNG, in place of any that it has; all its other bytes stay."""
+    """Write JSON texts by their keywords into a PNG, in place of any that it has; all its other bytes stay.
+
+    They stand before IEND, or where a PNG is cut, behind its last whole chunk.
+    """
     chunks = list(read_chunks(image, limits))
-    if not chunks or chunks[-1].type != b"IEND":
-        raise CardRefused("is a PNG that is cut: it has no IEND; give a whole one", place="image")
+    if not chunks:
+        raise CardRefused("is a PNG without any whole chunk: give another", place="image")
     written = [chunk(b"tEXt", _base64_text(keyword, text)) for keyword, text in cards.items()]
-    at = chunks[-1].start
+    at = chunks[-1].start if chunks[-1].type == b"IEND" else chunks[-1].end
     return b"".join([_without(image, _cards(chunks), at), *written, image[at:]])
 
 

@@ -16,7 +16,7 @@ from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.render import on_stderr, on_stdout
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import Page
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import Service, open_service
 from idolchat_core.settings import CoreSettings, read_settings
 

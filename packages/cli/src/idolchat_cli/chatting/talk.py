@@ -12,11 +12,11 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from idolchat_core.errors import InvalidRequest
-from idolchat_core.events import TurnEnded, TurnState
-from idolchat_core.llm import Delta
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Message
-from idolchat_core.request import TurnRequest
-from idolchat_core.turn import LiveTurn, TurnEngine
+from idolchat_core.turns.engine import LiveTurn, TurnEngine
+from idolchat_core.turns.request import TurnRequest
 
 __all__ = ["Talk", "shortfall"]
 

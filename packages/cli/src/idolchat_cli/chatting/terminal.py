@@ -16,7 +16,7 @@ from idolchat_cli.chatting.spoken import SpokenReply
 from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import TurnEnded, TurnState
+from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.models import Message, Page
 
 __all__ = ["Terminal"]

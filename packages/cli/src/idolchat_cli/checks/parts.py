@@ -10,8 +10,8 @@ from importlib import import_module
 from idolchat_cli.checks.finding import Finding, fail, ok, warn
 from idolchat_core.choice import choose_llm, choose_storages
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
-from idolchat_core.llm import LLMProvider, ModelInfo
-from idolchat_core.plugins import Plugins
+from idolchat_core.llm.contract import LLMProvider, ModelInfo
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 
 __all__ = ["check_by_plugin", "check_llm", "check_plugins", "check_storages"]

@@ -13,9 +13,9 @@ from uuid import UUID
 import typer
 
 from idolchat_cli.ages import parse_age
-from idolchat_core.defaults import summaries
 from idolchat_core.models import ConversationSummary, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import summaries
 
 __all__ = ["Character", "Filters", "Since", "State", "Status", "Until", "User", "parse_time"]
 

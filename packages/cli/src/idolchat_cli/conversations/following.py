@@ -8,10 +8,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_cli.conversations.filters import Filters
-from idolchat_core.defaults import summaries
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.models import Conversation, Message, Page, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import summaries
 
 __all__ = ["Heard", "Listener"]
 

@@ -12,7 +12,7 @@ from parts.kept import ANN, BOB, EMPTY, EVERYTHING, SONG, TALK
 
 from idolchat_cli.commands.conversations.delete import Deleted
 from idolchat_cli.commands.conversations.fork import Forked
-from idolchat_core import document
+from idolchat_core.storage import document
 
 if TYPE_CHECKING:
     from conftest import Installation

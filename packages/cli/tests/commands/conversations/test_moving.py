@@ -13,7 +13,7 @@ from parts.kept import ANN, EVERYTHING, MIKA, SONG, TALK
 
 from idolchat_cli.commands.conversations.export import Exported
 from idolchat_cli.commands.conversations.take_in import Imported
-from idolchat_core import document
+from idolchat_core.storage import document
 
 if TYPE_CHECKING:
     from conftest import Installation

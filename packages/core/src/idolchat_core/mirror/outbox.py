@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["ANY_HISTORY", "Note", "Outbox"]
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document, listing
 from idolchat_core.errors import ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page
-from idolchat_core.record_logs import namespaces_among
-from idolchat_core.storage import Storage, check_record_name
+from idolchat_core.storage import document, pagination
+from idolchat_core.storage.contract import Storage, check_record_name
+from idolchat_core.storage.record_log import namespaces_among
 
 __all__ = ["InMemoryStorage"]
 
@@ -94,7 +94,7 @@ class InMemoryStorage(Storage):
         limit: int = 20,
         before: str | None = None,
     ) -> ConversationList:
-        return listing.cut_list(
+        return pagination.cut_list(
             (stored.summary(key) for key, stored in self._stored.items()),
             user_id=user_id,
             character_id=character_id,

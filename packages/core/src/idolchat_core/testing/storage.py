@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.listing import ListingRules
 from idolchat_core.testing.storage_rules.logs import LogRules
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message

@@ -5,12 +5,12 @@ redirects, keeps no cookies and takes no compressed bodies.
 """
 
 from idolchat_llm_openrouter.http.connection import Connection
+from idolchat_llm_openrouter.http.connector import Route
 from idolchat_llm_openrouter.http.errors import Disconnected, HTTPError
-from idolchat_llm_openrouter.http.pace import Pace
 from idolchat_llm_openrouter.http.pool import Pool
 from idolchat_llm_openrouter.http.proxy import proxy_for
+from idolchat_llm_openrouter.http.read_coalescing import Pace
 from idolchat_llm_openrouter.http.request import Requests
 from idolchat_llm_openrouter.http.response import Response
-from idolchat_llm_openrouter.http.route import Route
 
 __all__ = ["Connection", "Disconnected", "HTTPError", "Pace", "Pool", "Requests", "Response", "Route", "proxy_for"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from idolchat_llm_openrouter.http.connection import Connection
+from idolchat_llm_openrouter.http.connector import Route
 from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.route import Route
 
 __all__ = ["Pool"]
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.pace import Pace
+from idolchat_llm_openrouter.http.read_coalescing import Pace
 
 __all__ = ["Response"]
 
-type Hear = Callable[[list[bytes]], bool]
+type OnDeltas = Callable[[list[bytes]], bool]
 
 MAX_BARE_BYTES = 64 * 1024
 """How much may come in a row that is no body: heads, trailers, extensions of chunks."""
@@ -46,7 +46,7 @@ class Response:
         # An exception that was raised refers to frames which refer to us: kept, it would make a ring.
         self._failure: tuple[type[HTTPError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._hear: Hear | None = None
+        self._hear: OnDeltas | None = None
         self._fault: Exception | None = None
         self._goes_on = False
         self._loop = loop
@@ -100,7 +100,7 @@ class Response:
             self._resume()
         return pieces
 
-    async def tell(self, hear: Hear) -> None:
+    async def tell(self, hear: OnDeltas) -> None:
         """Call ``hear`` with pieces of the body in the moment they come, until it returns false or the body ends.
 
         It must be quick. What it raises is raised here, as is ``HTTPError``.
@@ -160,7 +160,7 @@ class Response:
         if self._bare_bytes > MAX_BARE_BYTES:
             self.fail(HTTPError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
 
-    def _is_heard(self, hear: Hear) -> bool:
+    def _is_heard(self, hear: OnDeltas) -> bool:
         """Tell what has come to the one who waits; false where they have to be woken."""
         try:
             if self._pieces and self._goes_on:

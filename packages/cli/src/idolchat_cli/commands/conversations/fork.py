@@ -15,7 +15,7 @@ from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
 from idolchat_cli.render import on_stdout, print_json
 from idolchat_cli.results import Result
-from idolchat_core.branches import copied
+from idolchat_core.conversations.branches import copied
 from idolchat_core.models import StoredId
 
 __all__ = ["RESULT", "app"]

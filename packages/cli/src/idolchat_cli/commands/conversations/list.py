@@ -18,7 +18,7 @@ from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, clock, on_stderr, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RESULT", "app"]
 

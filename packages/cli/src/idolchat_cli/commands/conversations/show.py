@@ -15,7 +15,7 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import on_stderr, on_stdout, print_json
-from idolchat_core.branches import active_branch
+from idolchat_core.conversations.branches import active_branch
 from idolchat_core.models import Conversation, Message
 
 __all__ = ["RESULT", "app"]

@@ -17,8 +17,8 @@ from idolchat_cli.options import AsJson, DryRun, Yes
 from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
-from idolchat_core.garbage import collect_garbage
-from idolchat_core.upkeep import Leftover
+from idolchat_core.conversations.orphans import collect_garbage
+from idolchat_core.storage.maintenance import Leftover
 
 __all__ = ["RESULT", "app"]
 

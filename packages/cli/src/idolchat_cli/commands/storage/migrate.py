@@ -18,8 +18,8 @@ from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
 from idolchat_core.choice import choose_storages
-from idolchat_core.migration import Failure, Migration, migrate
-from idolchat_core.plugins import load_plugins
+from idolchat_core.conversations.migration import Failure, Migration, migrate
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 
 __all__ = ["RESULT", "app"]

@@ -10,7 +10,7 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, columns, on_stdout, print_json, show
-from idolchat_core.census import StorageStats
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["RESULT", "app"]
 

@@ -23,8 +23,8 @@ from idolchat_cli.progress import progress
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.storage import Storage
-from idolchat_core.userdata import lines_about, records_about
+from idolchat_core.conversations.user_data import lines_about, records_about
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RESULT", "app"]
 

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from idolchat_cli.conversations.exporting.forms import Form
 from idolchat_cli.conversations.exporting.markdown import markdown
-from idolchat_core import document
 from idolchat_core.models import utc_now
+from idolchat_core.storage import document
 
 __all__ = ["Archive", "Writer", "folder_writer", "open_archive", "open_writer"]
 

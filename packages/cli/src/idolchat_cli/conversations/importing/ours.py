@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken, derived_id
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged
+from idolchat_core.storage import document
 
 __all__ = ["is_ours", "read_ours"]
 

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["OnConflict", "Outcome", "Taker"]
 

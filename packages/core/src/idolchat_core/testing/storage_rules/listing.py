@@ -10,7 +10,7 @@ import pytest
 
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.models import ConversationSummary, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     START,
     a_conversation,

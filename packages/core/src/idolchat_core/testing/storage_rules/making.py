@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from idolchat_core.errors import StorageConflict
 from idolchat_core.models import Conversation, Message, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["START", "TEXTS", "a_conversation", "a_message", "append", "append_retrying", "listed", "texts_of"]
 

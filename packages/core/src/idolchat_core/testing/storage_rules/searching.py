@@ -9,7 +9,7 @@ import pytest
 
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.search import SearchHit
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import START, a_conversation, a_message, append
 
 __all__ = ["SearchingRules"]

@@ -11,7 +11,7 @@ import pytest
 
 from idolchat_core.errors import ConversationExists, InvalidRequest, StorageConflict
 from idolchat_core.models import Usage, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     START,
     TEXTS,

@@ -1,0 +1,291 @@
+"""The contract of a storage back end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import ConversationDamaged
+from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.search import SearchResults
+from idolchat_core.storage import document, fallbacks, maintenance
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
+from idolchat_core.storage.record_log import RecordLogs
+from idolchat_core.storage.stats import StorageStats
+
+__all__ = ["Storage", "check_record_name", "one_shot"]
+
+_IDS_A_PAGE = 1000
+one_shot: ContextVar[bool] = ContextVar("used_briefly", default=False)
+"""True while a storage is opened for one short task: it may then take what it derived before at its word."""
+
+_RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
+
+
+def check_record_name(*names: str) -> None:
+    """Raise ``ValueError`` unless these can be names and namespaces of records."""
+    for name in names:
+        if not _RECORD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for a record: 1 to 128 of a-z 0-9 . _ -, not starting with a dot")
+
+
+class Storage(ABC):
+    """A place where conversations live.
+
+    A factory registered in ``idolchat_register_storages`` takes no arguments and returns an async context manager that
+    gives one of these, ready to use, and closes what it opened. Ids and times are made by core: a store
+    gives back what it was given, unknown fields included. Every method may raise ``StorageUnavailable``, which never
+    means that something is not there. What a method has changed is durable when it returns; a cancelled call has
+    either happened or not.
+    """
+
+    caution: str | None = None
+    """What a server that has this store as its primary cannot rely on, as a sentence; it is logged at the start."""
+
+    @abstractmethod
+    async def create(self, conversation: Conversation) -> None:
+        """Store a new conversation, with the messages it has. Raises ``ConversationExists``."""
+
+    @abstractmethod
+    async def append(
+        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
+    ) -> None:
+        """Add messages at the end, all or none, and forget ``head``: the last message is the head again.
+
+        No messages change nothing.
+
+        ``expected_count`` is how many messages the caller believes are there. If others are there, and the first of
+        them are these very messages (same ids, same order), nothing changes: the call was made before.
+        Raises ``StorageConflict`` with the actual count otherwise, ``ConversationNotFound``, ``ConversationDamaged``,
+        ``InvalidRequest`` for a message that cannot be written (see ``document.line``).
+        """
+
+    @abstractmethod
+    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+        """Set fields of the document other than its ids, times and messages; the value None removes one.
+
+        ``fields`` are JSON values, such as ``{"head": "<message id>"}``. Raises as ``append`` does, and
+        ``InvalidRequest`` for a field that is not to be set so.
+        """
+
+    @abstractmethod
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        """Read up to ``limit`` messages that stand before position ``before`` (None: the newest), oldest first.
+
+        The cost depends on ``limit``, not on the length of the history. Raises as ``read`` does.
+        """
+
+    @abstractmethod
+    async def read(self, conversation_id: UUID) -> Conversation:
+        """Read all of it; ``status`` is ``damaged`` when only part could be read.
+
+        Raises ``ConversationNotFound``, and ``ConversationDamaged`` when no message could be read.
+        """
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        """Read all of it as the stored document, UTF-8 JSON.
+
+        Raises ``ConversationNotFound``, and ``ConversationDamaged`` where only part can be read: ``read`` gives that.
+        """
+        conversation = await self.read(conversation_id)
+        if conversation.status == "damaged":
+            raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
+        return document.encode(conversation)
+
+    async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
+        """Read many as ``read_document`` does each; those that are not there are left out."""
+        return await fallbacks.documents_of(self, conversation_ids)
+
+    @abstractmethod
+    async def list(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> ConversationList:
+        """List conversations, newest ``updated_at`` first, of this user and this character where given.
+
+        ``since`` and ``until`` limit it to those with ``since <= updated_at < until``.
+        ``before`` is the ``next`` of the page before. Damaged conversations are listed as such. Raises
+        ``InvalidRequest`` for a ``before`` that this store did not give.
+        """
+
+    async def list_ids(self) -> Collection[UUID]:
+        """List the ids of all conversations, damaged ones too, in any order (``id_set`` holds many)."""
+        found: list[UUID] = []
+        before: str | None = None
+        while True:
+            page = await self.list(limit=_IDS_A_PAGE, before=before)
+            found += [summary.id for summary in page.data]
+            before = page.next
+            if before is None:
+                return found
+
+    async def settle(self) -> None:  # noqa: B027  by default there is nothing to wait for
+        """Wait until lists, search and stats can be answered at once, however long that takes.
+
+        Without this they wait for a while and then raise ``StorageUnavailable``, as befits a server.
+        """
+
+    async def search(
+        self,
+        text: str,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 20,
+        before: str | None = None,
+    ) -> SearchResults:
+        """Find the messages that match a query (see ``idolchat_core.search``), newest ``timestamp`` first.
+
+        ``since`` and ``until`` limit it to messages with ``since <= timestamp < until``; ``before`` is the ``next`` of
+        the page before. What was written before the call is found. This default reads everything at every call.
+        Raises ``InvalidRequest`` for a query without a word and a ``before`` that this store did not give.
+        """
+        return await fallbacks.search_all(
+            self,
+            text,
+            user_id=user_id,
+            character_id=character_id,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+
+    async def stats(
+        self,
+        *,
+        user_id: UUID | str | None = None,
+        character_id: UUID | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> StorageStats:
+        """Count the conversations that ``list`` gives for this, and what is in them."""
+        return await fallbacks.stats_of(self, user_id=user_id, character_id=character_id, since=since, until=until)
+
+    @abstractmethod
+    async def find_turn(self, turn_id: UUID) -> UUID | None:
+        """Tell which conversation holds a message with this ``turn_id``."""
+
+    @abstractmethod
+    async def put(self, conversation: Conversation) -> None:
+        """Store a whole conversation in place of what is there, if anything is: import, mirror, restore."""
+
+    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
+        """Store a whole conversation, as ``read_document`` gave it, in place of what is there, if anything is.
+
+        Raises ``ConversationDamaged`` where that cannot be read, unless the store keeps documents as they are.
+        """
+        await self.put(await asyncio.to_thread(document.decode, data, conversation_id))
+
+    @abstractmethod
+    async def delete(self, conversation_id: UUID) -> None:
+        """Remove a conversation for good. Raises ``ConversationNotFound``."""
+
+    async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
+        """Store many conversations as ``put_document`` does each; all are durable when it returns.
+
+        Where one cannot be stored, others may have been.
+        """
+        await asyncio.gather(*(self.put_document(conversation_id, data) for conversation_id, data in documents.items()))
+
+    async def read_stored(self, conversation_id: UUID) -> bytes:
+        """Read the bytes that are stored, whatever they are: to keep them before a damaged document is replaced.
+
+        Raises as ``read_document``; a store that can, gives damaged ones too.
+        """
+        return await self.read_document(conversation_id)
+
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
+        """Read these conversations (None: all) from end to end and judge each; nothing is changed.
+
+        One that is gone meanwhile is left out. What others write meanwhile is no flaw.
+        """
+        return maintenance.verify_by_reading(self, conversation_ids)
+
+    async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
+        """Mend what ``verify`` finds in a conversation, after keeping its bytes aside; tell what was, or would be.
+
+        Raises ``ConversationNotFound``, ``ConversationDamaged`` when no message can be read, ``StorageConflict`` when
+        others write to it meanwhile.
+        """
+        return await maintenance.repair_by_putting(self, conversation_id, dry_run=dry_run)
+
+    async def reindex(self) -> AsyncGenerator[int]:
+        """Make anew what is derived from the conversations, and yield how many are done so far.
+
+        Everything else goes on meanwhile. As it stands here, nothing is derived.
+        """
+        nothing: tuple[int, ...] = ()
+        for done in nothing:
+            yield done
+
+    def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
+        """Remove, and yield, what nobody needs: what died writers left, and bytes set aside ``older_than`` ago."""
+        return maintenance.old_records(self, older_than=older_than, dry_run=dry_run)
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Return when the store can take a write; else raise ``StorageUnavailable`` that says why."""
+
+    @abstractmethod
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        """Read a small named value that is not a conversation; None if there is none.
+
+        Namespaces and names are 1 to 128 characters of ``a-z 0-9 . _ -``, not starting with a dot; others raise
+        ``ValueError``.
+        """
+
+    @abstractmethod
+    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+        """Write a small named value, all or nothing; with ``durable`` false it may be lost with the machine's power."""
+
+    @abstractmethod
+    async def delete_record(self, namespace: str, name: str) -> None:
+        """Remove a small named value; that there is none is no error."""
+
+    @abstractmethod
+    async def list_records(self, namespace: str) -> Sequence[str]:
+        """List the names in a namespace, sorted."""
+
+    async def list_namespaces(self) -> Sequence[str]:
+        """List the namespaces of records and logs, sorted; a store that cannot tell gives none."""
+        return ()
+
+    def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+        """Add lines, each with its newline, at the end of a log that is made when it is not there; await the result.
+
+        A store may begin when this is called, so that what is asked for next can share its wait for the disk. With
+        ``durable`` false, lines may be lost or cut short with the machine's power, and spoil no others. Names are as
+        those of records. As it stands here, logs are made of records.
+        """
+        check_record_name(namespace, name)
+        return self._record_logs.append(namespace, name, lines, durable=durable)
+
+    async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
+        """Read a log from an offset in bytes on; nothing where there is none."""
+        check_record_name(namespace, name)
+        return await self._record_logs.read(namespace, name, start=start)
+
+    async def list_logs(self, namespace: str) -> Sequence[str]:
+        """List the names of the logs in a namespace, sorted."""
+        check_record_name(namespace)
+        return await self._record_logs.names(namespace)
+
+    @cached_property
+    def _record_logs(self) -> RecordLogs:
+        return RecordLogs(self)

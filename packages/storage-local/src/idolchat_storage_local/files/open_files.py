@@ -1,0 +1,298 @@
+"""Opens conversations' files: known ones at once, others after a look at them.
+
+A look tells what a file is, mends what a crash has torn, and brings other forms into ours before the first write.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_core import ConversationDamaged, ConversationNotFound, Message, StorageUnavailable, document
+from idolchat_storage_local.files.data_folder import DataFolder, parent_of
+from idolchat_storage_local.files.disk import Disk
+from idolchat_storage_local.files.document_file import put_back
+from idolchat_storage_local.files.footer import Tail, read_tail
+from idolchat_storage_local.files.group_commit import run_alone
+from idolchat_storage_local.files.inspection import Found, Torn, survey
+from idolchat_storage_local.files.inspection_entry import Description, describe
+from idolchat_storage_local.index.entry import Entry
+from idolchat_storage_local.index.write_behind import Catalogue
+
+__all__ = ["Files", "NeedsCare", "Opened", "Writable", "damaged"]
+
+log = logging.getLogger(__name__)
+
+_LOOKS = 10
+_WRITTEN_BACK_S = 300
+"""Age from which on a file is on the disk without anybody's sync: ten times what Linux allows itself."""
+_WORTH_KEEPING = 64
+"""Bytes of a torn change from which on they may hold some of a message."""
+
+
+class NeedsCare(Exception):
+    """A file is locked, or not as it is known: to be opened where nobody else has to wait."""
+
+
+class Opened(NamedTuple):
+    """An open file and what is known of it; ``tail`` is None when it is not in our form.
+
+    ``repaired`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
+    all there are, where they were read on the way.
+    """
+
+    fd: int
+    path: str
+    entry: Entry
+    tail: Tail | None
+    repaired: bytes | None = None
+    messages: Sequence[Message] | None = None
+
+
+class Writable(NamedTuple):
+    """An open, locked file in our form."""
+
+    fd: int
+    entry: Entry
+    tail: Tail
+
+
+def damaged(entry: Entry) -> ConversationDamaged:
+    """Say what is wrong with a file and how to mend it."""
+    return ConversationDamaged(
+        f"conversation {entry.id} is damaged: {entry.place}, {entry.problem}. The file is kept as it is and takes no"
+        " changes: make it valid JSON, put a good copy in its place, or delete the conversation"
+    )
+
+
+class Files:
+    """The conversations' files in a data folder."""
+
+    def __init__(self, folder: DataFolder, disk: Disk, catalogue: Catalogue) -> None:
+        self.folder = folder
+        self.disk = disk
+        self.catalogue = catalogue
+
+    @contextmanager
+    def for_reading(
+        self, conversation_id: UUID, *, doubted: bool = False, only_news: bool = False
+    ) -> Generator[Opened]:
+        """Open a file; what stands before its closing does not change while it is open.
+
+        One that is ``doubted`` is read from end to end first, whatever is known of it; with ``only_news``, the index
+        is told of it only where it is not as it is known.
+        Raises ``ConversationNotFound``, ``OSError``, ``StorageUnavailable``.
+        """
+        is_refused = False
+        for _ in range(_LOOKS):
+            fd, path = self._open(conversation_id, writable=False)
+            try:
+                self.disk.wait_for_lock(fd, path, shared=True)
+                opened = self._look(conversation_id, fd, path, doubted=doubted, only_news=only_news)
+                self.disk.unlock(fd)
+                if isinstance(opened, Torn) and is_refused:
+                    opened = self._as_mended(conversation_id, fd, path, opened)
+                if isinstance(opened, Opened):
+                    yield opened
+                    return
+            finally:
+                self.disk.close(fd)
+            if isinstance(opened, Torn):
+                try:
+                    self.mend(conversation_id)
+                except OSError as error:
+                    facts = {"conversation_id": str(conversation_id), "reason": error.strerror}
+                    log.warning("a change that a crash had cut cannot be put right yet", extra=facts)
+                    is_refused = True
+        raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be read; try again")
+
+    @contextmanager
+    def for_writing(self, conversation_id: UUID, *, patient: bool) -> Generator[Writable]:
+        """Open a file in our form, locked against every other writer.
+
+        One that takes more than that raises ``NeedsCare``, unless ``patient``. Raises ``ConversationNotFound``,
+        ``ConversationDamaged``, ``OSError``, ``StorageUnavailable``.
+        """
+        for _ in range(_LOOKS):
+            fd, path = self._open(conversation_id, writable=True, patient=patient)
+            try:
+                self._lock(fd, path, patient=patient)
+                opened = self._look(conversation_id, fd, path, writable=True, patient=patient)
+                if isinstance(opened, Torn):
+                    self._mend(conversation_id, fd, opened)
+                elif opened is not None and opened.tail is not None and self.folder.is_in_place(path):
+                    yield Writable(fd, opened.entry, opened.tail)
+                    return
+                elif opened is not None:
+                    self._adopt(conversation_id, opened, patient=patient)
+            finally:
+                self.disk.close(fd)
+        raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be written; try again")
+
+    @contextmanager
+    def for_replacing(self, conversation_id: UUID) -> Generator[Opened]:
+        """Open a file whatever it holds, locked against every other reader and writer.
+
+        Raises ``ConversationNotFound``, ``OSError``, ``StorageUnavailable``.
+        """
+        for _ in range(_LOOKS):
+            fd, path = self._open(conversation_id, writable=True)
+            try:
+                self.disk.wait_for_lock(fd, path)
+                opened = self._look(conversation_id, fd, path, writable=True)
+                if isinstance(opened, Torn):
+                    self._mend(conversation_id, fd, opened)
+                elif opened is not None:
+                    yield opened
+                    return
+            finally:
+                self.disk.close(fd)
+        raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be written; try again")
+
+    def mend(self, conversation_id: UUID) -> None:
+        """Make a file whole again after a crash; it must be one that can be written. Raises as ``for_writing``."""
+        with self.for_writing(conversation_id, patient=True):
+            pass
+
+    def put_back(self, opened: Writable) -> None:
+        """Undo a change that failed; where that fails too, the file is mended when it is next opened."""
+        try:
+            put_back(self.disk, opened.fd, opened.tail)
+        except OSError as error:
+            facts = {"place": opened.entry.place, "reason": error.strerror}
+            log.warning("a change that failed could not be undone yet", extra=facts)
+
+    def _lock(self, fd: int, path: str, *, patient: bool) -> None:
+        if patient:
+            self.disk.wait_for_lock(fd, path)
+        elif not self.disk.lock(fd):
+            raise NeedsCare
+
+    def _open(self, conversation_id: UUID, *, writable: bool, patient: bool = True) -> tuple[int, str]:
+        path: str | None = self.folder.document(conversation_id)
+        while path is not None:
+            try:
+                return self.disk.open(path, writable=writable), path
+            except FileNotFoundError:
+                if not patient:
+                    raise NeedsCare from None
+            # It may lie elsewhere, or have been moved to its place just now.
+            path = self.folder.find(conversation_id)
+        raise ConversationNotFound(f"there is no conversation {conversation_id}")
+
+    def _look(
+        self,
+        conversation_id: UUID,
+        fd: int,
+        path: str,
+        *,
+        writable: bool = False,
+        patient: bool = True,
+        doubted: bool = False,
+        only_news: bool = False,
+    ) -> Opened | Torn | None:
+        """Tell what an open, locked file is; None when it has just been replaced or removed."""
+        status = self.disk.stat(fd)
+        if not status.st_nlink:
+            if patient:
+                return None
+            raise NeedsCare
+        if doubted:
+            return self._examine(conversation_id, fd, path, status, all_of_it=True, only_news=only_news)
+        tail = read_tail(self.disk, fd, status.st_size)
+        for known in (self.catalogue.known, self.catalogue.read_again):
+            entry = known(conversation_id)
+            if entry is not None and tail is not None and tail.is_of(entry):
+                return Opened(fd, path, entry, tail)
+            if entry is not None and entry.form != "lines" and _is_same(entry, status):
+                return Opened(fd, path, entry, None)
+        if not patient:
+            raise NeedsCare
+        return self._examine(conversation_id, fd, path, status, writable=writable)
+
+    def _examine(
+        self,
+        conversation_id: UUID,
+        fd: int,
+        path: str,
+        status: os.stat_result,
+        *,
+        writable: bool = False,
+        all_of_it: bool = False,
+        only_news: bool = False,
+    ) -> Opened | Torn:
+        """Read what is not known of a file, and remember what it is."""
+        known = self.catalogue.known(conversation_id)
+        if known is not None and known.is_unread:
+            known = None
+        found = survey(self.disk, fd, status.st_size, conversation_id, known, all_of_it=all_of_it)
+        if isinstance(found, Torn):
+            return found
+        about = describe(found, conversation_id, self.folder.place_of(path), status, known)
+        is_news = not only_news or about.entry != known
+        if is_news and self._is_durable(fd, about, known, writable=writable):
+            self.catalogue.note(conversation_id, *about)
+        tail = read_tail(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
+        messages = found.messages if isinstance(found, Found) and about.is_whole else None
+        return Opened(fd, path, about.entry, tail, messages=messages)
+
+    def _is_durable(self, fd: int, about: Description, known: Entry | None, *, writable: bool) -> bool:
+        """See to it that a file is on the disk, whose last writer may have died before it was.
+
+        What was added is written once more where it can be: after a failed sync, the system may think it clean.
+        """
+        try:
+            if writable and known is not None and not about.is_whole:
+                added = self.disk.read(fd, about.entry.length - known.body_end, known.body_end)
+                self.disk.write(fd, added, known.body_end)
+            if writable or time.time() - about.entry.mtime_ns / 1e9 < _WRITTEN_BACK_S:
+                self.disk.sync(fd)
+        except OSError:
+            if writable:
+                raise
+            return False
+        return True
+
+    def _as_mended(self, conversation_id: UUID, fd: int, path: str, torn: Torn) -> Opened:
+        """Show a file that cannot be mended now as it would be then, and remember nothing of that."""
+        status = self.disk.stat(fd)
+        repaired = self.disk.read(fd, torn.at, 0) + torn.write
+        conversation = document.decode(repaired, conversation_id)
+        place = self.folder.place_of(path)
+        entry = Entry.of(conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
+        return Opened(fd, path, entry, None, repaired)
+
+    def _mend(self, conversation_id: UUID, fd: int, torn: Torn) -> None:
+        if len(torn.cut.strip(b"\0")) >= _WORTH_KEEPING:
+            run_alone(self.disk, self.folder.set_aside(conversation_id, torn.cut, suffix="tail"))
+        if torn.write:
+            self.disk.write(fd, torn.write, torn.at)
+            self.disk.sync(fd)
+        self.disk.truncate(fd, torn.length)
+        self.disk.sync(fd)
+        facts = {"conversation_id": str(conversation_id), "cut_bytes": len(torn.cut)}
+        log.warning("a change that a crash had cut was put right", extra=facts)
+
+    def _adopt(self, conversation_id: UUID, opened: Opened, *, patient: bool) -> None:
+        """Rewrite a file in our form and in its place; the original goes when the new one is durable."""
+        if opened.entry.form == "damaged":
+            raise damaged(opened.entry)
+        if not patient:
+            raise NeedsCare
+        size = self.disk.stat(opened.fd).st_size
+        conversation = document.decode(self.disk.read(opened.fd, size, 0), conversation_id)
+        target = self.folder.document(conversation_id)
+        run_alone(self.disk, self.folder.write_whole(target, document.encode(conversation)))
+        if opened.path != target:
+            self.disk.unlink(opened.path)
+            self.disk.sync_folder(parent_of(opened.path))
+        log.info("a conversation was brought into the present form", extra={"conversation_id": str(conversation_id)})
+
+
+def _is_same(entry: Entry, status: os.stat_result) -> bool:
+    return (entry.length, entry.mtime_ns) == (status.st_size, status.st_mtime_ns)

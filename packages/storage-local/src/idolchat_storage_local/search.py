@@ -1,0 +1,227 @@
+"""Full-text search: the index is brought up to date when somebody searches, so that turns pay nothing for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_core import (
+    ConversationDamaged,
+    ConversationNotFound,
+    Leftover,
+    Message,
+    StorageUnavailable,
+    hits_in,
+    search,
+)
+from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
+from idolchat_storage_local.files import reading
+from idolchat_storage_local.files.open_files import Files, Opened
+from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds
+from idolchat_storage_local.index.fulltext import TIE_BITS, Indexed, Learnt, Texts, TextsBroken
+from idolchat_storage_local.index.sqlite_file import IndexBusy, remove_index
+
+__all__ = ["SearchUnavailable", "Searcher"]
+
+log = logging.getLogger(__name__)
+
+_BATCH = 256
+_BATCH_BYTES = 16 * 1024 * 1024
+
+
+class SearchUnavailable(Exception):
+    """There is no index to search in now, and there cannot be one: not everything is built or allowed everywhere."""
+
+
+class _Read(NamedTuple):
+    """What was read of a conversation to be indexed, and how many bytes that was."""
+
+    learnt: Learnt
+    size: int
+
+
+class Searcher:
+    """Answers searches over the files of a data folder."""
+
+    def __init__(self, files: Files, path: str) -> None:
+        self._files = files
+        self._path = path
+        self._texts: Texts | None = None
+        self._opening = threading.Lock()
+
+    def close(self) -> None:
+        """Close the index, if it is open."""
+        with self._opening:
+            self._close()
+
+    def search(self, query: Query, wanted: Wanted, *, limit: int, before: str | None) -> SearchResults:
+        """See ``Storage.search``. Raises ``SearchUnavailable``."""
+        end = search.place(before) if before is not None else None
+
+        def found(texts: Texts) -> SearchResults:
+            stuck: set[str] = set()
+            while self._catch_up_some(texts, stuck):
+                pass
+            return self._search(texts, query, wanted, limit=limit, end=end)
+
+        return self._asked(found)
+
+    def catch_up_some(self, stuck: set[str]) -> int:
+        """Index some of what changed since the last time; tell how many were looked at, 0 when that is all.
+
+        ``stuck`` gathers those that cannot be read. Raises ``SearchUnavailable``.
+        """
+        return self._asked(lambda texts: self._catch_up_some(texts, stuck))
+
+    def begin_anew(self) -> None:
+        """Throw the index away; the next search makes it."""
+        with self._opening:
+            self._close()
+            remove_index(self._path)
+
+    def words_of_gone(self, *, dry_run: bool) -> Leftover | None:
+        """Tell how much the index keeps of messages that are gone, and throw it away for that."""
+        with self._opening:
+            try:
+                self._texts = self._texts or Texts(self._path)
+                gone, everything = self._texts.count_gone()
+            except (TextsBroken, IndexBusy):
+                return None
+        if not gone:
+            return None
+        size = Path(self._path).stat().st_size * gone // everything
+        if not dry_run:
+            self.begin_anew()
+        return Leftover(kind="search", place=self._files.folder.place_of(self._path), size_bytes=size)
+
+    def _asked[T](self, what: Callable[[Texts], T]) -> T:
+        try:
+            try:
+                return what(self._open())
+            except TextsBroken as error:
+                log.warning("the search index is made anew from the conversations", extra={"reason": str(error)})
+                self.begin_anew()
+                return what(self._open())
+        except (TextsBroken, OSError) as error:
+            raise SearchUnavailable(str(error)) from error
+        except IndexBusy as error:
+            raise SearchUnavailable(str(error)) from error
+
+    def _open(self) -> Texts:
+        with self._opening:
+            if self._texts is not None and not self._texts.is_current:
+                self._close()
+            if self._texts is None:
+                try:
+                    self._texts = Texts(self._path)
+                except TextsBroken:
+                    # Everything is to be indexed then; noted first, for we may die in between.
+                    self._files.catalogue.mark_stale(None)
+                    remove_index(self._path)
+                    self._texts = Texts(self._path, new=True)
+            return self._texts
+
+    def _close(self) -> None:
+        if self._texts is not None:
+            self._texts.close()
+            self._texts = None
+
+    def _catch_up_some(self, texts: Texts, stuck: set[str]) -> int:
+        catalogue = self._files.catalogue
+        catalogue.wait_until_learnt()
+        stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
+        known = texts.known([key for key, _ in stale])
+        entries = catalogue.read_many(UUID(key) for key, _ in stale)
+        done: list[tuple[str, int]] = []
+        learnt: dict[str, Learnt] = {}
+        size = 0
+        for key, changes in stale:
+            try:
+                read = self._read(key, known.get(key), entries.get(UUID(key)))
+            except (OSError, StorageUnavailable) as error:
+                log.warning("a conversation cannot be indexed", extra={"conversation_id": key, "reason": str(error)})
+                stuck.add(key)
+                continue
+            done.append((key, changes))
+            if read is not None:
+                learnt[key] = read.learnt
+                size += read.size
+            if size > _BATCH_BYTES:
+                break
+        skipped = texts.learn(learnt)
+        catalogue.mark_fresh([one for one in done if one[0] not in skipped])
+        return len(stale)
+
+    def _read(self, key: str, before: Indexed | None, entry: Entry | None) -> _Read | None:
+        """Read what is not indexed of a conversation; None where all is."""
+        conversation_id = UUID(key)
+        if before is not None and entry is not None and entry.form == "lines" and _indexed(entry) == before:
+            return None
+        try:
+            with self._files.for_reading(conversation_id) as opened:
+                if opened.tail is not None and before is not None and self._goes_on(opened, before):
+                    added = self._files.disk.read(opened.fd, opened.tail.body_end - before.body_end, before.body_end)
+                    messages = reading.messages_in(added)
+                    return _Read(_learnt(before, _indexed(opened.entry), messages, anew=False), len(added))
+                conversation = reading.read_opened(self._files, opened, conversation_id)
+                now = _indexed(opened.entry)._replace(message_count=len(conversation.messages))
+                return _Read(_learnt(before, now, conversation.messages, anew=True), opened.entry.length)
+        except ConversationNotFound:
+            return _Read(_learnt(before, None, [], anew=True), 0) if before is not None else None
+        except (ConversationDamaged, ValueError):
+            nothing = Indexed(0, 0, 0, None, None)
+            return _Read(_learnt(before, nothing, [], anew=True), 0)
+
+    def _goes_on(self, opened: Opened, before: Indexed) -> bool:
+        """Tell whether a file still begins with what is indexed of it."""
+        entry, start = opened.entry, max(before.body_end - FINGERPRINT_SIZE, 0)
+        if not before.message_count or before.body_end > entry.body_end or before.message_count > entry.message_count:
+            return False
+        if (before.user_id, before.character_id) != (entry.user_id, entry.character_id):
+            return False
+        there = self._files.disk.read(opened.fd, before.body_end - start, start)
+        return fingerprint(there) == before.fingerprint
+
+    def _search(
+        self, texts: Texts, query: Query, wanted: Wanted, *, limit: int, end: tuple[datetime, UUID, int] | None
+    ) -> SearchResults:
+        hits: list[SearchHit] = []
+        before = _place_before(texts, end)
+        while len(hits) <= limit:
+            rows = texts.find(query, wanted, before=before, limit=limit + 1 - len(hits))
+            if not rows:
+                break
+            before = rows[-1][0]
+            hits += (hit for _, key, position in rows for hit in self._hit(query, UUID(key), position))
+        page = hits[:limit]
+        return SearchResults(data=page, next=search.cursor(page[-1]) if page and len(hits) > limit else None)
+
+    def _hit(self, query: Query, conversation_id: UUID, position: int) -> Iterator[SearchHit]:
+        """Read what was found; nothing where it has changed since."""
+        try:
+            page = reading.read_page(self._files, conversation_id, limit=1, before=position + 1)
+        except (ConversationNotFound, ConversationDamaged):
+            return iter(())
+        return hits_in(page.conversation, query, start=page.start)
+
+
+def _indexed(entry: Entry) -> Indexed:
+    return Indexed(entry.message_count, entry.body_end, entry.fingerprint, entry.user_id, entry.character_id)
+
+
+def _learnt(before: Indexed | None, now: Indexed | None, messages: Sequence[Message], *, anew: bool) -> Learnt:
+    words = [(in_microseconds(message.timestamp), " ".join(tokens_of(text_of(message)))) for message in messages]
+    return Learnt(before, now, words, anew)
+
+
+def _place_before(texts: Texts, end: tuple[datetime, UUID, int] | None) -> int | None:
+    if end is None:
+        return None
+    time, conversation_id, position = end
+    place = texts.place_of(str(conversation_id), position)
+    return in_microseconds(time) << TIE_BITS if place is None else place
