@@ -17,10 +17,10 @@ from tests.support.mock_openrouter.script import text_of
 from idolchat_core.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from idolchat_core.llm.contract import Delta
 from idolchat_core.testing import asking, collect
-from idolchat_llm_openrouter.chunk_decoder import Assembler
-from idolchat_llm_openrouter.completion_stream import StreamedReply
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
+from idolchat_llm_openrouter.completion_stream import StreamedCompletion
 from idolchat_llm_openrouter.provider import OpenRouterProvider
-from idolchat_llm_openrouter.timeouts import Watchdog
+from idolchat_llm_openrouter.timeouts import AttemptTimer
 
 type Open = Callable[..., Any]
 MEGABYTE = 1024 * 1024
@@ -195,7 +195,9 @@ async def test_nothing_is_left_of_replies_that_are_over(provider: OpenRouterProv
         await anext(reply)
     gc.collect()
 
-    assert [thing for thing in gc.get_objects() if type(thing) in (Watchdog, StreamedReply, Assembler)] == []
+    assert [
+        thing for thing in gc.get_objects() if type(thing) in (AttemptTimer, StreamedCompletion, ChunkDecoder)
+    ] == []
 
 
 async def test_a_reply_leaves_nothing_for_the_cyclic_collector(open_provider: Open) -> None:

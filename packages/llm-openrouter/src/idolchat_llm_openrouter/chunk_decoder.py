@@ -14,27 +14,27 @@ import orjson
 
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Usage
-from idolchat_llm_openrouter.errors import Fault, Faults
-from idolchat_llm_openrouter.text import without_halves
+from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
+from idolchat_llm_openrouter.text import replace_lone_surrogates
 
-__all__ = ["Assembler", "generation_usage", "text_in", "usage_of"]
+__all__ = ["ChunkDecoder", "generation_usage", "text_in", "usage_of"]
 
 DONE = b"[DONE]"
 PLAIN_FIELDS = frozenset({"role", "content"})
 
 
-class Assembler:
+class ChunkDecoder:
     """Builds one reply out of what the server sends.
 
-    ``take_chunks`` and ``take_completion`` give what can be passed on; ``failure`` is what then has to be raised.
+    ``decode_chunks`` and ``decode_completion`` give what can be passed on; ``failure`` is what then has to be raised.
     After a good end, ``finished`` is what closes the reply.
     """
 
-    def __init__(self, faults: Faults) -> None:
-        self.failure: Fault | None = None
+    def __init__(self, errors: ErrorMapper) -> None:
+        self.failure: CallFailed | None = None
         self.finish_reason: str | None = None
         self.is_done = False
-        self._faults = faults
+        self._errors = errors
         self._model: str | None = None
         self._model_told = False
         self._id: str | None = None
@@ -43,7 +43,7 @@ class Assembler:
         self._half = ""  # a first half of a character, whose second half is in the next chunk
 
     @property
-    def takes_text(self) -> bool:
+    def accepts_plain_text(self) -> bool:
         """Tell whether of a chunk that holds text alone, and is good JSON, that is all there is to be known."""
         return self._model_told and not self._half
 
@@ -57,7 +57,7 @@ class Assembler:
             completion_id=self._id,
         )
 
-    def take_chunks(self, payloads: Iterable[bytes]) -> list[Delta]:
+    def decode_chunks(self, payloads: Iterable[bytes]) -> list[Delta]:
         """Read the data of some events, up to the end or a failure."""
         deltas: list[Delta] = []
         try:
@@ -66,28 +66,28 @@ class Assembler:
                     self.is_done = True
                 elif payload:
                     chunk = self._parsed(payload)
-                    text = None if self._lenient or not self.takes_text else _plain_text(chunk)
+                    text = None if self._lenient or not self.accepts_plain_text else _plain_text(chunk)
                     delta = Delta(text) if text else self._chunk(chunk)
                     if delta is not None:
                         deltas.append(delta)
                 if self.is_done or self.failure:
                     break
         except _Malformed as error:
-            self.failure = self.failure or self._faults.malformed(str(error))
+            self.failure = self.failure or self._errors.malformed(str(error))
         return deltas
 
-    def take_completion(self, body: bytes) -> list[Delta]:
+    def decode_completion(self, body: bytes) -> list[Delta]:
         """Read a whole reply."""
         self.is_done = True
         try:
             return self._completion(self._parsed(body))
         except _Malformed as error:
-            self.failure = self.failure or self._faults.malformed(str(error))
+            self.failure = self.failure or self._errors.malformed(str(error))
         return []
 
     def _chunk(self, chunk: dict[str, Any]) -> Delta | None:
         if chunk.get("error"):
-            self.failure = self._faults.from_body(chunk, status=None)
+            self.failure = self._errors.from_body(chunk, status=None)
         self._note(chunk)
         choices = chunk.get("choices")
         if not choices:
@@ -107,7 +107,7 @@ class Assembler:
 
     def _completion(self, completion: dict[str, Any]) -> list[Delta]:
         if completion.get("error"):
-            self.failure = self._faults.from_body(completion, status=None)
+            self.failure = self._errors.from_body(completion, status=None)
         self._note(completion)
         choices = completion.get("choices")
         if not isinstance(choices, list) or not choices:
@@ -129,7 +129,7 @@ class Assembler:
 
     def _end(self, finish_reason: object, choice: Mapping[str, Any]) -> None:
         if finish_reason == "error" or choice.get("error"):
-            self.failure = self.failure or self._faults.from_body(choice, status=None)
+            self.failure = self.failure or self._errors.from_body(choice, status=None)
         elif finish_reason is None or isinstance(finish_reason, str):
             self.finish_reason = finish_reason or None
         else:
@@ -157,7 +157,7 @@ class Assembler:
         self._half = ""
         if content and "\ud800" <= content[-1] <= "\udbff":
             content, self._half = content[:-1], content[-1]
-        return without_halves(content)
+        return replace_lone_surrogates(content)
 
     def _parsed(self, payload: bytes) -> dict[str, Any]:
         try:
@@ -204,7 +204,7 @@ def _leniently_parsed(payload: bytes) -> Any:
 
 
 def _mended_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(without_halves(json.dumps(fields, ensure_ascii=False)))  # type: ignore[no-any-return]
+    return json.loads(replace_lone_surrogates(json.dumps(fields, ensure_ascii=False)))  # type: ignore[no-any-return]
 
 
 def _object(value: object, name: str) -> dict[str, Any]:

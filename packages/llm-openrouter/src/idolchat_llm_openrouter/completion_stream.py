@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from idolchat_core.llm.contract import Delta, Finished, Hear
-from idolchat_llm_openrouter.chunk_decoder import Assembler
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
-from idolchat_llm_openrouter.errors import Faults
-from idolchat_llm_openrouter.http import HTTPError, Pace, Response
+from idolchat_llm_openrouter.errors import ErrorMapper
+from idolchat_llm_openrouter.http import HTTPError, ReadCoalescing, Response
 from idolchat_llm_openrouter.sse import MAX_EVENT_BYTES, EventTooLong
-from idolchat_llm_openrouter.timeouts import Watchdog
+from idolchat_llm_openrouter.timeouts import AttemptTimer
 
-__all__ = ["Reply", "StreamedReply", "TooBig", "WholeReply", "read_body"]
+__all__ = ["BodyTooLarge", "CompletionReader", "StreamedCompletion", "WholeCompletion", "read_body"]
 
 AFTER_FINISH_S = 3.0
 """How long to wait for the counts, once a reply is finished."""
@@ -24,27 +24,27 @@ AFTER_END_S = 0.1
 """How long to wait for the end of the HTTP message, to use its connection again: about what a new one costs."""
 
 
-class TooBig(Exception):
+class BodyTooLarge(Exception):
     """A body goes on beyond what is read."""
 
 
-class Reply(ABC):
+class CompletionReader(ABC):
     """Gives its deltas and its end, and closes its connection unless that can be used again."""
 
-    def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int) -> None:
+    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, max_bytes: int) -> None:
         self._response = response
-        self._faults = faults
-        self._watchdog = watchdog
+        self._errors = errors
+        self._timer = timer
         self._max_bytes = max_bytes
-        self._assembler = Assembler(faults)
+        self._decoder = ChunkDecoder(errors)
         self._has_ended = False
 
     @abstractmethod
     async def read(self) -> list[Delta]:
-        """Wait for the next deltas; none at the end. Raises ``Fault`` after what came before it is given."""
+        """Wait for the next deltas; none at the end. Raises ``CallFailed`` after what came before it is given."""
 
     async def tell(self, deltas: list[Delta], hear: Hear) -> None:
-        """Tell of those that were read first, and of all that follow. Raises ``Fault``."""
+        """Tell of those that were read first, and of all that follow. Raises ``CallFailed``."""
         while deltas:
             hear(deltas)
             deltas = await self.read()
@@ -52,33 +52,33 @@ class Reply(ABC):
     @property
     def finished(self) -> Finished:
         """Give the end, once there are no more deltas."""
-        return self._assembler.finished
+        return self._decoder.finished
 
     async def close(self) -> None:
         """Free the connection; at once, if the reply has not ended."""
-        self._watchdog.stop()
+        self._timer.stop()
         self._response.abort()
 
     def _end(self) -> list[Delta]:
-        if self._assembler.failure:
+        if self._decoder.failure:
             try:
-                raise self._assembler.failure
-            finally:  # once raised it refers to this frame, and so to the assembler
-                self._assembler.failure = None
-        if self._assembler.finish_reason is None:
-            raise self._faults.cut()
+                raise self._decoder.failure
+            finally:  # once raised it refers to this frame, and so to the decoder
+                self._decoder.failure = None
+        if self._decoder.finish_reason is None:
+            raise self._errors.cut()
         self._has_ended = True
         return []
 
 
-class WholeReply(Reply):
+class WholeCompletion(CompletionReader):
     """A reply that comes as one JSON object."""
 
     async def read(self) -> list[Delta]:
         if self._has_ended:
             return []
-        if not self._assembler.is_done:
-            deltas = self._assembler.take_completion(await self._body())
+        if not self._decoder.is_done:
+            deltas = self._decoder.decode_completion(await self._body())
             if deltas:
                 return deltas
         return self._end()
@@ -86,40 +86,48 @@ class WholeReply(Reply):
     async def _body(self) -> bytes:
         try:
             body = await read_body(self._response, self._max_bytes)
-        except TooBig:
-            raise self._faults.too_big(self._max_bytes, "a reply") from None
+        except BodyTooLarge:
+            raise self._errors.too_big(self._max_bytes, "a reply") from None
         except HTTPError as error:
             # The model has answered, and the answer is billed.
-            raise self._watchdog.fault() or self._faults.cut(retryable=False) from error
+            raise self._timer.failure() or self._errors.cut(retryable=False) from error
         if not body:
-            raise self._faults.cut()
+            raise self._errors.cut()
         return body
 
 
-class StreamedReply(Reply):
+class StreamedCompletion(CompletionReader):
     """A reply that comes as server-sent events."""
 
-    def __init__(self, response: Response, faults: Faults, watchdog: Watchdog, *, max_bytes: int, pace: Pace) -> None:
-        super().__init__(response, faults, watchdog, max_bytes=max_bytes)
-        self._reader = DeltaReader(self._assembler)
-        self._pace = pace
+    def __init__(
+        self,
+        response: Response,
+        errors: ErrorMapper,
+        timer: AttemptTimer,
+        *,
+        max_bytes: int,
+        coalescing: ReadCoalescing,
+    ) -> None:
+        super().__init__(response, errors, timer, max_bytes=max_bytes)
+        self._reader = DeltaReader(self._decoder)
+        self._coalescing = coalescing
         self._is_open = True
-        pace.streams += 1
-        response.keep(pace)
+        coalescing.streams += 1
+        response.keep(coalescing)
         self._received = 0
         self._rest_by: float | None = None
 
     async def read(self) -> list[Delta]:
         if self._has_ended:
             return []
-        assembler = self._assembler
-        while not (assembler.is_done or assembler.failure):
-            data = await (self._receive() if assembler.finish_reason is None else self._receive_rest())
+        decoder = self._decoder
+        while not (decoder.is_done or decoder.failure):
+            data = await (self._receive() if decoder.finish_reason is None else self._receive_rest())
             if not data:
                 break
             deltas = self._deltas((data,))
             if deltas:
-                self._watchdog.spoke()
+                self._timer.token_received()
                 return deltas
         return self._end()
 
@@ -131,49 +139,49 @@ class StreamedReply(Reply):
 
     async def _tell_as_they_come(self, hear: Hear) -> None:
         """Spare the task that waits being woken for each, up to where something else is to be done than to tell."""
-        assembler = self._assembler
+        decoder = self._decoder
 
         def take(pieces: list[bytes]) -> bool:
             deltas = self._deltas(pieces)
             if deltas:
                 hear(deltas)
-                self._watchdog.spoke_on()
+                self._timer.token_received_and_waiting()
             else:
-                self._watchdog.waiting()
-            return assembler.finish_reason is None and not (assembler.is_done or assembler.failure)
+                self._timer.waiting()
+            return decoder.finish_reason is None and not (decoder.is_done or decoder.failure)
 
-        self._watchdog.waiting()
+        self._timer.waiting()
         try:
             await self._response.tell(take)
         except HTTPError as error:
-            raise self._watchdog.fault() or self._faults.cut() from error
+            raise self._timer.failure() or self._errors.cut() from error
 
     async def close(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._pace.streams -= 1
-        self._watchdog.stop()
+            self._coalescing.streams -= 1
+        self._timer.stop()
         if self._has_ended and not self._response.is_over:
             await self._drain()
         self._response.abort()
 
     async def _receive(self) -> bytes:
-        self._watchdog.waiting()
+        self._timer.waiting()
         try:
             return await self._response.read()
         except HTTPError as error:
-            raise self._watchdog.fault() or self._faults.cut() from error
+            raise self._timer.failure() or self._errors.cut() from error
 
     def _deltas(self, pieces: Sequence[bytes]) -> list[Delta]:
-        if self._assembler.finish_reason is None:
+        if self._decoder.finish_reason is None:
             for piece in pieces:
                 self._received += len(piece)
             if self._received > self._max_bytes:
-                raise self._faults.too_big(self._max_bytes, "a reply")
+                raise self._errors.too_big(self._max_bytes, "a reply")
         try:
             return self._reader.deltas(pieces)
         except EventTooLong:
-            raise self._faults.too_big(MAX_EVENT_BYTES, "an event") from None
+            raise self._errors.too_big(MAX_EVENT_BYTES, "an event") from None
 
     async def _receive_rest(self) -> bytes:
         """Wait for what follows the finish; a reply that is finished stays good if nothing does."""
@@ -192,11 +200,11 @@ class StreamedReply(Reply):
 
 
 async def read_body(response: Response, max_bytes: int) -> bytes:
-    """Read a body. Raises ``TooBig``, having read no more than was allowed and one piece."""
+    """Read a body. Raises ``BodyTooLarge``, having read no more than was allowed and one piece."""
     pieces, size = [], 0
     while piece := await response.read():
         pieces.append(piece)
         size += len(piece)
         if size > max_bytes:
-            raise TooBig
+            raise BodyTooLarge
     return b"".join(pieces)

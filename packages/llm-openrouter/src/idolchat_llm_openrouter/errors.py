@@ -27,9 +27,9 @@ from idolchat_core.errors import (
     ReplyCut,
     RequestRefused,
 )
-from idolchat_llm_openrouter.redaction import Discretion
+from idolchat_llm_openrouter.redaction import Redactor
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["CallFailed", "ErrorMapper"]
 
 KINDS: dict[str, type[ProviderError]] = {
     **dict.fromkeys(
@@ -63,7 +63,7 @@ STATUSES: dict[int, type[ProviderError]] = {
     408: ProviderTimeout, 425: ProviderUnavailable, 429: RateLimited, 504: ProviderTimeout, 524: ProviderTimeout,
 }  # fmt: skip
 
-SAYS: dict[type[ProviderError], tuple[str, str]] = {
+PHRASES: dict[type[ProviderError], tuple[str, str]] = {
     ContextTooLong: (
         "cannot take a prompt this long",
         "shorten the conversation, lower max_tokens or choose a model with a larger context",
@@ -77,7 +77,7 @@ SAYS: dict[type[ProviderError], tuple[str, str]] = {
     RequestRefused: ("refuses the request", "change what it names"),
 }
 
-BY_CODE = {
+PHRASES_BY_CODE = {
     "moderation": ("refuses what was said, by its content policy", "say it otherwise or choose another model"),
     "region_restricted": ("does not offer {model} in this region", "choose another model"),
     "privacy_restricted": ("has nobody who serves {model} within the account's privacy settings", "change either"),
@@ -93,7 +93,7 @@ WORD = re.compile(r"[A-Za-z][\w.-]{0,63}")
 CLIENT_FAULTS = (400, 404, 413, 422)
 
 
-class Fault(Exception):
+class CallFailed(Exception):
     """A ``ProviderError`` on its way out, with what a retry needs to know.
 
     ``body`` is what the server answered; it may hold what must not be shown.
@@ -113,15 +113,15 @@ class Fault(Exception):
         return error
 
 
-class Faults:
-    """Makes the faults of one request; ``server`` and ``model`` are named in their texts."""
+class ErrorMapper:
+    """Makes the errors of one request; ``server`` and ``model`` are named in their texts."""
 
-    def __init__(self, server: str, discretion: Discretion, *, model: str | None = None) -> None:
+    def __init__(self, server: str, redactor: Redactor, *, model: str | None = None) -> None:
         self._server = server
-        self._discretion = discretion
+        self._redactor = redactor
         self._model = model
 
-    def from_response(self, status: int, body: bytes, *, location: str | None, retry_after: str | None) -> Fault:
+    def from_response(self, status: int, body: bytes, *, location: str | None, retry_after: str | None) -> CallFailed:
         """Read a response whose status is not a success; ``location`` and ``retry_after`` are headers."""
         if 300 <= status < 400:
             return self._redirected(status, location or "")
@@ -132,92 +132,96 @@ class Faults:
         told = reply if isinstance(reply, dict) else {}
         if status == HTTPStatus.NOT_FOUND and not _error_of(told):
             return self.nothing_there()
-        fault = self.from_body(told, status=status, retry_after_s=_seconds(retry_after))
-        fault.body = body
-        return fault
+        failure = self.from_body(told, status=status, retry_after_s=_seconds(retry_after))
+        failure.body = body
+        return failure
 
-    def from_body(self, reply: Mapping[str, Any], *, status: int | None, retry_after_s: float | None = None) -> Fault:
+    def from_body(
+        self, reply: Mapping[str, Any], *, status: int | None, retry_after_s: float | None = None
+    ) -> CallFailed:
         """Read an error object, in a response or amid a reply; without one, the status alone."""
         error = _error_of(reply)
-        about = _Told(error, status)
+        about = _ErrorObject(error, status)
         kind = about.kind()
-        words = None if about.is_private(kind) else self._discretion.quoted(about.message)
+        words = None if about.is_private(kind) else self._redactor.quoted(about.message)
         retry_after_s = retry_after_s if retry_after_s is not None else about.retry_after_s
         text = self._text(kind, about.code, about.status, words, retry_after_s)
         retryable = issubclass(kind, ProviderUnavailable | RateLimited) and about.may_retry is not False
-        return Fault(
-            _made(kind, text, about.status, about.code, retry_after_s), retryable=retryable, retry_after_s=retry_after_s
+        return CallFailed(
+            _failure_of(kind, text, about.status, about.code, retry_after_s),
+            retryable=retryable,
+            retry_after_s=retry_after_s,
         )
 
-    def malformed(self, what: str) -> Fault:
+    def malformed(self, what: str) -> CallFailed:
         """Say that a reply is not what the API describes."""
         text = (
             f"{self._server} sent a reply that is broken at {what}; try again, or check that it speaks the OpenAI API"
         )
-        return Fault(ProviderUnavailable(text), retryable=True)
+        return CallFailed(ProviderUnavailable(text), retryable=True)
 
-    def not_the_api(self, content_type: str) -> Fault:
+    def not_the_api(self, content_type: str) -> CallFailed:
         """Say that a page came instead of a reply."""
         kind = content_type[:60] or "nothing"
         text = f"{self._server} sent {kind} instead of a reply; check OPENROUTER_BASE_URL and proxies on the way"
-        return Fault(ProviderUnavailable(text), retryable=False)
+        return CallFailed(ProviderUnavailable(text), retryable=False)
 
-    def compressed(self, coding: str) -> Fault:
+    def compressed(self, coding: str) -> CallFailed:
         """Say that a reply came compressed."""
         text = (
             f"{self._server} sent a reply compressed with {coding[:60]!r} though none was asked for;"
             " check proxies on the way"
         )
-        return Fault(ProviderUnavailable(text), retryable=False)
+        return CallFailed(ProviderUnavailable(text), retryable=False)
 
-    def cut(self, *, retryable: bool = True) -> Fault:
+    def cut(self, *, retryable: bool = True) -> CallFailed:
         """Say that a reply ended without its finish."""
         text = f"{self._server} ended the reply before it was finished; try again"
-        return Fault(ReplyCut(text), retryable=retryable)
+        return CallFailed(ReplyCut(text), retryable=retryable)
 
-    def unreachable(self, why: str, *, retry_after_s: float | None = None) -> Fault:
+    def unreachable(self, why: str, *, retry_after_s: float | None = None) -> CallFailed:
         """Say that there is no connection, or none any more."""
         text = (
             f"{self._server} cannot be reached ({why}); check the network and OPENROUTER_BASE_URL, or try again later"
         )
-        return Fault(ProviderUnavailable(text), retryable=True, retry_after_s=retry_after_s)
+        return CallFailed(ProviderUnavailable(text), retryable=True, retry_after_s=retry_after_s)
 
-    def silent(self, limit_s: float, setting: str) -> Fault:
+    def silent(self, limit_s: float, setting: str) -> CallFailed:
         """Say that nothing of a reply came in time, and which setting holds the limit."""
         text = f"{self._server} said nothing for {limit_s:g} s; try again, or raise {setting}"
-        return Fault(ProviderTimeout(text), retryable=False)
+        return CallFailed(ProviderTimeout(text), retryable=False)
 
-    def too_slow(self, limit_s: float, setting: str) -> Fault:
+    def too_slow(self, limit_s: float, setting: str) -> CallFailed:
         """Say that the whole reply took too long."""
         text = f"{self._server} did not finish within {limit_s:g} s; ask for less, or raise {setting}"
-        return Fault(ProviderTimeout(text), retryable=False)
+        return CallFailed(ProviderTimeout(text), retryable=False)
 
-    def too_big(self, limit_bytes: int, what: str) -> Fault:
+    def too_big(self, limit_bytes: int, what: str) -> CallFailed:
         """Say that more came than is read."""
         text = f"{self._server} sent {what} of more than {limit_bytes} bytes, which is not read further"
-        return Fault(ProviderUnavailable(text), retryable=False)
+        return CallFailed(ProviderUnavailable(text), retryable=False)
 
-    def _redirected(self, status: int, location: str) -> Fault:
-        where = self._discretion.quoted(location.partition("?")[0]) or "elsewhere"
+    def _redirected(self, status: int, location: str) -> CallFailed:
+        where = self._redactor.quoted(location.partition("?")[0]) or "elsewhere"
         text = (
             f"{self._server} redirects to {where} (HTTP {status}), and a key is not sent after a redirect;"
             " set OPENROUTER_BASE_URL to where the API is"
         )
-        return Fault(ProviderError(text, status=status), retryable=False)
+        return CallFailed(ProviderError(text, status=status), retryable=False)
 
-    def nothing_there(self) -> Fault:
+    def nothing_there(self) -> CallFailed:
         """Say that the address leads nowhere."""
         text = (
             f"{self._server} has no OpenAI API at this address (HTTP 404);"
             " check the path of OPENROUTER_BASE_URL, which often ends in /v1"
         )
-        return Fault(ProviderError(text, status=404), retryable=False)
+        return CallFailed(ProviderError(text, status=404), retryable=False)
 
     def _text(
         self, kind: type[ProviderError], code: str | None, status: int | None, words: str | None, wait_s: float | None
     ) -> str:
         model = f"the model {self._model[:100]!r}" if self._model else "the account's default model"
-        says, advice = BY_CODE.get(code or "") or SAYS[kind]
+        says, advice = PHRASES_BY_CODE.get(code or "") or PHRASES[kind]
         known = [f"HTTP {status}"] if status else []
         known += [code] if code else []
         facts = f" ({', '.join(known)})" if known else ""
@@ -227,7 +231,7 @@ class Faults:
         return f"{self._server} {says.format(model=model)}{facts}{quote}; {advice}"
 
 
-class _Told:
+class _ErrorObject:
     """What an error object says."""
 
     def __init__(self, error: Mapping[str, Any], status: int | None) -> None:
@@ -269,7 +273,7 @@ def _kind_of_status(status: int | None) -> type[ProviderError]:
     return RequestRefused if status and 400 <= status < 500 else ProviderUnavailable
 
 
-def _made(
+def _failure_of(
     kind: type[ProviderError], text: str, status: int | None, code: str | None, retry_after_s: float | None
 ) -> ProviderError:
     if kind is RateLimited:

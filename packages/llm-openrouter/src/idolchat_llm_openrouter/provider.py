@@ -14,12 +14,11 @@ from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.chunk_decoder import generation_usage
 from idolchat_llm_openrouter.client import Client, open_client
-from idolchat_llm_openrouter.completion_calls import Calls
-from idolchat_llm_openrouter.completion_stream import Reply
-from idolchat_llm_openrouter.errors import Fault, Faults
-from idolchat_llm_openrouter.model_list import Catalogue
-from idolchat_llm_openrouter.models import models_in
-from idolchat_llm_openrouter.redaction import Discretion
+from idolchat_llm_openrouter.completion_calls import CompletionCalls
+from idolchat_llm_openrouter.completion_stream import CompletionReader
+from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
+from idolchat_llm_openrouter.model_list import ModelList, models_in
+from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
@@ -39,12 +38,12 @@ class OpenRouterProvider(LLMProvider):
         self.can_reconcile = settings.speaks_openrouter
         self._client = client
         self._settings = settings
-        self._calls = Calls(client, settings)
-        self._catalogue = Catalogue(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
+        self._calls = CompletionCalls(client, settings)
+        self._model_list = ModelList(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
         """Answer as the server does; deltas that came together are given without waiting in between."""
-        reply: Reply | None = None
+        reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
             while deltas:
@@ -52,28 +51,28 @@ class OpenRouterProvider(LLMProvider):
                     yield delta
                 deltas = await reply.read()
             yield reply.finished
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
         finally:
             if reply is not None:
                 await reply.close()
 
     async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
         """Answer as the server does, telling of deltas in the moment they are read."""
-        reply: Reply | None = None
+        reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
             await reply.tell(deltas, hear)
             return reply.finished
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
         finally:
             if reply is not None:
                 await reply.close()
 
     async def list_models(self) -> Sequence[ModelInfo]:
         """Tell what the server lists; asked anew after five minutes."""
-        return await self._catalogue.models()
+        return await self._model_list.models()
 
     async def check(self) -> None:
         """Ask for what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
@@ -99,7 +98,7 @@ class OpenRouterProvider(LLMProvider):
 
     async def close(self) -> None:
         """Stop what goes on in the background."""
-        await self._catalogue.close()
+        await self._model_list.close()
 
     async def _fetch_models(self) -> Sequence[ModelInfo]:
         found: dict[str, ModelInfo] = {}
@@ -114,12 +113,12 @@ class OpenRouterProvider(LLMProvider):
 
     async def _get(self, path: str, *, timeout_s: float) -> Any:
         try:
-            return await self._client.get(path, self._faults(), timeout_s=timeout_s)
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+            return await self._client.get(path, self._error_mapper(), timeout_s=timeout_s)
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
 
-    def _faults(self) -> Faults:
-        return Faults(self._settings.host, Discretion(self._settings.key))
+    def _error_mapper(self) -> ErrorMapper:
+        return ErrorMapper(self._settings.host, Redactor(self._settings.key))
 
 
 def _is_used_up(told: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Discretion"]
+__all__ = ["Redactor"]
 
 MAX_QUOTED = 300
 SHORTEST_TEXT = 4
@@ -13,7 +13,7 @@ WINDOW = 16
 STEP = 4  # so that any 19 characters in common are found
 
 
-class Discretion:
+class Redactor:
     """Decides whether a server's own words can stand in an error, which ends up in logs and on screens."""
 
     def __init__(self, key: str | None, messages: Sequence[Mapping[str, Any]] = ()) -> None:

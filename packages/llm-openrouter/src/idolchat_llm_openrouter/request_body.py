@@ -13,7 +13,7 @@ import orjson
 
 from idolchat_core.llm.contract import CompletionRequest
 from idolchat_llm_openrouter.settings import OpenRouterSettings
-from idolchat_llm_openrouter.text import without_halves
+from idolchat_llm_openrouter.text import replace_lone_surrogates
 
 __all__ = ["encoded", "headers_of", "payload_of"]
 
@@ -78,7 +78,7 @@ def encoded(payload: Mapping[str, Any]) -> bytes:
         return orjson.dumps(payload, default=_plain)
     except orjson.JSONEncodeError:  # integers beyond 64 bits, halves of characters
         text = json.dumps(payload, default=_plain, separators=(",", ":"), ensure_ascii=False)
-        return without_halves(text).encode()
+        return replace_lone_surrogates(text).encode()
 
 
 def _plain(value: object) -> Any:

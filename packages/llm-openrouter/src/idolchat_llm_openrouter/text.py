@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["without_halves"]
+__all__ = ["replace_lone_surrogates"]
 
 
-def without_halves(text: str) -> str:
+def replace_lone_surrogates(text: str) -> str:
     """Join two halves that stand together; replace one that stands alone with U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from idolchat_llm_openrouter.errors import Fault, Faults
+from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
 from idolchat_llm_openrouter.http import HTTPError, Response
 
-__all__ = ["Limits", "Watchdog"]
+__all__ = ["AttemptTimer", "Limits"]
 
 
 REPLY_SETTING = "IDOLCHAT_OPENROUTER_REPLY_TIMEOUT_S"
@@ -30,20 +30,21 @@ class Limits:
     token_s: float
 
 
-class Watchdog:
+class AttemptTimer:
     """One timer for a whole attempt: setting one for each piece would cost more than parsing it.
 
     It looks every ``token_s`` at least, which is soon enough for whatever begins in between. The reader says
-    ``waiting`` before it waits for bytes and ``spoke`` when there was a token among them; from then until it waits
+    ``waiting`` before it waits for bytes and ``token_received`` when there was a token among them; from then until it
+    waits
     again nothing is measured, so that a slow reader is not held against the server. When a limit passes, the response
-    fails, and ``fault`` tells why.
+    fails, and ``failure`` tells why.
 
     ``deadline``, a time of the event loop, holds for all attempts together.
     """
 
-    def __init__(self, limits: Limits, faults: Faults, *, deadline: float, streams: bool) -> None:
+    def __init__(self, limits: Limits, errors: ErrorMapper, *, deadline: float, streams: bool) -> None:
         self._limits = limits
-        self._faults = faults
+        self._errors = errors
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._silent_since = now = self._loop.time()
@@ -59,13 +60,13 @@ class Watchdog:
         """Tell when the first limit will pass before a token has come: a time of the event loop."""
         return self._deadline if self._no_token_until is None else min(self._deadline, self._no_token_until)
 
-    def late(self) -> Fault:
+    def late(self) -> CallFailed:
         """Say what has gone wrong when ``until`` has come."""
-        return self._made(self._next_end())
+        return self._failure_of(self._next_end())
 
-    def fault(self) -> Fault | None:
+    def failure(self) -> CallFailed | None:
         """Say what has gone wrong, if a limit has passed."""
-        return self._made(self._passed) if self._passed else None
+        return self._failure_of(self._passed) if self._passed else None
 
     def watch(self, response: Response) -> None:
         """Begin to look."""
@@ -83,12 +84,12 @@ class Watchdog:
         if self._no_token_until is None:
             self._no_token_until = now + self._limits.first_token_s
 
-    def spoke(self) -> None:
+    def token_received(self) -> None:
         """Note that a token has come."""
         self._no_token_until = None
         self._has_begun = True
 
-    def spoke_on(self) -> None:
+    def token_received_and_waiting(self) -> None:
         """Note that a token has come, and that the reader waits for more."""
         self._has_begun = True
         self._silent_since = now = self._loop.time()
@@ -118,8 +119,8 @@ class Watchdog:
                 ends.append(_End(self._silent_since + limits.token_s, limits.token_s, TOKEN_SETTING))
         return min(ends)
 
-    def _made(self, end: _End) -> Fault:
-        say = self._faults.too_slow if end.setting is REPLY_SETTING else self._faults.silent
+    def _failure_of(self, end: _End) -> CallFailed:
+        say = self._errors.too_slow if end.setting is REPLY_SETTING else self._errors.silent
         return say(end.limit_s, end.setting)
 
 

@@ -14,17 +14,17 @@ from tests.support.raw_server import RawServer, answering, raw_server, request_f
 from idolchat_core.errors import ProviderUnavailable
 from idolchat_core.llm.contract import Finished
 from idolchat_core.testing import asking, collect
-from idolchat_llm_openrouter.http import Disconnected, HTTPError, Pool, Requests, Response, Route
+from idolchat_llm_openrouter.http import Connector, Disconnected, HTTPError, Pool, RequestWriter, Response
 
 type Open = Callable[..., Any]
 
 HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-REQUESTS = Requests("http://server.example/v1", {}, posts_to="/say")
+REQUESTS = RequestWriter("http://server.example/v1", {}, posts_to="/say")
 
 
 @asynccontextmanager
 async def pool_to(server: RawServer, **settings: Any) -> AsyncIterator[Pool]:
-    pool = Pool(Route(f"http://127.0.0.1:{server.port}"), **({"connect_timeout_s": 1} | settings))
+    pool = Pool(Connector(f"http://127.0.0.1:{server.port}"), **({"connect_timeout_s": 1} | settings))
     try:
         yield pool
     finally:

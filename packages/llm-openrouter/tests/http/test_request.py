@@ -1,10 +1,10 @@
 import pytest
 
-from idolchat_llm_openrouter.http import Requests
+from idolchat_llm_openrouter.http import RequestWriter
 
 
-def requests(base_url: str = "http://server.example/v1") -> Requests:
-    return Requests(base_url, {"User-Agent": "test"}, posts_to="/say")
+def requests(base_url: str = "http://server.example/v1") -> RequestWriter:
+    return RequestWriter(base_url, {"User-Agent": "test"}, posts_to="/say")
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.raw_server import raw_server, request_from
 
-from idolchat_llm_openrouter.http import Connection, Disconnected, HTTPError, Pool, Requests, Response, Route
+from idolchat_llm_openrouter.http import (
+    Connector,
+    Disconnected,
+    HTTPConnection,
+    HTTPError,
+    Pool,
+    RequestWriter,
+    Response,
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\nX-Noise: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 FRAMINGS = ["length", "chunked", "close"]
-REQUESTS = Requests("http://server.example/v1", {}, posts_to="/say")
+REQUESTS = RequestWriter("http://server.example/v1", {}, posts_to="/say")
 
 
 def framed(framing: str, pieces: list[bytes]) -> bytes:
@@ -34,7 +42,7 @@ def framed(framing: str, pieces: list[bytes]) -> bytes:
 class Line:
     """A connection whose other end the test holds."""
 
-    def __init__(self, pool: Pool, connection: Connection, server: socket.socket) -> None:
+    def __init__(self, pool: Pool, connection: HTTPConnection, server: socket.socket) -> None:
         self.pool = pool
         self.server = server
         self.response: Response = connection.send(REQUESTS.get("/"))
@@ -61,9 +69,9 @@ class Line:
 @asynccontextmanager
 async def line() -> AsyncIterator[Line]:
     ours, theirs = socket.socketpair()
-    pool = Pool(Route("http://server.example"), connect_timeout_s=1)
+    pool = Pool(Connector("http://server.example"), connect_timeout_s=1)
     with theirs:
-        _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(pool), sock=ours)
+        _, connection = await asyncio.get_running_loop().create_connection(lambda: HTTPConnection(pool), sock=ours)
         try:
             yield Line(pool, connection, theirs)
         finally:
@@ -232,7 +240,7 @@ async def test_a_reader_sets_the_pace_of_the_server() -> None:
         await reader.read()
 
     async with raw_server(serve) as server:
-        pool = Pool(Route(f"http://127.0.0.1:{server.port}"), connect_timeout_s=1)
+        pool = Pool(Connector(f"http://127.0.0.1:{server.port}"), connect_timeout_s=1)
         response = (await pool.connect()).send(REQUESTS.get("/"))
         await response.head()
         for _ in range(1000):
@@ -258,7 +266,7 @@ async def test_an_answer_before_all_was_asked_is_heard_and_the_connection_left()
 
     gone = asyncio.Event()
     async with raw_server(serve) as server:
-        pool = Pool(Route(f"http://127.0.0.1:{server.port}"), connect_timeout_s=1)
+        pool = Pool(Connector(f"http://127.0.0.1:{server.port}"), connect_timeout_s=1)
         response = (await pool.connect()).send(REQUESTS.post(b"x" * 32 * 1024 * 1024))
         await response.head()
         kept = pool.take()

@@ -4,13 +4,23 @@ It sends requests whose bodies are known, over connections that are kept, straig
 redirects, keeps no cookies and takes no compressed bodies.
 """
 
-from idolchat_llm_openrouter.http.connection import Connection
-from idolchat_llm_openrouter.http.connector import Route
+from idolchat_llm_openrouter.http.connection import HTTPConnection
+from idolchat_llm_openrouter.http.connector import Connector
 from idolchat_llm_openrouter.http.errors import Disconnected, HTTPError
 from idolchat_llm_openrouter.http.pool import Pool
 from idolchat_llm_openrouter.http.proxy import proxy_for
-from idolchat_llm_openrouter.http.read_coalescing import Pace
-from idolchat_llm_openrouter.http.request import Requests
+from idolchat_llm_openrouter.http.read_coalescing import ReadCoalescing
+from idolchat_llm_openrouter.http.request import RequestWriter
 from idolchat_llm_openrouter.http.response import Response
 
-__all__ = ["Connection", "Disconnected", "HTTPError", "Pace", "Pool", "Requests", "Response", "Route", "proxy_for"]
+__all__ = [
+    "Connector",
+    "Disconnected",
+    "HTTPConnection",
+    "HTTPError",
+    "Pool",
+    "ReadCoalescing",
+    "RequestWriter",
+    "Response",
+    "proxy_for",
+]

@@ -8,29 +8,29 @@ from typing import Protocol, cast
 from idolchat_llm_openrouter.http.errors import Disconnected, HTTPError, why
 from idolchat_llm_openrouter.http.response import Response
 
-__all__ = ["Connection", "Owner"]
+__all__ = ["ConnectionOwner", "HTTPConnection"]
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who is told what becomes of a connection."""
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: HTTPConnection) -> None:
         """Note that it is there."""
 
-    def free(self, connection: Connection) -> None:
+    def free(self, connection: HTTPConnection) -> None:
         """Note that it can serve another request."""
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: HTTPConnection) -> None:
         """Note that it can serve no more; may be said twice."""
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: HTTPConnection) -> None:
         """Note that nothing is left of it."""
 
 
-class Connection(asyncio.Protocol):
+class HTTPConnection(asyncio.Protocol):
     """Sends a request and hands what comes to its response; what comes unasked ends it."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from idolchat_llm_openrouter.http.connection import Connection
-from idolchat_llm_openrouter.http.connector import Route
+from idolchat_llm_openrouter.http.connection import HTTPConnection
+from idolchat_llm_openrouter.http.connector import Connector
 from idolchat_llm_openrouter.http.errors import HTTPError
 
 __all__ = ["Pool"]
@@ -19,26 +19,26 @@ class Pool:
     The last one that became free is the first to be used, so that the others grow old where fewer are needed.
     """
 
-    def __init__(self, route: Route, *, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S) -> None:
-        self._route = route
+    def __init__(self, connector: Connector, *, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self._connector = connector
         self._connect_timeout_s = connect_timeout_s
         self._keep_alive_s = keep_alive_s
         self._loop = asyncio.get_running_loop()
-        self._open: set[Connection] = set()
-        self._free: dict[Connection, float] = {}  # since when, oldest first
+        self._open: set[HTTPConnection] = set()
+        self._free: dict[HTTPConnection, float] = {}  # since when, oldest first
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None  # is wanted once the pool is closed
 
-    def take(self) -> Connection | None:
+    def take(self) -> HTTPConnection | None:
         """Give a connection that is free, if there is one."""
         return self._free.popitem()[0] if self._free else None
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> HTTPConnection:
         """Make a connection: name, TCP, TLS and all. Raises ``HTTPError``."""
-        connection = Connection(self)
+        connection = HTTPConnection(self)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                await self._route.open(connection)
+                await self._connector.open(connection)
         except TimeoutError:
             connection.abort()
             raise HTTPError(f"no connection within {self._connect_timeout_s:g} s") from None
@@ -59,11 +59,11 @@ class Pool:
 
     # What connections tell
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: HTTPConnection) -> None:
         """Note that it is there."""
         self._open.add(connection)
 
-    def free(self, connection: Connection) -> None:
+    def free(self, connection: HTTPConnection) -> None:
         """Keep it for the next request."""
         if self._emptied is not None:
             connection.abort()
@@ -72,11 +72,11 @@ class Pool:
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(self._keep_alive_s, self._sweep)
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: HTTPConnection) -> None:
         """Keep it no more."""
         self._free.pop(connection, None)
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: HTTPConnection) -> None:
         """Note that nothing is left of it."""
         self._open.discard(connection)
         if self._emptied is not None and not self._open and not self._emptied.done():

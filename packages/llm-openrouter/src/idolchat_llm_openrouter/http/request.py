@@ -1,4 +1,4 @@
-"""Requests to one server, in bytes."""
+"""RequestWriter to one server, in bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from idolchat_llm_openrouter.http.proxy import PORTS, Proxy
 
-__all__ = ["Requests"]
+__all__ = ["RequestWriter"]
 
-LEFT_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"
+UNQUOTED_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 """What may stand in the target of a request beside letters, digits and `-._` (RFC 3986, section 2.2)."""
 
 
-class Requests:
+class RequestWriter:
     """Writes requests for what is below ``base_url``; of those that post, only what differs is written each time.
 
     ``headers`` are those of every request. To a proxy that passes requests on, the target is a whole URL (RFC 9112,
@@ -26,7 +26,7 @@ class Requests:
         fields = {"Host": _host(parts), **headers}
         if forwarding and forwarding.authorization:
             fields["Proxy-Authorization"] = forwarding.authorization
-        self._base = quote(base_url if forwarding else parts.path, safe=LEFT_AS_IT_IS)
+        self._base = quote(base_url if forwarding else parts.path, safe=UNQUOTED_CHARACTERS)
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self._post = (
             f"POST {self._base}{posts_to} HTTP/1.1\r\n{self._fields}Accept: text/event-stream, application/json\r\n"

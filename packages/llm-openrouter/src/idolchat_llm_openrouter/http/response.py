@@ -8,7 +8,7 @@ from collections.abc import Callable
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.read_coalescing import Pace
+from idolchat_llm_openrouter.http.read_coalescing import ReadCoalescing
 
 __all__ = ["Response"]
 
@@ -29,8 +29,24 @@ class Response:
     """
 
     __slots__ = (
-        "_bare_bytes", "_failure", "_fault", "_goes_on", "_headers", "_hear", "_is_paused", "_is_resting", "_loop",
-        "_pace", "_parser", "_pieces", "_transport", "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body",
+        "_bare_bytes",
+        "_coalescing",
+        "_failure",
+        "_goes_on",
+        "_headers",
+        "_hear",
+        "_is_paused",
+        "_is_resting",
+        "_loop",
+        "_parser",
+        "_pieces",
+        "_raised",
+        "_transport",
+        "_unread_bytes",
+        "_waiter",
+        "is_over",
+        "may_follow",
+        "on_body",
         "status",
     )  # fmt: skip
 
@@ -42,12 +58,12 @@ class Response:
         self._pieces: list[bytes] = []
         self._unread_bytes = self._bare_bytes = 0
         self._is_paused = self._is_resting = False
-        self._pace: Pace | None = None
+        self._coalescing: ReadCoalescing | None = None
         # An exception that was raised refers to frames which refer to us: kept, it would make a ring.
         self._failure: tuple[type[HTTPError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._hear: Hear | None = None
-        self._fault: Exception | None = None
+        self._raised: Exception | None = None
         self._goes_on = False
         self._loop = loop
         self._transport: asyncio.Transport | None = transport
@@ -111,14 +127,14 @@ class Response:
         try:
             while self._goes_on and not self.is_over:
                 await self._more()
-            if self._fault is not None:
-                raise self._fault
+            if self._raised is not None:
+                raise self._raised
         finally:
-            self._hear = self._fault = None
+            self._hear = self._raised = None
 
-    def keep(self, pace: Pace) -> None:
-        """Be read at the pace of many streams from now on."""
-        self._pace = pace
+    def keep(self, coalescing: ReadCoalescing) -> None:
+        """Be read together with many streams from now on."""
+        self._coalescing = coalescing
 
     def abort(self) -> None:
         """Give the answer up unless it is over: reset the connection, so that the server stops at once.
@@ -145,7 +161,7 @@ class Response:
         elif len(self._pieces) > had:
             self._bare_bytes = 0
             self._unread_bytes += len(data)
-            if self._pace is not None and self._pace.rests(self):
+            if self._coalescing is not None and self._coalescing.pause_after_read(self):
                 self._is_resting = True
                 self._pause()
             elif self._unread_bytes > MAX_UNREAD_BYTES:
@@ -166,7 +182,7 @@ class Response:
             if self._pieces and self._goes_on:
                 self._goes_on = hear(self._taken())
         except Exception as error:  # noqa: BLE001  is raised to the one who waits; the connection can go on
-            self._goes_on, self._fault = False, error
+            self._goes_on, self._raised = False, error
         return self._goes_on and not self.is_over
 
     def end(self) -> None:
