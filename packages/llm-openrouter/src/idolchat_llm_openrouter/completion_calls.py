@@ -9,12 +9,12 @@ from idolchat_core.llm.contract import CompletionRequest, Delta
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.completion_stream import CompletionReader, StreamedCompletion, WholeCompletion
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
-from idolchat_llm_openrouter.http import ReadCoalescing, Response
 from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.request_body import encoded, payload_of
 from idolchat_llm_openrouter.retry import Retries
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_llm_openrouter.timeouts import AttemptTimer, Limits
+from idolchat_llm_openrouter.transport import Response, content_coding, media_type
 
 __all__ = ["CompletionCalls"]
 
@@ -38,7 +38,6 @@ class CompletionCalls:
             first_token_s=settings.first_token_timeout_s,
             token_s=settings.token_timeout_s,
         )
-        self._coalescing = ReadCoalescing()
         self._asks_usage = True  # until the server says that it does not know the field
 
     async def begin(self, request: CompletionRequest) -> tuple[CompletionReader, list[Delta]]:
@@ -89,17 +88,15 @@ class CompletionCalls:
         self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, streams: bool
     ) -> CompletionReader:
         """Choose by what came, not by what was asked: some servers stream always, some never."""
-        kind = response.content_type
+        kind = media_type(response)
         if kind == "text/html":
             raise errors.not_the_api(kind)
-        if response.coding:
-            raise errors.compressed(response.coding)
+        if coding := content_coding(response):
+            raise errors.compressed(coding)
         is_json = kind == "application/json" or kind.endswith("+json")
         comes_streamed = not is_json and (streams or kind == "text/event-stream")
         if comes_streamed is not streams:
             timer.expect(tokens=comes_streamed)
         if comes_streamed:
-            return StreamedCompletion(
-                response, errors, timer, max_bytes=self._max_reply_bytes, coalescing=self._coalescing
-            )
+            return StreamedCompletion(response, errors, timer, max_bytes=self._max_reply_bytes)
         return WholeCompletion(response, errors, timer, max_bytes=self._max_reply_bytes)

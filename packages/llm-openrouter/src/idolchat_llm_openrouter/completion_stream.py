@@ -11,9 +11,9 @@ from idolchat_core.llm.contract import Delta, Finished, Hear
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
 from idolchat_llm_openrouter.errors import ErrorMapper
-from idolchat_llm_openrouter.http import HTTPError, ReadCoalescing, Response
 from idolchat_llm_openrouter.sse import MAX_EVENT_BYTES, EventTooLong
 from idolchat_llm_openrouter.timeouts import AttemptTimer
+from idolchat_llm_openrouter.transport import Response, TransportError
 
 __all__ = ["BodyTooLarge", "CompletionReader", "StreamedCompletion", "WholeCompletion", "read_body"]
 
@@ -88,7 +88,7 @@ class WholeCompletion(CompletionReader):
             body = await read_body(self._response, self._max_bytes)
         except BodyTooLarge:
             raise self._errors.too_big(self._max_bytes, "a reply") from None
-        except HTTPError as error:
+        except TransportError as error:
             # The model has answered, and the answer is billed.
             raise self._timer.failure() or self._errors.cut(retryable=False) from error
         if not body:
@@ -99,21 +99,10 @@ class WholeCompletion(CompletionReader):
 class StreamedCompletion(CompletionReader):
     """A reply that comes as server-sent events."""
 
-    def __init__(
-        self,
-        response: Response,
-        errors: ErrorMapper,
-        timer: AttemptTimer,
-        *,
-        max_bytes: int,
-        coalescing: ReadCoalescing,
-    ) -> None:
+    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, max_bytes: int) -> None:
         super().__init__(response, errors, timer, max_bytes=max_bytes)
         self._reader = DeltaReader(self._decoder)
-        self._coalescing = coalescing
-        self._is_open = True
-        coalescing.streams += 1
-        response.keep(coalescing)
+        response.expect_stream()
         self._received = 0
         self._rest_by: float | None = None
 
@@ -152,14 +141,11 @@ class StreamedCompletion(CompletionReader):
 
         self._timer.waiting()
         try:
-            await self._response.tell(take)
-        except HTTPError as error:
+            await self._response.deliver(take)
+        except TransportError as error:
             raise self._timer.failure() or self._errors.cut() from error
 
     async def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._coalescing.streams -= 1
         self._timer.stop()
         if self._has_ended and not self._response.is_over:
             await self._drain()
@@ -169,7 +155,7 @@ class StreamedCompletion(CompletionReader):
         self._timer.waiting()
         try:
             return await self._response.read()
-        except HTTPError as error:
+        except TransportError as error:
             raise self._timer.failure() or self._errors.cut() from error
 
     def _deltas(self, pieces: Sequence[bytes]) -> list[Delta]:
@@ -187,13 +173,13 @@ class StreamedCompletion(CompletionReader):
         """Wait for what follows the finish; a reply that is finished stays good if nothing does."""
         if self._rest_by is None:
             self._rest_by = asyncio.get_running_loop().time() + AFTER_FINISH_S
-        with suppress(TimeoutError, HTTPError):
+        with suppress(TimeoutError, TransportError):
             async with asyncio.timeout_at(self._rest_by):
                 return await self._response.read()
         return b""
 
     async def _drain(self) -> None:
-        with suppress(TimeoutError, HTTPError):
+        with suppress(TimeoutError, TransportError):
             async with asyncio.timeout(AFTER_END_S):
                 while await self._response.read():
                     pass

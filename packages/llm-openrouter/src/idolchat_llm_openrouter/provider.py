@@ -17,9 +17,11 @@ from idolchat_llm_openrouter.client import Client, open_client
 from idolchat_llm_openrouter.completion_calls import CompletionCalls
 from idolchat_llm_openrouter.completion_stream import CompletionReader
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
+from idolchat_llm_openrouter.http import open_http
 from idolchat_llm_openrouter.model_list import ModelList, models_in
 from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
+from idolchat_llm_openrouter.transport import OpenTransport
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
 
@@ -137,7 +139,9 @@ def _next_page(listed: Any) -> str | None:
 
 
 @asynccontextmanager
-async def open_openrouter(settings: OpenRouterSettings | None = None) -> AsyncIterator[OpenRouterProvider]:
+async def open_openrouter(
+    settings: OpenRouterSettings | None = None, *, open_transport: OpenTransport = open_http
+) -> AsyncIterator[OpenRouterProvider]:
     """Open the provider. Raises ``ConfigurationError``; what the server says is for ``check`` to tell."""
     settings = settings or read_settings(OpenRouterSettings)
     if settings.at_openrouter and settings.key is None:
@@ -145,7 +149,7 @@ async def open_openrouter(settings: OpenRouterSettings | None = None) -> AsyncIt
             "OPENROUTER_API_KEY is not set; write the key of your OpenRouter account into it or into .env,"
             f" or set OPENROUTER_BASE_URL to another server than {OPENROUTER_URL}"
         )
-    async with open_client(settings) as client:
+    async with open_client(settings, open_transport) as client:
         provider = OpenRouterProvider(client, settings)
         try:
             yield provider

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
-from idolchat_llm_openrouter.http import HTTPError, Response
+from idolchat_llm_openrouter.transport import Response
 
 __all__ = ["AttemptTimer", "Limits"]
 
@@ -108,7 +108,7 @@ class AttemptTimer:
             self._timer = self._loop.call_at(min(end.when, now + self._limits.token_s), self._look)
         elif self._response is not None:
             self._passed = end
-            self._response.fail(HTTPError, "it took too long")
+            self._response.interrupt("it took too long")
 
     def _next_end(self) -> _End:
         limits = self._limits

@@ -17,11 +17,11 @@ async def reads(coalescing: ReadCoalescing) -> list[bytes]:
     pool = Pool(Connector("http://server.example"), connect_timeout_s=1)
     with server:
         _, connection = await asyncio.get_running_loop().create_connection(lambda: HTTPConnection(pool), sock=ours)
-        response = connection.send(RequestWriter("http://server.example/v1", {}, posts_to="/say").get("/"))
+        response = connection.send(RequestWriter("http://server.example/v1", {}).get("/"), coalescing)
         server.recv(1024)
         server.sendall(HEAD)
         await response.head()
-        response.keep(coalescing)
+        response.expect_stream()
         found = []
         for piece in PIECES:
             server.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))

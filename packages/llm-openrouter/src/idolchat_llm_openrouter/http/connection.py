@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
-from idolchat_llm_openrouter.http.errors import Disconnected, HTTPError, why
+from idolchat_llm_openrouter.http.errors import reason_of
+from idolchat_llm_openrouter.http.read_coalescing import ReadCoalescing
 from idolchat_llm_openrouter.http.response import Response
+from idolchat_llm_openrouter.transport import Disconnected, TransportError
 
 __all__ = ["ConnectionOwner", "HTTPConnection"]
 
@@ -37,11 +39,11 @@ class HTTPConnection(asyncio.Protocol):
         self._response: Response | None = None
         self._was_used = False
 
-    def send(self, request: bytes) -> Response:
+    def send(self, request: bytes, coalescing: ReadCoalescing) -> Response:
         """Send a request, head and body. Raises ``Disconnected``."""
         if self._transport is None:
             raise Disconnected("it closed the connection")
-        self._response = response = Response(self._transport, self._loop)
+        self._response = response = Response(self._transport, self._loop, coalescing)
         self._transport.write(request)
         return response
 
@@ -49,7 +51,7 @@ class HTTPConnection(asyncio.Protocol):
         """Close the connection at once, whatever it is doing."""
         self._owner.lost(self)
         if self._response is not None:
-            self._response.fail(HTTPError, "it is not used any more")
+            self._response.interrupt("it is not used any more")
         if self._transport is not None:
             self._transport.abort()
 
@@ -93,9 +95,9 @@ class HTTPConnection(asyncio.Protocol):
         else:
             self.abort()
 
-    def _reason(self, response: Response, error: Exception | None) -> tuple[type[HTTPError], str]:
+    def _reason(self, response: Response, error: Exception | None) -> tuple[type[TransportError], str]:
         if response.status:
-            return HTTPError, "it closed the connection amid its answer"
+            return TransportError, "it closed the connection amid its answer"
         if error is None or self._was_used:
             return Disconnected, "it closed the connection"
-        return HTTPError, why(error)
+        return TransportError, reason_of(error)

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from idolchat_llm_openrouter.http.errors import HTTPError, why
+from idolchat_llm_openrouter.http.errors import reason_of
 from idolchat_llm_openrouter.http.proxy import PORTS, Proxy
 from idolchat_llm_openrouter.http.tunnel import Tunnel
+from idolchat_llm_openrouter.transport import TransportError
 
 __all__ = ["Connector"]
 
@@ -33,7 +34,7 @@ class Connector:
         self._tls_to_proxy = _system_trust() if proxy and proxy.speaks_tls else None
 
     async def open(self, protocol: asyncio.Protocol) -> None:
-        """Connect ``protocol`` with the server. Raises ``HTTPError``."""
+        """Connect ``protocol`` with the server. Raises ``TransportError``."""
         if self._proxy is None:
             with _translated_errors():
                 await _connect(protocol, self._host, self._port, self._tls)
@@ -57,7 +58,7 @@ class Connector:
             tunnel.abort()
             raise
         if secured is None:  # the connection was lost in the very moment that it was there
-            raise HTTPError("it closed the connection")
+            raise TransportError("it closed the connection")
         protocol.connection_made(secured)
 
 
@@ -86,10 +87,10 @@ def _translated_errors(who: str = "") -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise HTTPError(f"{who}its certificate is not trusted: {error.verify_message}") from error
+        raise TransportError(f"{who}its certificate is not trusted: {error.verify_message}") from error
     except ssl.SSLError as error:
-        raise HTTPError(f"{who}it does not speak TLS as we do: {error.reason}") from error
+        raise TransportError(f"{who}it does not speak TLS as we do: {error.reason}") from error
     except TimeoutError:
         raise
     except OSError as error:
-        raise HTTPError(who + why(error)) from error
+        raise TransportError(who + reason_of(error)) from error

@@ -6,7 +6,7 @@ import asyncio
 
 from idolchat_llm_openrouter.http.connection import HTTPConnection
 from idolchat_llm_openrouter.http.connector import Connector
-from idolchat_llm_openrouter.http.errors import HTTPError
+from idolchat_llm_openrouter.transport import TransportError
 
 __all__ = ["Pool"]
 
@@ -34,14 +34,14 @@ class Pool:
         return self._free.popitem()[0] if self._free else None
 
     async def connect(self) -> HTTPConnection:
-        """Make a connection: name, TCP, TLS and all. Raises ``HTTPError``."""
+        """Make a connection: name, TCP, TLS and all. Raises ``TransportError``."""
         connection = HTTPConnection(self)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 await self._connector.open(connection)
         except TimeoutError:
             connection.abort()
-            raise HTTPError(f"no connection within {self._connect_timeout_s:g} s") from None
+            raise TransportError(f"no connection within {self._connect_timeout_s:g} s") from None
         except BaseException:
             connection.abort()
             raise

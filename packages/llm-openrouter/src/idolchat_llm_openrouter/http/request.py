@@ -20,7 +20,7 @@ class RequestWriter:
     section 3.2.2); to one that makes a tunnel, nothing shows.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], *, posts_to: str, proxy: Proxy | None = None) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, proxy: Proxy | None = None) -> None:
         parts = urlsplit(base_url)
         forwarding = proxy if parts.scheme == "http" else None
         fields = {"Host": _host(parts), **headers}
@@ -28,22 +28,27 @@ class RequestWriter:
             fields["Proxy-Authorization"] = forwarding.authorization
         self._base = quote(base_url if forwarding else parts.path, safe=UNQUOTED_CHARACTERS)
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        self._post = (
-            f"POST {self._base}{posts_to} HTTP/1.1\r\n{self._fields}Accept: text/event-stream, application/json\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
-        ).encode()
+        self._posts: dict[str, bytes] = {}
 
     def get(self, path: str) -> bytes:
         """Ask for a path, which may have a query."""
         return f"GET {self._base}{path} HTTP/1.1\r\n{self._fields}\r\n".encode()
 
-    def post(self, body: bytes, *, traceparent: str | None = None) -> bytes:
-        """Post some JSON."""
+    def post(self, path: str, body: bytes, *, traceparent: str | None = None) -> bytes:
+        """Write a request that posts JSON. Raises ``ValueError`` where ``traceparent`` is not one line."""
+        head = self._posts.get(path) or self._post_head(path)
         if traceparent is None:
-            return b"%b%d\r\n\r\n%b" % (self._post, len(body), body)
+            return b"%b%d\r\n\r\n%b" % (head, len(body), body)
         if not traceparent.isprintable():
             raise ValueError("traceparent must be one line")
-        return b"%b%d\r\ntraceparent: %b\r\n\r\n%b" % (self._post, len(body), traceparent.encode(), body)
+        return b"%b%d\r\ntraceparent: %b\r\n\r\n%b" % (head, len(body), traceparent.encode(), body)
+
+    def _post_head(self, path: str) -> bytes:
+        self._posts[path] = head = (
+            f"POST {self._base}{path} HTTP/1.1\r\n{self._fields}Accept: text/event-stream, application/json\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+        return head
 
 
 def _host(url: SplitResult) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import cast
 
-from idolchat_llm_openrouter.http.errors import HTTPError
+from idolchat_llm_openrouter.transport import TransportError
 
 __all__ = ["Tunnel"]
 
@@ -24,19 +24,19 @@ class Tunnel(asyncio.Protocol):
         self._answered = asyncio.get_running_loop().create_future()
 
     async def reach(self, host: str, port: int, authorization: str | None) -> asyncio.Transport:
-        """Give the transport, once it leads to the server. Raises ``HTTPError``."""
+        """Give the transport, once it leads to the server. Raises ``TransportError``."""
         transport = self._transport
         if transport is None:
-            raise HTTPError(f"{self._proxy} closed the connection")
+            raise TransportError(f"{self._proxy} closed the connection")
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         credentials = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
         transport.write(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{credentials}\r\n".encode())
         await self._answered
         status = STATUS.match(self._head)
         if status and not status[1].startswith(b"2"):
-            raise HTTPError(f"{self._proxy} answers HTTP {status[1].decode()}")
+            raise TransportError(f"{self._proxy} answers HTTP {status[1].decode()}")
         if status is None or not self._head.endswith(b"\r\n\r\n"):
-            raise HTTPError(f"{self._proxy} does not answer as a proxy does")
+            raise TransportError(f"{self._proxy} does not answer as a proxy does")
         return transport
 
     def abort(self) -> None:
