@@ -1,4 +1,4 @@
-"""What is asked of the server, over connections that are kept."""
+"""The requests to the server, with their errors translated."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Client:
             response.abort()
 
     async def get(self, path: str, errors: ErrorMapper, *, timeout_s: float) -> Any:
-        """Fetch some JSON."""
+        """Fetch JSON. Raises ``CallFailed``."""
         try:
             async with asyncio.timeout(timeout_s):
                 response, body = await self._got(path)

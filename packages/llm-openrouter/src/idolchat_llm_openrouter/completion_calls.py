@@ -1,4 +1,4 @@
-"""Opens a reply, with as many tries as are worth it."""
+"""Opens a reply, with retries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class CompletionCalls:
-    """Makes the calls of one provider."""
+    """The completion calls of one provider."""
 
     def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
         self._client = client
@@ -87,7 +87,7 @@ class CompletionCalls:
     def _reply(
         self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, streams: bool
     ) -> CompletionReader:
-        """Choose by what came, not by what was asked: some servers stream always, some never."""
+        """Choose the reader by the response, not the request: some servers always stream, some never."""
         kind = media_type(response)
         if kind == "text/html":
             raise errors.not_the_api(kind)

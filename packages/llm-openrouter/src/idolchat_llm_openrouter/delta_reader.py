@@ -1,4 +1,4 @@
-"""The pieces of a streamed body, into deltas."""
+"""Reads deltas from the parts of a streamed body."""
 
 from __future__ import annotations
 

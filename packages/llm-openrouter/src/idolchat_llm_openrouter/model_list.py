@@ -1,4 +1,4 @@
-"""The list of models: kept for a while, and read in the forms that servers give it."""
+"""The list of models of a server: its forms, and a cache."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["ModelList", "models_in"]
 logger = logging.getLogger(__name__)
 
 CONTEXT_LENGTHS = ("context_length", "max_model_len", "context_window", "max_context_length")
-"""Where OpenRouter and Together, vLLM, Groq, and Mistral tell it."""
+"""The names at OpenRouter and Together, vLLM, Groq, and Mistral."""
 
 TRAINED_LENGTHS = ("n_ctx", "n_ctx_train")
-"""Where llama.cpp's server tells it, inside ``meta``."""
+"""The names at llama.cpp's server, inside ``meta``."""
 
 
 class ModelList:
-    """Keeps the list of models; those who ask at the same time share one request."""
+    """Caches the list; callers at the same time share one request."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Sequence[ModelInfo]]], *, max_age_s: float) -> None:
         self._fetch = fetch
@@ -34,7 +34,7 @@ class ModelList:
         self._fetching: asyncio.Task[Sequence[ModelInfo]] | None = None
 
     async def models(self) -> Sequence[ModelInfo]:
-        """Give the list; an old one if there is no newer. Raises ``ProviderError`` where there never was one."""
+        """Return the list, an old one if the server fails. Raises ``ProviderError`` if there never was one."""
         if self._models is not None and time.monotonic() < self._fresh_until:
             return self._models
         if self._fetching is None:
@@ -43,7 +43,7 @@ class ModelList:
         return await asyncio.shield(self._fetching)
 
     async def close(self) -> None:
-        """Stop asking."""
+        """Cancel a request that is running."""
         if self._fetching is not None:
             self._fetching.cancel()
             with suppress(asyncio.CancelledError, ProviderError):
@@ -66,7 +66,7 @@ class ModelList:
 
 
 def models_in(listed: object) -> list[ModelInfo]:
-    """Read a list of models; entries that are none are left out."""
+    """Read the models of a list; entries in no known form are left out."""
     entries = listed.get("data") if isinstance(listed, dict) else listed
     return list(_readable(entries)) if isinstance(entries, list) else []
 

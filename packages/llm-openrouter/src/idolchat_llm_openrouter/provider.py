@@ -1,4 +1,4 @@
-"""OpenRouter, and any server that speaks the OpenAI chat completions API."""
+"""The provider for OpenRouter and any server that speaks the OpenAI chat completions API."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_PAGES = 50
 
 
 class OpenRouterProvider(LLMProvider):
-    """Asks one server, over connections that are kept."""
+    """Answers with the models of one server."""
 
     def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
         self.default_model = settings.model
@@ -44,7 +44,7 @@ class OpenRouterProvider(LLMProvider):
         self._model_list = ModelList(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
-        """Answer as the server does; deltas that came together are given without waiting in between."""
+        """Stream the reply; deltas that arrived together are yielded without waiting in between."""
         reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
@@ -60,7 +60,7 @@ class OpenRouterProvider(LLMProvider):
                 await reply.close()
 
     async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
-        """Answer as the server does, telling of deltas in the moment they are read."""
+        """Stream the reply, passing deltas on in the moment they are read."""
         reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
@@ -73,11 +73,11 @@ class OpenRouterProvider(LLMProvider):
                 await reply.close()
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        """Tell what the server lists; asked anew after five minutes."""
+        """Return the list of the server, at most five minutes old."""
         return await self._model_list.models()
 
     async def check(self) -> None:
-        """Ask for what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
+        """Fetch what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
         with_key = self._settings.speaks_openrouter and self._settings.key
         told = await self._get("/key" if with_key else "/models", timeout_s=CHECK_TIMEOUT_S)
         if with_key and _is_used_up(told):
@@ -86,7 +86,7 @@ class OpenRouterProvider(LLMProvider):
             )
 
     async def reconcile(self, completion_id: str) -> Usage | None:
-        """Ask OpenRouter what a generation took, also one that was cancelled; it knows some seconds after the end."""
+        """Ask OpenRouter what a generation took, cancelled ones too; it knows some seconds after the end."""
         if not self.can_reconcile:
             return None
         try:
@@ -99,7 +99,7 @@ class OpenRouterProvider(LLMProvider):
         return generation_usage(told)
 
     async def close(self) -> None:
-        """Stop what goes on in the background."""
+        """Stop background work."""
         await self._model_list.close()
 
     async def _fetch_models(self) -> Sequence[ModelInfo]:
@@ -130,7 +130,7 @@ def _is_used_up(told: Any) -> bool:
 
 
 def _next_page(listed: Any) -> str | None:
-    """Find the next page of OpenRouter's list; only its query is taken, so that the key stays where it belongs."""
+    """Find the next page of OpenRouter's list; only the query of its link is used, so the key goes to no other host."""
     links = listed.get("links") if isinstance(listed, dict) else None
     following = links.get("next") if isinstance(links, Mapping) else None
     if not isinstance(following, str) or not following:
@@ -142,7 +142,7 @@ def _next_page(listed: Any) -> str | None:
 async def open_openrouter(
     settings: OpenRouterSettings | None = None, *, open_transport: OpenTransport = open_http
 ) -> AsyncIterator[OpenRouterProvider]:
-    """Open the provider. Raises ``ConfigurationError``; what the server says is for ``check`` to tell."""
+    """Open the provider, without asking the server anything yet. Raises ``ConfigurationError``."""
     settings = settings or read_settings(OpenRouterSettings)
     if settings.at_openrouter and settings.key is None:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What a server says may be repeated, unless it gives away the key or what was said in the conversation."""
+"""Keeps keys and conversations out of errors that quote a server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STEP = 4  # so that any 19 characters in common are found
 
 
 class Redactor:
-    """Decides whether a server's own words can stand in an error, which ends up in logs and on screens."""
+    """Decides whether an error may quote a server; errors end up in logs and on screens."""
 
     def __init__(self, key: str | None, messages: Sequence[Mapping[str, Any]] = ()) -> None:
         self._key = key
         self._messages = messages
 
     def quoted(self, words: object) -> str | None:
-        """Give the words on one line, at most 300 characters; None where they cannot be repeated."""
+        """Return the words on one line of at most 300 characters; None if they hold the key or a part of a message."""
         if not isinstance(words, str):
             return None
         line = " ".join(words.split())[:MAX_QUOTED]
@@ -42,7 +42,7 @@ def _repeats(line: str, text: str) -> bool:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Find all text in some messages; not their roles, which errors may well name."""
+    """Find all text in messages, except roles and types, which errors may name."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""When a call that failed is made again."""
+"""When a failed call is made again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FIRST_WAIT_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """``limit`` more calls at the most, none after a wait longer than ``max_wait_s``."""
+    """At most ``limit`` more calls, none after a wait longer than ``max_wait_s``."""
 
     limit: int
     max_wait_s: float
 
     def wait_s(self, failed: int, failure: CallFailed) -> float | None:
-        """Tell how long to wait after the ``failed``-th failure, counted from 1; None to give up.
+        """Return how long to wait after the ``failed``-th failure, counted from 1; None to give up.
 
         What the server asks for is kept; else the wait doubles each time, and half of it is left to chance, so
         that many who failed together do not come back together.

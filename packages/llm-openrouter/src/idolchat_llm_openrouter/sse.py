@@ -1,4 +1,4 @@
-"""Server-sent events, from bytes.
+"""Parses server-sent events.
 
 Lines end with CRLF, LF or CR and with nothing else (WHATWG HTML, section 9.2.6, read 2026-08-22): what `str` takes
 for further line ends, such as U+2028 and U+0085, may stand in the text of an event.
@@ -13,11 +13,11 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 
 
 class EventTooLong(Exception):
-    """An event goes on beyond the limit; nothing more can be read from the stream."""
+    """An event is longer than the limit; the stream cannot be read further."""
 
 
 class SSEParser:
-    """Turns pieces of a stream, cut anywhere, into the data of its events.
+    """Parses a stream, cut anywhere, into the data of its events.
 
     Comments and the fields ``event``, ``id`` and ``retry`` are passed over: completions do not use them.
     """
@@ -34,11 +34,11 @@ class SSEParser:
 
     @property
     def is_between_events(self) -> bool:
-        """Tell whether the next byte begins an event."""
+        """Whether the next byte begins an event."""
         return not (self._line or self._data or self._after_cr or self._at_start)
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take a piece and give the data of the events that it completes.
+        """Parse the next piece and return the data of the events that it completes.
 
         Raises ``EventTooLong`` where the unfinished event was over the limit before.
         """
@@ -68,7 +68,7 @@ class SSEParser:
         return events
 
     def _is_one_event(self, piece: bytes) -> bool:
-        """Tell whether a piece with one LF before its last byte is an event of one line, as it mostly is."""
+        """Whether a piece with one LF before its last byte is an event of one line, as most are."""
         if self._line or self._data or not piece.endswith(b"\n") or b"\r" in piece:
             return False
         self._at_start = self._after_cr = False

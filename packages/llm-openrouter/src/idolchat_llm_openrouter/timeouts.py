@@ -1,4 +1,4 @@
-"""Ends an attempt that takes too long."""
+"""The time limits of one attempt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKEN_SETTING = "IDOLCHAT_OPENROUTER_TOKEN_TIMEOUT_S"  # noqa: S105
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a reply may take, may take to begin, and may be silent once it has begun.
+    """The time limits of a reply: as a whole, until its first token, and of silence after it.
 
     Comments show that a connection lives, so silence is measured from the last byte; but they do not make a reply,
     so without a token a wait ends after ``first_token_s`` whatever else comes.
@@ -31,7 +31,7 @@ class Limits:
 
 
 class AttemptTimer:
-    """One timer for a whole attempt: setting one for each piece would cost more than parsing it.
+    """The one timer of an attempt; a timer for each piece would cost more than parsing it.
 
     It looks every ``token_s`` at least, which is soon enough for whatever begins in between. The reader says
     ``waiting`` before it waits for bytes and ``token_received`` when there was a token among them; from then until it
@@ -57,46 +57,45 @@ class AttemptTimer:
 
     @property
     def until(self) -> float:
-        """Tell when the first limit will pass before a token has come: a time of the event loop."""
+        """When the first limit passes if no token comes; a time of the event loop."""
         return self._deadline if self._no_token_until is None else min(self._deadline, self._no_token_until)
 
     def late(self) -> CallFailed:
-        """Say what has gone wrong when ``until`` has come."""
+        """Make the failure for a limit that passed at ``until``."""
         return self._failure_of(self._next_end())
 
     def failure(self) -> CallFailed | None:
-        """Say what has gone wrong, if a limit has passed."""
+        """Make the failure for the limit that ended the response; None if none did."""
         return self._failure_of(self._passed) if self._passed else None
 
     def watch(self, response: Response) -> None:
-        """Begin to look."""
+        """Start; ``response`` is interrupted when a limit passes."""
         self._response = response
         self._timer = self._loop.call_at(min(self.until, self._silent_since + self._limits.token_s), self._look)
 
     def expect(self, *, tokens: bool) -> None:
-        """Note whether the reply comes token by token, if that is not what was asked for."""
+        """Apply the limits of a stream (``tokens``) or of a whole reply, when the other was asked for."""
         self._no_token_until = self._first_token_by if tokens else None
         self._look()
 
     def waiting(self) -> None:
-        """Note that the reader waits for bytes."""
+        """The reader waits for bytes."""
         self._silent_since = now = self._loop.time()
         if self._no_token_until is None:
             self._no_token_until = now + self._limits.first_token_s
 
     def token_received(self) -> None:
-        """Note that a token has come."""
+        """A token arrived."""
         self._no_token_until = None
         self._has_begun = True
 
     def token_received_and_waiting(self) -> None:
-        """Note that a token has come, and that the reader waits for more."""
+        """A token arrived and the reader waits for more."""
         self._has_begun = True
         self._silent_since = now = self._loop.time()
         self._no_token_until = now + self._limits.first_token_s
 
     def stop(self) -> None:
-        """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -125,7 +124,7 @@ class AttemptTimer:
 
 
 class _End(NamedTuple):
-    """When a limit passes, by the clock of the event loop; the limit; the setting that holds it."""
+    """A limit: when it passes by the clock of the event loop, its length, and its setting."""
 
     when: float
     limit_s: float

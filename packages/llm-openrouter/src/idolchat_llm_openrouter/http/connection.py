@@ -1,4 +1,4 @@
-"""One connection, which serves one request after another."""
+"""A connection that serves one request after another."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["ConnectionOwner", "HTTPConnection"]
 
 
 class ConnectionOwner(Protocol):
-    """Who is told what becomes of a connection."""
+    """The pool as a connection sees it."""
 
     def opened(self, connection: HTTPConnection) -> None:
-        """Note that it is there."""
+        """The connection is there."""
 
     def free(self, connection: HTTPConnection) -> None:
-        """Note that it can serve another request."""
+        """The connection can serve another request."""
 
     def lost(self, connection: HTTPConnection) -> None:
-        """Note that it can serve no more; may be said twice."""
+        """The connection can serve no more requests. May be called twice."""
 
     def gone(self, connection: HTTPConnection) -> None:
-        """Note that nothing is left of it."""
+        """The connection is closed."""
 
 
 class HTTPConnection(asyncio.Protocol):
-    """Sends a request and hands what comes to its response; what comes unasked ends it."""
+    """Sends a request and feeds its response; bytes that nobody asked for end the connection."""
 
     def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
@@ -48,7 +48,7 @@ class HTTPConnection(asyncio.Protocol):
         return response
 
     def abort(self) -> None:
-        """Close the connection at once, whatever it is doing."""
+        """Close the connection at once, in the middle of a response too."""
         self._owner.lost(self)
         if self._response is not None:
             self._response.interrupt("it is not used any more")
@@ -58,12 +58,10 @@ class HTTPConnection(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; uvloop's is no subclass of asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on what has come."""
         response = self._response
         if response is None:
             self.abort()
@@ -73,13 +71,11 @@ class HTTPConnection(asyncio.Protocol):
             self._settle(response)
 
     def eof_received(self) -> None:
-        """Take that nothing more will come; the transport then closes itself."""
         self._owner.lost(self)
         if self._response is not None:
             self._response.end()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tell whoever waits, and forget the transport, which refers to us."""
         response, self._response, self._transport = self._response, None, None
         if response is not None:
             response.fail(*self._reason(response, error))
@@ -87,7 +83,7 @@ class HTTPConnection(asyncio.Protocol):
         self._owner.gone(self)
 
     def _settle(self, response: Response) -> None:
-        """Serve others, unless some of the request is still unsent: then the answer came before its time."""
+        """Return the connection to the pool, unless the response came before the whole request was sent."""
         self._response = None
         if response.may_follow and self._transport and not self._transport.get_write_buffer_size():
             self._was_used = True

@@ -1,4 +1,4 @@
-"""The way to a server: straight, or through a proxy."""
+"""Connects to a server, directly or through a proxy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from idolchat_llm_openrouter.transport import TransportError
 __all__ = ["Connector"]
 
 NEXT_ADDRESS_AFTER_S = 0.25
-"""How long one address of a server may take before the next is tried beside it (RFC 8305, section 5)."""
+"""How long to wait for one address of a server before the next is tried as well (RFC 8305, section 5)."""
 
 
 class Connector:
-    """Opens connections to the server of a URL, through ``proxy`` where there is one."""
+    """Opens connections to the server of a URL, through ``proxy`` if there is one."""
 
     def __init__(self, url: str, proxy: Proxy | None = None) -> None:
         parts = urlsplit(url)
@@ -34,7 +34,7 @@ class Connector:
         self._tls_to_proxy = _system_trust() if proxy and proxy.speaks_tls else None
 
     async def open(self, protocol: asyncio.Protocol) -> None:
-        """Connect ``protocol`` with the server. Raises ``TransportError``."""
+        """Connect ``protocol`` to the server. Raises ``TransportError``."""
         if self._proxy is None:
             with _translated_errors():
                 await _connect(protocol, self._host, self._port, self._tls)

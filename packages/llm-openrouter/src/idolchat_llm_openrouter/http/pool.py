@@ -1,4 +1,4 @@
-"""The connections to one server."""
+"""The pool of connections to one server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KEEP_ALIVE_S = 60.0
 
 
 class Pool:
-    """Keeps connections that are free, for a while; there is no limit to how many are in use.
+    """Keeps free connections for a while; any number can be in use.
 
-    The last one that became free is the first to be used, so that the others grow old where fewer are needed.
+    The connection that became free last is used first, so that surplus ones grow old and are closed.
     """
 
     def __init__(self, connector: Connector, *, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S) -> None:
@@ -30,11 +30,11 @@ class Pool:
         self._emptied: asyncio.Future[None] | None = None  # is wanted once the pool is closed
 
     def take(self) -> HTTPConnection | None:
-        """Give a connection that is free, if there is one."""
+        """Return a free connection, or None."""
         return self._free.popitem()[0] if self._free else None
 
     async def connect(self) -> HTTPConnection:
-        """Make a connection: name, TCP, TLS and all. Raises ``TransportError``."""
+        """Open a connection, TLS included. Raises ``TransportError``, also when the time for it is over."""
         connection = HTTPConnection(self)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
@@ -48,7 +48,7 @@ class Pool:
         return connection
 
     async def close(self) -> None:
-        """Close all connections, and wait until they are."""
+        """Close all connections and wait until they are closed."""
         self._emptied = self._loop.create_future()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -60,11 +60,9 @@ class Pool:
     # What connections tell
 
     def opened(self, connection: HTTPConnection) -> None:
-        """Note that it is there."""
         self._open.add(connection)
 
     def free(self, connection: HTTPConnection) -> None:
-        """Keep it for the next request."""
         if self._emptied is not None:
             connection.abort()
             return
@@ -73,17 +71,15 @@ class Pool:
             self._sweeping = self._loop.call_later(self._keep_alive_s, self._sweep)
 
     def lost(self, connection: HTTPConnection) -> None:
-        """Keep it no more."""
         self._free.pop(connection, None)
 
     def gone(self, connection: HTTPConnection) -> None:
-        """Note that nothing is left of it."""
         self._open.discard(connection)
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
 
     def _sweep(self) -> None:
-        """Close what was free for too long, and come back when the next one will have been."""
+        """Close connections that were free for too long, and schedule the next sweep."""
         self._sweeping = None
         now = self._loop.time()
         for connection, since in list(self._free.items()):

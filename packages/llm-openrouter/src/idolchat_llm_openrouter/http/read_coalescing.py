@@ -1,4 +1,4 @@
-"""How often streams are read when there are very many of them."""
+"""Reads very many streams less often, so that several deltas are handled at once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Protocol
 __all__ = ["ReadCoalescing"]
 
 WAKE_UP_S = 100e-6
-"""About what it takes to read a stream, to tell its delta to a reader and to send it on."""
+"""The approximate time to read one stream, hand its delta to the reader and send it on."""
 
 LEAST_REST_S = 0.010
-"""A shorter rest would not let a second delta come, and costs more than it saves."""
+"""In a shorter pause no second delta arrives, so that it costs more than it saves."""
 
 LONGEST_REST_S = 0.050
-"""No reader sees a text flow less evenly for it: 20 times a second."""
+"""At 20 updates a second a reader sees no difference."""
 
 
 class PausedStream(Protocol):
-    """What is not read for a while."""
+    """A stream that is not read for a while."""
 
     def go_on(self) -> None:
-        """Be read again."""
+        """Resume reading."""
 
 
 class ReadCoalescing:
-    """Lets streams rest after a read, all until the same moment.
+    """Pauses streams after a read, all until the same moment.
 
     Once the streams together ask for more wake-ups than there is time for, their deltas wait in a queue anyway. Left
     in the kernel for as long as one round through all streams takes, those that come meanwhile are read at once,
@@ -40,7 +40,7 @@ class ReadCoalescing:
         self._paused: list[PausedStream] = []
 
     def pause_after_read(self, stream: PausedStream) -> bool:
-        """Tell whether a stream that was just read has a rest, after which it is told to go on."""
+        """Return whether the stream that was just read pauses; then its ``go_on`` is called later."""
         rest_s = self.streams * WAKE_UP_S
         if rest_s < LEAST_REST_S:
             return False

@@ -1,4 +1,4 @@
-"""RequestWriter to one server, in bytes."""
+"""Serializes requests to one server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from idolchat_llm_openrouter.http.proxy import PORTS, Proxy
 __all__ = ["RequestWriter"]
 
 UNQUOTED_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
-"""What may stand in the target of a request beside letters, digits and `-._` (RFC 3986, section 2.2)."""
+"""What a request target holds unencoded beside letters, digits and `-._` (RFC 3986, section 2.2)."""
 
 
 class RequestWriter:
-    """Writes requests for what is below ``base_url``; of those that post, only what differs is written each time.
+    """Writes requests below ``base_url``. The head of a POST is written once for each path.
 
     ``headers`` are those of every request. To a proxy that passes requests on, the target is a whole URL (RFC 9112,
     section 3.2.2); to one that makes a tunnel, nothing shows.
@@ -31,7 +31,7 @@ class RequestWriter:
         self._posts: dict[str, bytes] = {}
 
     def get(self, path: str) -> bytes:
-        """Ask for a path, which may have a query."""
+        """Write a GET; the path may have a query."""
         return f"GET {self._base}{path} HTTP/1.1\r\n{self._fields}\r\n".encode()
 
     def post(self, path: str, body: bytes, *, traceparent: str | None = None) -> bytes:

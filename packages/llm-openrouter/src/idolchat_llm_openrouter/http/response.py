@@ -1,4 +1,4 @@
-"""One answer, while it comes in."""
+"""A response while it arrives."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from idolchat_llm_openrouter.transport import OnPieces, TransportError
 __all__ = ["Response"]
 
 MAX_BARE_BYTES = 64 * 1024
-"""How much may come in a row that is no body: heads, trailers, extensions of chunks."""
+"""The limit for bytes in a row that are no body: heads, trailers, chunk extensions."""
 
 MAX_UNREAD_BYTES = 256 * 1024
-"""How much waits to be read before the server is made to wait."""
+"""With more unread bytes than this, reading from the socket pauses."""
 
 
 class Response:
-    """Takes the bytes of one answer from its connection, and gives its head and body to the one who reads it.
+    """Parses one response from the bytes of its connection and holds its head and body for the reader.
 
     ``status`` is 0 until the head has come. Once ``is_over``, the whole answer has come, read or not, and the
     connection serves others.
@@ -66,7 +66,7 @@ class Response:
             await self._more()
 
     def header(self, name: str) -> str | None:
-        """Give a field of the head by its name in lower case; of several, the last."""
+        """Look up a header by its name in lower case; of several, the last."""
         value = self._headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
@@ -77,7 +77,7 @@ class Response:
         return self.take()
 
     def take(self) -> bytes:
-        """Give what has come of the body and was not given before."""
+        """Return what has arrived of the body since the last call."""
         pieces = self._taken()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -90,7 +90,7 @@ class Response:
         return pieces
 
     async def deliver(self, on_pieces: OnPieces) -> None:
-        """Call ``on_pieces`` with pieces of the body in the moment they come, until it returns false or the body ends.
+        """Call ``on_pieces`` with parts of the body as they arrive, until it returns false or the body ends.
 
         It must be quick. What it raises is raised here, as is ``TransportError``.
         """
@@ -116,7 +116,7 @@ class Response:
         self.fail(TransportError, reason)
 
     def abort(self) -> None:
-        """Give the answer up unless it is over: reset the connection, so that the server stops at once.
+        """Give the response up. Unless it is over, its connection is reset, so that the server stops at once.
 
         A polite end of a TLS session would wait for the server.
         """
@@ -127,7 +127,7 @@ class Response:
     # For the connection
 
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Parse the next bytes of the connection."""
         if self._transport is None:
             return
         had = len(self._pieces)
@@ -156,7 +156,7 @@ class Response:
             self.fail(TransportError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
 
     def _is_delivered(self, on_pieces: OnPieces) -> bool:
-        """Tell what has come to the one who waits; false where they have to be woken."""
+        """Hand new parts of the body to ``on_pieces``; return false when the reader has to be woken."""
         try:
             if self._pieces and self._goes_on:
                 self._goes_on = on_pieces(self._taken())
@@ -165,21 +165,21 @@ class Response:
         return self._goes_on and not self.is_over
 
     def end(self) -> None:
-        """Take the end of the connection, which is that of an answer that does not tell its length."""
+        """End of the connection; it also ends a response that declares no length."""
         if self.status and not self.is_over and self._failure is None and not self._tells_length():
             self.is_over = True
             self._let_go()
             self._wake()
 
     def fail(self, kind: type[TransportError], why: str) -> None:
-        """End the answer and its connection, unless it is over; who reads gets what came, then an error."""
+        """End the response and its connection unless it is over; the reader gets what came, then the error."""
         if not self.is_over and self._failure is None:
             self._failure = kind, why
             self.abort()
             self._wake()
 
     def go_on(self) -> None:
-        """Be read again after a rest."""
+        """Resume reading after a pause for coalescing."""
         self._is_resting = False
         if self._is_paused and self._unread_bytes <= MAX_UNREAD_BYTES:
             self._resume()
@@ -187,16 +187,13 @@ class Response:
     # For the parser
 
     def on_message_begin(self) -> None:
-        """Take the beginning of an answer, or of something else behind it."""
         if self.is_over:
             raise TransportError("nobody asked for a second answer")  # stops the parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head, or of a trailer."""
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """Take the end of a head; after that of "100 Continue" and the like the answer is still to come."""
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()
@@ -204,7 +201,6 @@ class Response:
             self.status = status
 
     def on_message_complete(self) -> None:
-        """Take the end of an answer."""
         if self.status:
             self.is_over = True
             self.may_follow = self._parser.should_keep_alive()
@@ -246,7 +242,7 @@ class Response:
             self._transport.resume_reading()
 
     def _let_go(self) -> asyncio.Transport | None:
-        """Leave the connection, and the parser, which refers to us; give what was left."""
+        """Detach from the connection and drop the parser, which refers to us; return the transport that was left."""
         transport, self._transport = self._transport, None
         if transport is not None:
             if self._is_stream:

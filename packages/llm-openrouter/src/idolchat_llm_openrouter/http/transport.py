@@ -1,4 +1,4 @@
-"""The transport over our own HTTP client."""
+"""The transport of our own HTTP client."""
 
 from __future__ import annotations
 

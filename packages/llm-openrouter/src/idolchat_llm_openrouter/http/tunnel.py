@@ -1,4 +1,4 @@
-"""The way through a proxy to a server that speaks TLS (RFC 9110, section 9.3.6)."""
+"""A tunnel through a proxy to a server that speaks TLS (RFC 9110, section 9.3.6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
 class Tunnel(asyncio.Protocol):
-    """Asks a proxy for a connection to a server; what then comes is the server's. ``proxy`` names it in messages."""
+    """Asks a proxy to connect to a server; all later bytes are the server's. ``proxy`` names it in messages."""
 
     def __init__(self, proxy: str) -> None:
         self._proxy = proxy
@@ -24,7 +24,7 @@ class Tunnel(asyncio.Protocol):
         self._answered = asyncio.get_running_loop().create_future()
 
     async def reach(self, host: str, port: int, authorization: str | None) -> asyncio.Transport:
-        """Give the transport, once it leads to the server. Raises ``TransportError``."""
+        """Return the transport once it leads to the server. Raises ``TransportError``."""
         transport = self._transport
         if transport is None:
             raise TransportError(f"{self._proxy} closed the connection")
@@ -47,17 +47,15 @@ class Tunnel(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; uvloop's is no subclass of asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take some of the answer. Nothing of the server can be behind it: there it is we who begin."""
+        # In TLS the client speaks first, so no bytes of the server can follow the answer of the proxy.
         self._head += data
         if b"\r\n\r\n" in self._head or len(self._head) > MAX_HEAD_BYTES:
             self._answer()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the end of the connection, and forget the transport, which refers to us."""
         self._transport = None
         self._answer()
 
