@@ -7,9 +7,10 @@ import pytest
 
 from idolchat_core.errors import ProviderUnavailable
 from idolchat_core.llm.contract import Delta
-from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder, usage_of
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.errors import ErrorMapper
 from idolchat_llm_openrouter.redaction import Redactor
+from idolchat_llm_openrouter.usage import usage_of
 
 
 def decoder() -> ChunkDecoder:
@@ -123,8 +124,8 @@ def test_a_finish_reason_of_tomorrow_is_passed_on() -> None:
         ({}, (0, 0, None, None, None)),
         ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, (3, 4, None, None, None)),
         ({"prompt_tokens": 3.0, "completion_tokens": None, "cost": 1}, (3, 0, None, None, 1.0)),
-        ({"prompt_tokens": float("inf"), "completion_tokens": 1e300}, (0, 0, None, None, None)),
-        ({"prompt_tokens": "3", "completion_tokens": -1, "cost": "free"}, (0, 0, None, None, None)),
+        ({"prompt_tokens": float("inf"), "completion_tokens": 1e300}, None),
+        ({"prompt_tokens": "3", "completion_tokens": -1, "cost": "free"}, None),
         ({"prompt_tokens_details": {"cached_tokens": 5}, "completion_tokens_details": None}, (0, 0, 5, None, None)),
         ({"prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 0}}, (0, 0, None, 0, None)),
     ],

@@ -24,7 +24,9 @@ def chunks(draw: st.DrawFn) -> dict[str, Any]:
     delta["content"] = draw(texts | st.sampled_from([None, 5, ["x"]]) if draw(st.integers(0, 9)) == 0 else texts)
     rarely = st.integers(0, 9)
     if draw(rarely) == 0:
-        delta |= draw(st.sampled_from([{"reasoning": "hm"}, {"tool_calls": [{"index": 0}]}, {"content ": "x"}]))
+        delta |= draw(
+            st.sampled_from([{"reasoning": "hm"}, {"tool_calls": [{"index": 0, "id": "c"}]}, {"content ": "x"}])
+        )
     choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": None}
     if draw(rarely) == 0:
         choice |= draw(st.sampled_from([{"finish_reason": "stop"}, {"error": {"code": 500}}, {"finish_reason": 7}]))

@@ -65,7 +65,7 @@ async def test_nothing_is_tried_again_once_something_was_said(
     assert mock_openrouter.stats()["requests"] == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "reset", "errfinish", "nofinish"])
+@pytest.mark.parametrize("fault", ["cut", "reset", "errfinish"])
 async def test_a_whole_reply_that_was_begun_is_not_asked_for_again(
     open_provider: Open, mock_openrouter: Mock, fault: str
 ) -> None:

@@ -7,7 +7,7 @@ import logging
 
 from idolchat_core.llm.contract import CompletionRequest, Delta
 from idolchat_llm_openrouter.client import Client
-from idolchat_llm_openrouter.completion_stream import CompletionReader, StreamedCompletion, WholeCompletion
+from idolchat_llm_openrouter.completion_stream import CompletionReader, ReplyRules, StreamedCompletion, WholeCompletion
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
 from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.request_body import encoded, payload_of
@@ -31,7 +31,11 @@ class CompletionCalls:
         self._model = settings.model
         self._for_openrouter = settings.speaks_openrouter
         self._reply_s = settings.reply_timeout_s
-        self._max_reply_bytes = settings.max_reply_bytes
+        self._rules = ReplyRules(
+            max_bytes=settings.max_reply_bytes,
+            done_is_finish=settings.done_is_finish,
+            think_as_reasoning=settings.think_as_reasoning,
+        )
         self._retries = Retries(settings.retries, settings.retry_max_wait_s)
         self._limits = Limits(
             reply_s=settings.reply_timeout_s,
@@ -97,6 +101,5 @@ class CompletionCalls:
         comes_streamed = not is_json and (streams or kind == "text/event-stream")
         if comes_streamed is not streams:
             timer.expect(tokens=comes_streamed)
-        if comes_streamed:
-            return StreamedCompletion(response, errors, timer, max_bytes=self._max_reply_bytes)
-        return WholeCompletion(response, errors, timer, max_bytes=self._max_reply_bytes)
+        reader = StreamedCompletion if comes_streamed else WholeCompletion
+        return reader(response, errors, timer, self._rules)

@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from idolchat_core.llm.contract import Delta, Finished, Hear
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
@@ -17,41 +18,58 @@ from idolchat_llm_openrouter.transport import Response, TransportError
 
 __all__ = ["BodyTooLarge", "CompletionReader", "StreamedCompletion", "WholeCompletion", "read_body"]
 
-AFTER_FINISH_S = 3.0
-"""How long to wait for the counts, once a reply is finished."""
+EVENT_STARTS = (b"data:", b"event:", b"error:", b":")
+
+QUIET_S = 3.0
+"""So long nothing has to come behind a finish for the reply to be over: the counts come within it."""
+
+QUIET_BEFORE_TEXT_S = 10.0
+"""The same where the finish came too early: before any text, or with text behind it."""
 
 AFTER_END_S = 0.1
 """How long to wait for the end of the HTTP message, to use its connection again: about what a new one costs."""
 
 
 class BodyTooLarge(Exception):
-    """A body goes on beyond what is read."""
+    """A body is longer than what is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRules:
+    """What the settings say about reading a reply: see ``ChunkDecoder``; ``max_bytes`` on the wire."""
+
+    max_bytes: int
+    done_is_finish: bool
+    think_as_reasoning: bool
 
 
 class CompletionReader(ABC):
-    """Gives its deltas and its end, and closes its connection unless that can be used again."""
+    """Reads the deltas and the end of a reply, and closes its connection unless that can be used again."""
 
-    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, max_bytes: int) -> None:
+    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, rules: ReplyRules) -> None:
         self._response = response
         self._errors = errors
         self._timer = timer
-        self._max_bytes = max_bytes
-        self._decoder = ChunkDecoder(errors)
+        self._max_bytes = rules.max_bytes
+        self._decoder = ChunkDecoder(
+            errors, done_is_finish=rules.done_is_finish, think_as_reasoning=rules.think_as_reasoning
+        )
+        self._reader = DeltaReader(self._decoder)
         self._has_ended = False
 
     @abstractmethod
     async def read(self) -> list[Delta]:
-        """Wait for the next deltas; none at the end. Raises ``CallFailed`` after what came before it is given."""
+        """Wait for the next deltas; none at the end. Raises ``CallFailed`` after what came before it is returned."""
 
     async def tell(self, deltas: list[Delta], hear: Hear) -> None:
-        """Tell of those that were read first, and of all that follow. Raises ``CallFailed``."""
+        """Call ``hear`` with the deltas that were read first, and with all that follow. Raises ``CallFailed``."""
         while deltas:
             hear(deltas)
             deltas = await self.read()
 
     @property
     def finished(self) -> Finished:
-        """Give the end, once there are no more deltas."""
+        """The end, once there are no more deltas."""
         return self._decoder.finished
 
     async def close(self) -> None:
@@ -78,10 +96,17 @@ class WholeCompletion(CompletionReader):
         if self._has_ended:
             return []
         if not self._decoder.is_done:
-            deltas = self._decoder.decode_completion(await self._body())
+            deltas = self._decoded(await self._body())
             if deltas:
                 return deltas
         return self._end()
+
+    def _decoded(self, body: bytes) -> list[Delta]:
+        if body.lstrip().startswith(EVENT_STARTS):  # a stream under another media type
+            deltas = self._reader.deltas((body,)) + self._reader.end()
+            self._decoder.is_done = True
+            return deltas
+        return self._decoder.decode_completion(body) + self._decoder.end(b"")
 
     async def _body(self) -> bytes:
         try:
@@ -99,35 +124,47 @@ class WholeCompletion(CompletionReader):
 class StreamedCompletion(CompletionReader):
     """A reply that comes as server-sent events."""
 
-    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, *, max_bytes: int) -> None:
-        super().__init__(response, errors, timer, max_bytes=max_bytes)
-        self._reader = DeltaReader(self._decoder)
+    def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, rules: ReplyRules) -> None:
+        super().__init__(response, errors, timer, rules)
         response.expect_stream()
-        self._received = 0
-        self._rest_by: float | None = None
+        self._received_bytes = 0
+        self._is_read = False
+        self._quiet_since: float | None = None
 
     async def read(self) -> list[Delta]:
         if self._has_ended:
             return []
         decoder = self._decoder
-        while not (decoder.is_done or decoder.failure):
+        while not (self._is_read or decoder.is_done or decoder.failure):
             data = await (self._receive() if decoder.finish_reason is None else self._receive_rest())
-            if not data:
-                break
-            deltas = self._deltas((data,))
+            deltas = self._deltas((data,)) if data else []
             if deltas:
                 self._timer.token_received()
                 return deltas
-        return self._end()
+            if not data:
+                break
+        return self._last_deltas() or self._end()
+
+    def _last_deltas(self) -> list[Delta]:
+        if self._is_read:
+            return []
+        self._is_read = True
+        return self._reader.end()
 
     async def tell(self, deltas: list[Delta], hear: Hear) -> None:
         if deltas:
             hear(deltas)
-            await self._tell_as_they_come(hear)
+            if self._goes_on:
+                await self._tell_as_they_come(hear)
             await super().tell(await self.read(), hear)
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether nothing has to be done with the next parts but to pass their deltas on."""
+        return self._decoder.finish_reason is None and not (self._decoder.is_done or self._decoder.failure)
+
     async def _tell_as_they_come(self, hear: Hear) -> None:
-        """Spare the task that waits being woken for each, up to where something else is to be done than to tell."""
+        """Pass deltas on in the callback that reads them, so that the waiting task is not woken for each."""
         decoder = self._decoder
 
         def take(pieces: list[bytes]) -> bool:
@@ -159,24 +196,36 @@ class StreamedCompletion(CompletionReader):
             raise self._timer.failure() or self._errors.cut() from error
 
     def _deltas(self, pieces: Sequence[bytes]) -> list[Delta]:
-        if self._decoder.finish_reason is None:
-            for piece in pieces:
-                self._received += len(piece)
-            if self._received > self._max_bytes:
-                raise self._errors.too_big(self._max_bytes, "a reply")
+        for piece in pieces:
+            self._received_bytes += len(piece)
+        if self._received_bytes > self._max_bytes:
+            raise self._errors.too_big(self._max_bytes, "a reply")
         try:
-            return self._reader.deltas(pieces)
+            deltas = self._reader.deltas(pieces)
         except EventTooLong:
             raise self._errors.too_big(MAX_EVENT_BYTES, "an event") from None
+        if deltas:
+            self._quiet_since = None
+        return deltas
 
     async def _receive_rest(self) -> bytes:
-        """Wait for what follows the finish; a reply that is finished stays good if nothing does."""
-        if self._rest_by is None:
-            self._rest_by = asyncio.get_running_loop().time() + AFTER_FINISH_S
-        with suppress(TimeoutError, TransportError):
-            async with asyncio.timeout_at(self._rest_by):
+        """Wait for what follows a finish, until nothing has been said for a while; comments say nothing.
+
+        A reply that is finished stays good if its connection breaks, unless text was coming.
+        """
+        decoder, now = self._decoder, asyncio.get_running_loop().time()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        is_early = decoder.said_after_finish or not decoder.has_said
+        try:
+            async with asyncio.timeout_at(self._quiet_since + (QUIET_BEFORE_TEXT_S if is_early else QUIET_S)):
                 return await self._response.read()
-        return b""
+        except TimeoutError:
+            return b""
+        except TransportError as error:
+            if decoder.said_after_finish:
+                raise self._timer.failure() or self._errors.cut() from error
+            return b""
 
     async def _drain(self) -> None:
         with suppress(TimeoutError, TransportError):

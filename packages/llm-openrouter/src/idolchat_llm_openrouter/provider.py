@@ -12,7 +12,6 @@ from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderEr
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
-from idolchat_llm_openrouter.chunk_decoder import generation_usage
 from idolchat_llm_openrouter.client import Client, open_client
 from idolchat_llm_openrouter.completion_calls import CompletionCalls
 from idolchat_llm_openrouter.completion_stream import CompletionReader
@@ -22,6 +21,7 @@ from idolchat_llm_openrouter.model_list import ModelList, models_in
 from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
 from idolchat_llm_openrouter.transport import OpenTransport
+from idolchat_llm_openrouter.usage import generation_usage
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
 

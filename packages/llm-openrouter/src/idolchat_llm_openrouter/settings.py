@@ -104,6 +104,18 @@ class OpenRouterSettings(PackageSettings):
         validation_alias="IDOLCHAT_OPENROUTER_MAX_REPLY_BYTES",
         description="Longest answer that is read, in bytes on the wire.",
     )
+    done_is_finish: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_OPENROUTER_DONE_IS_FINISH",
+        description="true for a server whose streams end with [DONE] without a finish_reason: such a reply is good."
+        " Otherwise it counts as cut.",
+    )
+    think_as_reasoning: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_OPENROUTER_THINK_AS_REASONING",
+        description="true for a server that leaves the thoughts of a model in its text: what stands in <think> at the"
+        " beginning of a reply becomes its `reasoning` and stays out of later prompts.",
+    )
 
     @field_validator("base_url")
     @classmethod
