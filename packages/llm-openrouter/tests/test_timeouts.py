@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, aclosing, suppress
@@ -109,6 +110,19 @@ async def test_a_slow_reader_is_not_held_against_the_server(open_provider: Open)
 
     assert isinstance(first, Delta)
     assert len(rest) == 4
+
+
+async def test_what_waits_in_the_socket_is_read_before_time_is_judged(open_provider: Open) -> None:
+    """The whole process may be stopped for a while, and the server goes on."""
+    async with (
+        open_provider(token_timeout_s=0.3, first_token_timeout_s=0.3) as provider,
+        aclosing(provider.stream(asking("Hi!", model="mock/n50-d30"))) as reply,
+    ):
+        await anext(reply)
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 0.8)
+        rest = [piece async for piece in reply]
+
+    assert len(rest) == 50
 
 
 @pytest.mark.parametrize(("model", "stream"), [("mock/n1000-d10", True), ("mock/xhang", False)])

@@ -307,10 +307,12 @@ def _plain_text(chunk: Any) -> str | None:
         [choice] = chunk["choices"]
         said = choice["delta"]
         text = said["content"]
-        says_more = choice["finish_reason"] or len(said) > 1 + ("role" in said) or choice.get("error")
+        says_more = choice["finish_reason"] or len(said) > 1 + ("role" in said)
+        # Of `in` and `get`, the first is no call, and this is asked of each chunk.
+        says_more = says_more or ("error" in choice and choice["error"]) or ("usage" in choice and choice["usage"])
+        says_more = says_more or ("usage" in chunk and chunk["usage"]) or ("error" in chunk and chunk["error"])
     except (AttributeError, LookupError, TypeError, ValueError):
         return None
-    says_more = says_more or chunk.get("usage") or chunk.get("error") or choice.get("usage")
     return None if says_more or type(text) is not str else text
 
 

@@ -12,6 +12,10 @@ from idolchat_llm_openrouter.transport import Response
 __all__ = ["AttemptTimer", "Limits"]
 
 
+GRACE_S = 0.1
+"""When a limit has passed, so long what waits in the socket may still be read: the process may have been stopped
+(SIGSTOP, a laptop asleep) while the server went on."""
+
 REPLY_SETTING = "IDOLCHAT_OPENROUTER_REPLY_TIMEOUT_S"
 FIRST_TOKEN_SETTING = "IDOLCHAT_OPENROUTER_FIRST_TOKEN_TIMEOUT_S"  # noqa: S105  # of another kind
 TOKEN_SETTING = "IDOLCHAT_OPENROUTER_TOKEN_TIMEOUT_S"  # noqa: S105
@@ -52,6 +56,7 @@ class AttemptTimer:
         self._no_token_until = self._first_token_by if streams else None
         self._has_begun = False
         self._passed: _End | None = None
+        self._judged_at: float | None = None
         self._response: Response | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -105,6 +110,9 @@ class AttemptTimer:
         end = self._next_end()
         if now < end.when:
             self._timer = self._loop.call_at(min(end.when, now + self._limits.token_s), self._look)
+        elif self._judged_at != end.when:
+            self._judged_at = end.when
+            self._timer = self._loop.call_later(GRACE_S, self._look)
         elif self._response is not None:
             self._passed = end
             self._response.interrupt("it took too long")
