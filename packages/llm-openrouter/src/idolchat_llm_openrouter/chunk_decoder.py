@@ -6,6 +6,7 @@ some server gives it. An ``error`` is looked for before ``choices``, which may b
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from idolchat_llm_openrouter.tool_calls import ToolCallReader
 from idolchat_llm_openrouter.usage import usage_of
 
 __all__ = ["ChunkDecoder", "text_in"]
+
+logger = logging.getLogger(__name__)
 
 MAX_LABEL = 512
 """No id, name of a model or finish_reason is longer, in characters."""
@@ -54,6 +57,7 @@ class ChunkDecoder:
         self._id: str | None = None
         self._usage: Any = None
         self._lenient = False
+        self._has_warned = False
         self._half = ""  # a first half of a character, whose second half is in the next chunk
 
     @property
@@ -78,8 +82,7 @@ class ChunkDecoder:
             try:
                 delta = self._event(payload) if payload else None
             except Malformed as error:
-                if self.finish_reason is None:
-                    self.failure = self.failure or self._errors.malformed(str(error))
+                self._flawed(error)
                 delta = None
             if delta is not None:
                 deltas.append(delta)
@@ -115,8 +118,7 @@ class ChunkDecoder:
             try:
                 deltas += self._unframed(value)
             except Malformed as error:
-                if self.finish_reason is None:
-                    self.failure = self.failure or self._errors.malformed(str(error))
+                self._flawed(error)
         return deltas
 
     def end(self, unframed: bytes) -> list[Delta]:
@@ -224,6 +226,10 @@ class ChunkDecoder:
         delta = self._chunk(value)
         return [delta] if delta is not None else []
 
+    def _flawed(self, flaw: Malformed) -> None:
+        if self.finish_reason is None:
+            self.failure = self.failure or self._errors.malformed(str(flaw))
+
     def _note(self, reply: Mapping[str, Any]) -> None:
         if self._id is None:
             self._id = _label(reply.get("id"))
@@ -237,7 +243,7 @@ class ChunkDecoder:
         if finish_reason == "error" or choice.get("error"):
             self.failure = self.failure or self._errors.from_error(error_in({"error": choice.get("error")}) or {})
         elif finish_reason is not None and not isinstance(finish_reason, str):
-            raise Malformed("finish_reason")
+            self._flawed(Malformed("finish_reason"))
         elif finish_reason and (self.finish_reason is None or self.said_after_finish):
             self.finish_reason = finish_reason[:MAX_LABEL]
             self.said_after_finish = False
@@ -246,10 +252,10 @@ class ChunkDecoder:
         content, thoughts = content_of(said)
         fields = None
         if not said.keys() <= PLAIN_FIELDS:
-            fields = fields_of(said)
-            calls = said.get("tool_calls")
-            if calls:
-                fields["tool_calls"] = self._calls.read(calls)
+            fields, unusable = fields_of(said)
+            if unusable:
+                self._warn_of(unusable)
+            self._read_calls(said.get("tool_calls"), fields)
         if self._half or self._lenient:
             content = self._mended(content)
         if self._think is not None and content:
@@ -260,6 +266,20 @@ class ChunkDecoder:
         if thoughts:
             fields = {**(fields or {}), "reasoning": (fields or {}).get("reasoning", "") + thoughts}
         return self._made(content, fields)
+
+    def _warn_of(self, unusable: list[str]) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("fields of a reply cannot be used and are left out", extra={"fields": unusable})
+
+    def _read_calls(self, given: object, fields: dict[str, Any]) -> None:
+        try:
+            calls = self._calls.read(given) if given else []
+        except Malformed as flaw:  # the text beside them is read all the same
+            self._flawed(flaw)
+            return
+        if calls:
+            fields["tool_calls"] = calls
 
     def _made(self, content: str, fields: Mapping[str, Any] | None) -> Delta | None:
         if not content and not fields:
@@ -338,6 +358,8 @@ def _parsed_leniently(payload: bytes) -> Any:
 
 def _values_in(text: bytes) -> list[Any] | None:
     """Parse unframed text: one JSON value, or one on each line."""
+    if not text.startswith((b"{", b"[")):
+        return None
     try:
         return [orjson.loads(text)]
     except orjson.JSONDecodeError:

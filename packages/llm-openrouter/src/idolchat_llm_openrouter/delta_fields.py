@@ -7,7 +7,6 @@ known here, and only with the type that it has.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any
@@ -15,8 +14,6 @@ from typing import Any
 from idolchat_llm_openrouter.json_parsing import is_deeper
 
 __all__ = ["PLAIN_FIELDS", "Malformed", "content_of", "fields_of", "json_text"]
-
-logger = logging.getLogger(__name__)
 
 PLAIN_FIELDS = frozenset({"role", "content"})
 MAX_DEPTH = 32
@@ -42,9 +39,10 @@ def content_of(said: Mapping[str, Any]) -> tuple[str, str]:
     return "".join(texts), "".join(thoughts)
 
 
-def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect the known fields beside content and tool calls; what has another type than it should is left out."""
+def fields_of(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Collect the known fields beside content and tool calls, and the names of those that have a wrong type."""
     fields: dict[str, Any] = {}
+    unusable = []
     for name, value in said.items():
         read = READERS.get(name)
         if read is None or value is None:
@@ -53,8 +51,8 @@ def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
         if usable:
             fields[name] = usable
         elif usable is None:
-            logger.warning("a field of a reply cannot be used and is left out", extra={"field": name})
-    return fields
+            unusable.append(name)
+    return fields, unusable
 
 
 def json_text(value: object) -> str:

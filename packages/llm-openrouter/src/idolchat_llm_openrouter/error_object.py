@@ -50,7 +50,7 @@ def error_in(value: object, *, depth: int = 0) -> Mapping[str, Any] | None:
 
 def error_of_text(text: bytes) -> Mapping[str, Any] | None:
     """Read plain text as an error; None for a page or for what is no text."""
-    words = text.decode("utf-8", "replace").strip()
+    words = text[:MAX_WORDS].decode("utf-8", "replace").strip()
     return {"message": words} if words and not words.startswith(("<", "{", "[")) else None
 
 

@@ -24,7 +24,7 @@ class Redactor:
         """Return the words on one line of at most 300 characters; None if they hold the key or a part of a message."""
         if not isinstance(words, str):
             return None
-        line = " ".join(words.split())[:MAX_QUOTED]
+        line = " ".join(words[: 8 * MAX_QUOTED].split())[:MAX_QUOTED]
         if not line.isprintable() or (self._key and self._key in words):
             return None
         if any(_repeats(line, text) for text in _strings(self._messages)):

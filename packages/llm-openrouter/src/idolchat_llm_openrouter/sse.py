@@ -130,11 +130,11 @@ class SSEParser:
 
     def unframed_json(self) -> bytes:
         """Return what may be JSON without framing, if it may be complete; empty where there is none."""
-        if not (self._unframed or self._line.startswith((b"{", b"["))):
+        first = self._unframed or self._line
+        if not first.startswith((b"{", b"[")) or len(self._unframed) + len(self._line) > MAX_UNFRAMED_BYTES:
             return b""
         text = bytes(self._unframed + self._line).strip()
-        is_json = text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
-        return text if is_json and len(text) <= MAX_UNFRAMED_BYTES else b""
+        return text if text.endswith((b"}", b"]")) else b""
 
     def forget_unframed(self) -> None:
         """Drop what ``unframed_json`` returned."""

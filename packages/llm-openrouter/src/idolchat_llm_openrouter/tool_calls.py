@@ -14,6 +14,10 @@ from idolchat_llm_openrouter.json_parsing import is_deeper
 __all__ = ["ToolCallReader"]
 
 
+MAX_CALLS = 1024
+"""More calls than any reply has; each takes memory."""
+
+
 class _Call:
     """A call that was begun: its place in the reply, and what tells whether the next piece belongs to it."""
 
@@ -76,6 +80,8 @@ class ToolCallReader:
         found = self._found(call_id, index, name, arguments)
         if found is not None:
             return found, False
+        if len(self._calls) == MAX_CALLS:
+            raise Malformed("tool_calls, which are too many")
         number, is_whole = len(self._calls), arguments.endswith("}") and _is_object(arguments)
         call = _Call(number, call_id or f"call_{uuid4().hex}", name, is_ours=call_id is None, is_whole=is_whole)
         self._calls.append(call)
