@@ -10,7 +10,6 @@ from idolchat_core.llm.contract import Delta
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.errors import ErrorMapper
 from idolchat_llm_openrouter.redaction import Redactor
-from idolchat_llm_openrouter.usage import usage_of
 
 
 def decoder() -> ChunkDecoder:
@@ -114,45 +113,3 @@ def test_a_finish_reason_of_tomorrow_is_passed_on() -> None:
     reply.decode_chunks([chunk("a", finish_reason="tired")])
 
     assert reply.finished.finish_reason == "tired"
-
-
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        (None, None),
-        ([], None),
-        ({}, (0, 0, None, None, None)),
-        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, (3, 4, None, None, None)),
-        ({"prompt_tokens": 3.0, "completion_tokens": None, "cost": 1}, (3, 0, None, None, 1.0)),
-        ({"prompt_tokens": float("inf"), "completion_tokens": 1e300}, None),
-        ({"prompt_tokens": "3", "completion_tokens": -1, "cost": "free"}, None),
-        ({"prompt_tokens_details": {"cached_tokens": 5}, "completion_tokens_details": None}, (0, 0, 5, None, None)),
-        ({"prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 0}}, (0, 0, None, 0, None)),
-    ],
-)
-def test_usage_is_read_whatever_its_types(told: object, expected: tuple[Any, ...] | None) -> None:
-    usage = usage_of(told)
-
-    counts = usage and (
-        usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens, usage.cost
-    )  # fmt: skip
-    assert counts == expected
-
-
-def test_what_else_usage_tells_is_kept() -> None:
-    usage = usage_of(
-        {
-            "prompt_tokens": 1,
-            "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 7, "audio_tokens": 0},
-            "cost_details": {"upstream_inference_cost": None},
-            "is_byok": False,
-            "server_tool_use": {"web_search_requests": 2},
-        }
-    )
-
-    assert usage is not None
-    assert usage.model_extra == {
-        "prompt_tokens_details": {"cache_write_tokens": 7},
-        "is_byok": False,
-        "server_tool_use": {"web_search_requests": 2},
-    }
