@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from idolchat_core.errors import RequestRefused
+from idolchat_core import RequestRefused
 from idolchat_core.testing import asking
 from idolchat_llm_local.body import OURS, ROUTING, completion_body
 

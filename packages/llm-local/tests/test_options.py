@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from idolchat_core import CompletionRequest, Delta, Finished
-from idolchat_core.errors import ContextTooLong, RequestRefused
+from idolchat_core import CompletionRequest, ContextTooLong, Delta, Finished, RequestRefused
 from idolchat_core.testing import asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 

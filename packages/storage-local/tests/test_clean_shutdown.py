@@ -11,9 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.models import Conversation
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage, used_briefly
+from idolchat_core import Conversation, Storage, document, one_shot
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
 
@@ -29,13 +27,13 @@ async def conversation(open_storage: Reopen) -> Conversation:
 
 @asynccontextmanager
 async def briefly(data_dir: Path) -> AsyncGenerator[Storage]:
-    token = used_briefly.set(True)
+    token = one_shot.set(True)
     try:
         async with open_local_storage(LocalSettings(data_dir=data_dir)) as storage:
             await storage.settle()
             yield storage
     finally:
-        used_briefly.reset(token)
+        one_shot.reset(token)
 
 
 def misremember(data_dir: Path) -> None:

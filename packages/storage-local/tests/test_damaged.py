@@ -6,10 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.errors import ConversationDamaged, ConversationExists
-from idolchat_core.models import Conversation, utc_now
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage
+from idolchat_core import Conversation, ConversationDamaged, ConversationExists, Storage, document, utc_now
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 CONVERSATION = a_conversation("one", "two", "three", "four", user_id="ann")

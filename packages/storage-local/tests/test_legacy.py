@@ -11,10 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.errors import ConversationExists
-from idolchat_core.models import Conversation, new_id, utc_now
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage
+from idolchat_core import Conversation, ConversationExists, Storage, document, new_id, utc_now
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 ID = UUID("4d3b1f7e-8d57-4a4b-9f0e-1c9a33c6a001")

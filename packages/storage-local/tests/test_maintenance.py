@@ -12,11 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage
-from idolchat_core.storage.maintenance import Verdict
+from idolchat_core import Conversation, ConversationDamaged, Storage, VerificationResult, document
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 HOUR_S = 3600
@@ -40,9 +36,9 @@ def age(path: Path) -> None:
     os.utime(path, (then, then))
 
 
-async def flaws(storage: Storage) -> dict[UUID, list[str]]:
-    verdicts: list[Verdict] = [verdict async for verdict in storage.verify()]
-    return {verdict.conversation_id: [flaw.code for flaw in verdict.flaws] for verdict in verdicts if verdict.flaws}
+async def issues(storage: Storage) -> dict[UUID, list[str]]:
+    verdicts: list[VerificationResult] = [verdict async for verdict in storage.verify()]
+    return {verdict.conversation_id: [issue.code for issue in verdict.issues] for verdict in verdicts if verdict.issues}
 
 
 def spoil(path: Path) -> bytes:
@@ -71,7 +67,7 @@ async def test_a_document_in_our_form_is_put_as_it_is_and_any_other_written_out(
         kept.append(file_of(conversation.id).read_bytes())
 
     assert kept == [*as_they_are, ours, ours, ours, ours]
-    assert await flaws(storage) == {}
+    assert await issues(storage) == {}
 
 
 @pytest.mark.parametrize("harm", [b'"role":1', b'"rule":"user"', b'"role":"user'])
@@ -88,11 +84,11 @@ async def test_a_damaged_conversation_is_told_with_what_can_be_read(
 ) -> None:
     spoil(file_of(conversation.id))
     [verdict] = [verdict async for verdict in storage.verify()]
-    [flaw] = verdict.flaws
+    [issue] = verdict.issues
 
-    assert (verdict.message_count, flaw.code) == (2, "damaged")
-    assert "2 messages can be read of 3" in flaw.message
-    assert file_of(conversation.id).name in flaw.message
+    assert (verdict.message_count, issue.code) == (2, "damaged")
+    assert "2 messages can be read of 3" in issue.message
+    assert file_of(conversation.id).name in issue.message
 
 
 async def test_a_damaged_conversation_is_mended_and_its_bytes_are_kept(
@@ -107,13 +103,13 @@ async def test_a_damaged_conversation_is_mended_and_its_bytes_are_kept(
     assert (would.message_count, would.kept_as, untouched) == (2, None, bytes_before)
     assert did.kept_as is not None
     assert (data_dir / did.kept_as).read_bytes() == bytes_before
-    mended = await storage.read(conversation.id)
-    assert ([message.content for message in mended.messages], mended.model_extra) == (
+    repaired = await storage.read(conversation.id)
+    assert ([message.content for message in repaired.messages], repaired.model_extra) == (
         ["one", "three"],
         {"title": "kept"},
     )
-    assert await flaws(storage) == {}
-    await storage.append(conversation.id, [a_message("on")], expected_count=2, updated_at=mended.updated_at)
+    assert await issues(storage) == {}
+    await storage.append(conversation.id, [a_message("on")], expected_count=2, updated_at=repaired.updated_at)
 
 
 async def test_what_cannot_be_read_at_all_is_not_mended(
@@ -121,7 +117,7 @@ async def test_what_cannot_be_read_at_all_is_not_mended(
 ) -> None:
     file_of(conversation.id).write_bytes(b"\0" * 500)
 
-    assert await flaws(storage) == {conversation.id: ["damaged"]}
+    assert await issues(storage) == {conversation.id: ["damaged"]}
     with pytest.raises(ConversationDamaged):
         await storage.repair(conversation.id)
     assert file_of(conversation.id).read_bytes() == b"\0" * 500
@@ -143,8 +139,8 @@ async def test_an_index_that_says_something_else_is_told_and_put_right(
         database.execute(wrong)
     database.close()
     async with open_storage() as storage:
-        assert await flaws(storage) == {made.id: ["index"]}
-        assert await flaws(storage) == {}
+        assert await issues(storage) == {made.id: ["index"]}
+        assert await issues(storage) == {}
         [summary] = (await storage.list(user_id="ann")).data
         assert summary.message_count == 1
 
@@ -155,9 +151,9 @@ async def test_what_is_listed_and_gone_is_told(
     await storage.list()
     file_of(conversation.id).unlink()
 
-    assert await flaws(storage) == {conversation.id: ["index"]}
+    assert await issues(storage) == {conversation.id: ["index"]}
     assert [done async for done in storage.reindex()][-1] == 0
-    assert await flaws(storage) == {}
+    assert await issues(storage) == {}
     assert (await storage.list()).data == []
 
 
@@ -165,7 +161,7 @@ async def test_files_of_the_original_service_are_no_flaw(storage: Storage, data_
     conversation = a_conversation("one", "two")
     (data_dir / f"{conversation.id}.json").write_bytes(document.encode(conversation).replace(b"\n", b"\n  "))
 
-    assert await flaws(storage) == {}
+    assert await issues(storage) == {}
     assert [verdict.message_count async for verdict in storage.verify()] == [2]
 
 
@@ -182,8 +178,8 @@ async def test_nothing_is_wrong_while_others_write(open_storage: Reopen, file_of
         writing = asyncio.gather(*(write(writer, conversation) for conversation in made))
         found = []
         while not writing.done():
-            found.append(await flaws(reader))
-            found += [{one.id: ["repair"]} for one in made if (await reader.repair(one.id, dry_run=True)).flaws]
+            found.append(await issues(reader))
+            found += [{one.id: ["repair"]} for one in made if (await reader.repair(one.id, dry_run=True)).issues]
         await writing
 
     assert [one for one in found if one] == []

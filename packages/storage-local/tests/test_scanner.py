@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_core.testing import Reopen, a_conversation
 from idolchat_storage_local import LocalSettings, open_local_storage
 from idolchat_storage_local.files.disk import Disk

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from idolchat_core.settings import PackageSettings
+from idolchat_core import PackageSettings
 
 __all__ = ["HS256", "SupabaseAuthSettings"]
 

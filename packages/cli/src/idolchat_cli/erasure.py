@@ -15,8 +15,7 @@ from idolchat_cli.opening import Opened
 from idolchat_cli.progress import progress
 from idolchat_cli.results import Result
 from idolchat_core.choice import choose_storages
-from idolchat_core.conversations.user_data import lines_about, records_about
-from idolchat_core.erasing import forget_turns
+from idolchat_core.conversations.user_data import forget_turns, lines_about, records_about
 from idolchat_core.errors import ConversationNotFound, IdolchatError, StorageError
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.models import utc_now

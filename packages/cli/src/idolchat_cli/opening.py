@@ -11,7 +11,7 @@ from idolchat_core.choice import open_storage
 from idolchat_core.mirror import MirrorMode
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage.contract import Storage, used_briefly
+from idolchat_core.storage.contract import Storage, one_shot
 
 __all__ = ["Opened", "open_conversations"]
 
@@ -27,14 +27,14 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_conversations(*, mode: MirrorMode = MirrorMode.NOTE) -> AsyncGenerator[Opened]:
+async def open_conversations(*, mode: MirrorMode = MirrorMode.RECORD) -> AsyncGenerator[Opened]:
     """Open the storage that holds the conversations; with its mirrors, where it has any.
 
-    By default what is changed reaches them when a server runs; ``MirrorMode.COPY`` copies it from here.
+    By default what is changed reaches them when a server runs; ``MirrorMode.PUSH`` copies it from here.
     """
     settings = read_settings(CoreSettings)
     plugins = load_plugins(only=settings.plugins)
-    used_briefly.set(True)
+    one_shot.set(True)
     async with open_storage(settings, plugins, mode=mode) as (name, storage):
         with progress("Looking through the files"):
             await storage.settle()

@@ -25,12 +25,12 @@ from idolchat_core import (
     ModelInfo,
     Registry,
     Storage,
-    document,
     hookimpl,
 )
 from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
 from idolchat_core.settings import PackageSettings, read_settings
-from idolchat_core.storage.key_value import WholeDocumentStorage
+from idolchat_core.storage import document
+from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
 
@@ -105,7 +105,7 @@ class FullStorage(FolderStorage):
         raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
 
 
-class Copies(WholeDocumentStorage):
+class Copies(KeyValueStorage):
     """A mirror in a folder of its own; it is down while there is a file of the name ``down`` in it."""
 
     async def get_value(self, key: str) -> bytes | None:

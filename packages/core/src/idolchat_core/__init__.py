@@ -1,24 +1,111 @@
-"""Contracts, models and the turn engine of idolchat."""
+"""Contracts, models and the turn engine of idolchat.
 
-from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
-from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page, Usage
+What a plugin needs is here. Search queries are in ``idolchat_core.search``, conformance kits in
+``idolchat_core.testing``; every other module is internal and may change with any release.
+"""
+
+from idolchat_core.errors import (
+    ConfigurationError,
+    ContextTooLong,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationNotFound,
+    IdolchatError,
+    InvalidRequest,
+    ModelNotFound,
+    NotAuthorized,
+    PaymentRequired,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    ReplyCut,
+    RequestRefused,
+    StorageConflict,
+    StorageError,
+    StorageUnavailable,
+)
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
+from idolchat_core.models import (
+    Conversation,
+    ConversationList,
+    ConversationSummary,
+    Message,
+    Page,
+    Usage,
+    new_id,
+    utc_now,
+)
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry
-from idolchat_core.storage.contract import Storage
+from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.services import Services
+from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
+from idolchat_core.storage import document, pagination
+from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.id_set import IdSet
+from idolchat_core.storage.integrity import Issue, issues_of, repaired
+from idolchat_core.storage.key_value import KeyValueStorage
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
+from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = [
     "CompletionRequest",
+    "ConfigurationError",
+    "ContextTooLong",
     "Conversation",
+    "ConversationDamaged",
+    "ConversationExists",
     "ConversationList",
+    "ConversationNotFound",
     "ConversationSummary",
+    "CoreSettings",
     "Delta",
     "Finished",
+    "IdSet",
+    "IdolchatError",
+    "InvalidRequest",
+    "Issue",
+    "KeyValueStorage",
     "LLMProvider",
+    "Leftover",
     "Message",
     "ModelInfo",
+    "ModelNotFound",
+    "NotAuthorized",
+    "OnDeltas",
+    "PackageSettings",
     "Page",
+    "PaymentRequired",
+    "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnavailable",
+    "RateLimited",
     "Registry",
+    "Repair",
+    "ReplyCut",
+    "RequestRefused",
+    "ServiceRegistry",
+    "Services",
     "Storage",
+    "StorageConflict",
+    "StorageError",
+    "StorageStats",
+    "StorageUnavailable",
     "Usage",
+    "VerificationResult",
+    "check_record_name",
+    "document",
+    "hits_in",
     "hookimpl",
+    "issues_of",
+    "namespaces_among",
+    "new_id",
+    "one_shot",
+    "pagination",
+    "read_settings",
+    "repair_of",
+    "repaired",
+    "utc_now",
 ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.mirror import MirrorMode, Pace, open_mirrored
+from idolchat_core.mirror import MirrorMode, MirrorTuning, open_mirrored
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
@@ -69,7 +69,7 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 
 @asynccontextmanager
 async def open_storage(
-    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.NOTE
+    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.RECORD
 ) -> AsyncGenerator[tuple[str, Storage]]:
     """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
 
@@ -80,6 +80,8 @@ async def open_storage(
         storage = await stack.enter_async_context(plugins.storages.get(name)())
         if mirrors:
             factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
-            mirrored = open_mirrored(storage, factories, mode=mode, pace=Pace(bytes_per_s=settings.mirror_bytes_per_s))
+            mirrored = open_mirrored(
+                storage, factories, mode=mode, tuning=MirrorTuning(bytes_per_s=settings.mirror_bytes_per_s)
+            )
             storage = await stack.enter_async_context(mirrored)
         yield name, storage

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["ORIGIN", "Origin"]
+__all__ = ["CALLER", "CallerInfo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class CallerInfo:
     """Facts about a request that are not part of it.
 
     ``key_id`` names the API key that was shown, ``address`` is where the request came from; None is not counted by.
@@ -21,5 +21,5 @@ class Origin:
     traceparent: str | None = None
 
 
-ORIGIN: ContextVar[Origin] = ContextVar("idolchat_origin", default=Origin())  # noqa: B039  frozen
+CALLER: ContextVar[CallerInfo] = ContextVar("idolchat_origin", default=CallerInfo())  # noqa: B039  frozen
 """Set by whoever takes a request in; the tasks that it starts, such as its turn, keep it."""

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from idolchat_core.erasing import forget_turns
+from idolchat_core.conversations.user_data import forget_turns
 from idolchat_core.testing import InMemoryStorage
 from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
 

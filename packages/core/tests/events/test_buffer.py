@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idolchat_core.events.buffer import BLOCK, EventList
+from idolchat_core.events.buffer import BLOCK, EventBuffer
 from idolchat_core.events.events import Event, TurnEnded, TurnState
 from idolchat_core.llm.contract import Delta
 
@@ -19,13 +19,13 @@ deltas = st.builds(
 )
 
 
-def list_of(events: list[Event]) -> EventList:
-    made = EventList()
+def list_of(events: list[Event]) -> EventBuffer:
+    made = EventBuffer()
     made.extend(events)
     return made
 
 
-def read(events: EventList, seq: int) -> list[Event]:
+def read(events: EventBuffer, seq: int) -> list[Event]:
     found: list[Event] = []
     while more := events.since(seq + len(found)):
         found += more
@@ -54,7 +54,7 @@ def test_any_number_of_events_can_be_packed(count: int) -> None:
 
 
 def test_nothing_is_read_where_nothing_is() -> None:
-    events = EventList()
+    events = EventBuffer()
 
     assert (len(events), events.last, events.since(0)) == (0, None, [])
 

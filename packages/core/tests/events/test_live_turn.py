@@ -40,7 +40,7 @@ class Reader:
         self._takes = takes
 
     async def _follow(self, live: LiveTurn) -> None:
-        async with aclosing(live.follow(take=self._take)) as batches:
+        async with aclosing(live.follow(on_events=self._take)) as batches:
             async for first, events in batches:
                 self.yielded += enumerate(events, first)
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 import pytest
 
-from idolchat_core.mirror import MirroredStorage, MirrorMode, Pace, open_mirrored
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage
 
@@ -15,14 +15,14 @@ type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
 type Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 PATIENCE_S = 60
-QUICK = Pace(settle_s=0.0, rest_s=0.02, look_every_s=0.01, first_pause_s=0.002, longest_pause_s=0.01)
+QUICK = MirrorTuning(settle_s=0.0, rest_s=0.02, look_every_s=0.01, first_pause_s=0.002, longest_pause_s=0.01)
 
 
 @asynccontextmanager
 async def opening(
-    primary: Storage, mirror: Storage, *, mode: MirrorMode = MirrorMode.KEEP, pace: Pace = QUICK
+    primary: Storage, mirror: Storage, *, mode: MirrorMode = MirrorMode.REPLICATE, tuning: MirrorTuning = QUICK
 ) -> AsyncGenerator[MirroredStorage]:
-    async with open_mirrored(primary, {"objects": lambda: nullcontext(mirror)}, mode=mode, pace=pace) as storage:
+    async with open_mirrored(primary, {"objects": lambda: nullcontext(mirror)}, mode=mode, tuning=tuning) as storage:
         yield storage
 
 

@@ -134,7 +134,7 @@ async def test_what_other_processes_change_reaches_the_mirror(
     kept, deleted = of_now("one"), of_now("two")
     await asyncio.gather(storage.create(kept), storage.create(deleted))
     await storage.has_copied()
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as other:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as other:
         await other.create(of_now("three"))
         await other.append(kept.id, [a_message()], expected_count=1, updated_at=utc_now())
         await other.delete(deleted.id)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from idolchat_core.errors import StorageUnavailable
-from idolchat_core.mirror import Difference, MirroredStorage, MirrorMode, compare, mend_all, restore_all
+from idolchat_core.mirror import Difference, MirroredStorage, MirrorMode, compare, repair_all, restore_all
 from idolchat_core.mirror.repair import mend
 from idolchat_core.models import Conversation, utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
@@ -38,7 +38,7 @@ CASES: dict[str, tuple[Sides, Conversation]] = {
 
 
 async def differences(storage: MirroredStorage) -> list[Difference]:
-    return [found.difference async for found in compare(storage, storage.links[0]) if found.difference]
+    return [found.difference async for found in compare(storage, storage.mirrors[0]) if found.difference]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -49,11 +49,11 @@ async def test_what_differs_is_named_and_mended(
     for side, conversation in ((primary, mine), (mirror, theirs)):
         if conversation is not None:
             await side.put(conversation)
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         found = await differences(storage)
-        dry = [mended async for _, mended in mend_all(storage, storage.links[0], dry_run=True) if mended]
+        dry = [mended async for _, mended in repair_all(storage, storage.mirrors[0], dry_run=True) if mended]
         still = await differences(storage)
-        mended = [mended async for _, mended in mend_all(storage, storage.links[0]) if mended]
+        mended = [mended async for _, mended in repair_all(storage, storage.mirrors[0]) if mended]
 
         named = ",".join(one.kind for one in found) or "nothing"
         assert named == case.split(",", maxsplit=1)[0]
@@ -71,8 +71,8 @@ async def test_what_is_replaced_by_another_history_is_kept_aside(
     await primary.put(BASE)
     await mirror.put(OTHER)
     replaced = await mirror.read_document(BASE.id)
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
-        [_ async for _ in mend_all(storage, storage.links[0])]
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
+        [_ async for _ in repair_all(storage, storage.mirrors[0])]
     [name] = await primary.list_records("mirror.replaced")
 
     assert await primary.get_record("mirror.replaced", name) == replaced
@@ -81,14 +81,14 @@ async def test_what_is_replaced_by_another_history_is_kept_aside(
 async def test_a_deletion_that_the_mirror_has_not_seen_is_mended_by_deleting(
     opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
 ) -> None:
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         await storage.create(BASE)
         await mirror.put(BASE)
         await storage.delete(BASE.id)
 
         assert [found.kind for found in await differences(storage)] == ["deleted"]
         assert [restored async for *_, restored in restore_all(storage)] == []
-        [_ async for _ in mend_all(storage, storage.links[0])]
+        [_ async for _ in repair_all(storage, storage.mirrors[0])]
         assert await mirror.list_ids() == []
 
 
@@ -96,13 +96,13 @@ async def test_what_somebody_else_deletes_first_is_mended_too(
     opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
 ) -> None:
     await primary.put(BASE)
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         await mirror.put(BASE)
         await storage.delete(BASE.id)
         [difference] = await differences(storage)
         await mirror.delete(BASE.id)
 
-        mended = await mend(storage, storage.links[0], difference)
+        mended = await mend(storage, storage.mirrors[0], difference)
 
         assert (mended.is_mended, mended.code) == (True, None)
         assert await differences(storage) == []
@@ -112,8 +112,8 @@ async def test_what_only_the_mirror_holds_can_be_left_there(
     opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
 ) -> None:
     await mirror.put(OTHER)
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
-        mended = [mended async for _, mended in mend_all(storage, storage.links[0], mine_only=True) if mended]
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
+        mended = [mended async for _, mended in repair_all(storage, storage.mirrors[0], mine_only=True) if mended]
 
     assert (mended, await primary.list_ids()) == ([], [])
 
@@ -125,7 +125,7 @@ async def test_everything_that_was_lost_is_restored(
     for conversation in lost:
         await mirror.create(conversation)
     mirror.values[f"conversations/{lost[0].id}.json"] = b"{"
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         dry = [restored async for *_, restored in restore_all(storage, dry_run=True)]
         assert (len(dry), await primary.list_ids()) == (20, [])
         restored = {one.conversation_id: one async for _, _, one in restore_all(storage)}
@@ -140,7 +140,7 @@ async def test_a_mirror_that_is_down_is_not_taken_for_an_empty_one(
 ) -> None:
     await primary.put(BASE)
     mirror.is_down = True
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         with pytest.raises(StorageUnavailable):
             await differences(storage)
         with pytest.raises(StorageUnavailable):

@@ -94,7 +94,7 @@ async def test_once_the_mirror_was_asked_an_outage_keeps_nobody_from_beginning(
     lost: Conversation, surveyed: MirroredStorage, opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
 ) -> None:
     mirror.is_down = True
-    async with opened(primary, mirror, mode=MirrorMode.COPY) as later:
+    async with opened(primary, mirror, mode=MirrorMode.PUSH) as later:
         for storage in (surveyed, later):
             conversation = a_conversation("one", id=uuid4())
             with pytest.raises(ConversationNotFound):
@@ -125,7 +125,7 @@ async def test_what_was_deleted_does_not_come_back(
         mirror.is_down = True
         await storage.delete(conversation.id)
     await primary.delete_record("mirror.objects", "elsewhere")  # as if it were not known what the mirror holds
-    async with opened(primary, mirror, mode=MirrorMode.NOTE) as storage:
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage:
         mirror.is_down = False
         with pytest.raises(ConversationNotFound):
             await storage.read(conversation.id)

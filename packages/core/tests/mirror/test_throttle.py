@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idolchat_core.mirror.throttle import PER_NEW_BYTE, Held, due_at, spent
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.throttle import PER_NEW_BYTE, ThrottleState, due_at, spent
+from idolchat_core.mirror.tuning import MirrorTuning
 
-PACE = Pace(bytes_per_s=65_536, rest_s=10)
+PACE = MirrorTuning(bytes_per_s=65_536, rest_s=10)
 MIB = 1024 * 1024
 
 
@@ -17,7 +17,7 @@ def play(size: int, turns: list[tuple[float, int]]) -> tuple[int, float, float]:
     for pause, new_bytes in [*turns, (float("inf"), 0)]:
         while due != float("inf") and due <= now + pause:  # copies that are due before the next turn
             left = spent(held, PACE, size=size, now=due, new_bytes=waiting)
-            held, sent, waiting, copied = Held(b"", size, None, left, due), sent + size, 0, due
+            held, sent, waiting, copied = ThrottleState(b"", size, None, left, due), sent + size, 0, due
             due = float("inf")
         if pause == float("inf"):
             break

@@ -58,7 +58,7 @@ async def test_a_history_that_let_go_of_its_beginning_reads_it_again() -> None:
     history.cut = conversation.messages[800].id
     history.forget_before_cut()
     assert len(history.path) == 200
-    await histories.reach(history, size=float("inf"))
+    await histories.load_until(history, size=float("inf"))
 
     assert [entry.id for entry in history.path] == [message.id for message in conversation.messages]
 

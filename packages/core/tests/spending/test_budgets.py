@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
 from idolchat_core.rate_limits import LeakyBuckets
-from idolchat_core.request_context import ORIGIN, Origin
+from idolchat_core.request_context import CALLER, CallerInfo
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.budgets import Budgets, Spender
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
@@ -164,7 +164,7 @@ async def test_fifty_turns_at_the_edge_of_a_budget_overspend_by_one_each_and_no_
 
 
 async def test_who_shows_no_user_is_counted_by_the_key() -> None:
-    token = ORIGIN.set(Origin(key_id="k1", address="10.0.0.9"))
+    token = CALLER.set(CallerInfo(key_id="k1", address="10.0.0.9"))
     try:
         async with TurnEngine(InMemoryStorage(), ScriptedProvider(), settings=CoreSettings()) as turns:
             request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
@@ -172,4 +172,4 @@ async def test_who_shows_no_user_is_counted_by_the_key() -> None:
 
             assert list(turns.ledger.budgets.day.users) == ["key:k1"]
     finally:
-        ORIGIN.reset(token)
+        CALLER.reset(token)

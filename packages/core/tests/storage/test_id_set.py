@@ -3,7 +3,7 @@
 import random
 from uuid import UUID
 
-from idolchat_core.storage.id_set import Ids
+from idolchat_core.storage.id_set import IdSet
 
 
 def some_ids(count: int) -> list[UUID]:
@@ -13,7 +13,7 @@ def some_ids(count: int) -> list[UUID]:
 
 def test_every_id_is_there_once_and_no_other() -> None:
     given = some_ids(2000)
-    ids = Ids([*given, *given[:100]])
+    ids = IdSet([*given, *given[:100]])
 
     assert len(ids) == 2000
     assert set(ids) == set(given)
@@ -25,9 +25,9 @@ def test_every_id_is_there_once_and_no_other() -> None:
 def test_they_come_in_order() -> None:
     given = some_ids(500)
 
-    assert list(Ids(given)) == sorted(given)
+    assert list(IdSet(given)) == sorted(given)
 
 
 def test_no_ids_are_none() -> None:
-    assert list(Ids([])) == []
-    assert UUID(int=0) not in Ids([])
+    assert list(IdSet([])) == []
+    assert UUID(int=0) not in IdSet([])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from idolchat_core.models import Conversation, Message
 from idolchat_core.storage import document
-from idolchat_core.storage.integrity import flaws_of, mended
+from idolchat_core.storage.integrity import issues_of, repaired
 from idolchat_core.testing import a_conversation
 from idolchat_core.testing.storage_rules.making import START
 
@@ -37,15 +37,15 @@ def test_what_is_mended_has_no_flaw_and_every_message(messages: list[Message], h
         {"title": "kept"} | ({"head": head} if head else {}) | ({"status": "damaged"} if damaged else {})
     )
     conversation = a_conversation(**given_fields).model_copy(update={"messages": tuple(messages)})
-    sound = mended(conversation)
+    sound = repaired(conversation)
 
-    assert list(flaws_of(sound)) == []
+    assert list(issues_of(sound)) == []
     assert document.decode(document.encode(sound), sound.id) == sound
     assert [(m.role, m.content, m.model_extra) for m in sound.messages] == [
         (m.role, m.content, m.model_extra) for m in messages
     ]
     assert (sound.model_extra, sound.created_at) == ({"title": "kept"}, conversation.created_at)
-    if not list(flaws_of(conversation)):
+    if not list(issues_of(conversation)):
         assert sound == conversation
 
 
@@ -57,4 +57,4 @@ def test_a_message_that_waited_for_another_reply_is_no_flaw() -> None:
     ]
     conversation: Conversation = a_conversation().model_copy(update={"messages": tuple(messages)})
 
-    assert list(flaws_of(conversation)) == []
+    assert list(issues_of(conversation)) == []

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from idolchat_core.storage.key_value import WholeDocumentStorage
+from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.testing import StorageConformance
 
 
-class Shelf(WholeDocumentStorage):
+class Shelf(KeyValueStorage):
     """Keeps values in a dict, after a moment, as something remote would."""
 
     def __init__(self) -> None:

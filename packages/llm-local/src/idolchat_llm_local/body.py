@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 
-from idolchat_core.errors import RequestRefused
-from idolchat_core.llm.contract import CompletionRequest
+from idolchat_core import CompletionRequest, RequestRefused
 
 __all__ = ["completion_body"]
 

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
-from idolchat_core.errors import ModelNotFound
-from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
-from idolchat_core.settings import read_settings
+from idolchat_core import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, ModelNotFound, read_settings
 from idolchat_llm_local.body import completion_body
 from idolchat_llm_local.cores import usable_cores
 from idolchat_llm_local.engine import Engine

@@ -6,9 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm.contract import Delta, Finished
-from idolchat_core.models import Usage
+from idolchat_core import (
+    ContextTooLong,
+    Delta,
+    Finished,
+    ProviderError,
+    ProviderUnavailable,
+    ReplyCut,
+    RequestRefused,
+    Usage,
+)
 
 __all__ = ["Reply"]
 

@@ -6,7 +6,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 from idolchat_llm_local.gguf import NotGGUF, read_header
 from idolchat_llm_local.settings import LocalSettings
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from idolchat_core.llm.contract import Delta, Finished, Hear
+from idolchat_core.llm.contract import Delta, Finished, OnDeltas
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
 from idolchat_llm_openrouter.errors import ErrorMapper
@@ -61,10 +61,10 @@ class CompletionReader(ABC):
     async def read(self) -> list[Delta]:
         """Wait for the next deltas; none at the end. Raises ``CallFailed`` after what came before it is returned."""
 
-    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
-        """Call ``hear`` with the deltas that were read first, and with all that follow. Raises ``CallFailed``."""
+    async def deliver(self, deltas: list[Delta], on_deltas: OnDeltas) -> None:
+        """Call ``on_deltas`` with the deltas that were read first, and with all that follow. Raises ``CallFailed``."""
         while deltas:
-            hear(deltas)
+            on_deltas(deltas)
             deltas = await self.read()
 
     @property
@@ -151,26 +151,26 @@ class StreamedCompletion(CompletionReader):
         self._is_read = True
         return self._reader.end()
 
-    async def tell(self, deltas: list[Delta], hear: Hear) -> None:
+    async def deliver(self, deltas: list[Delta], on_deltas: OnDeltas) -> None:
         if deltas:
-            hear(deltas)
+            on_deltas(deltas)
             if self._goes_on:
-                await self._tell_as_they_come(hear)
-            await super().tell(await self.read(), hear)
+                await self._deliver_as_they_come(on_deltas)
+            await super().deliver(await self.read(), on_deltas)
 
     @property
     def _goes_on(self) -> bool:
         """Whether nothing has to be done with the next parts but to pass their deltas on."""
         return self._decoder.finish_reason is None and not (self._decoder.is_done or self._decoder.failure)
 
-    async def _tell_as_they_come(self, hear: Hear) -> None:
+    async def _deliver_as_they_come(self, on_deltas: OnDeltas) -> None:
         """Pass deltas on in the callback that reads them, so that the waiting task is not woken for each."""
         decoder = self._decoder
 
         def take(pieces: list[bytes]) -> bool:
             deltas = self._deltas(pieces)
             if deltas:
-                hear(deltas)
+                on_deltas(deltas)
                 self._timer.token_received_and_waiting()
             else:
                 self._timer.waiting()

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
 from idolchat_core.models import Usage
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter.client import Client, open_client
@@ -59,12 +59,12 @@ class OpenRouterProvider(LLMProvider):
             if reply is not None:
                 await reply.close()
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
+    async def answer(self, request: CompletionRequest, on_deltas: OnDeltas) -> Finished:
         """Stream the reply, passing deltas on in the moment they are read."""
         reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
-            await reply.tell(deltas, hear)
+            await reply.deliver(deltas, on_deltas)
             return reply.finished
         except CallFailed as failure:
             raise failure.released() from failure.__cause__

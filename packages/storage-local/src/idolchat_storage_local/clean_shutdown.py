@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy

@@ -9,10 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Conversation
-from idolchat_core.storage.integrity import Flaw, flaws_of, mended
-from idolchat_core.storage.maintenance import Leftover, Repair, Verdict, repair_of
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationNotFound,
+    Issue,
+    Leftover,
+    Repair,
+    StorageUnavailable,
+    VerificationResult,
+    issues_of,
+    repair_of,
+    repaired,
+)
 from idolchat_storage_local.files import reading, writing
 from idolchat_storage_local.files.data_folder import is_temporary
 from idolchat_storage_local.files.disk import unavailable
@@ -37,13 +46,13 @@ class Upkeep:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def judge(self, conversation_ids: Sequence[UUID]) -> list[Verdict]:
+    def judge(self, conversation_ids: Sequence[UUID]) -> list[VerificationResult]:
         """Read conversations from end to end and judge each; those that are gone are left out."""
         known = self._files.catalogue.read_many(conversation_ids)
         verdicts = (self._judge(conversation_id, known.get(conversation_id)) for conversation_id in conversation_ids)
         return [verdict for verdict in verdicts if verdict is not None]
 
-    def judge_index(self) -> list[Verdict]:
+    def judge_index(self) -> list[VerificationResult]:
         """Find what the index lists and is not there."""
         self._files.catalogue.wait_until_learnt()
         missing = list(self._missing())
@@ -51,10 +60,10 @@ class Upkeep:
             time.sleep(_LEARNING_S)  # another process may have removed it just now
         still = [entry for entry in missing if self._files.catalogue.read_again(UUID(entry.id)) is not None]
         return [
-            Verdict(
+            VerificationResult(
                 conversation_id=UUID(entry.id),
                 message_count=0,
-                flaws=(Flaw(code="index", message=f"the index lists it, and there is no file {entry.place}"),),
+                issues=(Issue(code="index", message=f"the index lists it, and there is no file {entry.place}"),),
             )
             for entry in still
         ]
@@ -95,16 +104,16 @@ class Upkeep:
         """See ``Storage.repair``; nobody else writes to the conversation meanwhile."""
         with self._files.for_reading(conversation_id, doubted=True) as opened:
             conversation = reading.read_opened(self._files, opened, conversation_id)
-            flaws = _flaws(opened.entry, conversation)
-        if dry_run or not flaws:
-            return repair_of(conversation, flaws, None)
+            issues = _flaws(opened.entry, conversation)
+        if dry_run or not issues:
+            return repair_of(conversation, issues, None)
         with self._files.for_replacing(conversation_id) as opened:
             conversation = reading.read_opened(self._files, opened, conversation_id)
-            flaws = _flaws(opened.entry, conversation)
-            if not flaws:
-                return repair_of(conversation, flaws, None)
-            kept_as = writing.replace(self._files, opened, writing.write_out(mended(conversation)), keep=True)
-        return repair_of(conversation, flaws, kept_as)
+            issues = _flaws(opened.entry, conversation)
+            if not issues:
+                return repair_of(conversation, issues, None)
+            kept_as = writing.replace(self._files, opened, writing.write_out(repaired(conversation)), keep=True)
+        return repair_of(conversation, issues, kept_as)
 
     def leftovers(self, *, older_than: timedelta, dry_run: bool) -> Iterator[Leftover]:
         """Remove, and give, what died writers left and what was set aside so long ago."""
@@ -129,44 +138,44 @@ class Upkeep:
         place = self._files.folder.place_of(file.path)
         return Leftover.model_validate({"kind": kind, "place": place, "size_bytes": size, "age_s": round(age_s, 1)})
 
-    def _judge(self, conversation_id: UUID, known: Entry | None) -> Verdict | None:
+    def _judge(self, conversation_id: UUID, known: Entry | None) -> VerificationResult | None:
         count = 0
         try:
             with self._files.for_reading(conversation_id, doubted=True, only_news=True) as opened:
                 conversation = reading.read_opened(self._files, opened, conversation_id)
                 count = len(conversation.messages)
-                flaws = (*_flaws(opened.entry, conversation), *self._index_flaws(known, opened))
+                issues = (*_flaws(opened.entry, conversation), *self._index_flaws(known, opened))
         except ConversationNotFound:
             return None
         except ConversationDamaged as error:
-            flaws = (Flaw(code="damaged", message=str(error)),)
+            issues = (Issue(code="damaged", message=str(error)),)
         except OSError as error:
-            flaws = (Flaw(code="unreadable", message=str(unavailable(error))),)
+            issues = (Issue(code="unreadable", message=str(unavailable(error))),)
         except StorageUnavailable as error:
-            flaws = (Flaw(code="unreadable", message=str(error)),)
-        return Verdict(conversation_id=conversation_id, message_count=count, flaws=flaws)
+            issues = (Issue(code="unreadable", message=str(error)),)
+        return VerificationResult(conversation_id=conversation_id, message_count=count, issues=issues)
 
-    def _index_flaws(self, known: Entry | None, opened: Opened) -> Iterator[Flaw]:
+    def _index_flaws(self, known: Entry | None, opened: Opened) -> Iterator[Issue]:
         """Tell where the index said something else of a file that nobody has changed lately."""
         found = opened.entry
         if found.form != "lines" or time.time() - found.mtime_ns / 1e9 < _SETTLED_S:
             return
         if known is None:
-            yield Flaw(code="index", message=f"the index does not know {found.place}")
+            yield Issue(code="index", message=f"the index does not know {found.place}")
             return
         wrong = [name for name in _COMPARED if getattr(known, name) != getattr(found, name)]
         if wrong:
             said = ", ".join(f"{name} {getattr(known, name)}, not {getattr(found, name)}" for name in wrong)
-            yield Flaw(code="index", message=f"the index said of {found.place}: {said}")
+            yield Issue(code="index", message=f"the index said of {found.place}: {said}")
 
 
-def _flaws(entry: Entry, conversation: Conversation) -> tuple[Flaw, ...]:
-    flaws = list(flaws_of(conversation))
+def _flaws(entry: Entry, conversation: Conversation) -> tuple[Issue, ...]:
+    issues = list(issues_of(conversation))
     if entry.form != "damaged":
-        return tuple(flaws)
+        return tuple(issues)
     readable, there = len(conversation.messages), entry.message_count
     text = f"{_damaged_at(entry)}; {readable:,} messages can be read" + (f" of {there:,}" if there > readable else "")
-    return (Flaw(code="damaged", message=text), *(flaw for flaw in flaws if flaw.code != "damaged"))
+    return (Issue(code="damaged", message=text), *(issue for issue in issues if issue.code != "damaged"))
 
 
 def _damaged_at(entry: Entry) -> str:

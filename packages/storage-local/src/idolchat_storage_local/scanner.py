@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core.errors import ConversationNotFound, StorageError, StorageUnavailable
+from idolchat_core import ConversationNotFound, StorageError, StorageUnavailable
 from idolchat_storage_local.clean_shutdown import Trust
 from idolchat_storage_local.files.data_folder import conversation_id_of, is_temporary
 from idolchat_storage_local.files.open_files import Files

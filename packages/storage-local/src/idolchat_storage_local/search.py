@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import search
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Message
+from idolchat_core import (
+    ConversationDamaged,
+    ConversationNotFound,
+    Leftover,
+    Message,
+    StorageUnavailable,
+    hits_in,
+    search,
+)
 from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
-from idolchat_core.storage.fallbacks import hits_in
-from idolchat_core.storage.maintenance import Leftover
 from idolchat_storage_local.files import reading
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds

@@ -13,14 +13,26 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, InvalidRequest, StorageUnavailable
-from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationList,
+    ConversationNotFound,
+    InvalidRequest,
+    Leftover,
+    Message,
+    Page,
+    Repair,
+    Storage,
+    StorageStats,
+    StorageUnavailable,
+    VerificationResult,
+    check_record_name,
+    document,
+    one_shot,
+    read_settings,
+)
 from idolchat_core.search import Query, SearchResults
-from idolchat_core.settings import read_settings
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage, check_record_name, used_briefly
-from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
-from idolchat_core.storage.stats import StorageStats
 from idolchat_storage_local.clean_shutdown import Trust
 from idolchat_storage_local.files import reading, writing
 from idolchat_storage_local.files.data_folder import DataFolder
@@ -62,7 +74,7 @@ async def open_local_storage(
     if settings is None:
         settings = read_settings(LocalSettings)
     loop = asyncio.get_running_loop()
-    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=used_briefly.get())
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=one_shot.get())
     try:
         yield storage
     finally:
@@ -212,7 +224,7 @@ class LocalStorage(Storage):
     async def read_stored(self, conversation_id: UUID) -> bytes:
         return await self._work(self._upkeep.read_stored, conversation_id)
 
-    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         chosen = await self.list_ids() if conversation_ids is None else conversation_ids
         for some in batched(chosen, _BATCH):
             for verdict in await self._work(self._upkeep.judge, some):

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.disk import unavailable
 from idolchat_storage_local.files.document_file import Append, Update
 from idolchat_storage_local.files.group_commit import Job, run_together

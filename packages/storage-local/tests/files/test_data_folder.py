@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError, StorageUnavailable
-from idolchat_core.models import Conversation, utc_now
-from idolchat_core.storage.contract import Storage
+from idolchat_core import ConfigurationError, Conversation, Storage, StorageUnavailable, utc_now
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_core.testing import Reopen
 from idolchat_storage_local import LocalSettings, open_local_storage
 from idolchat_storage_local.files.disk import Disk

@@ -12,9 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import document
-from idolchat_core.storage.contract import Storage
+from idolchat_core import Conversation, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 TURN = new_id()

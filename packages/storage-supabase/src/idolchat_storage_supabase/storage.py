@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
 from idolchat_core.storage import document, pagination
-from idolchat_core.storage.key_value import WholeDocumentStorage
+from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
@@ -27,7 +27,7 @@ MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
 
 
-class SupabaseStorage(WholeDocumentStorage):
+class SupabaseStorage(KeyValueStorage):
     """Every conversation is the object ``<uuid>.json``, and every record ``records/<namespace>/<name>``.
 
     A write that has begun goes on to its end when its caller is cancelled, so that it cannot arrive later than the next

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.storage import document, maintenance
 from idolchat_core.storage.contract import Storage
-from idolchat_core.storage.id_set import Ids
+from idolchat_core.storage.id_set import IdSet
 from idolchat_core.turns import checkpoints
 
 __all__ = ["Failure", "Migration", "migrate"]
@@ -79,7 +79,7 @@ async def migrate(source: Storage, target: Storage, *, dry_run: bool = False) ->
     copied = -1
     while state.copied != copied and state.number < (1 if dry_run else _MAX_PASSES):
         copied = state.copied
-        ids = Ids(await source.list_ids())
+        ids = IdSet(await source.list_ids())
         anew = {"done": 0, "verified": 0, "total": len(ids), "failures": tuple(failures)}
         state = state.model_copy(update=anew | {"number": state.number + 1})
         yield state
@@ -99,7 +99,7 @@ async def migrate(source: Storage, target: Storage, *, dry_run: bool = False) ->
 
 async def _batches(source: Storage, target: Storage, ids: Collection[UUID], *, dry_run: bool) -> AsyncGenerator[_Batch]:
     """Copy what differs, a few batches at a time: while one waits for the disk or the network, others are compared."""
-    there = Ids(await target.list_ids())
+    there = IdSet(await target.list_ids())
     running: deque[asyncio.Task[_Batch]] = deque()
     try:
         for some in batched(ids, _BATCH):

@@ -1,4 +1,4 @@
-"""What is held about a user beside their conversations: records, and lines of logs.
+"""What is held about a user beside their conversations: records, lines of logs, and turns that are not stored yet.
 
 A record or a line that is about a user is a JSON object that says so in ``user_id`` or ``user``; whoever keeps
 something about users in a storage keeps to that, and it is exported and erased with the rest.
@@ -6,14 +6,16 @@ something about users in a storage keeps to that, and it is exported and erased 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from typing import NamedTuple
+from uuid import UUID
 
 from pydantic_core import from_json
 
 from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.checkpoints import Checkpoints
 
-__all__ = ["HeldLines", "HeldRecord", "lines_about", "records_about"]
+__all__ = ["HeldLines", "HeldRecord", "forget_turns", "lines_about", "records_about"]
 
 _FIELDS = ("user_id", "user")
 _OURS = ("api-keys", "spending", "turns")
@@ -67,3 +69,16 @@ def _is_about(value: bytes, user_id: str) -> bool:
     except ValueError:
         return False
     return isinstance(fields, dict) and any(str(fields.get(field)) == user_id for field in _FIELDS)
+
+
+async def forget_turns(storage: Storage, conversation_ids: Collection[UUID]) -> int:
+    """Remove what was kept of unfinished turns in conversations that are deleted, and tell of how many.
+
+    A start after a crash would bring these back. Raises ``StorageUnavailable``.
+    """
+    checkpoints = Checkpoints(storage)
+    left = [turn for turn in await checkpoints.load() if turn.conversation_id in conversation_ids]
+    for turn in left:
+        checkpoints.drop(turn.turn_id)
+    await checkpoints.dropped()
+    return len(left)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from idolchat_core.events.events import Event, TurnStarted
 from idolchat_core.llm.contract import Delta
-from idolchat_core.memory_size import footprint
+from idolchat_core.memory_size import memory_size
 
-__all__ = ["EventList"]
+__all__ = ["EventBuffer"]
 
 BLOCK = 16
 FEW = 4
@@ -54,13 +54,13 @@ class _Block(NamedTuple):
 
 def _size_bytes(event: Event) -> int:
     if isinstance(event, Delta):
-        return _EVENT_BYTES + footprint(event.content) + footprint(event.fields)
+        return _EVENT_BYTES + memory_size(event.content) + memory_size(event.fields)
     if isinstance(event, TurnStarted) or event.message is None:
         return _EVENT_BYTES
-    return _MESSAGE_BYTES + footprint(event.message.__pydantic_extra__)
+    return _MESSAGE_BYTES + memory_size(event.message.__pydantic_extra__)
 
 
-class EventList:
+class EventBuffer:
     """Grows at its end; the newest events are held as the objects that were added, older ones are made when asked for.
 
     A delta takes some 110 bytes as an object, of which its text is a twentieth.

@@ -7,17 +7,17 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_core.events.buffer import EventList
+from idolchat_core.events.buffer import EventBuffer
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState, TurnStatus
-from idolchat_core.events.reply_accumulator import Reply
+from idolchat_core.events.reply_accumulator import ReplyAccumulator
 from idolchat_core.llm.contract import Delta
-from idolchat_core.memory_size import footprint
+from idolchat_core.memory_size import memory_size
 from idolchat_core.models import StoredId
 
 __all__ = ["EventLog", "LiveTurn"]
 
 
-type Take = Callable[[int, Sequence[Event]], bool]
+type OnEvents = Callable[[int, Sequence[Event]], bool]
 
 _TURN_BYTES = 2500
 """Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
@@ -32,7 +32,7 @@ class EventLog:
     __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "events")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
-        self.events = EventList()
+        self.events = EventBuffer()
         self._waiting: list[_Reader] = []
         self._at_end: list[asyncio.Future[None]] = []
         self._readers = 0
@@ -59,16 +59,18 @@ class EventLog:
         self._on_last_reader_gone = None
         _wake(self._at_end)
 
-    async def follow(self, *, after: int = -1, take: Take | None = None) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
+    async def follow(
+        self, *, after: int = -1, on_events: OnEvents | None = None
+    ) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield ``(seq of the first, events)`` for all that comes after ``seq`` ``after``, to the terminal event.
 
         Events that are there together come together, or many of them at a time. Read it inside ``aclosing``, so that
         leaving is noticed at once.
 
-        ``take`` spares the reader's task being woken: events that are told while it waits are given to ``take`` at
-        once, and are yielded only where that returns false. It must be quick; what it raises is raised here.
+        ``on_events`` spares the reader's task being woken: it is called with each event that comes while the reader
+        waits, and only what it returns false for is yielded. It must be quick; what it raises is raised here.
         """
-        reader = _Reader(after + 1, take)
+        reader = _Reader(after + 1, on_events)
         self._readers += 1
         try:
             while True:
@@ -118,11 +120,11 @@ def _wake(waiting: list[asyncio.Future[None]]) -> None:
 class _Reader:
     """One that follows a log; ``position`` is the ``seq`` of what it reads next."""
 
-    __slots__ = ("_take", "_waiter", "position")
+    __slots__ = ("_on_events", "_waiter", "position")
 
-    def __init__(self, position: int, take: Take | None) -> None:
+    def __init__(self, position: int, on_events: OnEvents | None) -> None:
         self.position = position
-        self._take = take
+        self._on_events = on_events
         self._waiter: asyncio.Future[None] | None = None
 
     def woken(self) -> asyncio.Future[None]:
@@ -136,7 +138,7 @@ class _Reader:
         if waiter is None or waiter.done():
             return False
         try:
-            if self._take is not None and first == self.position and self._take(first, events):
+            if self._on_events is not None and first == self.position and self._on_events(first, events):
                 self.position += len(events)
                 return True
         except Exception as error:  # noqa: BLE001  is raised to the reader; the writer and other readers go on
@@ -188,7 +190,7 @@ class LiveTurn:
         self.fingerprint = fingerprint
         self.state = TurnState.QUEUED
         self._log = EventLog(on_last_reader_gone)
-        self._reply = Reply()
+        self._reply = ReplyAccumulator()
         self._at_start: list[asyncio.Future[None]] = []
         self._refusal: Exception | None = None
 
@@ -208,7 +210,7 @@ class LiveTurn:
         return self.has_begun or self._refusal is not None
 
     @property
-    def reply(self) -> Reply:
+    def reply(self) -> ReplyAccumulator:
         """Give the reply so far."""
         return self._reply
 
@@ -233,11 +235,13 @@ class LiveTurn:
     @property
     def size_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _TURN_BYTES + self._log.events.size_bytes + footprint(self._reply.content)
+        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self._reply.content)
 
-    def follow(self, *, after: int = -1, take: Take | None = None) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
+    def follow(
+        self, *, after: int = -1, on_events: OnEvents | None = None
+    ) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Read its events; see ``EventLog.follow``."""
-        return self._log.follow(after=after, take=take)
+        return self._log.follow(after=after, on_events=on_events)
 
     async def ended(self) -> TurnEnded:
         """Wait for the end, as a reader."""
@@ -272,8 +276,7 @@ class LiveTurn:
 
     def say(self, *deltas: Delta) -> None:
         """Add pieces of the reply that came together."""
-        self._reply.add(deltas)
-        self._log.append(*deltas)
+        self._log.append(*self._reply.add(deltas))
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core.errors import ReplyCut
 from idolchat_core.models import Usage
 
-__all__ = ["CompletionRequest", "Delta", "Finished", "Hear", "LLMProvider", "ModelInfo"]
+__all__ = ["CompletionRequest", "Delta", "Finished", "LLMProvider", "ModelInfo", "OnDeltas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class CompletionRequest:
     as the client gave them (``temperature``, ``max_tokens``, ``tools``, ...), never ``model``, ``messages`` or
     ``stream``. With ``stream`` false nobody is reading along, and a provider may fetch the reply whole and yield it
     as one delta. ``conversation_id`` and ``user_id`` let a provider keep a conversation on one server.
-    ``traceparent`` is the W3C header of the trace that this belongs to.
+    ``traceparent`` is the W3C header of the trace that this belongs to. ``stable_until`` are positions of messages up
+    to which the next request is likely to be the same: where a provider wants its prompt cache marked, after these.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -33,6 +34,7 @@ class CompletionRequest:
     conversation_id: UUID | None = None
     user_id: UUID | str | None = None
     traceparent: str | None = None
+    stable_until: tuple[int, ...] = ()
 
 
 class Delta(NamedTuple):  # one is made for every piece of every reply, in half the time of a frozen dataclass
@@ -65,15 +67,21 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """A model that a provider serves; ``context_length`` in tokens, prompt and reply together, None if not told."""
+    """A model that a provider serves.
+
+    ``context_length`` is in tokens, prompt and reply together, None if not told. ``late_system`` is false for a model
+    that takes system messages at the beginning only: Claude and Gemini, whose APIs have one system text, and strict
+    chat templates.
+    """
 
     id: str
     context_length: int | None = None
     name: str | None = None
     max_output_tokens: int | None = None
+    late_system: bool = True
 
 
-type Hear = Callable[[Sequence[Delta]], None]
+type OnDeltas = Callable[[Sequence[Delta]], None]
 
 
 class LLMProvider(ABC):
@@ -98,10 +106,10 @@ class LLMProvider(ABC):
         upstream without saying that it is finished is ``ReplyCut``.
         """
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
-        """Answer as ``stream`` does, but tell ``hear`` of the deltas, several together where they came together.
+    async def answer(self, request: CompletionRequest, on_deltas: OnDeltas) -> Finished:
+        """Answer as ``stream`` does, but tell ``on_deltas`` of the deltas, several together where they came together.
 
-        A provider that can tell them in the moment they come spares its caller being woken for each. ``hear`` is
+        A provider that can tell them in the moment they come spares its caller being woken for each. ``on_deltas`` is
         called in the thread of the event loop, by whatever task or callback; what it raises is raised here.
         Cancelling it stops the work upstream at once.
         """
@@ -109,7 +117,7 @@ class LLMProvider(ABC):
         async with aclosing(self.stream(request)) as reply:
             async for piece in reply:
                 if isinstance(piece, Delta):
-                    hear((piece,))
+                    on_deltas((piece,))
                 else:
                     finished = piece
         if finished is None:

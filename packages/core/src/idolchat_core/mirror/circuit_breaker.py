@@ -6,21 +6,21 @@ import logging
 import time
 from random import uniform
 
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["Outage"]
+__all__ = ["CircuitBreaker"]
 
 log = logging.getLogger(__name__)
 
 
-class Outage:
+class CircuitBreaker:
     """The state of one mirror; logs one line when an outage begins and one when it ends."""
 
-    def __init__(self, mirror: str, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, mirror: str, tuning: MirrorTuning) -> None:
+        self._tuning = tuning
         self._mirror = mirror
         self._began_at = 0.0
-        self._pause_s = pace.first_pause_s
+        self._pause_s = tuning.first_pause_s
         self.error: str | None = None
         self.retry_at = 0.0
 
@@ -33,12 +33,12 @@ class Outage:
         """Learn that it cannot be reached; wait longer each time, and not all servers equally long."""
         if self.error is None:
             self._began_at = time.monotonic()
-            self._pause_s = self._pace.first_pause_s
+            self._pause_s = self._tuning.first_pause_s
             facts = {"mirror": self._mirror, "reason": str(error)}
             log.warning("a mirror cannot be reached; copies are made when it can", extra=facts)
         self.error = str(error)
         self.retry_at = time.monotonic() + self._pause_s * uniform(0.5, 1)
-        self._pause_s = min(2 * self._pause_s, self._pace.longest_pause_s)
+        self._pause_s = min(2 * self._pause_s, self._tuning.longest_pause_s)
 
     def is_over(self, *, pending: int) -> None:
         """Learn that it can be reached again."""

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from random import uniform
 
 from idolchat_core.errors import ConfigurationError, IdolchatError, StorageError, StorageUnavailable
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.plugins.registry import Factory
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Door"]
+__all__ = ["MirrorConnection"]
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ START_S = 5.0
 CLOSE_S = 5.0
 
 
-class Door:
+class MirrorConnection:
     """Opens a storage in a task of its own, again and again where it is not to be had."""
 
-    def __init__(self, name: str, factory: Factory[Storage], pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, name: str, factory: Factory[Storage], tuning: MirrorTuning) -> None:
+        self._tuning = tuning
         self.name = name
         self._factory = factory
         self._storage: Storage | None = None
@@ -70,7 +70,7 @@ class Door:
         tried.cancel()
 
     async def _keep_open(self) -> None:
-        pause_s = self._pace.first_pause_s
+        pause_s = self._tuning.first_pause_s
         while not self._closing.is_set():
             try:
                 await self._open_once()
@@ -86,7 +86,7 @@ class Door:
             closing = asyncio.create_task(self._closing.wait())
             await asyncio.wait({closing}, timeout=pause_s * uniform(0.5, 1))
             closing.cancel()
-            pause_s = min(2 * pause_s, self._pace.longest_pause_s)
+            pause_s = min(2 * pause_s, self._tuning.longest_pause_s)
 
     async def _open_once(self) -> None:
         async with self._factory() as storage:

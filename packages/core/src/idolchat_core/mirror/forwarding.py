@@ -9,7 +9,7 @@ from uuid import UUID
 from idolchat_core.models import ConversationList
 from idolchat_core.search import SearchResults
 from idolchat_core.storage.contract import Storage
-from idolchat_core.storage.maintenance import Leftover, Verdict
+from idolchat_core.storage.maintenance import Leftover, VerificationResult
 from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["Forwarding"]
@@ -67,7 +67,7 @@ class Forwarding(Storage):
     ) -> StorageStats:
         return await self._primary.stats(user_id=user_id, character_id=character_id, since=since, until=until)
 
-    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         return self._primary.verify(conversation_ids)
 
     def reindex(self) -> AsyncGenerator[int]:

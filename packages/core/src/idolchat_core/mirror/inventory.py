@@ -8,12 +8,12 @@ from uuid import UUID
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Elsewhere"]
+__all__ = ["Inventory"]
 
 _JUST_NOW_S = 60.0
 
 
-class Elsewhere:
+class Inventory:
     """The ids that only the mirror has, a record of the primary.
 
     A data folder without that record may be one that was lost and made anew: then nothing that is missing in it is

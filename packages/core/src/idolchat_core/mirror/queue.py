@@ -9,10 +9,10 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from idolchat_core.mirror.throttle import Held, due_at
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.throttle import ThrottleState, due_at
+from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["Pending", "Work"]
+__all__ = ["ReplicationQueue", "Work"]
 
 MAX_HELD = 20_000
 
@@ -40,13 +40,13 @@ class Work:
         self.failures = max(self.failures, other.failures)
 
 
-class Pending:
+class ReplicationQueue:
     """What waits and what is being copied; a conversation is copied by one at a time."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.held: OrderedDict[UUID, Held] = OrderedDict()
+    def __init__(self, tuning: MirrorTuning) -> None:
+        self.held: OrderedDict[UUID, ThrottleState] = OrderedDict()
         self.hurries = False
-        self._pace = pace
+        self._tuning = tuning
         self._waiting: dict[UUID, Work] = {}
         self._running: dict[UUID, Work] = {}
         self._places: list[tuple[float, UUID]] = []
@@ -119,7 +119,7 @@ class Pending:
             work.failures = 0
             self._place(conversation_id)
 
-    def keep(self, conversation_id: UUID, held: Held) -> None:
+    def keep(self, conversation_id: UUID, held: ThrottleState) -> None:
         """Remember what the mirror holds, of the newest so many."""
         self.held[conversation_id] = held
         self.held.move_to_end(conversation_id)
@@ -136,5 +136,7 @@ class Pending:
     def _due(self, conversation_id: UUID, work: Work) -> float:
         if self.hurries:
             return work.not_before
-        due = due_at(self.held.get(conversation_id), self._pace, last_change=work.last_change, new_bytes=work.new_bytes)
-        return max(work.not_before, work.since + self._pace.settle_s, due)
+        due = due_at(
+            self.held.get(conversation_id), self._tuning, last_change=work.last_change, new_bytes=work.new_bytes
+        )
+        return max(work.not_before, work.since + self._tuning.settle_s, due)

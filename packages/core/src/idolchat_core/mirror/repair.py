@@ -10,21 +10,21 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageConflict
-from idolchat_core.mirror.compare import Compared, Difference, DifferenceKind, compare, find_difference
-from idolchat_core.mirror.mirror import MirrorLink
+from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare, find_difference
+from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.storage import MirroredStorage
 from idolchat_core.models import Conversation, new_id
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["REPLACED", "Mended", "Restored", "mend", "mend_all", "restore_all"]
+__all__ = ["REPLACED", "MirrorRepair", "Restored", "mend", "repair_all", "restore_all"]
 
 REPLACED = "mirror.replaced"
 """Namespace of the records that keep what was replaced in a mirror by another history."""
 _TRIES = 5
 
 
-class Mended(BaseModel):
+class MirrorRepair(BaseModel):
     """What became of a difference; ``code`` and ``message`` say why it is still there."""
 
     model_config = ConfigDict(frozen=True)
@@ -46,17 +46,17 @@ class Restored(BaseModel):
     message: str | None = None
 
 
-async def mend(storage: MirroredStorage, link: MirrorLink, difference: Difference) -> Mended:
+async def mend(storage: MirroredStorage, mirror: Mirror, difference: Difference) -> MirrorRepair:
     """Mend one difference. Others may write meanwhile: what they write is copied too."""
     try:
-        await _mend(storage, link, difference)
-        is_mended = await find_difference(storage, link, difference.conversation_id) is None
+        await _mend(storage, mirror, difference)
+        is_mended = await find_difference(storage, mirror, difference.conversation_id) is None
     except IdolchatError as error:
-        return Mended(difference=difference, is_mended=False, code=error.code, message=str(error))
+        return MirrorRepair(difference=difference, is_mended=False, code=error.code, message=str(error))
     if is_mended:
-        return Mended(difference=difference, is_mended=True)
+        return MirrorRepair(difference=difference, is_mended=True)
     code = "damaged" if difference.kind is DifferenceKind.DAMAGED_IN_PRIMARY else "still_different"
-    return Mended(difference=difference, is_mended=False, code=code, message="it still differs")
+    return MirrorRepair(difference=difference, is_mended=False, code=code, message="it still differs")
 
 
 async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> AsyncGenerator[tuple[int, int, Restored]]:
@@ -64,7 +64,7 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
 
     Raises ``StorageUnavailable`` when a mirror cannot tell what it holds.
     """
-    held = {link.name: set(await _ids(link)) for link in storage.links}
+    held = {mirror.name: set(await _ids(mirror)) for mirror in storage.mirrors}
     mine = set(await storage.primary.list_ids())
     missing = sorted(set().union(*held.values()) - mine)
     deleted = [conversation_id for conversation_id in missing if await storage.restoring.is_deleted(conversation_id)]
@@ -73,64 +73,64 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
     for done, conversation_id in enumerate(missing, 1):
         restored = Restored(conversation_id=conversation_id, is_restored=False)
         if not dry_run:
-            links = [link for link in storage.links if conversation_id in held[link.name]]
-            restored = await _restored(storage, conversation_id, links)
+            mirrors = [mirror for mirror in storage.mirrors if conversation_id in held[mirror.name]]
+            restored = await _restored(storage, conversation_id, mirrors)
         is_whole = is_whole and (restored.is_restored or dry_run)
         yield done, len(missing), restored
     if not dry_run and is_whole:
-        for link in storage.links:
-            await link.elsewhere.survey(link.door.get(), link.outbox)
+        for mirror in storage.mirrors:
+            await mirror.inventory.survey(mirror.connection.get(), mirror.outbox)
 
 
-async def _ids(link: MirrorLink) -> list[UUID]:
-    mirror = await link.ask(within_s=30)
-    await mirror.check()  # an empty list is believed of a mirror that is well
-    return list(await mirror.list_ids())
+async def _ids(mirror: Mirror) -> list[UUID]:
+    target = await mirror.ask(within_s=30)
+    await target.check()  # an empty list is believed of a mirror that is well
+    return list(await target.list_ids())
 
 
-async def _restored(storage: MirroredStorage, conversation_id: UUID, links: list[MirrorLink]) -> Restored:
+async def _restored(storage: MirroredStorage, conversation_id: UUID, mirrors: list[Mirror]) -> Restored:
     try:
-        is_there = await storage.restoring.bring_back_from(conversation_id, links)
+        is_there = await storage.restoring.bring_back_from(conversation_id, mirrors)
     except IdolchatError as error:
         return Restored(conversation_id=conversation_id, is_restored=False, code=error.code, message=str(error))
     return Restored(conversation_id=conversation_id, is_restored=is_there)
 
 
-async def _mend(storage: MirroredStorage, link: MirrorLink, difference: Difference) -> None:
-    primary, mirror, conversation_id = storage.primary, link.door.get(), difference.conversation_id
+async def _mend(storage: MirroredStorage, mirror: Mirror, difference: Difference) -> None:
+    primary, target, conversation_id = storage.primary, mirror.connection.get(), difference.conversation_id
     match difference.kind:
         case DifferenceKind.MISSING_IN_PRIMARY:
-            await storage.restoring.bring_back_from(conversation_id, [link])
+            await storage.restoring.bring_back_from(conversation_id, [mirror])
         case DifferenceKind.DELETED:
-            notes = link.outbox.of(conversation_id)
+            notes = mirror.outbox.of(conversation_id)
             with suppress(ConversationNotFound):  # a server that runs was faster
-                await mirror.delete(conversation_id)
-            await link.outbox.remove(conversation_id, notes)
+                await target.delete(conversation_id)
+            await mirror.outbox.remove(conversation_id, notes)
         case DifferenceKind.DAMAGED_IN_PRIMARY:
-            await _heal(storage, mirror, conversation_id)
+            await _heal(storage, target, conversation_id)
         case DifferenceKind.AHEAD:
-            await _catch_up(storage, mirror, conversation_id)
-            await _copy(primary, mirror, conversation_id)
+            await _catch_up(storage, target, conversation_id)
+            await _copy(primary, target, conversation_id)
         case DifferenceKind.OTHER_HISTORY:
-            await _keep_aside(primary, mirror, conversation_id)
-            await _copy(primary, mirror, conversation_id)
+            await _keep_aside(primary, target, conversation_id)
+            await _copy(primary, target, conversation_id)
         case _:
-            await _copy(primary, mirror, conversation_id)
+            await _copy(primary, target, conversation_id)
 
 
-async def _copy(primary: Storage, mirror: Storage, conversation_id: UUID) -> None:
+async def _copy(primary: Storage, target: Storage, conversation_id: UUID) -> None:
     """Copy until what was sent last is what the primary holds, though a server may be writing."""
     for _ in range(_TRIES):
         data = await primary.read_document(conversation_id)
-        await mirror.put_document(conversation_id, data)
+        await target.put_document(conversation_id, data)
         if await primary.read_document(conversation_id) == data:
             return
     raise StorageConflict(f"conversation {conversation_id} is being written to; run this again")
 
 
-async def _catch_up(storage: MirroredStorage, mirror: Storage, conversation_id: UUID) -> None:
+async def _catch_up(storage: MirroredStorage, target: Storage, conversation_id: UUID) -> None:
     """Add what the mirror holds more of the same history to the primary, as a turn would."""
-    theirs = await _whole(mirror, conversation_id)
+    theirs = await _whole(target, conversation_id)
     mine = await storage.primary.read_page(conversation_id, limit=1)
     new = theirs.messages[mine.total :]
     await storage.append(conversation_id, new, expected_count=mine.total, updated_at=theirs.updated_at)
@@ -139,9 +139,9 @@ async def _catch_up(storage: MirroredStorage, mirror: Storage, conversation_id: 
         await storage.update(conversation_id, head, expected_count=len(theirs.messages))
 
 
-async def _heal(storage: MirroredStorage, mirror: Storage, conversation_id: UUID) -> None:
+async def _heal(storage: MirroredStorage, target: Storage, conversation_id: UUID) -> None:
     """Replace a damaged document by the mirror's, if that holds all that can be read of it."""
-    theirs = await _whole(mirror, conversation_id)
+    theirs = await _whole(target, conversation_id)
     try:
         readable = (await storage.primary.read(conversation_id)).messages
     except ConversationDamaged:
@@ -154,25 +154,25 @@ async def _heal(storage: MirroredStorage, mirror: Storage, conversation_id: UUID
     await storage.put(theirs)
 
 
-async def _keep_aside(primary: Storage, mirror: Storage, conversation_id: UUID) -> None:
-    data = await mirror.read_stored(conversation_id)
+async def _keep_aside(primary: Storage, target: Storage, conversation_id: UUID) -> None:
+    data = await target.read_stored(conversation_id)
     await primary.put_record(REPLACED, f"{conversation_id}.{new_id().hex}", data)
 
 
-async def _whole(mirror: Storage, conversation_id: UUID) -> Conversation:
-    data = await mirror.read_document(conversation_id)
+async def _whole(target: Storage, conversation_id: UUID) -> Conversation:
+    data = await target.read_document(conversation_id)
     return await asyncio.to_thread(document.decode, data, conversation_id)
 
 
-async def mend_all(
-    storage: MirroredStorage, link: MirrorLink, *, dry_run: bool = False, mine_only: bool = False
-) -> AsyncGenerator[tuple[Compared, Mended | None]]:
+async def repair_all(
+    storage: MirroredStorage, mirror: Mirror, *, dry_run: bool = False, mine_only: bool = False
+) -> AsyncGenerator[tuple[Comparison, MirrorRepair | None]]:
     """Compare everything and mend what differs; with ``mine_only``, leave what only the mirror holds."""
-    async for compared in compare(storage, link):
+    async for compared in compare(storage, mirror):
         difference = compared.difference
         if difference is None or (mine_only and difference.kind is DifferenceKind.MISSING_IN_PRIMARY):
             yield compared, None
         elif dry_run:
-            yield compared, Mended(difference=difference, is_mended=False)
+            yield compared, MirrorRepair(difference=difference, is_mended=False)
         else:
-            yield compared, await mend(storage, link, difference)
+            yield compared, await mend(storage, mirror, difference)

@@ -13,17 +13,17 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageUnavailable
-from idolchat_core.mirror.connection import Door
-from idolchat_core.mirror.inventory import Elsewhere
+from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.mirror.inventory import Inventory
 from idolchat_core.mirror.outbox import ANY_HISTORY, Note, Outbox
-from idolchat_core.mirror.queue import Pending, Work
-from idolchat_core.mirror.throttle import Held, spent
-from idolchat_core.mirror.tuning import Pace
-from idolchat_core.mirror.versions import Extent, Relation, extent_of, relate
+from idolchat_core.mirror.queue import ReplicationQueue, Work
+from idolchat_core.mirror.throttle import ThrottleState, spent
+from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.mirror.versions import DocumentVersion, Relation, relate, version_of
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Carrier", "MirrorFailed", "Tally"]
+__all__ = ["MirrorFailed", "Replicator", "Tally"]
 
 log = logging.getLogger(__name__)
 
@@ -51,31 +51,31 @@ class Tally:
         self.failures = 0
 
 
-class _Verdict(StrEnum):
+class _Decision(StrEnum):
     SEND = auto()
     HELD = auto()
     CONFLICT = auto()
 
 
-class Carrier:
+class Replicator:
     """Makes the mirror's copy of one conversation as the primary has it."""
 
     def __init__(
         self,
         primary: Storage,
-        door: Door,
+        connection: MirrorConnection,
         *,
         outbox: Outbox,
-        elsewhere: Elsewhere,
-        pending: Pending,
-        pace: Pace,
+        inventory: Inventory,
+        pending: ReplicationQueue,
+        tuning: MirrorTuning,
     ) -> None:
         self._primary = primary
-        self._door = door
+        self._connection = connection
         self._outbox = outbox
-        self._elsewhere = elsewhere
-        self._pending = pending
-        self._pace = pace
+        self._inventory = inventory
+        self._queue = pending
+        self._tuning = tuning
         self._answers = 0
         self.tally = Tally()
         self.conflicts: set[UUID] = set()
@@ -95,18 +95,18 @@ class Carrier:
             # The mirror's copy may be the better one. It is left as it is, for `idol storage sync` to judge.
             log.warning("a damaged conversation is not copied", extra=self._facts(conversation_id))
         except MirrorFailed:
-            self._pending.held.pop(conversation_id, None)
+            self._queue.held.pop(conversation_id, None)
             raise
         await self._outbox.remove(conversation_id, notes)
         return self._answers > answers
 
     async def _copy(self, conversation_id: UUID, work: Work, notes: Sequence[Note]) -> None:
-        held = self._pending.held.get(conversation_id)
+        held = self._queue.held.get(conversation_id)
         if held is None or notes:
             verdict = await self._judge(conversation_id, notes)
-            if verdict is not _Verdict.CONFLICT:
+            if verdict is not _Decision.CONFLICT:
                 self.conflicts.discard(conversation_id)
-            if verdict is not _Verdict.SEND:
+            if verdict is not _Decision.SEND:
                 return
         data = await self._primary.read_document(conversation_id)
         digest = await _digest(data)
@@ -114,42 +114,42 @@ class Carrier:
             return
         with _of_mirror():
             async with asyncio.timeout(TIMEOUT_S):
-                await self._door.get().put_document(conversation_id, data)
+                await self._connection.get().put_document(conversation_id, data)
         self._answers += 1
         self.tally.uploads += 1
         self.tally.uploaded_bytes += len(data)
-        self._elsewhere.discard(conversation_id)
+        self._inventory.discard(conversation_id)
         now = time.monotonic()
-        left = spent(held, self._pace, size=len(data), now=now, new_bytes=work.new_bytes)
-        self._pending.keep(conversation_id, Held(digest, len(data), _updated_at(data), left, now))
+        left = spent(held, self._tuning, size=len(data), now=now, new_bytes=work.new_bytes)
+        self._queue.keep(conversation_id, ThrottleState(digest, len(data), _updated_at(data), left, now))
 
-    async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Verdict:
+    async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Decision:
         """Look what the mirror holds. Raises as ``bring``."""
-        mine = await extent_of(self._primary, conversation_id)
+        mine = await version_of(self._primary, conversation_id)
         theirs = await self._theirs(conversation_id)
         if theirs is None or _is_noted(theirs, notes):
-            return _Verdict.SEND
+            return _Decision.SEND
         with _of_mirror():
-            mirror = self._door.get()
+            mirror = self._connection.get()
         try:
             relation = await relate(conversation_id, mine, theirs, primary=self._primary, mirror=mirror)
         except ConversationNotFound:
-            return _Verdict.SEND  # one of the two has just been deleted: reading it tells which
+            return _Decision.SEND  # one of the two has just been deleted: reading it tells which
         if relation is Relation.SAME and mine.updated_at == theirs.updated_at and not notes:
-            self._pending.keep(conversation_id, Held(None, 0, mine.updated_at, 0.0, time.monotonic()))
-            return _Verdict.HELD
+            self._queue.keep(conversation_id, ThrottleState(None, 0, mine.updated_at, 0.0, time.monotonic()))
+            return _Decision.HELD
         if relation in (Relation.SAME, Relation.BEHIND):
-            return _Verdict.SEND
+            return _Decision.SEND
         self._note_conflict(conversation_id, relation)
-        return _Verdict.CONFLICT
+        return _Decision.CONFLICT
 
-    async def _theirs(self, conversation_id: UUID) -> Extent | None:
+    async def _theirs(self, conversation_id: UUID) -> DocumentVersion | None:
         """Tell what the mirror holds; None where it is nothing, or nothing that can be read."""
-        found: Extent | None = None
+        found: DocumentVersion | None = None
         try:
             with _of_mirror():
                 async with asyncio.timeout(TIMEOUT_S):
-                    found = await extent_of(self._door.get(), conversation_id)
+                    found = await version_of(self._connection.get(), conversation_id)
         except MirrorFailed as failed:
             if not isinstance(failed.error, ConversationNotFound | ConversationDamaged):
                 raise
@@ -158,8 +158,8 @@ class Carrier:
 
     async def _remove(self, conversation_id: UUID, notes: Sequence[Note]) -> None:
         """Delete a conversation there that was deleted here, unless it is another one of the same id."""
-        self._pending.held.pop(conversation_id, None)
-        self._elsewhere.discard(conversation_id)
+        self._queue.held.pop(conversation_id, None)
+        self._inventory.discard(conversation_id)
         if not any(note.history for note in notes):
             return
         theirs = await self._theirs(conversation_id)
@@ -170,7 +170,7 @@ class Carrier:
         try:
             with _of_mirror():
                 async with asyncio.timeout(TIMEOUT_S):
-                    await self._door.get().delete(conversation_id)
+                    await self._connection.get().delete(conversation_id)
         except MirrorFailed as failed:
             if not isinstance(failed.error, ConversationNotFound):
                 raise
@@ -188,7 +188,7 @@ class Carrier:
         )
 
     def _facts(self, conversation_id: UUID) -> dict[str, str]:
-        return {"mirror": self._door.name, "conversation_id": str(conversation_id)}
+        return {"mirror": self._connection.name, "conversation_id": str(conversation_id)}
 
 
 @contextmanager
@@ -202,7 +202,7 @@ def _of_mirror() -> Iterator[None]:
         raise MirrorFailed(StorageUnavailable(f"no answer within {TIMEOUT_S:g} seconds")) from error
 
 
-def _is_noted(theirs: Extent, notes: Sequence[Note]) -> bool:
+def _is_noted(theirs: DocumentVersion, notes: Sequence[Note]) -> bool:
     return any(note.history in (ANY_HISTORY, theirs.created_at.isoformat()) for note in notes)
 
 

@@ -14,24 +14,24 @@ from idolchat_core.errors import (
     StorageError,
     StorageUnavailable,
 )
-from idolchat_core.mirror.mirror import MirrorLink
+from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.models import Conversation
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Restoring"]
+__all__ = ["Restorer"]
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
 
 
-class Restoring:
+class Restorer:
     """Restores one conversation at a time per id, never in place of something, never what was deleted here."""
 
-    def __init__(self, primary: Storage, links: Sequence[MirrorLink]) -> None:
+    def __init__(self, primary: Storage, mirrors: Sequence[Mirror]) -> None:
         self._primary = primary
-        self._links = links
+        self._mirrors = mirrors
         self._running: dict[UUID, asyncio.Task[bool]] = {}
 
     async def bring_back(self, conversation_id: UUID) -> bool:
@@ -39,36 +39,36 @@ class Restoring:
 
         Raises ``StorageUnavailable`` when a mirror may hold it and cannot be asked.
         """
-        links = [link for link in self._links if link.elsewhere.may_hold(conversation_id)]
-        if not links:
+        mirrors = [mirror for mirror in self._mirrors if mirror.inventory.may_hold(conversation_id)]
+        if not mirrors:
             return False
         task = self._running.get(conversation_id)
         if task is None:
-            task = asyncio.create_task(self._bring_back(conversation_id, links))
+            task = asyncio.create_task(self._bring_back(conversation_id, mirrors))
             self._running[conversation_id] = task
             task.add_done_callback(lambda _: self._running.pop(conversation_id))
         return await asyncio.shield(task)
 
-    async def bring_back_from(self, conversation_id: UUID, links: Sequence[MirrorLink]) -> bool:
+    async def bring_back_from(self, conversation_id: UUID, mirrors: Sequence[Mirror]) -> bool:
         """Restore a conversation that these hold, unless it was deleted here; tell whether it is there now.
 
         Raises ``StorageError`` when none of them can give it.
         """
-        return await self._bring_back(conversation_id, links)
+        return await self._bring_back(conversation_id, mirrors)
 
-    async def restore(self, conversation: Conversation, *, held_by: MirrorLink) -> None:
+    async def restore(self, conversation: Conversation, *, held_by: Mirror) -> None:
         """Store what a mirror holds, unless something is there; the other mirrors get it too."""
-        for link in self._links:
-            if link is not held_by:
-                await link.outbox.add(conversation.id, None)
+        for mirror in self._mirrors:
+            if mirror is not held_by:
+                await mirror.outbox.add(conversation.id, None)
         try:
             await self._primary.create(conversation)
         except ConversationExists:
             return
-        for link in self._links:
-            link.elsewhere.discard(conversation.id)
-            if link is not held_by:
-                link.changed(conversation.id, None)
+        for mirror in self._mirrors:
+            mirror.inventory.discard(conversation.id)
+            if mirror is not held_by:
+                mirror.changed(conversation.id, None)
         log.info(
             "a conversation was restored",
             extra={"mirror": held_by.name, "conversation_id": str(conversation.id)},
@@ -76,44 +76,44 @@ class Restoring:
 
     async def is_deleted(self, conversation_id: UUID) -> bool:
         """Tell whether it was deleted here, and some mirror does not know yet. Raises ``StorageUnavailable``."""
-        for link in self._links:
-            await link.outbox.read()
-        return any(link.outbox.of(conversation_id) for link in self._links)
+        for mirror in self._mirrors:
+            await mirror.outbox.read()
+        return any(mirror.outbox.of(conversation_id) for mirror in self._mirrors)
 
-    async def _bring_back(self, conversation_id: UUID, links: Sequence[MirrorLink]) -> bool:
+    async def _bring_back(self, conversation_id: UUID, mirrors: Sequence[Mirror]) -> bool:
         if await self.is_deleted(conversation_id):
             return False
-        found: list[tuple[MirrorLink, Conversation]] = []
+        found: list[tuple[Mirror, Conversation]] = []
         errors: list[StorageError] = []
-        for link in links:
+        for mirror in mirrors:
             try:
-                found.append((link, await _read(link, conversation_id)))
+                found.append((mirror, await _read(mirror, conversation_id)))
             except ConversationNotFound:
-                link.elsewhere.discard(conversation_id)
+                mirror.inventory.discard(conversation_id)
             except StorageError as error:
                 errors.append(error)
         if not found and errors:
             raise errors[0]
         if not found:
             return False
-        link, conversation = max(found, key=lambda one: len(one[1].messages))
-        await self.restore(conversation, held_by=link)
+        mirror, conversation = max(found, key=lambda one: len(one[1].messages))
+        await self.restore(conversation, held_by=mirror)
         return True
 
 
-async def _read(link: MirrorLink, conversation_id: UUID) -> Conversation:
+async def _read(mirror: Mirror, conversation_id: UUID) -> Conversation:
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            mirror = await link.ask(within_s=TIMEOUT_S)
-            data = await mirror.read_document(conversation_id)
+            target = await mirror.ask(within_s=TIMEOUT_S)
+            data = await target.read_document(conversation_id)
     except (StorageUnavailable, TimeoutError) as error:
         reason = error if isinstance(error, StorageUnavailable) else f"no answer within {TIMEOUT_S:g} seconds"
         raise StorageUnavailable(
-            f"conversation {conversation_id} is not here, and the mirror {link.name}, which may hold it, cannot be"
+            f"conversation {conversation_id} is not here, and the mirror {mirror.name}, which may hold it, cannot be"
             f" asked: {reason}. Try again later; a conversation without a given id can be begun"
         ) from error
     except ConversationDamaged as error:
         raise ConversationDamaged(
-            f"conversation {conversation_id} is not here, and damaged in the mirror {link.name}"
+            f"conversation {conversation_id} is not here, and damaged in the mirror {mirror.name}"
         ) from error
     return await asyncio.to_thread(document.decode, data, conversation_id)

@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from idolchat_core.errors import StorageError
-from idolchat_core.mirror.connection import Door
-from idolchat_core.mirror.inventory import Elsewhere
+from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.mirror.inventory import Inventory
 from idolchat_core.mirror.outbox import Outbox
-from idolchat_core.mirror.queue import Pending
-from idolchat_core.mirror.tuning import Pace
-from idolchat_core.mirror.watermark import MARGIN, Progress
-from idolchat_core.mirror.worker import Copier
+from idolchat_core.mirror.queue import ReplicationQueue
+from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.mirror.watermark import MARGIN, Watermark
+from idolchat_core.mirror.worker import ReplicationWorker
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Noticing"]
+__all__ = ["ChangeScanner"]
 
 log = logging.getLogger(__name__)
 
@@ -29,29 +29,29 @@ SHARE = 20
 _TICK = timedelta(microseconds=1)
 
 
-class Noticing:
+class ChangeScanner:
     """Looks at the newest entries of the primary's list and at the outbox; one process a data folder does."""
 
     def __init__(
         self,
         primary: Storage,
-        copier: Copier,
-        pending: Pending,
+        worker: ReplicationWorker,
+        pending: ReplicationQueue,
         *,
-        door: Door,
+        connection: MirrorConnection,
         outbox: Outbox,
-        progress: Progress,
-        elsewhere: Elsewhere,
-        pace: Pace,
+        watermark: Watermark,
+        inventory: Inventory,
+        tuning: MirrorTuning,
     ) -> None:
-        self._pace = pace
+        self._tuning = tuning
         self._primary = primary
-        self._copier = copier
-        self._pending = pending
-        self._door = door
+        self._worker = worker
+        self._queue = pending
+        self._connection = connection
         self._outbox = outbox
-        self._progress = progress
-        self._elsewhere = elsewhere
+        self._watermark = watermark
+        self._inventory = inventory
 
     async def run(self) -> None:
         """Look at once, and then again and again."""
@@ -62,27 +62,27 @@ class Noticing:
                     await step()
                 except StorageError as error:
                     log.info("a mirror's work cannot be looked for now", extra={"code": error.code})
-            await asyncio.sleep(max(self._pace.look_every_s, SHARE * (time.monotonic() - began)))
+            await asyncio.sleep(max(self._tuning.look_every_s, SHARE * (time.monotonic() - began)))
 
     async def look(self) -> None:
         """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
         for conversation_id in await self._outbox.read():
-            self._copier.mark(conversation_id, None)
+            self._worker.mark(conversation_id, None)
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN
         async for summary in self._changed():
             newest = max(newest, summary.updated_at)
-            held = self._pending.held.get(summary.id)
-            if summary.id not in self._pending and (held is None or held.updated_at != summary.updated_at):
+            held = self._queue.held.get(summary.id)
+            if summary.id not in self._queue and (held is None or held.updated_at != summary.updated_at):
                 age_s = max(0.0, (utc_now() - summary.updated_at).total_seconds())
-                self._copier.mark(summary.id, summary.updated_at, age_s=age_s)
-            await self._copier.has_room()
-        oldest = self._pending.oldest_change
-        await self._progress.advance(min(newest, until, newest if oldest is None else oldest - _TICK))
+                self._worker.mark(summary.id, summary.updated_at, age_s=age_s)
+            await self._worker.has_room()
+        oldest = self._queue.oldest_change
+        await self._watermark.advance(min(newest, until, newest if oldest is None else oldest - _TICK))
 
     async def _changed(self) -> AsyncIterator[ConversationSummary]:
         before: str | None = None
         while True:
-            page = await self._primary.list(since=self._progress.reached + _TICK, limit=PAGE_SIZE, before=before)
+            page = await self._primary.list(since=self._watermark.reached + _TICK, limit=PAGE_SIZE, before=before)
             for summary in page.data:
                 yield summary
             before = page.next
@@ -90,8 +90,8 @@ class Noticing:
                 return
 
     async def _learn_what_is_elsewhere(self) -> None:
-        if self._elsewhere.is_known:
-            await self._elsewhere.write()
-        elif not self._copier.outage.is_on:
-            await self._door.opened(within_s=self._pace.look_every_s)
-            await self._elsewhere.survey(self._door.get(), self._outbox)
+        if self._inventory.is_known:
+            await self._inventory.write()
+        elif not self._worker.breaker.is_on:
+            await self._connection.opened(within_s=self._tuning.look_every_s)
+            await self._inventory.survey(self._connection.get(), self._outbox)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.forwarding import Forwarding
-from idolchat_core.mirror.mirror import MirrorLink
+from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.outbox import ANY_HISTORY
-from idolchat_core.mirror.restore import Restoring
+from idolchat_core.mirror.restore import Restorer
 from idolchat_core.mirror.status import MirrorStatus
+from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation, Message, Page
+from idolchat_core.plugins.registry import Factory
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.fallbacks import documents_of
 from idolchat_core.storage.maintenance import Repair
 
-__all__ = ["MirroredStorage"]
+__all__ = ["MirroredStorage", "open_mirrored"]
 
+_USUAL = MirrorTuning()
 _MESSAGE_BYTES = 300
 """What a message takes beside its text."""
 
@@ -30,21 +34,21 @@ class MirroredStorage(Forwarding):
     The exception is a conversation that the primary does not have and a mirror may: it is restored first.
     """
 
-    def __init__(self, primary: Storage, links: Sequence[MirrorLink]) -> None:
+    def __init__(self, primary: Storage, mirrors: Sequence[Mirror]) -> None:
         super().__init__(primary)
         self.primary = primary
-        self.links = links
-        self.restoring = Restoring(primary, links)
+        self.mirrors = mirrors
+        self.restoring = Restorer(primary, mirrors)
 
     @property
     def status(self) -> MirrorStatus:
         """Tell how far the mirrors are behind."""
-        return MirrorStatus(mirrors=tuple(link.state for link in self.links))
+        return MirrorStatus(mirrors=tuple(mirror.state for mirror in self.mirrors))
 
     async def has_copied(self) -> None:
         """Wait until the mirrors have all that was changed here, as long as that takes."""
-        for link in self.links:
-            await link.has_copied()
+        for mirror in self.mirrors:
+            await mirror.has_copied()
 
     async def create(self, conversation: Conversation) -> None:
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
@@ -152,9 +156,9 @@ class MirroredStorage(Forwarding):
             return await call()
 
     async def _note_time(self, changed_at: datetime) -> None:
-        for link in self.links:
-            if not link.will_notice(changed_at):
-                await link.go_back(changed_at)
+        for mirror in self.mirrors:
+            if not mirror.will_notice(changed_at):
+                await mirror.go_back(changed_at)
 
     async def _history(self, conversation_id: UUID) -> datetime | str | None:
         """Tell which history is about to be replaced or deleted, in the primary or in a mirror; None for none."""
@@ -166,12 +170,32 @@ class MirroredStorage(Forwarding):
             return ANY_HISTORY
 
     async def _note(self, conversation_id: UUID, history: datetime | str | None) -> None:
-        for link in self.links:
-            await link.outbox.add(conversation_id, history)
+        for mirror in self.mirrors:
+            await mirror.outbox.add(conversation_id, history)
 
     def _changed(self, conversation_id: UUID, changed_at: datetime | None, messages: Sequence[Message]) -> None:
         new_bytes = sum(
             _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
         )
-        for link in self.links:
-            link.changed(conversation_id, changed_at, new_bytes=new_bytes)
+        for mirror in self.mirrors:
+            mirror.changed(conversation_id, changed_at, new_bytes=new_bytes)
+
+
+@asynccontextmanager
+async def open_mirrored(
+    primary: Storage,
+    factories: Mapping[str, Factory[Storage]],
+    *,
+    mode: MirrorMode = MirrorMode.REPLICATE,
+    tuning: MirrorTuning = _USUAL,
+) -> AsyncGenerator[MirroredStorage]:
+    """Mirror an open primary to others, by name, until the end.
+
+    A mirror that cannot be reached is opened when it can; one that is not set up rightly raises
+    ``ConfigurationError``.
+    """
+    mirrors = [Mirror(primary, name, factory, mode=mode, tuning=tuning) for name, factory in factories.items()]
+    async with AsyncExitStack() as stack:
+        for mirror in mirrors:
+            await stack.enter_async_context(mirror.running())
+        yield MirroredStorage(primary, mirrors)

@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["PER_NEW_BYTE", "Held", "due_at", "spent"]
+__all__ = ["PER_NEW_BYTE", "ThrottleState", "due_at", "spent"]
 
 PER_NEW_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ThrottleState:
     """What a mirror is known to hold of a conversation, and the allowance left at ``copied_at`` of the loop's clock.
 
     ``digest`` is None where what it holds was looked at and not sent.
@@ -32,22 +32,22 @@ class Held:
     copied_at: float
 
 
-def due_at(held: Held | None, pace: Pace, *, last_change: float, new_bytes: int) -> float:
+def due_at(held: ThrottleState | None, tuning: MirrorTuning, *, last_change: float, new_bytes: int) -> float:
     """Tell when a changed conversation is to be copied, by the loop's clock."""
     if held is None:
         return last_change
-    allowance = _grown(held, last_change, new_bytes, pace.bytes_per_s)
-    enough_for_two = last_change + (2 * held.size - allowance) / pace.bytes_per_s
-    enough_for_one = last_change + max(0.0, held.size - allowance) / pace.bytes_per_s
-    return min(enough_for_two, max(enough_for_one, last_change + pace.rest_s))
+    allowance = _grown(held, last_change, new_bytes, tuning.bytes_per_s)
+    enough_for_two = last_change + (2 * held.size - allowance) / tuning.bytes_per_s
+    enough_for_one = last_change + max(0.0, held.size - allowance) / tuning.bytes_per_s
+    return min(enough_for_two, max(enough_for_one, last_change + tuning.rest_s))
 
 
-def spent(held: Held | None, pace: Pace, *, size: int, now: float, new_bytes: int) -> float:
+def spent(held: ThrottleState | None, tuning: MirrorTuning, *, size: int, now: float, new_bytes: int) -> float:
     """Tell what is left of the allowance after a copy of ``size`` bytes."""
-    before = 2.0 * size if held is None or held.digest is None else _grown(held, now, new_bytes, pace.bytes_per_s)
+    before = 2.0 * size if held is None or held.digest is None else _grown(held, now, new_bytes, tuning.bytes_per_s)
     return max(0.0, before - size)
 
 
-def _grown(held: Held, now: float, new_bytes: int, bytes_per_s: float) -> float:
+def _grown(held: ThrottleState, now: float, new_bytes: int, bytes_per_s: float) -> float:
     grown = held.allowance + bytes_per_s * (now - held.copied_at) + PER_NEW_BYTE * new_bytes
     return min(2.0 * held.size, grown)

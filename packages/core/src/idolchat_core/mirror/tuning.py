@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Pace"]
+__all__ = ["MirrorTuning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class MirrorTuning:
     """Times in seconds.
 
     ``bytes_per_s``: see ``spacing``. ``settle_s``: how long a change waits for the reply to come with it.

@@ -10,11 +10,11 @@ from uuid import UUID
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Extent", "Relation", "extent_of", "relate"]
+__all__ = ["DocumentVersion", "Relation", "relate", "version_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class DocumentVersion:
     """How many messages there are and which is the last; ``created_at`` tells one history from another of this id."""
 
     created_at: datetime
@@ -32,17 +32,19 @@ class Relation(StrEnum):
     OTHER = auto()
 
 
-async def extent_of(storage: Storage, conversation_id: UUID) -> Extent:
+async def version_of(storage: Storage, conversation_id: UUID) -> DocumentVersion:
     """Tell how far a conversation goes, at the cost of a page. Raises as ``read_page``, and ``ConversationDamaged``."""
     page = await storage.read_page(conversation_id, limit=1)
     found = page.conversation
     if found.status == "damaged":
         raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
     last_id = str(found.messages[-1].id) if found.messages else None
-    return Extent(found.created_at, found.updated_at, page.total, last_id)
+    return DocumentVersion(found.created_at, found.updated_at, page.total, last_id)
 
 
-async def relate(conversation_id: UUID, mine: Extent, theirs: Extent, *, primary: Storage, mirror: Storage) -> Relation:
+async def relate(
+    conversation_id: UUID, mine: DocumentVersion, theirs: DocumentVersion, *, primary: Storage, mirror: Storage
+) -> Relation:
     """Tell how what the mirror holds relates to what the primary holds, by the ids of messages."""
     if mine.count == theirs.count:
         is_one = mine.last_id == theirs.last_id if mine.count else mine.created_at == theirs.created_at

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from idolchat_core.errors import StorageError
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["MARGIN", "Progress"]
+__all__ = ["MARGIN", "Watermark"]
 
 MARGIN = timedelta(seconds=60)
 """A message may be made so long before it is stored; also what clocks of processes may differ by."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Progress:
+class Watermark:
     """The time of the newest change before which none is missing in the mirror; a record of the primary."""
 
     def __init__(self, storage: Storage, mirror: str) -> None:

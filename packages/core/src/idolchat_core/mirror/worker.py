@@ -12,13 +12,13 @@ from math import inf
 from uuid import UUID
 
 from idolchat_core.errors import IdolchatError, StorageError, StorageUnavailable
-from idolchat_core.mirror.circuit_breaker import Outage
-from idolchat_core.mirror.connection import Door
-from idolchat_core.mirror.queue import Pending, Work
-from idolchat_core.mirror.replicator import Carrier, MirrorFailed
-from idolchat_core.mirror.tuning import Pace
+from idolchat_core.mirror.circuit_breaker import CircuitBreaker
+from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.mirror.queue import ReplicationQueue, Work
+from idolchat_core.mirror.replicator import MirrorFailed, Replicator
+from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["Copier"]
+__all__ = ["ReplicationWorker"]
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +31,17 @@ FAILURES_IN_A_ROW = 3
 MAX_NOTICED = 2000
 
 
-class Copier:
+class ReplicationWorker:
     """Owns what is pending for one mirror, and the tasks that copy it."""
 
-    def __init__(self, door: Door, carrier: Carrier, pending: Pending, pace: Pace) -> None:
-        self._door = door
-        self._carrier = carrier
-        self._pending = pending
-        self._outage = Outage(door.name, pace)
-        self._pace = pace
+    def __init__(
+        self, connection: MirrorConnection, replicator: Replicator, pending: ReplicationQueue, tuning: MirrorTuning
+    ) -> None:
+        self._connection = connection
+        self._replicator = replicator
+        self._queue = pending
+        self._breaker = CircuitBreaker(connection.name, tuning)
+        self._tuning = tuning
         self._failures_in_a_row = 0
         self._wake = asyncio.Event()
         self._sleeps_until = inf
@@ -48,29 +50,29 @@ class Copier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def outage(self) -> Outage:
+    def breaker(self) -> CircuitBreaker:
         """Tell whether the mirror can be reached."""
-        return self._outage
+        return self._breaker
 
     def mark(
         self, conversation_id: UUID, changed_at: datetime | None, *, age_s: float = 0.0, new_bytes: int = 0
     ) -> None:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        self._pending.add(conversation_id, Work(since, since, changed_at, new_bytes))
-        next_due = self._pending.next_due()
+        self._queue.add(conversation_id, Work(since, since, changed_at, new_bytes))
+        next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
             self._wake.set()
 
     async def has_room(self) -> None:
         """Wait until few enough conversations are pending for more to be looked for."""
         async with self._ended:
-            await self._ended.wait_for(lambda: len(self._pending) < MAX_NOTICED)
+            await self._ended.wait_for(lambda: len(self._queue) < MAX_NOTICED)
 
     async def has_copied(self) -> None:
         """Wait until nothing is pending."""
         async with self._ended:
-            await self._ended.wait_for(lambda: not len(self._pending))
+            await self._ended.wait_for(lambda: not len(self._queue))
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -85,31 +87,31 @@ class Copier:
             await asyncio.wait({loop, *self._tasks})
 
     async def _flush(self) -> None:
-        self._pending.hurries = True
-        self._pending.hurry()
+        self._queue.hurries = True
+        self._queue.hurry()
         self._wake.set()
         try:
-            async with asyncio.timeout(self._pace.flush_s), self._ended:
-                await self._ended.wait_for(lambda: self._outage.is_on or not len(self._pending))
+            async with asyncio.timeout(self._tuning.flush_s), self._ended:
+                await self._ended.wait_for(lambda: self._breaker.is_on or not len(self._queue))
         except TimeoutError:
-            log.info("copies are left for the next start", extra={"mirror": self._door.name})
+            log.info("copies are left for the next start", extra={"mirror": self._connection.name})
 
     async def _run(self) -> None:
         while True:
             self._wake.clear()
             now = time.monotonic()
-            if self._outage.is_on:
-                if self._outage.retry_at <= now and not self._pending.running:
+            if self._breaker.is_on:
+                if self._breaker.retry_at <= now and not self._queue.running:
                     await self._try_again()
-                await self._sleep(inf if self._pending.running else self._outage.retry_at)
+                await self._sleep(inf if self._queue.running else self._breaker.retry_at)
             else:
-                while self._pending.running < AT_ONCE and (taken := self._pending.take(now)) is not None:
+                while self._queue.running < AT_ONCE and (taken := self._queue.take(now)) is not None:
                     self._spawn(self._attempt(*taken))
-                next_due = self._pending.next_due()
-                await self._sleep(inf if next_due is None or self._pending.running == AT_ONCE else next_due)
+                next_due = self._queue.next_due()
+                await self._sleep(inf if next_due is None or self._queue.running == AT_ONCE else next_due)
 
     async def _sleep(self, until: float) -> None:
-        self._sleeps_until = until if not self._outage.is_on else -inf
+        self._sleeps_until = until if not self._breaker.is_on else -inf
         timeout_s = None if until == inf else max(0.0, until - time.monotonic())
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -125,19 +127,19 @@ class Copier:
         try:
             await self._check()
         except StorageError as error:
-            self._outage.failed(error)
+            self._breaker.failed(error)
             return
-        if self._failures_in_a_row < FAILURES_IN_A_ROW or not len(self._pending):
+        if self._failures_in_a_row < FAILURES_IN_A_ROW or not len(self._queue):
             self._is_well()
-        elif (taken := self._pending.take(time.monotonic())) is not None:
+        elif (taken := self._queue.take(time.monotonic())) is not None:
             await self._attempt(*taken)
         else:
-            self._outage.retry_at = self._pending.next_due() or time.monotonic() + CHECK_S
+            self._breaker.retry_at = self._queue.next_due() or time.monotonic() + CHECK_S
 
     async def _attempt(self, conversation_id: UUID, work: Work) -> None:
         again: Work | None = work
         try:
-            has_answered = await self._carrier.bring(conversation_id, work)
+            has_answered = await self._replicator.bring(conversation_id, work)
             again = None
             if has_answered:
                 self._is_well()
@@ -148,25 +150,25 @@ class Copier:
         except IdolchatError as error:
             self._put_off(conversation_id, work, error)
         except Exception:  # a plugin's fault, whatever it is: other conversations go on
-            log.exception("a copy failed in a way it should not", extra={"mirror": self._door.name})
+            log.exception("a copy failed in a way it should not", extra={"mirror": self._connection.name})
             self._put_off(conversation_id, work, None)
         finally:
-            self._pending.end(conversation_id, again=again)
+            self._queue.end(conversation_id, again=again)
             self._wake.set()
             async with self._ended:
                 self._ended.notify_all()
 
     def _put_off(self, conversation_id: UUID, work: Work, error: IdolchatError | None) -> None:
         """Let others go first; one line tells of a conversation that is refused while the mirror is well."""
-        self._carrier.tally.failures += 1
+        self._replicator.tally.failures += 1
         pause_s = min(FIRST_PAUSE_S * 2**work.failures, LONGEST_PAUSE_S)
         work.failures = min(work.failures + 1, 30)
         work.not_before = time.monotonic() + pause_s
-        if work.failures == 2 and not self._outage.is_on:
+        if work.failures == 2 and not self._breaker.is_on:
             log.warning(
                 "a conversation cannot be copied, and is tried again",
                 extra={
-                    "mirror": self._door.name,
+                    "mirror": self._connection.name,
                     "conversation_id": str(conversation_id),
                     "code": error.code if error else IdolchatError.code,
                     "reason": str(error or ""),
@@ -177,26 +179,26 @@ class Copier:
         """Tell the fault of one conversation from that of the mirror, by asking the mirror."""
         async with self._judging:
             self._failures_in_a_row += 1
-            if self._outage.is_on:
-                self._outage.failed(error)
+            if self._breaker.is_on:
+                self._breaker.failed(error)
                 return
             try:
                 await self._check()
             except StorageError as reason:
-                self._outage.failed(reason)
+                self._breaker.failed(reason)
             else:
                 if self._failures_in_a_row >= FAILURES_IN_A_ROW:
-                    self._outage.failed(error)
+                    self._breaker.failed(error)
 
     async def _check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_S):
-                await self._door.get().check()
+                await self._connection.get().check()
         except TimeoutError as error:
             raise StorageUnavailable(f"no answer within {CHECK_S:g} seconds") from error
 
     def _is_well(self) -> None:
         self._failures_in_a_row = 0
-        if self._outage.is_on:
-            self._outage.is_over(pending=len(self._pending))
-            self._pending.hurry()
+        if self._breaker.is_on:
+            self._breaker.is_over(pending=len(self._queue))
+            self._queue.hurry()

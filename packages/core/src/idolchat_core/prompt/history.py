@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.llm.token_estimator import message_size
-from idolchat_core.memory_size import footprint
+from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.storage.contract import Storage
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     @property
     def held_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _ENTRY_BYTES + footprint(self.sent)
+        return _ENTRY_BYTES + memory_size(self.sent)
 
 
 def _entry(message: Message, position: int) -> Entry:
@@ -67,7 +67,8 @@ class History:
     """One conversation as the turn engine knows it.
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together; ``cut`` is the id of the message that prompts begin with (see ``prompt``).
+    all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
+    ``last_prompt`` are the messages of the last one, where sources had a part in it.
     """
 
     __slots__ = (
@@ -75,12 +76,15 @@ class History:
         "_unread",
         "_wanted",
         "character_id",
+        "created_at",
         "cut",
         "held_bytes",
         "id",
         "last_id",
+        "last_prompt",
         "path",
         "total",
+        "updated_at",
         "user_id",
     )
 
@@ -90,10 +94,13 @@ class History:
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
         self.total = page.total
+        self.created_at = conversation.created_at
+        self.updated_at = conversation.updated_at
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
+        self.last_prompt: Sequence[Mapping[str, Any]] | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False
@@ -179,6 +186,7 @@ class History:
             self.path.append(entry)
             self.held_bytes += entry.held_bytes
             self.last_id = message.id
+            self.updated_at = max(self.updated_at, message.timestamp)
             self.total += 1
 
     def forget_before_cut(self) -> None:
@@ -238,12 +246,12 @@ class Histories:
         _, held = self._known.pop(conversation_id, (None, 0))
         self._held -= held
 
-    async def reach(self, history: History, *, size: float) -> None:
+    async def load_until(self, history: History, *, size: float) -> None:
         """Load older messages until those loaded have at least this size, or all are loaded."""
         while not history.is_complete and sum(entry.size for entry in history.path) < size:
             await self.extend(history)
 
-    async def reach_message(self, history: History, message_id: StoredId) -> int | None:
+    async def load_message(self, history: History, message_id: StoredId) -> int | None:
         """Find a message's position in the branch, loading what is needed; None when it is not in the branch."""
         position = history.position_of(message_id)
         while position is None and not history.is_complete:

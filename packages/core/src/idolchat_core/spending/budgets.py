@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
 from idolchat_core.rate_limits import LeakyBuckets, Quota
-from idolchat_core.spending.daily_totals import DayBook
+from idolchat_core.spending.daily_totals import DailyTotals
 from idolchat_core.spending.settings import SpendingSettings
 
 __all__ = ["Budgets", "Spender", "Window"]
@@ -109,7 +109,7 @@ class Budgets:
             if key is not None and tokens > 0:
                 rate.add(key, tokens, now)
 
-    def take_in(self, book: DayBook) -> None:
+    def take_in(self, book: DailyTotals) -> None:
         """Take in what the ledger says of a day."""
         at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
         for payer, tally in book.sums.items():

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from idolchat_core.spending.ledger_lines import NAMESPACE
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["DayBook", "Payer", "Tally", "read_day"]
+__all__ = ["DailyTotals", "Payer", "Tally", "read_day"]
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Tally:
             self.estimated -= 1
 
 
-class DayBook:
+class DailyTotals:
     """The sums of one day up to ``offset`` bytes of its log.
 
     ``opened`` are the lines of calls that are not settled, ``unsure`` those of calls whose figures are estimates that
@@ -142,9 +142,9 @@ class DayBook:
         self.unsure = {line["call"]: line for line in said["unsure"]}
 
 
-async def read_day(storage: Storage, day: str) -> tuple[DayBook, int]:
+async def read_day(storage: Storage, day: str) -> tuple[DailyTotals, int]:
     """Read a day, and tell how many bytes of its log had to be read. Raises ``StorageUnavailable``."""
-    book = DayBook(day)
+    book = DailyTotals(day)
     kept = await storage.get_record(NAMESPACE, day)
     if kept:
         book.restore(kept)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.models import Usage, utc_now
 from idolchat_core.spending.budgets import Budgets, Spender
-from idolchat_core.spending.daily_totals import DayBook, read_day
+from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.kill_switch import Stop, read_stop
 from idolchat_core.spending.ledger_lines import NAMESPACE, CallFacts, named
-from idolchat_core.spending.metered_call import PaidCall
+from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.price_estimates import Prices
 from idolchat_core.spending.reconciliation import Reconciler
 from idolchat_core.spending.settings import SpendingSettings
@@ -47,10 +48,16 @@ class Ledger:
         self._unnamed: dict[UUID | str, tuple[CallFacts, str]] = {}
         self._writing_later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
         self._grown_bytes: dict[str, int] = {}
         self._rolling_up: set[str] = set()
 
-    async def load(self) -> list[DayBook]:
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong."""
+        return self._background.failing
+
+    async def load(self) -> list[DailyTotals]:
         """Read the days of this month, which ``start`` takes; see ``recovery`` for what a crash has left in them.
 
         A storage that cannot be read leaves the budgets as if nothing had been spent, and is told of.
@@ -70,7 +77,7 @@ class Ledger:
             log.error("what was spent before cannot be read", extra={"code": error.code})
         return books
 
-    def start(self, books: list[DayBook]) -> None:
+    def start(self, books: list[DailyTotals]) -> None:
         """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""
         for book in books:
             self.budgets.take_in(book)
@@ -78,11 +85,12 @@ class Ledger:
                 self._spawn(self._roll_up(book.day))
             for line in book.unsure.values():
                 self._reconciler.add(line)
-        self._spawn(self._watch())
+        self._background.start("ledger", self._watch)
 
     async def close(self) -> None:
         """Write what is left, and stop."""
         self._reconciler.close()
+        await self._background.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -90,7 +98,7 @@ class Ledger:
         self._cancel_timer()
         await self._write_all(durable=True)
 
-    def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> PaidCall:
+    def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> MeteredCall:
         """Let a call be made, or refuse it before anything is stored or asked.
 
         Raises ``SpendingStopped``, ``BudgetExceeded``, ``LimitReached`` and ``QueueFull``.
@@ -98,7 +106,7 @@ class Ledger:
         self.check_stopped()
         who = Spender.of(user_id, key_id, address)
         self.budgets.admit(who)
-        return PaidCall(self, who, purpose=purpose, key_id=key_id)
+        return MeteredCall(self, who, purpose=purpose, key_id=key_id)
 
     def check_stopped(self) -> None:
         """Raise ``SpendingStopped`` when the switch says so."""
@@ -140,7 +148,7 @@ class Ledger:
         """Take what is to be written of a day, to write it with something else."""
         return b"".join(self._unwritten.pop(day, ())) if self._unwritten else b""
 
-    def settle(self, call: PaidCall, line: bytes, usage: Usage) -> None:
+    def settle(self, call: MeteredCall, line: bytes, usage: Usage) -> None:
         """Take in a call that is over."""
         facts = call.facts
         if facts is None:
@@ -154,7 +162,7 @@ class Ledger:
         if usage.is_estimate and call.completion_id is not None:
             self._reconciler.add_line(line)
 
-    def leave(self, call: PaidCall) -> None:
+    def leave(self, call: MeteredCall) -> None:
         """Count a call as in flight no more."""
         self.budgets.leave(call.who)
 

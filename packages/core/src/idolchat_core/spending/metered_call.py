@@ -13,10 +13,10 @@ from idolchat_core.spending.ledger_lines import CallFacts, Outcome, opened, sett
 if TYPE_CHECKING:
     from idolchat_core.spending.ledger import Ledger
 
-__all__ = ["PaidCall"]
+__all__ = ["MeteredCall"]
 
 
-class PaidCall:
+class MeteredCall:
     """Made by ``Ledger.admit``: counted as in flight until it is settled or withdrawn, whichever comes first."""
 
     __slots__ = ("_carried", "_is_over", "_ledger", "_writing", "completion_id", "facts", "key_id", "purpose", "who")

@@ -16,14 +16,14 @@ from idolchat_core.errors import ConversationDamaged
 from idolchat_core.models import Conversation, ConversationList, Message, Page
 from idolchat_core.search import SearchResults
 from idolchat_core.storage import document, fallbacks, maintenance
-from idolchat_core.storage.maintenance import Leftover, Repair, Verdict
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
 from idolchat_core.storage.record_log import RecordLogs
 from idolchat_core.storage.stats import StorageStats
 
-__all__ = ["Storage", "check_record_name", "used_briefly"]
+__all__ = ["Storage", "check_record_name", "one_shot"]
 
 _IDS_A_PAGE = 1000
-used_briefly: ContextVar[bool] = ContextVar("used_briefly", default=False)
+one_shot: ContextVar[bool] = ContextVar("used_briefly", default=False)
 """True while a storage is opened for one short task: it may then take what it derived before at its word."""
 
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
@@ -210,7 +210,7 @@ class Storage(ABC):
         """
         return await self.read_document(conversation_id)
 
-    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         """Read these conversations (None: all) from end to end and judge each; nothing is changed.
 
         One that is gone meanwhile is left out. What others write meanwhile is no flaw.

@@ -13,7 +13,7 @@ from uuid import UUID
 from idolchat_core import search
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.models import Conversation, ConversationSummary
-from idolchat_core.storage.stats import Census, StorageStats
+from idolchat_core.storage.stats import StatsCounter, StorageStats
 
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
@@ -76,7 +76,7 @@ async def stats_of(
     until: datetime | None,
 ) -> StorageStats:
     """See ``Storage.stats``."""
-    census = Census()
+    census = StatsCounter()
     async for summary in summaries(storage, user_id=user_id, character_id=character_id, since=since, until=until):
         census.add(summary)
     return census.result()

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator
 from heapq import merge
 from uuid import UUID
 
-__all__ = ["Ids"]
+__all__ = ["IdSet"]
 
 _SIZE = 16
 
 
-class Ids(Collection[UUID]):
+class IdSet(Collection[UUID]):
     """A set of ids that takes 16 bytes for each; a list of UUIDs takes ten times as much.
 
     It is gone through in their order, which is that of time where they are UUIDv7: what an index keeps of

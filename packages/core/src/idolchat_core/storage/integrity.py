@@ -11,17 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.models import Conversation, Message
 
-__all__ = ["Flaw", "FlawCode", "flaws_of", "mended"]
+__all__ = ["Issue", "IssueCode", "issues_of", "repaired"]
 
-type FlawCode = Literal["damaged", "unreadable", "duplicate_id", "time_order", "reference", "index"]
+type IssueCode = Literal["damaged", "unreadable", "duplicate_id", "time_order", "reference", "index"]
 
 
-class Flaw(BaseModel):
+class Issue(BaseModel):
     """One thing that is wrong with a stored conversation; ``position`` is that of the message, from 0."""
 
     model_config = ConfigDict(frozen=True)
 
-    code: FlawCode = Field(
+    code: IssueCode = Field(
         description="damaged: part of it cannot be read; unreadable: the storage cannot read it now; duplicate_id: two"
         " messages with one id; time_order: a message older than one of the same role before it; reference: a head or"
         " parent_id that names no message before it; index: the index of the storage says something else"
@@ -30,7 +30,7 @@ class Flaw(BaseModel):
     position: int | None = None
 
 
-def flaws_of(conversation: Conversation) -> Iterator[Flaw]:
+def issues_of(conversation: Conversation) -> Iterator[Issue]:
     """Find what is wrong with a conversation.
 
     Times are compared within a role: a message that waited for the reply to another is older than that reply.
@@ -40,24 +40,24 @@ def flaws_of(conversation: Conversation) -> Iterator[Flaw]:
     for position, message in enumerate(conversation.messages):
         message_id = str(message.id)
         if message_id in known:
-            yield Flaw(code="duplicate_id", message=f"message {message_id} is there twice", position=position)
+            yield Issue(code="duplicate_id", message=f"message {message_id} is there twice", position=position)
         if message.parent_id is not None and str(message.parent_id) not in known:
             text = f"message {message_id} follows {message.parent_id}, which is not before it"
-            yield Flaw(code="reference", message=text, position=position)
+            yield Issue(code="reference", message=text, position=position)
         before = last.get(message.role)
         if before is not None and message.timestamp < before:
             text = f"message {message_id} is of {message.timestamp.isoformat()}, older than one before it"
-            yield Flaw(code="time_order", message=text, position=position)
+            yield Issue(code="time_order", message=text, position=position)
         else:
             last[message.role] = message.timestamp
         known.add(message_id)
     if conversation.head is not None and str(conversation.head) not in known:
-        yield Flaw(code="reference", message=f"its head is {conversation.head}, which is no message of it")
+        yield Issue(code="reference", message=f"its head is {conversation.head}, which is no message of it")
     if conversation.status == "damaged":
-        yield Flaw(code="damaged", message="part of it cannot be read")
+        yield Issue(code="damaged", message="part of it cannot be read")
 
 
-def mended(conversation: Conversation) -> Conversation:
+def repaired(conversation: Conversation) -> Conversation:
     """Give a conversation without flaws, with every message that it has.
 
     A second message with the same id gets another one, which follows from its position; one that is older than the one

@@ -18,13 +18,13 @@ from idolchat_core.storage.contract import Storage, check_record_name
 from idolchat_core.storage.maintenance import Repair
 from idolchat_core.storage.record_log import namespaces_among
 
-__all__ = ["WholeDocumentStorage"]
+__all__ = ["KeyValueStorage"]
 
 _LONG_BYTES = 256 * 1024
 """Reading a longer document takes so many milliseconds that others must not wait for it."""
 
 
-class WholeDocumentStorage(Storage):
+class KeyValueStorage(Storage):
     """Every conversation is one value, read and written whole: simple, and slower the longer a conversation is.
 
     ``put``, ``append`` and the other changes end in ``put_value``; ``put_document`` hands it the bytes as they are.
@@ -151,12 +151,12 @@ class WholeDocumentStorage(Storage):
     async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
         async with self._writing(conversation_id):
             conversation = await self.read(conversation_id)
-            flaws = tuple(integrity.flaws_of(conversation))
+            issues = tuple(integrity.issues_of(conversation))
             kept_as = None
-            if flaws and not dry_run:
+            if issues and not dry_run:
                 kept_as = await maintenance.keep_aside(self, conversation_id, await self._data(conversation_id))
-                await self.write(integrity.mended(conversation))
-        return maintenance.repair_of(conversation, flaws, kept_as)
+                await self.write(integrity.repaired(conversation))
+        return maintenance.repair_of(conversation, issues, kept_as)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         return await self.get_value(_record_key(namespace, name))

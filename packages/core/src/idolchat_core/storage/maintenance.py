@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageConflict, StorageUnavailable
 from idolchat_core.models import Conversation, utc_now
-from idolchat_core.storage.integrity import Flaw, flaws_of, mended
+from idolchat_core.storage.integrity import Issue, issues_of, repaired
 
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
@@ -23,12 +23,12 @@ __all__ = [
     "Leftover",
     "LeftoverKind",
     "Repair",
-    "Verdict",
+    "VerificationResult",
     "keep_aside",
     "old_records",
     "repair_by_putting",
     "repair_of",
-    "verdict_on",
+    "verification_of",
     "verify_by_reading",
 ]
 
@@ -39,14 +39,14 @@ _TIME = "%Y%m%dt%H%M%S"
 _TIME_DIGITS = len("20260101t000000")
 
 
-class Verdict(BaseModel):
+class VerificationResult(BaseModel):
     """What is wrong with a conversation; nothing, mostly. ``message_count`` is how many messages can be read."""
 
     model_config = ConfigDict(frozen=True)
 
     conversation_id: UUID
     message_count: int
-    flaws: tuple[Flaw, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
 
 class Repair(BaseModel):
@@ -56,7 +56,7 @@ class Repair(BaseModel):
 
     conversation_id: UUID
     message_count: int
-    flaws: tuple[Flaw, ...] = ()
+    issues: tuple[Issue, ...] = ()
     kept_as: str | None = None
 
 
@@ -77,16 +77,18 @@ class Leftover(BaseModel):
     age_s: float | None = None
 
 
-def verdict_on(conversation: Conversation, *more: Flaw) -> Verdict:
+def verification_of(conversation: Conversation, *more: Issue) -> VerificationResult:
     """Judge a conversation by itself."""
-    return Verdict(
+    return VerificationResult(
         conversation_id=conversation.id,
         message_count=len(conversation.messages),
-        flaws=(*flaws_of(conversation), *more),
+        issues=(*issues_of(conversation), *more),
     )
 
 
-async def verify_by_reading(storage: Storage, conversation_ids: Iterable[UUID] | None) -> AsyncGenerator[Verdict]:
+async def verify_by_reading(
+    storage: Storage, conversation_ids: Iterable[UUID] | None
+) -> AsyncGenerator[VerificationResult]:
     """See ``Storage.verify``."""
     chosen = await storage.list_ids() if conversation_ids is None else conversation_ids
     for some in batched(chosen, _AT_ONCE):
@@ -95,36 +97,36 @@ async def verify_by_reading(storage: Storage, conversation_ids: Iterable[UUID] |
                 yield verdict
 
 
-async def _judged(storage: Storage, conversation_id: UUID) -> Verdict | None:
+async def _judged(storage: Storage, conversation_id: UUID) -> VerificationResult | None:
     try:
         conversation = await storage.read(conversation_id)
-        return await asyncio.to_thread(verdict_on, conversation)
+        return await asyncio.to_thread(verification_of, conversation)
     except ConversationNotFound:
         return None
     except ConversationDamaged as error:
-        flaw = Flaw(code="damaged", message=str(error))
+        issue = Issue(code="damaged", message=str(error))
     except StorageUnavailable as error:
-        flaw = Flaw(code="unreadable", message=str(error))
-    return Verdict(conversation_id=conversation_id, message_count=0, flaws=(flaw,))
+        issue = Issue(code="unreadable", message=str(error))
+    return VerificationResult(conversation_id=conversation_id, message_count=0, issues=(issue,))
 
 
 async def repair_by_putting(storage: Storage, conversation_id: UUID, *, dry_run: bool) -> Repair:
     """See ``Storage.repair``."""
     conversation = await storage.read(conversation_id)
-    flaws = tuple(flaws_of(conversation))
+    issues = tuple(issues_of(conversation))
     kept_as = None
-    if flaws and not dry_run:
+    if issues and not dry_run:
         kept_as = await keep_aside(storage, conversation_id, await storage.read_stored(conversation_id))
         if await storage.read(conversation_id) != conversation:
             raise StorageConflict(f"conversation {conversation_id} is being written to; repair it once more")
-        await storage.put(mended(conversation))
-    return repair_of(conversation, flaws, kept_as)
+        await storage.put(repaired(conversation))
+    return repair_of(conversation, issues, kept_as)
 
 
-def repair_of(conversation: Conversation, flaws: Sequence[Flaw], kept_as: str | None) -> Repair:
+def repair_of(conversation: Conversation, issues: Sequence[Issue], kept_as: str | None) -> Repair:
     """Tell what was wrong with a conversation that was mended, or would be."""
     count = len(conversation.messages)
-    return Repair(conversation_id=conversation.id, message_count=count, flaws=tuple(flaws), kept_as=kept_as)
+    return Repair(conversation_id=conversation.id, message_count=count, issues=tuple(issues), kept_as=kept_as)
 
 
 async def keep_aside(storage: Storage, conversation_id: UUID, data: bytes) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from idolchat_core.models import ConversationSummary, UtcTime
 
-__all__ = ["Census", "StorageStats"]
+__all__ = ["StatsCounter", "StorageStats"]
 
 
 class StorageStats(BaseModel):
@@ -30,7 +30,7 @@ class StorageStats(BaseModel):
     last_at: UtcTime | None
 
 
-class Census:
+class StatsCounter:
     """Counts conversations one by one."""
 
     def __init__(self) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from idolchat_core.errors import StorageUnavailable
-from idolchat_core.storage.key_value import WholeDocumentStorage
+from idolchat_core.storage.key_value import KeyValueStorage
 
 __all__ = ["InMemoryObjects"]
 
 
-class InMemoryObjects(WholeDocumentStorage):
+class InMemoryObjects(KeyValueStorage):
     """Keeps values by key while it lives; several may share ``values``, as several clients share a bucket.
 
     Nothing can be had of it while ``is_down``, and the documents of ``refused`` conversations are not taken.

@@ -272,11 +272,11 @@ class ProviderConformance:
         heard: list[Delta] = []
         spoke = asyncio.Event()
 
-        def hear(deltas: Sequence[Delta]) -> None:
+        def on_deltas(deltas: Sequence[Delta]) -> None:
             heard.extend(deltas)
             spoke.set()
 
-        task = asyncio.create_task(provider.answer(long_request, hear))
+        task = asyncio.create_task(provider.answer(long_request, on_deltas))
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             await spoke.wait()
         task.cancel()

@@ -10,7 +10,7 @@ from uuid import UUID
 from idolchat_core.errors import ConversationNotFound, StorageError
 from idolchat_core.llm.token_estimator import message_size, text_size
 from idolchat_core.models import Message, Usage, utc_now
-from idolchat_core.spending.daily_totals import DayBook
+from idolchat_core.spending.daily_totals import DailyTotals
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.spending.ledger_lines import CallFacts, settled, void
 from idolchat_core.storage.contract import Storage
@@ -24,7 +24,7 @@ PROMPT_MESSAGES = 64
 _OUTCOMES = {"interrupted": "unknown"}
 
 
-async def settle_open_calls(storage: Storage, ledger: Ledger, books: Iterable[DayBook]) -> int:
+async def settle_open_calls(storage: Storage, ledger: Ledger, books: Iterable[DailyTotals]) -> int:
     """Settle what is open in these days, where nothing of it can be running any more; give how many calls.
 
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was

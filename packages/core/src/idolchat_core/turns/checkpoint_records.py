@@ -10,13 +10,13 @@ from uuid import UUID
 
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["RepliesSoFar"]
+__all__ = ["CheckpointRecords"]
 
 PER_RECORD = 64
 _NAME = re.compile(r"running\.(\d{1,6})")
 
 
-class RepliesSoFar:
+class CheckpointRecords:
     """Lines by turn, in a few records: one each would be a file made and removed for every turn.
 
     A line stays until it is dropped. Turns move to earlier records only, and these are written first, so that at no

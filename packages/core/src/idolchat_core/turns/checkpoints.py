@@ -17,7 +17,7 @@ from idolchat_core.errors import StorageError
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Message, StoredId
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.checkpoint_records import RepliesSoFar
+from idolchat_core.turns.checkpoint_records import CheckpointRecords
 
 __all__ = ["EVERY_S", "NAMESPACE", "Checkpoints", "UnfinishedTurn", "turns_in", "unfinished"]
 
@@ -33,7 +33,8 @@ _AT_ONCE = 64
 class UnfinishedTurn(BaseModel):
     """A turn that is not in its conversation yet.
 
-    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``.
+    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``. One that
+    ``continues`` a conversation does not begin it anew when it has been deleted meanwhile.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class UnfinishedTurn(BaseModel):
     content: str = ""
     fields: dict[str, Any] = {}
     messages: tuple[Message, ...] = ()
+    continues: bool = False
 
 
 class Checkpoints:
@@ -58,7 +60,7 @@ class Checkpoints:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._running = RepliesSoFar(storage, NAMESPACE)
+        self._running = CheckpointRecords(storage, NAMESPACE)
         self._lengths: dict[UUID, int] = {}
         self._saved: set[UUID] = set()
         self._writing = asyncio.Lock()
@@ -100,7 +102,7 @@ class Checkpoints:
             except (ValidationError, StorageError) as error:
                 log.error("an unfinished turn cannot be read", extra={"record": name, "error": type(error).__name__})
                 continue
-            if RepliesSoFar.is_record(name):
+            if CheckpointRecords.is_record(name):
                 self._running.take_up(name, {turn.turn_id: line for turn, line in found})
             else:
                 self._saved.update(turn.turn_id for turn, _ in found)
@@ -157,7 +159,7 @@ class Checkpoints:
 
 def turns_in(name: str, value: bytes) -> list[tuple[UnfinishedTurn, bytes]]:
     """Read the turns of a record, each with its line. Raises ``ValidationError``."""
-    lines = RepliesSoFar.lines_of(value) if RepliesSoFar.is_record(name) else [value]
+    lines = CheckpointRecords.lines_of(value) if CheckpointRecords.is_record(name) else [value]
     return [(UnfinishedTurn.model_validate_json(line), line) for line in lines]
 
 
@@ -170,7 +172,11 @@ def _joined(one: UnfinishedTurn, other: UnfinishedTurn) -> UnfinishedTurn:
 
 
 def unfinished(
-    live: LiveTurn, *, messages: Sequence[Message] = (), character_id: StoredId | None = None
+    live: LiveTurn,
+    *,
+    messages: Sequence[Message] = (),
+    character_id: StoredId | None = None,
+    continues: bool = False,
 ) -> UnfinishedTurn:
     """Describe a turn as it stands."""
     return UnfinishedTurn(
@@ -184,4 +190,5 @@ def unfinished(
         content=live.reply.content,
         fields=live.reply.fields,
         messages=tuple(messages),
+        continues=continues,
     )

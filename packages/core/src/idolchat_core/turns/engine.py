@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -17,18 +19,22 @@ from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.history import Histories
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
-from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
+from idolchat_core.turns.derived_ids import derivation_secret
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
-from idolchat_core.turns.plan import Plan
-from idolchat_core.turns.queue import Lanes
-from idolchat_core.turns.recovery import StrandedTurns
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
+from idolchat_core.turns.queue import ConversationQueue
+from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
-from idolchat_core.turns.resources import Parts
+from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
 
@@ -43,21 +49,32 @@ class TurnEngine:
     With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
     """
 
-    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: CoreSettings,
+        recovers: bool = False,
+        prompt_sources: Sequence[PromptSource] = (),
+    ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
+        writer = MessageWriter(storage, histories)
         checkpoints = Checkpoints(storage)
-        self._parts = Parts(
+        self._resources = EngineResources(
             storage=storage,
             llm=llm,
             settings=settings,
             histories=histories,
+            writer=writer,
             checkpoints=checkpoints,
-            stranded=StrandedTurns(storage, histories=histories, checkpoints=checkpoints),
+            unstored=UnstoredTurns(storage, histories=histories, writer=writer, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
+            prompt_sources=prompt_sources,
         )
-        self._lanes: Lanes[TurnRun] = Lanes(max_waiting=settings.max_queued_turns)
+        self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
         self._runs: dict[UUID, TurnRun] = {}
         self._finished = FinishedTurns(
             kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes, forgotten=self._forgotten
@@ -65,45 +82,50 @@ class TurnEngine:
         self._again: dict[UUID, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._secret = uuid4()
         self._recovers = recovers
-        self._saving: asyncio.Task[None] | None = None
+        self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
+        self._secret = await derivation_secret(self._resources.storage)
         if self._recovers:
             await self._recover()
         await self._open_ledger()
-        self._saving = asyncio.create_task(self._keep_safe())
+        self._background.start("checkpoints", self._save_regularly)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.drain(grace_s=0 if kind else self._parts.settings.shutdown_grace_s)
-        if self._saving is not None:
-            self._saving.cancel()
-            await asyncio.wait({self._saving})
-        await self._parts.checkpoints.close()
-        await self._parts.ledger.close()
-        await self._parts.catalog.close()
+        await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
+        await self._background.close()
+        await self._resources.checkpoints.close()
+        await self._resources.ledger.close()
+        await self._resources.catalog.close()
 
     @property
     def ledger(self) -> Ledger:
         """Give what was spent, and what may be."""
-        return self._parts.ledger
+        return self._resources.ledger
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        return {**self._background.failing, **self._resources.ledger.failing}
 
     def observe(self, observer: TurnObserver) -> None:
         """Tell somebody of every turn from now on."""
-        self._parts.observers.append(observer)
+        self._resources.observers.append(observer)
 
     @property
     def waiting(self) -> int:
         """Count the turns that wait for another in their conversation."""
-        return self._lanes.waiting
+        return self._queue.waiting
 
     @property
-    def stranded(self) -> int:
+    def unstored(self) -> int:
         """Count the turns that are over and could not be stored yet."""
-        return self._parts.stranded.count
+        return self._resources.unstored.count
 
     @property
     def running(self) -> int:
@@ -116,7 +138,7 @@ class TurnEngine:
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
     async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
@@ -124,14 +146,14 @@ class TurnEngine:
         ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
         when the message is not in the active branch.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, instead_of=message_id))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
-        history = await self._parts.histories.get(conversation_id)
+        history = await self._resources.histories.get(conversation_id)
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
@@ -146,18 +168,30 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        if turn_id in self._again:
-            return self._again[turn_id].live
-        status = await self.status(turn_id)
-        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
-            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        status, answer_to, newest_turn_id = await self._retryable(turn_id)
+        retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
+        if retried is not None:  # asked for before, or by another request at the same moment
+            await retried.live.begun()
+            return retried.live
         before = self._finished.get(turn_id)
         if before is not None and options is None:
-            plan = before.plan.again(status.user_message_id)
+            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id))
         else:
-            how = options or otherwise or TurnOptions()
-            plan = Plan.anew(status.conversation_id, status.user_message_id, how)
+            how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
+            plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
         return await self._launch(plan, again=turn_id)
+
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID]:
+        """Return how a turn that may be retried stands, what it answers, and the turn of its newest reply."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            status, newest_turn_id = run.live.status, turn_id
+        else:
+            stored = await self._stored(turn_id)
+            status, newest_turn_id = stored.status, stored.newest_turn_id
+        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
+            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        return status, status.user_message_id, newest_turn_id
 
     async def find(self, turn_id: UUID) -> LiveTurn:
         """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
@@ -172,10 +206,13 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
-        stored = await find_stored_turn(self._parts.storage, turn_id)
+        return (await self._stored(turn_id)).status
+
+    async def _stored(self, turn_id: UUID) -> StoredTurn:
+        stored = await find_stored_turn(self._resources.storage, turn_id)
         if stored is None:
             raise TurnNotFound(f"no turn {turn_id}")
-        return stored.status
+        return stored
 
     async def owner(self, turn_id: UUID) -> StoredId | None:
         """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
@@ -183,7 +220,7 @@ class TurnEngine:
         if run is not None and run.live.has_begun:
             return run.live.user_id
         status = await self.status(turn_id)
-        page = await self._parts.storage.read_page(status.conversation_id, limit=1)
+        page = await self._resources.storage.read_page(status.conversation_id, limit=1)
         return page.conversation.user_id
 
     async def cancel(self, turn_id: UUID) -> TurnStatus:
@@ -201,27 +238,32 @@ class TurnEngine:
         await run.live.ended()
         return run.live.status
 
+    def prompt_report(self, turn_id: UUID) -> PromptReport | None:
+        """Return what went into the prompt of a turn whose events are kept; None where no source had a part in it."""
+        run = self._run_of(turn_id)
+        return run.prompt_report if run is not None else None
+
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
-        return bool(self._lanes.occupants(conversation_id))
+        return bool(self._queue.turns_of(conversation_id))
 
     def forget(self, conversation_id: UUID) -> None:
         """Read a conversation from storage again: somebody has changed it there."""
-        self._parts.histories.forget(conversation_id)
+        self._resources.histories.forget(conversation_id)
 
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.
 
         Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
         """
-        runs = self._lanes.occupants(conversation_id)
+        runs = self._queue.turns_of(conversation_id)
         for run in runs:
             run.stop(TurnState.CANCELLED)
         for run in runs:
             await run.over()
-        self._parts.stranded.forget(conversation_id)
-        await self._parts.checkpoints.dropped()
-        self._parts.histories.forget(conversation_id)
+        self._resources.unstored.forget(conversation_id)
+        await self._resources.checkpoints.dropped()
+        self._resources.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
     async def drain(self, *, grace_s: float) -> None:
@@ -233,9 +275,9 @@ class TurnEngine:
             run.stop(TurnState.INCOMPLETE)
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._parts.stranded.bring_in_all(at_once=True)
-        if self._parts.stranded.count:
-            log.error("turns could not be stored before the end", extra={"turns": self._parts.stranded.count})
+        await self._resources.unstored.flush_all(at_once=True)
+        if self._resources.unstored.count:
+            log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
 
     async def _begin(self, plan: Plan) -> LiveTurn:
         known = self._newest(plan.turn_id) if plan.key is not None else None
@@ -250,13 +292,14 @@ class TurnEngine:
         if newest is not None and newest is not run:
             return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
-            return await self._launch(plan.again(run.live.user_message_id), again=run.live.turn_id)
+            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id))
+            return await self._launch(again, again=run.live.turn_id)
         return run.live
 
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
         if self._is_draining:
             raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
-        run = TurnRun(self._parts, self._lanes, plan, renamed=self._renamed)
+        run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
         self._runs[plan.turn_id] = run
         if again is not None:
             self._again[again] = run
@@ -299,25 +342,25 @@ class TurnEngine:
         return run
 
     async def _recover(self) -> None:
-        stranded = self._parts.stranded
-        await stranded.load()
-        if stranded.count:
-            log.warning("turns were interrupted by a crash", extra={"turns": stranded.count})
-            await stranded.bring_in_all(at_once=True)
+        unstored = self._resources.unstored
+        await unstored.load()
+        if unstored.count:
+            log.warning("turns were interrupted by a crash", extra={"turns": unstored.count})
+            await unstored.flush_all(at_once=True)
 
     async def _open_ledger(self) -> None:
-        ledger = self._parts.ledger
+        ledger = self._resources.ledger
         books = await ledger.load()
         if self._recovers:
-            count = await settle_open_calls(self._parts.storage, ledger, books)
+            count = await settle_open_calls(self._resources.storage, ledger, books)
             if count:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
 
-    async def _keep_safe(self) -> None:
+    async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()
-            await self._parts.checkpoints.save_running(run.live for run in self._runs.values())
-            await self._parts.checkpoints.drop_left_over()
-            await self._parts.stranded.bring_in_all()
+            await self._resources.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._resources.checkpoints.drop_left_over()
+            await self._resources.unstored.flush_all()

@@ -9,12 +9,12 @@ from uuid import UUID
 from idolchat_core.errors import ConversationBusy, QueueFull
 from idolchat_core.turns.request import OnBusy
 
-__all__ = ["Lanes"]
+__all__ = ["ConversationQueue"]
 
 BUSY_RETRY_S = 1.0
 
 
-class Occupant(Protocol):
+class QueuedTurn(Protocol):
     """What can stand in a lane."""
 
     @property
@@ -22,28 +22,28 @@ class Occupant(Protocol):
         """Tell which lane."""
 
 
-class Lanes[T: Occupant]:
+class ConversationQueue[T: QueuedTurn]:
     """The turns of every conversation that has any: the first of each is running."""
 
     def __init__(self, *, max_waiting: int) -> None:
         self._max_waiting = max_waiting
-        self._lanes: dict[UUID, list[tuple[T, asyncio.Future[None] | None]]] = {}
+        self._queue: dict[UUID, list[tuple[T, asyncio.Future[None] | None]]] = {}
 
     @property
     def waiting(self) -> int:
         """Count those that are not the first of their lane."""
-        return sum(map(len, self._lanes.values())) - len(self._lanes)
+        return sum(map(len, self._queue.values())) - len(self._queue)
 
-    def occupants(self, conversation_id: UUID) -> list[T]:
+    def turns_of(self, conversation_id: UUID) -> list[T]:
         """List the turns of a conversation, the running one first."""
-        return [turn for turn, _ in self._lanes.get(conversation_id, ())]
+        return [turn for turn, _ in self._queue.get(conversation_id, ())]
 
     def join(self, turn: T, on_busy: OnBusy) -> asyncio.Future[None] | None:
         """Take a place; None when it is the first, else what to wait for.
 
         Raises ``ConversationBusy`` where nobody may wait and ``QueueFull`` where too many do.
         """
-        lane = self._lanes.setdefault(turn.conversation_id, [])
+        lane = self._queue.setdefault(turn.conversation_id, [])
         if not lane:
             lane.append((turn, None))
             return None
@@ -63,13 +63,13 @@ class Lanes[T: Occupant]:
 
     def leave(self, turn: T) -> None:
         """Give up a place, and let the next one run."""
-        lane = self._lanes[turn.conversation_id]
+        lane = self._queue[turn.conversation_id]
         was_first = lane[0][0] is turn
         remaining = [entry for entry in lane if entry[0] is not turn]
         if not remaining:
-            del self._lanes[turn.conversation_id]
+            del self._queue[turn.conversation_id]
             return
-        self._lanes[turn.conversation_id] = remaining
+        self._queue[turn.conversation_id] = remaining
         place = remaining[0][1]
         if was_first and place is not None and not place.done():
             place.set_result(None)

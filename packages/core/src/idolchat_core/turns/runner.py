@@ -11,9 +11,11 @@ from uuid import UUID
 
 from idolchat_core.errors import (
     ConversationDamaged,
+    ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
     ShuttingDown,
+    StorageConflict,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
@@ -21,16 +23,17 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
 from idolchat_core.prompt.history import History
-from idolchat_core.request_context import ORIGIN
-from idolchat_core.spending.metered_call import PaidCall
-from idolchat_core.turns.admission import check_may, load, stored_form, take_in
+from idolchat_core.request_context import CALLER
+from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.turns.admission import admit, check_may, load, stored_form
 from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
-from idolchat_core.turns.completion import Answer, described
+from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
-from idolchat_core.turns.plan import Plan
-from idolchat_core.turns.queue import Lanes
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
+from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
-from idolchat_core.turns.resources import Parts
+from idolchat_core.turns.resources import EngineResources
 
 __all__ = ["TurnRun", "mismatch"]
 
@@ -44,19 +47,27 @@ class TurnRun:
 
     __slots__ = (
         "_is_streaming",
-        "_lanes",
-        "_parts",
+        "_must_exist",
+        "_queue",
         "_renamed",
+        "_resources",
         "_stopped_as",
         "_taken_back",
         "_task",
         "_waiting",
+        "is_admitted",
         "live",
         "plan",
+        "prompt_report",
     )
 
     def __init__(
-        self, parts: Parts, lanes: Lanes[TurnRun], plan: Plan, *, renamed: Callable[[TurnRun, UUID], None]
+        self,
+        resources: EngineResources,
+        queue: ConversationQueue[TurnRun],
+        plan: Plan,
+        *,
+        renamed: Callable[[TurnRun, UUID], None],
     ) -> None:
         self.plan = plan
         self.live = LiveTurn(
@@ -65,19 +76,22 @@ class TurnRun:
             user_id=plan.user_id,
             user_message_id=plan.user_message_id,
             message_id=new_id(),
-            model=plan.model or parts.settings.model or parts.llm.default_model,
+            model=plan.model or resources.settings.model or resources.llm.default_model,
             created_at=utc_now(),
             fingerprint=plan.fingerprint,
             on_last_reader_gone=self._reader_gone,
         )
-        self._parts = parts
-        self._lanes = lanes
+        self._resources = resources
+        self._queue = queue
         self._renamed = renamed
         self._task: asyncio.Task[None] | None = None
         self._stopped_as: TurnState | None = None
         self._is_streaming = False
         self._taken_back: list[TurnRun] = []
         self._waiting: UnfinishedTurn | None = None
+        self._must_exist = False
+        self.is_admitted = False
+        self.prompt_report: PromptReport | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -127,14 +141,14 @@ class TurnRun:
             over(self)
 
     def _give_up(self, error: Exception) -> None:
-        self._parts.checkpoints.drop(self.live.turn_id)
+        self._resources.checkpoints.drop(self.live.turn_id)
         if not self.live.has_begun:
             self.live.refuse(error)
         elif not self.live.is_over:
             self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
 
     async def _perform(self) -> None:
-        history = None if self.plan.is_first else await load(self._parts, self.plan)
+        history = None if self.plan.is_first else await load(self._resources, self.plan)
         check_may(self.plan, history)
         if history is not None:
             self.live.user_id = history.user_id
@@ -146,24 +160,24 @@ class TurnRun:
         finally:
             call.withdraw()
 
-    def _admit(self) -> PaidCall:
-        origin = ORIGIN.get()
+    def _admit(self) -> MeteredCall:
+        origin = CALLER.get()
         user_id = self.live.user_id
-        return self._parts.ledger.admit(
+        return self._resources.ledger.admit(
             user_id=user_id, key_id=origin.key_id, address=origin.address, purpose=self.PURPOSE
         )
 
-    async def _take_place(self, call: PaidCall, history: History | None) -> None:
-        place = self._lanes.join(self, self.plan.on_busy)
+    async def _take_place(self, call: MeteredCall, history: History | None) -> None:
+        place = self._queue.join(self, self.plan.on_busy)
         try:
             if place is not None:
                 self._clear_the_way()
-                await self._wait(place)
-            taken_in = await self._take_in(call, history, has_waited=place is not None)
-            if taken_in is not None:
-                await self._answer(taken_in, call)
+                await self._wait(place, exists=history is not None)
+            admitted = await self._admit_messages(call, history, has_waited=place is not None)
+            if admitted is not None:
+                await self._answer(admitted, call)
         finally:
-            self._lanes.leave(self)
+            self._queue.leave(self)
 
     async def _is_told_again(self, history: History) -> bool:
         """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
@@ -176,10 +190,10 @@ class TurnRun:
         # What is loaded may not be known to the storage's index yet.
         where = history.id if is_loaded else None
         try:
-            stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=where)
+            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=where)
         except StorageUnavailable:
             # The index cannot tell; a keyed turn is in its own conversation or nowhere.
-            stored = await find_stored_turn(self._parts.storage, self.plan.turn_id, conversation_id=history.id)
+            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
         if stored is None:
             return False
         if stored.user_message.request_hash != self.plan.fingerprint:
@@ -192,7 +206,7 @@ class TurnRun:
 
     def _run_again(self, stored: StoredTurn) -> None:
         before = self.live.turn_id
-        self.plan = self.plan.again(stored.user_message.id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=retry_id(stored.newest_turn_id))
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
         self._renamed(self, before)
 
@@ -206,41 +220,46 @@ class TurnRun:
 
     def _clear_the_way(self) -> None:
         if self.plan.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK):
-            ahead = [run for run in self._lanes.occupants(self.conversation_id) if run is not self]
+            ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
             for run in ahead:
                 run.stop(TurnState.CANCELLED)
             if self.plan.on_busy is OnBusy.ROLLBACK:
                 self._taken_back = ahead
 
-    async def _wait(self, place: asyncio.Future[None]) -> None:
+    async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
         """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
+        ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
         if self.plan.messages:
             messages = stored_form(self.plan.messages, self.plan, self.live)
-            turn = unfinished(self.live, messages=messages, character_id=self.plan.character_id)
-            await self._parts.checkpoints.save(turn, durable=True)
+            exists = exists or any(run.is_admitted for run in ahead)
+            character_id = self.plan.character_id
+            turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
+            await self._resources.checkpoints.save(turn, durable=True)
             self._waiting = turn
             self.live.begin()
         await place
+        self._must_exist = exists or any(run.is_admitted for run in ahead)
 
-    async def _take_in(self, call: PaidCall, history: History | None, *, has_waited: bool) -> History | None:
+    async def _admit_messages(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
         gone = {run.live.turn_id for run in self._taken_back}
         started_at = perf_counter()
         try:
-            taken_in = await self._take_in_and_open(call, history, gone, has_waited=has_waited)
+            admitted = await self._admit_and_open(call, history, gone, has_waited=has_waited)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
-            ended = Answer(self._parts, self.plan, self.live).outcome(None, error, None)
+            ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
             self._end_unstored(self._waiting, ended, error)
             return None
+        self.is_admitted = True
         self._stored(started_at)
         if not self.live.has_begun:
             self.live.begin()
-        return taken_in
+        return admitted
 
-    async def _take_in_and_open(
-        self, call: PaidCall, history: History | None, gone: set[UUID], *, has_waited: bool
+    async def _admit_and_open(
+        self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
     ) -> History:
         """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
         call.open(
@@ -252,28 +271,31 @@ class TurnRun:
         )
         try:
             if has_waited:
-                history = await load(self._parts, self.plan)
-            return await take_in(self._parts, self.plan, self.live, history, taken_back=gone)
+                history = await load(self._resources, self.plan)
+                if history is None and self._must_exist:
+                    raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
+            return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
         finally:
             await call.written()
 
-    async def _answer(self, history: History, call: PaidCall) -> None:
-        answer = Answer(self._parts, self.plan, self.live, call)
+    async def _answer(self, history: History, call: MeteredCall) -> None:
+        answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
+        self.prompt_report = answer.prompting.report
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)
-        except (StorageUnavailable, ConversationDamaged) as refused:
+        except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
             self._end_unstored(unfinished(self.live), ended, refused)
         else:
             self._stored(started_at)
             self.live.end(ended)
-            self._parts.checkpoints.drop(self.live.turn_id)
-        for observer in self._parts.observers:
+            self._resources.checkpoints.drop(self.live.turn_id)
+        for observer in self._resources.observers:
             observer.turn_ended(answer.report(ended))
 
-    async def _asked(self, answer: Answer, history: History) -> TurnEnded:
+    async def _asked(self, answer: Completion, history: History) -> TurnEnded:
         """Have the provider answer, and tell how that ended."""
         finished: Finished | None = None
         error: Exception | None = None
@@ -298,7 +320,7 @@ class TurnRun:
         return ended
 
     def _stored(self, started_at: float) -> None:
-        for observer in self._parts.observers:
+        for observer in self._resources.observers:
             observer.stored(perf_counter() - started_at)
 
     def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
@@ -307,7 +329,7 @@ class TurnRun:
         reason, state = ("error", TurnState.FAILED) if is_empty else ("incomplete", TurnState.INCOMPLETE)
         if ended.message is not None:
             reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
-            self._parts.stranded.add(turn, reply)
+            self._resources.unstored.add(turn, reply)
         self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
 
 

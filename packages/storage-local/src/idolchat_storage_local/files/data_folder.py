@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from idolchat_core.errors import ConfigurationError, StorageUnavailable
-from idolchat_core.storage.id_set import Ids
+from idolchat_core import ConfigurationError, IdSet, StorageUnavailable
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.group_commit import FileSync, Job, run_alone
 
@@ -137,12 +136,12 @@ class DataFolder:
         self.require()
         return None
 
-    def ids(self) -> Ids:
+    def ids(self) -> IdSet:
         """List whose documents there are, by the files alone. Raises ``OSError``, ``StorageUnavailable``."""
         self.require()
         there = (path for path in self.folders() if self._disk.exists(path))
         names = (name for path in there for name in self._disk.names(path))
-        return Ids(filter(None, map(conversation_id_of, names)))
+        return IdSet(filter(None, map(conversation_id_of, names)))
 
     def folders(self) -> Iterator[str]:
         """Name every folder that may hold documents."""

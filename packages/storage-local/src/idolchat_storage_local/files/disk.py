@@ -11,7 +11,7 @@ import sys
 import time
 from typing import ClassVar
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 
 if sys.platform == "win32":
     import msvcrt

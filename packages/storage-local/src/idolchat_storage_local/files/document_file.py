@@ -9,8 +9,7 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
-from idolchat_core.errors import StorageConflict
-from idolchat_core.storage import document
+from idolchat_core import StorageConflict, document
 from idolchat_storage_local.files import redo_log
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.footer import Tail, read_lines

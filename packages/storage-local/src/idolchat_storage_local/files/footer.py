@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from idolchat_core.storage import document
+from idolchat_core import document
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, fingerprint
 

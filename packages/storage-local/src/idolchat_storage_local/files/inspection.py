@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, Message
-from idolchat_core.storage import document
+from idolchat_core import Conversation, ConversationDamaged, Message, document
 from idolchat_storage_local.files import redo_log
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.salvage import rescue

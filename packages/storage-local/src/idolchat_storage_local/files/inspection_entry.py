@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, Message
-from idolchat_core.storage import document
+from idolchat_core import Conversation, ConversationDamaged, Message, document
 from idolchat_storage_local.files.inspection import Damage, Found, Other
 from idolchat_storage_local.index.entry import MARK_EVERY, Entry, fingerprint, to_time
 

@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Message
-from idolchat_core.storage import document
+from idolchat_core import ConversationDamaged, ConversationNotFound, Message, StorageUnavailable, document
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.document_file import put_back
@@ -44,7 +42,7 @@ class NeedsCare(Exception):
 class Opened(NamedTuple):
     """An open file and what is known of it; ``tail`` is None when it is not in our form.
 
-    ``mended`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
+    ``repaired`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
     all there are, where they were read on the way.
     """
 
@@ -52,7 +50,7 @@ class Opened(NamedTuple):
     path: str
     entry: Entry
     tail: Tail | None
-    mended: bytes | None = None
+    repaired: bytes | None = None
     messages: Sequence[Message] | None = None
 
 
@@ -263,11 +261,11 @@ class Files:
     def _as_mended(self, conversation_id: UUID, fd: int, path: str, torn: Torn) -> Opened:
         """Show a file that cannot be mended now as it would be then, and remember nothing of that."""
         status = self.disk.stat(fd)
-        mended = self.disk.read(fd, torn.at, 0) + torn.write
-        conversation = document.decode(mended, conversation_id)
+        repaired = self.disk.read(fd, torn.at, 0) + torn.write
+        conversation = document.decode(repaired, conversation_id)
         place = self.folder.place_of(path)
         entry = Entry.of(conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
-        return Opened(fd, path, entry, None, mended)
+        return Opened(fd, path, entry, None, repaired)
 
     def _mend(self, conversation_id: UUID, fd: int, torn: Torn) -> None:
         if len(torn.cut.strip(b"\0")) >= _WORTH_KEEPING:

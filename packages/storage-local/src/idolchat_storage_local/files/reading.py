@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, Message, Page
-from idolchat_core.storage import document
+from idolchat_core import Conversation, ConversationDamaged, Message, Page, document
 from idolchat_storage_local.files.footer import Tail, read_lines
 from idolchat_storage_local.files.open_files import Files, Opened, damaged
 from idolchat_storage_local.files.salvage import rescue
@@ -87,7 +85,7 @@ def messages_in(body: bytes) -> list[Message]:
 
 
 def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversation:
-    data = opened.mended
+    data = opened.repaired
     if data is None:
         data = files.disk.read(opened.fd, files.disk.stat(opened.fd).st_size, 0)
     if opened.entry.form == "other":

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, Message
-from idolchat_core.storage import document
+from idolchat_core import Conversation, ConversationDamaged, Message, document
 
 __all__ = ["rescue"]
 

@@ -8,9 +8,14 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationExists, InvalidRequest, StorageConflict
-from idolchat_core.models import Conversation
-from idolchat_core.storage import document
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationExists,
+    InvalidRequest,
+    StorageConflict,
+    document,
+)
 from idolchat_storage_local.files.data_folder import parent_of
 from idolchat_storage_local.files.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.files.group_commit import SYNCING, Job, run_alone, run_together

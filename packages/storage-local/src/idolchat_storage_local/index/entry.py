@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from idolchat_core.models import Conversation, ConversationSummary
+from idolchat_core import Conversation, ConversationSummary
 
 __all__ = ["MARK_EVERY", "Entry", "Form", "Wanted", "fingerprint", "in_microseconds", "to_time"]
 

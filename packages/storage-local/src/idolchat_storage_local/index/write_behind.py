@@ -10,8 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.storage.stats import StorageStats
+from idolchat_core import StorageStats, StorageUnavailable
 from idolchat_storage_local.index.entry import Entry, Wanted, to_time
 from idolchat_storage_local.index.sqlite_index import Change, Index, IndexBroken, IndexBusy, remove_index
 
