@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from idolchat_core.errors import ProviderError
-from idolchat_core.llm.contract import ModelInfo
+from idolchat_core import ModelInfo, ProviderError
 
 __all__ = ["ModelList", "models_in"]
 

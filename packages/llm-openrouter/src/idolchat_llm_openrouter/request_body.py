@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from idolchat_core.llm.contract import CompletionRequest
+from idolchat_core import CompletionRequest
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_llm_openrouter.text import replace_lone_surrogates
 
