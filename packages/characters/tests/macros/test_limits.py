@@ -12,6 +12,9 @@ from idolchat_characters.macros import MAX_DEPTH, MAX_OUTPUT_CHARS
 if TYPE_CHECKING:
     from macros.conftest import Expand
 
+HANGS_S = 60.0
+"""CPU that tells work without a bound, which takes hours, from slow work: no measure of speed."""
+
 
 def test_macros_add_at_most_64_kb_and_the_rest_stays_as_written(expanded: Expand) -> None:
     out = expanded("{{description}}" * 1_000, description="x" * 1_000)
@@ -56,8 +59,8 @@ def test_macros_nested_deeper_than_20_stay_as_written(expanded: Expand) -> None:
     ],
 )
 def test_a_hostile_template_takes_little_time(expanded: Expand, template: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     out = expanded(template)
 
     assert len(out) <= len(template) + MAX_OUTPUT_CHARS
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < HANGS_S

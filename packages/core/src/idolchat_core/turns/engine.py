@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
+from idolchat_core.errors import ConfigurationError, ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
@@ -25,6 +26,7 @@ from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
+from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
@@ -81,10 +83,17 @@ class TurnEngine:
         self._again: dict[UUID, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._secret = uuid4()
         self._recovers = recovers
         self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
+        if (now := time.time()) < 0:
+            raise ConfigurationError(
+                f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
+                " and every id carries the time"
+            )
+        self._secret = await derivation_secret(self._resources.storage)
         if self._recovers:
             await self._recover()
         await self._open_ledger()
@@ -135,7 +144,7 @@ class TurnEngine:
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
     async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
@@ -143,7 +152,7 @@ class TurnEngine:
         ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
         when the message is not in the active branch.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, instead_of=message_id))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
