@@ -29,6 +29,20 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
 
 
+EXAMPLE = DOCS.parent / "examples" / "route-page" / "src" / "idolchat_notes"
+
+
+@pytest.mark.parametrize("module", ["__init__.py", "routes.py"])
+def test_the_example_of_routes_is_shown_word_for_word(module: str) -> None:
+    shown = re.findall(r"```python\n(.*?)```", (DOCS / "plugins.md").read_text(), re.DOTALL)
+
+    assert (EXAMPLE / module).read_text() in shown
+
+
+def test_the_example_of_routes_has_under_80_lines() -> None:
+    assert sum(len(path.read_text().splitlines()) for path in EXAMPLE.rglob("*.*") if path.suffix != ".pyc") < 80
+
+
 @pytest.fixture
 def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that the page's scheme reads."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import say
@@ -39,6 +41,24 @@ async def test_a_third_partys_storage_keeps_conversations(
 
     assert (tmp_path / "data" / "idolchat.sqlite").stat().st_size > 0
     assert "idolchat-storage-local" not in environment.distributions()
+
+
+async def test_a_third_partys_routes_and_page_are_served(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-notes")
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        async with httpx.AsyncClient(base_url=running.url, follow_redirects=True) as client:
+            page = await client.get("/notes-page")
+            script = await client.get("/notes-page/notes.js")
+            kept = (await client.post("/notes", json={"text": "Likes tea."})).json()
+            read = await client.get(f"/notes/{kept['id']}")
+            unknown = await client.get("/notes/x")
+            reference = await client.get("/docs/swagger-ui-bundle.js")
+
+    assert "<title>Notes</title>" in page.text
+    assert "fetch" in script.text
+    assert (read.json()["text"], unknown.status_code, reference.status_code) == ("Likes tea.", 404, 200)
 
 
 async def test_a_third_partys_storage_passes_the_kit(install: Callable[..., Environment]) -> None:

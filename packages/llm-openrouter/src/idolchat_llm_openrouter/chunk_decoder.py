@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core import Delta, Finished
 from idolchat_llm_openrouter.delta_fields import PLAIN_FIELDS, Malformed, content_of, fields_of
 from idolchat_llm_openrouter.error_object import error_in, error_of_text
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper

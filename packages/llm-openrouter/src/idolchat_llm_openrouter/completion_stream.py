@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from idolchat_core.llm.contract import Delta, Finished, OnDeltas
+from idolchat_core import Delta, Finished, OnDeltas
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
 from idolchat_llm_openrouter.errors import ErrorMapper

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
+from idolchat_core.errors import ConfigurationError, ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
@@ -87,6 +88,11 @@ class TurnEngine:
         self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
+        if (now := time.time()) < 0:
+            raise ConfigurationError(
+                f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
+                " and every id carries the time"
+            )
         self._secret = await derivation_secret(self._resources.storage)
         if self._recovers:
             await self._recover()
