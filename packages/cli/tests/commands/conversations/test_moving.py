@@ -12,7 +12,7 @@ import pytest
 from parts.kept import ANN, EVERYTHING, MIKA, SONG, TALK
 
 from idolchat_cli.commands.conversations.export import Exported
-from idolchat_cli.commands.conversations.take_in import Imported
+from idolchat_cli.commands.conversations.import_ import Imported
 from idolchat_core.storage import document
 
 if TYPE_CHECKING:

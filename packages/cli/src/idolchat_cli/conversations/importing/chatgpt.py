@@ -14,7 +14,7 @@ from uuid import uuid5
 from pydantic import ValidationError
 
 from idolchat_cli.conversations.importing.branching import Placed, in_order
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken, derived_id
+from idolchat_cli.conversations.importing.candidate import Candidate, Finding, NotTaken, derived_id
 from idolchat_core.models import Conversation, Message, StoredId
 
 __all__ = ["is_chatgpt", "read_chatgpt"]
@@ -41,7 +41,7 @@ def read_chatgpt(value: Mapping[str, Any], source: str) -> Iterator[Finding]:
         yield NotTaken(source, f"it is not as ChatGPT writes it: {type(error).__name__} {' '.join(str(error).split())}")
         return
     yield from reading.left_out
-    yield Found(found, source) if messages else NotTaken(source, "nothing in it can be taken")
+    yield Candidate(found, source) if messages else NotTaken(source, "nothing in it can be taken")
 
 
 class _Reading:

@@ -11,9 +11,9 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path, PurePath
 from typing import IO, Any
 
+from idolchat_cli.conversations.importing.candidate import Finding, NotTaken
 from idolchat_cli.conversations.importing.chatgpt import is_chatgpt, read_chatgpt
-from idolchat_cli.conversations.importing.found import Finding, NotTaken
-from idolchat_cli.conversations.importing.ours import is_ours, read_ours
+from idolchat_cli.conversations.importing.native import is_native, read_native
 from idolchat_cli.conversations.importing.sillytavern import is_sillytavern, read_sillytavern
 from idolchat_cli.conversations.importing.streamed import Unreadable, elements, first_character, json_lines
 
@@ -145,8 +145,8 @@ def _again(number: int, first: Any, lines: Iterator[tuple[int, Any]]) -> Iterato
 
 
 def _in_object(value: Any, source: str, *, name: str) -> Iterator[Finding]:
-    if isinstance(value, dict) and is_ours(value):
-        yield read_ours(value, source, name=name)
+    if isinstance(value, dict) and is_native(value):
+        yield read_native(value, source, name=name)
     elif isinstance(value, dict) and is_chatgpt(value):
         yield from read_chatgpt(value, source)
     elif isinstance(value, dict) and is_sillytavern(value):

@@ -19,7 +19,7 @@ from uuid import uuid5
 from pydantic import ValidationError
 
 from idolchat_cli.conversations.importing.branching import Placed, in_order
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken, derived_id
+from idolchat_cli.conversations.importing.candidate import Candidate, Finding, NotTaken, derived_id
 from idolchat_core.models import Conversation, Message, StoredId
 
 __all__ = ["is_sillytavern", "read_sillytavern"]
@@ -45,7 +45,7 @@ def read_sillytavern(lines: Iterable[tuple[int, Any]], source: str, *, name: str
     placed = list(reading.placed(lines))
     yield from reading.left_out
     if placed:
-        yield Found(reading.conversation(in_order(placed)), source)
+        yield Candidate(reading.conversation(in_order(placed)), source)
     else:
         yield NotTaken(source, "no message in it can be taken")
 

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken, derived_id
+from idolchat_cli.conversations.importing.candidate import Candidate, Finding, NotTaken, derived_id
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.storage import document
 
-__all__ = ["is_ours", "read_ours"]
+__all__ = ["is_native", "read_native"]
 
 
-def is_ours(value: Mapping[str, Any]) -> bool:
+def is_native(value: Mapping[str, Any]) -> bool:
     """Tell whether an object is a document."""
     return isinstance(value.get("messages"), list)
 
 
-def read_ours(value: Mapping[str, Any], source: str, *, name: str) -> Finding:
+def read_native(value: Mapping[str, Any], source: str, *, name: str) -> Finding:
     """Read a document; one without an id has that of its file's ``name``, where this is one."""
     given = value.get("id") or name
     try:
@@ -28,6 +28,6 @@ def read_ours(value: Mapping[str, Any], source: str, *, name: str) -> Finding:
             return NotTaken(source, f"its id {str(given)[:60]!r} is no UUID")
         conversation_id = derived_id("file", source)
     try:
-        return Found(document.from_parts(dict(value), conversation_id), source)
+        return Candidate(document.from_parts(dict(value), conversation_id), source)
     except ConversationDamaged as error:
         return NotTaken(source, str(error))

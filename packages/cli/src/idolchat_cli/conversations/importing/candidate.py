@@ -8,13 +8,13 @@ from uuid import UUID, uuid5
 
 from idolchat_core.models import Conversation
 
-__all__ = ["NAMESPACE", "Finding", "Found", "NotTaken", "derived_id"]
+__all__ = ["NAMESPACE", "Candidate", "Finding", "NotTaken", "derived_id"]
 
 NAMESPACE = UUID("6f1a9a52-4c0e-5d6c-9d0c-1d9d3b8f0e11")
 """Of the ids that are made from those of other programs; it never changes, so that they do not either."""
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     """A conversation, and where it was found."""
 
     conversation: Conversation
@@ -28,7 +28,7 @@ class NotTaken(NamedTuple):
     reason: str
 
 
-type Finding = Found | NotTaken
+type Finding = Candidate | NotTaken
 type Findings = Iterator[Finding]
 
 

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from pydantic import Field
 
+from idolchat_cli.conversations.importing.candidate import Candidate, Finding, NotTaken
 from idolchat_cli.conversations.importing.files import find_in, find_in_stream
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken
-from idolchat_cli.conversations.importing.taking import OnConflict, Outcome, Taker
-from idolchat_cli.conversations.words import message_id
+from idolchat_cli.conversations.importing.store import Importer, OnConflict, Outcome
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
@@ -66,7 +66,7 @@ app = new_app()
         "idol conversations import chatgpt-export.zip",
     ),
 )
-def take_in(
+def import_(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="Files, folders or archives; - is standard input.")
     ],
@@ -113,7 +113,7 @@ def _owned(finding: Finding, owners: Mapping[str, StoredId]) -> Finding:
         return finding
     given = {name: value for name, value in finding.conversation if name in finding.conversation.model_fields_set}
     more = finding.conversation.__pydantic_extra__ or {}
-    return Found(Conversation(**{**given, **more, **lacking}), finding.source)
+    return Candidate(Conversation(**{**given, **more, **lacking}), finding.source)
 
 
 async def _taken(
@@ -121,7 +121,7 @@ async def _taken(
 ) -> Imported:
     report = _Report(on_conflict, is_quiet=is_quiet)
     async with open_conversations() as opened:
-        taker = Taker(opened.storage, overwrites=on_conflict is OnConflict.OVERWRITE, dry_run=dry_run)
+        taker = Importer(opened.storage, overwrites=on_conflict is OnConflict.OVERWRITE, dry_run=dry_run)
         with progress("Importing", unit="conversations") as importing:
             for together in _groups(findings):
                 for one, outcome in zip(
@@ -146,7 +146,7 @@ class _Report:
             self._leave_out(finding.source, outcome)
             return
         self._counts[outcome] += 1
-        if outcome is Outcome.CONFLICT and isinstance(finding, Found):
+        if outcome is Outcome.CONFLICT and isinstance(finding, Candidate):
             what = f"another conversation {finding.conversation.id} is there already"
             self._leave_out(finding.source, what + self._advice)
 
@@ -173,7 +173,7 @@ def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
     group: list[Finding] = []
     ids: set[object] = set()
     for finding in findings:
-        key = finding.conversation.id if isinstance(finding, Found) else None
+        key = finding.conversation.id if isinstance(finding, Candidate) else None
         if len(group) == TOGETHER or key in ids:
             yield group
             group, ids = [], set()
@@ -183,7 +183,7 @@ def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
     yield group
 
 
-async def _take(taker: Taker, finding: Finding) -> Outcome | str:
+async def _take(taker: Importer, finding: Finding) -> Outcome | str:
     """Give the outcome, or why there is none; that the storage cannot write now ends the import."""
     if isinstance(finding, NotTaken):
         return finding.reason

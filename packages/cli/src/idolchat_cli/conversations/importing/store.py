@@ -13,7 +13,7 @@ from idolchat_core.models import Conversation
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["OnConflict", "Outcome", "Taker"]
+__all__ = ["Importer", "OnConflict", "Outcome"]
 
 
 class OnConflict(StrEnum):
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 _TRIES = 5
 
 
-class Taker:
+class Importer:
     """Takes one conversation after the other; with ``dry_run`` it tells what would be done."""
 
     def __init__(self, storage: Storage, *, overwrites: bool, dry_run: bool) -> None:
