@@ -155,7 +155,6 @@ async def test_a_stream_without_a_finish_is_cut_though_it_says_done(provider: Op
         ("errstr", ProviderUnavailable, ""),
         ("errlimit", RateLimited, ""),
         ("errfinish", ProviderUnavailable, text_of(20)),
-        ("nofinish", ReplyCut, text_of(20)),
         ("cut", ReplyCut, ""),
         ("reset", ReplyCut, ""),
         ("empty", ReplyCut, ""),

@@ -17,6 +17,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "IDOLCHAT_OPENROUTER_CATEGORIES": "roleplay, games",
         "IDOLCHAT_OPENROUTER_DIALECT": "openrouter",
         "IDOLCHAT_OPENROUTER_RETRIES": "0",
+        "IDOLCHAT_OPENROUTER_DONE_IS_FINISH": "true",
+        "IDOLCHAT_OPENROUTER_THINK_AS_REASONING": "true",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -29,6 +31,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.categories == ("roleplay", "games")
     assert settings.speaks_openrouter
     assert settings.retries == 0
+    assert settings.done_is_finish
+    assert settings.think_as_reasoning
 
 
 def test_a_key_can_stand_in_dotenv() -> None:

@@ -1,4 +1,4 @@
-"""What this package adds to idolchat."""
+"""The plugin: registers the provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["idolchat_register_llm_providers"]
 
 @hookimpl
 def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
-    """Register ``openrouter``, which is wanted where its key or its address is set."""
+    """Register ``openrouter``, which is chosen by default where its key or address is set."""
     registry.add("openrouter", _open, when=_is_set)
 
 

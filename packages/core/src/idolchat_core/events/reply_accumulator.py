@@ -17,6 +17,9 @@ _OBJECTS = {"audio": frozenset({"data", "transcript"}), "function_call": frozens
 """Fields that are objects, and which of their texts arrive in pieces (OpenAI API, chat completion chunks)."""
 
 
+_KNOWN = _TEXTS | _LISTS | _OBJECTS.keys() | {"tool_calls"}
+
+
 class ReplyAccumulator:
     """Adds deltas up: text is appended, tool calls are merged as the OpenAI API defines, lists are joined.
 
@@ -65,7 +68,11 @@ class ReplyAccumulator:
     def _with_known_fields(self, delta: Delta) -> Delta:
         if not delta.fields:
             return delta
-        known = {name: value for name, given in delta.fields.items() if (value := self._taken(name, given)) is not None}
+        known = {}
+        for name, given in delta.fields.items():
+            value = self._taken(name, given)
+            if value is not None or (given is None and name in _KNOWN):
+                known[name] = value
         return delta if known == delta.fields else delta._replace(fields=known or None)
 
     def _taken(self, name: str, given: Any) -> Any:

@@ -14,8 +14,8 @@ from idolchat_core.errors import (
 )
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
-from idolchat_core.prompt.builder import sendable
 from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.sendable import sendable
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.message_writer import Placement
 from idolchat_core.turns.plan import Plan
@@ -148,7 +148,7 @@ def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]
             if message.tool_call_id not in open_calls:
                 waiting = f"open are {', '.join(sorted(open_calls))}" if open_calls else "no call is open"
                 text = f"tool_call_id {message.tool_call_id!r} names no call of the reply before it; {waiting}"
-                raise InvalidRequest(text, param=f"messages[{number}].tool_call_id")
+                raise InvalidRequest(text, param=f"messages.{number}.tool_call_id")
             open_calls.discard(message.tool_call_id)
             continue
         if open_calls and number and messages[number - 1].role == "tool":
@@ -160,7 +160,7 @@ def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]
 
 def _unanswered(open_calls: Collection[str], number: int) -> InvalidRequest:
     text = f"the results of {', '.join(sorted(open_calls))} are missing: send the results of all calls of a reply"
-    return InvalidRequest(text, param=f"messages[{number}]")
+    return InvalidRequest(text, param=f"messages.{number}")
 
 
 def _open_calls(path: Sequence[Entry]) -> set[str]:

@@ -19,14 +19,15 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import Message, Usage, utc_now
-from idolchat_core.prompt.builder import Prompt, PromptBlock, build_prompt
-from idolchat_core.prompt.history import History
+from idolchat_core.prompt.builder import Prompt
+from idolchat_core.prompt.history import Entry, History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.plausibility import plausible_usage
 from idolchat_core.turns.admission import load
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.prompting import Prompting
 from idolchat_core.turns.resources import EngineResources
 
 __all__ = ["Completion", "described"]
@@ -44,6 +45,8 @@ class Completion:
         self._resources = resources
         self._plan = plan
         self._live = live
+        self.prompting = Prompting(resources, plan, model=live.model)
+        self._window_tokens = 0
         self._prompt_tokens = 0
         self._was_asked = False
         self._began_at = perf_counter()
@@ -74,6 +77,7 @@ class Completion:
             conversation_id=history.id,
             user_id=history.user_id,
             traceparent=CALLER.get().traceparent,
+            stable_until=prompt.stable_until,
         )
         resources.ledger.check_stopped()  # again, for the turn may have waited
         self._was_asked = True
@@ -98,36 +102,24 @@ class Completion:
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         resources = self._resources
-        tokens_per_size = resources.estimator.tokens(1.0, self._live.model)
         if history.cut is None:
-            await resources.histories.load_until(history, size=budget_tokens / tokens_per_size)
-        prompt = build_prompt(
-            self._blocks(),
-            self._branch(history),
-            budget_tokens=budget_tokens,
-            tokens_per_size=tokens_per_size,
-            cut=history.cut,
-            is_complete=history.is_complete,
-            extra_size=text_size(str(self._plan.options.get("tools", ""))),
+            per_size = resources.estimator.tokens(1.0, self._live.model)
+            await resources.histories.load_until(history, size=budget_tokens / per_size)
+        prompt = await self.prompting.build(
+            history, self._branch(history), budget_tokens=budget_tokens, window_tokens=self._window_tokens
         )
         history.cut = prompt.cut if prompt.cut != history.first_id else None
         history.forget_before_cut()
         return prompt
 
-    def _branch(self, history: History) -> list[Any]:
+    def _branch(self, history: History) -> Sequence[Entry]:
         position = history.position_of(self._live.user_message_id)
         return history.path if position is None else history.path[: position + 1]
-
-    def _blocks(self) -> list[PromptBlock]:
-        system = self._resources.settings.system_prompt
-        blocks = [PromptBlock(content=system)] if system else []
-        said = [PromptBlock(content=message.content or "", role=message.role) for message in self._plan.instructions]
-        return blocks + said
 
     async def _budget_tokens(self) -> float:
         """Tell how long the prompt may be: the context window less the reply's share."""
         told = await self._resources.catalog.context_length(self._live.model)
-        window = told or self._resources.settings.context_length
+        self._window_tokens = window = told or self._resources.settings.context_length
         wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
         if not isinstance(wanted, int):
             return window * (1 - REPLY_SHARE)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
+from idolchat_core.errors import ConfigurationError, ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
@@ -19,15 +20,18 @@ from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.history import Histories
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
-from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
+from idolchat_core.turns.derived_ids import derivation_secret
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
@@ -46,7 +50,15 @@ class TurnEngine:
     With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
     """
 
-    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: CoreSettings,
+        recovers: bool = False,
+        prompt_sources: Sequence[PromptSource] = (),
+    ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         writer = MessageWriter(storage, histories)
         checkpoints = Checkpoints(storage)
@@ -61,6 +73,7 @@ class TurnEngine:
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
+            prompt_sources=prompt_sources,
         )
         self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
         self._runs: dict[UUID, TurnRun] = {}
@@ -70,10 +83,17 @@ class TurnEngine:
         self._again: dict[UUID, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._secret = uuid4()
         self._recovers = recovers
         self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
+        if (now := time.time()) < 0:
+            raise ConfigurationError(
+                f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
+                " and every id carries the time"
+            )
+        self._secret = await derivation_secret(self._resources.storage)
         if self._recovers:
             await self._recover()
         await self._open_ledger()
@@ -124,7 +144,7 @@ class TurnEngine:
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
     async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
@@ -132,7 +152,7 @@ class TurnEngine:
         ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
         when the message is not in the active branch.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, instead_of=message_id))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
@@ -154,18 +174,30 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        if turn_id in self._again:
-            return self._again[turn_id].live
-        status = await self.status(turn_id)
-        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
-            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        status, answer_to, newest_turn_id = await self._retryable(turn_id)
+        retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
+        if retried is not None:  # asked for before, or by another request at the same moment
+            await retried.live.begun()
+            return retried.live
         before = self._finished.get(turn_id)
         if before is not None and options is None:
-            plan = before.plan.again(status.user_message_id)
+            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id))
         else:
-            how = options or otherwise or TurnOptions()
-            plan = Plan.anew(status.conversation_id, status.user_message_id, how)
+            how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
+            plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
         return await self._launch(plan, again=turn_id)
+
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID]:
+        """Return how a turn that may be retried stands, what it answers, and the turn of its newest reply."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            status, newest_turn_id = run.live.status, turn_id
+        else:
+            stored = await self._stored(turn_id)
+            status, newest_turn_id = stored.status, stored.newest_turn_id
+        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
+            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        return status, status.user_message_id, newest_turn_id
 
     async def find(self, turn_id: UUID) -> LiveTurn:
         """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
@@ -180,10 +212,13 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
+        return (await self._stored(turn_id)).status
+
+    async def _stored(self, turn_id: UUID) -> StoredTurn:
         stored = await find_stored_turn(self._resources.storage, turn_id)
         if stored is None:
             raise TurnNotFound(f"no turn {turn_id}")
-        return stored.status
+        return stored
 
     async def owner(self, turn_id: UUID) -> StoredId | None:
         """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
@@ -208,6 +243,11 @@ class TurnEngine:
             return replace(run.live.status, state=TurnState.CANCELLED)
         await run.live.ended()
         return run.live.status
+
+    def prompt_report(self, turn_id: UUID) -> PromptReport | None:
+        """Return what went into the prompt of a turn whose events are kept; None where no source had a part in it."""
+        run = self._run_of(turn_id)
+        return run.prompt_report if run is not None else None
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
@@ -258,7 +298,8 @@ class TurnEngine:
         if newest is not None and newest is not run:
             return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
-            return await self._launch(plan.again(run.live.user_message_id), again=run.live.turn_id)
+            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id))
+            return await self._launch(again, again=run.live.turn_id)
         return run.live
 
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:

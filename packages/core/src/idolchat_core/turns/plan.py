@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from idolchat_core.models import StoredId, new_id
 from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "retry_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,16 @@ class Plan:
     """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
 
     @classmethod
-    def of(cls, request: TurnRequest, *, key: str | None, instead_of: StoredId | None = None) -> Self:
+    def of(cls, request: TurnRequest, *, key: str | None, secret: UUID, instead_of: StoredId | None = None) -> Self:
         """Plan a turn for new messages.
 
         With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
-        a conversation the same new conversation, whatever has been forgotten in between.
+        a conversation the same new conversation, whatever has been forgotten in between; ``secret`` keeps others from
+        making that id first.
         """
         conversation_id = request.conversation_id
         if conversation_id is None:
-            conversation_id = uuid5(NAMESPACE_URL, f"idolchat:{request.user_id}:{key}") if key else new_id()
+            conversation_id = uuid5(secret, f"{request.user_id}:{key}") if key else new_id()
         is_first = request.conversation_id is None and not key
         turn_id = uuid5(conversation_id, f"turn {request.user_id} {key}") if key else new_id()
         return cls(
@@ -68,27 +69,34 @@ class Plan:
         )
 
     @classmethod
-    def anew(cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions) -> Self:
+    def anew(
+        cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+    ) -> Self:
         """Plan another answer to a stored message."""
         return cls(
             conversation_id=conversation_id,
-            turn_id=new_id(),
+            turn_id=turn_id or new_id(),
             user_message_id=answer_to,
             answer_to=answer_to,
             **_how(options),
         )
 
-    def again(self, answer_to: StoredId) -> Self:
+    def again(self, answer_to: StoredId, *, turn_id: UUID) -> Self:
         """Plan the same turn once more, now that its message is stored."""
         return replace(
             self,
-            turn_id=new_id(),
+            turn_id=turn_id,
             user_message_id=answer_to,
             messages=(),
             instead_of=None,
             answer_to=answer_to,
             is_first=False,
         )
+
+
+def retry_id(turn_id: UUID) -> UUID:
+    """Make the id of the turn that retries another: the same for whoever asks, whenever and in whatever process."""
+    return uuid5(turn_id, "retry")
 
 
 def _how(options: TurnOptions) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from idolchat_core.errors import (
     ConversationDamaged,
+    ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
     ShuttingDown,
+    StorageConflict,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
@@ -27,7 +29,8 @@ from idolchat_core.turns.admission import admit, check_may, load, stored_form
 from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -44,6 +47,7 @@ class TurnRun:
 
     __slots__ = (
         "_is_streaming",
+        "_must_exist",
         "_queue",
         "_renamed",
         "_resources",
@@ -51,8 +55,10 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
+        "is_admitted",
         "live",
         "plan",
+        "prompt_report",
     )
 
     def __init__(
@@ -83,6 +89,9 @@ class TurnRun:
         self._is_streaming = False
         self._taken_back: list[TurnRun] = []
         self._waiting: UnfinishedTurn | None = None
+        self._must_exist = False
+        self.is_admitted = False
+        self.prompt_report: PromptReport | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -163,7 +172,7 @@ class TurnRun:
         try:
             if place is not None:
                 self._clear_the_way()
-                await self._wait(place)
+                await self._wait(place, exists=history is not None)
             admitted = await self._admit_messages(call, history, has_waited=place is not None)
             if admitted is not None:
                 await self._answer(admitted, call)
@@ -197,7 +206,7 @@ class TurnRun:
 
     def _run_again(self, stored: StoredTurn) -> None:
         before = self.live.turn_id
-        self.plan = self.plan.again(stored.user_message.id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=retry_id(stored.newest_turn_id))
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
         self._renamed(self, before)
 
@@ -217,15 +226,19 @@ class TurnRun:
             if self.plan.on_busy is OnBusy.ROLLBACK:
                 self._taken_back = ahead
 
-    async def _wait(self, place: asyncio.Future[None]) -> None:
+    async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
         """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
+        ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
         if self.plan.messages:
             messages = stored_form(self.plan.messages, self.plan, self.live)
-            turn = unfinished(self.live, messages=messages, character_id=self.plan.character_id)
+            exists = exists or any(run.is_admitted for run in ahead)
+            character_id = self.plan.character_id
+            turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
             await self._resources.checkpoints.save(turn, durable=True)
             self._waiting = turn
             self.live.begin()
         await place
+        self._must_exist = exists or any(run.is_admitted for run in ahead)
 
     async def _admit_messages(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
@@ -239,6 +252,7 @@ class TurnRun:
             ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
             self._end_unstored(self._waiting, ended, error)
             return None
+        self.is_admitted = True
         self._stored(started_at)
         if not self.live.has_begun:
             self.live.begin()
@@ -258,6 +272,8 @@ class TurnRun:
         try:
             if has_waited:
                 history = await load(self._resources, self.plan)
+                if history is None and self._must_exist:
+                    raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
         finally:
             await call.written()
@@ -266,10 +282,11 @@ class TurnRun:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
+        self.prompt_report = answer.prompting.report
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)
-        except (StorageUnavailable, ConversationDamaged) as refused:
+        except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
             self._end_unstored(unfinished(self.live), ended, refused)
         else:
             self._stored(started_at)
