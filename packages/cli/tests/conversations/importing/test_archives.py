@@ -60,6 +60,17 @@ def test_a_value_that_is_longer_than_any_conversation_is_not_held(tmp_path: Path
     assert peak_bytes < MAX_CHARS * 5
 
 
+def test_a_list_of_any_length_on_one_line_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "long.json").open("w") as file:
+        file.write(f"[{json.dumps(CHAT)}")
+        for _ in range(MAX_CHARS >> 20):
+            file.write(f', {{"chat_messages": [], "a": "{"a" * (1 << 20)}"}}')
+        file.write("]")
+    found = imports_of(tmp_path / "long.json")
+
+    assert (len(found.conversations), found.lost) == (1, [])
+
+
 def test_an_archive_that_is_damaged_or_locked_does_not_end_the_run(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("conversations.json", json.dumps([CHAT]))

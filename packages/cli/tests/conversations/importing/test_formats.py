@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parts.imports import EXPORTS
 
-from idolchat_cli.conversations.importing.candidate import Candidate
+from idolchat_cli.conversations.importing.candidate import EMPTY, Candidate
 from idolchat_cli.conversations.importing.formats import UNKNOWN, read_object
 from idolchat_core.storage import document
 
@@ -61,3 +61,22 @@ def test_what_is_in_no_form_is_told_in_plain_words(value: Any) -> None:
 
     assert not isinstance(found, Candidate)
     assert found.reason == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"conversationId": "c", "recursive": True, "messages": []},
+        {"name": "Exported", "greeting": "", "sampleChat": "", "scenario": "", "messages": []},
+        {"uuid": "c", "chat_messages": []},
+        {"id": "c", "mapping": {}},
+        {"id": "c", "chat": {"history": {"messages": {}, "currentId": None}, "messages": []}},
+        {"type": "risuChat", "ver": 2, "data": {"message": []}},
+        {"histories": {"histories": []}},
+    ],
+)
+def test_an_empty_conversation_is_neither_stored_nor_a_loss(value: Any) -> None:
+    (found,) = read_object(value, "export.json", "export")
+
+    assert not isinstance(found, Candidate)
+    assert (found.reason, found.is_lost) == (EMPTY, False)

@@ -237,3 +237,20 @@ def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> 
     found = imports_of(tmp_path / "Mika.jsonl")
 
     assert (said(found.conversations[0]), found.lost) == ([("assistant", "Hi 🌸")], [])
+
+
+@pytest.mark.parametrize("end", ["\n]", ",\n{"])
+def test_lines_in_an_array_are_one_chat(tmp_path: Path, end: str) -> None:
+    lines = [HEADER, a_line("Hi"), a_line("yo", user=True)]
+    (tmp_path / "Mika.json").write_text("[" + ",\n".join(map(json.dumps, lines)) + end)
+    found = imports_of(tmp_path / "Mika.json")
+
+    assert said(found.conversations[0]) == [("assistant", "Hi"), ("user", "yo")]
+    assert len(found.lost) == (end != "\n]")
+
+
+def test_lines_that_end_with_a_comma_lose_nothing(tmp_path: Path) -> None:
+    lines = [json.dumps(line) + "," for line in (HEADER, a_line("Hi"), a_line("yo", user=True))]
+    found = imports_of_lines(tmp_path, lines)
+
+    assert (said(found.conversations[0]), found.lost) == ([("assistant", "Hi"), ("user", "yo")], [])

@@ -24,13 +24,15 @@ _IDENTIFYING = ("_id", "createdAt", "msg")
 
 def is_agnai(value: Mapping[str, Any]) -> bool:
     """Tell whether an object is such a chat."""
-    return any("msg" in one for one in mappings_in(value, "messages"))
+    return any("msg" in one for one in mappings_in(value, "messages")) or (
+        isinstance(value.get("messages"), list) and "sampleChat" in value
+    )
 
 
 def read_agnai(value: Mapping[str, Any], source: str, name: str) -> Findings:
     """Read one chat; its first message and the ``name`` of its file tell it from others."""
     messages = value["messages"]
-    first = mappings_in(value, "messages")[0]
+    first = next(iter(mappings_in(value, "messages")), {})
     result = Exported("agnai", str([name, *(str(first.get(field)) for field in _IDENTIFYING)]), source)
     keys = set(filter(None, (key_in(one, "_id") for one in mappings_in(value, "messages"))))
     leaf = value.get("treeLeafId")

@@ -33,12 +33,10 @@ _ENDINGS = {"stop": "stop", "end_turn": "stop", "length": "length", "max_tokens"
 
 def is_librechat(value: Mapping[str, Any]) -> bool:
     """Tell whether an object is such a conversation."""
-    messages = _messages(value)
-    if messages is None:
-        return False
+    messages = value.get("messages", value.get("messagesTree"))
     if "conversationId" in value:
-        return True
-    return any(isinstance(one, Mapping) and "messageId" in one and "isCreatedByUser" in one for one in messages)
+        return isinstance(messages, list)
+    return any("messageId" in one and "isCreatedByUser" in one for one in mappings_in(value, "messages"))
 
 
 def read_librechat(value: Mapping[str, Any], source: str, name: str) -> Findings:
@@ -54,13 +52,9 @@ def read_librechat(value: Mapping[str, Any], source: str, name: str) -> Findings
         about={"id": given} if isinstance(given, str) else {},
     )
     before: str | None = None
-    for number, (message, parent) in enumerate(_flat(_messages(value) or []), 1):
+    for number, (message, parent) in enumerate(_flat(list_in(value, "messages") or list_in(value, "messagesTree")), 1):
         before = _add(result, message, number, parent or before)
     yield from result.findings()
-
-
-def _messages(value: Mapping[str, Any]) -> list[Any] | None:
-    return list_in(value, "messages") or list_in(value, "messagesTree") or None
 
 
 def _flat(messages: list[Any]) -> Iterator[tuple[Any, str | None]]:

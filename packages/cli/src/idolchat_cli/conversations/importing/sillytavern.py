@@ -23,7 +23,7 @@ from idolchat_cli.conversations.importing.parts import attachment, list_in, mapp
 from idolchat_cli.conversations.importing.streamed import Damaged
 from idolchat_cli.conversations.importing.times import read_time
 
-__all__ = ["is_sillytavern", "read_sillytavern"]
+__all__ = ["is_sillytavern", "is_sillytavern_line", "read_sillytavern"]
 
 _NOTES = frozenset(
     {
@@ -42,6 +42,11 @@ _NAMELESS = "unused"
 def is_sillytavern(first: Mapping[str, Any]) -> bool:
     """Tell whether a first line is that of a chat, or of one without such a line."""
     return "chat_metadata" in first or all(name in first for name in _NAMES) or _is_message(first)
+
+
+def is_sillytavern_line(value: Any) -> bool:
+    """Tell whether a value, which may be anything, is a line of such a chat."""
+    return isinstance(value, Mapping) and is_sillytavern(value)
 
 
 def read_sillytavern(lines: Iterable[tuple[int, Any]], source: str, name: str) -> Findings:
@@ -67,7 +72,7 @@ class _Reading:
             self._add_damaged(number, line)
         elif _is_message(line):
             self._add_message(number, line)
-        elif isinstance(line, Mapping) and is_sillytavern(line):
+        elif is_sillytavern_line(line):
             self._begin(line)
         elif line not in (None, "", {}, []):
             self.result.skip("line that is no message", f"line {number}", is_lost=True)

@@ -18,6 +18,7 @@ _PIECE = 1 << 16
 _BLANKS = " \t\r\n"
 _DECODER = json.JSONDecoder()
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_BEGIN_OF_LIST = re.compile(r"\s*\[\s*(?:$|[\[{\]])")
 _LINES_LOOKED_AT = 8
 _DEEPEST = 60_000
 """Calls within each other: LibreChat's exports nest each message in the one before."""
@@ -49,6 +50,10 @@ def shape_of(text: IO[str]) -> Shape:
     The first lines decide: where the first is damaged, a message of SillyTavern on one of the next tells that each
     line is a value of its own.
     """
+    is_list = _BEGIN_OF_LIST.match(text.read(_PIECE))
+    text.seek(0)
+    if is_list:
+        return Shape.LIST
     try:
         return _shape_of([line for _, line in zip(range(_LINES_LOOKED_AT), _lines(text), strict=False)])
     finally:
@@ -95,23 +100,25 @@ def whole(text: IO[str]) -> Any:
 def json_lines(text: IO[str]) -> Iterator[tuple[int, Any]]:
     """Give the value of each line that is not blank, by its number from 1; ``Damaged`` for one that has none.
 
-    Raises ``Unreadable`` at a line that is too long to be held.
+    What follows a line that is too long to be held is not read.
     """
-    for number, line in enumerate(_lines(text, skips_blank=False), 1):
-        if line.strip(_BLANKS):
-            yield number, _value(line)
+    number = 0
+    try:
+        for number, line in enumerate(_lines(text, skips_blank=False), 1):
+            if line.strip(_BLANKS):
+                yield number, _value_of_line(line)
+    except Unreadable as error:
+        yield number + 1, Damaged("", str(error))
 
 
 def _shape_of(lines: list[str]) -> Shape:
     if not lines:
         return Shape.OTHER
     first = lines[0].lstrip(_BLANKS)[:1]
-    if first == "[" and len(lines[0]) >= _PIECE:
-        return Shape.LIST
-    is_damaged = isinstance(_value(lines[0]), Damaged)
+    is_damaged = isinstance(_value_of_line(lines[0]), Damaged)
     if first == "{" and not is_damaged:
         return Shape.LINES if len(lines) > 1 else Shape.OBJECT
-    others = map(_value, lines[1:])
+    others = map(_value_of_line, lines[1:])
     if any(isinstance(value, dict) and "mes" in value for value in others):
         return Shape.LINES
     return {"[": Shape.LIST, "{": Shape.OBJECT}.get(first, Shape.OTHER)
@@ -136,6 +143,10 @@ def _value(text: str) -> Any:
         return _deep_value(text)
     except ValueError as error:
         return Damaged(text, str(error))
+
+
+def _value_of_line(line: str) -> Any:
+    return _value(line.rstrip(_BLANKS + ","))
 
 
 def _deep_value(text: str) -> Any:

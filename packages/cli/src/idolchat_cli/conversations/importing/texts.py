@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from idolchat_cli.conversations.importing.candidate import Findings, Skipped
 from idolchat_cli.conversations.importing.formats import read_object
-from idolchat_cli.conversations.importing.sillytavern import is_sillytavern, read_sillytavern
+from idolchat_cli.conversations.importing.sillytavern import is_sillytavern_line, read_sillytavern
 from idolchat_cli.conversations.importing.streamed import (
     Damaged,
     Shape,
@@ -43,8 +43,7 @@ def find_in_text(stream: IO[bytes], source: str, name: str) -> Findings:
 def _in_json(text: TextIOWrapper, source: str, name: str) -> Findings:
     shape = shape_of(text)
     if shape is Shape.LIST:
-        for number, value in elements(text):
-            yield from read_object(value, f"{source}, conversation {number}", f"{name} {number}")
+        yield from _in_list(elements(text), source, name)
     elif shape is Shape.OBJECT:
         yield from read_object(whole(text), source, name)
     elif shape is Shape.LINES:
@@ -53,13 +52,34 @@ def _in_json(text: TextIOWrapper, source: str, name: str) -> Findings:
         yield Skipped(source, "it is no JSON")
 
 
+def _in_list(values: Iterator[tuple[int, Any]], source: str, name: str) -> Findings:
+    first = next(values, None)
+    if first is None:
+        return
+    values = _chained([first], values)
+    if is_sillytavern_line(first[1]):  # its lines, which somebody put into an array
+        yield from read_sillytavern(_with_its_end(values), source, name)
+        return
+    for number, value in values:
+        yield from read_object(value, f"{source}, conversation {number}", f"{name} {number}")
+
+
+def _with_its_end(values: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    number = 0
+    try:
+        for number, value in values:
+            yield number, value
+    except Unreadable as error:
+        yield number + 1, Damaged("", str(error))
+
+
 def _in_lines(lines: Iterator[tuple[int, Any]], source: str, name: str) -> Findings:
     first: list[tuple[int, Any]] = []
     for number, value in lines:
         first.append((number, value))
         if len(first) == _FIRST_LINES or (value and not isinstance(value, Damaged)):
             break
-    if any(isinstance(value, dict) and is_sillytavern(value) for _, value in first):
+    if any(is_sillytavern_line(value) for _, value in first):
         yield from read_sillytavern(_chained(first, lines), source, name)
         return
     for number, value in _chained(first, lines):
