@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.support.mock_supabase.refusals import refused
 from tests.support.mock_supabase.rest_api import RestApi
 from tests.support.mock_supabase.state import Fault, State, StoredObject
-from tests.support.mock_supabase.storage_api import StorageApi, refused
+from tests.support.mock_supabase.storage_api import StorageApi
 
 __all__ = ["MockSupabase"]
 

@@ -36,7 +36,7 @@ class StoredObject:
     data: bytes
     content_type: str
     cache_control: str
-    metadata: dict[str, Any] | None
+    metadata: dict[str, Any]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: datetime = field(default_factory=now)
