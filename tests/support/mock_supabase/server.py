@@ -91,6 +91,14 @@ class MockSupabase:
         """Give what every conversation's object holds, by the conversation's id."""
         return {key.removesuffix(".json"): stored.data for key, stored in self.state.keys(bucket) if "/" not in key}
 
+    def remove(self, key: str, *, bucket: str = BUCKET) -> None:
+        """Take an object away, as somebody may in the dashboard."""
+        del self.state.objects[bucket, key]
+
+    def add_bucket(self, *, bucket: str = BUCKET) -> None:
+        """Make the bucket, as somebody may in the dashboard."""
+        self.state.add_bucket(bucket)
+
     def drop_bucket(self, *, bucket: str = BUCKET) -> None:
         """Take the bucket away, as somebody may in the dashboard."""
         del self.state.buckets[bucket]

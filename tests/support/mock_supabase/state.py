@@ -71,6 +71,27 @@ class State:
     holds: threading.Event | None = None
     cached: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
 
+    def add_bucket(
+        self,
+        name: str,
+        *,
+        is_public: bool = False,
+        file_size_limit: int | None = None,
+        allowed_mime_types: list[str] | None = None,
+    ) -> None:
+        """Make a bucket."""
+        made_at = now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.buckets[name] = {
+            "id": name,
+            "name": name,
+            "owner": "",
+            "public": is_public,
+            "file_size_limit": file_size_limit,
+            "allowed_mime_types": allowed_mime_types,
+            "created_at": made_at,
+            "updated_at": made_at,
+        }
+
     def fault_of(self, call: str) -> Fault | None:
         """Tell how a call ends; ``call`` is a method and a path below ``/v1``."""
         for number, (wanted, fault) in enumerate(self.next_faults):

@@ -11,8 +11,8 @@ from aiohttp import BodyPartReader, web
 from tests.support.mock_supabase.keys import Caller, caller_of
 from tests.support.mock_supabase.listing import check_list_request, list_objects
 from tests.support.mock_supabase.refusals import Refused, bad_request, refused
-from tests.support.mock_supabase.rows import info_of, json_answer, row_of, time_text
-from tests.support.mock_supabase.state import State, StoredObject, now
+from tests.support.mock_supabase.rows import info_of, json_answer, row_of
+from tests.support.mock_supabase.state import State, StoredObject
 
 __all__ = ["StorageApi"]
 
@@ -84,16 +84,12 @@ class StorageApi:
             raise refused("RowLevel")
         if asked["id"] in self._state.buckets:
             raise refused("BucketAlreadyExists")
-        self._state.buckets[asked["id"]] = {
-            "id": asked["id"],
-            "name": asked["name"],
-            "owner": "",
-            "public": asked.get("public", False),
-            "file_size_limit": asked.get("file_size_limit"),
-            "allowed_mime_types": asked.get("allowed_mime_types"),
-            "created_at": time_text(now()),
-            "updated_at": time_text(now()),
-        }
+        self._state.add_bucket(
+            asked["id"],
+            is_public=asked.get("public", False),
+            file_size_limit=asked.get("file_size_limit"),
+            allowed_mime_types=asked.get("allowed_mime_types"),
+        )
         return json_answer({"name": asked["name"]})
 
     async def _get_bucket(self, request: web.Request, caller: Caller) -> web.Response:

@@ -70,7 +70,8 @@ class Translator:
         if status == "404":
             return BucketNotSeen(
                 f"bucket {self._bucket!r} at {self._host} is not there or {_KEY} may not see it: check"
-                " SUPABASE_STORAGE_BUCKET, and that the key is the secret one of this project and has not expired"
+                " SUPABASE_STORAGE_BUCKET, and that the key is the secret one of this project and has not expired;"
+                " `idol serve` makes a bucket that is missing when it starts"
             )
         if status in _STORAGE:
             kind, text = _STORAGE[status]

@@ -9,6 +9,7 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions
 
 from idolchat_core.settings import read_settings
+from idolchat_core.storage.contract import one_shot
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.calls import Calls
@@ -38,7 +39,8 @@ async def open_supabase_storage(settings: SupabaseSettings | None = None) -> Asy
         client = AsyncClient(url, key, options)
         calls = Calls(settings)
         cache = DocumentCache(max_bytes=settings.cache_bytes, max_age_s=settings.cache_age_s)
-        storage = SupabaseStorage(Bucket(client, settings.bucket, calls), ChatsTable(client, calls), cache=cache)
+        bucket = Bucket(client, settings.bucket, calls, only_writes_make=one_shot.get())
+        storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache)
         try:
             yield storage
         finally:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,14 @@ from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
 from idolchat_storage_supabase.directory import Directory
 from idolchat_storage_supabase.survey import Survey, document_key, facts_of
-from idolchat_storage_supabase.turns import TurnMap, holds_turn, made_at
+from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
 
 MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
+MAX_LISTED = 10_000
+AT_ONCE = 8
 
 
 class SupabaseStorage(KeyValueStorage):
@@ -131,20 +134,26 @@ class SupabaseStorage(KeyValueStorage):
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Tell which conversation holds a message with this turn.
 
-        One that this process has not seen is looked for in the documents that were written since its id was made;
-        raises ``StorageUnavailable`` when those are more than ``MAX_SEARCHED`` and it is not in the newest of them.
+        One that this process has not seen is looked for in ``MAX_SEARCHED`` of the documents that were written since
+        its id was made; raises ``StorageUnavailable`` where there are more, and it is not in these.
         """
         known = self._turns.get(turn_id)
         if known is not None and await self._holds(known, turn_id):
             return known
-        ids, is_all = await self._survey.written_since(made_at(turn_id), at_most=MAX_SEARCHED)
-        for conversation_id in ids:
-            if await self._holds(conversation_id, turn_id):
-                return conversation_id
-        if not is_all:
+        made = made_at(turn_id)
+        written: list[tuple[UUID, datetime]] = []
+        async for one in self._survey.written_since(made - CLOCKS_DIFFER_BY):
+            written.append(one)
+            if len(written) == MAX_LISTED:
+                break
+        for some in batched(likely_first(written, made)[:MAX_SEARCHED], AT_ONCE):
+            holds = await asyncio.gather(*(self._holds(conversation_id, turn_id) for conversation_id in some))
+            if True in holds:
+                return some[holds.index(True)]
+        if len(written) > MAX_SEARCHED:
             raise StorageUnavailable(
-                f"turn {turn_id} is not in the {len(ids)} conversations that were written last, and more are not"
-                " searched; read its conversation instead"
+                f"turn {turn_id} is not in {MAX_SEARCHED} of the conversations that were written since it was made,"
+                " and more are not searched; read its conversation instead"
             )
         return None
 

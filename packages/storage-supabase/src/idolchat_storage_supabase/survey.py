@@ -74,12 +74,16 @@ class Survey:
 
         return await asyncio.gather(*map(one, conversation_ids))
 
-    async def written_since(self, time: datetime, *, at_most: int) -> tuple[list[UUID], bool]:
-        """List conversations whose objects were written since, newest first, and tell whether that is all of them."""
-        newest = await self._bucket.newest(at_most + 1)
-        young = [entry for entry in newest if _time_of(entry) is None or _time_of(entry) >= time]  # type: ignore[operator]
-        ids = [conversation_id for conversation_id in map(id_of, young) if conversation_id is not None]
-        return ids, len(young) <= at_most
+    async def written_since(self, time: datetime) -> AsyncGenerator[tuple[UUID, datetime]]:
+        """List conversations whose objects were written since, newest first, and when each was."""
+        async for entry in self._bucket.newest():
+            if entry.updated_at is None:
+                continue
+            if entry.updated_at < time:
+                return
+            conversation_id = id_of(entry)
+            if conversation_id is not None:
+                yield conversation_id, entry.updated_at
 
     async def _described(self, entries: Sequence[tuple[UUID, Entry]]) -> list[ConversationSummary]:
         unknown = [
@@ -124,10 +128,3 @@ def id_of(entry: Entry) -> UUID | None:
 def facts_of(summary: ConversationSummary) -> dict[str, Any]:
     """Give what is written beside an object."""
     return summary.model_dump(mode="json", exclude={"id"})
-
-
-def _time_of(entry: Entry) -> datetime | None:
-    try:
-        return datetime.fromisoformat(entry.updated_at)
-    except ValueError:
-        return None
