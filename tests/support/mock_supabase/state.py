@@ -24,6 +24,18 @@ class Fault(StrEnum):
     RESET_AFTER = "the call is done, and the connection is reset before the answer"
 
 
+_COLUMN_TYPES = {
+    "id": "uuid",
+    "user_id": "text",
+    "character_id": "text",
+    "updated_at": "timestamptz",
+    "created_at": "timestamptz",
+    "message_count": "bigint",
+    "status": "text",
+    "written_at": "timestamptz",
+}
+
+
 def now() -> datetime:
     """Tell the time as the database does."""
     return datetime.now(UTC)
@@ -55,9 +67,7 @@ class State:
     buckets: dict[str, dict[str, Any]] = field(default_factory=dict)
     objects: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] | None = field(default_factory=dict)
-    column_types: dict[str, str] = field(
-        default_factory=lambda: {"id": "uuid", "user_id": "text", "character_id": "text", "updated_at": "timestamptz"}
-    )
+    column_types: dict[str, str] = field(default_factory=lambda: dict(_COLUMN_TYPES))
     is_hidden: bool = False
     serves_stale: bool = False
     max_bytes: int = 50 * 1024 * 1024
@@ -91,6 +101,11 @@ class State:
             "created_at": made_at,
             "updated_at": made_at,
         }
+
+    def remove_columns(self, *names: str) -> None:
+        """Have a table that lacks these."""
+        for name in names:
+            del self.column_types[name]
 
     def fault_of(self, call: str) -> Fault | None:
         """Tell how a call ends; ``call`` is a method and a path below ``/v1``."""

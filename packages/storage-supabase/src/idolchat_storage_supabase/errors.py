@@ -17,6 +17,7 @@ from idolchat_core.errors import StorageUnavailable
 from idolchat_storage_supabase.faults import (
     AlreadyThere,
     BucketNotSeen,
+    NoSuchColumn,
     NoSuchObject,
     NoSuchTable,
     PassingFault,
@@ -31,7 +32,8 @@ _LONGEST_QUOTE = 200
 _NO_TABLE = {"42P01", "PGRST205"}
 _BAD_KEY = {"PGRST300", "PGRST301", "PGRST302", "PGRST303", "401"}
 _NO_CONNECTION = {"PGRST000", "PGRST001", "PGRST002", "PGRST003"}
-_BAD_ROW = {"22P02", "22007", "23502", "23503", "23505", "23514", "42703", "42501", "42P10", "PGRST204"}
+_NO_COLUMN = {"42703", "PGRST204"}
+_BAD_ROW = {"22P02", "22007", "23502", "23503", "23505", "23514", "42501", "42P10"}
 
 
 class Translator:
@@ -97,6 +99,8 @@ class Translator:
             return StorageUnavailable(
                 f"{_KEY} is not accepted by the REST interface of {self._host} ({message}); {_NEW_KEY}"
             )
+        if code in _NO_COLUMN:
+            return NoSuchColumn(f"table chats at {self._host} lacks a column ({code}): {message}")
         if code in _BAD_ROW:
             return RowRefused(f"table chats at {self._host} refuses a row ({code}): {message}")
         if code in _NO_CONNECTION:

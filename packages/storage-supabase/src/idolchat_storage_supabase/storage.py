@@ -18,7 +18,7 @@ from idolchat_core.storage.record_log import namespaces_among
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
-from idolchat_storage_supabase.directory import Directory
+from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
 from idolchat_storage_supabase.survey import Survey, document_key, facts_of
 from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
@@ -47,7 +47,7 @@ class SupabaseStorage(KeyValueStorage):
         self._bucket = bucket
         self._cache = cache
         self._survey = Survey(bucket, self._described)
-        self._directory = Directory(table, self._survey.summaries)
+        self._directory = Directory(table, self._survey.summaries, self._survey.summary)
         self._turns = TurnMap()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -103,7 +103,7 @@ class SupabaseStorage(KeyValueStorage):
         data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
         self._cache.keep(conversation.id, data)
-        await self._directory.changed(conversation.id, summary, now=False)
+        await self._directory.changed_now(conversation.id, summary)
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         data = await self._data(conversation_id)
@@ -162,8 +162,11 @@ class SupabaseStorage(KeyValueStorage):
             async with self._writing(conversation_id):
                 summary = await self._survey.summary(conversation_id)
                 if summary is not None:
-                    await self._directory.rewrite(summary)
+                    self._directory.changed(conversation_id, summary)
+            if done % ROWS_A_CALL == 0:
+                await self._directory.flush()
             yield done
+        await self._directory.flush()
 
     async def _data(self, conversation_id: UUID) -> bytes:
         data = self._cache.get(conversation_id)
@@ -175,7 +178,7 @@ class SupabaseStorage(KeyValueStorage):
     async def _put(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
         async with self._writing(conversation_id):
             await self._upload(conversation_id, data, summary)
-            await self._directory.changed(conversation_id, summary, now=True)
+            self._directory.changed(conversation_id, summary)
 
     async def _delete(self, conversation_id: UUID) -> None:
         async with self._writing(conversation_id):
@@ -183,25 +186,27 @@ class SupabaseStorage(KeyValueStorage):
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
             await self._bucket.remove(self.document_key(conversation_id))
-            await self._directory.changed(conversation_id, None, now=False)
+            await self._directory.changed_now(conversation_id, None)
 
     async def _upload(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
         self._cache.drop(conversation_id)
         await self._bucket.write(
             self.document_key(conversation_id), data, content_type="application/json", facts=facts_of(summary)
         )
+        self._survey.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:
         found: list[tuple[Row, ConversationSummary]] = []
-        while len(found) <= limit:
+        is_last = False
+        while len(found) <= limit and not is_last:
             wanted = limit + 1 - len(found)
-            rows = await self._directory.page(before=last, limit=wanted, **filters)
-            if rows is None:
+            answer = await self._directory.page(before=last, limit=wanted, **filters)
+            if answer is None:
                 return None
-            if not rows:
-                break
-            last = rows[-1]
-            summaries = await self._survey.those([row.id for row in rows])
+            rows, is_last = answer
+            if rows:
+                last = rows[-1]
+            summaries = await self._survey.of_rows(rows)
             found += [(row, summary) for row, summary in zip(rows, summaries, strict=True) if summary is not None]
         page = found[:limit]
         more = f"{page[-1][0].updated_at.isoformat()}~{page[-1][0].id}" if page and len(found) > limit else None
