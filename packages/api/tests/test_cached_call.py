@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from idolchat_api.cached_call import Fresh
+from idolchat_api.cached_call import CachedCall
 
 
 class Question:
@@ -23,19 +23,19 @@ class Question:
 
 
 async def test_a_fresh_answer_is_given_again() -> None:
-    fresh = Fresh(Question().ask, max_age_s=60)
+    fresh = CachedCall(Question().ask, max_age_s=60)
 
     assert [await fresh.get(), await fresh.get()] == [1, 1]
 
 
 async def test_an_old_answer_is_asked_for_again() -> None:
-    fresh = Fresh(Question().ask, max_age_s=0)
+    fresh = CachedCall(Question().ask, max_age_s=0)
 
     assert [await fresh.get(), await fresh.get()] == [1, 2]
 
 
 async def test_all_who_wait_get_one_answer() -> None:
-    fresh = Fresh(Question().ask, max_age_s=60)
+    fresh = CachedCall(Question().ask, max_age_s=60)
 
     assert await asyncio.gather(*(fresh.get() for _ in range(5))) == [1] * 5
 
@@ -43,7 +43,7 @@ async def test_all_who_wait_get_one_answer() -> None:
 async def test_an_error_is_not_kept() -> None:
     question = Question()
     question.is_wrong = True
-    fresh = Fresh(question.ask, max_age_s=60)
+    fresh = CachedCall(question.ask, max_age_s=60)
     with pytest.raises(ValueError, match="wrong"):
         await fresh.get()
     question.is_wrong = False
@@ -52,7 +52,7 @@ async def test_an_error_is_not_kept() -> None:
 
 
 async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None:
-    fresh = Fresh(Question().ask, max_age_s=60)
+    fresh = CachedCall(Question().ask, max_age_s=60)
     first = asyncio.ensure_future(fresh.get())
     second = asyncio.ensure_future(fresh.get())
     await asyncio.sleep(0)

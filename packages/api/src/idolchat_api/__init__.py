@@ -16,7 +16,7 @@ _WHERE = {"ApiSettings": "settings.api", "create_app": "app", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: the command line wants settings, keys and hooks, and no server with them."""
+    """Import a public name on first use, so that the command line can read settings and keys without the server."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

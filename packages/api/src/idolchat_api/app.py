@@ -12,23 +12,23 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 
 from idolchat_api import hookspecs
-from idolchat_api.app_state import Running
+from idolchat_api.app_state import AppState
 from idolchat_api.auth.authenticator import Authenticator
-from idolchat_api.auth.open_sessions import watching
-from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, opened_gate, schemes_of
+from idolchat_api.auth.open_sessions import recheck_sessions
+from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, open_authentication, schemes_of
 from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
-from idolchat_api.http.authorization import warded
+from idolchat_api.http.authorization import protect_routes
 from idolchat_api.http.host_guard import Guard
-from idolchat_api.observability.instrumentation import watched
+from idolchat_api.observability.instrumentation import instrumented
 from idolchat_api.routes import chat, conversations, health, models, turns
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Plugins, load_plugins
-from idolchat_core.plugins.registry import Registry
+from idolchat_core.plugins.registry import ServiceRegistry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
 
@@ -36,7 +36,7 @@ __all__ = ["create_app"]
 
 
 def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequence[object] | None = None) -> FastAPI:
-    """Make the ASGI application; it opens storage and provider when it starts, and closes them when it stops.
+    """Create the ASGI application. It opens storage and provider when it starts, and closes them when it stops.
 
     ``settings`` are read from the environment where they are not given. ``plugins`` are loaded ones, or modules and
     objects to load beside the installed ones. Routes may be added until it starts. Raises ``ConfigurationError`` and
@@ -72,7 +72,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         *health.routes,
         WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
     ]
-    app.openapi = lambda: openapi.document(app, token=_wanted_token(app))  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
             CORSMiddleware,
@@ -84,26 +84,34 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     return app
 
 
-def _wanted_token(app: FastAPI) -> str | None:
-    running: Running | None = getattr(app.state, "running", None)
-    authenticator = running.gate.authenticator if running is not None else None
+def _token_description(app: FastAPI) -> str | None:
+    running: AppState | None = getattr(app.state, "idolchat", None)
+    authenticator = running.authentication.authenticator if running is not None else None
     return authenticator.description if authenticator is not None else None
 
 
 def _lifespan(
-    settings: ApiSettings, plugins: Plugins, registry: Registry[Authenticator]
+    settings: ApiSettings, plugins: Plugins, registry: ServiceRegistry[Authenticator]
 ) -> Callable[[Application], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncGenerator[None]:
-        warded(app.routes)  # those too that were added since the application was made
-        app.open_short_way()
+        protect_routes(app.routes)  # those too that were added since the application was made
+        app.enable_direct_dispatch()
         with locked_data_folder(settings.data_dir):
             async with (
                 open_service(settings, plugins, recovers=True) as service,
-                opened_gate(settings, registry, service.storage) as gate,
+                open_authentication(settings, registry, service.services) as authentication,
             ):
-                app.state.running = Running.of(settings, service, gate)
-                async with watching(app.state.running.admissions), watched(app.state.running):
+                app.state.idolchat = state = AppState.of(settings, service, authentication)
+                async with (
+                    recheck_sessions(state.open_sessions),
+                    instrumented(
+                        service,
+                        settings.metrics_token,
+                        open_sockets=lambda: len(state.shutdown_callbacks),
+                        is_stopping=lambda: state.is_stopping,
+                    ) as state.instrumentation,
+                ):
                     yield
 
     return lifespan

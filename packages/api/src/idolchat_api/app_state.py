@@ -1,92 +1,89 @@
-"""What routes need of the application."""
+"""The state of a running application, and how routes reach it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from idolchat_api.auth.authentication import Gate
+from idolchat_api.auth.authentication import Authentication
 from idolchat_api.auth.caller import Caller
-from idolchat_api.auth.open_sessions import Admissions
-from idolchat_api.auth.request_policy import Bounds
-from idolchat_api.cached_call import Fresh
-from idolchat_api.health import Checks
+from idolchat_api.auth.open_sessions import OpenSessions
+from idolchat_api.auth.request_policy import RequestPolicy
+from idolchat_api.cached_call import CachedCall
+from idolchat_api.health import HealthChecks
 from idolchat_api.limits.request_rates import RequestRates
+from idolchat_api.observability.instrumentation import Instrumentation
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.llm.contract import ModelInfo
 from idolchat_core.service import Service
 
-if TYPE_CHECKING:
-    from idolchat_api.observability.instrumentation import Watch
-
-__all__ = ["AnyCaller", "Running", "RunningServer", "calling", "running"]
+__all__ = ["AppState", "CurrentCaller", "CurrentState", "app_state", "caller_of"]
 
 MODELS_MAX_AGE_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Running:
-    """The application while it runs.
+class AppState:
+    """The open services of a running application.
 
-    ``is_stopping`` from the moment that it takes no new turns; ``farewells`` are called after the last turn has ended.
+    ``is_stopping`` is true once no new turns are taken. ``shutdown_callbacks`` run after the last turn has ended.
     """
 
     settings: ApiSettings
     service: Service
-    gate: Gate
-    admissions: Admissions
-    bounds: Bounds
+    authentication: Authentication
+    open_sessions: OpenSessions
+    policy: RequestPolicy
     rates: RequestRates
-    checks: Checks
-    models: Fresh[Sequence[ModelInfo]]
-    watch: Watch | None = None
+    checks: HealthChecks
+    models: CachedCall[Sequence[ModelInfo]]
+    instrumentation: Instrumentation | None = None
     is_stopping: bool = False
-    farewells: set[Callable[[], Awaitable[None]]] = field(default_factory=set)
+    shutdown_callbacks: set[Callable[[], Awaitable[None]]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, settings: ApiSettings, service: Service, gate: Gate) -> Self:
-        """Take an open service, and the gate before it."""
+    def of(cls, settings: ApiSettings, service: Service, authentication: Authentication) -> Self:
         return cls(
             settings=settings,
             service=service,
-            gate=gate,
-            admissions=Admissions(gate),
-            bounds=Bounds(settings, default_model=settings.model or service.llm.default_model),
+            authentication=authentication,
+            open_sessions=OpenSessions(authentication),
+            policy=RequestPolicy(settings, default_model=settings.model or service.llm.default_model),
             rates=RequestRates(settings),
-            checks=Checks(
+            checks=HealthChecks(
                 storage_name=service.storage_name,
                 check_storage=service.storage.check,
                 llm_name=service.llm_name,
                 check_llm=service.llm.check,
             ),
-            models=Fresh(service.llm.list_models, max_age_s=MODELS_MAX_AGE_S),
+            models=CachedCall(service.llm.list_models, max_age_s=MODELS_MAX_AGE_S),
         )
 
 
-def running(scope: Scope) -> Running:
-    """Find the running application of a request."""
-    state: Running = scope["app"].state.running
+def app_state(scope: Scope) -> AppState:
+    """Return the state of the application that serves a request."""
+    state: AppState = scope["app"].state.idolchat
     return state
 
 
-def calling(scope: Scope) -> Caller:
-    """Tell who makes a request: by this a route begins turns, and learns whose things it may show."""
-    app = running(scope)
-    return Caller(scope["state"]["principal"], app.service, app.bounds)
+def caller_of(scope: Scope) -> Caller:
+    """Return the caller of a request, who starts turns and whose rights are checked."""
+    app = app_state(scope)
+    return Caller(scope["state"]["principal"], app.service, app.policy)
 
 
 def _caller_of(connection: HTTPConnection) -> Caller:
-    return calling(connection.scope)
+    return caller_of(connection.scope)
 
 
-def _of_connection(connection: HTTPConnection) -> Running:
-    return running(connection.scope)
+def _of_connection(connection: HTTPConnection) -> AppState:
+    return app_state(connection.scope)
 
 
-RunningServer = Annotated[Running, Depends(_of_connection)]
-AnyCaller = Annotated[Caller, Depends(_caller_of)]
+CurrentState = Annotated[AppState, Depends(_of_connection)]
+CurrentCaller = Annotated[Caller, Depends(_caller_of)]

@@ -1,15 +1,15 @@
-"""Answers that may be a little old."""
+"""Calls whose result is cached for a while."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-__all__ = ["Fresh"]
+__all__ = ["CachedCall"]
 
 
-class Fresh[T]:
-    """The answer to a question that is asked again only when the last answer is older than ``max_age_s`` seconds.
+class CachedCall[T]:
+    """An async call that is repeated only when its last result is older than ``max_age_s`` seconds.
 
     Whoever asks meanwhile waits for the same answer; an error is told to those who wait, and not kept.
     """
@@ -21,7 +21,7 @@ class Fresh[T]:
         self._asked_at = 0.0
 
     async def get(self) -> T:
-        """Give the answer."""
+        """Return the cached result, or call again."""
         now = asyncio.get_running_loop().time()
         if self._asked is None or (self._asked.done() and not self._is_good(self._asked, now)):
             self._asked = asyncio.ensure_future(self._asking())

@@ -1,4 +1,4 @@
-"""One server to a data folder."""
+"""A lock that lets only one server use a data folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ else:
 
 @contextmanager
 def locked_data_folder(folder: Path) -> Generator[None]:
-    """Hold the folder for this process; the lock goes with the process, however it ends.
+    """Lock the folder for this process; the operating system releases the lock when the process ends.
 
     Raises ``ConfigurationError`` when another server holds it, or when it cannot be written.
     """
@@ -47,7 +47,7 @@ def locked_data_folder(folder: Path) -> Generator[None]:
             " another"
         ) from error
     try:
-        _lock_or_tell(file, folder)
+        _lock_or_raise(file, folder)
         # Only a note for whoever comes second: a disk that takes no write can still be read from.
         with suppress(OSError):
             os.ftruncate(file, 0)
@@ -57,7 +57,7 @@ def locked_data_folder(folder: Path) -> Generator[None]:
         os.close(file)
 
 
-def _lock_or_tell(file: int, folder: Path) -> None:
+def _lock_or_raise(file: int, folder: Path) -> None:
     try:
         _lock(file)
     except OSError as error:

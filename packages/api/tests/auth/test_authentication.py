@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings, create_app
-from idolchat_api.auth.authentication import MAX_KNOWN, MAX_TOKEN_BYTES, Gate
+from idolchat_api.auth.authentication import MAX_CACHED, MAX_TOKEN_BYTES, Authentication
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import LOCAL, Principal, Scope
 from idolchat_api.errors import Forbidden, Unauthenticated
@@ -82,64 +82,64 @@ async def test_strangers_and_users_are_told_the_status_alone(
 
 async def test_an_answer_is_used_again() -> None:
     asked = Counting(trusted_for_s=60)
-    gate = Gate(asked)
+    authentication = Authentication(asked)
 
-    assert await gate.principal("a") == await gate.principal("a")
+    assert await authentication.authenticate_token("a") == await authentication.authenticate_token("a")
     assert asked.asked == 1
 
 
 async def test_an_answer_is_not_used_for_too_long() -> None:
     asked = Counting(trusted_for_s=0)
-    gate = Gate(asked)
+    authentication = Authentication(asked)
 
-    await gate.principal("a")
-    await gate.principal("a")
+    await authentication.authenticate_token("a")
+    await authentication.authenticate_token("a")
 
     assert asked.asked == 2
 
 
 async def test_what_is_remembered_is_bounded() -> None:
     asked = Counting(trusted_for_s=60)
-    gate = Gate(asked)
+    authentication = Authentication(asked)
 
-    for number in range(MAX_KNOWN + 1):
-        await gate.principal(str(number))
-    await gate.principal(str(MAX_KNOWN))
-    await gate.principal("0")
+    for number in range(MAX_CACHED + 1):
+        await authentication.authenticate_token(str(number))
+    await authentication.authenticate_token(str(MAX_CACHED))
+    await authentication.authenticate_token("0")
 
-    assert asked.asked == MAX_KNOWN + 2
+    assert asked.asked == MAX_CACHED + 2
 
 
 async def test_a_token_has_so_many_bytes_and_not_one_more() -> None:
-    gate = Gate(Counting(0))
+    authentication = Authentication(Counting(0))
 
-    assert (await gate.principal("y" * MAX_TOKEN_BYTES)).may(Scope.READ)
+    assert (await authentication.authenticate_token("y" * MAX_TOKEN_BYTES)).may(Scope.READ)
     with pytest.raises(Unauthenticated):
-        await gate.principal("y" * (MAX_TOKEN_BYTES + 1))
+        await authentication.authenticate_token("y" * (MAX_TOKEN_BYTES + 1))
 
 
 async def test_a_refusal_is_not_remembered() -> None:
     asked = Counting(trusted_for_s=60)
-    gate = Gate(asked)
+    authentication = Authentication(asked)
 
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            await gate.principal("bad")
+            await authentication.authenticate_token("bad")
 
     assert asked.asked == 2
 
 
 async def test_without_a_login_only_this_machine_is_served() -> None:
     """Also where another program than ours has chosen the address: ``uvicorn --host 0.0.0.0``."""
-    gate = Gate(None)
+    authentication = Authentication(None)
 
-    assert await gate.admit({"server": ("127.0.0.1", 8000)}, {}) is LOCAL
+    assert await authentication.authenticate_request({"server": ("127.0.0.1", 8000)}, {}) is LOCAL
     with pytest.raises(Forbidden, match="IDOLCHAT_AUTH"):
-        await gate.admit({"server": ("192.0.2.1", 8000)}, {})
+        await authentication.authenticate_request({"server": ("192.0.2.1", 8000)}, {})
 
 
 async def test_anyone_is_no_operator() -> None:
-    anyone = await Gate(None, allow_open=True).admit({"server": ("192.0.2.1", 8000)}, {})
+    anyone = await Authentication(None, allow_open=True).authenticate_request({"server": ("192.0.2.1", 8000)}, {})
 
     assert (anyone.may(Scope.CHAT), anyone.may(Scope.ADMIN), anyone.is_operator) == (True, False, False)
 

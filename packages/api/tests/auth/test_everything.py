@@ -153,7 +153,7 @@ async def test_a_conversation_of_nobody_is_not_everybodys(scene: Scene, new_key:
             assert reply.status_code == 404
 
 
-async def test_a_route_that_is_added_is_warded(settings: ApiSettings, plugins: Plugins, new_key: NewKey) -> None:
+async def test_a_route_that_is_added_is_protected(settings: ApiSettings, plugins: Plugins, new_key: NewKey) -> None:
     app = create_app(settings=settings, plugins=plugins)
     app.add_api_route("/conversation/{conversation_id}/title", lambda conversation_id: conversation_id)
 
@@ -167,8 +167,8 @@ async def test_a_route_that_is_added_is_warded(settings: ApiSettings, plugins: P
     assert statuses == [401, 404, 200]
 
 
-async def test_a_route_that_is_not_warded_is_found_out(scene: Scene) -> None:
-    """That is, the test above would fail: this route is added too late for the server to ward it."""
+async def test_a_route_that_is_not_protected_is_found_out(scene: Scene) -> None:
+    """That is, the test above would fail: this route is added too late for the server to protect it."""
 
     async def show(conversation_id: UUID) -> Conversation:
         return await scene.storage.read(conversation_id)

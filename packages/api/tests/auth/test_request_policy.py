@@ -9,6 +9,7 @@ import pytest
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import serving
+from idolchat_core import Delta, Finished
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import read_settings
@@ -44,8 +45,13 @@ async def test_a_user_speaks_for_nobody_else(
     assert await said(back_end, {"role": role, "content": "Obey"}) == (200, None)
 
 
-async def test_a_user_may_answer_a_tool_call(user: httpx.AsyncClient) -> None:
-    assert await said(user, {"role": "tool", "content": "5", "tool_call_id": "call_1"}) == (200, None)
+async def test_a_user_may_answer_a_tool_call(user: httpx.AsyncClient, provider: ScriptedProvider) -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    provider.say([Delta(fields={"tool_calls": [call]}), Finished(finish_reason="tool_calls")])
+    asked = await user.post("/chat", json={"messages": [HI]})
+    result = {"role": "tool", "content": "5", "tool_call_id": "call_1"}
+
+    assert await said(user, result, conversation_id=asked.json()["conversation_id"]) == (200, None)
 
 
 @pytest.mark.parametrize("field", ["provider", "plugins", "preset", "web_search_options", "service_tier", "transforms"])
@@ -112,8 +118,8 @@ class TestBounded:
 
     @pytest.fixture
     def settings(self, settings: ApiSettings) -> ApiSettings:
-        bounds = {"models": ("scripted/model", "test/*"), "max_tokens": 100, "max_prompt_price": 1.5}
-        return settings.model_copy(update=bounds)
+        policy = {"models": ("scripted/model", "test/*"), "max_tokens": 100, "max_prompt_price": 1.5}
+        return settings.model_copy(update=policy)
 
     @pytest.mark.parametrize(
         ("fields", "told"),

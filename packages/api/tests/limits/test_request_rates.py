@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.types import Scope as AsgiScope
 
+from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.auth.principal import ANYONE, LOCAL, Principal, Scope
-from idolchat_api.connections.limiter import Doors
+from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.errors import problem_from
 from idolchat_api.limits.request_rates import RequestRates, address_of
 from idolchat_api.settings.api import ApiSettings
@@ -35,7 +36,7 @@ def test_a_user_may_send_so_many_requests_and_not_one_more() -> None:
         assert round(quota.remaining) == remaining
     with pytest.raises(LimitReached, match="IDOLCHAT_API_USER_REQUESTS_PER_MINUTE") as refused:
         rates.take(USER, None)
-    headers = dict(problem_from(refused.value).headers())
+    headers = dict(problem_headers(problem_from(refused.value)))
 
     assert headers[b"ratelimit-policy"] == b'"user-requests";q=10;w=60'
     assert headers[b"ratelimit"] == b'"user-requests";r=0;t=60'
@@ -109,7 +110,7 @@ def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:
     problem = problem_from(refused.value)
 
     assert (problem.status, problem.code) == (429, "insufficient_quota")
-    assert dict(problem.headers()) == {
+    assert dict(problem_headers(problem)) == {
         b"retry-after": b"43200",
         b"ratelimit-policy": b'"cost-day";q=500000;w=86400;qu="microcost"',
         b"ratelimit": b'"cost-day";r=0;t=43200',
@@ -117,11 +118,11 @@ def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:
 
 
 def test_so_many_connections_from_one_address_and_not_one_more() -> None:
-    doors = Doors(ApiSettings(address_max_connections=2, trusted_proxies=("192.0.2.9",)))
+    limiter = ConnectionLimiter(ApiSettings(address_max_connections=2, trusted_proxies=("192.0.2.9",)))
     for _ in range(2):
-        assert doors.enter("192.0.2.1") is None
-    assert "from this address" in (doors.enter("192.0.2.1") or "")
-    assert all(doors.enter(host) is None for host in ["192.0.2.2", *["192.0.2.9"] * 5, *["127.0.0.1"] * 5])
-    doors.leave("192.0.2.1")
+        assert limiter.acquire("192.0.2.1") is None
+    assert "from this address" in (limiter.acquire("192.0.2.1") or "")
+    assert all(limiter.acquire(host) is None for host in ["192.0.2.2", *["192.0.2.9"] * 5, *["127.0.0.1"] * 5])
+    limiter.release("192.0.2.1")
 
-    assert doors.enter("192.0.2.1") is None
+    assert limiter.acquire("192.0.2.1") is None

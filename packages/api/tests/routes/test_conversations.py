@@ -1,19 +1,22 @@
 """Conversations over HTTP."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts
-from idolchat_core import Conversation, Message
+from idolchat_core import Conversation, Message, Page
 from idolchat_core.errors import ConversationDamaged, StorageUnavailable
 from idolchat_core.models import new_id, utc_now
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
+type NewKey = Callable[..., Awaitable[dict[str, str]]]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -34,6 +37,7 @@ class FailingStorage(InMemoryStorage):
         super().__init__()
         self.is_down = False
         self.damaged: set[UUID] = set()
+        self.reads = 0
 
     async def read(self, conversation_id: UUID) -> Conversation:
         if self.is_down:
@@ -42,9 +46,14 @@ class FailingStorage(InMemoryStorage):
         return found.model_copy(update={"status": "damaged"}) if conversation_id in self.damaged else found
 
     async def read_document(self, conversation_id: UUID) -> bytes:
+        self.reads += 1
         if conversation_id in self.damaged:
             raise ConversationDamaged(f"conversation {conversation_id} is cut short")
         return await super().read_document(conversation_id)
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        self.reads += 1
+        return await super().read_page(conversation_id, limit=limit, before=before)
 
     async def check(self) -> None:
         if self.is_down:
@@ -70,6 +79,40 @@ async def test_a_conversation_is_its_stored_document(client: httpx.AsyncClient, 
     assert reply.content == await storage.read_document(kept.id)
     assert reply.headers["content-type"] == "application/json"
     assert reply.json()["mood"] == "sunny"
+
+
+class TestWithALogin:
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"auth": "api-key"})
+
+    @pytest.mark.parametrize("query", ["", "?limit=2"])
+    async def test_a_users_conversation_is_read_once(
+        self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey, query: str
+    ) -> None:
+        kept = conversation(3, user_id=new_id())
+        await storage.create(kept)
+        header = await new_key(user_id=kept.user_id)
+
+        reply = await client.get(f"/conversation/{kept.id}{query}", headers=header)
+
+        assert reply.json()["user_id"] == str(kept.user_id)
+        assert storage.reads == 1
+
+    async def test_what_is_left_of_a_damaged_one_is_its_owners_alone(
+        self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey
+    ) -> None:
+        kept = conversation(3, user_id=new_id())
+        await storage.create(kept)
+        storage.damaged.add(kept.id)
+
+        replies = [
+            await client.get(f"/conversation/{kept.id}", headers=await new_key(user_id=user_id))
+            for user_id in (kept.user_id, new_id())
+        ]
+
+        assert [reply.status_code for reply in replies] == [200, 404]
+        assert replies[0].json()["status"] == "damaged"
 
 
 async def test_pages_lead_from_the_newest_message_to_the_first(

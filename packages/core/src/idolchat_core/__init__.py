@@ -37,7 +37,8 @@ from idolchat_core.models import (
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.services import Services
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
@@ -85,6 +86,8 @@ __all__ = [
     "Repair",
     "ReplyCut",
     "RequestRefused",
+    "ServiceRegistry",
+    "Services",
     "Storage",
     "StorageConflict",
     "StorageError",

@@ -30,6 +30,8 @@ _DENSE = (
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Here vowel signs are marks, which do not count as letters elsewhere."""
 _LETTER = f"(?:[^\\W_{_DENSE}]|[{_INDIC}])"
+_GAP = f"(?:(?![{_DENSE}{_INDIC}])[\\W_])"
+"""A character that is in no run; vowel signs, too, match ``\\W``."""
 _RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -149,7 +151,11 @@ def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
     tokens: list[str] = []
     for number, run in enumerate(runs):
         tokens += _query_tokens(run, goes_on=number + 1 < len(runs), follows=number > 0)
-    pattern = r"[\W_]*".join(re.escape(run[0]) for run in runs)
+    pattern = re.escape(runs[0][0])
+    for before, run in pairwise(runs):
+        # Two words, or two runs of dense scripts, are two because something stands between them.
+        is_same_kind = (before["dense"] is None) == (run["dense"] is None)
+        pattern += f"{_GAP}{'+' if is_same_kind else '*'}{re.escape(run[0])}"
     if runs[0]["dense"] is None:
         pattern = f"(?<!{_LETTER})" + pattern
     if runs[-1]["dense"] is None and not is_beginning:

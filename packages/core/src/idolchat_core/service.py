@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from idolchat_core.choice import choose_llm, open_storage
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus
 from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.engine import TurnEngine
@@ -32,6 +34,11 @@ class Service:
     turns: TurnEngine
 
     @property
+    def services(self) -> Services:
+        """What factories of the upper floor are called with."""
+        return Services(storage=self.storage, provider=self.llm, settings=self.settings)
+
+    @property
     def mirror(self) -> MirrorStatus:
         """Tell how far the mirrors are behind."""
         return self.storage.status if isinstance(self.storage, MirroredStorage) else MirrorStatus()
@@ -48,10 +55,19 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     async with (
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
-        TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
+        open_prompt_sources(plugins, Services(storage=storage, provider=llm, settings=settings)) as sources,
+        TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
     ):
         if recovers and storage.caution:
             log.warning("the primary storage has a limit", extra={"storage": storage_name, "caution": storage.caution})
         yield Service(
             settings=settings, storage_name=storage_name, storage=storage, llm_name=llm_name, llm=llm, turns=turns
         )
+
+
+@asynccontextmanager
+async def open_prompt_sources(plugins: Plugins, services: Services) -> AsyncGenerator[Sequence[PromptSource]]:
+    """Open every registered prompt source, in the order of their names."""
+    async with AsyncExitStack() as stack:
+        registry = plugins.prompt_sources
+        yield [await stack.enter_async_context(registry.get(name)(services)) for name in registry]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -53,6 +53,12 @@ class CoreSettings(SpendingSettings, PackageSettings):
     )
     system_prompt: str | None = Field(
         None, validation_alias="SYSTEM_PROMPT", description="Text that every prompt begins with."
+    )
+    prompt_layout: Literal["stable", "sillytavern"] = Field(
+        "stable",
+        validation_alias="IDOLCHAT_PROMPT_LAYOUT",
+        description="`stable` puts what varies from turn to turn at the end of the prompt, where it spoils no prompt"
+        " cache; `sillytavern` leaves it where its source put it.",
     )
     context_length: int = Field(
         8192,

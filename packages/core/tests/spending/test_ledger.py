@@ -261,3 +261,26 @@ def _intent(conversation_id: UUID) -> bytes:
         f'{{"open":"c","at":"{at}","purpose":"chat","turn":"{uuid4()}","conversation":"{conversation_id}",'
         '"user":null,"key":null,"model":null}\n'
     ).encode()
+
+
+@pytest.mark.parametrize("cost", [float("inf"), float("nan"), 1e308, -1000.0])
+async def test_a_cost_that_cannot_be_right_is_estimated(storage: InMemoryStorage, cost: float) -> None:
+    told = Usage(input_tokens=10, output_tokens=2, cost=cost)
+    llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
+    async with engine(storage, llm) as turns:
+        ended = await finish(turns, ask("Hi"))
+    [settled] = [line for line in await lines_of(storage) if "call" in line]
+
+    assert ended.usage == Usage(input_tokens=10, output_tokens=2, is_estimate=True)
+    assert (settled["input"], settled["output"], settled["cost"], settled["estimated"]) == (10, 2, None, True)
+
+
+@pytest.mark.parametrize("count", [-1, 2**53])
+async def test_a_count_of_tokens_that_cannot_be_right_is_estimated(storage: InMemoryStorage, count: int) -> None:
+    told = Usage(input_tokens=count, output_tokens=count)
+    llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
+    async with engine(storage, llm) as turns:
+        ended = await finish(turns, ask("Hi"))
+
+    assert ended.usage is not None
+    assert (ended.usage.is_estimate, 0 < ended.usage.output_tokens < 10) == (True, True)

@@ -47,6 +47,26 @@ def test_what_is_written_is_read_unchanged(stored: Conversation) -> None:
     assert json.loads(data)["id"] == str(ID)
 
 
+@pytest.mark.parametrize("user_id", [None, new_id(), "ana"])
+@pytest.mark.parametrize("texts", [[], ["one", "two"]])
+def test_the_owner_stands_in_the_first_line(user_id: UUID | str | None, texts: list[str]) -> None:
+    stored = document.encode(conversation(*texts, user_id=user_id))
+    without_the_rest = stored.partition(b"\n")[0] + b"\n what follows is not looked at"
+
+    assert document.owner_of(without_the_rest, ID) == user_id
+
+
+def test_the_owner_of_a_file_of_another_form_is_found() -> None:
+    stored = conversation("one", user_id=ID).model_dump_json(indent=2)
+
+    assert document.owner_of(stored.encode(), ID) == ID
+
+
+def test_the_owner_of_what_is_no_document_is_not_guessed() -> None:
+    with pytest.raises(ConversationDamaged):
+        document.owner_of(b'{"user_id": "ana"', ID)
+
+
 @given(conversations)
 def test_line_ends_stand_only_before_lines_and_the_closing(stored: Conversation) -> None:
     data = document.encode(stored)

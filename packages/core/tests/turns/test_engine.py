@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idolchat_core import Delta
+from idolchat_core import Delta, InvalidRequest
 from idolchat_core.conversations.branches import active_branch, choose_head, delete, fork
 from idolchat_core.errors import (
     ContextTooLong,
@@ -490,6 +490,23 @@ async def test_a_failed_turn_is_retried_once_however_often_it_is_asked(
     assert llm.requests[-1].options == {"temperature": 0.3}
 
 
+async def test_a_failed_turn_is_retried_once_by_many_at_once_after_a_restart(
+    storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say([FAULT], "Hello!")
+    async with TurnEngine(storage, llm, settings=CoreSettings()) as turns:
+        first = await turns.start(ask("Hi"))
+        await first.ended()
+    async with TurnEngine(storage, llm, settings=CoreSettings()) as turns:
+        retries = await asyncio.gather(*(turns.retry(first.turn_id) for _ in range(8)))
+        await retries[0].ended()
+    stored = await storage.read(first.conversation_id)
+
+    assert len({turn.turn_id for turn in retries}) == 1
+    assert len(llm.requests) == 2
+    assert [m.content for m in stored.messages] == ["Hi", "", "Hello!"]
+
+
 async def test_a_completed_turn_cannot_be_retried(turns: TurnEngine) -> None:
     turn = await turns.start(ask("Hi"))
     await turn.ended()
@@ -738,3 +755,61 @@ async def test_leaving_while_the_turn_begins_does_not_undo_it(
 
     assert await said(storage, conversation_id) == [("user", "Hi"), ("assistant", "Hi")]
     assert OnDisconnect.CONTINUE
+
+
+def calling(*ids: str) -> list[Any]:
+    calls = [
+        {"index": place, "id": name, "type": "function", "function": {"name": "add", "arguments": "{}"}}
+        for place, name in enumerate(ids)
+    ]
+    return [Delta(fields={"tool_calls": calls})]
+
+
+@pytest.mark.parametrize(
+    ("called", "answered", "param"),
+    [
+        ((), ("a",), "messages.0.tool_call_id"),
+        (("a",), ("b",), "messages.0.tool_call_id"),
+        (("a", "b"), ("a",), "messages.1"),
+        (("a",), ("a", "a"), "messages.1.tool_call_id"),
+    ],
+)
+async def test_results_that_do_not_answer_the_calls_are_refused_before_anything_is_stored(
+    turns: TurnEngine,
+    storage: InMemoryStorage,
+    llm: ScriptedProvider,
+    called: tuple[str, ...],
+    answered: tuple[str, ...],
+    param: str,
+) -> None:
+    llm.say(calling(*called) if called else "Hello!")
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    results = [{"role": "tool", "tool_call_id": name, "content": "42"} for name in answered]
+    with pytest.raises(InvalidRequest) as refused:
+        await turns.start(
+            TurnRequest.model_validate({"messages": results, "conversation_id": str(first.conversation_id)})
+        )
+
+    assert refused.value.param == param
+    assert len((await storage.read(first.conversation_id)).messages) == 2
+    assert len(llm.requests) == 1
+
+
+async def test_results_of_all_calls_are_taken(turns: TurnEngine, llm: ScriptedProvider) -> None:
+    llm.say(calling("a", "b"), "42 it is")
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    results = [{"role": "tool", "tool_call_id": name, "content": "42"} for name in ("b", "a")]
+    second = await turns.start(
+        TurnRequest.model_validate({"messages": results, "conversation_id": str(first.conversation_id)})
+    )
+
+    assert (await second.ended()).state is TurnState.COMPLETED
+
+
+async def test_a_result_without_a_conversation_is_refused(turns: TurnEngine) -> None:
+    with pytest.raises(InvalidRequest, match="no call is open"):
+        await turns.start(
+            TurnRequest.model_validate({"messages": [{"role": "tool", "tool_call_id": "a", "content": "42"}]})
+        )

@@ -1,1 +1,1 @@
-"""ASGI messages read and written directly: request bodies, replies, and whether the client is there."""
+"""Reading requests and writing replies as ASGI messages, and noticing that a client has disconnected."""

@@ -1,4 +1,4 @@
-"""The other end of a reply in the making: it may leave, and has to be kept awake."""
+"""The client of a reply that is being made: it may disconnect, and gets heartbeats."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Self
 
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.asgi.direct_writes import outlet_of
-from idolchat_api.asgi.disconnects import departure_of
+from idolchat_api.asgi.direct_writes import direct_write_of
+from idolchat_api.asgi.disconnects import disconnect_of
 from idolchat_core.errors import IdolchatError
 
-__all__ = ["ClientLeft", "Connection"]
+__all__ = ["ClientConnection", "ClientLeft"]
 
 HEARTBEAT = b": still here\n"
 """A comment without the empty line that ends an event: OpenAI's client takes one after an id for an empty event."""
@@ -22,16 +22,16 @@ class ClientLeft(Exception):
     """The client closed its connection before the end of the reply."""
 
 
-class Connection:
-    """An async context manager: the block ends with ``ClientLeft`` as soon as the client leaves, or as ``end`` says.
+class ClientConnection:
+    """An async context manager whose block raises ``ClientLeft`` when the client disconnects, or the error of ``end``.
 
     With ``heartbeat_s``, a comment is sent once nothing else was for that long; the status must be out by then.
     The request's body must have been read.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat_s: float | None = None) -> None:
-        self._departure = departure_of(scope)
-        self._outlet = outlet_of(scope)
+        self._disconnect = disconnect_of(scope)
+        self._direct_write = direct_write_of(scope)
         self._receive = receive
         self._send = send
         self._heartbeat_s = heartbeat_s
@@ -45,8 +45,8 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
-        if self._departure is not None:
-            self._departure.listen(self._leave)
+        if self._disconnect is not None:
+            self._disconnect.listen(self._leave)
         else:
             self._watching = self._loop.create_task(self._watch())
         if self._heartbeat_s is not None:
@@ -56,8 +56,8 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._departure is not None:
-            self._departure.ignore()
+        if self._disconnect is not None:
+            self._disconnect.ignore()
         if self._timer is not None:
             self._timer.cancel()
         for task in (self._watching, self._beating):
@@ -70,20 +70,20 @@ class Connection:
             raise self._ended_by or ClientLeft from None
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
-        """Send part of the body; waits while the client is slow to read."""
+        """Send part of the body, waiting while the client is slow to read."""
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
         self._wrote_at = self._loop.time()
         self._is_over = not more
 
     def write_now(self, body: bytes) -> bool:
-        """Send part of the body without waiting, where that can be done; it must not be the first or the last."""
-        if self._outlet is None or not self._outlet((body,)):
+        """Send part of the body, not the first or last, without waiting; False where that cannot be done."""
+        if self._direct_write is None or not self._direct_write((body,)):
             return False
         self._wrote_at = self._loop.time()
         return True
 
     async def end(self, error: IdolchatError) -> None:
-        """End the block with this error, at a place between two writes; nothing happens when all is written."""
+        """Raise this error in the block, between two writes; does nothing when the whole body is written."""
         if self._task is not None and not (self._has_left or self._is_over or self._ended_by):
             self._ended_by = error
             self._task.cancel()

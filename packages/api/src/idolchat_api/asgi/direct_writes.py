@@ -1,4 +1,4 @@
-"""Writing to a client in the very moment, without a task that is woken for it."""
+"""Writing to a client synchronously, without waking a task for it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import cast
 
 from starlette.types import Scope
 
-__all__ = ["Outlet", "offer_outlet", "outlet_of", "without_outlet"]
+__all__ = ["DirectWrite", "direct_write_of", "offer_direct_write", "withdraw_direct_write"]
 
-_EXTENSION = "idolchat.outlet"
+_EXTENSION = "idolchat.direct_write"
 
-type Outlet = Callable[[Sequence[bytes]], bool]
+type DirectWrite = Callable[[Sequence[bytes]], bool]
 """Writes pieces of a streamed body, or text messages of a socket; or writes nothing and returns false.
 
 That is so where the client is slow to read, has gone, or is not owed a piece now: whoever has something to write
-then does as if there were no outlet, and calls ``send``.
+then does as if there were no direct_write, and calls ``send``.
 """
 
 
-def offer_outlet(scope: Scope, outlet: Outlet) -> None:
-    """Let a request or socket write so; an extension of ASGI by our own protocols."""
-    scope.setdefault("extensions", {})[_EXTENSION] = outlet
+def offer_direct_write(scope: Scope, direct_write: DirectWrite) -> None:
+    """Put a direct write into the scope of a request or socket, as an ASGI extension."""
+    scope.setdefault("extensions", {})[_EXTENSION] = direct_write
 
 
-def outlet_of(scope: Scope) -> Outlet | None:
-    """Give the outlet, where the server has one."""
-    return cast("Outlet | None", scope.get("extensions", {}).get(_EXTENSION))
+def direct_write_of(scope: Scope) -> DirectWrite | None:
+    """Return the direct write of a request or socket; None under a server that has none."""
+    return cast("DirectWrite | None", scope.get("extensions", {}).get(_EXTENSION))
 
 
-def without_outlet(scope: Scope) -> None:
-    """Have everything go through ``send``, for the sake of those in between who change it."""
+def withdraw_direct_write(scope: Scope) -> None:
+    """Remove it, so that everything goes through ``send`` and through the middleware that changes it."""
     scope.get("extensions", {}).pop(_EXTENSION, None)

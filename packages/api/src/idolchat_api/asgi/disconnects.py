@@ -1,4 +1,4 @@
-"""Hearing that a client has gone, without a task that waits for it."""
+"""Noticing that a client has disconnected, without a task that waits for it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import cast
 
 from starlette.types import Scope
 
-__all__ = ["Departure", "departure_of"]
+__all__ = ["Disconnect", "disconnect_of"]
 
-_EXTENSION = "idolchat.departure"
+_EXTENSION = "idolchat.disconnect"
 
 
-class Departure:
-    """Tells one listener at a time that a connection is lost.
+class Disconnect:
+    """Calls one listener at a time when a connection is lost.
 
     Our own protocol puts it into the scope of every request, as an extension of ASGI. Under another server there is
     none, and ``receive`` has to be waited for instead.
@@ -26,27 +26,27 @@ class Departure:
         self._listener: Callable[[], None] | None = None
 
     def offer_to(self, scope: Scope) -> None:
-        """Let a request hear of it."""
+        """Put it into the scope of a request."""
         scope.setdefault("extensions", {})[_EXTENSION] = self
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this when the connection is lost, at once where it is."""
+        """Call ``listener`` when the connection is lost, or at once if it is."""
         self._listener = listener
         if self._has_happened:
-            self.happen()
+            self.notify()
 
     def ignore(self) -> None:
-        """Call nobody."""
+        """Remove the listener."""
         self._listener = None
 
-    def happen(self) -> None:
-        """Take note that the connection is lost."""
+    def notify(self) -> None:
+        """Record that the connection is lost, and call the listener."""
         self._has_happened = True
         listener, self._listener = self._listener, None
         if listener is not None:
             listener()
 
 
-def departure_of(scope: Scope) -> Departure | None:
-    """Give what tells of a request's departure, where the server does."""
-    return cast("Departure | None", scope.get("extensions", {}).get(_EXTENSION))
+def disconnect_of(scope: Scope) -> Disconnect | None:
+    """Return the disconnect notice of a request; None under a server that has none."""
+    return cast("Disconnect | None", scope.get("extensions", {}).get(_EXTENSION))

@@ -1,4 +1,4 @@
-"""Routes whose requests go straight to an ASGI application, with nothing of the framework in between."""
+"""Routes whose requests go straight to an ASGI application, without the framework's layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["RawRoute"]
 
 
 class RawRoute(Route):
-    """A route that is described for OpenAPI by hand, and says in the scope which one it is, as FastAPI's own do."""
+    """A route with a handwritten OpenAPI description, which puts itself into the scope as FastAPI's routes do."""
 
     def __init__(self, method: str, path: str, endpoint: ASGIApp, *, name: str, operation: dict[str, Any]) -> None:
         super().__init__(path, endpoint, methods=[method], name=name)
@@ -19,11 +19,10 @@ class RawRoute(Route):
         self._operation = operation
 
     def operations(self) -> dict[str, Any]:
-        """Give the OpenAPI operation, by method."""
+        """The OpenAPI operation, by method."""
         return {self._method.lower(): {"operationId": self.name, **self._operation}}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as any route."""
         match, child_scope = super().matches(scope)
         if match is not Match.NONE:
             child_scope["route"] = self

@@ -1,4 +1,4 @@
-"""What a request says: its body, its ids, its idempotency key; read once and checked."""
+"""Reading and checking requests: JSON bodies, ids in paths, idempotency keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def read_json[T: BaseModel](model: type[T], scope: Scope, receive: Receive
 
 
 async def read_optional_json[T: BaseModel](model: type[T], scope: Scope, receive: Receive) -> T | None:
-    """Read a JSON body where there is one; see ``read_json``."""
+    """Read a JSON body, None where there is none; see ``read_json``."""
     body = await _read(receive)
     if not body:
         return None
@@ -103,7 +103,7 @@ def idempotency_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
 
 
 def invalid_request(error: ValidationError, body: bytes | str) -> InvalidRequest:
-    """Say what is wrong with a JSON text and where, without repeating it."""
+    """Describe what is wrong with a JSON text, and where, without quoting it."""
     problems = error.errors(include_url=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         return MalformedRequest(f"not valid JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}")
@@ -124,7 +124,7 @@ def _located(problem: ErrorDetails, sent: Any) -> tuple[str | None, str]:
 
 
 def _param(location: Sequence[int | str], sent: Any, *, is_missing: bool) -> str | None:
-    """Give the dotted path of what is wrong in what was sent, leaving out pydantic's names of union members."""
+    """Return the dotted path of a faulty field, without pydantic's names of union members."""
     path: list[str] = []
     for depth, step in enumerate(location):
         is_there = step in sent if isinstance(sent, dict) else isinstance(sent, list) and step in range(len(sent))

@@ -1,4 +1,4 @@
-"""Who is being told something for longer: whoever is no longer let in is put out."""
+"""Open sockets and streams, which are closed when their token expires or is revoked."""
 
 from __future__ import annotations
 
@@ -11,104 +11,102 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from idolchat_api.auth.authentication import Gate
+from idolchat_api.auth.authentication import Authentication
 from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import TokenExpired, Unauthenticated
 from idolchat_core.errors import IdolchatError
 
-__all__ = ["Admission", "Admissions", "token_of", "watching"]
+__all__ = ["OpenSession", "OpenSessions", "recheck_sessions", "token_of"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
-AT_ONCE = 32
+CHECK_INTERVAL_S = 1.0
+MAX_CONCURRENT_CHECKS = 32
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Admission:
-    """Somebody who was let in, by a token or without; ``put_out`` ends their socket or stream, and says why."""
+class OpenSession:
+    """An open socket or stream; ``revoke`` closes it with the reason."""
 
     principal: Principal
     token: str | None
-    put_out: Callable[[Unauthenticated], Awaitable[None]] = field(repr=False)
+    revoke: Callable[[Unauthenticated], Awaitable[None]] = field(repr=False)
 
     @property
     def has_expired(self) -> bool:
-        """Tell whether the time of the token is over."""
+        """Whether the token has expired."""
         expires_at = self.principal.expires_at
         return expires_at is not None and expires_at.timestamp() <= time.time()
 
 
-class Admissions:
-    """Looks after those who were let in, every second."""
+class OpenSessions:
+    """Checks the tokens of open sockets and streams every second."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._inside: set[Admission] = set()
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
+        self._sessions: set[OpenSession] = set()
 
-    def add(self, admission: Admission) -> None:
-        """Look after somebody."""
-        self._inside.add(admission)
+    def add(self, session: OpenSession) -> None:
+        self._sessions.add(session)
 
-    def discard(self, admission: Admission) -> None:
-        """Look no longer after somebody who has gone."""
-        self._inside.discard(admission)
+    def discard(self, session: OpenSession) -> None:
+        self._sessions.discard(session)
 
     @contextmanager
-    def during(self, scope: Scope, put_out: Callable[[Unauthenticated], Awaitable[None]]) -> Generator[None]:
-        """Look after whoever made a request, meanwhile."""
-        if self._gate.authenticator is None:
+    def tracked(self, scope: Scope, revoke: Callable[[Unauthenticated], Awaitable[None]]) -> Generator[None]:
+        """Check the token of a request while the block runs, where there is a login."""
+        if self._authentication.authenticator is None:
             yield
             return
-        admission = Admission(principal=scope["state"]["principal"], token=token_of(scope), put_out=put_out)
-        self.add(admission)
+        session = OpenSession(principal=scope["state"]["principal"], token=token_of(scope), revoke=revoke)
+        self.add(session)
         try:
             yield
         finally:
-            self.discard(admission)
+            self.discard(session)
 
-    async def watch(self) -> None:
-        """Put out whose token has expired or was withdrawn, until cancelled."""
+    async def recheck(self) -> None:
+        """Revoke sessions whose token has expired or was withdrawn, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            inside = list(self._inside)
-            await _together([self._put_out(one, TokenExpired()) for one in inside if one.has_expired])
-            staying = [one for one in inside if not one.has_expired and one.token is not None]
-            for start in range(0, len(staying), AT_ONCE):
-                await _together([self._check(one) for one in staying[start : start + AT_ONCE]])
+            await asyncio.sleep(CHECK_INTERVAL_S)
+            sessions = list(self._sessions)
+            await _run_all([self._revoke(session, TokenExpired()) for session in sessions if session.has_expired])
+            remaining = [session for session in sessions if not session.has_expired and session.token is not None]
+            for start in range(0, len(remaining), MAX_CONCURRENT_CHECKS):
+                await _run_all([self._check(session) for session in remaining[start : start + MAX_CONCURRENT_CHECKS]])
 
-    async def _check(self, one: Admission) -> None:
+    async def _check(self, session: OpenSession) -> None:
         try:
-            one.principal = await self._gate.principal(one.token or "")
+            session.principal = await self._authentication.authenticate_token(session.token or "")
         except Unauthenticated as error:
-            await self._put_out(one, error)
+            await self._revoke(session, error)
         except IdolchatError as error:
             logger.warning("a token cannot be checked again now", extra={"code": error.code})
 
-    async def _put_out(self, one: Admission, why: Unauthenticated) -> None:
-        if one in self._inside:
-            self._inside.discard(one)
-            await one.put_out(why)
+    async def _revoke(self, session: OpenSession, reason: Unauthenticated) -> None:
+        if session in self._sessions:
+            self._sessions.discard(session)
+            await session.revoke(reason)
 
 
 @asynccontextmanager
-async def watching(admissions: Admissions) -> AsyncGenerator[None]:
-    """Look after who is inside meanwhile."""
-    watch = asyncio.create_task(admissions.watch())
+async def recheck_sessions(open_sessions: OpenSessions) -> AsyncGenerator[None]:
+    """Check the open sessions while the block runs."""
+    task = asyncio.create_task(open_sessions.recheck())
     try:
         yield
     finally:
-        watch.cancel()
-        await asyncio.wait({watch})
+        task.cancel()
+        await asyncio.wait({task})
 
 
-async def _together(checks: list[Awaitable[None]]) -> None:
+async def _run_all(checks: list[Awaitable[None]]) -> None:
     for result in await asyncio.gather(*checks, return_exceptions=True):
         if isinstance(result, Exception):
-            logger.error("somebody could not be put out", exc_info=result)
+            logger.error("an open session could not be closed", exc_info=result)
 
 
 def token_of(scope: Scope) -> str | None:
-    """Give the token of a request or handshake, which the gate has let in."""
+    """Return the token of an authenticated request or handshake; None without one."""
     given = dict(scope["headers"]).get(b"authorization")
     return given.partition(b" ")[2].strip().decode("ascii") if given else None

@@ -1,4 +1,4 @@
-"""What callers may say: roles, fields, models, tokens, prices."""
+"""What requests may contain: roles, fields, models, tokens, prices."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
-from idolchat_api.settings.auth import SayingSettings
+from idolchat_api.settings.auth import RequestPolicySettings
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
-__all__ = ["Bounds"]
+__all__ = ["RequestPolicy"]
 
 USER_ROLES = frozenset({"user", "tool"})
 COSTLY_FIELDS = frozenset(
@@ -22,18 +22,18 @@ COSTLY_FIELDS = frozenset(
 _TOKENS = ("max_tokens", "max_completion_tokens")
 
 
-class Bounds:
-    """Checks what a request says, and fills in what it leaves open."""
+class RequestPolicy:
+    """Checks requests against the settings, and fills in defaults and ceilings."""
 
-    def __init__(self, settings: SayingSettings, *, default_model: str | None) -> None:
+    def __init__(self, settings: RequestPolicySettings, *, default_model: str | None) -> None:
         self._roles = frozenset(settings.client_roles)
         self._refused = frozenset(settings.refused_fields)
         self._models = settings.models
         self._max_tokens = settings.max_tokens
         prices = {"prompt": settings.max_prompt_price, "completion": settings.max_completion_price}
         self._prices = {name: price for name, price in prices.items() if price is not None}
-        self._instead_of_default = self._own_default(default_model)
-        self.default_model = self._instead_of_default or default_model
+        self._replacement_default = self._default_within(default_model)
+        self.default_model = self._replacement_default or default_model
 
     def check_messages(self, principal: Principal, request: TurnRequest) -> None:
         """Raise ``InvalidRequest`` for a message that the caller may not send."""
@@ -50,8 +50,8 @@ class Bounds:
             if not principal.is_trusted and isinstance(message.content, list):
                 check_links(message.content, f"messages.{position}.content")
 
-    def bounded[T: TurnOptions](self, principal: Principal, options: T) -> T:
-        """Give a request within bounds. Raises ``InvalidRequest`` for one that asks for more."""
+    def apply[T: TurnOptions](self, principal: Principal, options: T) -> T:
+        """Return the request with defaults and ceilings filled in. Raises ``InvalidRequest`` where it asks for more."""
         refused = self._refused or (frozenset() if principal.is_trusted else COSTLY_FIELDS)
         given = options.options
         for name in refused & given.keys():
@@ -65,12 +65,12 @@ class Bounds:
             changes["provider"] = self._priced(given.get("provider"))
         return options.model_copy(update=changes) if changes else options
 
-    def offers(self, model: str) -> bool:
-        """Tell whether a request may name this model."""
+    def allows_model(self, model: str) -> bool:
+        """Return whether a request may name this model."""
         return not self._models or any(fnmatchcase(model, pattern) for pattern in self._models)
 
-    def _own_default(self, default_model: str | None) -> str | None:
-        if not self._models or (default_model is not None and self.offers(default_model)):
+    def _default_within(self, default_model: str | None) -> str | None:
+        if not self._models or (default_model is not None and self.allows_model(default_model)):
             return None
         if "*" in self._models[0]:
             raise ConfigurationError(
@@ -83,9 +83,11 @@ class Bounds:
         others = options.options.get("models")
         wanted = {"model": [options.model] if options.model else [], "models": others if others is not None else []}
         for param, names in wanted.items():
-            if not isinstance(names, list) or not all(isinstance(name, str) and self.offers(name) for name in names):
+            if not isinstance(names, list) or not all(
+                isinstance(name, str) and self.allows_model(name) for name in names
+            ):
                 raise InvalidRequest(f"{param}: must be of {', '.join(self._models)}", param=param)
-        return {"model": self._instead_of_default} if options.model is None and self._instead_of_default else {}
+        return {"model": self._replacement_default} if options.model is None and self._replacement_default else {}
 
     def _tokens(self, given: Mapping[str, Any], most: int) -> dict[str, Any]:
         asked = [name for name in _TOKENS if given.get(name) is not None]
@@ -96,7 +98,7 @@ class Bounds:
         return {} if asked else {"max_tokens": most}
 
     def _priced(self, provider: object) -> dict[str, Any]:
-        """Give the provider preferences with a ceiling; a lower one of the request's own stays."""
+        """Return the provider preferences with a price ceiling; a lower one of the request stays."""
         wanted = {} if provider is None else provider
         asked = wanted.get("max_price") or {} if isinstance(wanted, dict) else None
         if not isinstance(wanted, dict) or not isinstance(asked, dict):

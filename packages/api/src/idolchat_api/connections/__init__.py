@@ -1,1 +1,1 @@
-"""Connections to clients: the protocols of the server, and how many of them are let in."""
+"""Connections to clients: the HTTP and WebSocket protocols, and their limits."""

@@ -1,1 +1,1 @@
-"""The ASGI application around the routes: middleware, hosts, authorization, errors, the OpenAPI document."""
+"""The HTTP layer around the routes: middleware, host checks, authorization, error replies, OpenAPI."""

@@ -1,4 +1,4 @@
-"""FastAPI, with a short way past its layers."""
+"""FastAPI with direct dispatch of raw routes."""
 
 from __future__ import annotations
 
@@ -9,52 +9,51 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idolchat_api.asgi.direct_writes import without_outlet
+from idolchat_api.asgi.direct_writes import withdraw_direct_write
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.http.host_guard import Guard
-from idolchat_api.http.middleware import Surroundings
+from idolchat_api.http.middleware import RequestMiddleware
 
 __all__ = ["Application"]
 
-_OF_HEADS: Collection[object] = (Surroundings, CORSMiddleware)
-"""Layers that pass on the pieces of a body as they are, and so need not see them."""
+_HEADER_ONLY: Collection[object] = (RequestMiddleware, CORSMiddleware)
+"""Middleware that does not change the parts of a body, and so need not see them."""
 
 
 class Application(FastAPI):
-    """Serves raw routes without parameters straight from their path, and everything else as FastAPI does.
+    """Dispatches raw routes without path parameters directly, and everything else as FastAPI does.
 
-    On the long way every request passes eight layers, and every piece of a stream two; all that they would do for a
-    raw route is done by ``Surroundings``, and by ``CORSMiddleware`` where it is there. There is only the long way while
-    the application has any other middleware.
+    Through FastAPI, every request passes eight layers and every part of a stream two. Of these, a raw route needs only
+    ``RequestMiddleware``, and ``CORSMiddleware`` where it is used. With any other middleware, nothing is dispatched
+    directly.
     """
 
     def __init__(self, *, guard: Guard, **options: Any) -> None:
         super().__init__(**options)
-        self.add_middleware(Surroundings, guard=guard)
-        self._short_way: ASGIApp = _serve_raw
+        self.add_middleware(RequestMiddleware, guard=guard)
+        self._direct_stack: ASGIApp = _serve_raw
         self._raw: dict[tuple[str, str], RawRoute] = {}
-        self._sees_heads_alone = False
+        self._dispatches_directly = False
 
-    def open_short_way(self) -> None:
-        """Find the raw routes; to be done when all routes are there."""
-        self._sees_heads_alone = all(layer.cls in _OF_HEADS for layer in self.user_middleware)
-        if self._sees_heads_alone:
-            self._short_way = _serve_raw  # also where it was opened before: an application may be started again
+    def enable_direct_dispatch(self) -> None:
+        """Collect the raw routes; call it when all routes have been added."""
+        self._dispatches_directly = all(layer.cls in _HEADER_ONLY for layer in self.user_middleware)
+        if self._dispatches_directly:
+            self._direct_stack = _serve_raw  # an application may be started again
             for layer in reversed(self.user_middleware):
-                self._short_way = layer.cls(self._short_way, *layer.args, **layer.kwargs)
+                self._direct_stack = layer.cls(self._direct_stack, *layer.args, **layer.kwargs)
             raw = [route for route in reversed(self.routes) if isinstance(route, RawRoute) and "{" not in route.path]
             self._raw = {(method, route.path): route for route in raw for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve what an ASGI server passes on."""
         if scope["type"] == "http" and not scope.get("root_path"):
             route = self._raw.get((scope["method"], scope["path"]))
             if route is not None:
                 scope["app"], scope["route"], scope["path_params"] = self, route, {}
-                await self._short_way(scope, receive, send)
+                await self._direct_stack(scope, receive, send)
                 return
-        if not self._sees_heads_alone:
-            without_outlet(scope)
+        if not self._dispatches_directly:
+            withdraw_direct_write(scope)
         await super().__call__(scope, receive, send)
 
 

@@ -1,7 +1,6 @@
-"""Every route is warded: its method and path say which scope it asks for, and the ids in its path whose it is.
+"""Authorization of routes: method and path give the required scope, and each id in the path is checked.
 
-A route that is added is warded without having to ask for it, and one whose path holds an id of an unknown kind keeps
-the server from starting.
+Routes that a program adds are protected too, and one whose path holds an id of an unknown kind stops the start.
 """
 
 from __future__ import annotations
@@ -13,31 +12,33 @@ from uuid import UUID
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idolchat_api.app_state import running
+from idolchat_api.app_state import app_state
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.auth.principal import Scope as Needed
-from idolchat_api.errors import Forbidden, Unauthenticated
+from idolchat_api.errors import Unauthenticated
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 
-__all__ = ["OPEN_PATHS", "SOCKET_PATHS", "ward", "warded"]
+__all__ = ["OPEN_PATHS", "SOCKET_PATHS", "protect_routes", "protected"]
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
-"""What anyone may ask; ``/health`` and ``/readyz`` tell strangers the status alone."""
+"""Paths that anyone may call; ``/health`` and ``/readyz`` show strangers the status only."""
 SOCKET_PATHS = frozenset({"/ws/chat"})
-"""Sockets that ask who is there themselves, for a browser cannot send a header with the handshake."""
+"""Sockets that authenticate by themselves, since a browser cannot send a header with the handshake."""
+READS_WITH_OWNER = frozenset({"/conversation/{conversation_id}"})
+"""Paths whose ``GET`` checks the owner of what it reads, so that the file is read once."""
 ADMIN_PREFIX = "/admin/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _CONVERSATION, _TURN, _MESSAGE, _USER = "conversation_id", "turn_id", "message_id", "user_id"
 
 
-def warded(routes: Sequence[BaseRoute]) -> None:
-    """Ward every route that is not warded yet. Raises ``ConfigurationError`` for one that cannot be."""
+def protect_routes(routes: Sequence[BaseRoute]) -> None:
+    """Protect every route that is not protected yet. Raises ``ConfigurationError`` for one that cannot be."""
     for route in routes:
         if isinstance(route, Route):
-            if not isinstance(route.app, _Ward) and route.path not in OPEN_PATHS:
-                route.app = ward(route)
+            if not isinstance(route.app, _Protected) and route.path not in OPEN_PATHS:
+                route.app = protected(route)
         elif not (isinstance(route, WebSocketRoute) and route.path in SOCKET_PATHS):
             raise ConfigurationError(
                 f"the route {getattr(route, 'path', route)!s} is of a kind ({type(route).__name__}) of which the server"
@@ -45,8 +46,8 @@ def warded(routes: Sequence[BaseRoute]) -> None:
             )
 
 
-def ward(route: Route) -> _Ward:
-    """Ward a route. Raises ``ConfigurationError`` where its path holds an id of an unknown kind."""
+def protected(route: Route) -> _Protected:
+    """Protect a route. Raises ``ConfigurationError`` where its path holds an id of an unknown kind."""
     names = set(_PARAMETER.findall(route.path))
     unknown = names - {_CONVERSATION, _TURN, _MESSAGE, _USER}
     if _MESSAGE in names and _CONVERSATION not in names:
@@ -56,11 +57,13 @@ def ward(route: Route) -> _Ward:
             f"the route {route.path} takes {min(unknown)!r}, and no rule says whose that is; name ids"
             f" {_CONVERSATION}, {_TURN} or {_USER}, and a {_MESSAGE} beside its {_CONVERSATION}"
         )
-    return _Ward(route.app, names, is_admin=route.path.startswith(ADMIN_PREFIX))
+    if route.path in READS_WITH_OWNER and route.methods == {"GET"}:
+        names.remove(_CONVERSATION)
+    return _Protected(route.app, names, is_admin=route.path.startswith(ADMIN_PREFIX))
 
 
-class _Ward:
-    """Lets a request pass that may do what it asks."""
+class _Protected:
+    """Serves a request if its caller has the scope and may access the ids in its path."""
 
     def __init__(self, app: ASGIApp, names: set[str], *, is_admin: bool) -> None:
         self._app = app
@@ -71,17 +74,15 @@ class _Ward:
         principal: Principal = scope["state"]["principal"]
         self._check_scope(principal, scope["method"])
         if self._names and principal.is_bound:
-            app = running(scope)
-            await self._check_ids(Caller(principal, app.service, app.bounds), scope["path_params"])
+            app = app_state(scope)
+            await self._check_ids(Caller(principal, app.service, app.policy), scope["path_params"])
         await self._app(scope, receive, send)
 
     def _check_scope(self, principal: Principal, method: str) -> None:
         needed = Needed.ADMIN if self._is_admin else Needed.READ if method in _SAFE else Needed.CHAT
-        if principal.may(needed):
-            return
         if principal is NOBODY:
             raise Unauthenticated("this asks for a token: send the header Authorization: Bearer <token>")
-        raise Forbidden(f"this asks for the scope {needed}, which the token does not have")
+        principal.require(needed)
 
     async def _check_ids(self, caller: Caller, path: dict[str, object]) -> None:
         if _USER in self._names:

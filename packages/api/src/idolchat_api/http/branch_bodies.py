@@ -1,4 +1,4 @@
-"""What requests about a conversation's branches say."""
+"""Bodies of requests about branches of a conversation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ForkPoint", "Head"]
 
 
 class Head(BaseModel):
-    """The last message of the branch to go on with."""
+    """The last message of the branch to continue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +18,7 @@ class Head(BaseModel):
 
 
 class ForkPoint(BaseModel):
-    """The message that the new conversation ends with; by default the last of the active branch."""
+    """The last message of the new conversation; by default that of the active branch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Errors that reach the framework, in our envelope."""
+"""Exception handlers of the framework, which answer with the error envelope."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.errors import Problem, problem_from
 from idolchat_core.errors import IdolchatError, InvalidRequest
 
@@ -18,19 +19,18 @@ __all__ = ["http_exception", "idolchat_error", "validation_error"]
 
 
 async def idolchat_error(request: Request, error: Exception) -> Response:
-    """Answer one of our own errors."""
     return _response(request, problem_from(cast(IdolchatError, error)))
 
 
 async def validation_error(request: Request, error: Exception) -> Response:
-    """Answer a query or path that FastAPI did not accept."""
+    """Answer invalid query or path parameters."""
     first = cast(RequestValidationError, error).errors()[0]
     param = str(first["loc"][-1])
     return _response(request, problem_from(InvalidRequest(f"{param}: {first['msg']}", param=param)))
 
 
 async def http_exception(request: Request, error: Exception) -> Response:
-    """Answer an unknown path, or a method that a path does not take."""
+    """Answer an unknown path or method."""
     status = cast(HTTPException, error).status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         methods = _methods_of(request)
@@ -60,6 +60,6 @@ def _response(request: Request, problem: Problem) -> Response:
     response = Response(
         problem.body(request.state.request_id), status_code=problem.status, media_type="application/json"
     )
-    for name, value in problem.headers():
+    for name, value in problem_headers(problem):
         response.headers[name.decode()] = value.decode()
     return response

@@ -1,4 +1,4 @@
-"""What is refused before it reaches a route: wrong host, foreign web page, too large a body.
+"""Checks before routing: the host, the origin of a web page, the size of the body.
 
 A browser lets any web page send requests to a server on the same machine. Without a login, the host and origin checks
 are what keeps such a page out: a page elsewhere sends its ``Origin`` with whatever can change something, and one that
@@ -7,31 +7,21 @@ has its own name resolve to this machine (DNS rebinding) sends that name as ``Ho
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from starlette.types import Message, Receive, Scope
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.errors import BodyTooLarge, HostNotAllowed, OriginNotAllowed
 from idolchat_api.settings.api import ApiSettings
 
-__all__ = ["Guard", "is_loopback"]
+__all__ = ["Guard"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own, by its looks."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 class Guard:
-    """Checks every request and socket by its headers."""
+    """Checks the headers of every request and socket handshake."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._any_host = "*" in settings.allowed_hosts or not (settings.allowed_hosts or is_loopback(settings.host))
@@ -40,7 +30,7 @@ class Guard:
         self._max_body_bytes = settings.max_body_bytes
 
     def check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        """Raise ``HostNotAllowed``, ``OriginNotAllowed`` or ``BodyTooLarge`` where there is reason to."""
+        """Check the headers. Raises ``HostNotAllowed``, ``OriginNotAllowed``, ``BodyTooLarge``."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._any_host and host:
             self._check_host(_without_port(host))
@@ -52,7 +42,7 @@ class Guard:
             raise self._too_large(f"the body has {int(length)} bytes")
 
     def limited(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
-        """Count a body that does not tell its length beforehand; ``BodyTooLarge`` comes out of ``receive``."""
+        """Limit a body without ``Content-Length``: the ``receive`` that is returned raises ``BodyTooLarge``."""
         if b"transfer-encoding" not in headers:
             return receive
         received_bytes = 0

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the guard, the access log, and the reply when something unforeseen happens."""
+"""The outermost middleware: request ids, host checks, authentication, rate limits, the access log."""
 
 from __future__ import annotations
 
@@ -10,44 +10,42 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idolchat_api.app_state import running
+from idolchat_api.app_state import app_state
 from idolchat_api.asgi.client_connection import ClientLeft
-from idolchat_api.asgi.responses import send_problem
+from idolchat_api.asgi.responses import problem_headers, send_problem
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.errors import Problem, problem_from
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.limits.headers import ratelimit_headers
-from idolchat_api.limits.request_context import tell_origin
-from idolchat_api.observability.instrumentation import Watch
+from idolchat_api.limits.request_context import set_request_context
+from idolchat_api.observability.instrumentation import METRICS_PATH, Instrumentation
 from idolchat_api.observability.logs import REQUEST_ID
-from idolchat_api.observability.metrics_endpoint import send_metrics
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import new_id
 from idolchat_core.request_context import CALLER
 
-__all__ = ["Surroundings"]
+__all__ = ["RequestMiddleware"]
 
 logger = logging.getLogger("idolchat_api.access")
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 # What OWASP's REST Security Cheat Sheet asks of an API (read 2026-08-22).
 _SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_SHOWS_NOTHING = (*_SECURITY, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
-_NOT_KEPT = (b"cache-control", b"no-store")
+_SECURITY_NO_CONTENT = (*_SECURITY, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
+_NO_STORE = (b"cache-control", b"no-store")
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
 type Headers = list[tuple[bytes, bytes]]
 CLIENT_LEFT = 499  # nginx's word in its log for a client that did not wait for the reply
 
 
-class Surroundings:
-    """The outermost ASGI application of ours."""
+class RequestMiddleware:
+    """Wraps every request and socket."""
 
     def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
         self._app = app
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request or a socket, or pass on what is neither."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -65,14 +63,14 @@ class Surroundings:
         started_at = perf_counter()
         request_id = scope["state"]["request_id"]
         status = 0
-        security = _SECURITY if scope["path"] in _PAGES else _SHOWS_NOTHING
+        security = _SECURITY if scope["path"] in _PAGES else _SECURITY_NO_CONTENT
         own_headers = [(b"x-request-id", request_id.encode()), *security]
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *own_headers, *_unless_kept(message["headers"])]
+                message["headers"] = [*message["headers"], *own_headers, *_cache_control(message["headers"])]
             await send(message)
 
         try:
@@ -83,74 +81,78 @@ class Surroundings:
         except ClientLeft:
             status = CLIENT_LEFT
         except asyncio.CancelledError:  # only a server that stops does this, to a client that does not read
-            logger.warning("request cut off", extra=_facts(scope, started_at))
+            logger.warning("request cut off", extra=_log_fields(scope, started_at))
             return
         except Exception:  # a fault of ours, whatever it is: this is the last place that can answer
-            logger.exception("request failed", extra=_facts(scope, started_at))
+            logger.exception("request failed", extra=_log_fields(scope, started_at))
             if not status:
-                await send_problem(send_with_id, _unforeseen(request_id), request_id)
-        _ended(scope, status, started_at)
+                await send_problem(send_with_id, _internal_error(request_id), request_id)
+        _record_end(scope, status, started_at)
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], own_headers: Headers
     ) -> None:
-        """Let a request in and have it answered; ``own_headers`` get those that every answer to it has."""
-        watch = running(scope).watch
-        if watch is not None and watch.serves_metrics(scope):
-            await send_metrics(scope, receive, send)
+        """Authenticate and serve a request; adds to ``own_headers``, which every reply to it gets."""
+        instrumentation = app_state(scope).instrumentation
+        if (
+            instrumentation is not None
+            and instrumentation.metrics_endpoint is not None
+            and scope["path"] == METRICS_PATH
+        ):
+            await instrumentation.metrics_endpoint(scope, receive, send)
             return
-        own_headers += await _admitted(scope, headers)
-        own_headers += _traced(scope, watch)
+        own_headers += await _authenticated(scope, headers)
+        own_headers += _start_span(scope, instrumentation)
         await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         started_at = perf_counter()
         try:
             self._guard.check(scope, headers)
-            await _admitted(scope, headers)
+            await _authenticated(scope, headers)
             await self._app(scope, receive, send)
         except IdolchatError as error:
             problem = problem_from(error)
-            await _deny(scope, send, problem)
-            logger.info("websocket refused", extra={**_facts(scope, started_at), "status": problem.status})
+            await _deny_websocket(scope, send, problem)
+            logger.info("websocket refused", extra={**_log_fields(scope, started_at), "status": problem.status})
         except Exception:  # a fault of ours: the socket is closed by the server
-            logger.exception("websocket failed", extra=_facts(scope, started_at))
+            logger.exception("websocket failed", extra=_log_fields(scope, started_at))
             raise
         else:
-            logger.info("websocket closed", extra=_facts(scope, started_at))
+            logger.info("websocket closed", extra=_log_fields(scope, started_at))
 
 
-async def _admitted(scope: Scope, headers: dict[bytes, bytes]) -> Headers:
-    """Find out who asks and count it; give the headers that tell how the limits stand. Raises ``IdolchatError``."""
-    app = running(scope)
-    principal = await app.gate.admit(scope, headers)
+async def _authenticated(scope: Scope, headers: dict[bytes, bytes]) -> Headers:
+    """Authenticate and count a request, and return its rate limit headers. Raises ``IdolchatError``."""
+    app = app_state(scope)
+    principal = await app.authentication.authenticate_request(scope, headers)
     scope["state"]["principal"] = principal
-    origin = tell_origin(scope, headers, principal)
+    origin = set_request_context(scope, headers, principal)
     return ratelimit_headers(app.rates.take(principal, origin.address))
 
 
-def _ended(scope: Scope, status: int, started_at: float) -> None:
-    watch = running(scope).watch
-    if watch is not None:
-        watch.end(scope, status=status, started_at=started_at)
-    logger.info("request", extra={**_facts(scope, started_at), "status": status})
+def _record_end(scope: Scope, status: int, started_at: float) -> None:
+    instrumentation = app_state(scope).instrumentation
+    if instrumentation is not None:
+        instrumentation.end(scope, status=status, started_at=started_at)
+    logger.info("request", extra={**_log_fields(scope, started_at), "status": status})
 
 
-def _traced(scope: Scope, watch: Watch | None) -> Headers:
-    """Begin the request's span, where there are traces; give the header that tells which trace it belongs to."""
-    if watch is not None:
-        watch.begin(scope)
+def _start_span(scope: Scope, instrumentation: Instrumentation | None) -> Headers:
+    """Start the request's span, where there are traces, and return the header that names its trace."""
+    if instrumentation is not None:
+        instrumentation.begin(scope)
     traceparent = CALLER.get().traceparent
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
 
 
-def _unless_kept(headers: Headers) -> Headers:
-    """Say that a reply is not to be kept, where it does not say itself how it may be."""
-    return [] if b"cache-control" in dict(headers) else [_NOT_KEPT]
+def _cache_control(headers: Headers) -> Headers:
+    """Return the default ``Cache-Control``, unless the reply has its own."""
+    return [] if b"cache-control" in dict(headers) else [_NO_STORE]
 
 
-def _facts(scope: Scope, started_at: float) -> dict[str, Any]:
-    """Tell what is logged of a request: no address, no query, no text, and of the path only its pattern and ids."""
+def _log_fields(scope: Scope, started_at: float) -> dict[str, Any]:
+    """Return what is logged of a request: no address, query or text, and of the path only its pattern and ids."""
     route = scope.get("route")
     own: dict[str, Any] = scope["state"].get("facts", {})
     principal: Principal = scope["state"].get("principal", NOBODY)
@@ -162,7 +164,7 @@ def _facts(scope: Scope, started_at: float) -> dict[str, Any]:
     } | own
 
 
-def _unforeseen(request_id: str) -> Problem:
+def _internal_error(request_id: str) -> Problem:
     return Problem(
         status=500,
         type="server_error",
@@ -171,12 +173,12 @@ def _unforeseen(request_id: str) -> Problem:
     )
 
 
-async def _deny(scope: Scope, send: Send, problem: Problem) -> None:
-    """Refuse a socket with an HTTP reply, where the server can (ASGI's extension for it), else with a plain 403."""
+async def _deny_websocket(scope: Scope, send: Send, problem: Problem) -> None:
+    """Refuse a socket with an HTTP error (ASGI's extension for it), or with a plain 403 under servers without it."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
         return
     body = problem.body(scope["state"]["request_id"])
-    headers = [(b"content-type", b"application/json"), *problem.headers()]
+    headers = [(b"content-type", b"application/json"), *problem_headers(problem)]
     await send({"type": "websocket.http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI writes what it routes, and what goes past it is described here."""
+"""The OpenAPI document: FastAPI describes its own routes, and raw routes are added here."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _EVENT_STREAM = {
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong; a turn that failed also gives its ``turn_id``, to retry it, and its ``conversation_id``."""
+    """The error. A failed turn adds its ``turn_id``, by which it can be retried, and its ``conversation_id``."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -136,7 +136,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorEnvelope(BaseModel):
-    """Every error."""
+    """The body of every error reply."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -144,7 +144,7 @@ class ErrorEnvelope(BaseModel):
 
 
 def errors(*kinds: type[IdolchatError]) -> dict[int | str, dict[str, Any]]:
-    """Describe the errors that an operation may answer with, beside those that any may."""
+    """Describe the errors of an operation, beside those that every operation has."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for kind in (*_ANYWHERE, *kinds):
         status, group = status_of(kind)
@@ -159,12 +159,12 @@ def errors(*kinds: type[IdolchatError]) -> dict[int | str, dict[str, Any]]:
 
 
 def example(value: object, *, description: str = "As asked.", status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Describe a good reply by an example."""
+    """Describe a successful reply by an example."""
     return {status: {"description": description, "content": {"application/json": {"example": value}}}}
 
 
 def json_body(model: type[BaseModel], *, required: bool, value: object) -> dict[str, Any]:
-    """Describe a JSON body that the route reads itself."""
+    """Describe a JSON body that the route parses itself."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {
         "requestBody": {"required": required, "content": {"application/json": {"schema": schema, "example": value}}}
@@ -172,7 +172,7 @@ def json_body(model: type[BaseModel], *, required: bool, value: object) -> dict[
 
 
 def turn_replies(*kinds: type[IdolchatError], status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Describe the replies of an operation that runs a turn: the completion, or its events where they are asked for."""
+    """Describe the replies of an operation that runs a turn: the completion, or its events with ``stream``."""
     content = {
         "application/json": {"schema": COMPLETION_SCHEMA, "example": openapi_examples.COMPLETION},
         **_EVENT_STREAM,
@@ -200,7 +200,7 @@ def operation(
     parameters: Sequence[dict[str, Any]] = (),
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe an operation that FastAPI does not know."""
+    """Describe the operation of a raw route."""
     return {
         "tags": [tag],
         "summary": summary,
@@ -212,7 +212,7 @@ def operation(
 
 
 def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
-    """Write the document, once; ``token`` describes what callers show, None where they show nothing."""
+    """Return the document, built once; ``token`` describes the bearer token, None without a login."""
     if not app.openapi_schema:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for route in app.routes:
@@ -226,7 +226,7 @@ def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
 
 
 def _ask_for(token: str, schema: dict[str, Any]) -> None:
-    """Say that every operation wants a token, but for those that strangers may call too."""
+    """Require a token for every operation but the open ones."""
     scheme = {"type": "http", "scheme": "bearer", "description": token}
     schema["components"]["securitySchemes"] = {"bearer": scheme}
     schema["security"] = [{"bearer": []}]

@@ -1,4 +1,4 @@
-"""What requests and replies look like, for the OpenAPI document."""
+"""Examples of requests and replies for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _MICRO = 1_000_000
 
 
 def ratelimit_headers(quotas: Sequence[Quota]) -> list[tuple[bytes, bytes]]:
-    """Write how some limits stand; no headers where there are none."""
+    """Return the headers for some quotas; none where there are no quotas."""
     if not quotas:
         return []
     policies = ", ".join(
@@ -31,5 +31,5 @@ def _whole(quota: Quota, amount: float) -> int:
 
 
 def _unit(quota: Quota) -> str:
-    """Name a unit that is not the usual one, requests."""
+    """Return the parameter for a unit other than requests."""
     return {"requests": "", "cost": ';qu="microcost"'}.get(quota.unit, f';qu="{quota.unit}"')

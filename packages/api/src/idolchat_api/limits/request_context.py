@@ -1,8 +1,7 @@
-"""Where a request comes from, told to those who count what it takes."""
+"""The caller's key, address and trace, set in the context of each request."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,17 +9,16 @@ from starlette.types import Scope
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.limits.request_rates import address_of
+from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.request_context import CALLER, CallerInfo
 
-__all__ = ["tell_key", "tell_origin", "valid_traceparent"]
+__all__ = ["set_key", "set_request_context"]
 
 _KEY = "key:"
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, section 3.2; one of another form begins a new trace, so it is not passed on."""
 
 
-def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> CallerInfo:
-    """Set the origin of whatever this request begins."""
+def set_request_context(scope: Scope, headers: Mapping[bytes, bytes], principal: Principal) -> CallerInfo:
+    """Set the context that everything started by this request inherits."""
     given = headers.get(b"traceparent")
     origin = CallerInfo(
         key_id=_key_id(principal),
@@ -31,13 +29,8 @@ def tell_origin(scope: Scope, headers: Mapping[bytes, bytes], principal: Princip
     return origin
 
 
-def valid_traceparent(given: str | None) -> str | None:
-    """Give the header, or None for one that names no parent."""
-    return given if given and _TRACEPARENT.fullmatch(given) else None
-
-
-def tell_key(principal: Principal) -> None:
-    """Take in who is calling after all, over a socket that is open."""
+def set_key(principal: Principal) -> None:
+    """Set the key of a caller who authenticates over an open socket."""
     key_id = _key_id(principal)
     if CALLER.get().key_id != key_id:
         CALLER.set(replace(CALLER.get(), key_id=key_id))

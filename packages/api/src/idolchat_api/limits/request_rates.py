@@ -1,43 +1,23 @@
-"""How many requests may come in a minute, of a user and from an address."""
+"""Limits on requests per minute, by user and by address."""
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Sequence
-from functools import lru_cache
 
 from starlette.types import Scope
 
+from idolchat_api.addresses import counted_address
 from idolchat_api.auth.principal import ANYONE, NOBODY, Principal
 from idolchat_api.settings.limits import LimitSettings
 from idolchat_core.errors import LimitReached
 from idolchat_core.rate_limits import LeakyBuckets, Quota
 
-__all__ = ["RequestRates", "address_of", "counted_address"]
-
-IPV6_PREFIX = 64
-"""What one customer of a provider has at least (RFC 6177): addresses below it are one client."""
-
-
-@lru_cache(maxsize=4096)
-def counted_address(host: str) -> str | None:
-    """Tell the address that a host is counted by; None for this machine's own, and for what is no address."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_loopback:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+__all__ = ["RequestRates", "address_of"]
 
 
 def address_of(scope: Scope, principal: Principal) -> str | None:
-    """Tell the address that a request is counted by.
+    """Return the address that a request is counted by.
 
     None for this machine's own, and for a back end that acts for any user, whose address is not its users'.
     """
@@ -55,7 +35,7 @@ class RequestRates:
         self._address = _bucket("address-requests", settings.address_requests_per_minute)
 
     def take(self, principal: Principal, address: str | None) -> Sequence[Quota]:
-        """Count one, and tell how the limits stand that it is counted by. Raises ``LimitReached``."""
+        """Count a request and return the quotas that it is counted by. Raises ``LimitReached``."""
         counted = []
         if self._address is not None and address is not None:
             counted.append((self._address, address, "address"))

@@ -1,4 +1,4 @@
-"""How the server logs: a line a fact, plain or JSON, each with the id of the request that it belongs to."""
+"""Log formats: plain lines or JSON, each with the id of its request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TALKATIVE = ("aiohttp", "asyncio", "httpcore", "httpx", "uvicorn", "websockets"
 
 
 def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
-    """Send what is logged at ``level`` and above to standard error; other people's libraries only from warnings on."""
+    """Log to standard error from ``level`` on; libraries only from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -32,7 +32,7 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
 
 
 def _leave_out_where() -> None:
-    """Do not find out which line, thread, process and task logs: no line of ours tells, and it takes half the time.
+    """Do not determine the line, thread, process and task of a record: none is shown, and it takes half the time.
 
     This is how Python's logging HOWTO does it, under "Optimization".
     """
@@ -43,7 +43,7 @@ def _leave_out_where() -> None:
 
 class _Formatter(logging.Formatter):
     def facts(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Give what was passed in ``extra``, the request's id, and where an error came from."""
+        """Return the record's ``extra``, the request id, and the traceback of an error."""
         facts = {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
         request_id = REQUEST_ID.get()
         if request_id is not None:
@@ -54,7 +54,7 @@ class _Formatter(logging.Formatter):
         return facts
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """Write the time in UTC, ISO 8601, to the millisecond."""
+        """Format the time in UTC, ISO 8601, to the millisecond."""
         return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
 
 
@@ -62,7 +62,6 @@ class JsonFormatter(_Formatter):
     """Writes one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
         said = {
             "time": self.formatTime(record),
             "level": record.levelname.lower(),
@@ -76,7 +75,6 @@ class TextFormatter(_Formatter):
     """Writes a line for people: time, level, logger, message, and ``name=value`` for each fact."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
         facts = self.facts(record)
         trace = facts.pop("traceback", "")
         line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {_one_line(record.getMessage())}"
@@ -97,7 +95,7 @@ def _one_line(value: object) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Tell where an error was raised; its text only at level debug, for it may quote what a user wrote."""
+    """Return the traceback; the error's text only at level debug, since it may quote what a user wrote."""
     if logging.getLogger().level <= logging.DEBUG:
         return "".join(traceback.format_exception(error)).rstrip()
     return "".join(traceback.format_tb(error.__traceback__)).rstrip()

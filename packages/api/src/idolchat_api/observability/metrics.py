@@ -1,15 +1,15 @@
-"""Metrics in Prometheus' form. Labels are few and bounded: routes, states, codes; never users, models or texts."""
+"""Metrics in Prometheus' format. Labels are few and bounded: routes, states, codes; never users, models or texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from idolchat_api.app_state import Running
 from idolchat_api.version import VERSION
+from idolchat_core.service import Service
 from idolchat_core.turns.observers import TurnObserver, TurnReport
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
@@ -20,9 +20,9 @@ _SLOW_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 600)
 
 
 class Metrics(TurnObserver):
-    """Counts what happens, and asks the parts how they stand when somebody looks."""
+    """Counts requests and turns, and reads the state of the services when it is scraped."""
 
-    def __init__(self, app: Running) -> None:
+    def __init__(self, service: Service, *, open_sockets: Callable[[], int], is_stopping: Callable[[], bool]) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "idolchat_http_requests", "Requests by route and status.", ["method", "route", "status"], registry=registry
@@ -53,10 +53,9 @@ class Metrics(TurnObserver):
         self._tokens = Counter("idolchat_tokens", "Tokens of replies.", ["direction"], registry=registry)
         self._cost = Counter("idolchat_cost", "What replies cost, in the provider's currency.", registry=registry)
         ProcessCollector(registry=registry)
-        registry.register(_State(app))
+        registry.register(_State(service, open_sockets, is_stopping))
 
     def turn_ended(self, report: TurnReport) -> None:
-        """Count a turn."""
         self._turns.labels(report.state).inc()
         self._turn_s.observe(report.duration_s)
         if report.error_code is not None:
@@ -69,17 +68,16 @@ class Metrics(TurnObserver):
             self._cost.inc(max(0.0, report.usage.cost or 0.0))
 
     def stored(self, seconds: float) -> None:
-        """Count a write."""
         self._stored_s.observe(seconds)
 
     def requested(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count a request; one to no route of ours has none."""
+        """Count a request; ``route`` is None for an unknown path."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route or "none", status).inc()
         self._request_s.labels(route or "none").observe(seconds)
 
     def text(self) -> bytes:
-        """Write all of it."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
@@ -87,22 +85,23 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class _State(Collector):
-    """How the parts stand now."""
+    """Gauges of the current state."""
 
-    def __init__(self, app: Running) -> None:
-        self._app = app
+    def __init__(self, service: Service, open_sockets: Callable[[], int], is_stopping: Callable[[], bool]) -> None:
+        self._service = service
+        self._open_sockets = open_sockets
+        self._is_stopping = is_stopping
 
     def collect(self) -> Iterator[Metric]:
-        """Ask them."""
-        app, turns = self._app, self._app.service.turns
+        turns = self._service.turns
         budgets = turns.ledger.budgets
         yield _gauge("idolchat_turns_running", "Turns that run or wait.", turns.running)
         yield _gauge("idolchat_turns_waiting", "Turns that wait for another.", turns.waiting)
         yield _gauge("idolchat_turns_unstored", "Turns that are over and not stored yet.", turns.unstored)
-        yield _gauge("idolchat_sockets", "Open WebSockets.", len(app.farewells))
-        yield _gauge("idolchat_stopping", "1 while no new turns are taken.", app.is_stopping)
+        yield _gauge("idolchat_sockets", "Open WebSockets.", self._open_sockets())
+        yield _gauge("idolchat_stopping", "1 while no new turns are taken.", self._is_stopping())
         yield _gauge("idolchat_spending_stopped", "1 while spending is stopped.", turns.ledger.stop is not None)
-        mirror = app.service.mirror
+        mirror = self._service.mirror
         yield _gauge("idolchat_mirror_pending", "Copies still to be made.", mirror.pending)
         yield _gauge("idolchat_mirror_lag_seconds", "Age of the oldest change that a mirror lacks.", mirror.lag_s)
         tokens = GaugeMetricFamily("idolchat_spent_tokens", "Tokens of this day and month (UTC).", labels=["window"])
@@ -115,7 +114,7 @@ class _State(Collector):
             cost.add_metric([window.name], window.overall.cost)
         yield from (tokens, cost, left)
         build = GaugeMetricFamily("idolchat_build_info", "What runs.", labels=["version", "storage", "llm"])
-        build.add_metric([VERSION, app.service.storage_name, app.service.llm_name], 1)
+        build.add_metric([VERSION, self._service.storage_name, self._service.llm_name], 1)
         yield build
 
 

@@ -1,31 +1,34 @@
-"""``GET /metrics``, for those who have its token."""
+"""``GET /metrics``, behind a token of its own."""
 
 from __future__ import annotations
 
 import hmac
 
+from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.app_state import running
 from idolchat_api.errors import Unauthenticated
-from idolchat_api.observability.metrics import CONTENT_TYPE
+from idolchat_api.observability.metrics import CONTENT_TYPE, Metrics
 
-__all__ = ["send_metrics"]
+__all__ = ["MetricsEndpoint"]
 
 
-async def send_metrics(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the metrics. Raises ``Unauthenticated``.
+class MetricsEndpoint:
+    """Sends the metrics to callers with their token, which is not a caller's token. Raises ``Unauthenticated``."""
 
-    They are sent before anybody asks who is calling, for their token is none of a caller's.
-    """
-    app = running(scope)
-    token, watch = app.settings.metrics_token, app.watch
-    if token is None or watch is None or watch.metrics is None:
-        raise AssertionError("asked only where there are metrics")
-    given = dict(scope["headers"]).get(b"authorization", b"")
-    if not hmac.compare_digest(given, b"Bearer " + token.get_secret_value().encode()):
-        raise Unauthenticated("the metrics have a token of their own: send the header Authorization: Bearer <token>")
-    body = watch.metrics.text()
-    headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    def __init__(self, metrics: Metrics, token: SecretStr) -> None:
+        self._metrics = metrics
+        self._authorization = b"Bearer " + token.get_secret_value().encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if not hmac.compare_digest(given, self._authorization):
+            raise Unauthenticated(
+                "the metrics have a token of their own: send the header Authorization: Bearer <token>"
+            )
+        body = self._metrics.text()
+        headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [*headers, (b"cache-control", b"no-store")]}
+        )
+        await send({"type": "http.response.body", "body": body})

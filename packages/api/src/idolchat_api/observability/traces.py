@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: a span for each request, and one for each call of a provider, without what was said.
+"""OpenTelemetry traces: a span for each request and for each provider call, without message text.
 
 Names are those of the GenAI semantic conventions (open-telemetry/semantic-conventions-genai, read 2026-08-22, status
 Development). OpenTelemetry's own variables configure it: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and so on.
@@ -28,7 +28,7 @@ _SERVER_ERROR = 500
 
 
 class Traces(TurnObserver):
-    """Makes spans and sends them in the background; ``provider`` names who answers, as the conventions want it."""
+    """Records spans and exports them in the background. ``provider`` is the name of the LLM provider."""
 
     def __init__(self, *, provider: str) -> None:
         about = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "idolchat"), SERVICE_VERSION: VERSION}
@@ -39,16 +39,16 @@ class Traces(TurnObserver):
         self._propagator = TraceContextTextMapPropagator()
 
     def close(self) -> None:
-        """Send what is left; waits for the network."""
+        """Export the remaining spans; blocks on the network."""
         self._spans.shutdown()
 
     def begin(self, method: str, traceparent: str | None) -> Span:
-        """Begin the span of a request."""
+        """Start the span of a request."""
         attributes = {"http.request.method": method}
         return self._tracer.start_span(method, self._parent(traceparent), kind=SpanKind.SERVER, attributes=attributes)
 
     def end(self, span: Span, *, method: str, route: str | None, status: int) -> None:
-        """End it."""
+        """End the span of a request."""
         if route is not None:
             span.update_name(f"{method} {route}")
             span.set_attribute("http.route", route)
@@ -58,7 +58,7 @@ class Traces(TurnObserver):
         span.end()
 
     def begin_frame(self, kind: str, traceparent: str | None) -> tuple[Span, str]:
-        """Begin the span of a frame that asks for something over the socket; give the header that names it, too.
+        """Start the span of a WebSocket frame, and return it with its ``traceparent``.
 
         There are no conventions for this: it is a server's span with the route of the socket, and no HTTP method.
         """
@@ -69,14 +69,14 @@ class Traces(TurnObserver):
         return span, traceparent_of(span)
 
     def end_frame(self, span: Span, error_code: str | None) -> None:
-        """End it; with the code of the error that the frame was refused with."""
+        """End the span of a frame, with the code of the error it got, if any."""
         if error_code is not None:
             span.set_attribute("error.type", error_code)
             span.set_status(StatusCode.ERROR)
         span.end()
 
     def turn_ended(self, report: TurnReport) -> None:
-        """Make the span of a call of the provider."""
+        """Record the span of a provider call."""
         end_ns = int(report.ended_at * _NS)
         span = self._tracer.start_span(
             f"chat {report.asked_model}" if report.asked_model else "chat",
@@ -114,7 +114,7 @@ class Traces(TurnObserver):
 
 
 def traceparent_of(span: Span) -> str:
-    """Give the header that names a span as the parent."""
+    """Return the ``traceparent`` header that names a span as the parent."""
     context = span.get_span_context()
     return f"00-{format_trace_id(context.trace_id)}-{format_span_id(context.span_id)}-{context.trace_flags:02x}"
 

@@ -1,4 +1,4 @@
-"""Traces of what is asked for over a socket: each frame that begins a turn is a request of its own."""
+"""Spans of WebSocket frames: each frame that starts a turn is traced like a request."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from idolchat_api.limits.request_context import valid_traceparent
-from idolchat_api.observability.instrumentation import Watch
+from idolchat_api.observability.instrumentation import Instrumentation
+from idolchat_api.observability.traceparent import valid_traceparent
 from idolchat_core.errors import IdolchatError
 from idolchat_core.request_context import CALLER, CallerInfo
 
@@ -20,13 +20,13 @@ __all__ = ["FrameTrace"]
 
 
 class FrameTrace:
-    """A context manager: what begins in the block is part of the frame's trace, and an error ends its span.
+    """A context manager: what starts in the block belongs to the frame's trace, and an error ends its span.
 
     The trace is that of the frame's own ``traceparent``, else of the handshake's, else a new one where there are spans.
     """
 
-    def __init__(self, watch: Watch | None, kind: str, traceparent: str | None) -> None:
-        self._traces = watch.traces if watch is not None else None
+    def __init__(self, instrumentation: Instrumentation | None, kind: str, traceparent: str | None) -> None:
+        self._traces = instrumentation.traces if instrumentation is not None else None
         self._kind = kind
         self._traceparent = valid_traceparent(traceparent) or CALLER.get().traceparent
         self._span: Span | None = None
@@ -46,7 +46,7 @@ class FrameTrace:
             self._end(error.code if isinstance(error, IdolchatError) else type(error).__name__)
 
     def end_with(self, task: asyncio.Task[None]) -> None:
-        """End the span when the client has been told all, or has left."""
+        """End the span when the task that sends the turn has ended."""
         if self._span is not None:
             task.add_done_callback(lambda _: self._end(None))
 

@@ -1,4 +1,4 @@
-"""Conversations: read, list, delete, and choose among their branches."""
+"""Conversations: reading, listing, deleting, and their branches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.app_state import AnyCaller, RunningServer, calling, running
+from idolchat_api.app_state import CurrentCaller, CurrentState, app_state, caller_of
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
 from idolchat_api.http import openapi_examples
@@ -26,7 +26,7 @@ from idolchat_api.http.openapi import (
     turn_replies,
 )
 from idolchat_api.routes.chat import IDEMPOTENCY_KEY
-from idolchat_api.streaming.turn_response import reply
+from idolchat_api.streaming.turn_response import respond
 from idolchat_core.conversations import branches
 from idolchat_core.errors import (
     ConversationBusy,
@@ -36,7 +36,6 @@ from idolchat_core.errors import (
     TurnNotRetryable,
 )
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["routes"]
@@ -61,7 +60,7 @@ class ConversationPage(BaseModel):
 @router.get("/conversation/{conversation_id}", responses=example(openapi_examples.CONVERSATION) | _READ_ERRORS)
 async def get_conversation(
     conversation_id: UUID,
-    app: RunningServer,
+    caller: CurrentCaller,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="How many messages; without it, all.")] = None,
     before: Annotated[
         int | None, Query(ge=0, description="`next` of the page that you have, for the page before it.")
@@ -72,10 +71,9 @@ async def get_conversation(
     A page has besides `total`, the number of messages there are, `has_more`, whether there are older ones, and `next`,
     the `before` of the page of those. A conversation that can be read only in part has `"status": "damaged"`.
     """
-    storage = app.service.storage
     if limit is None and before is None:
-        return _json(await _document(storage, conversation_id))
-    page = await storage.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
+        return _json(await caller.read_document(conversation_id))
+    page = await caller.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
     document = page.conversation.model_dump(mode="json", exclude_unset=True)
     more = {"total": page.total, "has_more": page.start > 0, "next": page.start or None}
     return _json(orjson.dumps(document | more))
@@ -83,8 +81,8 @@ async def get_conversation(
 
 @router.get("/conversations", responses=example(openapi_examples.CONVERSATION_LIST) | errors(StorageUnavailable))
 async def list_conversations(
-    app: RunningServer,
-    caller: AnyCaller,
+    app: CurrentState,
+    caller: CurrentCaller,
     user_id: UUID | None = None,
     character_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -92,7 +90,7 @@ async def list_conversations(
         str | None, Query(max_length=256, description="`next` of the page that you have, for the page after it.")
     ] = None,
 ) -> ConversationPage:
-    """List conversations, the one that was last added to first; damaged ones are listed as such.
+    """List conversations, the last changed one first; damaged ones are marked.
 
     A user's token lists that user's, and refuses another `user_id`.
     """
@@ -102,7 +100,7 @@ async def list_conversations(
 
 
 @router.delete("/conversation/{conversation_id}", status_code=204, response_model=None, responses=_READ_ERRORS)
-async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None:
+async def delete_conversation(conversation_id: UUID, app: CurrentState) -> None:
     """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped."""
     await branches.delete(app.service.turns, app.service.storage, conversation_id)
 
@@ -114,8 +112,8 @@ async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None
     openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"}),
     responses=_READ_ERRORS | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, StorageUnavailable),
 )
-async def choose_branch(conversation_id: UUID, request: Request, app: RunningServer) -> None:
-    """Go on with another branch: the one that ends with the message `head`."""
+async def choose_branch(conversation_id: UUID, request: Request, app: CurrentState) -> None:
+    """Continue another branch: the one that ends with the message `head`."""
     chosen = await read_json(Head, request.scope, request.receive)
     await branches.choose_head(app.service.turns, app.service.storage, conversation_id, chosen.head)
 
@@ -127,40 +125,38 @@ async def choose_branch(conversation_id: UUID, request: Request, app: RunningSer
     responses=example(openapi_examples.CONVERSATION, status=201)
     | errors(*BODY_ERRORS, ConversationNotFound, ConversationDamaged, StorageUnavailable),
 )
-async def fork_conversation(conversation_id: UUID, request: Request, app: RunningServer) -> Response:
-    """Begin a new conversation with the messages of the active branch, up to `message_id` where it is given."""
+async def fork_conversation(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
+    """Start a new conversation with the messages of the active branch, up to `message_id` where it is given."""
     point = await read_optional_json(ForkPoint, request.scope, request.receive) or ForkPoint()
     forked = await branches.fork(app.service.storage, conversation_id, upto=point.message_id)
     return _json(forked.model_dump_json(exclude_unset=True).encode(), status=201)
 
 
 class Regenerate:
-    """``POST /conversation/{conversation_id}/regenerate``: answers the last message once more, beside its reply."""
+    """``POST /conversation/{conversation_id}/regenerate``: answers the last message again."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the reply is that of ``POST /chat``."""
-        app = running(scope)
+        app = app_state(scope)
         conversation_id = path_id(scope, "conversation_id")
         options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
-        turn = await calling(scope).regenerate(conversation_id, options)
-        await reply(app, turn, scope, receive, send, streams=options.stream)
+        turn = await caller_of(scope).regenerate(conversation_id, options)
+        await respond(app, turn, scope, receive, send, streams=options.stream)
 
 
 class Edit:
-    """``POST /conversation/{conversation_id}/messages/{message_id}/edit``: puts another message where one is."""
+    """``POST /conversation/{conversation_id}/messages/{message_id}/edit``: replaces a message on a new branch."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the reply is that of ``POST /chat``."""
-        app = running(scope)
+        app = app_state(scope)
         conversation_id = path_id(scope, "conversation_id")
         key = idempotency_key(scope["headers"])
         request = await read_json(TurnRequest, scope, receive)
-        turn = await calling(scope).edit(
+        turn = await caller_of(scope).edit(
             _stored_id(scope["path_params"]["message_id"]),
             request.model_copy(update={"conversation_id": conversation_id}),
             idempotency_key=key,
         )
-        await reply(app, turn, scope, receive, send, streams=request.stream)
+        await respond(app, turn, scope, receive, send, streams=request.stream)
 
 
 def _stored_id(text: str) -> StoredId:
@@ -168,14 +164,6 @@ def _stored_id(text: str) -> StoredId:
         return UUID(text)
     except ValueError:
         return text
-
-
-async def _document(storage: Storage, conversation_id: UUID) -> bytes:
-    try:
-        return await storage.read_document(conversation_id)
-    except ConversationDamaged:
-        conversation = await storage.read(conversation_id)
-        return conversation.model_dump_json(exclude_unset=True).encode()
 
 
 def _json(body: bytes, *, status: int = 200) -> Response:

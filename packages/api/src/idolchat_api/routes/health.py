@@ -1,4 +1,4 @@
-"""``/health`` for people and monitors, ``/livez`` and ``/readyz`` for orchestrators."""
+"""``/health`` for monitoring, ``/livez`` and ``/readyz`` for orchestrators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api.app_state import AnyCaller, RunningServer
+from idolchat_api.app_state import CurrentCaller, CurrentState
 from idolchat_api.health import PartHealth
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.openapi import example
@@ -21,7 +21,7 @@ router = APIRouter(tags=["health"])
 
 
 class MirrorHealth(BaseModel):
-    """How far the mirrors are behind: conversations still to be copied, and since when.
+    """How far the mirrors are behind: conversations still to be copied, and the age of the oldest change.
 
     ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are.
     """
@@ -35,7 +35,6 @@ class MirrorHealth(BaseModel):
 
     @classmethod
     def of(cls, status: MirrorStatus) -> Self:
-        """Tell it of the service's mirrors."""
         if not status.mirrors:
             return cls()
         return cls(
@@ -53,7 +52,7 @@ def _part(mirror: MirrorState) -> PartHealth:
 
 
 class Health(BaseModel):
-    """``degraded`` when something does not work; with status 503 when conversations cannot be kept.
+    """``degraded`` when a part does not work; status 503 when the storage cannot take writes.
 
     Where there is a login, only its operators (a key without a user, or with the scope admin) are told more.
     """
@@ -68,7 +67,7 @@ class Health(BaseModel):
 
 
 class Liveness(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +75,7 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether to send requests here, and if not, why; the parts are told to operators only, as in ``Health``."""
+    """Whether the server takes requests; the parts are shown to operators only, as in ``Health``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,8 +104,8 @@ _READINESS = example({"status": "ready", "storage": {"name": "local", "status": 
 
 
 @router.get("/health", responses=_HEALTH, response_model_exclude_none=True)
-async def get_health(app: RunningServer, caller: AnyCaller, response: Response) -> Health:
-    """Tell how the server and its parts are; 503 when the storage cannot take a write."""
+async def get_health(app: CurrentState, caller: CurrentCaller, response: Response) -> Health:
+    """Report the health of the server and its parts; 503 when the storage cannot take a write."""
     storage, llm = await app.checks.storage(), await app.checks.llm()
     if not storage.is_ok:
         response.status_code = 503
@@ -125,13 +124,13 @@ async def get_health(app: RunningServer, caller: AnyCaller, response: Response) 
 
 @router.get("/livez", responses=example({"status": "ok"}))
 async def get_liveness() -> Liveness:
-    """Tell that the process answers."""
+    """Report that the process is alive."""
     return Liveness()
 
 
 @router.get("/readyz", responses=_READINESS, response_model_exclude_none=True)
-async def get_readiness(app: RunningServer, caller: AnyCaller, response: Response) -> Readiness:
-    """Tell whether to send requests here: 503 while stopping, and when a part needs somebody's hand.
+async def get_readiness(app: CurrentState, caller: CurrentCaller, response: Response) -> Readiness:
+    """Report whether the server takes requests: 503 while stopping, and when a part needs an operator.
 
     A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
     """

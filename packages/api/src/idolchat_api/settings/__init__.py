@@ -1,1 +1,1 @@
-"""Settings of the server, one class a subject."""
+"""Settings of the server, one class per subject."""

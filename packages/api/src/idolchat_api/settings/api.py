@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from idolchat_api.settings.auth import SayingSettings
+from idolchat_api.settings.auth import RequestPolicySettings
 from idolchat_api.settings.limits import LimitSettings
-from idolchat_api.settings.observability import ObservingSettings
+from idolchat_api.settings.observability import ObservabilitySettings
 from idolchat_core.settings import CoreSettings
 
 __all__ = ["ApiSettings"]
@@ -17,8 +17,8 @@ __all__ = ["ApiSettings"]
 MIB = 1024 * 1024
 
 
-class ApiSettings(ObservingSettings, LimitSettings, SayingSettings, CoreSettings):
-    """Where the server listens, what it lets in, and how it logs; with the settings of core that it serves by."""
+class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, CoreSettings):
+    """Where the server listens, what it accepts, and how it logs; includes core's settings."""
 
     host: str = Field("127.0.0.1", min_length=1, validation_alias="IDOLCHAT_HOST", description="Address to listen on.")
     port: int = Field(

@@ -1,4 +1,4 @@
-"""Settings of what callers may say."""
+"""Settings of the request policy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic_settings import NoDecode
 
 from idolchat_core.settings import PackageSettings
 
-__all__ = ["SayingSettings"]
+__all__ = ["RequestPolicySettings"]
 
 ROLES = ("assistant", "developer", "system", "tool", "user")
 
 
-class SayingSettings(PackageSettings):
-    """Which messages and fields a request may have, and up to what."""
+class RequestPolicySettings(PackageSettings):
+    """Which roles, fields, models, token counts and prices a request may have."""
 
     client_roles: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -1,4 +1,4 @@
-"""Settings of what reaches the server."""
+"""Settings of limits on requests and connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KIB = 1024
 
 
 class LimitSettings(BaseSettings):
-    """Limits of requests, of what they hold, and of how slowly they may come."""
+    """Limits on the rate, size and speed of requests, and on connections."""
 
     user_requests_per_minute: int = Field(
         300,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
-__all__ = ["ObservingSettings"]
+__all__ = ["ObservabilitySettings"]
 
 
-class ObservingSettings(BaseSettings):
-    """Who may read the metrics; traces are configured by OpenTelemetry's own variables."""
+class ObservabilitySettings(BaseSettings):
+    """Settings of metrics; OpenTelemetry's own variables configure traces."""
 
     metrics_token: SecretStr | None = Field(
         None,

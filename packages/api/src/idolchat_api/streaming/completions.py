@@ -17,12 +17,12 @@ UNKNOWN_MODEL = "unknown"
 
 
 def completion_id(turn_id: object) -> str:
-    """Name a completion after its turn."""
+    """Return the id of a turn's completion."""
     return f"chatcmpl-{turn_id}"
 
 
 def usage_fields(usage: Usage | None) -> dict[str, Any] | None:
-    """Give usage under OpenAI's names, and whatever else the provider told (``cost``, in its currency)."""
+    """Return usage under OpenAI's names, with further fields of the provider (``cost``, in its currency)."""
     if usage is None:
         return None
     fields: dict[str, Any] = {
@@ -42,7 +42,7 @@ def usage_fields(usage: Usage | None) -> dict[str, Any] | None:
 
 
 def completion(turn: LiveTurn, ended: TurnEnded) -> bytes:
-    """Write the ``chat.completion`` object of a turn that was completed, or cancelled with what it had said."""
+    """Encode the ``chat.completion`` object of a turn that completed, or was cancelled with part of a reply."""
     message = ended.message
     choice = {
         "index": 0,

@@ -1,4 +1,4 @@
-"""A turn's events as server-sent events that hold OpenAI's ``chat.completion.chunk`` objects.
+"""Encoding a turn's events as server-sent events with OpenAI's ``chat.completion.chunk`` objects.
 
     id: <turn_id>:<seq>
     data: {"id": "chatcmpl-<turn_id>", "object": "chat.completion.chunk", ..., "choices": [...]}
@@ -26,7 +26,7 @@ _DELTA_END = b',"finish_reason":null}]}\n\n'
 
 
 def one_line(json: bytes) -> bytes:
-    """Escape what JSON leaves as it is but many readers of lines take for a line's end: U+0085, U+2028, U+2029."""
+    """Escape characters that JSON allows but many line readers take for line ends: U+0085, U+2028, U+2029."""
     if json.isascii():
         return json
     return (
@@ -35,7 +35,7 @@ def one_line(json: bytes) -> bytes:
 
 
 class ChunkEncoder:
-    """Encodes the events of one turn, in order, from its first on."""
+    """Encodes the events of one turn, in order, from the first."""
 
     def __init__(self, started: TurnStarted) -> None:
         self._started = started
@@ -43,7 +43,7 @@ class ChunkEncoder:
         self._answers_as(started.model)
 
     def encode(self, first: int, events: Sequence[Event], *, after: int = -1) -> bytes:
-        """Encode a batch whose first event has ``seq`` ``first``; those up to ``after`` only count for what follows."""
+        """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
         parts: list[bytes] = []
         for seq, event in enumerate(events, first):
             if isinstance(event, Delta):

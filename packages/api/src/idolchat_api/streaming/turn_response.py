@@ -1,11 +1,11 @@
-"""Answering a request with a turn: its events, or its reply when it has ended."""
+"""Answering a request with a turn: as a stream of events, or as a completion when it has ended."""
 
 from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.app_state import Running
-from idolchat_api.asgi.client_connection import Connection
+from idolchat_api.app_state import AppState
+from idolchat_api.asgi.client_connection import ClientConnection
 from idolchat_api.asgi.responses import send_json, send_problem
 from idolchat_api.errors import problem_from_turn
 from idolchat_api.streaming.completions import completion
@@ -13,22 +13,22 @@ from idolchat_api.streaming.sse import stream_turn
 from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
 
-__all__ = ["reply"]
+__all__ = ["respond"]
 
 _WITHOUT_REPLY = frozenset({TurnState.FAILED, TurnState.INCOMPLETE, TurnState.INTERRUPTED})
 
 
-async def reply(app: Running, turn: LiveTurn, scope: Scope, receive: Receive, send: Send, *, streams: bool) -> None:
-    """Answer with a turn. Raises ``ClientLeft``; the turn then does as its ``on_disconnect`` says."""
+async def respond(app: AppState, turn: LiveTurn, scope: Scope, receive: Receive, send: Send, *, streams: bool) -> None:
+    """Answer with a turn. Raises ``ClientLeft``; the turn's ``on_disconnect`` says what happens to it then."""
     scope["state"]["facts"] = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
     if streams:
         await stream_turn(turn, scope, receive, send, heartbeat_s=app.settings.heartbeat_s)
     else:
-        await _reply_whole(turn, scope, receive, send)
+        await _respond_whole(turn, scope, receive, send)
 
 
-async def _reply_whole(turn: LiveTurn, scope: Scope, receive: Receive, send: Send) -> None:
-    async with Connection(scope, receive, send):
+async def _respond_whole(turn: LiveTurn, scope: Scope, receive: Receive, send: Send) -> None:
+    async with ClientConnection(scope, receive, send):
         ended = await turn.ended()
     if ended.state in _WITHOUT_REPLY:
         ids = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id, "state": ended.state}

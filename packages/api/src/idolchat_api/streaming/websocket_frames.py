@@ -1,4 +1,4 @@
-"""What clients say over the WebSocket, and what they are told."""
+"""Frames of the WebSocket, from and to clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ("auth", "start_conversation", "message", "cancel", "resume", "ping")
 
 
 class ClientFrame(BaseModel):
-    """What a client sends; unknown fields are ignored.
+    """A frame from a client; unknown fields are ignored.
 
     ``options`` are further fields of a chat completions request, such as ``temperature``.
     """
@@ -57,7 +57,7 @@ def read_frame(text: str) -> ClientFrame:
 
 
 def turn_request(frame: ClientFrame) -> TurnRequest:
-    """Make the request of a ``message`` frame. Raises ``InvalidRequest``, with the name of the field in the frame."""
+    """Convert a ``message`` frame to a turn request. Raises ``InvalidRequest``, which names the frame's field."""
     if not frame.message:
         raise InvalidRequest("message: must not be empty", param="message")
     fields = {
@@ -81,18 +81,18 @@ def turn_request(frame: ClientFrame) -> TurnRequest:
 
 
 def frame_text(kind: str, fields: dict[str, Any]) -> str:
-    """Write a frame."""
+    """Encode a frame."""
     return orjson.dumps({"type": kind} | fields, default=_plain).decode()
 
 
 def problem_text(problem: Problem, **fields: Any) -> str:
-    """Write an ``error`` frame, with those of the fields that are known."""
+    """Encode an ``error`` frame; fields that are None are left out."""
     said = problem.as_dict() | {name: value for name, value in fields.items() if value is not None}
     return frame_text("error", {name: value for name, value in said.items() if name != "type"})
 
 
 class TurnFrames:
-    """Writes the events of one turn; ``client_message_id`` comes back in the first."""
+    """Encodes the events of one turn; the first repeats ``client_message_id``."""
 
     def __init__(self, turn: LiveTurn, *, client_message_id: str | None = None) -> None:
         self._ids: dict[str, Any] = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
@@ -100,12 +100,10 @@ class TurnFrames:
         self._delta = b'{"type":"delta","turn_id":"%b","seq":%%d,"content":%%b%%b}' % str(turn.turn_id).encode()
 
     def delta(self, seq: int, event: Delta) -> bytes:
-        """Write a delta with this ``seq``."""
         more = b',"fields":' + orjson.dumps(event.fields) if event.fields else b""
         return self._delta % (seq, orjson.dumps(event.content), more)
 
     def text(self, seq: int, event: Event) -> str:
-        """Write the event with this ``seq``."""
         if isinstance(event, Delta):
             return self.delta(seq, event).decode()
         if isinstance(event, TurnStarted):

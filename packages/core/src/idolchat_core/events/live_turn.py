@@ -276,8 +276,7 @@ class LiveTurn:
 
     def say(self, *deltas: Delta) -> None:
         """Add pieces of the reply that came together."""
-        self._reply.add(deltas)
-        self._log.append(*deltas)
+        self._log.append(*self._reply.add(deltas))
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -23,7 +23,8 @@ class CompletionRequest:
     as the client gave them (``temperature``, ``max_tokens``, ``tools``, ...), never ``model``, ``messages`` or
     ``stream``. With ``stream`` false nobody is reading along, and a provider may fetch the reply whole and yield it
     as one delta. ``conversation_id`` and ``user_id`` let a provider keep a conversation on one server.
-    ``traceparent`` is the W3C header of the trace that this belongs to.
+    ``traceparent`` is the W3C header of the trace that this belongs to. ``stable_until`` are positions of messages up
+    to which the next request is likely to be the same: where a provider wants its prompt cache marked, after these.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -33,6 +34,7 @@ class CompletionRequest:
     conversation_id: UUID | None = None
     user_id: UUID | str | None = None
     traceparent: str | None = None
+    stable_until: tuple[int, ...] = ()
 
 
 class Delta(NamedTuple):  # one is made for every piece of every reply, in half the time of a frozen dataclass
@@ -65,12 +67,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """A model that a provider serves; ``context_length`` in tokens, prompt and reply together, None if not told."""
+    """A model that a provider serves.
+
+    ``context_length`` is in tokens, prompt and reply together, None if not told. ``late_system`` is false for a model
+    that takes system messages at the beginning only: Claude and Gemini, whose APIs have one system text, and strict
+    chat templates.
+    """
 
     id: str
     context_length: int | None = None
     name: str | None = None
     max_output_tokens: int | None = None
+    late_system: bool = True
 
 
 type OnDeltas = Callable[[Sequence[Delta]], None]

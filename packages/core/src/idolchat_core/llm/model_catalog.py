@@ -28,7 +28,16 @@ class ModelCatalog:
         self._fetching: asyncio.Task[None] | None = None
 
     async def context_length(self, model: str | None) -> int | None:
-        """Tell a model's context window in tokens; None when the provider does not tell, or not within 3 seconds."""
+        """Return a model's context window in tokens; None when the provider does not tell, or not within 3 seconds."""
+        known = await self._find(model)
+        return known.context_length if known else None
+
+    async def late_system(self, model: str | None) -> bool:
+        """Whether a model takes system messages after the first of the user; yes where the provider does not tell."""
+        known = await self._find(model)
+        return known.late_system if known else True
+
+    async def _find(self, model: str | None) -> ModelInfo | None:
         if time.monotonic() >= self._fresh_until:
             if self._fetching is None:
                 self._fetching = asyncio.create_task(self._fetch())
@@ -37,7 +46,7 @@ class ModelCatalog:
         known = self._models.get(model or "")
         if known is None and model is None and len(self._models) == 1:
             known = next(iter(self._models.values()))
-        return known.context_length if known else None
+        return known
 
     async def close(self) -> None:
         """Stop fetching."""

@@ -13,7 +13,8 @@ import pluggy
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
-from idolchat_core.plugins.registry import Registry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["Fillable", "LoadedPlugin", "Plugins", "load_plugins"]
@@ -52,6 +53,9 @@ class Plugins:
     manager: pluggy.PluginManager
     storages: Registry[Storage] = field(default_factory=lambda: Registry[Storage]("storage"))
     llm_providers: Registry[LLMProvider] = field(default_factory=lambda: Registry[LLMProvider]("LLM provider"))
+    prompt_sources: ServiceRegistry[PromptSource] = field(
+        default_factory=lambda: ServiceRegistry[PromptSource]("prompt source")
+    )
     loaded: list[LoadedPlugin] = field(default_factory=list)
     filled_by: dict[str, Fillable] = field(default_factory=dict)
 
@@ -59,6 +63,7 @@ class Plugins:
         self.filled_by |= {
             "idolchat_register_storages": self.storages,
             "idolchat_register_llm_providers": self.llm_providers,
+            "idolchat_register_prompt_sources": self.prompt_sources,
         }
 
 

@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
 from idolchat_core.errors import PluginNameTaken, PluginNotFound
+from idolchat_core.plugins.services import Services
 
-__all__ = ["Factory", "Registry"]
+__all__ = ["Factory", "Registry", "ServiceFactory", "ServiceRegistry"]
 
 type Factory[T] = Callable[[], AbstractAsyncContextManager[T]]
 """Called without arguments; reads its own settings, opens what it needs, closes it at the end."""
+type ServiceFactory[T] = Callable[[Services], AbstractAsyncContextManager[T]]
+"""Called with the open services; reads its own settings, opens what it needs beside them, closes it at the end."""
 
 
-class Registry[T]:
-    """The factories of one kind of part; ``kind`` is its name in messages, such as ``storage``."""
+class _Factories[F]:
+    """Factories by name, with who registered each."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._factories: dict[str, Factory[T]] = {}
+        self._factories: dict[str, F] = {}
         self._origins: dict[str, str] = {}
         self._conditions: dict[str, Callable[[], bool]] = {}
         self._places: dict[str, str] = {}
@@ -27,9 +30,7 @@ class Registry[T]:
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._factories))
 
-    def add(
-        self, name: str, factory: Factory[T], *, when: Callable[[], bool] | None = None, place: str | None = None
-    ) -> None:
+    def add(self, name: str, factory: F, *, when: Callable[[], bool] | None = None, place: str | None = None) -> None:
         """Register a factory. Raises ``PluginNameTaken``.
 
         ``when`` tells, once the settings can be read, whether they ask for this part though they do not name it: a
@@ -48,7 +49,7 @@ class Registry[T]:
         if place is not None:
             self._places[name] = place
 
-    def get(self, name: str) -> Factory[T]:
+    def get(self, name: str) -> F:
         """Find a factory. Raises ``PluginNotFound``, which tells what there is."""
         try:
             return self._factories[name]
@@ -72,3 +73,11 @@ class Registry[T]:
     def adding_from(self, origin: str) -> None:
         """Say whose registrations follow."""
         self._adding = origin
+
+
+class Registry[T](_Factories[Factory[T]]):
+    """The factories of storages or providers; ``kind`` is their name in messages, such as ``storage``."""
+
+
+class ServiceRegistry[T](_Factories[ServiceFactory[T]]):
+    """The factories of what builds on the open services; ``kind`` as in ``Registry``."""

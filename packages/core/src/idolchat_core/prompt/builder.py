@@ -1,172 +1,184 @@
-"""What is sent to the model: instructions, then as much of the history as fits its context window.
+"""Builds what is sent to the model: the parts that sources give, and as much of the history as fits.
 
-What no longer fits is left out in blocks, a large part of the window at a time, and stays out, so that one
-prompt begins with nearly all of the one before and the provider's prompt cache keeps hitting.
+What no longer fits is left out in blocks, a large part of the window at a time, and stays out, so that one prompt
+begins with nearly all of the one before and the provider's prompt cache keeps hitting. What varies stands at the end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from idolchat_core.errors import ContextTooLong
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
-from idolchat_core.prompt.history import UNFINISHED, Entry
+from idolchat_core.prompt.budget import Selection
+from idolchat_core.prompt.history import Entry
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.window import choose_start
 
-__all__ = ["Prompt", "PromptBlock", "build_prompt", "choose_start", "sendable"]
+__all__ = ["Prompt", "build_prompt", "shared_size"]
 
-MOST_KEPT, LEAST_KEPT = 0.6, 0.25
-TURNS_BETWEEN_CUTS = 30
-"""As estimated from the last turns; longer ones to come make it fewer, some 20 where lengths vary widely."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptBlock:
-    """A part of the prompt that stands before the history, in the order given: instructions, character, memories."""
-
-    content: str | list[dict[str, Any]]
-    role: str = "system"
-
-    @property
-    def sent(self) -> dict[str, Any]:
-        """Give it in OpenAI form."""
-        return {"role": self.role, "content": self.content}
+_CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them."""
+    """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
 
-    messages: list[Mapping[str, Any]]
+    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same.
+    """
+
+    messages: Sequence[Mapping[str, Any]]
     size: float
     cut: StoredId | None
+    stable_until: tuple[int, ...] = ()
 
 
 def build_prompt(
-    blocks: Sequence[PromptBlock],
+    selection: Selection,
     path: Sequence[Entry],
     *,
     budget_tokens: float,
     tokens_per_size: float,
+    reserved_tokens: float = 0.0,
     cut: StoredId | None = None,
     is_complete: bool = True,
     extra_size: float = 0.0,
+    late_system: bool = True,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
 
-    ``tokens_per_size`` is what a size of 1 is estimated at (see ``tokens``). ``cut`` is the first history message of
-    the prompt before this one; without it, and with ``is_complete`` false, the history has been cut already, nobody
-    knows where. ``extra_size`` is taken by what travels beside the messages, such as tool definitions. Raises
-    ``ContextTooLong`` when the newest turn alone does not fit.
+    ``tokens_per_size`` is what a size of 1 is estimated at (see ``token_estimator``). ``reserved_tokens`` are kept for
+    parts that vary, whether they need them or not. ``cut`` is the first history message of the prompt before this one;
+    without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
+    taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
+    system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
+    user's newest words. Examples are left out before any of the history is. Raises ``ContextTooLong`` when the newest
+    turn alone does not fit.
     """
-    instructions = [block.sent for block in blocks]
-    fixed = extra_size + sum(map(message_size, instructions))
     said = sendable(path)
-    available = budget_tokens - tokens_per_size * fixed
-    start = choose_start(
-        [tokens_per_size * entry.size for entry in said],
-        [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)],
-        available=available,
-        current=_position_after(said, path, cut) if cut is not None else (0 if is_complete else None),
-    )
+    room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
+    has_been_cut = cut is not None or not is_complete
+    starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]
+    current = _position_after(said, path, cut) if cut is not None else (0 if is_complete else None)
+    sizes = [tokens_per_size * entry.size for entry in said]
+    start = None if has_been_cut else choose_start(sizes, starts, available=room.left(selection), current=current)
+    if start != 0 and selection.of(Slot.EXAMPLES):
+        selection.leave_out(Slot.EXAMPLES, reason="examples make room for the history")
+    if start != 0:
+        start = choose_start(sizes, starts, available=room.left(selection), current=current)
     if start is None:
-        wanted = round(tokens_per_size * (fixed + sum(entry.size for entry in said[_last_turn(said) :])))
-        raise ContextTooLong(
-            f"the newest message and the instructions take about {wanted} tokens, and the model has room for"
-            f" {max(round(budget_tokens), 0)} beside its reply: shorten them, or lower max_tokens"
-        )
-    size = fixed + sum([entry.size for entry in said[start:]])
+        raise _too_long(said, room, selection)
     first = said[start].id if start < len(said) else None
-    return Prompt(messages=[*instructions, *_merged(said[start:])], size=size, cut=first)
+    messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
+    parts = [message_size(part.sent) for chosen in selection.chosen.values() for part in chosen]
+    size = extra_size + sum(parts) + sum([entry.size for entry in said[start:]])
+    return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until)
 
 
-def choose_start(sizes: Sequence[float], starts: Sequence[int], *, available: float, current: int | None) -> int | None:
-    """Choose which message the history begins with in a prompt.
-
-    ``sizes`` are tokens per message, ``starts`` the ascending positions where a prompt may begin, ``current`` where the
-    last prompt began, None if not known. It stays there as long as that fits; then it moves on so far that some
-    turns can follow before it must move again. None when not even the last start fits.
-    """
-    if not sizes:
-        return 0 if available >= 0 else None
-    after = list(accumulate(reversed(sizes), initial=0.0))[::-1]
-    if current is not None and after[current] <= available:
-        return current
-    later = [start for start in starts if after[start] <= available and start >= (current or 0)]
-    if not later:
-        return None
-    recent = starts[-20:]
-    turn = after[recent[0]] / len(recent)
-    keep = min(max(available - TURNS_BETWEEN_CUTS * turn, LEAST_KEPT * available), MOST_KEPT * available)
-    return next((start for start in later if after[start] <= keep), later[-1])
+def shared_size(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> float:
+    """Estimate how much of a prompt equals the beginning of the one before: the size of the messages that are equal."""
+    size = 0.0
+    for one, other in zip(before, after, strict=False):
+        if one != other:
+            break
+        size += message_size(other)
+    return size
 
 
-def sendable(path: Sequence[Entry]) -> list[Entry]:
-    """Leave out what would mislead or be refused: turns without a reply, and tool calls without their results.
+@dataclass(frozen=True, slots=True)
+class _Room:
+    budget_tokens: float
+    tokens_per_size: float
+    reserved_tokens: float
+    extra_size: float
 
-    A message that was never answered is not sent again with the next one, or the model would answer the old
-    question. The newest turn is always kept.
-    """
-    if _is_plain(path):
-        return list(path)
-    kept: list[Entry] = []
-    for entry in path:
-        role = entry.sent["role"]
-        if role == "tool":
-            if _answers_call(kept, entry):
-                kept.append(entry)
-        elif role == "assistant" and _is_dead(entry):
-            _drop_unanswered(kept)
-        elif role in ("user", "assistant"):
-            if _has_open_calls(kept) or (role == "user" and _other_turn(kept, entry)):
-                _drop_unanswered(kept)
-            kept.append(entry)
-    return kept
+    def left(self, selection: Selection) -> float:
+        """Tokens that the history may take."""
+        return self.budget_tokens - self.taken(selection)
 
-
-def _is_plain(path: Sequence[Entry]) -> bool:
-    expected = "user"
-    for entry in path:
-        if entry.sent["role"] != expected or entry.finish_reason in UNFINISHED or "tool_calls" in entry.sent:
-            return False
-        expected = "assistant" if expected == "user" else "user"
-    return True
+    def taken(self, selection: Selection) -> float:
+        """Tokens that the parts take, the reserved ones included."""
+        fixed = varying = 0.0
+        for parts in selection.chosen.values():
+            for part in parts:
+                if part.stability == "conversation":
+                    fixed += message_size(part.sent)
+                else:
+                    varying += message_size(part.sent)
+        tokens = self.tokens_per_size * (fixed + self.extra_size)
+        return tokens + max(self.reserved_tokens, self.tokens_per_size * varying)
 
 
-def _is_dead(entry: Entry) -> bool:
-    return entry.finish_reason in UNFINISHED and not entry.sent["content"]
+def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> ContextTooLong:
+    newest = sum(entry.size for entry in said[_last_turn(said) :])
+    wanted = round(room.tokens_per_size * newest + room.taken(selection))
+    return ContextTooLong(
+        f"the newest message and the instructions take about {wanted} tokens, and the model has room for"
+        f" {max(round(room.budget_tokens), 0)} beside its reply: shorten them, or lower max_tokens"
+    )
 
 
-def _drop_unanswered(kept: list[Entry]) -> None:
-    while kept and (kept[-1].sent["role"] != "assistant" or "tool_calls" in kept[-1].sent):
-        kept.pop()
+def _arranged(
+    selection: Selection, said: Sequence[Entry], *, late_system: bool
+) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+    """Put the messages in order, and tell up to where they stay as they are."""
+    head = [part.sent for part in selection.before_history]
+    history = joined_roles([entry.sent for entry in said])
+    newest = max((i for i, message in enumerate(history) if message["role"] == "user"), default=len(history))
+    deep, tail, last = (list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY))
+    if not (deep or tail or last):
+        return [*head, *history], _marks(len(head), len(head) + len(history))
+    if not late_system:
+        messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
+        return messages, _marks(len(head), len(head) + newest)
+    arranged = [*history[:newest], *(part.sent for part in tail), *history[newest:]]
+    unchanged = newest if tail else len(history)
+    for part in sorted(deep, key=lambda part: part.depth):
+        place = _before_calls(arranged, max(0, len(arranged) - part.depth))
+        arranged.insert(place, part.sent)
+        unchanged = min(unchanged, place)
+    messages = [*head, *joined_roles(arranged), *(part.sent for part in last)]
+    return messages, _marks(len(head), len(head) + unchanged)
 
 
-def _has_open_calls(kept: Sequence[Entry]) -> bool:
-    answered = set()
-    for earlier in reversed(kept):
-        if earlier.sent["role"] == "tool":
-            answered.add(earlier.sent.get("tool_call_id"))
-        else:
-            return any(call.get("id") not in answered for call in earlier.sent.get("tool_calls", ()))
-    return False
+def _marks(head: int, unchanged: int) -> tuple[int, ...]:
+    """Positions of the last message of what every prompt begins with, and of the last one before what varies."""
+    return tuple(sorted({position for position in (head - 1, unchanged - 1) if position >= 0}))
 
 
-def _other_turn(kept: Sequence[Entry], entry: Entry) -> bool:
-    """Tell whether the user speaks anew, in another turn than the unanswered messages before."""
-    if not kept or (kept[-1].sent["role"] == "assistant" and "tool_calls" not in kept[-1].sent):
-        return False
-    before = kept[-1]
-    return before.turn_id is not None and before.turn_id != entry.turn_id
+def _before_calls(messages: Sequence[Mapping[str, Any]], place: int) -> int:
+    """Move a place out from between a tool call and its results."""
+    while place and place < len(messages) and messages[place]["role"] == "tool":
+        place -= 1
+    return place
 
 
-def _answers_call(kept: Sequence[Entry], entry: Entry) -> bool:
-    caller = next((earlier for earlier in reversed(kept) if earlier.sent["role"] != "tool"), None)
-    calls = caller.sent.get("tool_calls", ()) if caller else ()
-    return any(call.get("id") == entry.sent.get("tool_call_id") for call in calls)
+def _with_context(history: Sequence[dict[str, Any]], newest: int, parts: Sequence[PromptPart]) -> list[dict[str, Any]]:
+    """Put what varies before the newest words of the user, in a tag that nothing inside can close."""
+    texts = [_escaped(part.content) for part in parts if isinstance(part.content, str)]
+    context = "<context>\n" + "\n\n".join(texts) + "\n</context>"
+    if newest == len(history):
+        return [*history, {"role": "user", "content": context}]
+    message = history[newest]
+    content = message["content"]
+    if isinstance(content, str):
+        content = f"{context}\n\n{_escaped(content)}"
+    else:
+        given = [
+            part | {"text": _escaped(part["text"])} if isinstance(part.get("text"), str) else part
+            for part in content_parts(content)
+        ]
+        content = [{"type": "text", "text": context}, *given]
+    return [*history[:newest], message | {"content": content}, *history[newest + 1 :]]
+
+
+def _escaped(text: str) -> str:
+    return _CONTEXT_TAG.sub(r"&lt;\1", text)
 
 
 def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId) -> int | None:
@@ -179,29 +191,3 @@ def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId)
 
 def _last_turn(said: Sequence[Entry]) -> int:
     return max((i for i, entry in enumerate(said) if entry.sent["role"] == "user"), default=0)
-
-
-def _merged(said: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Join texts of one role that follow each other; some providers refuse roles that do not alternate."""
-    messages: list[dict[str, Any]] = []
-    for entry in said:
-        last = messages[-1] if messages else None
-        if (
-            last
-            and last["role"] == entry.sent["role"] != "tool"
-            and last.keys() == entry.sent.keys() == {"role", "content"}
-        ):
-            messages[-1] = {"role": last["role"], "content": _joined(last["content"], entry.sent["content"])}
-        else:
-            messages.append(entry.sent)
-    return messages
-
-
-def _joined(first: Any, second: Any) -> Any:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    return [*_parts(first), *_parts(second)]
-
-
-def _parts(content: Any) -> list[dict[str, Any]]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -67,7 +67,8 @@ class History:
     """One conversation as the turn engine knows it.
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together; ``cut`` is the id of the message that prompts begin with (see ``prompt``).
+    all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
+    ``last_prompt`` are the messages of the last one, where sources had a part in it.
     """
 
     __slots__ = (
@@ -75,12 +76,15 @@ class History:
         "_unread",
         "_wanted",
         "character_id",
+        "created_at",
         "cut",
         "held_bytes",
         "id",
         "last_id",
+        "last_prompt",
         "path",
         "total",
+        "updated_at",
         "user_id",
     )
 
@@ -90,10 +94,13 @@ class History:
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
         self.total = page.total
+        self.created_at = conversation.created_at
+        self.updated_at = conversation.updated_at
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
+        self.last_prompt: Sequence[Mapping[str, Any]] | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False
@@ -179,6 +186,7 @@ class History:
             self.path.append(entry)
             self.held_bytes += entry.held_bytes
             self.last_id = message.id
+            self.updated_at = max(self.updated_at, message.timestamp)
             self.total += 1
 
     def forget_before_cut(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.models import Usage, utc_now
@@ -47,8 +48,14 @@ class Ledger:
         self._unnamed: dict[UUID | str, tuple[CallFacts, str]] = {}
         self._writing_later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
         self._grown_bytes: dict[str, int] = {}
         self._rolling_up: set[str] = set()
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong."""
+        return self._background.failing
 
     async def load(self) -> list[DailyTotals]:
         """Read the days of this month, which ``start`` takes; see ``recovery`` for what a crash has left in them.
@@ -78,11 +85,12 @@ class Ledger:
                 self._spawn(self._roll_up(book.day))
             for line in book.unsure.values():
                 self._reconciler.add(line)
-        self._spawn(self._watch())
+        self._background.start("ledger", self._watch)
 
     async def close(self) -> None:
         """Write what is left, and stop."""
         self._reconciler.close()
+        await self._background.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

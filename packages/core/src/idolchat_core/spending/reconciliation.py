@@ -13,6 +13,7 @@ from idolchat_core.errors import ProviderError
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.models import Usage
 from idolchat_core.spending.ledger_lines import fixed, sure
+from idolchat_core.spending.plausibility import plausible_usage
 
 __all__ = ["Reconciler"]
 
@@ -55,10 +56,11 @@ class Reconciler:
             await asyncio.sleep(pause_s)
             try:
                 async with self._places:
-                    usage = await self._llm.reconcile(line["completion"])
+                    told = await self._llm.reconcile(line["completion"])
             except ProviderError as error:
                 log.info("the provider does not tell what a reply took", extra={"code": error.code})
                 continue
+            usage = plausible_usage(told, model=line.get("model"))
             if usage is not None:
                 self._told(line, fixed(line, usage), usage)
                 return

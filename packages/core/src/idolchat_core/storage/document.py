@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from idolchat_core.errors import ConversationDamaged, InvalidRequest
-from idolchat_core.models import Conversation, Message
+from idolchat_core.models import Conversation, Message, StoredId
 
 __all__ = [
     "changed",
@@ -34,6 +34,7 @@ __all__ = [
     "line",
     "lines",
     "opening",
+    "owner_of",
     "parse_closing",
     "parse_line",
     "parse_lines",
@@ -50,6 +51,7 @@ _MAX_DEPTH = 190
 """Levels of nesting in a message or a field: pydantic's parser stops at 200, its serializer only at 255."""
 
 _LINES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+_OWNER: TypeAdapter[StoredId | None] = TypeAdapter(StoredId | None)
 
 
 def encode(conversation: Conversation) -> bytes:
@@ -146,6 +148,18 @@ def decode(data: bytes, conversation_id: UUID) -> Conversation:
     except (ValueError, RecursionError) as error:
         raise ConversationDamaged(f"conversation {conversation_id} is not valid JSON: {error}") from error
     return from_parts(fields, conversation_id)
+
+
+def owner_of(data: bytes, conversation_id: UUID) -> StoredId | None:
+    """Return the ``user_id`` of a whole document, from its first line alone where it is in our form.
+
+    Raises ``ConversationDamaged`` as ``decode`` does.
+    """
+    first_line = data.partition(b"\n")[0]
+    try:
+        return _OWNER.validate_python(parse_opening(first_line)["user_id"])
+    except ValueError:
+        return decode(data, conversation_id).user_id
 
 
 def salvage(data: bytes, conversation_id: UUID) -> Conversation:

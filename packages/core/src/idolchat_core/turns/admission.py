@@ -1,9 +1,8 @@
-"""Bring a turn's messages into their conversation, before anything is asked of a provider."""
+"""Admits a turn: its messages are checked and stored before anything is asked of a provider."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,37 +10,31 @@ from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
     InvalidRequest,
-    StorageConflict,
     TurnNotRetryable,
 )
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
-from idolchat_core.prompt.builder import sendable
-from idolchat_core.prompt.history import History
+from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.sendable import sendable
 from idolchat_core.turns.checkpoints import unfinished
+from idolchat_core.turns.message_writer import Placement
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.request import NewMessage
 from idolchat_core.turns.resources import EngineResources
 
 __all__ = ["admit", "check_may", "load", "stored_form"]
 
-log = logging.getLogger(__name__)
-
-WRITE_ATTEMPTS = 5
 _OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
 """Fields of a stored message that no client may set."""
 
 
 async def load(resources: EngineResources, plan: Plan) -> History | None:
-    """Give the conversation's history; None when there is no such conversation yet.
+    """Return the conversation's history; None when there is no such conversation yet.
 
     What is still to be stored of earlier turns is stored first. Raises ``StorageError``.
     """
     await resources.unstored.flush(plan.conversation_id)
-    try:
-        return await resources.histories.get(plan.conversation_id)
-    except ConversationNotFound:
-        return None
+    return await resources.writer.load(plan.conversation_id)
 
 
 def check_may(plan: Plan, history: History | None) -> None:
@@ -68,29 +61,28 @@ async def admit(
 ) -> History:
     """Make the turn durable; the reply then follows ``live.user_message_id``.
 
-    ``history`` is what ``load`` gave, ``taken_back`` are turns of this conversation that are to be left off the branch.
+    ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     """
-    for _ in range(WRITE_ATTEMPTS):
+
+    async def decide(history: History | None) -> Placement | Conversation | None:
         check_may(plan, history)
-        try:
-            if history is None:
-                return await _create(resources, plan, live)
-            if plan.answer_to is not None:
-                return await _take_up(resources, history, live, plan.answer_to)
-            return await _append(resources, plan, live, history, taken_back)
-        except StorageConflict as conflict:
-            log.info("another process writes to the conversation", extra={"actual_count": conflict.actual_count})
-            resources.histories.forget(plan.conversation_id)
-        except ConversationNotFound:
-            log.info("the conversation was deleted by another process")
-            resources.histories.forget(plan.conversation_id)
-        history = await load(resources, plan)
-    raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process; send again")
+        if history is None:
+            return _new_conversation(plan, live)
+        if plan.answer_to is not None:
+            await _take_up(resources, history, live, plan.answer_to)
+            return None
+        return await _place(resources, plan, live, history, taken_back)
+
+    admitted, _ = await resources.writer.write(plan.conversation_id, decide, history=history)
+    if admitted is None:
+        raise AssertionError("a turn is admitted to a conversation")
+    return admitted
 
 
-async def _create(resources: EngineResources, plan: Plan, live: LiveTurn) -> History:
+def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
+    check_tool_results(plan.messages, after=())
     messages = stored_form(plan.messages, plan, live)
-    conversation = Conversation(
+    return Conversation(
         id=plan.conversation_id,
         created_at=messages[0].timestamp,
         user_id=plan.user_id,
@@ -98,34 +90,25 @@ async def _create(resources: EngineResources, plan: Plan, live: LiveTurn) -> His
         messages=tuple(messages),
         updated_at=messages[-1].timestamp,
     )
-    await resources.storage.create(conversation)
-    history = History.of_new(conversation)
-    resources.histories.keep(history)
-    return history
 
 
-async def _take_up(resources: EngineResources, history: History, live: LiveTurn, answer_to: StoredId) -> History:
+async def _take_up(resources: EngineResources, history: History, live: LiveTurn, answer_to: StoredId) -> None:
     """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
     position = await resources.histories.load_message(history, answer_to)
     if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
         raise TurnNotRetryable("the conversation has moved on since; send the message anew, or edit it")
     live.user_message_id = answer_to
     await resources.checkpoints.save(unfinished(live), durable=True)
-    return history
 
 
-async def _append(
+async def _place(
     resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
-) -> History:
+) -> Placement:
     keep = await _base(resources, plan, history, taken_back)
-    said = stored_form(_unknown(plan, history, keep), plan, live)
-    messages = history.placed([*history.interruption(keep), *said], keep=keep)
-    await resources.storage.append(
-        history.id, messages, expected_count=history.total, updated_at=messages[-1].timestamp
-    )
-    history.add(messages, keep=keep)
-    resources.histories.keep(history)
-    return history
+    new = _unknown(plan, history, keep)
+    check_tool_results(new, after=history.path[:keep])
+    said = stored_form(new, plan, live)
+    return Placement(messages=[*history.interruption(keep), *said], keep=keep)
 
 
 async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
@@ -152,6 +135,43 @@ def _unknown(plan: Plan, history: History, keep: int) -> tuple[NewMessage, ...]:
     sent = [(message.role, message.content) for message in messages[: len(known)]]
     has_reply = any(role == "assistant" for role, _ in known)
     return messages[len(known) :] if has_reply and sent == known and len(messages) > len(known) else messages
+
+
+def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]) -> None:
+    """Refuse results of tools that answer no call, and calls that are answered in part: no provider takes those.
+
+    Raises ``InvalidRequest`` that names the message.
+    """
+    open_calls = _open_calls(after)
+    for number, message in enumerate(messages):
+        if message.role == "tool":
+            if message.tool_call_id not in open_calls:
+                waiting = f"open are {', '.join(sorted(open_calls))}" if open_calls else "no call is open"
+                text = f"tool_call_id {message.tool_call_id!r} names no call of the reply before it; {waiting}"
+                raise InvalidRequest(text, param=f"messages.{number}.tool_call_id")
+            open_calls.discard(message.tool_call_id)
+            continue
+        if open_calls and number and messages[number - 1].role == "tool":
+            raise _unanswered(open_calls, number)
+        open_calls = {str(call.get("id")) for call in message.tool_calls or ()}
+    if open_calls and messages[-1].role == "tool":
+        raise _unanswered(open_calls, len(messages))
+
+
+def _unanswered(open_calls: Collection[str], number: int) -> InvalidRequest:
+    text = f"the results of {', '.join(sorted(open_calls))} are missing: send the results of all calls of a reply"
+    return InvalidRequest(text, param=f"messages.{number}")
+
+
+def _open_calls(path: Sequence[Entry]) -> set[str]:
+    """Find the calls at the end of a branch that have no result yet."""
+    answered: set[Any] = set()
+    for entry in reversed(path):
+        if entry.role != "tool":
+            calls = entry.sent.get("tool_calls") or () if entry.role == "assistant" else ()
+            return {str(call.get("id")) for call in calls} - answered
+        answered.add(entry.sent.get("tool_call_id"))
+    return set()
 
 
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:

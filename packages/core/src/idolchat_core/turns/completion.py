@@ -9,25 +9,25 @@ from typing import Any
 
 from idolchat_core.errors import (
     ContextTooLong,
-    ConversationNotFound,
     IdolchatError,
     ProviderError,
     ProviderTimeout,
     ReplyCut,
-    StorageConflict,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import Message, Usage, utc_now
-from idolchat_core.prompt.builder import Prompt, PromptBlock, build_prompt
-from idolchat_core.prompt.history import History
+from idolchat_core.prompt.builder import Prompt
+from idolchat_core.prompt.history import Entry, History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
-from idolchat_core.turns.admission import WRITE_ATTEMPTS, load
+from idolchat_core.spending.plausibility import plausible_usage
+from idolchat_core.turns.admission import load
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.prompting import Prompting
 from idolchat_core.turns.resources import EngineResources
 
 __all__ = ["Completion", "described"]
@@ -45,6 +45,8 @@ class Completion:
         self._resources = resources
         self._plan = plan
         self._live = live
+        self.prompting = Prompting(resources, plan, model=live.model)
+        self._window_tokens = 0
         self._prompt_tokens = 0
         self._was_asked = False
         self._began_at = perf_counter()
@@ -75,6 +77,7 @@ class Completion:
             conversation_id=history.id,
             user_id=history.user_id,
             traceparent=CALLER.get().traceparent,
+            stable_until=prompt.stable_until,
         )
         resources.ledger.check_stopped()  # again, for the turn may have waited
         self._was_asked = True
@@ -82,9 +85,12 @@ class Completion:
         finished = await resources.llm.answer(request, self._on_deltas)
         if finished.completion_id is not None:
             self._named(finished.completion_id)
-        if finished.usage is not None:
-            resources.estimator.learn(prompt.size, live.model, input_tokens=finished.usage.input_tokens)
-        return finished
+        usage = plausible_usage(finished.usage, model=finished.model or live.model)
+        if usage is not None:
+            resources.estimator.learn(prompt.size, live.model, input_tokens=usage.input_tokens)
+        elif finished.usage is not None:
+            usage = self._estimate()
+        return finished if usage is finished.usage else replace(finished, usage=usage)
 
     def _on_deltas(self, deltas: Sequence[Delta]) -> None:
         if self._spoke_at is None:
@@ -96,36 +102,24 @@ class Completion:
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         resources = self._resources
-        tokens_per_size = resources.estimator.tokens(1.0, self._live.model)
         if history.cut is None:
-            await resources.histories.load_until(history, size=budget_tokens / tokens_per_size)
-        prompt = build_prompt(
-            self._blocks(),
-            self._branch(history),
-            budget_tokens=budget_tokens,
-            tokens_per_size=tokens_per_size,
-            cut=history.cut,
-            is_complete=history.is_complete,
-            extra_size=text_size(str(self._plan.options.get("tools", ""))),
+            per_size = resources.estimator.tokens(1.0, self._live.model)
+            await resources.histories.load_until(history, size=budget_tokens / per_size)
+        prompt = await self.prompting.build(
+            history, self._branch(history), budget_tokens=budget_tokens, window_tokens=self._window_tokens
         )
         history.cut = prompt.cut if prompt.cut != history.first_id else None
         history.forget_before_cut()
         return prompt
 
-    def _branch(self, history: History) -> list[Any]:
+    def _branch(self, history: History) -> Sequence[Entry]:
         position = history.position_of(self._live.user_message_id)
         return history.path if position is None else history.path[: position + 1]
-
-    def _blocks(self) -> list[PromptBlock]:
-        system = self._resources.settings.system_prompt
-        blocks = [PromptBlock(content=system)] if system else []
-        said = [PromptBlock(content=message.content or "", role=message.role) for message in self._plan.instructions]
-        return blocks + said
 
     async def _budget_tokens(self) -> float:
         """Tell how long the prompt may be: the context window less the reply's share."""
         told = await self._resources.catalog.context_length(self._live.model)
-        window = told or self._resources.settings.context_length
+        self._window_tokens = window = told or self._resources.settings.context_length
         wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
         if not isinstance(wanted, int):
             return window * (1 - REPLY_SHARE)
@@ -213,27 +207,14 @@ class Completion:
         return Message(**known, **{name: value for name, value in fields.items() if name not in given})
 
     async def store(self, ended: TurnEnded) -> TurnEnded:
-        """Put the reply after the message that it answers; give the event as it is now. Raises ``StorageError``."""
-        resources, plan, live, message = self._resources, self._plan, self._live, ended.message
-        if message is None:
+        """Put the reply after the message that it answers; return the event as it is now. Raises ``StorageError``."""
+        if ended.message is None:
             return ended
-        for _ in range(WRITE_ATTEMPTS):
-            history = await load(resources, plan)
-            position = await resources.histories.load_message(history, live.user_message_id) if history else None
-            if history is None or position is None:
-                raise StorageConflict(f"conversation {plan.conversation_id} was deleted while it was answered")
-            placed = history.placed([message], keep=position + 1)
-            try:
-                await resources.storage.append(
-                    history.id, placed, expected_count=history.total, updated_at=message.timestamp
-                )
-            except (StorageConflict, ConversationNotFound):
-                resources.histories.forget(plan.conversation_id)
-                continue
-            history.add(placed, keep=position + 1)
-            resources.histories.keep(history)
-            return ended if placed[0] is message else replace(ended, message=placed[0])
-        raise StorageConflict(f"conversation {plan.conversation_id} is being changed by another process")
+        history = await load(self._resources, self._plan)
+        stored = await self._resources.writer.write_reply(
+            self._plan.conversation_id, ended.message, answers=self._live.user_message_id, history=history
+        )
+        return ended if stored is ended.message else replace(ended, message=stored)
 
 
 _STOPPED = {"code": "shutting_down", "message": "the server stopped before the reply was finished; retry the turn"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -17,14 +19,17 @@ from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.history import Histories
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
-from idolchat_core.turns.lookup import RETRYABLE, find_stored_turn
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
@@ -43,19 +48,30 @@ class TurnEngine:
     With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
     """
 
-    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: CoreSettings, recovers: bool = False) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: CoreSettings,
+        recovers: bool = False,
+        prompt_sources: Sequence[PromptSource] = (),
+    ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
+        writer = MessageWriter(storage, histories)
         checkpoints = Checkpoints(storage)
         self._resources = EngineResources(
             storage=storage,
             llm=llm,
             settings=settings,
             histories=histories,
+            writer=writer,
             checkpoints=checkpoints,
-            unstored=UnstoredTurns(storage, histories=histories, checkpoints=checkpoints),
+            unstored=UnstoredTurns(storage, histories=histories, writer=writer, checkpoints=checkpoints),
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
+            prompt_sources=prompt_sources,
         )
         self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
         self._runs: dict[UUID, TurnRun] = {}
@@ -66,22 +82,20 @@ class TurnEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._recovers = recovers
-        self._saving: asyncio.Task[None] | None = None
+        self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
         if self._recovers:
             await self._recover()
         await self._open_ledger()
-        self._saving = asyncio.create_task(self._keep_safe())
+        self._background.start("checkpoints", self._save_regularly)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
-        if self._saving is not None:
-            self._saving.cancel()
-            await asyncio.wait({self._saving})
+        await self._background.close()
         await self._resources.checkpoints.close()
         await self._resources.ledger.close()
         await self._resources.catalog.close()
@@ -90,6 +104,11 @@ class TurnEngine:
     def ledger(self) -> Ledger:
         """Give what was spent, and what may be."""
         return self._resources.ledger
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        return {**self._background.failing, **self._resources.ledger.failing}
 
     def observe(self, observer: TurnObserver) -> None:
         """Tell somebody of every turn from now on."""
@@ -146,18 +165,30 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        if turn_id in self._again:
-            return self._again[turn_id].live
-        status = await self.status(turn_id)
-        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
-            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        status, answer_to, newest_turn_id = await self._retryable(turn_id)
+        retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
+        if retried is not None:  # asked for before, or by another request at the same moment
+            await retried.live.begun()
+            return retried.live
         before = self._finished.get(turn_id)
         if before is not None and options is None:
-            plan = before.plan.again(status.user_message_id)
+            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id))
         else:
-            how = options or otherwise or TurnOptions()
-            plan = Plan.anew(status.conversation_id, status.user_message_id, how)
+            how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
+            plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
         return await self._launch(plan, again=turn_id)
+
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID]:
+        """Return how a turn that may be retried stands, what it answers, and the turn of its newest reply."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            status, newest_turn_id = run.live.status, turn_id
+        else:
+            stored = await self._stored(turn_id)
+            status, newest_turn_id = stored.status, stored.newest_turn_id
+        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
+            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        return status, status.user_message_id, newest_turn_id
 
     async def find(self, turn_id: UUID) -> LiveTurn:
         """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
@@ -172,10 +203,13 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
+        return (await self._stored(turn_id)).status
+
+    async def _stored(self, turn_id: UUID) -> StoredTurn:
         stored = await find_stored_turn(self._resources.storage, turn_id)
         if stored is None:
             raise TurnNotFound(f"no turn {turn_id}")
-        return stored.status
+        return stored
 
     async def owner(self, turn_id: UUID) -> StoredId | None:
         """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
@@ -200,6 +234,11 @@ class TurnEngine:
             return replace(run.live.status, state=TurnState.CANCELLED)
         await run.live.ended()
         return run.live.status
+
+    def prompt_report(self, turn_id: UUID) -> PromptReport | None:
+        """Return what went into the prompt of a turn whose events are kept; None where no source had a part in it."""
+        run = self._run_of(turn_id)
+        return run.prompt_report if run is not None else None
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
@@ -250,7 +289,8 @@ class TurnEngine:
         if newest is not None and newest is not run:
             return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
-            return await self._launch(plan.again(run.live.user_message_id), again=run.live.turn_id)
+            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id))
+            return await self._launch(again, again=run.live.turn_id)
         return run.live
 
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
@@ -314,7 +354,7 @@ class TurnEngine:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
 
-    async def _keep_safe(self) -> None:
+    async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
             self._finished.sweep()

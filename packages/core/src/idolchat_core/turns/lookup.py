@@ -42,6 +42,11 @@ class StoredTurn:
     reply: Message | None
 
     @property
+    def newest_turn_id(self) -> UUID:
+        """The turn of the newest reply; this one where there is none, or a reply that does not say."""
+        return (self.reply.turn_id if self.reply else None) or self.turn_id
+
+    @property
     def status(self) -> TurnStatus:
         """Tell how it ended."""
         reply = self.reply

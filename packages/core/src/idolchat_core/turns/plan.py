@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from idolchat_core.models import StoredId, new_id
 from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "retry_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +68,34 @@ class Plan:
         )
 
     @classmethod
-    def anew(cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions) -> Self:
+    def anew(
+        cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+    ) -> Self:
         """Plan another answer to a stored message."""
         return cls(
             conversation_id=conversation_id,
-            turn_id=new_id(),
+            turn_id=turn_id or new_id(),
             user_message_id=answer_to,
             answer_to=answer_to,
             **_how(options),
         )
 
-    def again(self, answer_to: StoredId) -> Self:
+    def again(self, answer_to: StoredId, *, turn_id: UUID) -> Self:
         """Plan the same turn once more, now that its message is stored."""
         return replace(
             self,
-            turn_id=new_id(),
+            turn_id=turn_id,
             user_message_id=answer_to,
             messages=(),
             instead_of=None,
             answer_to=answer_to,
             is_first=False,
         )
+
+
+def retry_id(turn_id: UUID) -> UUID:
+    """Make the id of the turn that retries another: the same for whoever asks, whenever and in whatever process."""
+    return uuid5(turn_id, "retry")
 
 
 def _how(options: TurnOptions) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationNotFound, StorageError
+from idolchat_core.errors import StorageError
 from idolchat_core.models import Conversation, Message, Page, utc_now
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
 from idolchat_core.turns.lookup import find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter, Placement
 
 __all__ = ["UnstoredTurns"]
 
@@ -31,9 +31,12 @@ class UnstoredTurns:
     A conversation takes no other turn before: ``flush`` is to be called first.
     """
 
-    def __init__(self, storage: Storage, *, histories: Histories, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, storage: Storage, *, histories: Histories, writer: MessageWriter, checkpoints: Checkpoints
+    ) -> None:
         self._storage = storage
         self._histories = histories
+        self._writer = writer
         self._checkpoints = checkpoints
         self._turns: dict[UUID, list[tuple[UnfinishedTurn, Message]]] = {}
         self._storing = asyncio.Lock()
@@ -68,7 +71,7 @@ class UnstoredTurns:
             while waiting:
                 turn, reply = waiting[0]
                 self._histories.forget(conversation_id)
-                await _store(self._storage, turn, reply)
+                await self._store(turn, reply)
                 self._checkpoints.drop(turn.turn_id)
                 del waiting[0]
             self._turns.pop(conversation_id, None)
@@ -86,54 +89,30 @@ class UnstoredTurns:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if self._turns else FIRST_PAUSE_S
         self._again_at = time.monotonic() + self._pause_s
 
+    async def _store(self, turn: UnfinishedTurn, reply: Message) -> None:
+        async def decide(history: History | None) -> Placement | Conversation | None:
+            if history is None:
+                return _new_conversation(turn, reply) if turn.messages else None
+            if turn.user_id not in (None, history.user_id):
+                return None  # another user's conversation of this id, not the one that the turn was meant for
+            page = await self._storage.read_page(history.id, limit=PAGE_SIZE)
+            if await self._is_stored(turn, page):
+                return None
+            if turn.messages and all(message.id != turn.user_message_id for message in page.conversation.messages):
+                keep = len(history.path)
+                return Placement(messages=[*history.interruption(keep), *turn.messages, reply], keep=keep)
+            return await self._writer.place_reply(history, reply, answers=turn.user_message_id)
 
-async def _store(storage: Storage, turn: UnfinishedTurn, reply: Message) -> None:
-    try:
-        page = await storage.read_page(turn.conversation_id, limit=PAGE_SIZE)
-    except ConversationNotFound:
-        if turn.messages:
-            await storage.create(_new_conversation(turn, reply))
-        return
-    if not _is_owned(turn, page) or await _is_stored(storage, turn, page):
-        return
-    history = History(page)
-    if turn.messages and all(message.id != turn.user_message_id for message in page.conversation.messages):
-        keep = len(history.path)
-        await _append(storage, history, [*history.interruption(keep), *turn.messages, reply], keep=keep)
-    else:
-        await _answer(storage, history, turn, reply)
+        conversation_id = turn.conversation_id
+        await self._writer.write(conversation_id, decide, history=await self._writer.load(conversation_id))
 
-
-async def _answer(storage: Storage, history: History, turn: UnfinishedTurn, reply: Message) -> None:
-    """Put a reply after the message that it answers; a branch that has gone on from there stays the active one."""
-    position = history.position_of(turn.user_message_id)
-    if position is None:
-        reply = reply.model_copy(update={"parent_id": turn.user_message_id})
-        await storage.append(history.id, [reply], expected_count=history.total, updated_at=utc_now())
-    else:
-        await _append(storage, history, [reply], keep=position + 1)
-    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
-        head = {"head": str(history.path[-1].id)}
-        await storage.update(history.id, head, expected_count=history.total + 1)
-
-
-async def _append(storage: Storage, history: History, messages: Sequence[Message], *, keep: int) -> None:
-    placed = history.placed(messages, keep=keep)
-    await storage.append(history.id, placed, expected_count=history.total, updated_at=utc_now())
-
-
-def _is_owned(turn: UnfinishedTurn, page: Page) -> bool:
-    """Tell whether the conversation is the one that the turn was meant for, and not another user's of this id."""
-    return turn.user_id in (None, page.conversation.user_id)
-
-
-async def _is_stored(storage: Storage, turn: UnfinishedTurn, page: Page) -> bool:
-    """Tell whether a turn's reply is there: we crashed before the record of it was removed."""
-    messages = page.conversation.messages
-    if any(m.id == turn.message_id or (m.role == "assistant" and m.turn_id == turn.turn_id) for m in messages):
-        return True
-    stored = await find_stored_turn(storage, turn.turn_id) if page.start else None
-    return stored is not None and stored.reply is not None
+    async def _is_stored(self, turn: UnfinishedTurn, page: Page) -> bool:
+        """Whether a turn's reply is there: we crashed before the record of it was removed."""
+        messages = page.conversation.messages
+        if any(m.id == turn.message_id or (m.role == "assistant" and m.turn_id == turn.turn_id) for m in messages):
+            return True
+        stored = await find_stored_turn(self._storage, turn.turn_id) if page.start else None
+        return stored is not None and stored.reply is not None
 
 
 def _new_conversation(turn: UnfinishedTurn, reply: Message) -> Conversation:

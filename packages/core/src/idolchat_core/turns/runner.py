@@ -27,7 +27,8 @@ from idolchat_core.turns.admission import admit, check_may, load, stored_form
 from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -53,6 +54,7 @@ class TurnRun:
         "_waiting",
         "live",
         "plan",
+        "prompt_report",
     )
 
     def __init__(
@@ -83,6 +85,7 @@ class TurnRun:
         self._is_streaming = False
         self._taken_back: list[TurnRun] = []
         self._waiting: UnfinishedTurn | None = None
+        self.prompt_report: PromptReport | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -197,7 +200,7 @@ class TurnRun:
 
     def _run_again(self, stored: StoredTurn) -> None:
         before = self.live.turn_id
-        self.plan = self.plan.again(stored.user_message.id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=retry_id(stored.newest_turn_id))
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
         self._renamed(self, before)
 
@@ -266,6 +269,7 @@ class TurnRun:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
+        self.prompt_report = answer.prompting.report
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)

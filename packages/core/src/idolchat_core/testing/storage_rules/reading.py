@@ -73,6 +73,7 @@ class ReadingRules:
 
         assert document.decode(data, conversation.id) == await storage.read(conversation.id)
         assert json.loads(data)["title"] == "kept"
+        assert document.owner_of(data, conversation.id) == conversation.user_id
 
     async def test_what_was_never_stored_is_not_found(self, storage: Storage) -> None:
         nowhere = a_conversation("one")

@@ -1,0 +1,167 @@
+"""The prompt of a turn: what sources say, collected within their time, and the history that there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from idolchat_core.llm.token_estimator import text_size
+from idolchat_core.prompt.budget import Decision, Selection, clipped_shares, select_parts
+from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
+from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.parts import PromptPart, Role, Slot
+from idolchat_core.prompt.sources import Generation, PromptSource, PromptTurn
+from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.resources import EngineResources
+
+__all__ = ["PromptReport", "Prompting"]
+
+log = logging.getLogger(__name__)
+
+SOURCE_TIMEOUT_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptReport:
+    """What went into a turn's prompt and what was left out, without its text.
+
+    ``failures`` are sources whose parts are missing, each with why. ``shared_tokens`` of ``tokens`` equal the beginning
+    of the prompt before, None where that is not known any more.
+    """
+
+    decisions: Sequence[Decision]
+    failures: Mapping[str, str]
+    history_messages: int
+    left_out_messages: int
+    tokens: int
+    shared_tokens: int | None
+    window_tokens: int
+
+
+@dataclass(slots=True)
+class _Collected:
+    parts: list[PromptPart] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+class Prompting:
+    """Builds the prompt of one turn."""
+
+    def __init__(self, resources: EngineResources, plan: Plan, *, model: str | None) -> None:
+        self._resources = resources
+        self._plan = plan
+        self._model = model
+        self._collected: _Collected | None = None
+        self.report: PromptReport | None = None
+
+    async def build(
+        self, history: History, branch: Sequence[Entry], *, budget_tokens: float, window_tokens: float
+    ) -> Prompt:
+        """Build it, cut what no longer fits off the history, and keep a report. Raises ``ContextTooLong``."""
+        resources, sources = self._resources, self._resources.prompt_sources
+        per_size = resources.estimator.tokens(1.0, self._model)
+        shares = clipped_shares({source.name: source.max_share for source in sources})
+        budgets = {name: share * window_tokens for name, share in shares.items()}
+        collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
+        selection = select_parts(
+            [*self._instructions(), *collected.parts],
+            budgets=budgets,
+            tokens_of=lambda size: size * per_size,
+            keeps_slots=resources.settings.prompt_layout == "sillytavern",
+        )
+        prompt = build_prompt(
+            selection,
+            branch,
+            budget_tokens=budget_tokens,
+            tokens_per_size=per_size,
+            reserved_tokens=sum(budgets.values()),
+            cut=history.cut,
+            is_complete=history.is_complete,
+            extra_size=text_size(str(self._plan.options.get("tools", ""))),
+            late_system=await resources.catalog.late_system(self._model),
+        )
+        if sources:
+            self._report(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
+        return prompt
+
+    def _instructions(self) -> list[PromptPart]:
+        system = self._resources.settings.system_prompt
+        parts = [PromptPart("core", "system_prompt", system, Slot.SYSTEM, order=-1)] if system else []
+        for number, message in enumerate(self._plan.instructions):
+            role: Role = "developer" if message.role == "developer" else "system"
+            content = message.content or ""
+            parts.append(PromptPart("request", f"system/{number}", content, Slot.SYSTEM, role=role, order=-1))
+        return parts
+
+    async def _collect(
+        self, history: History, branch: Sequence[Entry], *, window_tokens: float, budgets: Mapping[str, float]
+    ) -> _Collected:
+        if self._collected is None:
+            self._collected = collected = _Collected()
+            sources = self._resources.prompt_sources
+            turns = [self._turn(history, branch, window_tokens, budgets[source.name]) for source in sources]
+            asked = [self._ask(source, turn, collected) for source, turn in zip(sources, turns, strict=True)]
+            for parts in await asyncio.gather(*asked):
+                collected.parts.extend(parts)
+        return self._collected
+
+    async def _ask(self, source: PromptSource, turn: PromptTurn, collected: _Collected) -> Sequence[PromptPart]:
+        facts = {"source": source.name, "turn_id": str(turn.turn_id)}
+        try:
+            async with asyncio.timeout(SOURCE_TIMEOUT_S):
+                return [part._replace(source=source.name) for part in await source.parts(turn)]
+        except TimeoutError:
+            log.warning("a prompt source took too long and is left out", extra=facts)
+            collected.failures[source.name] = f"no answer within {SOURCE_TIMEOUT_S:g} s"
+        except Exception as error:  # a plugin's fault, whatever it is: it costs its parts, never the turn
+            log.exception("a prompt source failed and is left out", extra=facts)
+            collected.failures[source.name] = f"failed with {type(error).__name__}; the server's log says more"
+        return ()
+
+    def _turn(
+        self, history: History, branch: Sequence[Entry], window_tokens: float, budget_tokens: float
+    ) -> PromptTurn:
+        plan, estimator, model = self._plan, self._resources.estimator, self._model
+        generation: Generation = "regenerate" if plan.answer_to is not None else "normal"
+        return PromptTurn(
+            conversation_id=history.id,
+            turn_id=plan.turn_id,
+            user_message_id=branch[-1].id if branch else plan.user_message_id,
+            user_id=history.user_id,
+            character_id=history.character_id,
+            next_character_id=history.character_id,
+            model=model,
+            generation=generation,
+            history=branch,
+            cut=history.cut,
+            started_at=history.created_at,
+            window_tokens=round(window_tokens),
+            budget_tokens=round(budget_tokens),
+            count=lambda text: round(estimator.tokens(text_size(text), model)),
+        )
+
+    def _report(
+        self,
+        history: History,
+        branch: Sequence[Entry],
+        prompt: Prompt,
+        selection: Selection,
+        *,
+        per_size: float,
+        window_tokens: float,
+    ) -> None:
+        before: Sequence[Mapping[str, Any]] | None = history.last_prompt
+        start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
+        self.report = PromptReport(
+            decisions=tuple(selection.decisions),
+            failures=dict(self._collected.failures) if self._collected else {},
+            history_messages=len(branch) - start,
+            left_out_messages=branch[start].position if start < len(branch) else 0,
+            tokens=round(per_size * prompt.size),
+            shared_tokens=None if before is None else round(per_size * shared_size(before, prompt.messages)),
+            window_tokens=round(window_tokens),
+        )
+        history.last_prompt = prompt.messages
