@@ -19,7 +19,10 @@ MAX_HELD = 20_000
 
 @dataclass(slots=True)
 class Work:
-    """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much."""
+    """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much.
+
+    ``is_new`` says that it was begun here, so that the mirror is not expected to hold it.
+    """
 
     since: float
     last_change: float
@@ -27,6 +30,7 @@ class Work:
     new_bytes: int = 0
     not_before: float = 0.0
     failures: int = 0
+    is_new: bool = False
     place: float = inf
 
     def join(self, other: Work) -> None:
@@ -38,6 +42,7 @@ class Work:
         self.new_bytes += other.new_bytes
         self.not_before = max(self.not_before, other.not_before)
         self.failures = max(self.failures, other.failures)
+        self.is_new = self.is_new or other.is_new
 
 
 class ReplicationQueue:
