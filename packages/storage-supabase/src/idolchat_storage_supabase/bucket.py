@@ -79,10 +79,22 @@ class Bucket:
         facts = info.get("metadata")
         return facts if isinstance(facts, dict) else {}
 
-    async def write(self, key: str, data: bytes, *, content_type: str, facts: Mapping[str, Any] | None = None) -> None:
-        """Write an object in place of what is there."""
+    async def write(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        facts: Mapping[str, Any] | None = None,
+        only_if_new: bool = False,
+    ) -> None:
+        """Write an object in place of what is there; with ``only_if_new``, raise ``AlreadyThere`` where something is.
+
+        That is looked up before the object is stored: of two writers at the same moment, both may have come first.
+        """
         await self._ready(writes=True)
-        options: FileOptions = {"content-type": content_type, "cache-control": "0", "upsert": "true"}
+        upsert = "false" if only_if_new else "true"
+        options: FileOptions = {"content-type": content_type, "cache-control": "0", "upsert": upsert}
         if facts is not None:
             options["metadata"] = dict(facts)
         await self._calls.make(lambda: self._objects.upload(key, data, options))

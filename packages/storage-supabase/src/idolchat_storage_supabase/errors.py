@@ -13,7 +13,7 @@ import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core.errors import DocumentRefused, StorageUnavailable
 from idolchat_storage_supabase.faults import (
     AlreadyThere,
     BucketNotSeen,
@@ -78,6 +78,8 @@ class Translator:
         if status in _STORAGE:
             kind, text = _STORAGE[status]
             return kind(text.format(bucket=self._bucket, host=self._host))
+        if error.code == "InvalidKey":
+            return DocumentRefused(f"Supabase Storage at {self._host} takes no object of this name: {error.message}")
         if status == "403":
             return StorageUnavailable(self._refused(error.message))
         if status.startswith("5"):
@@ -115,7 +117,7 @@ class Translator:
         if status in (401, 403):
             return StorageUnavailable(f"{_KEY} is not accepted by {self._host} (HTTP {status}); {_NEW_KEY}")
         if status == 413:
-            return StorageUnavailable(_STORAGE["413"][1].format(bucket=self._bucket, host=self._host))
+            return DocumentRefused(_STORAGE["413"][1].format(bucket=self._bucket, host=self._host))
         return StorageUnavailable(
             f"{self._host} answered HTTP {status} without Supabase's words; is SUPABASE_URL right?"
         )
@@ -124,12 +126,12 @@ class Translator:
 _STORAGE: dict[str, tuple[type[StorageUnavailable], str]] = {
     "409": (AlreadyThere, "it is there already, in bucket {bucket!r} at {host}"),
     "413": (
-        StorageUnavailable,
+        DocumentRefused,
         "the document is larger than bucket {bucket!r} at {host} takes; raise its file size limit, and the project's"
         " (dashboard: Storage, Settings)",
     ),
     "415": (
-        StorageUnavailable,
+        DocumentRefused,
         "bucket {bucket!r} at {host} does not take this type of file; let it take application/json and"
         " application/octet-stream, or any",
     ),

@@ -10,7 +10,7 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.key_value import KeyValueStorage
@@ -19,6 +19,7 @@ from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
 from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
+from idolchat_storage_supabase.faults import AlreadyThere
 from idolchat_storage_supabase.survey import Survey, document_key, facts_of
 from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
@@ -27,6 +28,8 @@ __all__ = ["SupabaseStorage"]
 MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
 MAX_LISTED = 10_000
+_LONG_BYTES = 256 * 1024
+"""Reading a longer document takes so many milliseconds that others must not wait for it."""
 AT_ONCE = 8
 
 
@@ -94,7 +97,15 @@ class SupabaseStorage(KeyValueStorage):
         await self._whole(self._put(conversation.id, data, pagination.summary(conversation)))
 
     async def put_document(self, conversation_id: UUID, data: bytes) -> None:
-        await self._whole(self._put(conversation_id, data, await asyncio.to_thread(_described, data, conversation_id)))
+        summary = await _described_soon(data, conversation_id)
+        await self._whole(self._put(conversation_id, data, summary))
+
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        summary = await _described_soon(data, conversation_id)
+        try:
+            await self._whole(self._put(conversation_id, data, summary, only_if_new=True))
+        except AlreadyThere as error:
+            raise ConversationExists(f"there is a conversation {conversation_id} already") from error
 
     async def delete(self, conversation_id: UUID) -> None:
         await self._whole(self._delete(conversation_id))
@@ -175,9 +186,11 @@ class SupabaseStorage(KeyValueStorage):
             self._cache.keep(conversation_id, data)
         return data
 
-    async def _put(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _put(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         async with self._writing(conversation_id):
-            await self._upload(conversation_id, data, summary)
+            await self._upload(conversation_id, data, summary, only_if_new=only_if_new)
             self._directory.changed(conversation_id, summary)
 
     async def _delete(self, conversation_id: UUID) -> None:
@@ -188,10 +201,16 @@ class SupabaseStorage(KeyValueStorage):
             await self._bucket.remove(self.document_key(conversation_id))
             await self._directory.changed_now(conversation_id, None)
 
-    async def _upload(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _upload(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         self._cache.drop(conversation_id)
         await self._bucket.write(
-            self.document_key(conversation_id), data, content_type="application/json", facts=facts_of(summary)
+            self.document_key(conversation_id),
+            data,
+            content_type="application/json",
+            facts=facts_of(summary),
+            only_if_new=only_if_new,
         )
         self._survey.note(summary)
 
@@ -228,6 +247,12 @@ class SupabaseStorage(KeyValueStorage):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+
+async def _described_soon(data: bytes, conversation_id: UUID) -> ConversationSummary:
+    if len(data) < _LONG_BYTES:
+        return _described(data, conversation_id)
+    return await asyncio.to_thread(_described, data, conversation_id)
 
 
 def _described(data: bytes, conversation_id: UUID) -> ConversationSummary:
