@@ -16,6 +16,7 @@ from supabase import AsyncClient
 from idolchat_core.errors import StorageUnavailable
 from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.faults import AlreadyThere, BucketNotSeen, NoSuchObject
+from idolchat_storage_supabase.uploads import Uploads
 
 __all__ = ["Bucket", "Entry"]
 
@@ -47,8 +48,11 @@ class Bucket:
     the bucket nor the marker.
     """
 
-    def __init__(self, client: AsyncClient, name: str, calls: Calls, *, only_writes_make: bool = False) -> None:
+    def __init__(
+        self, client: AsyncClient, name: str, calls: Calls, *, uploads: Uploads, only_writes_make: bool = False
+    ) -> None:
         self._client = client
+        self._uploads = uploads
         self._name = name
         self._only_writes_make = only_writes_make
         self._objects = client.storage.from_(name)
@@ -93,11 +97,13 @@ class Bucket:
         That is looked up before the object is stored: of two writers at the same moment, both may have come first.
         """
         await self._ready(writes=True)
-        upsert = "false" if only_if_new else "true"
-        options: FileOptions = {"content-type": content_type, "cache-control": "0", "upsert": upsert}
-        if facts is not None:
-            options["metadata"] = dict(facts)
-        await self._calls.make(lambda: self._objects.upload(key, data, options))
+        upsert = not only_if_new
+        if data:
+            send = self._uploads.send
+            await self._calls.make(lambda: send(key, data, content_type=content_type, facts=facts, upsert=upsert))
+        else:
+            options = _options(content_type, upsert=upsert)
+            await self._calls.make(lambda: self._objects.upload(key, data, options))
 
     async def remove(self, key: str) -> None:
         """Remove an object; that there is none is no error."""
@@ -193,7 +199,7 @@ class Bucket:
     async def _see_marker(self) -> None:
         if await self._is_marked():
             return
-        options: FileOptions = {"content-type": "application/octet-stream", "cache-control": "0", "upsert": "false"}
+        options = _options("application/octet-stream", upsert=False)
         try:
             await self._calls.make(lambda: self._objects.upload(_MARKER, b"idolchat\n", options))
         except AlreadyThere as error:
@@ -230,6 +236,10 @@ class Bucket:
         }
         found = await self._calls.make(lambda: self._objects.list(folder, asked))
         return [_entry(item) for item in found]
+
+
+def _options(content_type: str, *, upsert: bool) -> FileOptions:
+    return {"content-type": content_type, "cache-control": "0", "upsert": "true" if upsert else "false"}
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:
