@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ASK_AGAIN_S = 60.0
 RETRY_S = 5.0
 FIRST_WAIT_S = 1.0
-GATHER_S = 0.5
+GATHER_S = 1.0
 """How long a row waits for others to be written with it: many in one call cost as one."""
 ROWS_A_CALL = 200
 

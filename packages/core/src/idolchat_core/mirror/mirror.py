@@ -97,11 +97,19 @@ class Mirror:
         await self._watermark.go_back(changed_at)
 
     def changed(
-        self, conversation_id: UUID, changed_at: datetime | None, *, new_bytes: int = 0, is_new: bool = False
+        self,
+        conversation_id: UUID,
+        changed_at: datetime | None,
+        *,
+        new_bytes: int = 0,
+        is_new: bool = False,
+        awaits_reply: bool = False,
     ) -> None:
         """Learn that a conversation was changed, or begun, here."""
         if self._mode is not MirrorMode.RECORD:
-            self._worker.mark(conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new)
+            self._worker.mark(
+                conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new, awaits_reply=awaits_reply
+            )
 
     def report(self, error: StorageError) -> None:
         """Learn that somebody who needs it could not reach it."""

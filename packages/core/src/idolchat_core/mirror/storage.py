@@ -191,8 +191,9 @@ class MirroredStorage(Forwarding):
         new_bytes = sum(
             _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
         )
+        awaits_reply = bool(messages) and messages[-1].role != "assistant"
         for mirror in self.mirrors:
-            mirror.changed(conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new)
+            mirror.changed(conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new, awaits_reply=awaits_reply)
 
 
 @asynccontextmanager

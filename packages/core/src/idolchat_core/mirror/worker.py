@@ -62,10 +62,12 @@ class ReplicationWorker:
         age_s: float = 0.0,
         new_bytes: int = 0,
         is_new: bool = False,
+        awaits_reply: bool = False,
     ) -> None:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        self._queue.add(conversation_id, Work(since, since, changed_at, new_bytes, is_new=is_new))
+        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply)
+        self._queue.add(conversation_id, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
             self._wake.set()
