@@ -8,7 +8,7 @@ import trustme
 from tests.support.aiohttp_transport import open_aiohttp
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
 
-from idolchat_core.settings import read_settings
+from idolchat_core import read_settings
 from idolchat_llm_openrouter import OpenRouterSettings
 from idolchat_llm_openrouter.http import open_http
 from idolchat_llm_openrouter.provider import OpenRouterProvider, open_openrouter

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import Delta
+from idolchat_core import Delta, ProviderUnavailable
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.errors import ErrorMapper
 from idolchat_llm_openrouter.redaction import Redactor

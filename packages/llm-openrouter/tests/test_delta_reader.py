@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core import Delta, Finished
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
 from idolchat_llm_openrouter.errors import ErrorMapper

@@ -12,8 +12,10 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 from tests.support.mock_openrouter.spoil import WRONG
 
-from idolchat_core.errors import (
+from idolchat_core import (
+    CompletionRequest,
     ContextTooLong,
+    Delta,
     ModelNotFound,
     NotAuthorized,
     PaymentRequired,
@@ -24,7 +26,6 @@ from idolchat_core.errors import (
     ReplyCut,
     RequestRefused,
 )
-from idolchat_core.llm.contract import CompletionRequest, Delta
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.provider import OpenRouterProvider
 

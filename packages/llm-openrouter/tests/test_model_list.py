@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import ModelInfo
+from idolchat_core import ModelInfo, ProviderUnavailable
 from idolchat_llm_openrouter.model_list import ModelList
 
 

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from tests.support.played_transport import playing
 from tests.support.recordings import recording
 
-from idolchat_core.errors import ProviderError
-from idolchat_core.llm.contract import Delta, Finished
-from idolchat_core.settings import read_settings
+from idolchat_core import Delta, Finished, ProviderError, read_settings
 from idolchat_core.testing import asking
 from idolchat_llm_openrouter import OpenRouterSettings
 from idolchat_llm_openrouter.provider import open_openrouter

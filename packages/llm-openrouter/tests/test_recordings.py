@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from tests.support.recordings import Recording, recorded, serving
 
-from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core import ContextTooLong, Delta, Finished, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
 from idolchat_core.testing import asking
 from idolchat_llm_openrouter.provider import OpenRouterProvider
 

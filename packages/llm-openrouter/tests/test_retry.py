@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 
-from idolchat_core.errors import ProviderError, ProviderUnavailable, RateLimited
-from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core import Delta, Finished, ProviderError, ProviderUnavailable, RateLimited
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.errors import CallFailed
 from idolchat_llm_openrouter.retry import Retries

@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import read_settings
+from idolchat_core import ConfigurationError, read_settings
 from idolchat_llm_openrouter import OpenRouterSettings
 
 

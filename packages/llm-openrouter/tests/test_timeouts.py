@@ -14,8 +14,7 @@ import pytest
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 
-from idolchat_core.errors import ProviderError, ProviderTimeout, ProviderUnavailable
-from idolchat_core.llm.contract import Delta
+from idolchat_core import Delta, ProviderError, ProviderTimeout, ProviderUnavailable
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.completion_stream import StreamedCompletion

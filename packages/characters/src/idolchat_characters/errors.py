@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idolchat_core.errors import InvalidRequest
+from idolchat_core import InvalidRequest
 
 __all__ = ["CardRefused"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core import Delta, Finished
 from idolchat_llm_openrouter.delta_fields import PLAIN_FIELDS, Malformed, content_of, fields_of
 from idolchat_llm_openrouter.error_object import error_in, error_of_text
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
@@ -51,7 +51,7 @@ class ChunkDecoder:
         self._errors = errors
         self._done_is_finish = done_is_finish
         self._think = ThinkTags() if think_as_reasoning else None
-        self._calls = ToolCallReader()
+        self._calls: ToolCallReader | None = None
         self._model: str | None = None
         self._model_told = False
         self._id: str | None = None
@@ -127,8 +127,8 @@ class ChunkDecoder:
         if unframed and not deltas and self.finish_reason is None and not self.is_done and self.failure is None:
             error = error_of_text(unframed)
             self.failure = self._errors.from_error(error) if error else None
-        held = self._held()
-        return [*deltas, held] if held is not None else deltas
+        held = self._held() if self._half or self._think is not None else None
+        return deltas if held is None else [*deltas, held]
 
     def _held(self) -> Delta | None:
         content, self._half = replace_lone_surrogates(self._half), ""
@@ -273,8 +273,12 @@ class ChunkDecoder:
             logger.warning("fields of a reply cannot be used and are left out", extra={"fields": unusable})
 
     def _read_calls(self, given: object, fields: dict[str, Any]) -> None:
+        if not given:
+            return
+        if self._calls is None:
+            self._calls = ToolCallReader()
         try:
-            calls = self._calls.read(given) if given else []
+            calls = self._calls.read(given)
         except Malformed as flaw:  # the text beside them is read all the same
             self._flawed(flaw)
             return

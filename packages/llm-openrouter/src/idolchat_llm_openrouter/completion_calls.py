@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from idolchat_core.llm.contract import CompletionRequest, Delta
+from idolchat_core import CompletionRequest, Delta
 from idolchat_llm_openrouter.client import Client
 from idolchat_llm_openrouter.completion_stream import CompletionReader, ReplyRules, StreamedCompletion, WholeCompletion
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper

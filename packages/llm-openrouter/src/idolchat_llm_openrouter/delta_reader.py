@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from idolchat_core.llm.contract import Delta
+from idolchat_core import Delta
 from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder, text_in
 from idolchat_llm_openrouter.chunk_template import ChunkTemplate
 from idolchat_llm_openrouter.sse import SSEParser

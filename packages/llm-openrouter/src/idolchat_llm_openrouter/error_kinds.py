@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from idolchat_core.errors import (
+from idolchat_core import (
     ContextTooLong,
     ModelNotFound,
     NotAuthorized,

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from idolchat_core.errors import (
+from idolchat_core import (
     ContextTooLong,
     ModelNotFound,
     NotAuthorized,

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from idolchat_core.errors import ProviderError
-from idolchat_core.llm.contract import ModelInfo
+from idolchat_core import ModelInfo, ProviderError
+from idolchat_llm_openrouter.prompt_cache import takes_late_system
 
 __all__ = ["ModelList", "models_in"]
 
@@ -87,6 +87,7 @@ def _model(entry: Mapping[str, Any]) -> ModelInfo:
         name=name if isinstance(name, str) else None,
         max_output_tokens=_first_number(provider, ("max_completion_tokens",))
         or _first_number(entry, ("max_completion_tokens",)),
+        late_system=takes_late_system(entry["id"]),
     )
 
 

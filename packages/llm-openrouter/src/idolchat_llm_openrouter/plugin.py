@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry
-from idolchat_core.settings import read_settings
+from idolchat_core import LLMProvider, Registry, hookimpl, read_settings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 
 __all__ = ["idolchat_register_llm_providers"]

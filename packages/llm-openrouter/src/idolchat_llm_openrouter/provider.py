@@ -8,10 +8,19 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
-from idolchat_core.models import Usage
-from idolchat_core.settings import read_settings
+from idolchat_core import (
+    CompletionRequest,
+    ConfigurationError,
+    Delta,
+    Finished,
+    LLMProvider,
+    ModelInfo,
+    OnDeltas,
+    PaymentRequired,
+    ProviderError,
+    Usage,
+    read_settings,
+)
 from idolchat_llm_openrouter.client import Client, open_client
 from idolchat_llm_openrouter.completion_calls import CompletionCalls
 from idolchat_llm_openrouter.completion_stream import CompletionReader

@@ -10,7 +10,7 @@ import logging
 from math import isfinite
 from typing import Any
 
-from idolchat_core.models import Usage
+from idolchat_core import Usage
 
 __all__ = ["generation_usage", "usage_of"]
 

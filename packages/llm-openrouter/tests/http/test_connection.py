@@ -11,8 +11,7 @@ import trustme
 from tests.support.mock_openrouter.server import start
 from tests.support.raw_server import RawServer, answering, raw_server, request_from
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import Finished
+from idolchat_core import Finished, ProviderUnavailable
 from idolchat_core.testing import asking, collect
 from idolchat_llm_openrouter.http import Connector, Pool, ReadCoalescing, RequestWriter, Response
 from idolchat_llm_openrouter.transport import Disconnected, TransportError

@@ -4,7 +4,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from idolchat_core.errors import ProviderError
+from idolchat_core import ProviderError
 from idolchat_core.testing import asking, collect
 
 type Open = Callable[..., Any]

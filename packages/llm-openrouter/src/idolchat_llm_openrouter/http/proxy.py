@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 
 __all__ = ["PORTS", "Proxy", "proxy_for"]
 
