@@ -21,7 +21,15 @@ PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyprojec
 # supabase needs websockets 15, which would keep every other package from the newest. So requirements-newest.lock is
 # made without these packages; the newest that they can have is in requirements.lock, made of all packages together.
 HELD_BACK = ["storage-supabase"]
-PRODUCT = ["cli[serve]", "auth-supabase", "storage-local", "storage-supabase", "llm-openrouter", "llm-local[smollm2]"]
+PRODUCT = [
+    "cli[serve]",
+    "auth-supabase",
+    "storage-local",
+    "storage-supabase",
+    "llm-openrouter",
+    "llm-local[smollm2]",
+    "characters",
+]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 

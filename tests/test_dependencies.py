@@ -41,6 +41,9 @@ def test_an_upper_bound_lets_nothing_in_that_is_newer_than_what_is_tested(requir
 
 
 def test_every_package_takes_part_in_the_check_of_imports() -> None:
-    checked = read_toml(ROOT / "pyproject.toml")["tool"]["importlinter"]["root_packages"]
+    linter = read_toml(ROOT / "pyproject.toml")["tool"]["importlinter"]
+    layers = next(contract["layers"] for contract in linter["contracts"] if contract["id"] == "packages")
+    packages = sorted(path.name for path in ROOT.glob("packages/*/src/*") if path.is_dir())
 
-    assert sorted(checked) == sorted(path.name for path in ROOT.glob("packages/*/src/*") if path.is_dir())
+    assert sorted(linter["root_packages"]) == packages
+    assert sorted(re.findall(r"\w+", " ".join(layers))) == packages

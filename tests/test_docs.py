@@ -29,6 +29,25 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
 
 
+EXAMPLES = DOCS.parent / "examples"
+SHOWN = ["prompt-source/src/idolchat_absence", "route-page/src/idolchat_notes"]
+"""Examples that the page on plugins shows word for word."""
+
+
+@pytest.mark.parametrize("example", SHOWN)
+def test_an_example_is_shown_word_for_word(example: str) -> None:
+    shown = re.findall(r"```python\n(.*?)```", (DOCS / "plugins.md").read_text(), re.DOTALL)
+
+    assert [path.name for path in (EXAMPLES / example).glob("*.py") if path.read_text() not in shown] == []
+
+
+@pytest.mark.parametrize("example", SHOWN)
+def test_an_example_has_under_80_lines(example: str) -> None:
+    sources = [path for path in (EXAMPLES / example).rglob("*.*") if path.suffix != ".pyc"]
+
+    assert sum(len(path.read_text().splitlines()) for path in sources) < 80
+
+
 @pytest.fixture
 def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that the page's scheme reads."""

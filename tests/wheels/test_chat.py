@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import pytest
+
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import say
@@ -41,8 +44,31 @@ async def test_a_third_partys_storage_keeps_conversations(
     assert "idolchat-storage-local" not in environment.distributions()
 
 
-async def test_a_third_partys_storage_passes_the_kit(install: Callable[..., Environment]) -> None:
-    environment = install("idolchat-storage-sqlite", "idolchat-core[testing]", "hypothesis")
-    tests = Path(__file__).parents[2] / "examples" / "storage-sqlite" / "tests"
+async def test_a_third_partys_routes_and_page_are_served(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-notes")
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        async with httpx.AsyncClient(base_url=running.url, follow_redirects=True) as client:
+            page = await client.get("/notes-page")
+            script = await client.get("/notes-page/notes.js")
+            kept = (await client.post("/notes", json={"text": "Likes tea."})).json()
+            read = await client.get(f"/notes/{kept['id']}")
+            unknown = await client.get("/notes/x")
+            reference = await client.get("/docs/swagger-ui-bundle.js")
+
+    assert "<title>Notes</title>" in page.text
+    assert "fetch" in script.text
+    assert (read.json()["text"], unknown.status_code, reference.status_code) == ("Likes tea.", 404, 200)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "example"), [("idolchat-storage-sqlite", "storage-sqlite"), ("idolchat-absence", "prompt-source")]
+)
+async def test_a_third_partys_plugin_passes_its_kit(
+    install: Callable[..., Environment], distribution: str, example: str
+) -> None:
+    environment = install(distribution, "idolchat-core[testing]", "hypothesis")
+    tests = Path(__file__).parents[2] / "examples" / example / "tests"
 
     environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))

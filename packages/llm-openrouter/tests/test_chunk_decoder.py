@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import Delta
-from idolchat_llm_openrouter.chunk_decoder import Assembler, usage_of
-from idolchat_llm_openrouter.errors import Faults
-from idolchat_llm_openrouter.redaction import Discretion
+from idolchat_core import Delta, ProviderUnavailable
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
+from idolchat_llm_openrouter.errors import ErrorMapper
+from idolchat_llm_openrouter.redaction import Redactor
 
 
-def assembler() -> Assembler:
-    return Assembler(Faults("server", Discretion(None)))
+def decoder() -> ChunkDecoder:
+    return ChunkDecoder(ErrorMapper("server", Redactor(None)))
 
 
 def chunk(content: object = None, *, escaped: bool = False, **more: Any) -> bytes:
@@ -24,35 +23,35 @@ def chunk(content: object = None, *, escaped: bool = False, **more: Any) -> byte
 def test_halves_of_a_character_in_two_chunks_are_joined() -> None:
     """Scenario 35: some servers cut text between UTF-16 units."""
     texts = ["x", "a \ud83c", "\udf38 b", "c", "d \ud83c", "e"]
-    deltas = assembler().take_chunks([chunk(text, escaped=True) for text in texts])
+    deltas = decoder().decode_chunks([chunk(text, escaped=True) for text in texts])
 
     assert [delta.content for delta in deltas] == ["x", "a ", "🌸 b", "c", "d ", "\ufffde"]
 
 
 def test_a_half_that_stands_alone_is_replaced() -> None:
-    deltas = assembler().take_chunks([chunk("a \udf38 b", escaped=True)])
+    deltas = decoder().decode_chunks([chunk("a \udf38 b", escaped=True)])
 
     assert [delta.content for delta in deltas] == ["a \ufffd b"]
 
 
 def test_halves_in_other_fields_are_replaced() -> None:
     value = {"choices": [{"delta": {"reasoning": "a \ud83c"}}]}
-    [delta] = assembler().take_chunks([json.dumps(value).encode()])
+    [delta] = decoder().decode_chunks([json.dumps(value).encode()])
 
     assert delta.fields == {"reasoning": "a \ufffd"}
 
 
 def test_nothing_after_done_is_read() -> None:
-    reply = assembler()
-    deltas = reply.take_chunks([chunk("a", finish_reason="stop"), b"[DONE]", chunk("b")])
+    reply = decoder()
+    deltas = reply.decode_chunks([chunk("a", finish_reason="stop"), b"[DONE]", chunk("b")])
 
     assert deltas == [Delta("a", None, "m")]
     assert reply.is_done
 
 
 def test_what_came_before_an_error_in_the_same_bytes_is_kept() -> None:
-    reply = assembler()
-    deltas = reply.take_chunks([chunk("a"), b'{"error": {"code": "server_error"}, "choices": []}', chunk("b")])
+    reply = decoder()
+    deltas = reply.decode_chunks([chunk("a"), b'{"error": {"code": "server_error"}, "choices": []}', chunk("b")])
 
     assert [delta.content for delta in deltas] == ["a"]
     assert reply.failure
@@ -60,8 +59,8 @@ def test_what_came_before_an_error_in_the_same_bytes_is_kept() -> None:
 
 
 def test_what_stands_beside_an_error_is_kept() -> None:
-    reply = assembler()
-    deltas = reply.take_chunks([chunk("a", finish_reason="error", error={"code": 502})])
+    reply = decoder()
+    deltas = reply.decode_chunks([chunk("a", finish_reason="error", error={"code": 502})])
 
     assert [delta.content for delta in deltas] == ["a"]
     assert reply.failure
@@ -72,20 +71,20 @@ def test_an_error_beside_text_is_seen(place: str) -> None:
     error = {"error": {"code": 502}}
     beside: dict[str, Any] = {"choices": [{"delta": {"content": "b"}, "finish_reason": None}]}
     (beside if place == "chunk" else beside["choices"][0]).update(error)
-    reply = assembler()
-    deltas = reply.take_chunks([chunk("a"), json.dumps(beside).encode(), chunk("c")])
+    reply = decoder()
+    deltas = reply.decode_chunks([chunk("a"), json.dumps(beside).encode(), chunk("c")])
 
     assert [delta.content for delta in deltas] == ["a", "b"]
     assert reply.failure
 
 
 def test_what_stands_beside_text_is_seen() -> None:
-    reply = assembler()
+    reply = decoder()
     first = {"choices": [{"delta": {"content": "a"}, "finish_reason": None}]}
     second = {"choices": [{"delta": {"content": "b", "reasoning": "c"}, "finish_reason": None}]}
     third = {"choices": [{"delta": {"content": "d"}, "finish_reason": None}], "usage": {"prompt_tokens": 3}}
     last = {"choices": [{"delta": {"content": "e"}, "finish_reason": "length"}]}
-    deltas = reply.take_chunks(json.dumps(value).encode() for value in (first, second, third, last))
+    deltas = reply.decode_chunks(json.dumps(value).encode() for value in (first, second, third, last))
 
     assert deltas == [Delta("a"), Delta("b", {"reasoning": "c"}), Delta("d"), Delta("e")]
     assert reply.finished.finish_reason == "length"
@@ -94,8 +93,8 @@ def test_what_stands_beside_text_is_seen() -> None:
 
 
 def test_an_error_that_is_null_is_none() -> None:
-    reply = assembler()
-    deltas = reply.take_chunks([b'{"error": null, "choices": [{"delta": {"content": "a"}, "error": null}]}'])
+    reply = decoder()
+    deltas = reply.decode_chunks([b'{"error": null, "choices": [{"delta": {"content": "a"}, "error": null}]}'])
 
     assert [delta.content for delta in deltas] == ["a"]
     assert reply.failure is None
@@ -105,53 +104,11 @@ def test_empty_deltas_are_left_out() -> None:
     empty = [{"role": "assistant"}, {"content": ""}, {"content": None, "refusal": None}, {}, None]
     payloads = [json.dumps({"choices": [{"delta": delta}]}).encode() for delta in empty]
 
-    assert assembler().take_chunks([b"", *payloads]) == []
+    assert decoder().decode_chunks([b"", *payloads]) == []
 
 
 def test_a_finish_reason_of_tomorrow_is_passed_on() -> None:
-    reply = assembler()
-    reply.take_chunks([chunk("a", finish_reason="tired")])
+    reply = decoder()
+    reply.decode_chunks([chunk("a", finish_reason="tired")])
 
     assert reply.finished.finish_reason == "tired"
-
-
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        (None, None),
-        ([], None),
-        ({}, (0, 0, None, None, None)),
-        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, (3, 4, None, None, None)),
-        ({"prompt_tokens": 3.0, "completion_tokens": None, "cost": 1}, (3, 0, None, None, 1.0)),
-        ({"prompt_tokens": float("inf"), "completion_tokens": 1e300}, (0, 0, None, None, None)),
-        ({"prompt_tokens": "3", "completion_tokens": -1, "cost": "free"}, (0, 0, None, None, None)),
-        ({"prompt_tokens_details": {"cached_tokens": 5}, "completion_tokens_details": None}, (0, 0, 5, None, None)),
-        ({"prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 0}}, (0, 0, None, 0, None)),
-    ],
-)
-def test_usage_is_read_whatever_its_types(told: object, expected: tuple[Any, ...] | None) -> None:
-    usage = usage_of(told)
-
-    counts = usage and (
-        usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens, usage.cost
-    )  # fmt: skip
-    assert counts == expected
-
-
-def test_what_else_usage_tells_is_kept() -> None:
-    usage = usage_of(
-        {
-            "prompt_tokens": 1,
-            "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 7, "audio_tokens": 0},
-            "cost_details": {"upstream_inference_cost": None},
-            "is_byok": False,
-            "server_tool_use": {"web_search_requests": 2},
-        }
-    )
-
-    assert usage is not None
-    assert usage.model_extra == {
-        "prompt_tokens_details": {"cache_write_tokens": 7},
-        "is_byok": False,
-        "server_tool_use": {"web_search_requests": 2},
-    }

@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from idolchat_core.llm.contract import Delta, Finished
-from idolchat_llm_openrouter.chunk_decoder import Assembler
+from idolchat_core import Delta, Finished
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.delta_reader import DeltaReader
-from idolchat_llm_openrouter.errors import Faults
-from idolchat_llm_openrouter.redaction import Discretion
+from idolchat_llm_openrouter.errors import ErrorMapper
+from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.sse import SSEParser
 
 TRICKY = ["word ", '"', "\\", '","content":"x', '"content":"', "\n\n", "data: [DONE]", "🌸", "\u2028", "\ud83c", "%d"]
@@ -24,7 +24,9 @@ def chunks(draw: st.DrawFn) -> dict[str, Any]:
     delta["content"] = draw(texts | st.sampled_from([None, 5, ["x"]]) if draw(st.integers(0, 9)) == 0 else texts)
     rarely = st.integers(0, 9)
     if draw(rarely) == 0:
-        delta |= draw(st.sampled_from([{"reasoning": "hm"}, {"tool_calls": [{"index": 0}]}, {"content ": "x"}]))
+        delta |= draw(
+            st.sampled_from([{"reasoning": "hm"}, {"tool_calls": [{"index": 0, "id": "c"}]}, {"content ": "x"}])
+        )
     choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": None}
     if draw(rarely) == 0:
         choice |= draw(st.sampled_from([{"finish_reason": "stop"}, {"error": {"code": 500}}, {"finish_reason": 7}]))
@@ -63,24 +65,24 @@ def bodies(draw: st.DrawFn) -> list[bytes]:
 type Told = tuple[list[Delta], str | None, bool, Finished]
 
 
-def told(assembler: Assembler, deltas: list[Delta]) -> Told:
-    failure = str(assembler.failure.error) if assembler.failure else None
-    return deltas, failure, assembler.is_done, assembler.finished
+def told(decoder: ChunkDecoder, deltas: list[Delta]) -> Told:
+    failure = str(decoder.failure.error) if decoder.failure else None
+    return deltas, failure, decoder.is_done, decoder.finished
 
 
 def parsed(pieces: list[bytes]) -> Told:
-    parser, assembler = SSEParser(), Assembler(Faults("server", Discretion(None)))
+    parser, decoder = SSEParser(), ChunkDecoder(ErrorMapper("server", Redactor(None)))
     deltas: list[Delta] = []
     for piece in pieces:
-        deltas += assembler.take_chunks(parser.feed(piece))
-        if assembler.is_done or assembler.failure:
+        deltas += decoder.decode_chunks(parser.feed(piece))
+        if decoder.is_done or decoder.failure:
             break
-    return told(assembler, deltas)
+    return told(decoder, deltas)
 
 
 def read(pieces: list[bytes]) -> Told:
-    assembler = Assembler(Faults("server", Discretion(None)))
-    return told(assembler, DeltaReader(assembler).deltas(pieces))
+    decoder = ChunkDecoder(ErrorMapper("server", Redactor(None)))
+    return told(decoder, DeltaReader(decoder).deltas(pieces))
 
 
 def event(text: bytes, more: bytes = b"") -> bytes:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import ModelInfo
-from idolchat_llm_openrouter.model_list import Catalogue
+from idolchat_core import ModelInfo, ProviderUnavailable
+from idolchat_llm_openrouter.model_list import ModelList
 
 
 class Server:
@@ -26,48 +25,48 @@ class Server:
 
 async def test_a_list_is_kept_while_it_is_fresh() -> None:
     server = Server()
-    catalogue = Catalogue(server.list, max_age_s=60)
+    model_list = ModelList(server.list, max_age_s=60)
 
-    assert await catalogue.models() is await catalogue.models()
+    assert await model_list.models() is await model_list.models()
     assert server.asked == 1
 
 
 async def test_an_old_list_is_renewed() -> None:
     server = Server()
-    catalogue = Catalogue(server.list, max_age_s=0)
-    await catalogue.models()
+    model_list = ModelList(server.list, max_age_s=0)
+    await model_list.models()
     server.models = [ModelInfo(id="b")]
 
-    assert await catalogue.models() == [ModelInfo(id="b")]
+    assert await model_list.models() == [ModelInfo(id="b")]
 
 
 async def test_an_old_list_is_better_than_none(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
-    catalogue = Catalogue(server.list, max_age_s=0)
-    await catalogue.models()
+    model_list = ModelList(server.list, max_age_s=0)
+    await model_list.models()
     server.models = None
 
     with caplog.at_level(logging.WARNING):
-        assert await catalogue.models() == [ModelInfo(id="a")]
+        assert await model_list.models() == [ModelInfo(id="a")]
     assert [record.message for record in caplog.records] == ["the list of models could not be renewed"]
 
 
 async def test_a_failure_is_not_kept() -> None:
     server = Server()
     server.models = None
-    catalogue = Catalogue(server.list, max_age_s=60)
+    model_list = ModelList(server.list, max_age_s=60)
     with pytest.raises(ProviderUnavailable):
-        await catalogue.models()
+        await model_list.models()
     server.models = [ModelInfo(id="a")]
 
-    assert await catalogue.models() == [ModelInfo(id="a")]
+    assert await model_list.models() == [ModelInfo(id="a")]
 
 
 async def test_those_who_ask_at_once_share_one_request_and_its_failure() -> None:
     server = Server()
     server.models = None
-    catalogue = Catalogue(server.list, max_age_s=60)
-    answers = await asyncio.gather(*(catalogue.models() for _ in range(5)), return_exceptions=True)
+    model_list = ModelList(server.list, max_age_s=60)
+    answers = await asyncio.gather(*(model_list.models() for _ in range(5)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [ProviderUnavailable] * 5
     assert server.asked == 1
@@ -80,10 +79,10 @@ async def test_closing_stops_a_request() -> None:
         await never.wait()
         return []
 
-    catalogue = Catalogue(wait, max_age_s=60)
-    asking = asyncio.create_task(catalogue.models())
+    model_list = ModelList(wait, max_age_s=60)
+    asking = asyncio.create_task(model_list.models())
     await asyncio.sleep(0)
-    await catalogue.close()
+    await model_list.close()
 
     with pytest.raises(asyncio.CancelledError):
         await asking

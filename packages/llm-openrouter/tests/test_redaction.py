@@ -1,14 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idolchat_llm_openrouter.redaction import MAX_QUOTED, Discretion
+from idolchat_llm_openrouter.redaction import MAX_QUOTED, Redactor
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=4, max_size=12)
 sentences = st.lists(words, min_size=1, max_size=12).map(" ".join)
 
 
-def speaking(text: str) -> Discretion:
-    return Discretion("sk-canary", [{"role": "user", "content": [{"type": "text", "text": text}]}])
+def speaking(text: str) -> Redactor:
+    return Redactor("sk-canary", [{"role": "user", "content": [{"type": "text", "text": text}]}])
 
 
 @given(sentences, sentences, sentences)
@@ -37,7 +37,7 @@ def test_harmless_words_are_quoted_on_one_line() -> None:
 
 
 def test_a_quote_is_short() -> None:
-    quoted = Discretion(None).quoted("long " * 1000)
+    quoted = Redactor(None).quoted("long " * 1000)
 
     assert quoted is not None
     assert len(quoted) <= MAX_QUOTED
@@ -46,4 +46,4 @@ def test_a_quote_is_short() -> None:
 def test_what_is_no_text_is_not_quoted() -> None:
     no_texts: list[object] = [None, 7, {}, "", "\x1b[31mred"]
 
-    assert [Discretion(None).quoted(words) for words in no_texts] == [None] * 5
+    assert [Redactor(None).quoted(words) for words in no_texts] == [None] * 5

@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idolchat_api.app import create_app
+    from idolchat_api.app_state import CurrentCaller
+    from idolchat_api.auth.caller import Caller
+    from idolchat_api.http.authorization import Access, Wants
+    from idolchat_api.routes.plugins import RouteRegistry
     from idolchat_api.server import serve
     from idolchat_api.settings.api import ApiSettings
 
-__all__ = ["ApiSettings", "create_app", "serve"]
+__all__ = ["Access", "ApiSettings", "Caller", "CurrentCaller", "RouteRegistry", "Wants", "create_app", "serve"]
 
-_WHERE = {"ApiSettings": "settings.api", "create_app": "app", "serve": "server"}
+_WHERE = {
+    "Access": "http.authorization",
+    "ApiSettings": "settings.api",
+    "Caller": "auth.caller",
+    "CurrentCaller": "app_state",
+    "RouteRegistry": "routes.plugins",
+    "Wants": "http.authorization",
+    "create_app": "app",
+    "serve": "server",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from idolchat_api import hookspecs
 from idolchat_api.app_state import AppState
@@ -23,16 +23,23 @@ from idolchat_api.http.authorization import protect_routes
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
 from idolchat_api.routes import chat, conversations, health, models, turns
+from idolchat_api.routes.pages import reference_routes, start_route
+from idolchat_api.routes.plugins import HOOK as ROUTES_HOOK
+from idolchat_api.routes.plugins import RouteRegistry
+from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
 from idolchat_core.errors import IdolchatError
-from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
 
 __all__ = ["create_app"]
+
+
+BUILT_IN_ROUTES = (*chat.routes, *turns.routes, *conversations.routes, *models.routes, *health.routes)
 
 
 def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequence[object] | None = None) -> FastAPI:
@@ -44,19 +51,20 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     """
     settings = settings or read_settings(ApiSettings)
     if not isinstance(plugins, Plugins):
-        registries = {HOOK: new_registry()}
+        registries: dict[str, Fillable] = {HOOK: new_registry(), ROUTES_HOOK: RouteRegistry(BUILT_IN_ROUTES)}
         plugins = load_plugins(*(plugins or ()), only=settings.plugins, specs=[hookspecs], registries=registries)
     check_address(settings)
     registry = schemes_of(plugins)
     check_scheme(settings, registry)
-    shows_docs = settings.docs == "on" or (settings.docs == "auto" and settings.auth == "none")
     app = Application(
         guard=Guard(settings),
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
         lifespan=_lifespan(settings, plugins, registry),
-        openapi_url="/openapi.json" if shows_docs else None,
+        openapi_url="/openapi.json" if settings.shows_docs else None,
+        docs_url=None,  # FastAPI's own loads scripts of another server
+        redoc_url=None,
         redirect_slashes=False,  # to an address made of the Host header, which anybody may set
         exception_handlers={
             IdolchatError: exception_handlers.idolchat_error,
@@ -64,14 +72,8 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
             RequestValidationError: exception_handlers.validation_error,
         },
     )
-    app.router.routes[:0] = [
-        *chat.routes,
-        *turns.routes,
-        *conversations.routes,
-        *models.routes,
-        *health.routes,
-        WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat"),
-    ]
+    app.router.routes[:0] = [*BUILT_IN_ROUTES, WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat")]
+    app.router.routes += _pages_and_plugins(settings, plugins)
     app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
@@ -82,6 +84,14 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
             expose_headers=["Retry-After", "WWW-Authenticate", "X-Request-ID"],
         )
     return app
+
+
+def _pages_and_plugins(settings: ApiSettings, plugins: Plugins) -> list[Route]:
+    registry = plugins.filled_by.get(ROUTES_HOOK)
+    if not isinstance(registry, RouteRegistry):  # plugins that were loaded by somebody else
+        registry = RouteRegistry()
+    start = [] if registry.has_start_page else [start_route(shows_docs=settings.shows_docs)]
+    return [*start, *(reference_routes() if settings.shows_docs else ()), *registry.routes]
 
 
 def _token_description(app: FastAPI) -> str | None:
@@ -95,7 +105,8 @@ def _lifespan(
 ) -> Callable[[Application], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncGenerator[None]:
-        protect_routes(app.routes)  # those too that were added since the application was made
+        app.router.routes.sort(key=is_catch_all)  # after the routes that were added since the application was made
+        protect_routes(app.routes)
         app.enable_direct_dispatch()
         with locked_data_folder(settings.data_dir):
             async with (

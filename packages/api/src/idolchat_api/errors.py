@@ -25,6 +25,7 @@ __all__ = [
     "Forbidden",
     "HostNotAllowed",
     "MalformedRequest",
+    "NotFound",
     "OriginNotAllowed",
     "Problem",
     "TokenExpired",
@@ -92,6 +93,12 @@ class Forbidden(core.RequestError):
         self.param = param
 
 
+class NotFound(core.RequestError):
+    """There is nothing with this id, or it is another user's."""
+
+    code = "not_found"
+
+
 class HostNotAllowed(core.RequestError):
     """The request was made to a name that is not this server's (DNS rebinding)."""
 
@@ -119,6 +126,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     TokenExpired: (401, _REQUEST),
     Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
+    NotFound: (404, _REQUEST),
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
     HostNotAllowed: (421, _REQUEST),

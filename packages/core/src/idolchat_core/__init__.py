@@ -39,6 +39,8 @@ from idolchat_core.models import (
 from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.registry import Registry, ServiceRegistry
 from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
@@ -78,6 +80,9 @@ __all__ = [
     "PackageSettings",
     "Page",
     "PaymentRequired",
+    "PromptPart",
+    "PromptSource",
+    "PromptTurn",
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
@@ -88,6 +93,7 @@ __all__ = [
     "RequestRefused",
     "ServiceRegistry",
     "Services",
+    "Slot",
     "Storage",
     "StorageConflict",
     "StorageError",

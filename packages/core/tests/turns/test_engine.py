@@ -702,7 +702,7 @@ async def test_stopping_keeps_what_was_said_when_the_grace_is_over(
 
 
 class CrashingStorage(InMemoryStorage):
-    """Keeps what a crash right after a record is written would leave."""
+    """Keeps what a crash right after a turn's record is written would leave."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -710,6 +710,8 @@ class CrashingStorage(InMemoryStorage):
 
     async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
         await super().put_record(namespace, name, value, durable=durable)
+        if namespace != "turns":
+            return
         crashed = InMemoryStorage()
         crashed.__dict__.update(deepcopy({name: value for name, value in vars(self).items() if name != "crashed"}))
         self.crashed.set_result(crashed)
@@ -813,3 +815,32 @@ async def test_a_result_without_a_conversation_is_refused(turns: TurnEngine) -> 
         await turns.start(
             TurnRequest.model_validate({"messages": [{"role": "tool", "tool_call_id": "a", "content": "42"}]})
         )
+
+
+async def test_a_turn_that_waited_does_not_bring_back_a_conversation_that_was_deleted(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    going_on = asyncio.Event()
+    llm.say(["Once ", going_on, "upon a time"])
+    first = await turns.start(ask("Tell me a story"))
+    waiting = await turns.start(ask("And then?", conversation_id=str(first.conversation_id)))
+    await storage.delete(first.conversation_id)
+    going_on.set()
+    ended = await waiting.ended()
+
+    assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "conversation_not_found")
+    assert await storage.list_ids() == []
+    assert turns.unstored == 0
+
+
+async def test_a_key_names_the_same_new_conversation_after_a_restart_and_another_on_another_server() -> None:
+    async def began(storage: InMemoryStorage) -> UUID:
+        async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings()) as turns:
+            turn = await turns.start(ask("Hi"), idempotency_key="k")
+            await turn.ended()
+            return turn.conversation_id
+
+    here, elsewhere = InMemoryStorage(), InMemoryStorage()
+
+    assert await began(here) == await began(here)
+    assert await began(here) != await began(elsewhere)

@@ -1,4 +1,4 @@
-"""What successive events of a stream have in common: everything but the text."""
+"""The form that successive events of a stream share: everything but the text."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable
 
 import orjson
 
-__all__ = ["Stencil"]
+__all__ = ["ChunkTemplate"]
 
-MAX_VAIN_LESSONS = 8
-"""So many in a row that were of no use: some servers send an event of another form each time."""
+MAX_USELESS_PATTERNS = 8
+"""Learning stops after so many templates in a row that matched nothing: some servers change the form each time."""
 PROBE = "\U0001f3b6 probe"
 _CONTENT = re.compile(rb'"content":\s*("(?:[^"\\]++|\\.)*+")')
 
 
-class Stencil:
-    """Finds the text of an event that equals the last one learnt in all but its text.
+class ChunkTemplate:
+    """Finds the text of an event that equals the learnt one in all but its text.
 
     ``learn`` makes sure by parsing that what stands between head and tail, as long as it is one JSON string, is the
     text and nothing else. ``text_in`` then parses that string alone; its outcome is that of parsing the whole event.
     """
 
-    __slots__ = ("_head", "_is_of_use", "_start", "_stop", "_tail", "_vain_lessons")
+    __slots__ = ("_head", "_is_of_use", "_start", "_stop", "_tail", "_useless_patterns")
 
     def __init__(self) -> None:
         self._head = self._tail = b""
         self._start = self._stop = 0
         self._is_of_use = False
-        self._vain_lessons = 0
+        self._useless_patterns = 0
 
     def text_in(self, event: bytes) -> str | None:
-        """Give the text of an event, with its field name and line ends; None where it has to be parsed as a whole."""
+        """Return the text of an event (field name and line ends included), or None when it has to be parsed whole."""
         if not (event.startswith(self._head) and event.endswith(self._tail)):
             return None
         try:
@@ -42,10 +42,10 @@ class Stencil:
         return text
 
     def learn(self, event: bytes, text_of: Callable[[bytes], str | None]) -> None:
-        """Take an event as the pattern, if ``text_of`` finds its text where it seems to be."""
-        if self._vain_lessons == MAX_VAIN_LESSONS:
+        """Learn the form of an event, if ``text_of`` confirms where its text is."""
+        if self._useless_patterns == MAX_USELESS_PATTERNS:
             return
-        self._vain_lessons = 0 if self._is_of_use else self._vain_lessons + 1
+        self._useless_patterns = 0 if self._is_of_use else self._useless_patterns + 1
         self._is_of_use = False
         found = _CONTENT.search(event)
         if found is None:

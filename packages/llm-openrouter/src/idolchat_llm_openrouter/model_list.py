@@ -1,23 +1,30 @@
-"""Which models there are, asked for once in a while."""
+"""The list of models of a server: its forms, and a cache."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
-from idolchat_core.errors import ProviderError
-from idolchat_core.llm.contract import ModelInfo
+from idolchat_core import ModelInfo, ProviderError
+from idolchat_llm_openrouter.prompt_cache import takes_late_system
 
-__all__ = ["Catalogue"]
+__all__ = ["ModelList", "models_in"]
 
 logger = logging.getLogger(__name__)
 
+CONTEXT_LENGTHS = ("context_length", "max_model_len", "context_window", "max_context_length")
+"""The names at OpenRouter and Together, vLLM, Groq, and Mistral."""
 
-class Catalogue:
-    """Keeps the list of models; those who ask at the same time share one request."""
+TRAINED_LENGTHS = ("n_ctx", "n_ctx_train")
+"""The names at llama.cpp's server, inside ``meta``."""
+
+
+class ModelList:
+    """Caches the list; callers at the same time share one request."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Sequence[ModelInfo]]], *, max_age_s: float) -> None:
         self._fetch = fetch
@@ -27,7 +34,7 @@ class Catalogue:
         self._fetching: asyncio.Task[Sequence[ModelInfo]] | None = None
 
     async def models(self) -> Sequence[ModelInfo]:
-        """Give the list; an old one if there is no newer. Raises ``ProviderError`` where there never was one."""
+        """Return the list, an old one if the server fails. Raises ``ProviderError`` if there never was one."""
         if self._models is not None and time.monotonic() < self._fresh_until:
             return self._models
         if self._fetching is None:
@@ -36,7 +43,7 @@ class Catalogue:
         return await asyncio.shield(self._fetching)
 
     async def close(self) -> None:
-        """Stop asking."""
+        """Cancel a request that is running."""
         if self._fetching is not None:
             self._fetching.cancel()
             with suppress(asyncio.CancelledError, ProviderError):
@@ -56,3 +63,34 @@ class Catalogue:
         self._fetching = None
         if not task.cancelled():
             task.exception()  # those who asked have it; they may have left
+
+
+def models_in(listed: object) -> list[ModelInfo]:
+    """Read the models of a list; entries in no known form are left out."""
+    entries = listed.get("data") if isinstance(listed, dict) else listed
+    return list(_readable(entries)) if isinstance(entries, list) else []
+
+
+def _readable(entries: list[Any]) -> Iterator[ModelInfo]:
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]:
+            yield _model(entry)
+
+
+def _model(entry: Mapping[str, Any]) -> ModelInfo:
+    provider = entry.get("top_provider")
+    meta = entry.get("meta")
+    name = entry.get("name")
+    return ModelInfo(
+        id=entry["id"],
+        context_length=_first_number(entry, CONTEXT_LENGTHS) or _first_number(meta, TRAINED_LENGTHS),
+        name=name if isinstance(name, str) else None,
+        max_output_tokens=_first_number(provider, ("max_completion_tokens",))
+        or _first_number(entry, ("max_completion_tokens",)),
+        late_system=takes_late_system(entry["id"]),
+    )
+
+
+def _first_number(fields: object, names: tuple[str, ...]) -> int | None:
+    values = (fields.get(name) for name in names) if isinstance(fields, dict) else ()
+    return next((int(value) for value in values if isinstance(value, int | float) and 0 < value < 1 << 53), None)

@@ -1,11 +1,11 @@
-"""What a server says may be repeated, unless it gives away the key or what was said in the conversation."""
+"""Keeps keys and conversations out of errors that quote a server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Discretion"]
+__all__ = ["Redactor"]
 
 MAX_QUOTED = 300
 SHORTEST_TEXT = 4
@@ -13,18 +13,18 @@ WINDOW = 16
 STEP = 4  # so that any 19 characters in common are found
 
 
-class Discretion:
-    """Decides whether a server's own words can stand in an error, which ends up in logs and on screens."""
+class Redactor:
+    """Decides whether an error may quote a server; errors end up in logs and on screens."""
 
     def __init__(self, key: str | None, messages: Sequence[Mapping[str, Any]] = ()) -> None:
         self._key = key
         self._messages = messages
 
     def quoted(self, words: object) -> str | None:
-        """Give the words on one line, at most 300 characters; None where they cannot be repeated."""
+        """Return the words on one line of at most 300 characters; None if they hold the key or a part of a message."""
         if not isinstance(words, str):
             return None
-        line = " ".join(words.split())[:MAX_QUOTED]
+        line = " ".join(words[: 8 * MAX_QUOTED].split())[:MAX_QUOTED]
         if not line.isprintable() or (self._key and self._key in words):
             return None
         if any(_repeats(line, text) for text in _strings(self._messages)):
@@ -42,7 +42,7 @@ def _repeats(line: str, text: str) -> bool:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Find all text in some messages; not their roles, which errors may well name."""
+    """Find all text in messages, except roles and types, which errors may name."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What is sent: the body and the headers of a request."""
+"""The body and the headers of a request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from idolchat_core.llm.contract import CompletionRequest
+from idolchat_core import CompletionRequest
+from idolchat_llm_openrouter.prompt_cache import marked, wants_marks
 from idolchat_llm_openrouter.settings import OpenRouterSettings
-from idolchat_llm_openrouter.text import without_halves
+from idolchat_llm_openrouter.text import replace_lone_surrogates
 
 __all__ = ["encoded", "headers_of", "payload_of"]
 
@@ -24,7 +25,7 @@ DISTRIBUTION = "idolchat-llm-openrouter"
 
 
 def headers_of(settings: OpenRouterSettings) -> dict[str, str]:
-    """Make the headers of every request."""
+    """Make the headers that every request has."""
     headers = {
         "User-Agent": f"{DISTRIBUTION}/{version(DISTRIBUTION)}",
         "Accept-Encoding": "identity",  # a compressed stream would wait for blocks to fill
@@ -43,7 +44,7 @@ def headers_of(settings: OpenRouterSettings) -> dict[str, str]:
 def payload_of(
     request: CompletionRequest, model: str | None, *, for_openrouter: bool, ask_usage: bool
 ) -> dict[str, Any]:
-    """Make the body: what the client gave, unchanged and in its order, then what it left to us.
+    """Make the body: the fields of the client, unchanged and in their order, then our defaults.
 
     ``ask_usage`` asks an OpenAI-compatible server for the counts of a streamed reply; OpenRouter always gives them.
     """
@@ -52,6 +53,8 @@ def payload_of(
     payload |= request.options
     payload["stream"] = request.stream
     if for_openrouter:
+        if request.stable_until and wants_marks(model) and "cache_control" not in payload:
+            payload["messages"] = marked(request.messages, request.stable_until)
         for name, value in _openrouter_fields(request).items():
             payload.setdefault(name, value)
     elif request.stream and ask_usage:
@@ -73,12 +76,12 @@ def _pseudonym(user_id: UUID | str) -> str:
 
 
 def encoded(payload: Mapping[str, Any]) -> bytes:
-    """Write the body as JSON."""
+    """Encode the body as JSON."""
     try:
         return orjson.dumps(payload, default=_plain)
     except orjson.JSONEncodeError:  # integers beyond 64 bits, halves of characters
         text = json.dumps(payload, default=_plain, separators=(",", ":"), ensure_ascii=False)
-        return without_halves(text).encode()
+        return replace_lone_surrogates(text).encode()
 
 
 def _plain(value: object) -> Any:

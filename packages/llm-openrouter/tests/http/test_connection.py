@@ -11,20 +11,20 @@ import trustme
 from tests.support.mock_openrouter.server import start
 from tests.support.raw_server import RawServer, answering, raw_server, request_from
 
-from idolchat_core.errors import ProviderUnavailable
-from idolchat_core.llm.contract import Finished
+from idolchat_core import Finished, ProviderUnavailable
 from idolchat_core.testing import asking, collect
-from idolchat_llm_openrouter.http import Disconnected, HTTPError, Pool, Requests, Response, Route
+from idolchat_llm_openrouter.http import Connector, Pool, ReadCoalescing, RequestWriter, Response
+from idolchat_llm_openrouter.transport import Disconnected, TransportError
 
 type Open = Callable[..., Any]
 
 HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-REQUESTS = Requests("http://server.example/v1", {}, posts_to="/say")
+REQUESTS = RequestWriter("http://server.example/v1", {})
 
 
 @asynccontextmanager
 async def pool_to(server: RawServer, **settings: Any) -> AsyncIterator[Pool]:
-    pool = Pool(Route(f"http://127.0.0.1:{server.port}"), **({"connect_timeout_s": 1} | settings))
+    pool = Pool(Connector(f"http://127.0.0.1:{server.port}"), **({"connect_timeout_s": 1} | settings))
     try:
         yield pool
     finally:
@@ -33,7 +33,7 @@ async def pool_to(server: RawServer, **settings: Any) -> AsyncIterator[Pool]:
 
 async def asked(pool: Pool) -> Response:
     connection = pool.take() or await pool.connect()
-    response = connection.send(REQUESTS.get("/"))
+    response = connection.send(REQUESTS.get("/"), ReadCoalescing())
     await response.head()
     return response
 
@@ -105,7 +105,7 @@ async def test_closing_ends_what_is_going_on() -> None:
             response = await asked(pool)
 
         assert await response.read() == b"h"
-        with pytest.raises(HTTPError):
+        with pytest.raises(TransportError):
             await response.read()
 
 

@@ -14,8 +14,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.server import start
 from tests.support.raw_server import Serve, answering, raw_server
 
-from idolchat_core.errors import ConfigurationError, ProviderUnavailable
-from idolchat_core.llm.contract import Finished
+from idolchat_core import ConfigurationError, Finished, ProviderUnavailable
 from idolchat_core.testing import asking, collect
 
 type Open = Callable[..., Any]

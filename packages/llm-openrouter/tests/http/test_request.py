@@ -1,10 +1,10 @@
 import pytest
 
-from idolchat_llm_openrouter.http import Requests
+from idolchat_llm_openrouter.http import RequestWriter
 
 
-def requests(base_url: str = "http://server.example/v1") -> Requests:
-    return Requests(base_url, {"User-Agent": "test"}, posts_to="/say")
+def requests(base_url: str = "http://server.example/v1") -> RequestWriter:
+    return RequestWriter(base_url, {"User-Agent": "test"})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_where_a_request_goes_is_written_as_http_wants_it(base_url: str, host: b
 
 @pytest.mark.parametrize("traceparent", [None, "00-1-2-01"])
 def test_a_post_tells_its_length(traceparent: str | None) -> None:
-    head, _, body = requests().post(b'{"a": 1}', traceparent=traceparent).partition(b"\r\n\r\n")
+    head, _, body = requests().post("/say", b'{"a": 1}', traceparent=traceparent).partition(b"\r\n\r\n")
 
     assert body == b'{"a": 1}'
     assert b"\r\nContent-Length: 8" in head
@@ -36,4 +36,4 @@ def test_a_post_tells_its_length(traceparent: str | None) -> None:
 
 def test_a_trace_cannot_bring_headers_of_its_own() -> None:
     with pytest.raises(ValueError, match="one line"):
-        requests().post(b"{}", traceparent="00-1-2-01\r\nX-Evil: 1")
+        requests().post("/say", b"{}", traceparent="00-1-2-01\r\nX-Evil: 1")

@@ -14,7 +14,8 @@ import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
-from idolchat_core.errors import DocumentRefused, StorageUnavailable
+from idolchat_core import StorageUnavailable
+from idolchat_core.errors import DocumentRefused
 from idolchat_storage_supabase.faults import (
     AlreadyThere,
     BucketNotSeen,

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from supabase import AsyncClient, AsyncClientOptions
 
-from idolchat_core.settings import read_settings
-from idolchat_core.storage.contract import one_shot
+from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.calls import Calls

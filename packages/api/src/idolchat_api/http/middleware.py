@@ -31,9 +31,14 @@ logger = logging.getLogger("idolchat_api.access")
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 # What OWASP's REST Security Cheat Sheet asks of an API (read 2026-08-22).
 _SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_SECURITY_NO_CONTENT = (*_SECURITY, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_PAGE_POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'none';"
+    b" form-action 'self'; frame-ancestors 'none'",
+)
+"""For pages: what they load comes from this server, and no script stands in the page itself."""
 _NO_STORE = (b"cache-control", b"no-store")
-_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
 type Headers = list[tuple[bytes, bytes]]
 CLIENT_LEFT = 499  # nginx's word in its log for a client that did not wait for the reply
 
@@ -63,14 +68,14 @@ class RequestMiddleware:
         started_at = perf_counter()
         request_id = scope["state"]["request_id"]
         status = 0
-        security = _SECURITY if scope["path"] in _PAGES else _SECURITY_NO_CONTENT
-        own_headers = [(b"x-request-id", request_id.encode()), *security]
+        own_headers = [(b"x-request-id", request_id.encode()), *_SECURITY]
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *own_headers, *_cache_control(message["headers"])]
+                policy = _PAGE_POLICY if scope["state"].get("is_page") else _POLICY
+                message["headers"] = [*message["headers"], *own_headers, policy, *_cache_control(message["headers"])]
             await send(message)
 
         try:

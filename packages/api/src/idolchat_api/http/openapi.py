@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
 
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.errors import (
@@ -22,6 +23,7 @@ from idolchat_api.errors import (
     status_of,
 )
 from idolchat_api.http import openapi_examples
+from idolchat_api.http.authorization import Access, rule_of
 from idolchat_api.http.branch_bodies import ForkPoint, Head
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
@@ -220,18 +222,21 @@ def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
                 schema["paths"].setdefault(route.path, {}).update(route.operations())
         schema.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         if token is not None:
-            _ask_for(token, schema)
+            _ask_for(token, schema, app.routes)
         app.openapi_schema = schema
     return app.openapi_schema
 
 
-def _ask_for(token: str, schema: dict[str, Any]) -> None:
+def _ask_for(token: str, schema: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
     """Require a token for every operation but the open ones."""
     scheme = {"type": "http", "scheme": "bearer", "description": token}
     schema["components"]["securitySchemes"] = {"bearer": scheme}
     schema["security"] = [{"bearer": []}]
-    for path in ("/health", "/livez", "/readyz"):
-        schema["paths"][path]["get"]["security"] = [{}, {"bearer": []}]
+    for route in routes:
+        rule = rule_of(route)
+        if rule is not None and rule.access is Access.OPEN:
+            for operation in schema["paths"].get(getattr(route, "path", ""), {}).values():
+                operation["security"] = [{}, {"bearer": []}]
 
 
 def _schemas() -> dict[str, Any]:

@@ -79,6 +79,11 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
         "text", validation_alias="IDOLCHAT_API_LOG_FORMAT", description="Plain lines, or one JSON object a line."
     )
 
+    @property
+    def shows_docs(self) -> bool:
+        """Whether ``/docs`` and ``/openapi.json`` are served."""
+        return self.docs == "on" or (self.docs == "auto" and self.auth == "none")
+
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _lower_list(cls, value: object) -> object:

@@ -67,7 +67,8 @@ class Budgets:
         self._clock = clock
         self._settings = settings
         self._budgets = list(_budgets(settings))
-        self.day, self.month = _day(clock()), _month(clock())
+        self._latest = clock()
+        self.day, self.month = _day(self._latest), _month(self._latest)
         self.in_flight = 0
         self._of_user: Counter[str] = Counter()
         self._of_address: Counter[str] = Counter()
@@ -80,6 +81,16 @@ class Budgets:
             )
             if limit
         ]
+
+    def now(self) -> float:
+        """Return the time, in seconds since 1970, which never goes backwards here: no budget reopens with the clock."""
+        self._latest = max(self._latest, self._clock())
+        return self._latest
+
+    def begin_no_earlier(self, at: float) -> None:
+        """Count from a time on, though the clock is behind it: something was spent then."""
+        self._latest = max(self._latest, at)
+        self._turn_over()
 
     def admit(self, who: Spender) -> None:
         """Count one more in flight. Raises ``QueueFull``, ``LimitReached`` and ``BudgetExceeded``."""
@@ -212,11 +223,11 @@ class Budgets:
             limit=budget.limit,
             window_s=window.ends_at - window.starts_at,
             remaining=max(0.0, budget.limit - used),
-            reset_s=max(0.0, window.ends_at - self._clock()),
+            reset_s=max(0.0, window.ends_at - self.now()),
         )
 
     def _turn_over(self) -> None:
-        now = self._clock()
+        now = self.now()
         if not self.day.starts_at <= now < self.day.ends_at:
             self.day = _day(now)
         if not self.month.starts_at <= now < self.month.ends_at:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.models import Usage, utc_now
+from idolchat_core.models import Usage
 from idolchat_core.spending.budgets import Budgets, Spender
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.kill_switch import Stop, read_stop
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 WRITE_AFTER_S = 0.2
 """How long what can be told from the documents after a crash may be kept in memory, to be written with other lines."""
 WATCH_EVERY_S = 1.0
+CLOCK_MAY_BE_BEHIND = timedelta(days=2)
 ROLL_UP_BYTES = 1024 * 1024
 """Of a day's log that a start may have to read."""
 
@@ -62,11 +63,12 @@ class Ledger:
 
         A storage that cannot be read leaves the budgets as if nothing had been spent, and is told of.
         """
-        now = utc_now()
-        since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
         books = []
         try:
-            for day in await self._storage.list_logs(NAMESPACE):
+            days = await self._storage.list_logs(NAMESPACE)
+            now = self._no_earlier_than(days)
+            since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
+            for day in days:
                 if since <= day <= now.strftime("%Y-%m-%d"):
                     book, self._grown_bytes[day] = await read_day(self._storage, day)
                     books.append(book)
@@ -76,6 +78,19 @@ class Ledger:
         except StorageError as error:
             log.error("what was spent before cannot be read", extra={"code": error.code})
         return books
+
+    def _no_earlier_than(self, days: Sequence[str]) -> datetime:
+        """Return the time, no earlier than the newest day of the ledger: the clock may have been set back since.
+
+        A day that is more than two days ahead is not believed: the clock was wrong when it was written.
+        """
+        now = datetime.fromtimestamp(self.budgets.now(), UTC)
+        newest = max((day for day in days if day <= (now + CLOCK_MAY_BE_BEHIND).strftime("%Y-%m-%d")), default="")
+        if newest > now.strftime("%Y-%m-%d"):
+            log.warning("the clock is behind the newest day of the ledger, whose budgets go on", extra={"day": newest})
+            self.budgets.begin_no_earlier(datetime.fromisoformat(f"{newest}T00:00:00+00:00").timestamp())
+            return datetime.fromtimestamp(self.budgets.now(), UTC)
+        return now
 
     def start(self, books: list[DailyTotals]) -> None:
         """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""

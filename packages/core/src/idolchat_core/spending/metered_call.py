@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class MeteredCall:
         """Begin to write that it is about to be made; ``written`` waits for that."""
         self.facts = CallFacts(
             call_id=call_id,
-            at=utc_now(),
+            at=datetime.fromtimestamp(self._ledger.budgets.now(), UTC),
             purpose=self.purpose,
             turn_id=turn_id,
             conversation_id=conversation_id,

@@ -33,7 +33,8 @@ _AT_ONCE = 64
 class UnfinishedTurn(BaseModel):
     """A turn that is not in its conversation yet.
 
-    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``.
+    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``. One that
+    ``continues`` a conversation does not begin it anew when it has been deleted meanwhile.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class UnfinishedTurn(BaseModel):
     content: str = ""
     fields: dict[str, Any] = {}
     messages: tuple[Message, ...] = ()
+    continues: bool = False
 
 
 class Checkpoints:
@@ -170,7 +172,11 @@ def _joined(one: UnfinishedTurn, other: UnfinishedTurn) -> UnfinishedTurn:
 
 
 def unfinished(
-    live: LiveTurn, *, messages: Sequence[Message] = (), character_id: StoredId | None = None
+    live: LiveTurn,
+    *,
+    messages: Sequence[Message] = (),
+    character_id: StoredId | None = None,
+    continues: bool = False,
 ) -> UnfinishedTurn:
     """Describe a turn as it stands."""
     return UnfinishedTurn(
@@ -184,4 +190,5 @@ def unfinished(
         content=live.reply.content,
         fields=live.reply.fields,
         messages=tuple(messages),
+        continues=continues,
     )

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.errors import ShuttingDown, TurnExpired, TurnNotFound, TurnNotRetryable
+from idolchat_core.errors import (
+    ConfigurationError,
+    ShuttingDown,
+    StorageError,
+    TurnExpired,
+    TurnNotFound,
+    TurnNotRetryable,
+)
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import Histories
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
@@ -25,11 +34,12 @@ from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
+from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.prompting import PromptReport
+from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
@@ -40,6 +50,8 @@ from idolchat_core.turns.runner import TurnRun, mismatch
 __all__ = ["LiveTurn", "TurnEngine"]
 
 log = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 6 * 3600.0
 
 
 class TurnEngine:
@@ -71,6 +83,7 @@ class TurnEngine:
             catalog=ModelCatalog(llm),
             ledger=Ledger(storage, llm, settings=settings),
             estimator=TokenEstimator(),
+            prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
             prompt_sources=prompt_sources,
         )
         self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
@@ -81,14 +94,23 @@ class TurnEngine:
         self._again: dict[UUID, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._secret = uuid4()
         self._recovers = recovers
         self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
+        if (now := time.time()) < 0:
+            raise ConfigurationError(
+                f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
+                " and every id carries the time"
+            )
+        self._secret = await derivation_secret(self._resources.storage)
         if self._recovers:
             await self._recover()
         await self._open_ledger()
         self._background.start("checkpoints", self._save_regularly)
+        if self._resources.prompt_sources:
+            self._background.start("prompts", self._prune_prompts)
         return self
 
     async def __aexit__(
@@ -97,6 +119,7 @@ class TurnEngine:
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
         await self._resources.checkpoints.close()
+        await self._resources.prompt_records.close()
         await self._resources.ledger.close()
         await self._resources.catalog.close()
 
@@ -135,7 +158,7 @@ class TurnEngine:
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
     async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
@@ -143,7 +166,7 @@ class TurnEngine:
         ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
         when the message is not in the active branch.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, instead_of=message_id))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
@@ -235,10 +258,19 @@ class TurnEngine:
         await run.live.ended()
         return run.live.status
 
-    def prompt_report(self, turn_id: UUID) -> PromptReport | None:
-        """Return what went into the prompt of a turn whose events are kept; None where no source had a part in it."""
+    async def explain_prompt(self, turn_id: UUID) -> PromptExplanation:
+        """Return what went into the prompt of a turn.
+
+        Raises ``TurnNotFound``, and ``TurnExpired`` where that is not known any more, or not yet.
+        """
         run = self._run_of(turn_id)
-        return run.prompt_report if run is not None else None
+        if run is not None and run.explain_prompt is not None:
+            return run.explain_prompt()
+        status = await self.status(turn_id)
+        kept = await self._resources.prompt_records.find(status.conversation_id, turn_id)
+        if kept is None:
+            raise TurnExpired(f"what went into the prompt of turn {turn_id} is not known, or no longer")
+        return kept
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Tell whether a turn runs or waits in a conversation."""
@@ -260,6 +292,7 @@ class TurnEngine:
             await run.over()
         self._resources.unstored.forget(conversation_id)
         await self._resources.checkpoints.dropped()
+        await forget_prompts(self._resources.storage, conversation_id)
         self._resources.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
@@ -353,6 +386,14 @@ class TurnEngine:
             if count:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
+
+    async def _prune_prompts(self) -> None:
+        while True:
+            try:
+                await self._resources.prompt_records.prune()
+            except StorageError as error:
+                log.warning("old explanations of prompts cannot be removed yet", extra={"code": error.code})
+            await asyncio.sleep(PRUNE_EVERY_S)
 
     async def _save_regularly(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from idolchat_core.models import StoredId, new_id
 from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
@@ -41,15 +41,16 @@ class Plan:
     """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
 
     @classmethod
-    def of(cls, request: TurnRequest, *, key: str | None, instead_of: StoredId | None = None) -> Self:
+    def of(cls, request: TurnRequest, *, key: str | None, secret: UUID, instead_of: StoredId | None = None) -> Self:
         """Plan a turn for new messages.
 
         With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
-        a conversation the same new conversation, whatever has been forgotten in between.
+        a conversation the same new conversation, whatever has been forgotten in between; ``secret`` keeps others from
+        making that id first.
         """
         conversation_id = request.conversation_id
         if conversation_id is None:
-            conversation_id = uuid5(NAMESPACE_URL, f"idolchat:{request.user_id}:{key}") if key else new_id()
+            conversation_id = uuid5(secret, f"{request.user_id}:{key}") if key else new_id()
         is_first = request.conversation_id is None and not key
         turn_id = uuid5(conversation_id, f"turn {request.user_id} {key}") if key else new_id()
         return cls(

@@ -92,7 +92,7 @@ class UnstoredTurns:
     async def _store(self, turn: UnfinishedTurn, reply: Message) -> None:
         async def decide(history: History | None) -> Placement | Conversation | None:
             if history is None:
-                return _new_conversation(turn, reply) if turn.messages else None
+                return _new_conversation(turn, reply) if turn.messages and not turn.continues else None
             if turn.user_id not in (None, history.user_id):
                 return None  # another user's conversation of this id, not the one that the turn was meant for
             page = await self._storage.read_page(history.id, limit=PAGE_SIZE)

@@ -11,15 +11,18 @@ from uuid import UUID
 
 from idolchat_core.errors import (
     ConversationDamaged,
+    ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
     ShuttingDown,
+    StorageConflict,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
@@ -28,7 +31,6 @@ from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -45,6 +47,7 @@ class TurnRun:
 
     __slots__ = (
         "_is_streaming",
+        "_must_exist",
         "_queue",
         "_renamed",
         "_resources",
@@ -52,9 +55,10 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
+        "explain_prompt",
+        "is_admitted",
         "live",
         "plan",
-        "prompt_report",
     )
 
     def __init__(
@@ -85,7 +89,9 @@ class TurnRun:
         self._is_streaming = False
         self._taken_back: list[TurnRun] = []
         self._waiting: UnfinishedTurn | None = None
-        self.prompt_report: PromptReport | None = None
+        self._must_exist = False
+        self.is_admitted = False
+        self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -166,7 +172,7 @@ class TurnRun:
         try:
             if place is not None:
                 self._clear_the_way()
-                await self._wait(place)
+                await self._wait(place, exists=history is not None)
             admitted = await self._admit_messages(call, history, has_waited=place is not None)
             if admitted is not None:
                 await self._answer(admitted, call)
@@ -220,15 +226,19 @@ class TurnRun:
             if self.plan.on_busy is OnBusy.ROLLBACK:
                 self._taken_back = ahead
 
-    async def _wait(self, place: asyncio.Future[None]) -> None:
+    async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
         """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
+        ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
         if self.plan.messages:
             messages = stored_form(self.plan.messages, self.plan, self.live)
-            turn = unfinished(self.live, messages=messages, character_id=self.plan.character_id)
+            exists = exists or any(run.is_admitted for run in ahead)
+            character_id = self.plan.character_id
+            turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
             await self._resources.checkpoints.save(turn, durable=True)
             self._waiting = turn
             self.live.begin()
         await place
+        self._must_exist = exists or any(run.is_admitted for run in ahead)
 
     async def _admit_messages(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
@@ -242,6 +252,7 @@ class TurnRun:
             ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
             self._end_unstored(self._waiting, ended, error)
             return None
+        self.is_admitted = True
         self._stored(started_at)
         if not self.live.has_begun:
             self.live.begin()
@@ -261,6 +272,8 @@ class TurnRun:
         try:
             if has_waited:
                 history = await load(self._resources, self.plan)
+                if history is None and self._must_exist:
+                    raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
         finally:
             await call.written()
@@ -269,11 +282,13 @@ class TurnRun:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
-        self.prompt_report = answer.prompting.report
+        self.explain_prompt = answer.prompting.explain
+        if self.explain_prompt is not None and self._resources.prompt_sources:
+            self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)
-        except (StorageUnavailable, ConversationDamaged) as refused:
+        except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
             self._end_unstored(unfinished(self.live), ended, refused)
         else:
             self._stored(started_at)
