@@ -49,6 +49,7 @@ class SupabaseStorage(KeyValueStorage):
     one. What was read or written last is kept in memory for a while and taken for the newest, as one process writes.
     """
 
+    is_far = True
     caution = (
         "Supabase Storage replaces whole objects without comparing, so only one server may write a conversation:"
         " two that write to the same one at the same time can lose a message"

@@ -16,6 +16,7 @@ from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
     StorageError,
+    StorageUnavailable,
     TurnExpired,
     TurnNotFound,
     TurnNotRetryable,
@@ -33,7 +34,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
-from idolchat_core.turns.checkpoints import EVERY_S, Checkpoints
+from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints
 from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
@@ -52,6 +53,8 @@ __all__ = ["LiveTurn", "TurnEngine"]
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 6 * 3600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Between attempts to read a storage that was away at the start."""
 
 
 class TurnEngine:
@@ -96,6 +99,7 @@ class TurnEngine:
         self._is_draining = False
         self._secret = uuid4()
         self._recovers = recovers
+        self._unread_because: StorageUnavailable | None = None
         self._background = BackgroundTasks()
 
     async def __aenter__(self) -> Self:
@@ -104,10 +108,12 @@ class TurnEngine:
                 f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
                 " and every id carries the time"
             )
-        self._secret = await derivation_secret(self._resources.storage)
-        if self._recovers:
-            await self._recover()
-        await self._open_ledger()
+        try:
+            await self._read_what_was_left()
+        except StorageUnavailable as error:
+            log.warning("the storage cannot be reached; turns begin when it can", extra={"reason": str(error)})
+            self._unread_because = error
+            self._background.start("opening", self._read_later)
         self._background.start("checkpoints", self._save_regularly)
         if self._resources.prompt_sources:
             self._background.start("prompts", self._prune_prompts)
@@ -329,6 +335,7 @@ class TurnEngine:
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
         if self._is_draining:
             raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
+        self._check_read()
         run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
         self._runs[plan.turn_id] = run
         if again is not None:
@@ -343,6 +350,13 @@ class TurnEngine:
                 run.stop(TurnState.CANCELLED)
             raise
         return run.live
+
+    def _check_read(self) -> None:
+        """Refuse what rests on what could not be read yet. Raises ``StorageUnavailable``."""
+        if self._unread_because is not None:
+            raise StorageUnavailable(
+                f"the storage could not be read since the start: {self._unread_because}"
+            ) from self._unread_because
 
     def _renamed(self, run: TurnRun, before: UUID) -> None:
         del self._runs[before]
@@ -371,6 +385,25 @@ class TurnEngine:
             turn_id = run.live.turn_id
         return run
 
+    async def _read_what_was_left(self) -> None:
+        """Read what turns rest on, and bring in what a crash left. Raises ``StorageUnavailable``."""
+        self._secret = await derivation_secret(self._resources.storage)
+        if self._recovers:
+            await self._recover()
+        await self._open_ledger()
+        self._unread_because = None
+
+    async def _read_later(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while self._unread_because is not None:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            try:
+                await self._read_what_was_left()
+            except StorageUnavailable as error:
+                self._unread_because = error
+        log.warning("the storage can be reached; turns begin")
+
     async def _recover(self) -> None:
         unstored = self._resources.unstored
         await unstored.load()
@@ -397,7 +430,9 @@ class TurnEngine:
 
     async def _save_regularly(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(FAR_EVERY_S if self._resources.storage.is_far else EVERY_S)
+            if self._unread_because is not None:
+                continue
             self._finished.sweep()
             await self._resources.checkpoints.save_running(run.live for run in self._runs.values())
             await self._resources.checkpoints.drop_left_over()
