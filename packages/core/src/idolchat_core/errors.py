@@ -6,8 +6,9 @@
     ├── RequestError         InvalidRequest · ConversationMismatch · ConversationBusy · QueueFull
     │                        IdempotencyMismatch · TurnNotFound · TurnExpired · TurnNotRetryable · ShuttingDown
     │                        SpendingStopped · LimitReached ── BudgetExceeded
-    ├── StorageError         ConversationNotFound · ConversationDamaged · StorageUnavailable
+    ├── StorageError         ConversationNotFound · ConversationDamaged
     │                        StorageConflict ── ConversationExists
+    │                        StorageUnavailable ── DocumentRefused
     └── ProviderError        ProviderUnavailable ── ProviderTimeout · ReplyCut
                              RateLimited · ContextTooLong · NotAuthorized · PaymentRequired
                              ModelNotFound · RequestRefused
@@ -31,6 +32,7 @@ __all__ = [
     "ConversationExists",
     "ConversationMismatch",
     "ConversationNotFound",
+    "DocumentRefused",
     "IdempotencyMismatch",
     "IdolchatError",
     "InvalidRequest",
@@ -237,6 +239,10 @@ class StorageUnavailable(StorageError):
     """
 
     code = "storage_unavailable"
+
+
+class DocumentRefused(StorageUnavailable):
+    """The store is well, and does not take this one document as it is: too large, or of a kind that it refuses."""
 
 
 class ProviderError(IdolchatError):

@@ -10,12 +10,35 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from uuid_utils import compat as uuid_utils
 
-__all__ = ["Conversation", "ConversationList", "ConversationSummary", "Message", "Page", "Usage", "new_id", "utc_now"]
+__all__ = [
+    "Conversation",
+    "ConversationList",
+    "ConversationSummary",
+    "Message",
+    "Page",
+    "Usage",
+    "is_made_here",
+    "new_id",
+    "utc_now",
+]
+
+
+_MAX_MADE_HERE = 4096
+_made_here: dict[UUID, None] = {}
 
 
 def new_id() -> UUID:
     """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
-    return uuid_utils.uuid7()
+    made = uuid_utils.uuid7()
+    _made_here[made] = None
+    if len(_made_here) > _MAX_MADE_HERE:
+        del _made_here[next(iter(_made_here))]
+    return made
+
+
+def is_made_here(conversation_id: UUID) -> bool:
+    """Tell whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
+    return conversation_id in _made_here
 
 
 def utc_now() -> datetime:

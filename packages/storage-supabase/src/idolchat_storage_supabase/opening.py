@@ -9,12 +9,14 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions
 
 from idolchat_core.settings import read_settings
+from idolchat_core.storage.contract import one_shot
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.chats import ChatsTable
 from idolchat_storage_supabase.settings import SupabaseSettings
 from idolchat_storage_supabase.storage import SupabaseStorage
+from idolchat_storage_supabase.uploads import Uploads
 
 __all__ = ["open_supabase_storage"]
 
@@ -38,7 +40,9 @@ async def open_supabase_storage(settings: SupabaseSettings | None = None) -> Asy
         client = AsyncClient(url, key, options)
         calls = Calls(settings)
         cache = DocumentCache(max_bytes=settings.cache_bytes, max_age_s=settings.cache_age_s)
-        storage = SupabaseStorage(Bucket(client, settings.bucket, calls), ChatsTable(client, calls), cache=cache)
+        uploads = Uploads(http, url=url, key=key, bucket=settings.bucket)
+        bucket = Bucket(client, settings.bucket, calls, uploads=uploads, only_writes_make=one_shot.get())
+        storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache)
         try:
             yield storage
         finally:

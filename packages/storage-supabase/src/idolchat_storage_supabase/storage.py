@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageUnavailable
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.key_value import KeyValueStorage
@@ -17,14 +18,19 @@ from idolchat_core.storage.record_log import namespaces_among
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
-from idolchat_storage_supabase.directory import Directory
+from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
+from idolchat_storage_supabase.faults import AlreadyThere
 from idolchat_storage_supabase.survey import Survey, document_key, facts_of
-from idolchat_storage_supabase.turns import TurnMap, holds_turn, made_at
+from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
 
 MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
+MAX_LISTED = 10_000
+_LONG_BYTES = 256 * 1024
+"""Reading a longer document takes so many milliseconds that others must not wait for it."""
+AT_ONCE = 8
 
 
 class SupabaseStorage(KeyValueStorage):
@@ -44,7 +50,7 @@ class SupabaseStorage(KeyValueStorage):
         self._bucket = bucket
         self._cache = cache
         self._survey = Survey(bucket, self._described)
-        self._directory = Directory(table, self._survey.summaries)
+        self._directory = Directory(table, self._survey.summaries, self._survey.summary)
         self._turns = TurnMap()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -91,7 +97,15 @@ class SupabaseStorage(KeyValueStorage):
         await self._whole(self._put(conversation.id, data, pagination.summary(conversation)))
 
     async def put_document(self, conversation_id: UUID, data: bytes) -> None:
-        await self._whole(self._put(conversation_id, data, await asyncio.to_thread(_described, data, conversation_id)))
+        summary = await _described_soon(data, conversation_id)
+        await self._whole(self._put(conversation_id, data, summary))
+
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        summary = await _described_soon(data, conversation_id)
+        try:
+            await self._whole(self._put(conversation_id, data, summary, only_if_new=True))
+        except AlreadyThere as error:
+            raise ConversationExists(f"there is a conversation {conversation_id} already") from error
 
     async def delete(self, conversation_id: UUID) -> None:
         await self._whole(self._delete(conversation_id))
@@ -100,7 +114,7 @@ class SupabaseStorage(KeyValueStorage):
         data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
         self._cache.keep(conversation.id, data)
-        await self._directory.changed(conversation.id, summary, now=False)
+        await self._directory.changed_now(conversation.id, summary)
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         data = await self._data(conversation_id)
@@ -131,20 +145,26 @@ class SupabaseStorage(KeyValueStorage):
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Tell which conversation holds a message with this turn.
 
-        One that this process has not seen is looked for in the documents that were written since its id was made;
-        raises ``StorageUnavailable`` when those are more than ``MAX_SEARCHED`` and it is not in the newest of them.
+        One that this process has not seen is looked for in ``MAX_SEARCHED`` of the documents that were written since
+        its id was made; raises ``StorageUnavailable`` where there are more, and it is not in these.
         """
         known = self._turns.get(turn_id)
         if known is not None and await self._holds(known, turn_id):
             return known
-        ids, is_all = await self._survey.written_since(made_at(turn_id), at_most=MAX_SEARCHED)
-        for conversation_id in ids:
-            if await self._holds(conversation_id, turn_id):
-                return conversation_id
-        if not is_all:
+        made = made_at(turn_id)
+        written: list[tuple[UUID, datetime]] = []
+        async for one in self._survey.written_since(made - CLOCKS_DIFFER_BY):
+            written.append(one)
+            if len(written) == MAX_LISTED:
+                break
+        for some in batched(likely_first(written, made)[:MAX_SEARCHED], AT_ONCE):
+            holds = await asyncio.gather(*(self._holds(conversation_id, turn_id) for conversation_id in some))
+            if True in holds:
+                return some[holds.index(True)]
+        if len(written) > MAX_SEARCHED:
             raise StorageUnavailable(
-                f"turn {turn_id} is not in the {len(ids)} conversations that were written last, and more are not"
-                " searched; read its conversation instead"
+                f"turn {turn_id} is not in {MAX_SEARCHED} of the conversations that were written since it was made,"
+                " and more are not searched; read its conversation instead"
             )
         return None
 
@@ -153,8 +173,11 @@ class SupabaseStorage(KeyValueStorage):
             async with self._writing(conversation_id):
                 summary = await self._survey.summary(conversation_id)
                 if summary is not None:
-                    await self._directory.rewrite(summary)
+                    self._directory.changed(conversation_id, summary)
+            if done % ROWS_A_CALL == 0:
+                await self._directory.flush()
             yield done
+        await self._directory.flush()
 
     async def _data(self, conversation_id: UUID) -> bytes:
         data = self._cache.get(conversation_id)
@@ -163,10 +186,12 @@ class SupabaseStorage(KeyValueStorage):
             self._cache.keep(conversation_id, data)
         return data
 
-    async def _put(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _put(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         async with self._writing(conversation_id):
-            await self._upload(conversation_id, data, summary)
-            await self._directory.changed(conversation_id, summary, now=True)
+            await self._upload(conversation_id, data, summary, only_if_new=only_if_new)
+            self._directory.changed(conversation_id, summary)
 
     async def _delete(self, conversation_id: UUID) -> None:
         async with self._writing(conversation_id):
@@ -174,25 +199,33 @@ class SupabaseStorage(KeyValueStorage):
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
             await self._bucket.remove(self.document_key(conversation_id))
-            await self._directory.changed(conversation_id, None, now=False)
+            await self._directory.changed_now(conversation_id, None)
 
-    async def _upload(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _upload(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         self._cache.drop(conversation_id)
         await self._bucket.write(
-            self.document_key(conversation_id), data, content_type="application/json", facts=facts_of(summary)
+            self.document_key(conversation_id),
+            data,
+            content_type="application/json",
+            facts=facts_of(summary),
+            only_if_new=only_if_new,
         )
+        self._survey.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:
         found: list[tuple[Row, ConversationSummary]] = []
-        while len(found) <= limit:
+        is_last = False
+        while len(found) <= limit and not is_last:
             wanted = limit + 1 - len(found)
-            rows = await self._directory.page(before=last, limit=wanted, **filters)
-            if rows is None:
+            answer = await self._directory.page(before=last, limit=wanted, **filters)
+            if answer is None:
                 return None
-            if not rows:
-                break
-            last = rows[-1]
-            summaries = await self._survey.those([row.id for row in rows])
+            rows, is_last = answer
+            if rows:
+                last = rows[-1]
+            summaries = await self._survey.of_rows(rows)
             found += [(row, summary) for row, summary in zip(rows, summaries, strict=True) if summary is not None]
         page = found[:limit]
         more = f"{page[-1][0].updated_at.isoformat()}~{page[-1][0].id}" if page and len(found) > limit else None
@@ -214,6 +247,12 @@ class SupabaseStorage(KeyValueStorage):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+
+async def _described_soon(data: bytes, conversation_id: UUID) -> ConversationSummary:
+    if len(data) < _LONG_BYTES:
+        return _described(data, conversation_id)
+    return await asyncio.to_thread(_described, data, conversation_id)
 
 
 def _described(data: bytes, conversation_id: UUID) -> ConversationSummary:

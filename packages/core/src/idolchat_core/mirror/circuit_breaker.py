@@ -22,6 +22,7 @@ class CircuitBreaker:
         self._began_at = 0.0
         self._pause_s = tuning.first_pause_s
         self.error: str | None = None
+        self.outages = 0
         self.retry_at = 0.0
 
     @property
@@ -32,6 +33,7 @@ class CircuitBreaker:
     def failed(self, error: Exception) -> None:
         """Learn that it cannot be reached; wait longer each time, and not all servers equally long."""
         if self.error is None:
+            self.outages += 1
             self._began_at = time.monotonic()
             self._pause_s = self._tuning.first_pause_s
             facts = {"mirror": self._mirror, "reason": str(error)}

@@ -96,10 +96,24 @@ class Mirror:
         """See to it that a change of this time is found after a crash. Raises ``StorageUnavailable``."""
         await self._watermark.go_back(changed_at)
 
-    def changed(self, conversation_id: UUID, changed_at: datetime | None, *, new_bytes: int = 0) -> None:
-        """Learn that a conversation was changed here."""
+    def changed(
+        self,
+        conversation_id: UUID,
+        changed_at: datetime | None,
+        *,
+        new_bytes: int = 0,
+        is_new: bool = False,
+        awaits_reply: bool = False,
+    ) -> None:
+        """Learn that a conversation was changed, or begun, here."""
         if self._mode is not MirrorMode.RECORD:
-            self._worker.mark(conversation_id, changed_at, new_bytes=new_bytes)
+            self._worker.mark(
+                conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new, awaits_reply=awaits_reply
+            )
+
+    def report(self, error: StorageError) -> None:
+        """Learn that somebody who needs it could not reach it."""
+        self._worker.report(error)
 
     async def has_copied(self) -> None:
         """Wait until nothing is pending."""

@@ -107,7 +107,9 @@ async def _read(mirror: Mirror, conversation_id: UUID) -> Conversation:
             target = await mirror.ask(within_s=TIMEOUT_S)
             data = await target.read_document(conversation_id)
     except (StorageUnavailable, TimeoutError) as error:
-        reason = error if isinstance(error, StorageUnavailable) else f"no answer within {TIMEOUT_S:g} seconds"
+        said = f"no answer within {TIMEOUT_S:g} seconds"
+        reason = error if isinstance(error, StorageUnavailable) else StorageUnavailable(said)
+        mirror.report(reason)
         raise StorageUnavailable(
             f"conversation {conversation_id} is not here, and the mirror {mirror.name}, which may hold it, cannot be"
             f" asked: {reason}. Try again later; a conversation without a given id can be begun"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -17,6 +18,7 @@ from idolchat_core.mirror.status import MirrorStatus
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation, Message, Page
 from idolchat_core.plugins.registry import Factory
+from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.fallbacks import documents_of
 from idolchat_core.storage.maintenance import Repair
@@ -54,10 +56,15 @@ class MirroredStorage(Forwarding):
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
         await self.restoring.bring_back(conversation.id)
         await self._note_time(conversation.updated_at)
+        is_new = False
         try:
             await self._primary.create(conversation)
+            is_new = True
         finally:
-            self._changed(conversation.id, conversation.updated_at, conversation.messages)
+            self._changed(conversation.id, conversation.updated_at, conversation.messages, is_new=is_new)
+
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        await self.create(await asyncio.to_thread(document.decode, data, conversation_id))
 
     async def append(
         self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
@@ -173,12 +180,20 @@ class MirroredStorage(Forwarding):
         for mirror in self.mirrors:
             await mirror.outbox.add(conversation_id, history)
 
-    def _changed(self, conversation_id: UUID, changed_at: datetime | None, messages: Sequence[Message]) -> None:
+    def _changed(
+        self,
+        conversation_id: UUID,
+        changed_at: datetime | None,
+        messages: Sequence[Message],
+        *,
+        is_new: bool = False,
+    ) -> None:
         new_bytes = sum(
             _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
         )
+        awaits_reply = bool(messages) and messages[-1].role != "assistant"
         for mirror in self.mirrors:
-            mirror.changed(conversation_id, changed_at, new_bytes=new_bytes)
+            mirror.changed(conversation_id, changed_at, new_bytes=new_bytes, is_new=is_new, awaits_reply=awaits_reply)
 
 
 @asynccontextmanager

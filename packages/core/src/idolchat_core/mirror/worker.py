@@ -11,14 +11,14 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from idolchat_core.errors import IdolchatError, StorageError, StorageUnavailable
+from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, StorageUnavailable
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
-from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.mirror.connection import MirrorConnection, MirrorFailed
 from idolchat_core.mirror.queue import ReplicationQueue, Work
-from idolchat_core.mirror.replicator import MirrorFailed, Replicator
+from idolchat_core.mirror.replicator import Replicator
 from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["ReplicationWorker"]
+__all__ = ["MAX_NOTICED", "ReplicationWorker"]
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ CHECK_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 600.0
 """Between attempts with one conversation that the mirror refuses while it takes others."""
 FAILURES_IN_A_ROW = 3
-"""So many, though the mirror says that it is well, are taken for an outage."""
+"""So many conversations that fail, though the mirror says that it is well, are taken for an outage."""
 MAX_NOTICED = 2000
 
 
@@ -42,7 +42,7 @@ class ReplicationWorker:
         self._queue = pending
         self._breaker = CircuitBreaker(connection.name, tuning)
         self._tuning = tuning
-        self._failures_in_a_row = 0
+        self._failing: set[UUID] = set()
         self._wake = asyncio.Event()
         self._sleeps_until = inf
         self._ended = asyncio.Condition()
@@ -55,13 +55,27 @@ class ReplicationWorker:
         return self._breaker
 
     def mark(
-        self, conversation_id: UUID, changed_at: datetime | None, *, age_s: float = 0.0, new_bytes: int = 0
+        self,
+        conversation_id: UUID,
+        changed_at: datetime | None,
+        *,
+        age_s: float = 0.0,
+        new_bytes: int = 0,
+        is_new: bool = False,
+        awaits_reply: bool = False,
     ) -> None:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        self._queue.add(conversation_id, Work(since, since, changed_at, new_bytes))
+        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply)
+        self._queue.add(conversation_id, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
+            self._wake.set()
+
+    def report(self, error: IdolchatError) -> None:
+        """Learn that somebody else could not reach the mirror: an outage begins, if there is none."""
+        if not self._breaker.is_on:
+            self._breaker.failed(error)
             self._wake.set()
 
     async def has_room(self) -> None:
@@ -129,7 +143,7 @@ class ReplicationWorker:
         except StorageError as error:
             self._breaker.failed(error)
             return
-        if self._failures_in_a_row < FAILURES_IN_A_ROW or not len(self._queue):
+        if len(self._failing) < FAILURES_IN_A_ROW or not len(self._queue):
             self._is_well()
         elif (taken := self._queue.take(time.monotonic())) is not None:
             await self._attempt(*taken)
@@ -145,8 +159,10 @@ class ReplicationWorker:
                 self._is_well()
         except MirrorFailed as failed:
             self._put_off(conversation_id, work, failed.error)
-            if isinstance(failed.error, StorageUnavailable):
-                await self._judge(failed.error)
+            if isinstance(failed.error, DocumentRefused):
+                self._is_well()
+            elif isinstance(failed.error, StorageUnavailable):
+                await self._judge(conversation_id, failed.error)
         except IdolchatError as error:
             self._put_off(conversation_id, work, error)
         except Exception:  # a plugin's fault, whatever it is: other conversations go on
@@ -175,10 +191,10 @@ class ReplicationWorker:
                 },
             )
 
-    async def _judge(self, error: StorageUnavailable) -> None:
+    async def _judge(self, conversation_id: UUID, error: StorageUnavailable) -> None:
         """Tell the fault of one conversation from that of the mirror, by asking the mirror."""
         async with self._judging:
-            self._failures_in_a_row += 1
+            self._failing.add(conversation_id)
             if self._breaker.is_on:
                 self._breaker.failed(error)
                 return
@@ -187,7 +203,7 @@ class ReplicationWorker:
             except StorageError as reason:
                 self._breaker.failed(reason)
             else:
-                if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+                if len(self._failing) >= FAILURES_IN_A_ROW:
                     self._breaker.failed(error)
 
     async def _check(self) -> None:
@@ -198,7 +214,7 @@ class ReplicationWorker:
             raise StorageUnavailable(f"no answer within {CHECK_S:g} seconds") from error
 
     def _is_well(self) -> None:
-        self._failures_in_a_row = 0
+        self._failing.clear()
         if self._breaker.is_on:
             self._breaker.is_over(pending=len(self._queue))
             self._queue.hurry()

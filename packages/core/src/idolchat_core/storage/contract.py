@@ -24,7 +24,8 @@ __all__ = ["Storage", "check_record_name", "one_shot"]
 
 _IDS_A_PAGE = 1000
 one_shot: ContextVar[bool] = ContextVar("used_briefly", default=False)
-"""True while a storage is opened for one short task: it may then take what it derived before at its word."""
+"""True while a storage is opened for one short task: it may then take what it derived before at its word, and makes
+nothing that is missing unless something is written."""
 
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
 
@@ -88,6 +89,13 @@ class Storage(ABC):
 
         Raises ``ConversationNotFound``, and ``ConversationDamaged`` when no message could be read.
         """
+
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        """Store a new conversation, as ``read_document`` gave it elsewhere.
+
+        Raises ``ConversationExists``, and as ``put_document`` does.
+        """
+        await self.create(await asyncio.to_thread(document.decode, data, conversation_id))
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         """Read all of it as the stored document, UTF-8 JSON.
