@@ -126,6 +126,10 @@ class ChangeConsumer:
                 awaits_reply=awaits_reply,
             )
 
+    async def look(self) -> None:
+        """Look now for what other processes have changed. Raises ``StorageUnavailable``."""
+        await self._scanner.look()
+
     async def has_copied(self) -> None:
         """Wait until nothing is pending."""
         await self._worker.has_copied()

@@ -42,8 +42,9 @@ class ObserverFeed(ChangeConsumer):
     @property
     def failing(self) -> Mapping[str, str]:
         """The tasks that do not do their work now, and whether changes cannot be told, each with what is wrong."""
-        refused = self._queue.refused
-        told = {f"observer {self.name}": f"it fails on {refused} conversations; the log says why"} if refused else {}
+        count = self._queue.failing
+        what = "1 conversation" if count == 1 else f"{count} conversations"
+        told = {f"observer {self.name}": f"it fails on {what}; the log says why"} if count else {}
         return {**self._background.failing, **told}
 
     def _text(self, history: datetime | str | None, kind: ChangeKind) -> str:

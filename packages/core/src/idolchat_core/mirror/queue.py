@@ -72,9 +72,9 @@ class ReplicationQueue:
         return conversation_id in self._waiting or conversation_id in self._running
 
     @property
-    def refused(self) -> int:
-        """Count those that have failed more than once."""
-        return sum(work.failures > 1 for work in (*self._waiting.values(), *self._running.values()))
+    def failing(self) -> int:
+        """Count those whose last attempt has failed."""
+        return sum(work.failures > 0 for work in (*self._waiting.values(), *self._running.values()))
 
     @property
     def running(self) -> int:
