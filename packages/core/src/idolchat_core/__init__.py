@@ -21,6 +21,7 @@ from idolchat_core.errors import (
     RateLimited,
     ReplyCut,
     RequestRefused,
+    RevisionMismatch,
     StorageConflict,
     StorageError,
     StorageUnavailable,
@@ -32,6 +33,7 @@ from idolchat_core.models import (
     ConversationSummary,
     Message,
     Page,
+    StoredId,
     Usage,
     new_id,
     utc_now,
@@ -42,7 +44,9 @@ from idolchat_core.plugins.services import Services
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
@@ -51,12 +55,14 @@ from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.stats import StorageStats
 
 __all__ = [
+    "EVERYTHING",
     "CompletionRequest",
     "ConfigurationError",
     "ContextTooLong",
     "Conversation",
     "ConversationDamaged",
     "ConversationExists",
+    "ConversationFilter",
     "ConversationList",
     "ConversationNotFound",
     "ConversationSummary",
@@ -86,6 +92,7 @@ __all__ = [
     "Repair",
     "ReplyCut",
     "RequestRefused",
+    "RevisionMismatch",
     "ServiceRegistry",
     "Services",
     "Storage",
@@ -93,12 +100,16 @@ __all__ = [
     "StorageError",
     "StorageStats",
     "StorageUnavailable",
+    "StoredId",
     "Usage",
     "VerificationResult",
+    "check_count",
     "check_record_name",
+    "check_revision",
     "document",
     "hits_in",
     "hookimpl",
+    "is_repeated",
     "issues_of",
     "namespaces_among",
     "new_id",

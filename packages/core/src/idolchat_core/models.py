@@ -10,7 +10,17 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from uuid_utils import compat as uuid_utils
 
-__all__ = ["Conversation", "ConversationList", "ConversationSummary", "Message", "Page", "Usage", "new_id", "utc_now"]
+__all__ = [
+    "Conversation",
+    "ConversationList",
+    "ConversationSummary",
+    "Message",
+    "Page",
+    "StoredId",
+    "Usage",
+    "new_id",
+    "utc_now",
+]
 
 
 def new_id() -> UUID:
@@ -106,13 +116,18 @@ class Conversation(_Stored):
 
 
 class Page(BaseModel):
-    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``."""
+    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``.
+
+    ``revision`` is the store's name for the conversation as it was then, all of it: another one after every change,
+    whoever made it. It is 1 to 128 visible ASCII characters without quotes, and part of no document.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     conversation: Conversation
     start: int
     total: int
+    revision: str
 
 
 class ConversationSummary(BaseModel):

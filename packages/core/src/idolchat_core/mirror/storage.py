@@ -15,9 +15,10 @@ from idolchat_core.mirror.outbox import ANY_HISTORY
 from idolchat_core.mirror.restore import Restorer
 from idolchat_core.mirror.status import MirrorStatus
 from idolchat_core.mirror.tuning import MirrorTuning
-from idolchat_core.models import Conversation, Message, Page
+from idolchat_core.models import Conversation, Message, Page, StoredId
 from idolchat_core.plugins.registry import Factory
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.storage.fallbacks import documents_of
 from idolchat_core.storage.maintenance import Repair
 
@@ -50,34 +51,55 @@ class MirroredStorage(Forwarding):
         for mirror in self.mirrors:
             await mirror.has_copied()
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
         await self.restoring.bring_back(conversation.id)
         await self._note_time(conversation.updated_at)
         try:
-            await self._primary.create(conversation)
+            return await self._primary.create(conversation)
         finally:
             self._changed(conversation.id, conversation.updated_at, conversation.messages)
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
         await self._note_time(updated_at)
         try:
-            await self._found(
+            return await self._found(
                 conversation_id,
                 lambda: self._primary.append(
-                    conversation_id, messages, expected_count=expected_count, updated_at=updated_at
+                    conversation_id,
+                    messages,
+                    expected_count=expected_count,
+                    updated_at=updated_at,
+                    head=head,
+                    expected_revision=expected_revision,
                 ),
             )
         finally:
             self._changed(conversation_id, updated_at, messages)
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
         await self.read_page(conversation_id, limit=1)  # it is there, or is restored, or there is nothing to note
         await self._note(conversation_id, None)
         try:
-            await self._primary.update(conversation_id, fields, expected_count=expected_count)
+            return await self._primary.update(
+                conversation_id, fields, expected_count=expected_count, expected_revision=expected_revision
+            )
         finally:
             self._changed(conversation_id, None, ())
 
@@ -91,6 +113,9 @@ class MirroredStorage(Forwarding):
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         return await self._found(conversation_id, lambda: self._primary.read_document(conversation_id))
+
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        return await self._found(conversation_id, lambda: self._primary.read_revised(conversation_id))
 
     async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
         # One by one, for any may have to be restored first.
@@ -131,7 +156,10 @@ class MirroredStorage(Forwarding):
         finally:
             self._changed(conversation_id, None, ())
 
-    async def delete(self, conversation_id: UUID) -> None:
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        if expected_revision is not None:  # what will not be deleted is not noted as deleted
+            page = await self.read_page(conversation_id, limit=1)
+            check_revision(conversation_id, page.revision, expected_revision)
         history = await self._history(conversation_id)
         if history is None:
             raise ConversationNotFound(f"there is no conversation {conversation_id}")
@@ -141,7 +169,7 @@ class MirroredStorage(Forwarding):
         except StorageUnavailable:
             is_noted = False  # a full disk: what frees space must not need any
         try:
-            await self._primary.delete(conversation_id)
+            await self._primary.delete(conversation_id, expected_revision=expected_revision)
             if not is_noted:
                 await self._note(conversation_id, history)
         finally:

@@ -17,7 +17,7 @@ from idolchat_core import ConversationDamaged, ConversationNotFound, Message, St
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.document_file import put_back
-from idolchat_storage_local.files.footer import Tail, read_tail
+from idolchat_storage_local.files.footer import Tail, read_tail, revision
 from idolchat_storage_local.files.group_commit import run_alone
 from idolchat_storage_local.files.inspection import Found, Torn, survey
 from idolchat_storage_local.files.inspection_entry import Description, describe
@@ -42,24 +42,34 @@ class NeedsCare(Exception):
 class Opened(NamedTuple):
     """An open file and what is known of it; ``tail`` is None when it is not in our form.
 
-    ``repaired`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
-    all there are, where they were read on the way.
+    ``status`` is the file's when it was looked at. ``repaired`` is what it would hold if it could be mended; what it
+    does hold is then not to be read. ``messages`` are all there are, where they were read on the way.
     """
 
     fd: int
     path: str
     entry: Entry
     tail: Tail | None
+    status: os.stat_result
     repaired: bytes | None = None
     messages: Sequence[Message] | None = None
 
+    @property
+    def revision(self) -> str:
+        """The file's revision."""
+        return revision(self.status, self.tail.checksum if self.tail is not None else 0)
+
 
 class Writable(NamedTuple):
-    """An open, locked file in our form."""
+    """An open, locked file in our form.
+
+    ``revisions`` are the one that it has, and the one that it had in the form that it was just adopted from.
+    """
 
     fd: int
     entry: Entry
     tail: Tail
+    revisions: Sequence[str]
 
 
 def damaged(entry: Entry) -> ConversationDamaged:
@@ -118,6 +128,7 @@ class Files:
         One that takes more than that raises ``NeedsCare``, unless ``patient``. Raises ``ConversationNotFound``,
         ``ConversationDamaged``, ``OSError``, ``StorageUnavailable``.
         """
+        adopted: tuple[str, int] | None = None
         for _ in range(_LOOKS):
             fd, path = self._open(conversation_id, writable=True, patient=patient)
             try:
@@ -126,10 +137,12 @@ class Files:
                 if isinstance(opened, Torn):
                     self._mend(conversation_id, fd, opened)
                 elif opened is not None and opened.tail is not None and self.folder.is_in_place(path):
-                    yield Writable(fd, opened.entry, opened.tail)
+                    before, mtime_ns = adopted or ("", 0)
+                    former = (before,) if mtime_ns == opened.status.st_mtime_ns else ()
+                    yield Writable(fd, opened.entry, opened.tail, (opened.revision, *former))
                     return
                 elif opened is not None:
-                    self._adopt(conversation_id, opened, patient=patient)
+                    adopted = opened.revision, self._adopt(conversation_id, opened, patient=patient)
             finally:
                 self.disk.close(fd)
         raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be written; try again")
@@ -208,9 +221,9 @@ class Files:
         for known in (self.catalogue.known, self.catalogue.read_again):
             entry = known(conversation_id)
             if entry is not None and tail is not None and tail.is_of(entry):
-                return Opened(fd, path, entry, tail)
+                return Opened(fd, path, entry, tail, status)
             if entry is not None and entry.form != "lines" and _is_same(entry, status):
-                return Opened(fd, path, entry, None)
+                return Opened(fd, path, entry, None, status)
         if not patient:
             raise NeedsCare
         return self._examine(conversation_id, fd, path, status, writable=writable)
@@ -239,7 +252,7 @@ class Files:
             self.catalogue.note(conversation_id, *about)
         tail = read_tail(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
         messages = found.messages if isinstance(found, Found) and about.is_whole else None
-        return Opened(fd, path, about.entry, tail, messages=messages)
+        return Opened(fd, path, about.entry, tail, status, messages=messages)
 
     def _is_durable(self, fd: int, about: Description, known: Entry | None, *, writable: bool) -> bool:
         """See to it that a file is on the disk, whose last writer may have died before it was.
@@ -265,7 +278,7 @@ class Files:
         conversation = document.decode(repaired, conversation_id)
         place = self.folder.place_of(path)
         entry = Entry.of(conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
-        return Opened(fd, path, entry, None, repaired)
+        return Opened(fd, path, entry, None, status, repaired)
 
     def _mend(self, conversation_id: UUID, fd: int, torn: Torn) -> None:
         if len(torn.cut.strip(b"\0")) >= _WORTH_KEEPING:
@@ -278,8 +291,11 @@ class Files:
         facts = {"conversation_id": str(conversation_id), "cut_bytes": len(torn.cut)}
         log.warning("a change that a crash had cut was put right", extra=facts)
 
-    def _adopt(self, conversation_id: UUID, opened: Opened, *, patient: bool) -> None:
-        """Rewrite a file in our form and in its place; the original goes when the new one is durable."""
+    def _adopt(self, conversation_id: UUID, opened: Opened, *, patient: bool) -> int:
+        """Rewrite a file in our form and in its place, and return its new time, in nanoseconds.
+
+        The original goes when the new one is durable.
+        """
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
         if not patient:
@@ -287,11 +303,12 @@ class Files:
         size = self.disk.stat(opened.fd).st_size
         conversation = document.decode(self.disk.read(opened.fd, size, 0), conversation_id)
         target = self.folder.document(conversation_id)
-        run_alone(self.disk, self.folder.write_whole(target, document.encode(conversation)))
+        written = run_alone(self.disk, self.folder.write_whole(target, document.encode(conversation)))
         if opened.path != target:
             self.disk.unlink(opened.path)
             self.disk.sync_folder(parent_of(opened.path))
         log.info("a conversation was brought into the present form", extra={"conversation_id": str(conversation_id)})
+        return written.mtime_ns
 
 
 def _is_same(entry: Entry, status: os.stat_result) -> bool:
