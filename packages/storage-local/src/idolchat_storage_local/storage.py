@@ -26,6 +26,7 @@ from idolchat_core import (
     Page,
     Repair,
     Storage,
+    StorageError,
     StorageStats,
     StorageUnavailable,
     StoredId,
@@ -112,6 +113,8 @@ class LocalStorage(Storage):
         """Finish what was asked for and close the files; waits for the disk."""
         self._is_closed = True
         self._writer.close()
+        with suppress(OSError, StorageError):
+            self._files.undo_failed()
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
@@ -269,6 +272,7 @@ class LocalStorage(Storage):
 
     async def check(self) -> None:
         await self._work(self._folder.probe)
+        await self._work(self._files.undo_failed)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         check_record_name(namespace, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +57,7 @@ class InMemoryStorage(Storage):
         self._stored: dict[UUID, _Stored] = {}
         self._records: dict[tuple[str, str], bytes] = {}
         self._logs: dict[tuple[str, str], bytearray] = {}
-        self._revisions = map(str, count(1))
+        self._changes = 0
 
     async def create(self, conversation: Conversation) -> str:
         if conversation.id in self._stored:
@@ -86,7 +85,7 @@ class InMemoryStorage(Storage):
         stored.messages.extend(added)
         stored.fields = {name: value for name, value in stored.fields.items() if name != "head"}
         stored.fields |= {"updated_at": updated_at} | ({} if head is None else {"head": str(head)})
-        stored.revision = next(self._revisions)
+        stored.revision = self._next_revision()
         return stored.revision
 
     async def update(
@@ -100,7 +99,7 @@ class InMemoryStorage(Storage):
         stored = self._found(conversation_id)
         stored.check(conversation_id, expected_count, expected_revision)
         stored.fields = document.parse_closing(document.closing_of(document.changed(stored.fields, fields)))
-        stored.revision = next(self._revisions)
+        stored.revision = self._next_revision()
         return stored.revision
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
@@ -175,7 +174,11 @@ class InMemoryStorage(Storage):
         except KeyError:
             raise ConversationNotFound(f"there is no conversation {conversation_id}") from None
 
+    def _next_revision(self) -> str:
+        self._changes += 1
+        return str(self._changes)
+
     def _keep(self, conversation: Conversation) -> str:
-        stored = _Stored.of(conversation, revision=next(self._revisions))
+        stored = _Stored.of(conversation, revision=self._next_revision())
         self._stored[conversation.id] = stored
         return stored.revision

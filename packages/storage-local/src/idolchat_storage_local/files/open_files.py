@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -80,6 +80,16 @@ def damaged(entry: Entry) -> ConversationDamaged:
     )
 
 
+class _Undo(NamedTuple):
+    """A change that failed and is still to be undone, while the file is as it was left.
+
+    ``tail`` is how the file ended before; without one, there was no file.
+    """
+
+    left_as: tuple[int, int, int]
+    tail: Tail | None
+
+
 class Files:
     """The conversations' files in a data folder."""
 
@@ -87,6 +97,7 @@ class Files:
         self.folder = folder
         self.disk = disk
         self.catalogue = catalogue
+        self._to_undo: dict[UUID, _Undo] = {}
 
     @contextmanager
     def for_reading(
@@ -173,12 +184,57 @@ class Files:
             pass
 
     def put_back(self, opened: Writable) -> None:
-        """Undo a change that failed; where that fails too, the file is mended when it is next opened."""
+        """Undo a change that failed; where that fails too, it is undone when the file is next opened."""
         try:
             put_back(self.disk, opened.fd, opened.tail)
         except OSError as error:
-            facts = {"place": opened.entry.place, "reason": error.strerror}
-            log.warning("a change that failed could not be undone yet", extra=facts)
+            left_as = _identity(self.disk.stat(opened.fd))
+            self._undo_later(UUID(opened.entry.id), _Undo(left_as, opened.tail), error)
+
+    def remove_made(self, conversation_id: UUID, status: os.stat_result) -> None:
+        """Remove a file that was made and could not be made durable; where that fails too, when it is next looked for.
+
+        ``status`` is the file's.
+        """
+        try:
+            self.disk.unlink(self.folder.document(conversation_id))
+        except OSError as error:
+            self._undo_later(conversation_id, _Undo(_identity(status), None), error)
+
+    def undo_failed(self, conversation_id: UUID | None = None) -> None:
+        """Undo what failed and could not be undone then, of one conversation or of all. Raises ``OSError``.
+
+        What a process has left that died before that stays as it is.
+        """
+        for key in list(self._to_undo) if conversation_id is None else [conversation_id]:
+            undo = self._to_undo.get(key)
+            if undo is not None and undo.tail is None:
+                self._remove_left(key, undo)
+            elif undo is not None and conversation_id is None:
+                with suppress(ConversationNotFound):
+                    self.mend(key)
+
+    def _undo_later(self, conversation_id: UUID, undo: _Undo, error: OSError) -> None:
+        self._to_undo[conversation_id] = undo
+        facts = {"conversation_id": str(conversation_id), "reason": error.strerror}
+        log.warning("a change that failed could not be undone yet", extra=facts)
+
+    def _remove_left(self, conversation_id: UUID, undo: _Undo) -> None:
+        path = self.folder.document(conversation_id)
+        try:
+            fd = self.disk.open(path, writable=True)
+        except FileNotFoundError:
+            self._to_undo.pop(conversation_id, None)
+            return
+        try:
+            self.disk.wait_for_lock(fd, path)
+            status = self.disk.stat(fd)
+            if status.st_nlink and _identity(status) == undo.left_as:
+                self.disk.unlink(path)
+                self.disk.sync_folder(parent_of(path))
+            self._to_undo.pop(conversation_id, None)
+        finally:
+            self.disk.close(fd)
 
     def _lock(self, fd: int, path: str, *, patient: bool) -> None:
         if patient:
@@ -187,6 +243,8 @@ class Files:
             raise NeedsCare
 
     def _open(self, conversation_id: UUID, *, writable: bool, patient: bool = True) -> tuple[int, str]:
+        if self._to_undo:
+            self.undo_failed(conversation_id)
         path: str | None = self.folder.document(conversation_id)
         while path is not None:
             try:
@@ -215,8 +273,20 @@ class Files:
             if patient:
                 return None
             raise NeedsCare
+        torn = self._left_torn(conversation_id, status)
+        if torn is not None:
+            return torn
         if doubted:
             return self._examine(conversation_id, fd, path, status, all_of_it=True, only_news=only_news)
+        known = self._recognised(conversation_id, fd, path, status)
+        if known is not None:
+            return known
+        if not patient:
+            raise NeedsCare
+        return self._examine(conversation_id, fd, path, status, writable=writable)
+
+    def _recognised(self, conversation_id: UUID, fd: int, path: str, status: os.stat_result) -> Opened | None:
+        """Describe a file that is as it is known, by its end alone."""
         tail = read_tail(self.disk, fd, status.st_size)
         for known in (self.catalogue.known, self.catalogue.read_again):
             entry = known(conversation_id)
@@ -224,9 +294,17 @@ class Files:
                 return Opened(fd, path, entry, tail, status)
             if entry is not None and entry.form != "lines" and _is_same(entry, status):
                 return Opened(fd, path, entry, None, status)
-        if not patient:
-            raise NeedsCare
-        return self._examine(conversation_id, fd, path, status, writable=writable)
+        return None
+
+    def _left_torn(self, conversation_id: UUID, status: os.stat_result) -> Torn | None:
+        """Return what undoes a change of ours that failed, unless somebody has written to the file since."""
+        undo = self._to_undo.get(conversation_id)
+        if undo is None or undo.tail is None:
+            return None
+        if undo.left_as != _identity(status):
+            self._to_undo.pop(conversation_id, None)
+            return None
+        return Torn(undo.tail.body_end, undo.tail.closing, undo.tail.size, b"")
 
     def _examine(
         self,
@@ -309,6 +387,10 @@ class Files:
             self.disk.sync_folder(parent_of(opened.path))
         log.info("a conversation was brought into the present form", extra={"conversation_id": str(conversation_id)})
         return written.mtime_ns
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _is_same(entry: Entry, status: os.stat_result) -> bool:

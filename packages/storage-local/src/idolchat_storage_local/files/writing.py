@@ -77,6 +77,7 @@ def create(files: Files, written: Written) -> Job[str]:
     """Give a conversation a file, unless it has one; return its revision. Raises ``ConversationExists``."""
     conversation_id = written.about.id
     path = files.folder.document(conversation_id)
+    files.undo_failed(conversation_id)
     temporary = yield from files.folder.prepare(path, written.body + written.closing)
     try:
         with files.folder.arrivals():
@@ -89,7 +90,7 @@ def create(files: Files, written: Written) -> Job[str]:
     try:
         yield parent_of(path)
     except OSError:
-        files.disk.unlink(path)
+        files.remove_made(conversation_id, temporary.status)
         raise
     entry = _note(files, path, written, temporary.mtime_ns)
     return revision(temporary.status, closing_checksum(entry.fingerprint, written.closing))

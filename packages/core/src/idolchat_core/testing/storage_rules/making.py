@@ -71,7 +71,7 @@ async def texts_of(storage: Storage, conversation_id: UUID) -> list[Any]:
     return [message.content for message in (await storage.read(conversation_id)).messages]
 
 
-async def listed(storage: Storage, *, before: str | None = None, **filters: Any) -> list[UUID]:
+async def listed(storage: Storage, *, limit: int = 20, before: str | None = None, **filters: Any) -> list[UUID]:
     """List the ids of the conversations that match a filter."""
-    page = await storage.list(ConversationFilter(**filters), before=before)
+    page = await storage.list(ConversationFilter(**filters), limit=limit, before=before)
     return [summary.id for summary in page.data]
