@@ -50,10 +50,10 @@ class MirroredStorage(TrackedStorage):
         for mirror in self.mirrors:
             await mirror.has_copied()
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
         await self.restoring.bring_back(conversation.id)
-        await super().create(conversation)
+        return await super().create(conversation)
 
     async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
         # One by one, for any may have to be restored first.

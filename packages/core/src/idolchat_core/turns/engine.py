@@ -166,20 +166,35 @@ class TurnEngine:
         """
         return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None = None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
 
-        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
-        when the message is not in the active branch.
+        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when
+        the message is not in the active branch, and ``RevisionMismatch`` when the conversation has another revision.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
+        plan = Plan.of(
+            request,
+            key=idempotency_key,
+            secret=self._secret,
+            instead_of=message_id,
+            expected_revision=expected_revision,
+        )
+        return await self._begin(plan)
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
-        history = await self._resources.histories.get(conversation_id)
+        histories = self._resources.histories
+        history = await histories.refreshed(await histories.get(conversation_id))
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
