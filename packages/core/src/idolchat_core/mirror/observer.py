@@ -17,7 +17,6 @@ from idolchat_core.mirror.outbox import Note, Outbox
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState
 from idolchat_core.mirror.tuning import MirrorTuning
-from idolchat_core.mirror.versions import revision_of
 from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage.contract import Storage
 
@@ -112,7 +111,7 @@ class _Telling:
             return None, None
         if page.conversation.status == "damaged":
             raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
-        return revision_of(page), page.conversation.updated_at
+        return page.revision, page.conversation.updated_at
 
 
 def _revision_in(held: ThrottleState) -> str | None:
