@@ -115,7 +115,10 @@ class Searcher:
     def _open(self) -> Texts:
         with self._opening:
             if self._texts is not None and not self._texts.is_current:
+                is_replaced = self._texts.is_replaced
                 self._close()
+                if not is_replaced:
+                    remove_index(self._path)
             if self._texts is None:
                 try:
                     self._texts = Texts(self._path)

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
 from idolchat_storage_local.index.entry import EntryFilter
-from idolchat_storage_local.index.sqlite_file import IndexBroken, explained, identity, transaction
+from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
 
 __all__ = ["TIE_BITS", "Indexed", "Learnt", "Texts", "TextsBroken"]
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("search.sql").read_text(encoding="utf-8")
 TIE_BITS = 10
 _OWNER = "\ue000"
@@ -74,24 +74,31 @@ class Texts:
                 if version == 0:
                     self._database.executescript(_SCHEMA)
                     self._database.execute("INSERT INTO texts (texts, rank) VALUES ('hashsize', ?)", (_HASH_SIZE,))
+                    self._database.execute(f"PRAGMA application_id = {own_number()}")
+                    self._database.execute("PRAGMA wal_checkpoint")
                 elif version != _SCHEMA_VERSION:
                     raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
             except BaseException:
                 self._database.close()
                 raise
 
-        self._path = path
-        self._file = identity(path)
+        self._identity = Identity(path)
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file of that name is still this one, and not one that was made anew."""
-        return identity(self._path) == self._file
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity.is_replaced
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
             self._database.close()
+            self._identity.close()
 
     def known(self, conversation_ids: Sequence[str]) -> dict[str, Indexed]:
         """Tell how much is indexed of these conversations."""
