@@ -192,8 +192,9 @@ class SupabaseStorage(KeyValueStorage):
     async def _data(self, conversation_id: UUID) -> bytes:
         data = self._cache.get(conversation_id)
         if data is None:
-            data = await super()._data(conversation_id)
-            self._cache.keep(conversation_id, data)
+            with self._cache.reading(conversation_id) as keep:
+                data = await super()._data(conversation_id)
+                keep(data)
         return data
 
     async def _put(
@@ -208,20 +209,26 @@ class SupabaseStorage(KeyValueStorage):
             self._cache.drop(conversation_id)
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
-            await self._bucket.remove(self.document_key(conversation_id))
+            try:
+                await self._bucket.remove(self.document_key(conversation_id))
+            finally:
+                self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
             await self._directory.changed_now(conversation_id, None)
 
     async def _upload(
         self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
     ) -> None:
         self._cache.drop(conversation_id)
-        await self._bucket.write(
-            self.document_key(conversation_id),
-            data,
-            content_type="application/json",
-            facts=facts_of(summary),
-            only_if_new=only_if_new,
-        )
+        try:
+            await self._bucket.write(
+                self.document_key(conversation_id),
+                data,
+                content_type="application/json",
+                facts=facts_of(summary),
+                only_if_new=only_if_new,
+            )
+        finally:
+            self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
         self._index.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:

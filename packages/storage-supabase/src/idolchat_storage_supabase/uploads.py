@@ -7,6 +7,7 @@ times the CPU of this one for a request.
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ __all__ = ["KEPT_S", "MAX_CONNECTIONS", "Uploads", "open_uploads"]
 
 MAX_CONNECTIONS = 32
 KEPT_S = 30.0
+LONG_BYTES = 256 * 1024
 _OBJECT_CHARACTERS = "/!*'()$=@;:+,&"
 
 
@@ -46,7 +48,9 @@ class Uploads:
         if facts is not None:
             headers["x-metadata"] = base64.b64encode(json.dumps(facts).encode()).decode()
         address = self._base + quote(key, safe=_OBJECT_CHARACTERS)
-        async with self._http.post(address, data=data, headers=headers) as answer:
+        # A long body is sent in pieces, so that others have a turn on the event loop.
+        body = data if len(data) < LONG_BYTES else io.BytesIO(data)
+        async with self._http.post(address, data=body, headers=headers) as answer:
             said = await answer.read()
             if not answer.ok:
                 raise _error_of(answer.status, said)
