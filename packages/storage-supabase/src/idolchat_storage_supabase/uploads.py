@@ -12,7 +12,8 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -65,8 +66,19 @@ async def open_uploads(settings: SupabaseSettings) -> AsyncGenerator[Uploads]:
     )
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.timeout_s)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True, cookie_jar=jar) as http:
+    # With ``trust_env`` the environment and a .netrc would be read at every request, the file in another thread.
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, proxy=_proxy_of(url), cookie_jar=jar
+    ) as http:
         yield Uploads(http, url=url, key=key, bucket=settings.bucket)
+
+
+def _proxy_of(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _error_of(status: int, said: bytes) -> StorageApiError:
