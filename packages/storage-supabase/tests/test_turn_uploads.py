@@ -2,8 +2,7 @@
 
 from tests.support.mock_supabase.server import MockSupabase
 
-from idolchat_core.models import new_id
-from idolchat_core.settings import CoreSettings
+from idolchat_core import CoreSettings, new_id
 from idolchat_core.testing import ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest

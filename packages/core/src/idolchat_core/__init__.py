@@ -4,12 +4,14 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 ``idolchat_core.testing``; every other module is internal and may change with any release.
 """
 
+from idolchat_core.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
     ConversationDamaged,
     ConversationExists,
     ConversationNotFound,
+    DocumentRefused,
     IdolchatError,
     InvalidRequest,
     ModelNotFound,
@@ -37,7 +39,7 @@ from idolchat_core.models import (
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import PromptSource, PromptTurn
@@ -51,8 +53,12 @@ from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.stats import StorageStats
+from idolchat_core.user_data import UserData, UserFile
 
 __all__ = [
+    "Change",
+    "ChangeKind",
+    "ChangeObserver",
     "CompletionRequest",
     "ConfigurationError",
     "ContextTooLong",
@@ -64,6 +70,7 @@ __all__ = [
     "ConversationSummary",
     "CoreSettings",
     "Delta",
+    "DocumentRefused",
     "Finished",
     "IdSet",
     "IdolchatError",
@@ -97,9 +104,12 @@ __all__ = [
     "Storage",
     "StorageConflict",
     "StorageError",
+    "StorageRegistry",
     "StorageStats",
     "StorageUnavailable",
     "Usage",
+    "UserData",
+    "UserFile",
     "VerificationResult",
     "check_record_name",
     "document",

@@ -14,8 +14,7 @@ import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
-from idolchat_core import StorageUnavailable
-from idolchat_core.errors import DocumentRefused
+from idolchat_core import DocumentRefused, StorageUnavailable
 from idolchat_storage_supabase.errors import (
     AlreadyThere,
     BucketNotSeen,

@@ -80,3 +80,14 @@ def test_an_empty_conversation_is_neither_stored_nor_a_loss(value: Any) -> None:
 
     assert not isinstance(found, Candidate)
     assert (found.reason, found.is_lost) == (EMPTY, False)
+
+
+@pytest.mark.parametrize("date", ["Juin 19, 2023", "", {}, 1e300, float("nan"), "0000-00-00"])
+def test_a_document_keeps_its_messages_whatever_its_dates_are(date: Any) -> None:
+    messages = [{"role": "user", "content": "hi", "timestamp": "2024-05-01T10:00:00"}]
+    value = {"created_at": date, "messages": [*messages, {"role": "assistant", "content": "yo", "timestamp": date}]}
+    (found,) = read_object(value, "export.json", "export")
+
+    assert isinstance(found, Candidate)
+    assert [message.content for message in found.conversation.messages] == ["hi", "yo"]
+    assert found.conversation.created_at.isoformat() == "2024-05-01T10:00:00+00:00"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -108,7 +109,13 @@ async def _place(
     new = _unknown(plan, history, keep)
     check_tool_results(new, after=history.path[:keep])
     said = stored_form(new, plan, live)
-    return Placement(messages=[*history.interruption(keep), *said], keep=keep)
+    return Placement(messages=[*history.interruption(keep), *said], keep=keep, kind=_kind(plan, history, keep))
+
+
+def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:
+    if plan.instead_of is not None:
+        return ChangeKind.EDITED
+    return ChangeKind.ROLLED_BACK if keep < len(history.path) else ChangeKind.STORED
 
 
 async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:

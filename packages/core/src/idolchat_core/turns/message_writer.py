@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.errors import ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, Message, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
@@ -25,12 +26,13 @@ class Placement:
     """Where messages go: after the first ``keep`` of the loaded branch.
 
     With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch
-    has gone on from there and stays the active one.
+    has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes.
     """
 
     messages: Sequence[Message]
     keep: int | None
     is_aside: bool = False
+    kind: ChangeKind = ChangeKind.STORED
 
 
 type Decide = Callable[[History | None], Awaitable[Placement | Conversation | None]]
@@ -95,7 +97,7 @@ class MessageWriter:
         position = await self._histories.load_message(history, answers)
         if position is None:
             beside = reply.model_copy(update={"parent_id": answers})
-            return Placement(messages=[beside], keep=None, is_aside=bool(history.path))
+            return Placement(messages=[beside], keep=None, is_aside=bool(history.path), kind=ChangeKind.REGENERATED)
         following = history.path[position + 1 :]
         same = next((entry for entry in following if entry.id == reply.id), None)
         if same is not None:
@@ -103,7 +105,8 @@ class MessageWriter:
                 return None
             reply = reply.model_copy(update={"id": new_id()})  # another process has stored part of it under this id
         has_gone_on = any(entry.role != "assistant" for entry in following)
-        return Placement(messages=[reply], keep=position + 1, is_aside=has_gone_on)
+        kind = ChangeKind.REGENERATED if following else ChangeKind.STORED
+        return Placement(messages=[reply], keep=position + 1, is_aside=has_gone_on, kind=kind)
 
     async def _create(self, conversation: Conversation) -> History:
         await self._storage.create(conversation)
@@ -117,7 +120,8 @@ class MessageWriter:
         if not placed:
             return placed
         updated_at = placed[-1].timestamp
-        await self._storage.append(history.id, placed, expected_count=history.total, updated_at=updated_at)
+        with changing(placement.kind):
+            await self._storage.append(history.id, placed, expected_count=history.total, updated_at=updated_at)
         if placement.is_aside or keep is None:
             self._histories.forget(history.id)
             if placement.is_aside:
