@@ -65,7 +65,9 @@ class Message(_Stored):
     of OpenAI content parts, or null beside ``tool_calls``. ``parent_id`` is given only where the message does not
     follow the one before it. ``finish_reason`` of a reply is the provider's (``stop``, ``length``, ``tool_calls``,
     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
-    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why).
+    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
+    another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
+    wrote. A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
     """
 
     id: StoredId
@@ -83,6 +85,9 @@ class Message(_Stored):
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    continues: StoredId | None = None
+    origin: str | None = None
+    deleted_at: UtcTime | None = None
 
 
 class Conversation(_Stored):
