@@ -10,7 +10,17 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from uuid_utils import compat as uuid_utils
 
-__all__ = ["Conversation", "ConversationList", "ConversationSummary", "Message", "Page", "Usage", "new_id", "utc_now"]
+__all__ = [
+    "Conversation",
+    "ConversationList",
+    "ConversationSummary",
+    "Message",
+    "Page",
+    "Usage",
+    "deleted_form",
+    "new_id",
+    "utc_now",
+]
 
 
 def new_id() -> UUID:
@@ -88,6 +98,16 @@ class Message(_Stored):
     continues: StoredId | None = None
     origin: str | None = None
     deleted_at: UtcTime | None = None
+
+
+def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
+    """Return what stays of a message that is deleted: its place, time and role, and nothing of what it said.
+
+    The turn stays, so that the idempotency key that it was sent with makes no second message of the same id.
+    """
+    kept = {"id", "role", "timestamp", "turn_id", "parent_id"} & message.model_fields_set
+    fields = {name: getattr(message, name) for name in kept}
+    return Message(**fields, content=None, deleted_at=message.deleted_at or deleted_at)
 
 
 class Conversation(_Stored):

@@ -39,6 +39,7 @@ from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk, unavailable
 from idolchat_storage_local.files.document_file import Append, Update
 from idolchat_storage_local.files.log_files import AddLines, Logs
+from idolchat_storage_local.files.message_replacement import replace_message
 from idolchat_storage_local.files.open_files import Files
 from idolchat_storage_local.files.record_files import Records
 from idolchat_storage_local.index.entry import Entry, Wanted
@@ -136,6 +137,10 @@ class LocalStorage(Storage):
 
     async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
         await self._writer.ask(Update(conversation_id, fields, expected_count))
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        unindexed = self._searcher.unindexed
+        await self._work(replace_message, self._files, conversation_id, message, unindexed=unindexed)
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._work(reading.read_page, self._files, conversation_id, limit=limit, before=before)

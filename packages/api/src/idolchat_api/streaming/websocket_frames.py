@@ -37,7 +37,7 @@ class ClientFrame(BaseModel):
     character_id: UUID | None = None
     message: str | list[dict[str, Any]] | None = None
     client_message_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    message_id: Annotated[StoredId, Field(max_length=255)] | None = None
+    message_id: StoredId | None = None
     turn_id: UUID | None = None
     after_seq: Annotated[int, Field(ge=-1)] = -1
     model: str | None = None

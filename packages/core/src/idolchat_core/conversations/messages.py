@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.errors import ConversationBusy, InvalidRequest, StorageConflict
-from idolchat_core.models import Message, StoredId, new_id, utc_now
+from idolchat_core.models import Message, StoredId, deleted_form, new_id, utc_now
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import forget_aside
+from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.lookup import find_message
 from idolchat_core.turns.request import NewMessage
 
-__all__ = ["delete_message", "rewritable", "rewrite"]
+__all__ = ["delete_message", "erase_message", "rewritable", "rewrite"]
 
 _ATTEMPTS = 5
 
@@ -58,12 +60,40 @@ def _written(new: NewMessage, **fields: Any) -> Message:
 
 
 async def delete_message(turns: TurnEngine, storage: Storage, conversation_id: UUID, message_id: StoredId) -> None:
-    """Delete one message for good: its place stays, its text goes from everywhere it is kept.
+    """Delete one message for good, in a process that runs turns; see ``erase_message``.
 
-    What follows it stays where it is. To delete it again removes copies that were left. Raises
-    ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``ConversationDamaged``, ``InvalidRequest``.
+    Raises as that, and ``ConversationBusy`` while a turn is running.
     """
-    raise NotImplementedError
+    _require_idle(turns, conversation_id)
+    await turns.release(conversation_id)
+    try:
+        await erase_message(storage, conversation_id, message_id)
+    finally:
+        turns.forget(conversation_id)
+
+
+async def erase_message(storage: Storage, conversation_id: UUID, message_id: StoredId) -> Message:
+    """Delete one message for good, and return what stays: its place, without text; what follows it stays, too.
+
+    The text goes from the document, from copies that repairs have kept, from checkpoints, and from indexes; mirrors
+    follow. Deleting it once more removes copies that have come since. Raises ``ConversationNotFound``,
+    ``ConversationDamaged``, ``InvalidRequest``, ``StorageConflict``, ``StorageUnavailable``.
+    """
+    message, _ = await _found(storage, conversation_id, message_id)
+    await forget_aside(storage, conversation_id)
+    await _drop_checkpoints(storage, message_id)
+    deleted = deleted_form(message, deleted_at=utc_now())
+    await storage.replace_message(conversation_id, deleted)
+    return deleted
+
+
+async def _drop_checkpoints(storage: Storage, message_id: StoredId) -> None:
+    """Remove what a crash has left of the turn whose message this is: the message is in the document."""
+    checkpoints = Checkpoints(storage)
+    for turn in await checkpoints.load():
+        if str(message_id) in {str(turn.message_id), *(str(message.id) for message in turn.messages)}:
+            checkpoints.drop(turn.turn_id)
+    await checkpoints.dropped()
 
 
 async def _found(storage: Storage, conversation_id: UUID, message_id: StoredId) -> tuple[Message, StoredId | None]:

@@ -81,6 +81,14 @@ class MirroredStorage(Forwarding):
         finally:
             self._changed(conversation_id, None, ())
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        await self.read_page(conversation_id, limit=1)  # as for an update
+        await self._note(conversation_id, None)
+        try:
+            await self._primary.replace_message(conversation_id, message)
+        finally:
+            self._changed(conversation_id, None, ())
+
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._found(
             conversation_id, lambda: self._primary.read_page(conversation_id, limit=limit, before=before)

@@ -85,6 +85,10 @@ class KeyValueStorage(Storage):
             kept = document.changed(old.model_dump(exclude={"messages"}, exclude_unset=True), fields)
             await self.write(Conversation(**kept, messages=old.messages))
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        async with self._writing(conversation_id):
+            await self.write(document.with_message(await self._load(conversation_id), message))
+
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         whole = await self.read(conversation_id)
         total = len(whole.messages)

@@ -108,6 +108,8 @@ async def _take_up(resources: EngineResources, history: History, plan: Plan, liv
     if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
         what = "make that reply the head first" if plan.continues else "send the message anew, or edit it"
         raise TurnNotRetryable(f"the conversation has moved on since; {what}")
+    if history.path[position].is_deleted:
+        raise TurnNotRetryable(f"message {answer_to}, which is to be answered, was deleted")
     await resources.checkpoints.save(unfinished(live), durable=True)
 
 

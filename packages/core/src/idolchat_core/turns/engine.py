@@ -271,6 +271,16 @@ class TurnEngine:
         """Read a conversation from storage again: somebody has changed it there."""
         self._resources.histories.forget(conversation_id)
 
+    async def release(self, conversation_id: UUID) -> None:
+        """Store what is left of a conversation's turns, and keep nothing of them in memory or in checkpoints.
+
+        Raises ``StorageError`` where that cannot be done now.
+        """
+        await self._resources.unstored.flush(conversation_id)
+        await self._resources.checkpoints.dropped()
+        self._resources.histories.forget(conversation_id)
+        self._finished.forget_conversation(conversation_id)
+
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.
 

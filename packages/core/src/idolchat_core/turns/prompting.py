@@ -146,7 +146,7 @@ class Prompting:
             next_character_id=history.character_id,
             model=model,
             generation=self._generation,
-            history=branch,
+            history=[entry for entry in branch if not entry.is_deleted],
             cut=history.cut,
             started_at=history.created_at,
             window_tokens=round(window_tokens),

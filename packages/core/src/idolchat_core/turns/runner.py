@@ -196,6 +196,10 @@ class TurnRun:
             stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
         if stored is None:
             return False
+        if stored.user_message.deleted_at is not None and stored.user_message.turn_id == stored.turn_id:
+            raise IdempotencyMismatch(
+                f"what was sent with the key {key!r} was deleted: make a new key to send it again"
+            )
         if stored.request_hash != self.plan.fingerprint:
             raise mismatch(key)
         if state_of(stored.reply) in RETRYABLE or stored.reply is None:

@@ -1,0 +1,83 @@
+"""Replaces one message of a document, so that nothing of the old one stays in the data folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from uuid import UUID
+
+from idolchat_core import ConversationDamaged, Message, StorageUnavailable, document
+from idolchat_storage_local.files import reading, writing
+from idolchat_storage_local.files.data_folder import is_temporary, parent_of
+from idolchat_storage_local.files.open_files import Files, Opened, damaged
+from idolchat_storage_local.index.entry import Entry
+
+__all__ = ["Unindexed", "replace_message"]
+
+type Unindexed = Callable[[Entry, int, Message], AbstractContextManager[None]]
+"""Takes a conversation as its file is, a position and the message there; its words are in no index while, and after,
+the file is replaced within it."""
+
+_ATTEMPTS = 5
+
+
+def replace_message(files: Files, conversation_id: UUID, message: Message, *, unindexed: Unindexed) -> None:
+    """See ``Storage.replace_message``.
+
+    What is beside the document goes first: while the old message is there, all that is lost are copies.
+    """
+    for _ in range(_ATTEMPTS):
+        files.mend(conversation_id)  # brings it into our form and its place, or tells that it is damaged
+        with files.for_replacing(conversation_id) as opened:
+            if opened.entry.form == "lines" and files.folder.is_in_place(opened.path):
+                _replace(files, conversation_id, opened, message, unindexed=unindexed)
+                return
+    raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be written; try again")
+
+
+def _replace(files: Files, conversation_id: UUID, opened: Opened, message: Message, *, unindexed: Unindexed) -> None:
+    try:
+        before = reading.read_opened(files, opened, conversation_id)
+    except ValueError:
+        raise damaged(opened.entry._replace(problem="a line of it is no message")) from None
+    if before.status == "damaged":
+        raise ConversationDamaged(f"conversation {conversation_id} is damaged; repair it first")
+    changed = document.with_message(before, message)
+    position = next(place for place, there in enumerate(before.messages) if there.id == message.id)
+    for path in _copies(files, conversation_id, str(message.id).encode()):
+        with suppress(FileNotFoundError):  # whoever wrote it was faster
+            files.disk.unlink(path)
+        files.disk.sync_folder(parent_of(path))
+    with unindexed(opened.entry, position, before.messages[position]):
+        writing.replace(files, opened, writing.write_out(changed), keep=False)
+
+
+def _copies(files: Files, conversation_id: UUID, message_id: bytes) -> Iterator[str]:
+    """Find where else the message may stand: bytes set aside, and files whose writers have died."""
+    folder = files.folder
+    yield from list(folder.set_aside_for(conversation_id))
+    yield from (path for path in folder.strays(conversation_id) if files.disk.exists(path))
+    name = f".{conversation_id}."
+    for place in {parent_of(folder.document(conversation_id)), folder.conversations, folder.root, folder.damaged}:
+        yield from (path for path in _temporaries(files, place) if path.rpartition("/")[2].startswith(name))
+    for namespace in files.disk.names(folder.records) if files.disk.exists(folder.records) else ():
+        temporaries = _temporaries(files, f"{folder.records}/{namespace}")
+        yield from (path for path in temporaries if message_id in _bytes_of(files, path))
+
+
+def _temporaries(files: Files, place: str) -> list[str]:
+    if not os.path.isdir(place):  # noqa: PTH112  paths are strings here
+        return []
+    return [f"{place}/{name}" for name in files.disk.names(place) if is_temporary(name)]
+
+
+def _bytes_of(files: Files, path: str) -> bytes:
+    try:
+        fd = files.disk.open(path, writable=False)
+    except FileNotFoundError:
+        return b""
+    try:
+        return files.disk.read(fd, files.disk.stat(fd).st_size, 0)
+    finally:
+        files.disk.close(fd)
