@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idolchat_core import Conversation, ConversationDamaged
+from idolchat_core import Conversation, ConversationDamaged, document
 from idolchat_core.conversations.messages import erase_message
+from idolchat_core.models import deleted_form
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 PROGRAM = Path(__file__).with_name("deleting.py")
@@ -65,6 +66,21 @@ async def test_words_that_were_indexed_before_a_replacement_go_too(open_storage:
         await erase_message(storage, conversation.id, conversation.messages[1].id)
 
         assert holding(data_dir, word) == []
+
+
+async def test_a_mirror_that_is_put_the_document_keeps_nothing_either(open_storage: Reopen, data_dir: Path) -> None:
+    word = secret()
+    conversation = said("one", word, "three")
+    async with open_storage() as storage:
+        await storage.create(conversation)
+        await storage.search(word)
+        gone = deleted_form(conversation.messages[1], deleted_at=conversation.updated_at)
+        changed = document.encode(document.with_message(conversation, gone))
+        await storage.put_documents({conversation.id: changed})
+
+        assert holding(data_dir, word) == []
+        assert await storage.read_document(conversation.id) == changed
+        assert [len((await storage.search(text)).data) for text in ("one", word, "three")] == [1, 0, 1]
 
 
 async def test_copies_of_a_deleted_message_go_and_those_of_other_conversations_stay(

@@ -22,6 +22,7 @@ from idolchat_core import (
 )
 from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
 from idolchat_storage_local.files import reading
+from idolchat_storage_local.files.message_replacement import Replaced
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds
 from idolchat_storage_local.index.fulltext import TIE_BITS, Indexed, Learnt, Texts, TextsBroken
@@ -87,26 +88,27 @@ class Searcher:
             remove_index(self._path)
 
     @contextmanager
-    def unindexed(self, entry: Entry, position: int, message: Message) -> Generator[None]:
-        """Remove the words of a message; within this, its conversation's file is replaced by one without it.
+    def unindexed(self, entry: Entry, replaced: Replaced) -> Generator[None]:
+        """Remove the words of messages; within this, their conversation's file is replaced by one without them.
 
         They go before the file: what is in it until then would be indexed anew. Raises ``StorageUnavailable``.
         """
         with self._catching_up:
-            known = self._without(entry, position, message)
+            known = self._without(entry, replaced)
             yield
             now = self._files.catalogue.known(UUID(entry.id))
             if known is not None and now is not None and known.message_count == now.message_count:
                 with suppress(SearchUnavailable):  # the conversation is then indexed anew
                     self._asked(lambda texts: texts.set_known(entry.id, _indexed(now)))
 
-    def _without(self, entry: Entry, position: int, message: Message) -> Indexed | None:
+    def _without(self, entry: Entry, replaced: Replaced) -> Indexed | None:
         if not Path(self._path).exists():
             return None
         try:
             with suppress(IndexBroken):  # it is made anew then, and every conversation read again
                 self._files.catalogue.mark_stale([entry.id])
-            return self._asked(lambda texts: texts.remove(entry.id, position, *_timed_words(message)))
+            gone = [(position, *_timed_words(message)) for position, message in replaced]
+            return self._asked(lambda texts: texts.remove(entry.id, gone))
         except (SearchUnavailable, IndexBusy) as error:
             raise StorageUnavailable(
                 f"the words of a message cannot be removed from the search index: {error}"

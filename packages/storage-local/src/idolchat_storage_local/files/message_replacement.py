@@ -1,23 +1,32 @@
-"""Replaces one message of a document, so that nothing of the old one stays in the data folder."""
+"""Replaces messages of a document, so that nothing of the old ones stays in the data folder."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from uuid import UUID
 
-from idolchat_core import ConversationDamaged, Message, StorageUnavailable, document
+from idolchat_core import (
+    ConversationDamaged,
+    ConversationNotFound,
+    Message,
+    StorageUnavailable,
+    document,
+)
 from idolchat_storage_local.files import reading, writing
 from idolchat_storage_local.files.data_folder import is_temporary, parent_of
 from idolchat_storage_local.files.open_files import Files, Opened, damaged
 from idolchat_storage_local.index.entry import Entry
 
-__all__ = ["Unindexed", "replace_message"]
+__all__ = ["Replaced", "Unindexed", "put", "replace_message"]
 
-type Unindexed = Callable[[Entry, int, Message], AbstractContextManager[None]]
-"""Takes a conversation as its file is, a position and the message there; its words are in no index while, and after,
-the file is replaced within it."""
+type Replaced = Sequence[tuple[int, Message]]
+"""Positions of messages that are replaced, each with the message that was there."""
+
+type Unindexed = Callable[[Entry, Replaced], AbstractContextManager[None]]
+"""Takes a conversation as its file is, and messages of it; their words are in no index while, and after, the file is
+replaced within it."""
 
 _ATTEMPTS = 5
 
@@ -43,27 +52,59 @@ def _replace(files: Files, conversation_id: UUID, opened: Opened, message: Messa
         raise damaged(opened.entry._replace(problem="a line of it is no message")) from None
     if before.status == "damaged":
         raise ConversationDamaged(f"conversation {conversation_id} is damaged; repair it first")
-    changed = document.with_message(before, message)
-    position = next(place for place, there in enumerate(before.messages) if there.id == message.id)
-    for path in _copies(files, conversation_id, str(message.id).encode()):
+    changed = writing.write_out(document.with_message(before, message))
+    replaced = [(place, there) for place, there in enumerate(before.messages) if there.id == message.id]
+    _replace_file(files, opened, changed, replaced, unindexed=unindexed)
+
+
+def put(files: Files, written: writing.Written, *, unindexed: Unindexed) -> None:
+    """Put a document as ``writing.put`` does; of messages that were deleted in it nothing stays, here either."""
+    if b'"deleted_at":' in written.body:
+        with suppress(ConversationNotFound), files.for_replacing(written.about.id) as opened:
+            replaced = _deleted_by(written, files, opened)
+            if replaced:
+                _replace_file(files, opened, written, replaced, unindexed=unindexed)
+                return
+    writing.put(files, written)
+
+
+def _deleted_by(written: writing.Written, files: Files, opened: Opened) -> Replaced:
+    """Find the messages of a file that are deleted in what it is to be; none in a file that is not sound."""
+    if opened.entry.form == "damaged":
+        return ()
+    try:
+        before = reading.read_opened(files, opened, written.about.id)
+    except ValueError:
+        return ()
+    after = {message.id for message in reading.messages_in(written.body) if message.deleted_at is not None}
+    places = enumerate(before.messages)
+    return [(place, there) for place, there in places if there.deleted_at is None and there.id in after]
+
+
+def _replace_file(
+    files: Files, opened: Opened, written: writing.Written, replaced: Replaced, *, unindexed: Unindexed
+) -> None:
+    ids = [str(message.id).encode() for _, message in replaced]
+    for path in _copies(files, opened, ids):
         with suppress(FileNotFoundError):  # whoever wrote it was faster
             files.disk.unlink(path)
         files.disk.sync_folder(parent_of(path))
-    with unindexed(opened.entry, position, before.messages[position]):
-        writing.replace(files, opened, writing.write_out(changed), keep=False)
+    with unindexed(opened.entry, replaced):
+        writing.replace(files, opened, written, keep=False)
 
 
-def _copies(files: Files, conversation_id: UUID, message_id: bytes) -> Iterator[str]:
-    """Find where else the message may stand: bytes set aside, and files whose writers have died."""
-    folder = files.folder
+def _copies(files: Files, opened: Opened, message_ids: Sequence[bytes]) -> Iterator[str]:
+    """Find where else messages may stand: bytes set aside, and files whose writers have died."""
+    folder, conversation_id = files.folder, UUID(opened.entry.id)
     yield from list(folder.set_aside_for(conversation_id))
-    yield from (path for path in folder.strays(conversation_id) if files.disk.exists(path))
+    strays = [path for path in folder.strays(conversation_id) if path != opened.path]
+    yield from (path for path in strays if files.disk.exists(path))
     name = f".{conversation_id}."
     for place in {parent_of(folder.document(conversation_id)), folder.conversations, folder.root, folder.damaged}:
         yield from (path for path in _temporaries(files, place) if path.rpartition("/")[2].startswith(name))
     for namespace in files.disk.names(folder.records) if files.disk.exists(folder.records) else ():
         temporaries = _temporaries(files, f"{folder.records}/{namespace}")
-        yield from (path for path in temporaries if message_id in _bytes_of(files, path))
+        yield from (path for path in temporaries if any(one in _bytes_of(files, path) for one in message_ids))
 
 
 def _temporaries(files: Files, place: str) -> list[str]:

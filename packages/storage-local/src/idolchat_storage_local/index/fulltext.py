@@ -133,8 +133,10 @@ class Texts:
             database.executemany("INSERT INTO texts (rowid, words) VALUES (?, ?)", [(row[0], row[3]) for row in rows])
         return skipped
 
-    def remove(self, conversation_id: str, position: int, time: int, words: str) -> Indexed | None:
-        """Remove the words of a message, so that no byte of them stays, and give what was known of its conversation.
+    def remove(self, conversation_id: str, gone: Sequence[tuple[int, int, str]]) -> Indexed | None:
+        """Remove messages' words, so that no byte of them stays, and give what was known of their conversation.
+
+        ``gone`` are their positions, times in microseconds, and words.
 
         Those of an earlier reading of it go, too. Until ``set_known``, nothing is known of the conversation: another
         process that has just read it does not index it as it was.
@@ -143,9 +145,13 @@ class Texts:
             with transaction(self._database) as database:
                 number, known = _find(database, conversation_id)
                 owners = _owner_words(known.user_id, known.character_id) if known else ""
-                places = _places(database, number, position, time)
-                database.executemany("DELETE FROM messages WHERE place = ?", [(place,) for place in places])
-                database.executemany(_DELETE_WORDS, [(place, f"{owners} {words}") for place in places])
+                places = [
+                    (place, f"{owners} {words}")
+                    for position, time, words in gone
+                    for place in _places(database, number, position, time)
+                ]
+                database.executemany("DELETE FROM messages WHERE place = ?", [(place,) for place, _ in places])
+                database.executemany(_DELETE_WORDS, places)
                 database.execute("UPDATE conversations SET message_count = 0 WHERE number = ?", (number,))
                 if places:
                     # Words are marked as deleted, and gone when what holds them is merged with what marks them.
