@@ -213,7 +213,7 @@ class Scanner:
         if entry is not None and (entry.length, entry.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return
         # What an index that was made anew has lost may be known still, and must be read all the same.
-        is_doubted = entry is None or entry.length == status.st_size
+        is_doubted = self._round > 0 if entry is None else entry.length == status.st_size
         try:
             with self._files.for_reading(conversation_id, doubted=is_doubted):
                 self._unread.discard(conversation_id)
