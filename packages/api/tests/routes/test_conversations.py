@@ -119,8 +119,8 @@ async def test_what_has_changed_since_it_was_read_is_not_changed_blindly(
 async def asked(client: httpx.AsyncClient, kept: Conversation, change: str, headers: dict[str, str]) -> httpx.Response:
     path, message_id = f"/conversation/{kept.id}", kept.messages[0].id
     if change == "edit":
-        body = {"messages": [{"role": "user", "content": "Hi"}]}
-        return await client.post(f"{path}/messages/{message_id}/edit", json=body, headers=headers)
+        said = {"messages": [{"role": "user", "content": "Hi"}]}
+        return await client.post(f"{path}/messages/{message_id}/edit", json=said, headers=headers)
     body = {"head": str(message_id)} if change == "PATCH" else None
     return await client.request(change, path, json=body, headers=headers)
 
