@@ -52,7 +52,7 @@ _COUNTED = (
 
 
 class Change(NamedTuple):
-    """What the index is to learn of a conversation; no ``entry`` when it is gone.
+    """An update of the index for one conversation; no ``entry`` when it is gone.
 
     ``is_whole`` says that the turns and marks given are all there are.
     """
@@ -94,7 +94,7 @@ class Index:
 
     @property
     def is_kept(self) -> bool:
-        """Tell whether this is a file, and still the one of that name."""
+        """Return whether this is a file, and still the one of that name."""
         return self._reader is not self._writer and self.is_current
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class Index:
             raise IndexBroken(answer)
 
     def apply(self, changes: Mapping[str, Change]) -> None:
-        """Learn of changes, all or none."""
+        """Apply changes, all or none."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             for conversation_id, change in changes.items():
                 if change.is_whole or change.entry is None:
@@ -133,7 +133,7 @@ class Index:
             database.executemany(_MARK_STALE, [(key,) for key in changes])
 
     def looked(self) -> dict[str, str]:
-        """Tell how the folders were when this was last as they are."""
+        """Return how the folders were when this was last as they are."""
         return dict(self._rows("SELECT name, value FROM looked", ()))
 
     def note_looked(self, values: Mapping[str, str]) -> None:
@@ -152,7 +152,7 @@ class Index:
         return int(count)
 
     def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
-        """Have search look at these conversations (None: at all) once more."""
+        """Mark these conversations (None: all) for search to look at once more."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             if conversation_ids is None:
                 database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
