@@ -71,6 +71,19 @@ async def test_a_message_is_answered_by_start_deltas_and_the_message(talk: Talk,
     assert ended["usage"]["output_tokens"] == 2
 
 
+async def test_a_message_that_waits_for_a_turn_says_so_at_once(talk: Talk, provider: ScriptedProvider) -> None:
+    sung = asyncio.Event()
+    provider.say(["La ", sung])
+    await talk.say("message", message="Sing.")
+    ahead = (await talk.hear_to("delta"))[0]
+    await talk.say("message", message="And?", conversation_id=ahead["conversation_id"])
+
+    waiting = await talk.hear()
+    sung.set()
+
+    assert (waiting["type"], waiting["state"], waiting["turns_ahead"]) == ("turn_started", "queued", 1)
+
+
 async def test_the_reply_is_stored_before_its_message(talk: Talk, storage: InMemoryStorage) -> None:
     await talk.say("message", message="Hello!")
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from idolchat_api.asgi.requests import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
+from idolchat_api.streaming.sse_encoder import waiting
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -108,7 +109,7 @@ class TurnFrames:
             return self.delta(seq, event).decode()
         if isinstance(event, TurnStarted):
             about = {"user_message_id": event.user_message_id, "model": event.model}
-            return frame_text("turn_started", self._ids | {"seq": seq} | about | self._echo)
+            return frame_text("turn_started", self._ids | {"seq": seq} | about | waiting(event) | self._echo)
         return self._end(event, self._ids | {"seq": seq})
 
     def _end(self, ended: TurnEnded, ids: dict[str, Any]) -> str:

@@ -254,8 +254,8 @@ class LiveTurn:
                 raise self._refusal
             await _in(self._at_start)
 
-    def begin(self) -> None:
-        """Tell readers that it exists."""
+    def begin(self, *, turns_ahead: int = 0) -> None:
+        """Tell readers that it exists, and for how many turns it waits."""
         self._log.append(
             TurnStarted(
                 turn_id=self.turn_id,
@@ -264,6 +264,7 @@ class LiveTurn:
                 message_id=self.message_id,
                 model=self.model,
                 created_at=self.created_at,
+                turns_ahead=turns_ahead,
             )
         )
         _wake(self._at_start)
