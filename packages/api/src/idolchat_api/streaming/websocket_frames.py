@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
+from idolchat_api.asgi.json_text import mended
 from idolchat_api.asgi.requests import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
 from idolchat_api.streaming.sse_encoder import waiting
@@ -45,9 +46,16 @@ class ClientFrame(BaseModel):
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("after_seq", "on_busy", "on_disconnect", "options", mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[info.field_name or ""]
+        return field.get_default(call_default_factory=True, validated_data=info.data) if value is None else value
+
 
 def read_frame(text: str) -> ClientFrame:
     """Read a client's frame. Raises ``InvalidRequest``, with the path of the field."""
+    text = mended(text.encode()).decode()
     try:
         frame = ClientFrame.model_validate_json(text)
     except ValidationError as error:
