@@ -70,7 +70,7 @@ async def test_null_is_as_absent(client: httpx.AsyncClient, provider: ScriptedPr
         "logprobs",
         "n",
     )
-    reply = await client.post("/chat", json=asking(**dict.fromkeys(names)))
+    reply = await client.post("/chat", json={**asking(), **dict.fromkeys(names)})
 
     assert reply.status_code == 200
     assert provider.requests[0].options == {}
@@ -80,7 +80,7 @@ async def test_null_is_as_absent(client: httpx.AsyncClient, provider: ScriptedPr
 async def test_log_probabilities_are_refused_since_they_are_not_kept(
     client: httpx.AsyncClient, name: str, value: object
 ) -> None:
-    refused = await client.post("/chat", json=asking(**{name: value}))
+    refused = await client.post("/chat", json={**asking(), name: value})
 
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, name)
     assert "not kept" in refused.json()["error"]["message"]

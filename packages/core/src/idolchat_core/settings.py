@@ -60,6 +60,12 @@ class CoreSettings(SpendingSettings, PackageSettings):
         description="`stable` puts what varies from turn to turn at the end of the prompt, where it spoils no prompt"
         " cache; `sillytavern` leaves it where its source put it.",
     )
+    keep_thinking: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_KEEP_THINKING",
+        description="true sends the model its earlier thoughts again, those that stand in <think> at the beginning of"
+        " a reply's text.",
+    )
     context_length: int = Field(
         8192,
         ge=512,

@@ -18,6 +18,7 @@ from idolchat_core.prompt.budget import Selection
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.thinking import without_thinking
 from idolchat_core.prompt.window import choose_start
 
 __all__ = ["Prompt", "build_prompt", "shared_size"]
@@ -49,6 +50,7 @@ def build_prompt(
     is_complete: bool = True,
     extra_size: float = 0.0,
     late_system: bool = True,
+    keeps_thinking: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
 
@@ -57,10 +59,11 @@ def build_prompt(
     without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
-    user's newest words. Examples are left out before any of the history is. Raises ``ContextTooLong`` when the newest
+    user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
+    leaves thoughts in the text of replies (see ``without_thinking``). Raises ``ContextTooLong`` when the newest
     turn alone does not fit.
     """
-    said = sendable(path)
+    said = sendable(path if keeps_thinking else without_thinking(path))
     room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
     has_been_cut = cut is not None or not is_complete
     starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]

@@ -82,6 +82,7 @@ class Prompting:
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
+            keeps_thinking=resources.settings.keep_thinking,
         )
         if sources:
             self._report(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
