@@ -23,6 +23,7 @@ from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
+from idolchat_api.data_lock import is_locked
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
@@ -30,7 +31,7 @@ from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 
-__all__ = ["GracefulServer", "listen", "serve", "url_of"]
+__all__ = ["GracefulServer", "listen", "rehearse", "serve", "url_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,19 @@ def serve(
             _warn_if_open(settings)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(GracefulServer(app, settings).open_and_serve(listener, on_started))
+
+
+def rehearse(settings: ApiSettings) -> bool:
+    """Check what a start checks before it opens anything; return whether a server runs on the data folder already.
+
+    Raises ``ConfigurationError`` for a login scheme that is not there, an open address, or a port that is taken, and
+    ``PluginError``.
+    """
+    create_app(settings=settings)
+    if is_locked(settings.data_dir):
+        return True
+    with listen(settings.host, settings.port):
+        return False
 
 
 class StopNow(Exception):
