@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from idolchat_api import hookspecs
@@ -20,6 +19,7 @@ from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
+from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
 from idolchat_api.routes import chat, conversations, health, models, turns
@@ -77,7 +77,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
-            CORSMiddleware,
+            CORS,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],

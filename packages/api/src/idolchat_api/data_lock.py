@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idolchat_core.errors import ConfigurationError
 
-__all__ = ["locked_data_folder"]
+__all__ = ["is_locked", "locked_data_folder"]
 
 LOCK_FILE = "server.lock"
 
@@ -39,7 +39,7 @@ def locked_data_folder(folder: Path) -> Generator[None]:
     """
     path = folder / LOCK_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
         raise ConfigurationError(
@@ -55,6 +55,21 @@ def locked_data_folder(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(file)
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a server holds the lock of a folder, which need not be there."""
+    try:
+        file = os.open(folder / LOCK_FILE, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        _lock(file)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _lock_or_raise(file: int, folder: Path) -> None:

@@ -273,8 +273,8 @@ class LiveTurn:
         self.continued_text = text
         self.reply_fields = {"continues": reply_id, **fields}
 
-    def begin(self) -> None:
-        """Tell readers that it exists."""
+    def begin(self, *, turns_ahead: int = 0) -> None:
+        """Tell readers that it exists, and for how many turns it waits."""
         self._log.append(
             TurnStarted(
                 turn_id=self.turn_id,
@@ -283,6 +283,7 @@ class LiveTurn:
                 message_id=self.message_id,
                 model=self.model,
                 created_at=self.created_at,
+                turns_ahead=turns_ahead,
             )
         )
         _wake(self._at_start)

@@ -249,7 +249,7 @@ class TurnRun:
             turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
             await self._resources.checkpoints.save(turn, durable=True)
             self._waiting = turn
-            self.live.begin()
+            self.live.begin(turns_ahead=len(ahead))
         await place
         self._must_exist = exists or any(run.is_admitted for run in ahead)
 
