@@ -41,6 +41,7 @@ class CharacterLibrary:
         self._index = CharacterIndex()
         self._writing = asyncio.Lock()
         self._loading = asyncio.Lock()
+        self._reading = asyncio.Semaphore(2)  # each may take a few times the card's size in memory
         self._looked_at: float | None = None
 
     async def load(self) -> None:
@@ -99,6 +100,10 @@ class CharacterLibrary:
         """Store a new character. Raises ``InvalidRequest``, ``SlugTaken``."""
         return await self._add(character, viewer, None, b"")
 
+    async def create_from(self, fields: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
+        """Store a new character of these fields; see ``create``."""
+        return await self.create(_changed(None, fields), viewer)
+
     async def import_card(
         self, content: bytes, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
     ) -> tuple[CharacterRecord, CardReading]:
@@ -108,7 +113,8 @@ class CharacterLibrary:
         ``SlugTaken``.
         """
         limits = CardLimits(file_bytes=self.settings.max_import_bytes)
-        reading = await asyncio.to_thread(read_card, content, limits=limits)
+        async with self._reading:
+            reading = await asyncio.to_thread(read_card, content, limits=limits)
         character = _changed(reading.character, fields or {})
         return await self._add(character, viewer, reading, content), reading
 
@@ -226,12 +232,12 @@ def library_of(storage: Storage) -> CharacterLibrary:
     return _libraries[storage]
 
 
-def _changed(character: Character, changes: Mapping[str, Any]) -> Character:
+def _changed(character: Character | None, changes: Mapping[str, Any]) -> Character:
     for name in changes:
         if name not in EDITABLE:
             raise InvalidRequest(f"{name}: is no field of a character that can be set", param=name)
     try:
-        return Character.model_validate({**character.model_dump(), **changes})
+        return Character.model_validate({**(character.model_dump() if character else {}), **changes})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         param = ".".join(map(str, problem["loc"]))
