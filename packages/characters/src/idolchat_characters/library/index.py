@@ -141,10 +141,7 @@ class CharacterIndex:
 
 
 def _holds(text: str, words: Sequence[str]) -> bool:
-    for word in words:  # a loop takes a third of the time of all() with a generator, 10,000 times
-        if word not in text:
-            return False
-    return True
+    return all(word in text for word in words)
 
 
 def _page(found: Sequence[CharacterSummary], limit: int) -> CharacterPage:
