@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
+from idolchat_characters.id_times import made_at
 from idolchat_characters.library.records import ASSETS, CHARACTERS, CharacterRecord, asset_name, original_name
 from idolchat_core import Storage
 
@@ -89,12 +90,8 @@ class CharacterStore:
         held, removed = await self.ids(), 0
         for name in await self._storage.list_records(ASSETS):
             character_id = UUID(name.partition(".")[0])
-            if character_id not in held and _made_at(character_id) < older_than:
+            made = made_at(character_id)
+            if character_id not in held and (made is None or made < older_than):
                 await self._storage.delete_record(ASSETS, name)
                 removed += 1
         return removed
-
-
-def _made_at(made: UUID) -> datetime:
-    """Return the time in a UUIDv7 (RFC 9562, section 5.7)."""
-    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
