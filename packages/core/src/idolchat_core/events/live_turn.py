@@ -294,9 +294,11 @@ class LiveTurn:
         self._log.close()
         _wake(self._at_start)
 
-    def say(self, *deltas: Delta) -> None:
-        """Add pieces of the reply that came together."""
-        self._log.append(*self._reply.add(deltas))
+    def say(self, *deltas: Delta) -> Sequence[Delta]:
+        """Add pieces of the reply that came together, and return them as readers see them."""
+        told = self._reply.add(deltas)
+        self._log.append(*told)
+        return told
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -15,6 +15,7 @@ from idolchat_core.errors import (
     ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
+    ReplyCut,
     ShuttingDown,
     StorageConflict,
     StorageError,
@@ -340,11 +341,8 @@ class TurnRun:
         try:
             if self._stopped_as is None:
                 finished = await answer.ask(history)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped_as is None or task is None:
-                raise
-            task.uncancel()
+        except asyncio.CancelledError as raised:
+            error = self._stopped_by(raised)
         except IdolchatError as raised:
             error = raised
         except Exception as raised:
@@ -355,6 +353,17 @@ class TurnRun:
         ended = answer.outcome(finished, error, self._stopped_as)
         answer.settle(ended, error)
         return ended
+
+    def _stopped_by(self, cancelled: asyncio.CancelledError) -> Exception | None:
+        """Take a cancellation as the stop that it is; one that nobody asked for is a fault of the provider's."""
+        task = asyncio.current_task()
+        if self._stopped_as is not None and task is not None:
+            task.uncancel()
+            return None
+        if task is None or task.cancelling():
+            raise cancelled
+        log.error("the provider cancelled its own reply", extra={"turn_id": str(self.live.turn_id)})
+        return ReplyCut("the provider cancelled the reply before it was finished; try again")
 
     def _stored(self, started_at: float) -> None:
         for observer in self._resources.observers:
