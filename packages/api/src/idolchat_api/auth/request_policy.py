@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from idolchat_api.auth.extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
+from idolchat_api.request_extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.settings.auth import RequestPolicySettings
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
