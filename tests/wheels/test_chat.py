@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -63,9 +64,14 @@ async def test_a_third_partys_routes_and_page_are_served(
     assert (read.json()["text"], unknown.status_code, reference.status_code) == ("Likes tea.", 404, 200)
 
 
-async def test_a_third_partys_storage_passes_the_kit(install: Callable[..., Environment]) -> None:
-    environment = install("idolchat-storage-sqlite", "idolchat-core[testing]", "hypothesis")
-    tests = Path(__file__).parents[2] / "examples" / "storage-sqlite" / "tests"
+@pytest.mark.parametrize(
+    ("distribution", "example"), [("idolchat-storage-sqlite", "storage-sqlite"), ("idolchat-absence", "prompt-source")]
+)
+async def test_a_third_partys_plugin_passes_its_kit(
+    install: Callable[..., Environment], distribution: str, example: str
+) -> None:
+    environment = install(distribution, "idolchat-core[testing]", "hypothesis")
+    tests = Path(__file__).parents[2] / "examples" / example / "tests"
 
     environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))
 

@@ -8,8 +8,7 @@ from tests.support.mock_supabase.fixture import mock_supabase, mock_supabase_ser
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 
-from idolchat_core.settings import read_settings
-from idolchat_core.storage.contract import one_shot
+from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase import SupabaseSettings
 from idolchat_storage_supabase.opening import open_supabase_storage
 from idolchat_storage_supabase.storage import SupabaseStorage

@@ -9,8 +9,7 @@ import pytest
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import Fault
 
-from idolchat_core.models import Conversation
-from idolchat_core.storage import document
+from idolchat_core import Conversation, document
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase import directory
 from idolchat_storage_supabase.storage import SupabaseStorage

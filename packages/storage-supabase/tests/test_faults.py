@@ -10,9 +10,7 @@ from tests.support.mock_supabase.keys import ANON, EXPIRED, FOREIGN, GARBAGE, LE
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import Fault
 
-from idolchat_core.errors import ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage.contract import Storage, one_shot
+from idolchat_core import Conversation, ConversationNotFound, Storage, StorageUnavailable, new_id, one_shot
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase.storage import SupabaseStorage
 

@@ -7,9 +7,8 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from tests.support.mock_supabase.server import MockSupabase
 
-from idolchat_core.errors import ConversationExists, DocumentRefused
+from idolchat_core import ConversationExists, DocumentRefused, document
 from idolchat_core.mirror import MirroredStorage, MirrorTuning, open_mirrored
-from idolchat_core.storage import document
 from idolchat_core.testing import InMemoryStorage, a_conversation
 from idolchat_storage_supabase.storage import SupabaseStorage
 

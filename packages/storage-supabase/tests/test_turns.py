@@ -8,9 +8,7 @@ import pytest
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import StoredObject
 
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import document
+from idolchat_core import Conversation, StorageUnavailable, document, new_id
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase.storage import MAX_SEARCHED, SupabaseStorage
 

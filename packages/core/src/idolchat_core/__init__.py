@@ -11,6 +11,7 @@ from idolchat_core.errors import (
     ConversationDamaged,
     ConversationExists,
     ConversationNotFound,
+    DocumentRefused,
     IdolchatError,
     InvalidRequest,
     ModelNotFound,
@@ -40,6 +41,8 @@ from idolchat_core.models import (
 from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
@@ -67,6 +70,7 @@ __all__ = [
     "ConversationSummary",
     "CoreSettings",
     "Delta",
+    "DocumentRefused",
     "Finished",
     "IdSet",
     "IdolchatError",
@@ -83,6 +87,9 @@ __all__ = [
     "PackageSettings",
     "Page",
     "PaymentRequired",
+    "PromptPart",
+    "PromptSource",
+    "PromptTurn",
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
@@ -93,6 +100,7 @@ __all__ = [
     "RequestRefused",
     "ServiceRegistry",
     "Services",
+    "Slot",
     "Storage",
     "StorageConflict",
     "StorageError",

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from storage3.types import FileOptions, ListBucketFilesOptions
 from supabase import AsyncClient
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.faults import AlreadyThere, BucketNotSeen, NoSuchObject
 from idolchat_storage_supabase.uploads import Uploads

@@ -11,8 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.models import ConversationSummary
+from idolchat_core import ConversationSummary, StorageUnavailable
 from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.faults import NoSuchColumn
 

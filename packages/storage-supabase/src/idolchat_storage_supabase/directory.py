@@ -11,8 +11,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.models import ConversationSummary
+from idolchat_core import ConversationSummary, StorageUnavailable
 from idolchat_storage_supabase.chats import ChatsTable, Row
 from idolchat_storage_supabase.faults import NoSuchTable, RowRefused
 from idolchat_storage_supabase.sql import chats_sql_line

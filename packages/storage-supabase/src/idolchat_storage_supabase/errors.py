@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
-from idolchat_core.errors import DocumentRefused, StorageUnavailable
+from idolchat_core import DocumentRefused, StorageUnavailable
 from idolchat_storage_supabase.faults import (
     AlreadyThere,
     BucketNotSeen,
@@ -54,10 +55,10 @@ class Translator:
             raise self._of_rest(error) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise PassingFault(f"Supabase at {self._host} did not answer in time") from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             said = str(error) or type(error).__name__
             raise PassingFault(f"Supabase at {self._host} cannot be reached: {said}") from error
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
             text = (
                 f"{self._host} gave an answer that is not Supabase's; is SUPABASE_URL right? ({type(error).__name__})"
             )

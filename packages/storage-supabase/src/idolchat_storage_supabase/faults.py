@@ -6,7 +6,7 @@ is there.
 
 from __future__ import annotations
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 
 __all__ = [
     "AlreadyThere",

@@ -10,11 +10,20 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
-from idolchat_core.storage import document, pagination
-from idolchat_core.storage.key_value import KeyValueStorage
-from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationList,
+    ConversationNotFound,
+    ConversationSummary,
+    KeyValueStorage,
+    Message,
+    StorageUnavailable,
+    document,
+    namespaces_among,
+    pagination,
+)
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
@@ -40,6 +49,7 @@ class SupabaseStorage(KeyValueStorage):
     one. What was read or written last is kept in memory for a while and taken for the newest, as one process writes.
     """
 
+    is_far = True
     caution = (
         "Supabase Storage replaces whole objects without comparing, so only one server may write a conversation:"
         " two that write to the same one at the same time can lose a message"

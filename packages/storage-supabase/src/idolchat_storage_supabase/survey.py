@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from idolchat_core.models import ConversationSummary
+from idolchat_core import ConversationSummary
 from idolchat_storage_supabase.bucket import Bucket, Entry
 from idolchat_storage_supabase.chats import Row
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from idolchat_core.models import Conversation, Message
+from idolchat_core import Conversation, Message
 
 __all__ = ["CLOCKS_DIFFER_BY", "TurnMap", "holds_turn", "likely_first", "made_at"]
 

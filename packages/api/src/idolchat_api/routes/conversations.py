@@ -15,6 +15,7 @@ from idolchat_api.app_state import CurrentCaller, CurrentState, app_state, calle
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
 from idolchat_api.http import openapi_examples
+from idolchat_api.http.authorization import checks_owner
 from idolchat_api.http.branch_bodies import ForkPoint, Head
 from idolchat_api.http.openapi import (
     BODY_ERRORS,
@@ -58,6 +59,7 @@ class ConversationPage(BaseModel):
 
 
 @router.get("/conversation/{conversation_id}", responses=example(openapi_examples.CONVERSATION) | _READ_ERRORS)
+@checks_owner
 async def get_conversation(
     conversation_id: UUID,
     caller: CurrentCaller,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from idolchat_cli.ages import parse_age
+from idolchat_cli.durations import parse_duration
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.fallbacks import summaries
@@ -32,7 +32,7 @@ def parse_time(text: str | datetime) -> datetime:
     if isinstance(text, datetime):
         return text
     with suppress(typer.BadParameter):
-        return utc_now() - parse_age(text)
+        return utc_now() - parse_duration(text)
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:

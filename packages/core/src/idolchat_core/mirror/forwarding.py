@@ -21,6 +21,7 @@ class Forwarding(Storage):
     def __init__(self, primary: Storage) -> None:
         self._primary = primary
         self.caution = primary.caution
+        self.is_far = primary.is_far
 
     async def list(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -68,7 +68,7 @@ class History:
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
     all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
-    ``last_prompt`` are the messages of the last one, where sources had a part in it.
+    ``last_prompt`` is the outline of the last one.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class History:
         self.path: list[Entry] = []
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
-        self.last_prompt: Sequence[Mapping[str, Any]] | None = None
+        self.last_prompt: Sequence[tuple[object, float]] | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False

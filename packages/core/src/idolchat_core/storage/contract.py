@@ -50,6 +50,9 @@ class Storage(ABC):
     caution: str | None = None
     """What a server that has this store as its primary cannot rely on, as a sentence; it is logged at the start."""
 
+    is_far: bool = False
+    """Whether every write is a request to another machine, so that what may wait is to be written together."""
+
     @abstractmethod
     async def create(self, conversation: Conversation) -> None:
         """Store a new conversation, with the messages it has. Raises ``ConversationExists``."""

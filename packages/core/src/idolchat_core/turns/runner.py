@@ -22,6 +22,7 @@ from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
@@ -30,7 +31,6 @@ from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -55,10 +55,10 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
+        "explain_prompt",
         "is_admitted",
         "live",
         "plan",
-        "prompt_report",
     )
 
     def __init__(
@@ -91,7 +91,7 @@ class TurnRun:
         self._waiting: UnfinishedTurn | None = None
         self._must_exist = False
         self.is_admitted = False
-        self.prompt_report: PromptReport | None = None
+        self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -282,7 +282,9 @@ class TurnRun:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
-        self.prompt_report = answer.prompting.report
+        self.explain_prompt = answer.prompting.explain
+        if self.explain_prompt is not None and self._resources.prompt_sources:
+            self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)
