@@ -1,9 +1,12 @@
-"""A plugin that keeps every change that it is told, in one transaction with the revision that it notes."""
+"""A plugin that keeps every change that it is told, in one transaction with the revision that it notes.
+
+It does not say which conversations it knows, so that it learns of deletions by being told alone.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from uuid import UUID
 
@@ -37,10 +40,6 @@ class Journal(ChangeObserver):
             self._file.execute("DELETE FROM noted WHERE id = ?", told[:1])
             if change.revision is not None:
                 self._file.execute("INSERT INTO noted VALUES (?, ?)", told[:2])
-
-    async def known(self) -> Collection[UUID]:
-        """List what is noted."""
-        return [UUID(row[0]) for row in self._file.execute("SELECT id FROM noted")]
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 
 ROUNDS = int(os.environ.get("IDOLCHAT_NEIGHBOUR_ROUNDS", "5"))
+LONG_AGO = "2024-02-29T12:00:00Z"
 USERS = ("5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55")
 
 
@@ -58,7 +59,8 @@ async def command(neighbours: Neighbours, dice: Random, conversations: list[str]
     """Import over a conversation, fork, delete or erase; half of the commands are killed at some call."""
     one = dice.choice(conversations or [USERS[0]])
     document = neighbours.folder / "imported.json"
-    made = {"id": one, "messages": [{"role": "user", "content": f"imported {dice.random()}"}]}
+    message = {"role": "user", "content": f"imported {dice.random()}", "timestamp": LONG_AGO}
+    made = {"id": one, "created_at": LONG_AGO, "updated_at": LONG_AGO, "messages": [message]}
     document.write_text(json.dumps(made))
     commands = (
         ("conversations", "import", str(document), "--on-conflict", "overwrite"),
