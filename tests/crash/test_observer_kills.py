@@ -15,7 +15,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from idolchat_core.mirror.versions import revision_of
 from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.crash.conftest import Tally
 from tests.crash.journal import FILE
@@ -100,7 +99,7 @@ async def stored(data: Path) -> dict[str, str]:
     async with open_local_storage(LocalSettings(data_dir=data)) as storage:
         await storage.settle()
         pages = {one: await storage.read_page(UUID(str(one)), limit=1) for one in await storage.list_ids()}
-    return {str(one): revision_of(page) for one, page in pages.items()}
+    return {str(one): page.revision for one, page in pages.items()}
 
 
 async def test_an_observer_misses_nothing_and_is_told_nothing_twice(neighbours: Neighbours, dice: Random) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "ConversationSummary",
     "Message",
     "Page",
+    "StoredId",
     "Usage",
     "is_made_here",
     "new_id",
@@ -129,13 +130,18 @@ class Conversation(_Stored):
 
 
 class Page(BaseModel):
-    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``."""
+    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``.
+
+    ``revision`` is the store's name for the conversation as it was then, all of it: another one after every change,
+    whoever made it. It is 1 to 128 visible ASCII characters without quotes, and part of no document.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     conversation: Conversation
     start: int
     total: int
+    revision: str
 
 
 class ConversationSummary(BaseModel):

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
 from idolchat_core import (
+    EVERYTHING,
     Conversation,
     ConversationDamaged,
     ConversationExists,
+    ConversationFilter,
     ConversationList,
     ConversationNotFound,
     ConversationSummary,
     KeyValueStorage,
     Message,
     StorageUnavailable,
+    StoredId,
+    check_revision,
     document,
     namespaces_among,
     pagination,
@@ -89,18 +94,43 @@ class SupabaseStorage(KeyValueStorage):
     async def list_namespaces(self) -> Sequence[str]:
         return namespaces_among([entry.name async for entry in self._bucket.entries("records") if entry.is_folder])
 
-    async def create(self, conversation: Conversation) -> None:
-        await self._whole(super().create(conversation))
+    async def create(self, conversation: Conversation) -> str:
+        return await self._whole(super().create(conversation))
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
-        adding = super().append(conversation_id, messages, expected_count=expected_count, updated_at=updated_at)
-        await self._whole(adding)
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
+        adding = super().append(
+            conversation_id,
+            messages,
+            expected_count=expected_count,
+            updated_at=updated_at,
+            head=head,
+            expected_revision=expected_revision,
+        )
+        revision = await self._whole(adding)
         self._turns.note(conversation_id, messages)
+        return revision
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
-        await self._whole(super().update(conversation_id, fields, expected_count=expected_count))
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
+        changing = super().update(
+            conversation_id, fields, expected_count=expected_count, expected_revision=expected_revision
+        )
+        return await self._whole(changing)
 
     async def put(self, conversation: Conversation) -> None:
         data = document.encode(conversation)
@@ -117,37 +147,34 @@ class SupabaseStorage(KeyValueStorage):
         except AlreadyThere as error:
             raise ConversationExists(f"there is a conversation {conversation_id} already") from error
 
-    async def delete(self, conversation_id: UUID) -> None:
-        await self._whole(self._delete(conversation_id))
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        await self._whole(self._delete(conversation_id, expected_revision))
 
-    async def write(self, conversation: Conversation) -> None:
+    async def write(self, conversation: Conversation) -> bytes:
         data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
         self._cache.keep(conversation.id, data)
         await self._directory.changed_now(conversation.id, summary)
+        return data
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         data = await self._data(conversation_id)
         return await asyncio.to_thread(_canonical, data, conversation_id)
 
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        data = await self._data(conversation_id)
+        return await asyncio.to_thread(_canonical, data, conversation_id), document.digest(data)
+
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
         last = None if before is None else _row_of(before)
-        filters = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
         if await self._directory.can_be_believed():
-            found = await self._listed_by_table(last, limit=limit, **filters)
+            found = await self._listed_by_table(last, limit=limit, **asdict(matching))
             if found is not None:
                 return found
         summaries = [summary async for summary in self._survey.summaries()]
-        return pagination.cut_list(summaries, limit=limit, before=before, **filters)  # type: ignore[arg-type]
+        return pagination.cut_list(summaries, matching, limit=limit, before=before)
 
     async def list_ids(self) -> Sequence[UUID]:
         return [conversation_id async for conversation_id in self._survey.ids()]
@@ -203,9 +230,13 @@ class SupabaseStorage(KeyValueStorage):
             await self._upload(conversation_id, data, summary, only_if_new=only_if_new)
             self._directory.changed(conversation_id, summary)
 
-    async def _delete(self, conversation_id: UUID) -> None:
+    async def _delete(self, conversation_id: UUID, expected_revision: str | None) -> None:
         async with self._writing(conversation_id):
             self._cache.drop(conversation_id)
+            if expected_revision is not None:
+                revision = document.digest(await self._data(conversation_id))
+                check_revision(conversation_id, revision, expected_revision)
+                self._cache.drop(conversation_id)
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
             await self._bucket.remove(self.document_key(conversation_id))

@@ -17,6 +17,7 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.sendable import sendable
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.message_writer import Placement
 from idolchat_core.turns.plan import Plan
@@ -65,10 +66,14 @@ async def admit(
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     """
 
+    if history is not None and (plan.answer_to is not None or plan.expected_revision is not None):
+        history = await resources.histories.refreshed(history)
+
     async def decide(history: History | None) -> Placement | Conversation | None:
         check_may(plan, history)
         if history is None:
             return _new_conversation(plan, live)
+        check_revision(history.id, history.revision or "unknown", plan.expected_revision)
         if plan.answer_to is not None:
             await _take_up(resources, history, live, plan.answer_to)
             return None

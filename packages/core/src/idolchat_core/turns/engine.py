@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.changes import GONE, ChangeKind
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -52,6 +53,7 @@ __all__ = ["LiveTurn", "TurnEngine"]
 
 log = logging.getLogger(__name__)
 
+REPLACING = GONE | {ChangeKind.IMPORTED}
 PRUNE_EVERY_S = 6 * 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts to read a storage that was away at the start."""
@@ -166,20 +168,35 @@ class TurnEngine:
         """
         return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None = None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
 
-        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
-        when the message is not in the active branch.
+        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when
+        the message is not in the active branch, and ``RevisionMismatch`` when the conversation has another revision.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
+        plan = Plan.of(
+            request,
+            key=idempotency_key,
+            secret=self._secret,
+            instead_of=message_id,
+            expected_revision=expected_revision,
+        )
+        return await self._begin(plan)
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
-        history = await self._resources.histories.get(conversation_id)
+        histories = self._resources.histories
+        history = await histories.refreshed(await histories.get(conversation_id))
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
@@ -285,6 +302,16 @@ class TurnEngine:
     def forget(self, conversation_id: UUID) -> None:
         """Read a conversation from storage again: somebody has changed it there."""
         self._resources.histories.forget(conversation_id)
+
+    async def follow(self, conversation_id: UUID, kinds: Collection[ChangeKind]) -> None:
+        """Act on what another process has done to a conversation. Raises ``StorageUnavailable``.
+
+        Where it was deleted or replaced, nothing that runs, waits or is still to be stored belongs to it any more.
+        """
+        if not REPLACING.isdisjoint(kinds):
+            await self.stop_all(conversation_id)
+        else:
+            self.forget(conversation_id)
 
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.

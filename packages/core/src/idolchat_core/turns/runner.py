@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from idolchat_core.errors import (
     IdolchatError,
     ShuttingDown,
     StorageConflict,
+    StorageError,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
@@ -249,19 +251,39 @@ class TurnRun:
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
-            ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
-            self._end_unstored(self._waiting, ended, error)
+            self._end_unasked(self._waiting, error)
             return None
         self.is_admitted = True
         self._stored(started_at)
+        refused = await self._refused_line(call)
         if not self.live.has_begun:
             self.live.begin()
+        if refused is not None:
+            self._end_unasked(unfinished(self.live), refused)
+            return None
         return admitted
+
+    async def _refused_line(self, call: MeteredCall) -> StorageUnavailable | None:
+        """Wait for the ledger's line; return why it could not be written, for a turn whose messages are stored.
+
+        Such a turn exists for its sender, who would send the messages twice otherwise.
+        """
+        try:
+            await call.written()
+        except StorageUnavailable as error:
+            if self.plan.answer_to is not None:
+                raise
+            return error
+        return None
+
+    def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
+        """End a turn of which its sender knows, without asking the provider."""
+        self._end_unstored(turn, Completion(self._resources, self.plan, self.live).outcome(None, error, None), error)
 
     async def _admit_and_open(
         self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
     ) -> History:
-        """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
+        """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
         call.open(
             call_id=self.live.message_id,
             turn_id=self.live.turn_id,
@@ -275,8 +297,10 @@ class TurnRun:
                 if history is None and self._must_exist:
                     raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
-        finally:
-            await call.written()
+        except BaseException:
+            with suppress(StorageError):  # the line is written later, or is void: nobody is asked
+                await call.written()
+            raise
 
     async def _answer(self, history: History, call: MeteredCall) -> None:
         answer = Completion(self._resources, self.plan, self.live, call)
