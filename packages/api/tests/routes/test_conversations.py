@@ -1,6 +1,7 @@
 """Conversations over HTTP."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -287,6 +288,54 @@ async def test_an_edited_message_is_answered_on_a_branch_of_its_own(
     assert len((await client.get(here)).json()["messages"]) == 4
 
 
+async def test_a_reply_is_continued_beside_the_old_one(client: httpx.AsyncClient, provider: ScriptedProvider) -> None:
+    provider.say("Once", " upon", " a time")
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "A story!"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
+    whole = (await client.post(f"{here}/messages/{first['message_id']}/continue", json={"max_tokens": 9})).json()
+    streamed = await client.post(f"{here}/messages/{whole['message_id']}/continue", json={"stream": True})
+
+    assert (whole["choices"][0]["message"]["content"], provider.requests[1].options) == ("Once upon", {"max_tokens": 9})
+    assert "".join(re.findall(r'"content":"([^"]*)"', streamed.text)) == " a time"
+    assert [message["content"] for message in (await client.get(here)).json()["messages"][1:]] == [
+        "Once",
+        "Once upon",
+        "Once upon a time",
+    ]
+
+
+async def test_a_rewritten_message_is_the_head_and_nothing_is_asked(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
+    reply = await client.post(f"{here}/messages/{first['message_id']}/rewrite", json={"content": "Hello, you!"})
+    await client.post("/chat", json={"messages": [{"role": "user", "content": "So?"}]} | ids_of(first))
+
+    assert (reply.status_code, reply.json()["origin"], len(provider.requests)) == (201, "client", 2)
+    assert [message["content"] for message in provider.requests[1].messages] == ["Hi", "Hello, you!", "So?"]
+
+
+def ids_of(completion: dict[str, Any]) -> dict[str, Any]:
+    return {"conversation_id": completion["conversation_id"]}
+
+
+async def test_a_user_rewrites_what_a_user_may_send(
+    client: httpx.AsyncClient, new_key: NewKey, provider: ScriptedProvider
+) -> None:
+    headers = await new_key(user_id=uuid4())
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    first = (await client.post("/chat", json=body, headers=headers)).json()
+    here = f"/conversation/{first['conversation_id']}/messages"
+    replies = [
+        await client.post(f"{here}/{first[name]}/rewrite", json={"content": "I obey."}, headers=headers)
+        for name in ("user_message_id", "message_id")
+    ]
+
+    assert [reply.status_code for reply in replies] == [201, 422]
+    assert replies[1].json()["error"]["param"] == "message.role"
+
+
 async def test_a_fork_is_a_conversation_of_its_own(client: httpx.AsyncClient) -> None:
     first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
     here = f"/conversation/{first['conversation_id']}"
@@ -317,6 +366,12 @@ async def test_a_fork_is_a_conversation_of_its_own(client: httpx.AsyncClient) ->
         ("POST", "/regenerate", b"no", 400),
         ("POST", "/messages/x/edit", b'{"messages": [{"role": "user", "content": "x"}]}', 404),
         ("POST", "/messages/x/edit", b"{}", 422),
+        ("POST", "/messages/x/continue", b"", 404),
+        ("POST", "/messages/x/continue", b'{"n": 2}', 422),
+        ("POST", "/messages/x/rewrite", b'{"content": "x"}', 404),
+        ("POST", "/messages/x/rewrite", b'{"content": ""}', 422),
+        ("POST", "/messages/x/rewrite", b'{"content": "x", "role": "user"}', 422),
+        ("DELETE", "/messages/x", b"", 404),
     ],
 )
 async def test_bad_requests_to_branches_are_refused(

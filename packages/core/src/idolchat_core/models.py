@@ -18,6 +18,7 @@ __all__ = [
     "Page",
     "StoredId",
     "Usage",
+    "deleted_form",
     "is_made_here",
     "new_id",
     "utc_now",
@@ -89,7 +90,9 @@ class Message(_Stored):
     of OpenAI content parts, or null beside ``tool_calls``. ``parent_id`` is given only where the message does not
     follow the one before it. ``finish_reason`` of a reply is the provider's (``stop``, ``length``, ``tool_calls``,
     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
-    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why).
+    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
+    another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
+    wrote. A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
     """
 
     id: StoredId
@@ -107,6 +110,19 @@ class Message(_Stored):
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    continues: StoredId | None = None
+    origin: str | None = None
+    deleted_at: UtcTime | None = None
+
+
+def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
+    """Return what stays of a message that is deleted: its place, time and role, and nothing of what it said.
+
+    The turn stays, so that the idempotency key that it was sent with makes no second message of the same id.
+    """
+    kept = {"id", "role", "timestamp", "turn_id", "parent_id"} & message.model_fields_set
+    fields = {name: getattr(message, name) for name in kept}
+    return Message(**fields, content=None, deleted_at=message.deleted_at or deleted_at)
 
 
 class Conversation(_Stored):

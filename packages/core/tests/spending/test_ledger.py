@@ -200,8 +200,8 @@ async def test_a_ledger_that_cannot_be_written_keeps_the_provider_from_being_ask
     async with engine(storage, llm) as turns:
         with monkeypatch.context() as patch:
             patch.setattr(storage, "append_log", refuse)
-            with pytest.raises(StorageUnavailable):
-                await turns.start(ask("Hi"))
+            ended = await (await turns.start(ask("Hi"))).ended()
+        assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "storage_unavailable")
         assert llm.requests == []
         assert turns.ledger.budgets.in_flight == 0
 

@@ -1,14 +1,15 @@
 """Whether the index can be believed without a look at every file: so that a short command need not take one.
 
 It can be, when whoever used the folder before closed it, in this run of the machine, and no folder has changed since;
-or when somebody else, who has looked, is using it now. Every process holds a lock on a file of its own in ``run/``; one
-that died leaves its file behind, without a lock.
+or when somebody else is using it now, who has looked at every file since. Every process holds a lock on a file of its
+own in ``run/``, in which it writes when it has looked; one that died leaves its file behind, without a lock.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ __all__ = ["Trust"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
+_LOOKED = b"looked\n"
 
 
 class Trust:
@@ -56,12 +58,12 @@ class Trust:
             with suppress(OSError):
                 self._disk.unlink(path)
 
-    def others(self) -> bool:
-        """Tell whether other processes use the folder; those that died are remembered."""
-        alive = False
+    def others(self) -> Mapping[str, bool]:
+        """Return who else uses the folder, and whether they have looked at every file; remember those that died."""
+        alive: dict[str, bool] = {}
         for path in self._others():
             if self._is_alive(path):
-                alive = True
+                alive[path] = self._has_looked(path)
             elif path not in self._dead:
                 self._dead.append(path)
         return alive
@@ -75,7 +77,9 @@ class Trust:
         boot = _boot_id()
         if self._dead or not boot or noted.get(_BOOT) != boot:
             return None
-        return [] if alive else [path for path, mtime in self._times().items() if noted.get(path) != mtime]
+        if alive:
+            return [] if any(alive.values()) else None
+        return [path for path, mtime in self._times().items() if noted.get(path) != mtime]
 
     def looked(self) -> None:
         """Note that all of the folder was looked through; those that died before are history."""
@@ -83,7 +87,15 @@ class Trust:
             with suppress(OSError):
                 self._disk.unlink(path)
         self._dead.clear()
-        self._note()
+        if self._note() and self._own is not None:
+            with suppress(OSError):
+                self._disk.write(self._own[0], _LOOKED, 0)
+
+    def lose(self) -> None:
+        """Note that the index is not as the files are any more."""
+        if self._own is not None:
+            with suppress(OSError):
+                self._disk.truncate(self._own[0], 0)
 
     def _others(self) -> list[str]:
         own = self._own and self._own[1]
@@ -91,6 +103,12 @@ class Trust:
             names = self._disk.names(self._folder.run)
             return [path for name in names if (path := f"{self._folder.run}/{name}") != own]
         return []
+
+    def _has_looked(self, path: str) -> bool:
+        try:
+            return Path(path).read_bytes() == _LOOKED
+        except OSError:
+            return False
 
     def _is_alive(self, path: str) -> bool:
         try:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core import ConversationNotFound, StorageError, StorageUnavailable
+from idolchat_core import ConversationDamaged, ConversationNotFound, StorageError, StorageUnavailable
 from idolchat_storage_local.clean_shutdown import Trust
 from idolchat_storage_local.files.data_folder import conversation_id_of, is_temporary
 from idolchat_storage_local.files.open_files import Files
@@ -72,6 +72,7 @@ class Scanner:
     def on_broken(self) -> None:
         """See ``Watcher``."""
         self._round += 1
+        self._trust.lose()
         if self.finished.done():
             self.finished = Future()
 
@@ -208,15 +209,18 @@ class Scanner:
         return found
 
     def _compare(self, conversation_id: UUID, file: os.DirEntry[str], place: str, entry: Entry | None) -> None:
-        status = file.stat()
+        status = _status_of(file)
         if entry is not None and (entry.length, entry.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return
-        is_same_size = entry is not None and entry.length == status.st_size
+        # What an index that was made anew has lost may be known still, and must be read all the same.
+        is_doubted = entry is None or entry.length == status.st_size
         try:
-            with self._files.for_reading(conversation_id, doubted=is_same_size):
+            with self._files.for_reading(conversation_id, doubted=is_doubted):
                 self._unread.discard(conversation_id)
         except ConversationNotFound:
             return
+        except ConversationDamaged as error:
+            self._note_damaged(conversation_id, place, str(error), status)
         except (OSError, StorageError) as error:
             log.warning("a conversation could not be read", extra={"file": file.name, "reason": str(error)})
             self._unread.add(conversation_id)
@@ -226,6 +230,15 @@ class Scanner:
                     conversation_id, place, problem=str(error), mtime_ns=status.st_mtime_ns
                 )
                 self._files.catalogue.note(conversation_id, known)
+
+    def _note_damaged(self, conversation_id: UUID, place: str, problem: str, status: os.stat_result) -> None:
+        """List what has a document's name and is no file: it is not gone, and what is known of its owner stays."""
+        log.warning("a conversation has no file", extra={"place": place})
+        known = self._files.catalogue.known(conversation_id) or Entry.of_unread(
+            conversation_id, place, problem=problem, mtime_ns=status.st_mtime_ns
+        )
+        entry = known._replace(form="damaged", length=status.st_size, mtime_ns=status.st_mtime_ns, problem=problem)
+        self._files.catalogue.note(conversation_id, entry)
 
     def _look_for(self, entry: Entry) -> None:
         """Forget a conversation whose file is gone."""
@@ -246,6 +259,14 @@ class Scanner:
         with suppress(FileNotFoundError):
             if time.time() - file.stat().st_mtime > _LEFT_OVER_S:
                 self._files.disk.unlink(file.path)
+
+
+def _status_of(file: os.DirEntry[str]) -> os.stat_result:
+    """Describe a file, or a link that leads nowhere. Raises ``FileNotFoundError`` where it is gone, ``OSError``."""
+    try:
+        return file.stat()
+    except OSError:
+        return file.stat(follow_symlinks=False)
 
 
 def _listed(path: str) -> list[os.DirEntry[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +22,11 @@ from idolchat_core import (
 )
 from idolchat_core.search import Query, SearchHit, SearchResults, text_of, tokens_of
 from idolchat_storage_local.files import reading
+from idolchat_storage_local.files.message_replacement import Replaced
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, EntryFilter, fingerprint, in_microseconds
 from idolchat_storage_local.index.fulltext import TIE_BITS, Indexed, Learnt, Texts, TextsBroken
-from idolchat_storage_local.index.sqlite_file import IndexBusy, remove_index
+from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy, remove_index
 
 __all__ = ["SearchUnavailable", "Searcher"]
 
@@ -53,6 +55,7 @@ class Searcher:
         self._path = path
         self._texts: Texts | None = None
         self._opening = threading.Lock()
+        self._catching_up = threading.Lock()
 
     def close(self) -> None:
         """Close the index, if it is open."""
@@ -83,6 +86,33 @@ class Searcher:
         with self._opening:
             self._close()
             remove_index(self._path)
+
+    @contextmanager
+    def unindexed(self, entry: Entry, replaced: Replaced) -> Generator[None]:
+        """Remove the words of messages; within this, their conversation's file is replaced by one without them.
+
+        They go before the file: what is in it until then would be indexed anew. Raises ``StorageUnavailable``.
+        """
+        with self._catching_up:
+            known = self._without(entry, replaced)
+            yield
+            now = self._files.catalogue.known(UUID(entry.id))
+            if known is not None and now is not None and known.message_count == now.message_count:
+                with suppress(SearchUnavailable):  # the conversation is then indexed anew
+                    self._asked(lambda texts: texts.set_known(entry.id, _indexed(now)))
+
+    def _without(self, entry: Entry, replaced: Replaced) -> Indexed | None:
+        if not Path(self._path).exists():
+            return None
+        try:
+            with suppress(IndexBroken):  # it is made anew then, and every conversation read again
+                self._files.catalogue.mark_stale([entry.id])
+            gone = [(position, *_timed_words(message)) for position, message in replaced]
+            return self._asked(lambda texts: texts.remove(entry.id, gone))
+        except (SearchUnavailable, IndexBusy) as error:
+            raise StorageUnavailable(
+                f"the words of a message cannot be removed from the search index: {error}"
+            ) from error
 
     def words_of_gone(self, *, dry_run: bool) -> Leftover | None:
         """Tell how much the index keeps of messages that are gone, and throw it away for that."""
@@ -115,7 +145,10 @@ class Searcher:
     def _open(self) -> Texts:
         with self._opening:
             if self._texts is not None and not self._texts.is_current:
+                is_replaced = self._texts.is_replaced
                 self._close()
+                if not is_replaced:
+                    remove_index(self._path)
             if self._texts is None:
                 try:
                     self._texts = Texts(self._path)
@@ -132,6 +165,10 @@ class Searcher:
             self._texts = None
 
     def _catch_up_some(self, texts: Texts, stuck: set[str]) -> int:
+        with self._catching_up:
+            return self._caught_up(texts, stuck)
+
+    def _caught_up(self, texts: Texts, stuck: set[str]) -> int:
         catalogue = self._files.catalogue
         catalogue.wait_until_learnt()
         stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
@@ -215,8 +252,11 @@ def _indexed(entry: Entry) -> Indexed:
 
 
 def _learnt(before: Indexed | None, now: Indexed | None, messages: Sequence[Message], *, anew: bool) -> Learnt:
-    words = [(in_microseconds(message.timestamp), " ".join(tokens_of(text_of(message)))) for message in messages]
-    return Learnt(before, now, words, anew)
+    return Learnt(before, now, list(map(_timed_words, messages)), anew)
+
+
+def _timed_words(message: Message) -> tuple[int, str]:
+    return in_microseconds(message.timestamp), " ".join(tokens_of(text_of(message)))
 
 
 def _place_before(texts: Texts, end: tuple[datetime, UUID, int] | None) -> int | None:

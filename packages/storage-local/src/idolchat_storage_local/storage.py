@@ -38,7 +38,7 @@ from idolchat_core import (
 )
 from idolchat_core.search import Query, SearchResults
 from idolchat_storage_local.clean_shutdown import Trust
-from idolchat_storage_local.files import reading, writing
+from idolchat_storage_local.files import message_replacement, reading, writing
 from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk, unavailable
 from idolchat_storage_local.files.document_file import Append, Update
@@ -158,6 +158,12 @@ class LocalStorage(Storage):
     ) -> str:
         return await self._writer.change(Update(conversation_id, fields, expected_count, expected_revision))
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        unindexed = self._searcher.unindexed
+        await self._work(
+            message_replacement.replace_message, self._files, conversation_id, message, unindexed=unindexed
+        )
+
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._work(reading.read_page, self._files, conversation_id, limit=limit, before=before)
 
@@ -216,7 +222,7 @@ class LocalStorage(Storage):
         return UUID(found) if found is not None else None
 
     async def put(self, conversation: Conversation) -> None:
-        await self._work(lambda: writing.put(self._files, writing.write_out(conversation)))
+        await self._work(lambda: self._put(writing.write_out(conversation)))
 
     async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         await self._work(self._put_documents, documents)
@@ -345,8 +351,16 @@ class LocalStorage(Storage):
 
     def _put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         for some in batched(documents.items(), _BATCH):
-            writing.put_many(self._files, [writing.take(data, conversation_id) for conversation_id, data in some])
+            written = [writing.take(data, conversation_id) for conversation_id, data in some]
+            new = [one for one in written if self._folder.find(one.about.id) is None]
+            writing.put_many(self._files, new)
+            for one in written:
+                if one not in new:
+                    self._put(one)
             self._catalogue.keep_pace()
+
+    def _put(self, written: writing.Written) -> None:
+        message_replacement.put(self._files, written, unindexed=self._searcher.unindexed)
 
     def _turn(self, turn_id: str) -> str | None:
         is_all = self._scanner.read_unread()

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden
+from idolchat_core.conversations import messages
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import Page, StoredId
+from idolchat_core.models import Message, Page, StoredId
 from idolchat_core.service import Service
 from idolchat_core.storage import document
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
 
@@ -123,6 +125,21 @@ class Caller:
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message again; see ``TurnEngine.regenerate``."""
         return await self.service.turns.regenerate(conversation_id, self.policy.apply(self.principal, options))
+
+    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
+        how = self.policy.apply(self.principal, options)
+        return await self.service.turns.continue_reply(conversation_id, reply_id, how)
+
+    async def rewrite(
+        self, conversation_id: UUID, message_id: StoredId, content: str | list[dict[str, Any]]
+    ) -> Message:
+        """Write another message in place of one; see ``messages.rewrite``."""
+        storage, turns = self.service.storage, self.service.turns
+        before = await messages.rewritable(storage, conversation_id, message_id)
+        new = NewMessage.model_validate({"role": before.role, "content": content})
+        self.policy.check_message(self.principal, new, "message")
+        return await messages.rewrite(turns, storage, conversation_id, message_id, new)
 
     async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
         """Answer the message of a turn again; see ``TurnEngine.retry``."""

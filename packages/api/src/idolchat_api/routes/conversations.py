@@ -17,7 +17,7 @@ from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import checks_owner
-from idolchat_api.http.branch_bodies import ForkPoint, Head
+from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
 from idolchat_api.http.openapi import (
     BODY_ERRORS,
     errors,
@@ -29,12 +29,13 @@ from idolchat_api.http.openapi import (
 )
 from idolchat_api.routes.chat import IDEMPOTENCY_KEY
 from idolchat_api.streaming.turn_response import respond
-from idolchat_core.conversations import branches
+from idolchat_core.conversations import branches, messages
 from idolchat_core.errors import (
     ConversationBusy,
     ConversationDamaged,
     ConversationNotFound,
     RevisionMismatch,
+    StorageConflict,
     StorageUnavailable,
     TurnNotRetryable,
 )
@@ -173,6 +174,59 @@ async def fork_conversation(conversation_id: UUID, request: Request, app: Curren
     return _json(forked.model_dump_json(exclude_unset=True).encode(), status=201)
 
 
+@router.post(
+    "/conversation/{conversation_id}/messages/{message_id}/rewrite",
+    status_code=201,
+    openapi_extra=json_body(NewContent, required=True, value={"content": "Sing the *other* song, please."}),
+    responses=example(openapi_examples.CONVERSATION["messages"][0], status=201)
+    | errors(
+        *BODY_ERRORS,
+        ConversationNotFound,
+        ConversationBusy,
+        ConversationDamaged,
+        StorageConflict,
+        StorageUnavailable,
+    ),
+)
+async def rewrite_message(conversation_id: UUID, message_id: str, request: Request, caller: CurrentCaller) -> Response:
+    """Put another content where a user's message or a reply is, without an answer.
+
+    The new message stands beside the old one, on a branch of its own that is the active one; what follows the old one
+    stays with that. The reply is the new message. Roles that the caller may not send are refused here, too.
+    """
+    new = await read_json(NewContent, request.scope, request.receive)
+    message = await caller.rewrite(conversation_id, _stored_id(message_id), new.content)
+    return _json(message.model_dump_json(exclude_unset=True).encode(), status=201)
+
+
+@router.delete(
+    "/conversation/{conversation_id}/messages/{message_id}",
+    status_code=204,
+    response_model=None,
+    responses=_READ_ERRORS | errors(ConversationNotFound, ConversationBusy, ConversationDamaged, StorageUnavailable),
+)
+async def delete_one_message(conversation_id: UUID, message_id: str, app: CurrentState) -> None:
+    """Delete one message for good; its place stays.
+
+    The document then holds `{"id", "role", "content": null, "timestamp", "deleted_at"}` there, and what follows it
+    stays where it is. Its text goes from the storage, its copies and its index, and from the mirrors as soon as they
+    can be reached; it is in no later prompt. A reply that continues another one is a message of its own.
+    """
+    await messages.delete_message(app.service.turns, app.service.storage, conversation_id, _stored_id(message_id))
+
+
+class Continue:
+    """``POST /conversation/{conversation_id}/messages/{message_id}/continue``: has the model go on with a reply."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = app_state(scope)
+        conversation_id = path_id(scope, "conversation_id")
+        options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
+        message_id = _stored_id(scope["path_params"]["message_id"])
+        turn = await caller_of(scope).continue_reply(conversation_id, message_id, options)
+        await respond(app, turn, scope, receive, send, streams=options.stream)
+
+
 class Regenerate:
     """``POST /conversation/{conversation_id}/regenerate``: answers the last message again."""
 
@@ -251,6 +305,22 @@ routes = [
             parameters=[_CONVERSATION_ID, path_parameter("message_id"), IDEMPOTENCY_KEY, IF_MATCH],
             body=json_body(TurnRequest, required=True, value=openapi_examples.TURN_REQUEST),
             responses=turn_replies(ConversationNotFound, RevisionMismatch),
+        ),
+    ),
+    RawRoute(
+        "POST",
+        "/conversation/{conversation_id}/messages/{message_id}/continue",
+        Continue(),
+        name="continue",
+        operation=operation(
+            "Have the model go on with a reply",
+            "The whole of it, the text that was there and what is added, stands beside the old reply and names it in"
+            " `continues`. The completion has the whole; the events of a stream carry what is added. It must be a reply"
+            " to the last message of the active branch.",
+            tag="conversations",
+            parameters=[_CONVERSATION_ID, path_parameter("message_id")],
+            body=json_body(TurnOptions, required=False, value={"max_tokens": 200}),
+            responses=turn_replies(ConversationNotFound, TurnNotRetryable),
         ),
     ),
 ]

@@ -77,7 +77,8 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
     if source.status == "damaged":
         raise ConversationDamaged(f"conversation {source.id} is damaged and cannot be forked")
     now = utc_now()
-    copies = tuple(message.model_copy(update={"id": new_id()}) for message in active_branch(source, upto=upto))
+    branch = [message for message in active_branch(source, upto=upto) if message.deleted_at is None]
+    copies = tuple(message.model_copy(update={"id": new_id()}) for message in branch)
     return Conversation(
         id=new_id(),
         created_at=now,

@@ -111,6 +111,11 @@ class TrackedStorage(Forwarding):
                 conversation_id, fields, expected_count=expected_count, expected_revision=expected_revision
             )
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        await self.read_page(conversation_id, limit=1)  # as for an update
+        async with self._noting({conversation_id: None}, current_kind(ChangeKind.EDITED)):
+            await self._primary.replace_message(conversation_id, message)
+
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._found(
             conversation_id, lambda: self._primary.read_page(conversation_id, limit=limit, before=before)

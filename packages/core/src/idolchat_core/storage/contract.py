@@ -101,6 +101,16 @@ class Storage(ABC):
         does, and ``InvalidRequest`` for a field that is not to be set so.
         """
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        """Put a message in place of the stored one of the same id, and leave nothing of that one.
+
+        Its bytes are gone when this returns: from the document, from what a repair or a crash has set aside of it, and
+        from indexes. All else stays as it is, ``updated_at`` too. A crash leaves the old message or the new one.
+        As it stands here all is read and put, which a store does better that others write to meanwhile. Raises
+        ``ConversationNotFound``, ``ConversationDamaged``, ``StorageConflict``, ``InvalidRequest`` for an unknown id.
+        """
+        await fallbacks.replace_message(self, conversation_id, message)
+
     @abstractmethod
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         """Read up to ``limit`` messages that stand before position ``before`` (None: the newest), oldest first.

@@ -42,6 +42,7 @@ __all__ = [
     "parse_lines",
     "parse_opening",
     "salvage",
+    "with_message",
 ]
 
 _OPENING_FIELDS = ("id", "created_at", "user_id", "character_id")
@@ -186,6 +187,14 @@ def salvage(data: bytes, conversation_id: UUID) -> Conversation:
     if not fields["messages"]:
         raise ConversationDamaged(f"conversation {conversation_id} is cut short before its first message")
     return from_parts(fields, conversation_id).model_copy(update={"status": "damaged"})
+
+
+def with_message(conversation: Conversation, message: Message) -> Conversation:
+    """Return a conversation with a message in place of the one of the same id. Raises ``InvalidRequest``."""
+    if all(there.id != message.id for there in conversation.messages):
+        raise InvalidRequest(f"no message {message.id} in conversation {conversation.id}", param="message_id")
+    replaced = tuple([message if there.id == message.id else there for there in conversation.messages])
+    return conversation.model_copy(update={"messages": replaced})
 
 
 def from_parts(fields: Any, conversation_id: UUID) -> Conversation:

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from idolchat_core import search
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.models import Conversation, ConversationSummary
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageConflict
+from idolchat_core.models import Conversation, ConversationSummary, Message
+from idolchat_core.storage import document
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.stats import StatsCounter, StorageStats
 
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
 
-__all__ = ["documents_of", "hits_in", "search_all", "stats_of", "summaries"]
+__all__ = ["documents_of", "hits_in", "replace_message", "search_all", "stats_of", "summaries"]
 
 _PAGE_SIZE = 200
 _AT_ONCE = 64
@@ -58,6 +59,17 @@ async def _document(storage: Storage, conversation_id: UUID) -> bytes | Conversa
         return None
     except ConversationDamaged as error:
         return error
+
+
+async def replace_message(storage: Storage, conversation_id: UUID, message: Message) -> None:
+    """See ``Storage.replace_message``."""
+    before = await storage.read(conversation_id)
+    if before.status == "damaged":
+        raise ConversationDamaged(f"conversation {conversation_id} is damaged; repair it first")
+    changed = document.with_message(before, message)
+    if await storage.read(conversation_id) != before:
+        raise StorageConflict(f"conversation {conversation_id} is being written to; try again")
+    await storage.put(changed)
 
 
 async def stats_of(storage: Storage, matching: ConversationFilter) -> StorageStats:

@@ -107,6 +107,11 @@ class KeyValueStorage(Storage):
             kept = document.changed(old.model_dump(exclude={"messages"}, exclude_unset=True), fields)
             return document.digest(await self.write(Conversation(**kept, messages=old.messages)))
 
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        async with self._writing(conversation_id):
+            old, _ = await self._load(conversation_id)
+            await self.write(document.with_message(old, message))
+
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         data = await self._data(conversation_id)
         whole = await _readable(data, conversation_id)

@@ -1,7 +1,7 @@
 """The calls on the file system that everything here rests on."""
 
 # Paths are strings here: they are made anew for every call.
-# ruff: noqa: PTH102, PTH105, PTH108, PTH110, PTH112, PTH208
+# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH113, PTH208
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ else:
 __all__ = ["Disk", "unavailable"]
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = _FLAGS | getattr(os, "O_NONBLOCK", 0)
+"""Nothing to a file; a FIFO that somebody has put in its place would be waited for without it (open(2))."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space on that disk",
@@ -56,8 +58,8 @@ class Disk:
     """How long to wait for a file that another process has locked."""
 
     def open(self, path: str, *, writable: bool) -> int:
-        """Open a file that exists."""
-        return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
+        """Open a file that exists, or whatever else has its name."""
+        return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _OPEN_FLAGS)
 
     def create(self, path: str) -> int:
         """Make a file that did not exist, for its owner only, and open it."""
@@ -138,8 +140,12 @@ class Disk:
                 raise
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is something of that name."""
-        return os.path.exists(path)
+        """Whether there is something of that name, were it a link to nothing."""
+        return os.path.lexists(path)
+
+    def is_file(self, path: str) -> bool:
+        """Whether a name is that of a file, or of a link to one."""
+        return os.path.isfile(path)
 
     def names(self, path: str) -> list[str]:
         """List what is in a folder."""

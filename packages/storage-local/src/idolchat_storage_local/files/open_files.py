@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -252,8 +253,14 @@ class Files:
             except FileNotFoundError:
                 if not patient:
                     raise NeedsCare from None
+            except OSError:
+                if self.disk.exists(path) and not self.disk.is_file(path):
+                    raise self._no_file(conversation_id, path) from None
+                raise
             # It may lie elsewhere, or have been moved to its place just now.
             path = self.folder.find(conversation_id)
+            if path is not None and not self.disk.is_file(path) and self.disk.exists(path):
+                raise self._no_file(conversation_id, path)
         raise ConversationNotFound(f"there is no conversation {conversation_id}")
 
     def _look(
@@ -273,6 +280,8 @@ class Files:
             if patient:
                 return None
             raise NeedsCare
+        if not stat.S_ISREG(status.st_mode):
+            raise self._no_file(conversation_id, path)
         torn = self._left_torn(conversation_id, status)
         if torn is not None:
             return torn
@@ -295,6 +304,12 @@ class Files:
             if entry is not None and entry.form != "lines" and _is_same(entry, status):
                 return Opened(fd, path, entry, None, status)
         return None
+
+    def _no_file(self, conversation_id: UUID, path: str) -> ConversationDamaged:
+        return ConversationDamaged(
+            f"conversation {conversation_id} is damaged: {self.folder.place_of(path)} is no file, nor a link to one."
+            " Move it away, and put the conversation's file in its place, or restore it"
+        )
 
     def _left_torn(self, conversation_id: UUID, status: os.stat_result) -> Torn | None:
         """Return what undoes a change of ours that failed, unless somebody has written to the file since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
@@ -85,7 +86,8 @@ def create(files: Files, written: Written) -> Job[str]:
                 raise ConversationExists(f"there is a conversation {conversation_id} already")
             files.disk.replace(temporary.path, path)
     except BaseException:
-        files.disk.unlink(temporary.path)
+        with suppress(FileNotFoundError):  # another process has deleted a message of this conversation just now
+            files.disk.unlink(temporary.path)
         raise
     try:
         yield parent_of(path)

@@ -14,17 +14,20 @@ from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
 from idolchat_storage_local.index.entry import EntryFilter
-from idolchat_storage_local.index.sqlite_file import IndexBroken, explained, identity, transaction
+from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
 
 __all__ = ["TIE_BITS", "Indexed", "Learnt", "Texts", "TextsBroken"]
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+"""Those of version 1 were written without ``secure_delete``: deleted words may stand in pages that nothing uses."""
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("search.sql").read_text(encoding="utf-8")
 TIE_BITS = 10
 _OWNER = "\ue000"
 """Begins the words that stand for owners; no text has such words, for this is no letter."""
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1
 _PATIENCE_S = 30.0
+_DELETE_WORDS = "INSERT INTO texts (texts, rowid, words) VALUES ('delete', ?, ?)"
+"""How words leave a table without contents: one has to say which (SQLite FTS5 documentation, section 6.3)."""
 _HASH_SIZE = 16 * 1024 * 1024
 """Bytes of words gathered in memory before they are written: fewer, larger writes."""
 
@@ -70,28 +73,36 @@ class Texts:
             try:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
+                self._database.execute("PRAGMA secure_delete = ON")
                 [[version]] = self._database.execute("PRAGMA user_version").fetchall()
                 if version == 0:
                     self._database.executescript(_SCHEMA)
                     self._database.execute("INSERT INTO texts (texts, rank) VALUES ('hashsize', ?)", (_HASH_SIZE,))
+                    self._database.execute(f"PRAGMA application_id = {own_number()}")
+                    self._database.execute("PRAGMA wal_checkpoint")
                 elif version != _SCHEMA_VERSION:
                     raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
             except BaseException:
                 self._database.close()
                 raise
 
-        self._path = path
-        self._file = identity(path)
+        self._identity = Identity(path)
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file of that name is still this one, and not one that was made anew."""
-        return identity(self._path) == self._file
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity.is_replaced
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
             self._database.close()
+            self._identity.close()
 
     def known(self, conversation_ids: Sequence[str]) -> dict[str, Indexed]:
         """Tell how much is indexed of these conversations."""
@@ -128,6 +139,39 @@ class Texts:
             database.executemany("INSERT INTO messages VALUES (?, ?, ?)", [row[:3] for row in rows])
             database.executemany("INSERT INTO texts (rowid, words) VALUES (?, ?)", [(row[0], row[3]) for row in rows])
         return skipped
+
+    def remove(self, conversation_id: str, gone: Sequence[tuple[int, int, str]]) -> Indexed | None:
+        """Remove messages' words, so that no byte of them stays, and give what was known of their conversation.
+
+        ``gone`` are their positions, times in microseconds, and words.
+
+        Those of an earlier reading of it go, too. Until ``set_known``, nothing is known of the conversation: another
+        process that has just read it does not index it as it was.
+        """
+        with _explained(), self._lock:
+            with transaction(self._database) as database:
+                number, known = _find(database, conversation_id)
+                owners = _owner_words(known.user_id, known.character_id) if known else ""
+                places = [
+                    (place, f"{owners} {words}")
+                    for position, time, words in gone
+                    for place in _places(database, number, position, time)
+                ]
+                database.executemany("DELETE FROM messages WHERE place = ?", [(place,) for place, _ in places])
+                database.executemany(_DELETE_WORDS, places)
+                database.execute("UPDATE conversations SET message_count = 0 WHERE number = ?", (number,))
+                if places:
+                    # Words are marked as deleted, and gone when what holds them is merged with what marks them.
+                    database.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return known
+
+    def set_known(self, conversation_id: str, now: Indexed) -> None:
+        """Tell how much of a conversation is indexed, after ``remove``; nothing if somebody has indexed it since."""
+        changes = "message_count = ?, body_end = ?, fingerprint = ?"
+        sql = f"UPDATE conversations SET {changes} WHERE id = ? AND message_count = 0"  # noqa: S608 - our names
+        with _explained(), self._lock:
+            self._database.execute(sql, (*now[:3], conversation_id))
 
     def find(
         self, query: Query, matching: EntryFilter, *, before: int | None, limit: int
@@ -185,6 +229,12 @@ def _find(database: sqlite3.Connection, conversation_id: str) -> tuple[int | Non
         (conversation_id,),
     ).fetchone()
     return (row[0], Indexed(*row[1:])) if row else (None, None)
+
+
+def _places(database: sqlite3.Connection, number: int | None, position: int, time: int) -> list[int]:
+    sql = "SELECT place FROM messages WHERE position = ? AND conversation IN (0, ?) AND place >= ? AND place < ?"
+    last = (time + 2) << TIE_BITS  # one whose place was taken stands a little later
+    return [row[0] for row in database.execute(sql, (position, number, time << TIE_BITS, last))]
 
 
 def _note(database: sqlite3.Connection, conversation_id: str, number: int | None, now: Indexed) -> int:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_file import (
+    Identity,
     IndexBroken,
     IndexBusy,
     explained,
-    identity,
     is_passing,
+    own_number,
     remove_index,
     transaction,
 )
@@ -25,7 +26,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 4
+_SCHEMA_VERSION = 5
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -73,17 +74,23 @@ class Index:
             try:
                 self._writer = _connect(path)
                 self._reader = _connect(path)
-            except sqlite3.OperationalError as error:
-                if not is_passing(error):
+                self._identity: Identity | None = Identity(path)
+            except (sqlite3.OperationalError, OSError) as error:
+                if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
                     raise
                 log.warning("the index is kept in memory", extra={"reason": str(error)})
                 self._writer = self._reader = _connect(":memory:")
-        self._file = identity(path)
+                self._identity = None
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file of that name is still the one in use, and not one that another process made anew."""
-        return self._reader is self._writer or identity(self._path) == self._file
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity is None or self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity is not None and self._identity.is_replaced
 
     @property
     def is_kept(self) -> bool:
@@ -95,6 +102,8 @@ class Index:
         with self._reading:
             self._reader.close()
             self._writer.close()
+            if self._identity is not None:
+                self._identity.close()
 
     def check(self) -> None:
         """Read all of it. Raises ``IndexBroken``."""
@@ -220,6 +229,8 @@ def _connect(path: str) -> sqlite3.Connection:
         [[version]] = database.execute("PRAGMA user_version").fetchall()
         if version == 0:
             database.executescript(_SCHEMA)
+            database.execute(f"PRAGMA application_id = {own_number()}")
+            database.execute("PRAGMA wal_checkpoint")
         elif version != _SCHEMA_VERSION:
             raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
     except BaseException:

@@ -246,6 +246,8 @@ class Catalogue:
     def _ask[T](self, question: Callable[[Index], T]) -> T:
         index = self._index
         try:
+            if not index.is_current:
+                raise IndexBroken("its files are not those that were opened")
             return question(index)
         except IndexBroken:
             if index is self._index and not self._is_broken:
@@ -319,9 +321,12 @@ class Catalogue:
     def _make_anew(self) -> None:
         self._require_folder()
         log.warning("the index is made anew from the conversations")
-        old, was_broken = self._index, self._is_broken
+        old, is_replaced = self._index, self._index.is_replaced
+        self._is_broken = True
         self._tell(lambda watcher: watcher.on_broken())
-        if was_broken:
+        # First, for SQLite removes what it finds beside the name of a database that it closes.
+        old.close()
+        if not is_replaced:
             self._index = _open_or_make_anew(self._path, is_broken=True)
         else:
             try:
@@ -330,7 +335,6 @@ class Catalogue:
                 # Another version of this program made it; of two that run at once, neither may throw it away.
                 self._index = Index(":memory:")
         self._is_broken = False
-        old.close()
         self._tell(lambda watcher: watcher.on_made_anew())
 
 
