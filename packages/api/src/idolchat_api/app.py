@@ -15,7 +15,6 @@ from idolchat_api.app_state import AppState
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.open_sessions import recheck_sessions
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, open_authentication, schemes_of
-from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
@@ -30,6 +29,7 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
+from idolchat_core.data_lock import locked_data_folder
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_api.data_lock import LOCK_FILE, locked_data_folder
+from idolchat_core.data_lock import LOCK_FILE, locked_data_folder
 from idolchat_core.errors import ConfigurationError
 
 
