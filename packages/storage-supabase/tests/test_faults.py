@@ -10,9 +10,7 @@ from tests.support.mock_supabase.keys import ANON, EXPIRED, FOREIGN, GARBAGE, LE
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import Fault
 
-from idolchat_core.errors import ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage.contract import Storage
+from idolchat_core import Conversation, ConversationNotFound, Storage, StorageUnavailable, new_id, one_shot
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase.storage import SupabaseStorage
 
@@ -75,8 +73,9 @@ async def test_a_key_that_expires_while_it_is_used_is_never_no_history(
         await storage.create(STORED)
         before = objects_of(mock_supabase)
         monkeypatch.setattr(keys, "clock", lambda: time.time() + 10 * 365 * 24 * 3600)
-        await refusals(storage)
+        told = await refusals(storage)
 
+    assert all("SUPABASE_SERVICE_ROLE_KEY has expired" in text for text in told.values()), told
     assert objects_of(mock_supabase) == before
 
 
@@ -88,6 +87,43 @@ async def test_a_bucket_that_goes_missing_is_not_made_again(open_storage: Open, 
 
     assert all("bucket 'conversations' at" in text for text in told.values()), told
     assert mock_supabase.state.buckets == {}
+
+
+@pytest.mark.parametrize("call", ["read", "list", "list_ids", "find_turn", "get_record", "list_records"])
+async def test_a_short_task_that_reads_makes_nothing(
+    open_storage: Open, mock_supabase: MockSupabase, call: str
+) -> None:
+    one_shot.set(True)
+    async with open_storage() as storage:
+        with pytest.raises(StorageUnavailable, match="`idol serve` makes a bucket"):
+            await CALLS[call](storage)
+        mock_supabase.add_bucket()
+        with pytest.raises(StorageUnavailable, match="it is empty, or a policy hides"):
+            await CALLS[call](storage)
+
+    assert mock_supabase.state.objects == {}
+
+
+async def test_a_short_task_that_writes_makes_the_bucket(open_storage: Open, mock_supabase: MockSupabase) -> None:
+    one_shot.set(True)
+    async with open_storage() as storage:
+        await storage.put(STORED)
+
+        assert await storage.read(STORED.id) == STORED
+
+
+async def test_a_short_task_reads_what_other_programs_put_into_a_bucket(
+    open_storage: Open, mock_supabase: MockSupabase
+) -> None:
+    async with open_storage() as storage:
+        await storage.create(STORED)
+    mock_supabase.remove("records/idolchat/marker")
+    one_shot.set(True)
+    async with open_storage() as storage:
+        assert await storage.read(STORED.id) == STORED
+        with pytest.raises(ConversationNotFound):
+            await storage.read(new_id())
+    assert list(objects_of(mock_supabase)) == [f"{STORED.id}.json"]
 
 
 async def test_what_a_policy_hides_is_not_taken_for_nothing(

@@ -169,7 +169,7 @@ def test_what_a_plugin_leaves_out_stops_the_start(settings: ApiSettings, registe
         create_app(settings=settings, plugins=[Routes(register)])
 
 
-@pytest.mark.parametrize("path", ["/models", "/conversation/{x}"])
+@pytest.mark.parametrize("path", ["/models", "/conversation/{x}", "/docs", "/docs/{x}", "/openapi.json", "/metrics"])
 def test_a_path_of_the_server_is_not_taken_over(settings: ApiSettings, path: str) -> None:
     plugin = Routes(
         lambda registry: registry.add_router(

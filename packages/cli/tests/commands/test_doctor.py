@@ -185,7 +185,7 @@ def test_a_dotenv_that_is_not_text_is_a_problem(installation: Installation) -> N
 
 CHECKING = """
 from idolchat_core import hookimpl
-from idolchat_cli.checks.finding import warn
+from idolchat_cli.checks.result import warn
 
 async def look():
     return [warn("bucket", "the bucket is public", "make it private")]

@@ -16,16 +16,31 @@ __all__ = [
     "ConversationSummary",
     "Message",
     "Page",
+    "StoredId",
     "Usage",
     "deleted_form",
+    "is_made_here",
     "new_id",
     "utc_now",
 ]
 
 
+_MAX_MADE_HERE = 4096
+_made_here: dict[UUID, None] = {}
+
+
 def new_id() -> UUID:
     """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
-    return uuid_utils.uuid7()
+    made = uuid_utils.uuid7()
+    _made_here[made] = None
+    if len(_made_here) > _MAX_MADE_HERE:
+        del _made_here[next(iter(_made_here))]
+    return made
+
+
+def is_made_here(conversation_id: UUID) -> bool:
+    """Tell whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
+    return conversation_id in _made_here
 
 
 def utc_now() -> datetime:
@@ -131,13 +146,18 @@ class Conversation(_Stored):
 
 
 class Page(BaseModel):
-    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``."""
+    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``.
+
+    ``revision`` is the store's name for the conversation as it was then, all of it: another one after every change,
+    whoever made it. It is 1 to 128 visible ASCII characters without quotes, and part of no document.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     conversation: Conversation
     start: int
     total: int
+    revision: str
 
 
 class ConversationSummary(BaseModel):

@@ -21,6 +21,11 @@ def test_a_field_that_would_redirect_the_call_is_refused_by_name(field: str) -> 
     assert problem(**{field: "x"})["ctx"]["param"] == field
 
 
+@pytest.mark.parametrize(("field", "value"), [("n", 2), ("logprobs", True), ("top_logprobs", 3)])
+def test_what_a_reply_cannot_hold_is_refused_by_name(field: str, value: object) -> None:
+    assert problem(**{field: value})["ctx"]["param"] == field
+
+
 @pytest.mark.parametrize(
     ("messages", "where"),
     [

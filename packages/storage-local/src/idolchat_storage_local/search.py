@@ -24,7 +24,7 @@ from idolchat_core.search import Query, SearchHit, SearchResults, text_of, token
 from idolchat_storage_local.files import reading
 from idolchat_storage_local.files.message_replacement import Replaced
 from idolchat_storage_local.files.open_files import Files, Opened
-from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, Wanted, fingerprint, in_microseconds
+from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, EntryFilter, fingerprint, in_microseconds
 from idolchat_storage_local.index.fulltext import TIE_BITS, Indexed, Learnt, Texts, TextsBroken
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy, remove_index
 
@@ -62,7 +62,7 @@ class Searcher:
         with self._opening:
             self._close()
 
-    def search(self, query: Query, wanted: Wanted, *, limit: int, before: str | None) -> SearchResults:
+    def search(self, query: Query, matching: EntryFilter, *, limit: int, before: str | None) -> SearchResults:
         """See ``Storage.search``. Raises ``SearchUnavailable``."""
         end = search.place(before) if before is not None else None
 
@@ -70,7 +70,7 @@ class Searcher:
             stuck: set[str] = set()
             while self._catch_up_some(texts, stuck):
                 pass
-            return self._search(texts, query, wanted, limit=limit, end=end)
+            return self._search(texts, query, matching, limit=limit, end=end)
 
         return self._asked(found)
 
@@ -222,12 +222,12 @@ class Searcher:
         return fingerprint(there) == before.fingerprint
 
     def _search(
-        self, texts: Texts, query: Query, wanted: Wanted, *, limit: int, end: tuple[datetime, UUID, int] | None
+        self, texts: Texts, query: Query, matching: EntryFilter, *, limit: int, end: tuple[datetime, UUID, int] | None
     ) -> SearchResults:
         hits: list[SearchHit] = []
         before = _place_before(texts, end)
         while len(hits) <= limit:
-            rows = texts.find(query, wanted, before=before, limit=limit + 1 - len(hits))
+            rows = texts.find(query, matching, before=before, limit=limit + 1 - len(hits))
             if not rows:
                 break
             before = rows[-1][0]

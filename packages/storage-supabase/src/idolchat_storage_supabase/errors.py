@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import DocumentRefused, StorageUnavailable
 from idolchat_storage_supabase.faults import (
     AlreadyThere,
     BucketNotSeen,
+    NoSuchColumn,
     NoSuchObject,
     NoSuchTable,
     PassingFault,
@@ -31,7 +33,8 @@ _LONGEST_QUOTE = 200
 _NO_TABLE = {"42P01", "PGRST205"}
 _BAD_KEY = {"PGRST300", "PGRST301", "PGRST302", "PGRST303", "401"}
 _NO_CONNECTION = {"PGRST000", "PGRST001", "PGRST002", "PGRST003"}
-_BAD_ROW = {"22P02", "22007", "23502", "23503", "23505", "23514", "42703", "42501", "42P10", "PGRST204"}
+_NO_COLUMN = {"42703", "PGRST204"}
+_BAD_ROW = {"22P02", "22007", "23502", "23503", "23505", "23514", "42501", "42P10"}
 
 
 class Translator:
@@ -52,10 +55,10 @@ class Translator:
             raise self._of_rest(error) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise PassingFault(f"Supabase at {self._host} did not answer in time") from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             said = str(error) or type(error).__name__
             raise PassingFault(f"Supabase at {self._host} cannot be reached: {said}") from error
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
             text = (
                 f"{self._host} gave an answer that is not Supabase's; is SUPABASE_URL right? ({type(error).__name__})"
             )
@@ -70,11 +73,14 @@ class Translator:
         if status == "404":
             return BucketNotSeen(
                 f"bucket {self._bucket!r} at {self._host} is not there or {_KEY} may not see it: check"
-                " SUPABASE_STORAGE_BUCKET, and that the key is the secret one of this project and has not expired"
+                " SUPABASE_STORAGE_BUCKET, and that the key is the secret one of this project and has not expired;"
+                " `idol serve` makes a bucket that is missing when it starts"
             )
         if status in _STORAGE:
             kind, text = _STORAGE[status]
             return kind(text.format(bucket=self._bucket, host=self._host))
+        if error.code == "InvalidKey":
+            return DocumentRefused(f"Supabase Storage at {self._host} takes no object of this name: {error.message}")
         if status == "403":
             return StorageUnavailable(self._refused(error.message))
         if status.startswith("5"):
@@ -96,6 +102,8 @@ class Translator:
             return StorageUnavailable(
                 f"{_KEY} is not accepted by the REST interface of {self._host} ({message}); {_NEW_KEY}"
             )
+        if code in _NO_COLUMN:
+            return NoSuchColumn(f"table chats at {self._host} lacks a column ({code}): {message}")
         if code in _BAD_ROW:
             return RowRefused(f"table chats at {self._host} refuses a row ({code}): {message}")
         if code in _NO_CONNECTION:
@@ -110,7 +118,7 @@ class Translator:
         if status in (401, 403):
             return StorageUnavailable(f"{_KEY} is not accepted by {self._host} (HTTP {status}); {_NEW_KEY}")
         if status == 413:
-            return StorageUnavailable(_STORAGE["413"][1].format(bucket=self._bucket, host=self._host))
+            return DocumentRefused(_STORAGE["413"][1].format(bucket=self._bucket, host=self._host))
         return StorageUnavailable(
             f"{self._host} answered HTTP {status} without Supabase's words; is SUPABASE_URL right?"
         )
@@ -119,12 +127,12 @@ class Translator:
 _STORAGE: dict[str, tuple[type[StorageUnavailable], str]] = {
     "409": (AlreadyThere, "it is there already, in bucket {bucket!r} at {host}"),
     "413": (
-        StorageUnavailable,
+        DocumentRefused,
         "the document is larger than bucket {bucket!r} at {host} takes; raise its file size limit, and the project's"
         " (dashboard: Storage, Settings)",
     ),
     "415": (
-        StorageUnavailable,
+        DocumentRefused,
         "bucket {bucket!r} at {host} does not take this type of file; let it take application/json and"
         " application/octet-stream, or any",
     ),

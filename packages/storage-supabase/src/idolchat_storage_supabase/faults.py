@@ -6,9 +6,17 @@ is there.
 
 from __future__ import annotations
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 
-__all__ = ["AlreadyThere", "BucketNotSeen", "NoSuchObject", "NoSuchTable", "PassingFault", "RowRefused"]
+__all__ = [
+    "AlreadyThere",
+    "BucketNotSeen",
+    "NoSuchColumn",
+    "NoSuchObject",
+    "NoSuchTable",
+    "PassingFault",
+    "RowRefused",
+]
 
 
 class PassingFault(StorageUnavailable):
@@ -33,3 +41,7 @@ class NoSuchTable(StorageUnavailable):
 
 class RowRefused(StorageUnavailable):
     """The table takes no such row: a column is missing or of another type, or a rule forbids it."""
+
+
+class NoSuchColumn(RowRefused):
+    """The table lacks a column, or the REST interface does not know it yet."""

@@ -1,4 +1,4 @@
-"""Opens the storage: one client, one pool of connections, closed at the end."""
+"""Opens the storage: one client and its connections, closed at the end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager
 import httpx
 from supabase import AsyncClient, AsyncClientOptions
 
-from idolchat_core.settings import read_settings
+from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.chats import ChatsTable
 from idolchat_storage_supabase.settings import SupabaseSettings
 from idolchat_storage_supabase.storage import SupabaseStorage
+from idolchat_storage_supabase.uploads import KEPT_S, MAX_CONNECTIONS, open_uploads
 
 __all__ = ["open_supabase_storage"]
 
-_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30)
+_LIMITS = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=16, keepalive_expiry=KEPT_S)
 
 
 @asynccontextmanager
@@ -31,14 +32,18 @@ async def open_supabase_storage(settings: SupabaseSettings | None = None) -> Asy
     url, key = settings.access()
     timeout = httpx.Timeout(settings.timeout_s, connect=settings.connect_timeout_s)
     # HTTP/1.1: a kept HTTP/2 connection that the other side gives up fails every call on it at once.
-    async with httpx.AsyncClient(timeout=timeout, limits=_LIMITS, http2=False, follow_redirects=True) as http:
+    async with (
+        httpx.AsyncClient(timeout=timeout, limits=_LIMITS, http2=False, follow_redirects=True) as http,
+        open_uploads(settings) as uploads,
+    ):
         options = AsyncClientOptions(
             httpx_client=http, postgrest_client_retry=False, auto_refresh_token=False, persist_session=False
         )
         client = AsyncClient(url, key, options)
         calls = Calls(settings)
         cache = DocumentCache(max_bytes=settings.cache_bytes, max_age_s=settings.cache_age_s)
-        storage = SupabaseStorage(Bucket(client, settings.bucket, calls), ChatsTable(client, calls), cache=cache)
+        bucket = Bucket(client, settings.bucket, calls, uploads=uploads, only_writes_make=one_shot.get())
+        storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache)
         try:
             yield storage
         finally:

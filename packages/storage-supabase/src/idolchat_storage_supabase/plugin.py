@@ -5,10 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry
-from idolchat_core.settings import read_settings
-from idolchat_core.storage.contract import Storage
+from idolchat_core import Registry, Storage, hookimpl, read_settings
 from idolchat_storage_supabase.settings import SupabaseSettings
 
 __all__ = ["idolchat_register_commands", "idolchat_register_storages"]

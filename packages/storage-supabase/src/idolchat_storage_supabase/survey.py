@@ -11,8 +11,9 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from idolchat_core.models import ConversationSummary
+from idolchat_core import ConversationSummary
 from idolchat_storage_supabase.bucket import Bucket, Entry
+from idolchat_storage_supabase.chats import Row
 
 __all__ = ["Survey", "document_key", "facts_of", "id_of"]
 
@@ -30,6 +31,7 @@ class Survey:
         self._bucket = bucket
         self._describe = describe
         self._known: OrderedDict[UUID, tuple[str, ConversationSummary]] = OrderedDict()
+        self._noted: OrderedDict[UUID, ConversationSummary] = OrderedDict()
 
     async def ids(self) -> AsyncGenerator[UUID]:
         """List the ids of all conversations."""
@@ -38,12 +40,14 @@ class Survey:
             if conversation_id is not None:
                 yield conversation_id
 
-    async def summaries(self, without: set[UUID] | None = None) -> AsyncGenerator[ConversationSummary]:
-        """Describe all conversations but some."""
+    async def summaries(
+        self, wanted: Callable[[UUID, datetime | None], bool] = lambda *_: True
+    ) -> AsyncGenerator[ConversationSummary]:
+        """Describe the conversations that are wanted, by id and the time at which their object was written."""
         waiting: list[tuple[UUID, Entry]] = []
         async for entry in self._bucket.entries():
             conversation_id = id_of(entry)
-            if conversation_id is None or conversation_id in (without or ()):
+            if conversation_id is None or not wanted(conversation_id, entry.updated_at):
                 continue
             waiting.append((conversation_id, entry))
             if len(waiting) == AT_ONCE:
@@ -52,6 +56,27 @@ class Survey:
                 waiting = []
         for summary in await self._described(waiting):
             yield summary
+
+    def note(self, summary: ConversationSummary) -> None:
+        """Remember what this process has just written."""
+        self._noted[summary.id] = summary
+        self._noted.move_to_end(summary.id)
+        if len(self._noted) > MAX_REMEMBERED:
+            self._noted.popitem(last=False)
+
+    async def of_rows(self, rows: Sequence[Row]) -> list[ConversationSummary | None]:
+        """Describe the conversations of rows: by the row, by what was written here, or by a look at the object."""
+        found = {row.id: row.summary or self._written_here(row) for row in rows}
+        unknown = [conversation_id for conversation_id, summary in found.items() if summary is None]
+        found |= dict(zip(unknown, await self.those(unknown), strict=True))
+        for summary in found.values():
+            if summary is not None:
+                self.note(summary)
+        return [found[row.id] for row in rows]
+
+    def _written_here(self, row: Row) -> ConversationSummary | None:
+        summary = self._noted.get(row.id)
+        return summary if summary is not None and summary.updated_at == row.updated_at else None
 
     async def summary(self, conversation_id: UUID) -> ConversationSummary | None:
         """Describe a conversation as it is now; None when there is none."""
@@ -74,12 +99,16 @@ class Survey:
 
         return await asyncio.gather(*map(one, conversation_ids))
 
-    async def written_since(self, time: datetime, *, at_most: int) -> tuple[list[UUID], bool]:
-        """List conversations whose objects were written since, newest first, and tell whether that is all of them."""
-        newest = await self._bucket.newest(at_most + 1)
-        young = [entry for entry in newest if _time_of(entry) is None or _time_of(entry) >= time]  # type: ignore[operator]
-        ids = [conversation_id for conversation_id in map(id_of, young) if conversation_id is not None]
-        return ids, len(young) <= at_most
+    async def written_since(self, time: datetime) -> AsyncGenerator[tuple[UUID, datetime]]:
+        """List conversations whose objects were written since, newest first, and when each was."""
+        async for entry in self._bucket.newest():
+            if entry.updated_at is None:
+                continue
+            if entry.updated_at < time:
+                return
+            conversation_id = id_of(entry)
+            if conversation_id is not None:
+                yield conversation_id, entry.updated_at
 
     async def _described(self, entries: Sequence[tuple[UUID, Entry]]) -> list[ConversationSummary]:
         unknown = [
@@ -124,10 +153,3 @@ def id_of(entry: Entry) -> UUID | None:
 def facts_of(summary: ConversationSummary) -> dict[str, Any]:
     """Give what is written beside an object."""
     return summary.model_dump(mode="json", exclude={"id"})
-
-
-def _time_of(entry: Entry) -> datetime | None:
-    try:
-        return datetime.fromisoformat(entry.updated_at)
-    except ValueError:
-        return None

@@ -42,18 +42,22 @@ class Caller:
         self._check_owner(page.conversation.user_id, conversation_id)
         return page
 
-    async def read_document(self, conversation_id: UUID) -> bytes:
-        """Read a conversation as its stored document, and check its owner; what is left of it where it is damaged."""
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str | None]:
+        """Read a conversation as its stored document, with its revision, and check its owner.
+
+        Of a damaged one it is what is left, and has no revision.
+        """
         storage = self.service.storage
+        revision: str | None = None
         with self._unreadable_is_not_found(conversation_id):
             try:
-                data = await storage.read_document(conversation_id)
+                data, revision = await storage.read_revised(conversation_id)
                 owner = document.owner_of(data, conversation_id)
             except ConversationDamaged:
                 conversation = await storage.read(conversation_id)
                 data, owner = conversation.model_dump_json(exclude_unset=True).encode(), conversation.user_id
         self._check_owner(owner, conversation_id)
-        return data
+        return data, revision
 
     def _check_owner(self, user_id: StoredId | None, conversation_id: UUID) -> None:
         if self.principal.is_bound and user_id != self.principal.user_id:
@@ -101,11 +105,20 @@ class Caller:
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
         """Replace a message on a new branch; see ``TurnEngine.edit``."""
         request = self._allowed(request)
         try:
-            return await self.service.turns.edit(message_id, request, idempotency_key=idempotency_key)
+            return await self.service.turns.edit(
+                message_id, request, idempotency_key=idempotency_key, expected_revision=expected_revision
+            )
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 

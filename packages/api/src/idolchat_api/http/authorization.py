@@ -29,6 +29,7 @@ __all__ = [
     "MayAccess",
     "RouteRule",
     "Wants",
+    "checks_owner",
     "protect_routes",
     "protected",
     "rule_of",
@@ -38,8 +39,6 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/health", "/openapi.json"})
 """Built-in paths that anyone may call; ``/health`` and ``/readyz`` show strangers the status only."""
 SOCKET_PATHS = frozenset({"/ws/chat"})
 """Sockets that authenticate by themselves, since a browser cannot send a header with the handshake."""
-READS_WITH_OWNER = frozenset({"/conversation/{conversation_id}"})
-"""Paths whose ``GET`` checks the owner of what it reads, so that the file is read once."""
 ADMIN_PREFIX = "/admin/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -95,6 +94,18 @@ class RouteRule:
     is_page: bool = False
 
 
+_CHECKING_OWNER: set[object] = set()
+
+
+def checks_owner[F: Callable[..., object]](endpoint: F) -> F:
+    """Mark an endpoint that reads the conversation in its path through ``Caller``, which checks the owner as it reads.
+
+    Authorization then does not read the conversation as well.
+    """
+    _CHECKING_OWNER.add(endpoint)
+    return endpoint
+
+
 def protect_routes(routes: Sequence[BaseRoute]) -> None:
     """Protect every route that is not protected yet. Raises ``ConfigurationError`` for one that cannot be."""
     for route in routes:
@@ -128,7 +139,7 @@ def protected(route: Route, rule: RouteRule) -> ASGIApp:
             f"the route {route.path} is open and takes {min(own)!r}, which strangers may not access; give it"
             " access=Access.CALLER"
         )
-    if route.path in READS_WITH_OWNER and route.methods == {"GET"}:
+    if route.endpoint in _CHECKING_OWNER:
         own.discard(_CONVERSATION)
     return _Protected(route.app, rule, own, {name: may for name, may in rule.find.items() if name in names})
 

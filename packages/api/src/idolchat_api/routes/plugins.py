@@ -19,6 +19,8 @@ __all__ = ["HOOK", "RouteRegistry"]
 
 HOOK = "idolchat_register_routes"
 BUILT_IN = "idolchat-api"
+_RESERVED = ("/docs", "/docs/{}", "/openapi.json", "/metrics", "/ws/chat")
+"""Paths of the server that are not always there, or no plain routes."""
 _PREFIX = re.compile(r"/|(?:/[\w.~-]+)+")
 _PARAMETER = re.compile(r"{[^}]*}")
 
@@ -32,7 +34,7 @@ class RouteRegistry:
 
     def __init__(self, built_in: Iterable[BaseRoute] = ()) -> None:
         self._adding = BUILT_IN
-        self._origins: dict[tuple[str, str], str] = {}
+        self._origins = dict.fromkeys((("GET", path) for path in _RESERVED), BUILT_IN)
         self._routes: list[Route] = []
         self._static: dict[str, list[Route]] = {}
         for route in built_in:
@@ -117,9 +119,10 @@ class RouteRegistry:
     def _claim(self, route: Route) -> None:
         path = _PARAMETER.sub("{}", route.path)
         for method in route.methods or ():
-            taken_by = self._origins.setdefault((method, path), self._adding)
-            if taken_by != self._adding:
+            taken_by = self._origins.get((method, path))
+            if taken_by is not None:
                 raise PluginNameTaken(
                     f"{self._adding} registers {method} {route.path}, which {taken_by} already has; uninstall one of"
                     " them, or name the plugins to load in IDOLCHAT_PLUGINS"
                 )
+            self._origins[method, path] = self._adding

@@ -83,7 +83,6 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
 
 async def _ids(mirror: Mirror) -> list[UUID]:
     target = await mirror.ask(within_s=30)
-    await target.check()  # an empty list is believed of a mirror that is well
     return list(await target.list_ids())
 
 
@@ -132,10 +131,9 @@ async def _catch_up(storage: MirroredStorage, target: Storage, conversation_id: 
     theirs = await _whole(target, conversation_id)
     mine = await storage.primary.read_page(conversation_id, limit=1)
     new = theirs.messages[mine.total :]
-    await storage.append(conversation_id, new, expected_count=mine.total, updated_at=theirs.updated_at)
-    if theirs.head is not None:
-        head = {"head": str(theirs.head)}
-        await storage.update(conversation_id, head, expected_count=len(theirs.messages))
+    await storage.append(
+        conversation_id, new, expected_count=mine.total, updated_at=theirs.updated_at, head=theirs.head
+    )
 
 
 async def _heal(storage: MirroredStorage, target: Storage, conversation_id: UUID) -> None:

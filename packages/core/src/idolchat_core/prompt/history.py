@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
@@ -70,9 +70,9 @@ class History:
     """One conversation as the turn engine knows it.
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
-    ``last_prompt`` are the messages of the last one, where sources had a part in it. A history that ``is_outdated``
-    serves the turn that has it, and is kept for no other.
+    all branches together, as do ``updated_at`` and ``revision`` (None where what is stored may be more); ``cut`` is
+    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. A history that
+    ``is_outdated`` serves the turn that has it, and is kept for no other.
     """
 
     __slots__ = (
@@ -88,6 +88,7 @@ class History:
         "last_id",
         "last_prompt",
         "path",
+        "revision",
         "total",
         "updated_at",
         "user_id",
@@ -99,6 +100,7 @@ class History:
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
         self.total = page.total
+        self.revision: str | None = page.revision
         self.created_at = conversation.created_at
         self.updated_at = conversation.updated_at
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
@@ -106,16 +108,16 @@ class History:
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
         self.is_outdated = False
-        self.last_prompt: Sequence[Mapping[str, Any]] | None = None
+        self.last_prompt: Sequence[tuple[object, float]] | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False
         self.extend(page)
 
     @classmethod
-    def of_new(cls, conversation: Conversation) -> History:
+    def of_new(cls, conversation: Conversation, *, revision: str) -> History:
         """Take a conversation that was just made."""
-        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages)))
+        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=revision))
 
     @property
     def is_complete(self) -> bool:
@@ -238,6 +240,21 @@ class Histories:
         history = History(page)
         self.keep(history)
         return history
+
+    async def refreshed(self, history: History) -> History:
+        """Return a history as it is stored now, read again only where another process has changed it.
+
+        The cost is that of a page of one message. Raises as ``get``.
+        """
+        try:
+            page = await self._storage.read_page(history.id, limit=1)
+        except ConversationNotFound:
+            self.forget(history.id)
+            raise
+        if page.revision == history.revision:
+            return history
+        self.forget(history.id)
+        return await self.get(history.id)
 
     def keep(self, history: History) -> None:
         """Remember a history, or that it has grown."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -16,6 +17,7 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.sendable import sendable
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.continuation import (
     begin_prefilled,
@@ -71,10 +73,14 @@ async def admit(
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     """
 
+    if history is not None and (not plan.messages or plan.expected_revision is not None):
+        history = await resources.histories.refreshed(history)
+
     async def decide(history: History | None) -> Placement | Conversation | None:
         check_may(plan, history)
         if history is None:
             return _new_conversation(plan, live)
+        check_revision(history.id, history.revision or "unknown", plan.expected_revision)
         if plan.continues is not None:
             await go_on_from_stored(resources.storage, history, plan, live)
         if not plan.messages:
@@ -118,19 +124,26 @@ async def _place(
 ) -> Placement | None:
     keep = await _base(resources, plan, history, taken_back)
     branch = history.path[:keep]
+    kind = _kind(plan, history, keep)
     new = _unknown(plan, history, branch)
     if plan.is_prefilled and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None:
         if continue_head(plan, live, branch):
             await resources.checkpoints.save(unfinished(live), durable=True)
             return None
-        new, keep = new[-1:], keep - 1
+        new, keep, kind = new[-1:], keep - 1, ChangeKind.EDITED
         branch = branch[:-1]
     check_tool_results(new, after=branch)
     said = _to_store(plan, live, new, after=branch[-1].id if branch else None)
     if plan.is_prefilled and len(said) == 1:
         await resources.checkpoints.save(unfinished(live), durable=True)
-        return Placement(messages=said, keep=keep)
-    return Placement(messages=[*history.interruption(keep), *said], keep=keep)
+        return Placement(messages=said, keep=keep, kind=kind)
+    return Placement(messages=[*history.interruption(keep), *said], keep=keep, kind=kind)
+
+
+def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:
+    if plan.instead_of is not None:
+        return ChangeKind.EDITED
+    return ChangeKind.ROLLED_BACK if keep < len(history.path) else ChangeKind.STORED
 
 
 def _to_store(plan: Plan, live: LiveTurn, new: tuple[NewMessage, ...], *, after: StoredId | None) -> Sequence[Message]:

@@ -45,7 +45,7 @@ class Completion:
         self._resources = resources
         self._plan = plan
         self._live = live
-        self.prompting = Prompting(resources, plan, model=live.model)
+        self.prompting = Prompting(resources, plan, turn_id=live.turn_id, model=live.model)
         self._window_tokens = 0
         self._prompt_tokens = 0
         self._was_asked = False

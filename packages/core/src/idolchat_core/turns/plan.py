@@ -19,7 +19,7 @@ class Plan:
 
     ``messages`` are to be stored, at the head of the branch or in place of the message ``instead_of``; or there are
     none, and the message ``answer_to`` is answered anew, or the reply ``continues`` is gone on with. ``instructions``
-    serve this prompt only.
+    serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it.
     """
 
     conversation_id: UUID
@@ -32,6 +32,7 @@ class Plan:
     answer_to: StoredId | None = None
     instead_of: StoredId | None = None
     continues: StoredId | None = None
+    expected_revision: str | None = None
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True
@@ -43,7 +44,15 @@ class Plan:
     """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
 
     @classmethod
-    def of(cls, request: TurnRequest, *, key: str | None, secret: UUID, instead_of: StoredId | None = None) -> Self:
+    def of(
+        cls,
+        request: TurnRequest,
+        *,
+        key: str | None,
+        secret: UUID,
+        instead_of: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> Self:
         """Plan a turn for new messages.
 
         With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
@@ -64,6 +73,7 @@ class Plan:
             messages=tuple([message for message in request.messages if not message.is_instruction]),
             instructions=tuple([message for message in request.messages if message.is_instruction]),
             instead_of=instead_of,
+            expected_revision=expected_revision,
             key=key,
             fingerprint=request.fingerprint() if key else None,
             is_first=is_first,
@@ -114,6 +124,7 @@ class Plan:
             user_message_id=answer_to,
             messages=(),
             instead_of=None,
+            expected_revision=None,
             answer_to=None if continues is not None else answer_to,
             continues=continues,
             is_first=False,

@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from uuid import UUID
 
 from idolchat_core.llm.token_estimator import text_size
-from idolchat_core.prompt.budget import Decision, Selection, clipped_shares, select_parts
+from idolchat_core.models import utc_now
+from idolchat_core.prompt.budget import Selection, clipped_shares, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
+from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.parts import PromptPart, Role, Slot
 from idolchat_core.prompt.sources import Generation, PromptSource, PromptTurn
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.resources import EngineResources
 
-__all__ = ["PromptReport", "Prompting"]
+__all__ = ["Prompting"]
 
 log = logging.getLogger(__name__)
 
 SOURCE_TIMEOUT_S = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptReport:
-    """What went into a turn's prompt and what was left out, without its text.
-
-    ``failures`` are sources whose parts are missing, each with why. ``shared_tokens`` of ``tokens`` equal the beginning
-    of the prompt before, None where that is not known any more.
-    """
-
-    decisions: Sequence[Decision]
-    failures: Mapping[str, str]
-    history_messages: int
-    left_out_messages: int
-    tokens: int
-    shared_tokens: int | None
-    window_tokens: int
 
 
 @dataclass(slots=True)
@@ -50,13 +36,14 @@ class _Collected:
 class Prompting:
     """Builds the prompt of one turn."""
 
-    def __init__(self, resources: EngineResources, plan: Plan, *, model: str | None) -> None:
+    def __init__(self, resources: EngineResources, plan: Plan, *, turn_id: UUID, model: str | None) -> None:
         self._resources = resources
         self._plan = plan
+        self._turn_id = turn_id
         self._model = model
         self._collected: _Collected | None = None
         self._generation: Generation = "normal"
-        self.report: PromptReport | None = None
+        self.explain: Callable[[], PromptExplanation] | None = None
 
     async def build(
         self,
@@ -67,7 +54,7 @@ class Prompting:
         window_tokens: float,
         begun: str = "",
     ) -> Prompt:
-        """Build it, cut what no longer fits off the history, and keep a report. Raises ``ContextTooLong``.
+        """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``.
 
         ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's.
         """
@@ -95,8 +82,7 @@ class Prompting:
             late_system=await resources.catalog.late_system(self._model),
             begun=begun,
         )
-        if sources:
-            self._report(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
+        self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
         return prompt
 
     def _instructions(self) -> list[PromptPart]:
@@ -139,7 +125,7 @@ class Prompting:
         plan, estimator, model = self._plan, self._resources.estimator, self._model
         return PromptTurn(
             conversation_id=history.id,
-            turn_id=plan.turn_id,
+            turn_id=self._turn_id,
             user_message_id=branch[-1].id if branch else plan.user_message_id,
             user_id=history.user_id,
             character_id=history.character_id,
@@ -154,7 +140,7 @@ class Prompting:
             count=lambda text: round(estimator.tokens(text_size(text), model)),
         )
 
-    def _report(
+    def _explain(
         self,
         history: History,
         branch: Sequence[Entry],
@@ -164,15 +150,21 @@ class Prompting:
         per_size: float,
         window_tokens: float,
     ) -> None:
-        before: Sequence[Mapping[str, Any]] | None = history.last_prompt
+        before, history.last_prompt = history.last_prompt, prompt.outline
         start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
-        self.report = PromptReport(
-            decisions=tuple(selection.decisions),
-            failures=dict(self._collected.failures) if self._collected else {},
+        # Most turns are never asked about: without sources, which it is kept for, it is made when it is asked for.
+        self.explain = partial(
+            PromptExplanation,
+            turn_id=self._turn_id,
+            conversation_id=history.id,
+            user_id=history.user_id,
+            made_at=utc_now(),
+            model=self._model,
+            window_tokens=round(window_tokens),
+            tokens=round(per_size * prompt.size),
+            shared_tokens=None if before is None else round(per_size * shared_size(before, prompt.outline)),
+            parts=tuple([ExplainedPart.of(decision) for decision in selection.decisions]),
             history_messages=len(branch) - start,
             left_out_messages=branch[start].position if start < len(branch) else 0,
-            tokens=round(per_size * prompt.size),
-            shared_tokens=None if before is None else round(per_size * shared_size(before, prompt.messages)),
-            window_tokens=round(window_tokens),
+            failures=dict(self._collected.failures) if self._collected else {},
         )
-        history.last_prompt = prompt.messages

@@ -100,6 +100,8 @@ class TurnOptions(BaseModel):
             raise _refusal("messages", "may not be set: what is answered is stored already")
         if given.get("n") not in (None, 1):
             raise _refusal("n", "must be 1: a turn has one reply; regenerate it for another")
+        if given.get("logprobs") or given.get("top_logprobs"):
+            raise _refusal("logprobs" if given.get("logprobs") else "top_logprobs", "are not passed on; leave them out")
         return self
 
     @property

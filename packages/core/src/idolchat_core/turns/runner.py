@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,14 @@ from idolchat_core.errors import (
     IdolchatError,
     ShuttingDown,
     StorageConflict,
+    StorageError,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
@@ -30,7 +33,6 @@ from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -55,10 +57,10 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
+        "explain_prompt",
         "is_admitted",
         "live",
         "plan",
-        "prompt_report",
     )
 
     def __init__(
@@ -91,7 +93,7 @@ class TurnRun:
         self._waiting: UnfinishedTurn | None = None
         self._must_exist = False
         self.is_admitted = False
-        self.prompt_report: PromptReport | None = None
+        self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -260,19 +262,39 @@ class TurnRun:
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
-            ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
-            self._end_unstored(self._waiting, ended, error)
+            self._end_unasked(self._waiting, error)
             return None
         self.is_admitted = True
         self._stored(started_at)
+        refused = await self._refused_line(call)
         if not self.live.has_begun:
             self.live.begin()
+        if refused is not None:
+            self._end_unasked(unfinished(self.live), refused)
+            return None
         return admitted
+
+    async def _refused_line(self, call: MeteredCall) -> StorageUnavailable | None:
+        """Wait for the ledger's line; return why it could not be written, for a turn whose messages are stored.
+
+        Such a turn exists for its sender, who would send the messages twice otherwise.
+        """
+        try:
+            await call.written()
+        except StorageUnavailable as error:
+            if self.plan.answer_to is not None:
+                raise
+            return error
+        return None
+
+    def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
+        """End a turn of which its sender knows, without asking the provider."""
+        self._end_unstored(turn, Completion(self._resources, self.plan, self.live).outcome(None, error, None), error)
 
     async def _admit_and_open(
         self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
     ) -> History:
-        """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
+        """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
         call.open(
             call_id=self.live.message_id,
             turn_id=self.live.turn_id,
@@ -286,14 +308,18 @@ class TurnRun:
                 if history is None and self._must_exist:
                     raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
-        finally:
-            await call.written()
+        except BaseException:
+            with suppress(StorageError):  # the line is written later, or is void: nobody is asked
+                await call.written()
+            raise
 
     async def _answer(self, history: History, call: MeteredCall) -> None:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
-        self.prompt_report = answer.prompting.report
+        self.explain_prompt = answer.prompting.explain
+        if self.explain_prompt is not None and self._resources.prompt_sources:
+            self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)

@@ -57,10 +57,15 @@ def is_temporary(name: str) -> bool:
 
 
 class Prepared(NamedTuple):
-    """A file that is written and has no name of its own yet, and its time, in nanoseconds."""
+    """A file that is written and has no name of its own yet, and what the file system says of it."""
 
     path: str
-    mtime_ns: int
+    status: os.stat_result
+
+    @property
+    def mtime_ns(self) -> int:
+        """When it was written, in nanoseconds."""
+        return self.status.st_mtime_ns
 
 
 class DataFolder:
@@ -185,12 +190,12 @@ class DataFolder:
         folder, _, name = path.rpartition("/")
         return f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
 
-    def write_whole(self, path: str, data: bytes) -> Job[int]:
-        """Write a file that takes the place of what has its name, all or nothing, durably; tell its time."""
+    def write_whole(self, path: str, data: bytes) -> Job[Prepared]:
+        """Write a file that takes the place of what has its name, all or nothing, durably."""
         temporary = yield from self.prepare(path, data)
         self._disk.replace(temporary.path, path)
         yield parent_of(path)
-        return temporary.mtime_ns
+        return temporary
 
     def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[Prepared]:
         """Write a temporary file for a path; the caller gives it its place."""
@@ -201,13 +206,13 @@ class DataFolder:
             self._disk.write(fd, data, 0)
             if durable:
                 yield FileSync(fd, 0, len(data))
-            mtime_ns = self._disk.stat(fd).st_mtime_ns
+            status = self._disk.stat(fd)
         except BaseException:
             self._disk.unlink(temporary)
             raise
         finally:
             self._disk.close(fd)
-        return Prepared(temporary, mtime_ns)
+        return Prepared(temporary, status)
 
     def _create(self, path: str) -> int:
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from typing import Any, NamedTuple
 
 from idolchat_core import document
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, fingerprint
 
-__all__ = ["Tail", "read_lines", "read_tail"]
+__all__ = ["Tail", "closing_checksum", "read_lines", "read_tail", "revision"]
 
 _WINDOW = 1024
 _MAX_WINDOW = 16 * 1024 * 1024
@@ -26,6 +28,11 @@ class Tail(NamedTuple):
     fields: dict[str, Any]
     before: bytes
 
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of the end of the messages and the closing."""
+        return closing_checksum(fingerprint(self.before), self.closing)
+
     def is_of(self, entry: Entry | None) -> bool:
         """Tell whether this is the file that is known: then all of it is what it should be."""
         return (
@@ -35,6 +42,20 @@ class Tail(NamedTuple):
             and entry.body_end == self.body_end
             and entry.fingerprint == fingerprint(self.before)
         )
+
+
+def closing_checksum(fingerprint: int, closing: bytes) -> int:
+    """Return the CRC-32 of a closing that stands behind messages with this fingerprint."""
+    return zlib.crc32(closing, fingerprint)
+
+
+def revision(status: os.stat_result, checksum: int) -> str:
+    """Return the revision of a file: another one whenever anybody has written to it, or put another in its place.
+
+    A file system may keep its times in steps of some milliseconds, or seconds: what changes a document without
+    changing its size changes its end, unless it is edited by hand twice within such a step.
+    """
+    return f"{status.st_ino:x}.{status.st_size:x}.{status.st_mtime_ns:x}.{checksum:x}"
 
 
 def read_tail(disk: Disk, fd: int, size: int) -> Tail | None:

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from idolchat_core import ConversationDamaged, ConversationNotFound, Message, St
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.document_file import put_back
-from idolchat_storage_local.files.footer import Tail, read_tail
+from idolchat_storage_local.files.footer import Tail, read_tail, revision
 from idolchat_storage_local.files.group_commit import run_alone
 from idolchat_storage_local.files.inspection import Found, Torn, survey
 from idolchat_storage_local.files.inspection_entry import Description, describe
@@ -42,24 +42,34 @@ class NeedsCare(Exception):
 class Opened(NamedTuple):
     """An open file and what is known of it; ``tail`` is None when it is not in our form.
 
-    ``repaired`` is what it would hold if it could be mended; what it does hold is then not to be read. ``messages`` are
-    all there are, where they were read on the way.
+    ``status`` is the file's when it was looked at. ``repaired`` is what it would hold if it could be mended; what it
+    does hold is then not to be read. ``messages`` are all there are, where they were read on the way.
     """
 
     fd: int
     path: str
     entry: Entry
     tail: Tail | None
+    status: os.stat_result
     repaired: bytes | None = None
     messages: Sequence[Message] | None = None
 
+    @property
+    def revision(self) -> str:
+        """The file's revision."""
+        return revision(self.status, self.tail.checksum if self.tail is not None else 0)
+
 
 class Writable(NamedTuple):
-    """An open, locked file in our form."""
+    """An open, locked file in our form.
+
+    ``revisions`` are the one that it has, and the one that it had in the form that it was just adopted from.
+    """
 
     fd: int
     entry: Entry
     tail: Tail
+    revisions: Sequence[str]
 
 
 def damaged(entry: Entry) -> ConversationDamaged:
@@ -70,6 +80,16 @@ def damaged(entry: Entry) -> ConversationDamaged:
     )
 
 
+class _Undo(NamedTuple):
+    """A change that failed and is still to be undone, while the file is as it was left.
+
+    ``tail`` is how the file ended before; without one, there was no file.
+    """
+
+    left_as: tuple[int, int, int]
+    tail: Tail | None
+
+
 class Files:
     """The conversations' files in a data folder."""
 
@@ -77,6 +97,7 @@ class Files:
         self.folder = folder
         self.disk = disk
         self.catalogue = catalogue
+        self._to_undo: dict[UUID, _Undo] = {}
 
     @contextmanager
     def for_reading(
@@ -118,6 +139,7 @@ class Files:
         One that takes more than that raises ``NeedsCare``, unless ``patient``. Raises ``ConversationNotFound``,
         ``ConversationDamaged``, ``OSError``, ``StorageUnavailable``.
         """
+        adopted: tuple[str, int] | None = None
         for _ in range(_LOOKS):
             fd, path = self._open(conversation_id, writable=True, patient=patient)
             try:
@@ -126,10 +148,12 @@ class Files:
                 if isinstance(opened, Torn):
                     self._mend(conversation_id, fd, opened)
                 elif opened is not None and opened.tail is not None and self.folder.is_in_place(path):
-                    yield Writable(fd, opened.entry, opened.tail)
+                    before, mtime_ns = adopted or ("", 0)
+                    former = (before,) if mtime_ns == opened.status.st_mtime_ns else ()
+                    yield Writable(fd, opened.entry, opened.tail, (opened.revision, *former))
                     return
                 elif opened is not None:
-                    self._adopt(conversation_id, opened, patient=patient)
+                    adopted = opened.revision, self._adopt(conversation_id, opened, patient=patient)
             finally:
                 self.disk.close(fd)
         raise StorageUnavailable(f"conversation {conversation_id} changes faster than it can be written; try again")
@@ -160,12 +184,57 @@ class Files:
             pass
 
     def put_back(self, opened: Writable) -> None:
-        """Undo a change that failed; where that fails too, the file is mended when it is next opened."""
+        """Undo a change that failed; where that fails too, it is undone when the file is next opened."""
         try:
             put_back(self.disk, opened.fd, opened.tail)
         except OSError as error:
-            facts = {"place": opened.entry.place, "reason": error.strerror}
-            log.warning("a change that failed could not be undone yet", extra=facts)
+            left_as = _identity(self.disk.stat(opened.fd))
+            self._undo_later(UUID(opened.entry.id), _Undo(left_as, opened.tail), error)
+
+    def remove_made(self, conversation_id: UUID, status: os.stat_result) -> None:
+        """Remove a file that was made and could not be made durable; where that fails too, when it is next looked for.
+
+        ``status`` is the file's.
+        """
+        try:
+            self.disk.unlink(self.folder.document(conversation_id))
+        except OSError as error:
+            self._undo_later(conversation_id, _Undo(_identity(status), None), error)
+
+    def undo_failed(self, conversation_id: UUID | None = None) -> None:
+        """Undo what failed and could not be undone then, of one conversation or of all. Raises ``OSError``.
+
+        What a process has left that died before that stays as it is.
+        """
+        for key in list(self._to_undo) if conversation_id is None else [conversation_id]:
+            undo = self._to_undo.get(key)
+            if undo is not None and undo.tail is None:
+                self._remove_left(key, undo)
+            elif undo is not None and conversation_id is None:
+                with suppress(ConversationNotFound):
+                    self.mend(key)
+
+    def _undo_later(self, conversation_id: UUID, undo: _Undo, error: OSError) -> None:
+        self._to_undo[conversation_id] = undo
+        facts = {"conversation_id": str(conversation_id), "reason": error.strerror}
+        log.warning("a change that failed could not be undone yet", extra=facts)
+
+    def _remove_left(self, conversation_id: UUID, undo: _Undo) -> None:
+        path = self.folder.document(conversation_id)
+        try:
+            fd = self.disk.open(path, writable=True)
+        except FileNotFoundError:
+            self._to_undo.pop(conversation_id, None)
+            return
+        try:
+            self.disk.wait_for_lock(fd, path)
+            status = self.disk.stat(fd)
+            if status.st_nlink and _identity(status) == undo.left_as:
+                self.disk.unlink(path)
+                self.disk.sync_folder(parent_of(path))
+            self._to_undo.pop(conversation_id, None)
+        finally:
+            self.disk.close(fd)
 
     def _lock(self, fd: int, path: str, *, patient: bool) -> None:
         if patient:
@@ -174,6 +243,8 @@ class Files:
             raise NeedsCare
 
     def _open(self, conversation_id: UUID, *, writable: bool, patient: bool = True) -> tuple[int, str]:
+        if self._to_undo:
+            self.undo_failed(conversation_id)
         path: str | None = self.folder.document(conversation_id)
         while path is not None:
             try:
@@ -202,18 +273,38 @@ class Files:
             if patient:
                 return None
             raise NeedsCare
+        torn = self._left_torn(conversation_id, status)
+        if torn is not None:
+            return torn
         if doubted:
             return self._examine(conversation_id, fd, path, status, all_of_it=True, only_news=only_news)
+        known = self._recognised(conversation_id, fd, path, status)
+        if known is not None:
+            return known
+        if not patient:
+            raise NeedsCare
+        return self._examine(conversation_id, fd, path, status, writable=writable)
+
+    def _recognised(self, conversation_id: UUID, fd: int, path: str, status: os.stat_result) -> Opened | None:
+        """Describe a file that is as it is known, by its end alone."""
         tail = read_tail(self.disk, fd, status.st_size)
         for known in (self.catalogue.known, self.catalogue.read_again):
             entry = known(conversation_id)
             if entry is not None and tail is not None and tail.is_of(entry):
-                return Opened(fd, path, entry, tail)
+                return Opened(fd, path, entry, tail, status)
             if entry is not None and entry.form != "lines" and _is_same(entry, status):
-                return Opened(fd, path, entry, None)
-        if not patient:
-            raise NeedsCare
-        return self._examine(conversation_id, fd, path, status, writable=writable)
+                return Opened(fd, path, entry, None, status)
+        return None
+
+    def _left_torn(self, conversation_id: UUID, status: os.stat_result) -> Torn | None:
+        """Return what undoes a change of ours that failed, unless somebody has written to the file since."""
+        undo = self._to_undo.get(conversation_id)
+        if undo is None or undo.tail is None:
+            return None
+        if undo.left_as != _identity(status):
+            self._to_undo.pop(conversation_id, None)
+            return None
+        return Torn(undo.tail.body_end, undo.tail.closing, undo.tail.size, b"")
 
     def _examine(
         self,
@@ -239,7 +330,7 @@ class Files:
             self.catalogue.note(conversation_id, *about)
         tail = read_tail(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
         messages = found.messages if isinstance(found, Found) and about.is_whole else None
-        return Opened(fd, path, about.entry, tail, messages=messages)
+        return Opened(fd, path, about.entry, tail, status, messages=messages)
 
     def _is_durable(self, fd: int, about: Description, known: Entry | None, *, writable: bool) -> bool:
         """See to it that a file is on the disk, whose last writer may have died before it was.
@@ -265,7 +356,7 @@ class Files:
         conversation = document.decode(repaired, conversation_id)
         place = self.folder.place_of(path)
         entry = Entry.of(conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
-        return Opened(fd, path, entry, None, repaired)
+        return Opened(fd, path, entry, None, status, repaired)
 
     def _mend(self, conversation_id: UUID, fd: int, torn: Torn) -> None:
         if len(torn.cut.strip(b"\0")) >= _WORTH_KEEPING:
@@ -278,8 +369,11 @@ class Files:
         facts = {"conversation_id": str(conversation_id), "cut_bytes": len(torn.cut)}
         log.warning("a change that a crash had cut was put right", extra=facts)
 
-    def _adopt(self, conversation_id: UUID, opened: Opened, *, patient: bool) -> None:
-        """Rewrite a file in our form and in its place; the original goes when the new one is durable."""
+    def _adopt(self, conversation_id: UUID, opened: Opened, *, patient: bool) -> int:
+        """Rewrite a file in our form and in its place, and return its new time, in nanoseconds.
+
+        The original goes when the new one is durable.
+        """
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
         if not patient:
@@ -287,11 +381,16 @@ class Files:
         size = self.disk.stat(opened.fd).st_size
         conversation = document.decode(self.disk.read(opened.fd, size, 0), conversation_id)
         target = self.folder.document(conversation_id)
-        run_alone(self.disk, self.folder.write_whole(target, document.encode(conversation)))
+        written = run_alone(self.disk, self.folder.write_whole(target, document.encode(conversation)))
         if opened.path != target:
             self.disk.unlink(opened.path)
             self.disk.sync_folder(parent_of(opened.path))
         log.info("a conversation was brought into the present form", extra={"conversation_id": str(conversation_id)})
+        return written.mtime_ns
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _is_same(entry: Entry, status: os.stat_result) -> bool:

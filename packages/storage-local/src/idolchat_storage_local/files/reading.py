@@ -10,7 +10,7 @@ from idolchat_storage_local.files.footer import Tail, read_lines
 from idolchat_storage_local.files.open_files import Files, Opened, damaged
 from idolchat_storage_local.files.salvage import rescue
 
-__all__ = ["messages_in", "read_document", "read_opened", "read_page", "read_whole"]
+__all__ = ["messages_in", "read_opened", "read_page", "read_revised", "read_whole"]
 
 _OPENING_SIZE = 512
 _BLOCK = 128 * 1024
@@ -34,14 +34,14 @@ def read_whole(files: Files, conversation_id: UUID) -> Conversation:
         return _read_whole(files, conversation_id, doubted=True)
 
 
-def read_document(files: Files, conversation_id: UUID) -> bytes:
-    """See ``Storage.read_document``."""
+def read_revised(files: Files, conversation_id: UUID) -> tuple[bytes, str]:
+    """See ``Storage.read_revised``."""
     with files.for_reading(conversation_id) as opened:
         if opened.tail is not None:
-            return files.disk.read(opened.fd, opened.tail.body_end, 0) + opened.tail.closing
+            return files.disk.read(opened.fd, opened.tail.body_end, 0) + opened.tail.closing, opened.revision
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
-        return document.encode(_read_other(files, opened, conversation_id))
+        return document.encode(_read_other(files, opened, conversation_id)), opened.revision
 
 
 def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int | None, doubted: bool) -> Page:
@@ -50,13 +50,13 @@ def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int |
             whole = _read_other(files, opened, conversation_id)
             start, end = _bounds(len(whole.messages), limit, before)
             part = whole.model_copy(update={"messages": whole.messages[start:end]})
-            return Page(conversation=part, start=start, total=len(whole.messages))
+            return Page(conversation=part, start=start, total=len(whole.messages), revision=opened.revision)
         start, end = _bounds(opened.entry.message_count, limit, before)
         total = opened.entry.message_count
         mark = files.catalogue.mark_after(conversation_id, end) if end < total else None
         text = read_lines(files.disk, opened.fd, opened.tail, total, start, end, mark=mark)
         conversation = _conversation(files, opened, opened.tail, conversation_id, document.parse_lines(text))
-        return Page(conversation=conversation, start=start, total=total)
+        return Page(conversation=conversation, start=start, total=total, revision=opened.revision)
 
 
 def _bounds(total: int, limit: int, before: int | None) -> tuple[int, int]:

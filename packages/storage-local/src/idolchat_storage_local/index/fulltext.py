@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
-from idolchat_storage_local.index.entry import Wanted
+from idolchat_storage_local.index.entry import EntryFilter
 from idolchat_storage_local.index.sqlite_file import IndexBroken, explained, identity, transaction
 
 __all__ = ["TIE_BITS", "Indexed", "Learnt", "Texts", "TextsBroken"]
@@ -166,10 +166,12 @@ class Texts:
         with _explained(), self._lock:
             self._database.execute(sql, (*now[:3], conversation_id))
 
-    def find(self, query: Query, wanted: Wanted, *, before: int | None, limit: int) -> list[tuple[int, str, int]]:
+    def find(
+        self, query: Query, matching: EntryFilter, *, before: int | None, limit: int
+    ) -> list[tuple[int, str, int]]:
         """Find messages, newest first: place, conversation, position."""
-        since = _FIRST if wanted.since is None else wanted.since << TIE_BITS
-        until = _LAST if wanted.until is None else (wanted.until << TIE_BITS) - 1
+        since = _FIRST if matching.since is None else matching.since << TIE_BITS
+        until = _LAST if matching.until is None else (matching.until << TIE_BITS) - 1
         last = until if before is None else min(until, before - 1)
         # CROSS JOIN keeps the order of the tables: places come out of the index in order already.
         sql = (
@@ -179,7 +181,7 @@ class Texts:
             " WHERE texts MATCH ? AND texts.rowid BETWEEN ? AND ? ORDER BY texts.rowid DESC LIMIT ?"
         )
         with _explained(), self._lock:
-            return self._database.execute(sql, (_match(query, wanted), since, last, limit)).fetchall()
+            return self._database.execute(sql, (_match(query, matching), since, last, limit)).fetchall()
 
     def place_of(self, conversation_id: str, position: int) -> int | None:
         """Tell the place of a message."""
@@ -255,7 +257,7 @@ def _owner_word(column: str, owner: str) -> str:
     return f"{_OWNER}{column[0]}{blake2b(owner.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
-def _match(query: Query, wanted: Wanted) -> str:
-    parts = [f'"{_owner_word(column, owner)}"' for column, owner in wanted.owners.items()]
+def _match(query: Query, matching: EntryFilter) -> str:
+    parts = [f'"{_owner_word(column, owner)}"' for column, owner in matching.owners.items()]
     parts += [f'"{" ".join(term.tokens)}"{"*" if term.is_beginning else ""}' for term in query.terms]
     return " AND ".join(parts)

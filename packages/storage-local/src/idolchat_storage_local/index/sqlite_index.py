@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from typing import Any, NamedTuple
 
-from idolchat_storage_local.index.entry import Entry, Wanted
+from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_file import (
     IndexBroken,
     IndexBusy,
@@ -166,9 +166,9 @@ class Index:
         rows = self._rows(f"{_SELECT} WHERE id IN ({marks})", tuple(conversation_ids))
         return [Entry(*row) for row in rows]
 
-    def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
-        """List those wanted that come after ``before``, newest first."""
-        conditions, values = wanted.condition()
+    def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List those that match and come after ``before``, newest first."""
+        conditions, values = matching.condition()
         if before is not None:
             conditions.append("(updated_at, id) < (?, ?)")
             values.extend(before)
@@ -176,9 +176,9 @@ class Index:
         rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
         return [Entry(*row) for row in rows]
 
-    def count(self, wanted: Wanted) -> tuple[Any, ...]:
-        """Count those wanted: see ``_COUNTED`` for what."""
-        conditions, values = wanted.condition()
+    def count(self, matching: EntryFilter) -> tuple[Any, ...]:
+        """Count those that match: see ``_COUNTED`` for what."""
+        conditions, values = matching.condition()
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         counted = ", ".join(_COUNTED)
         [row] = self._rows(f"SELECT {counted} FROM conversations{where}", tuple(values))  # noqa: S608 - our names

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from idolchat_core import StorageStats, StorageUnavailable
-from idolchat_storage_local.index.entry import Entry, Wanted, to_time
+from idolchat_storage_local.index.entry import Entry, EntryFilter, to_time
 from idolchat_storage_local.index.sqlite_index import Change, Index, IndexBroken, IndexBusy, remove_index
 
 __all__ = ["Catalogue", "Watcher"]
@@ -127,26 +127,26 @@ class Catalogue:
         self._cache.pop(conversation_id, None)
         self._add(str(conversation_id), Change(None, [], [], is_whole=True))
 
-    def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
+    def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List conversations, newest first. Raises ``IndexBroken``, ``StorageUnavailable``."""
         fresh = self._not_learnt()
         try:
-            learnt = self._ask(lambda index: index.newest(wanted, before, limit + len(fresh)))
+            learnt = self._ask(lambda index: index.newest(matching, before, limit + len(fresh)))
         except IndexBusy as error:
             raise StorageUnavailable(f"the list of conversations cannot be read now: {error}; try again") from error
         entries = [entry for entry in learnt if entry.id not in fresh]
         entries += [
             change.entry
             for change in fresh.values()
-            if change.entry is not None and wanted.includes(change.entry) and _is_behind(change.entry, before)
+            if change.entry is not None and matching.includes(change.entry) and _is_behind(change.entry, before)
         ]
         return sorted(entries, key=lambda entry: (entry.updated_at, entry.id), reverse=True)[:limit]
 
-    def count(self, wanted: Wanted) -> StorageStats:
+    def count(self, matching: EntryFilter) -> StorageStats:
         """Count conversations. Raises ``IndexBroken``, ``StorageUnavailable``."""
         self.wait_until_learnt()
         try:
-            counted = self._ask(lambda index: index.count(wanted))
+            counted = self._ask(lambda index: index.count(matching))
         except IndexBusy as error:
             raise StorageUnavailable(f"conversations cannot be counted now: {error}; try again") from error
         conversations, messages, users, characters, damaged, size_bytes, first_at, last_at = counted

@@ -11,7 +11,7 @@ import typer
 from pydantic import Field
 
 from idolchat_cli.confirmation import confirm
-from idolchat_cli.conversations.words import message_id
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, Yes
@@ -53,7 +53,7 @@ def delete_message(
     """Delete one message for good.
 
     Its place stays, with what follows it; its text goes from the storage, its copies and indexes, and from mirrors. A
-    server that runs may still have it in memory: there, DELETE /conversation/ID/messages/MESSAGE does all of it.
+    server that runs notices it with the next message, and forgets events of earlier turns after their time.
     """
     confirm(f"Delete message {message} of conversation {conversation}?", yes=yes)
     left = asyncio.run(_deleted(conversation, message_id(message)))

@@ -45,4 +45,4 @@ def stats(
 
 async def _counted(filters: Filters) -> StorageStats:
     async with open_conversations() as opened:
-        return await opened.storage.stats(**filters.for_storage())
+        return await opened.storage.stats(filters.for_storage())

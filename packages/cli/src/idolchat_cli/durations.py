@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import typer
 
-__all__ = ["parse_age"]
+__all__ = ["parse_duration"]
 
 _AGE = re.compile(r"(\d{1,6})\s*(min|[hdw])")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
-def parse_age(text: str | timedelta) -> timedelta:
+def parse_duration(text: str | timedelta) -> timedelta:
     """Read an age: ``30min``, ``12h``, ``7d``, ``2w``."""
     if isinstance(text, timedelta):
         return text

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from pydantic import Field
 
+from idolchat_cli.conversations.importing.candidate import Candidate, Finding, Skipped
 from idolchat_cli.conversations.importing.files import find_in, find_in_stream
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken
-from idolchat_cli.conversations.importing.taking import OnConflict, Outcome, Taker
-from idolchat_cli.conversations.words import message_id
+from idolchat_cli.conversations.importing.store import Importer, OnConflict, Outcome
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
@@ -29,6 +29,9 @@ from idolchat_core.models import Conversation, StoredId
 
 __all__ = ["RESULT", "app"]
 
+SHOWN = 3
+"""Places that are named of what was lost for the same reason."""
+
 TOGETHER = 32
 """Conversations that are stored at a time, so that they share the disk's waits."""
 
@@ -40,6 +43,13 @@ class Untaken(Result):
     reason: str
 
 
+class LeftOut(Result):
+    """Things of one kind that nobody wrote, or that are not in the files."""
+
+    what: str
+    count: int
+
+
 class Imported(Result):
     """What became of the conversations that were found."""
 
@@ -48,7 +58,8 @@ class Imported(Result):
     overwritten: int
     unchanged: int = Field(description="they were there already")
     conflicts: int = Field(description="another conversation has this id; it was left as it is")
-    not_taken: list[Untaken] = Field(description="what could not be taken, and conflicts")
+    not_taken: list[Untaken] = Field(description="what somebody may have written and could not be taken, and conflicts")
+    left_out: list[LeftOut] = Field(description="what else does not come over, by its kind: no problem")
     dry_run: bool
 
 
@@ -64,9 +75,10 @@ app = new_app()
         "idol conversations import old-service/ --on-conflict overwrite",
         "idol conversations import 'Mika - 2026-05-31.jsonl' --user 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e",
         "idol conversations import chatgpt-export.zip",
+        "idol conversations import ~/SillyTavern/data/default-user/chats",
     ),
 )
-def take_in(
+def import_(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="Files, folders or archives; - is standard input.")
     ],
@@ -83,8 +95,9 @@ def take_in(
     """Take conversations from files, of other programs too.
 
     Reads documents of this program and of the original service, what idol conversations export writes (but Markdown),
-    chats of SillyTavern (.jsonl) and the export of ChatGPT (conversations.json, or the whole .zip). Ids of ours are
-    kept, others are made so that to import a file twice changes nothing. Exits with 1 if something was not taken.
+    and the exports of SillyTavern, chub.ai, ChatGPT, Claude, Open WebUI, LibreChat, Agnai, RisuAI and CAI Tools, or
+    the whole .zip that they come in. Ids of ours are kept, others are made so that to import a file twice changes
+    nothing. What does not come over is counted by its kind. Exits with 1 if something that a person wrote was lost.
     """
     missing = [path for path in files if str(path) != "-" and not path.exists()]
     if missing:
@@ -92,10 +105,13 @@ def take_in(
     owners = {"user_id": user, "character_id": character}
     defaults = {name: message_id(value) for name, value in owners.items() if value is not None}
     findings = (_owned(finding, defaults) for path in files for finding in _found(path))
-    result = asyncio.run(_taken(findings, on_conflict, dry_run=dry_run, is_quiet=as_json))
+    report = asyncio.run(_taken(findings, on_conflict, dry_run=dry_run))
+    result = report.result(dry_run=dry_run)
     if as_json:
         print_json(result)
     else:
+        for line in report.lines():
+            on_stderr().print(printable(line), style="yellow")
         _sum_up(result)
     if len(result.not_taken) > (result.conflicts if on_conflict else 0):
         raise typer.Exit(1)
@@ -106,49 +122,47 @@ def _found(path: Path) -> Iterator[Finding]:
 
 
 def _owned(finding: Finding, owners: Mapping[str, StoredId]) -> Finding:
-    if isinstance(finding, NotTaken):
+    if isinstance(finding, Skipped):
         return finding
     lacking = {name: owner for name, owner in owners.items() if getattr(finding.conversation, name) is None}
     if not lacking:
         return finding
     given = {name: value for name, value in finding.conversation if name in finding.conversation.model_fields_set}
     more = finding.conversation.__pydantic_extra__ or {}
-    return Found(Conversation(**{**given, **more, **lacking}), finding.source)
+    return finding._replace(conversation=Conversation(**{**given, **more, **lacking}))
 
 
-async def _taken(
-    findings: Iterator[Finding], on_conflict: OnConflict | None, *, dry_run: bool, is_quiet: bool
-) -> Imported:
-    report = _Report(on_conflict, is_quiet=is_quiet)
+async def _taken(findings: Iterator[Finding], on_conflict: OnConflict | None, *, dry_run: bool) -> _Report:
+    report = _Report(on_conflict)
     async with open_conversations() as opened:
-        taker = Taker(opened.storage, overwrites=on_conflict is OnConflict.OVERWRITE, dry_run=dry_run)
+        importer = Importer(opened.storage, overwrites=on_conflict is OnConflict.OVERWRITE, dry_run=dry_run)
         with progress("Importing", unit="conversations") as importing:
             for together in _groups(findings):
-                for one, outcome in zip(
-                    together, await asyncio.gather(*(_take(taker, one) for one in together)), strict=True
-                ):
+                outcomes = await asyncio.gather(*(_store(importer, one) for one in together))
+                for one, outcome in zip(together, outcomes, strict=True):
                     report.add(one, outcome)
                 importing.advance(len(together))
-    return report.result(dry_run=dry_run)
+    return report
 
 
 class _Report:
-    """What became of everything; what was not taken is told at once."""
+    """What became of everything: conversations by their outcome, all else by its kind."""
 
-    def __init__(self, on_conflict: OnConflict | None, *, is_quiet: bool) -> None:
-        self._advice = "" if on_conflict else ": see --on-conflict"
-        self._is_quiet = is_quiet
+    def __init__(self, on_conflict: OnConflict | None) -> None:
+        self._conflict = "another conversation has its id" + ("" if on_conflict else ", see --on-conflict")
         self._counts: Counter[Outcome] = Counter()
-        self._not_taken: list[Untaken] = []
+        self._lost: dict[str, list[Skipped]] = {}
+        self._left_out: Counter[str] = Counter()
 
-    def add(self, finding: Finding, outcome: Outcome | str) -> None:
-        if not isinstance(outcome, Outcome):
-            self._leave_out(finding.source, outcome)
-            return
-        self._counts[outcome] += 1
-        if outcome is Outcome.CONFLICT and isinstance(finding, Found):
-            what = f"another conversation {finding.conversation.id} is there already"
-            self._leave_out(finding.source, what + self._advice)
+    def add(self, finding: Finding, outcome: Outcome | Skipped) -> None:
+        if isinstance(outcome, Outcome):
+            self._counts[outcome] += 1
+            if outcome is Outcome.CONFLICT and isinstance(finding, Candidate):
+                self.add(finding, Skipped(finding.source, self._conflict, detail=str(finding.conversation.id)))
+        elif outcome.is_lost:
+            self._lost.setdefault(outcome.reason, []).append(outcome)
+        else:
+            self._left_out[outcome.reason] += 1
 
     def result(self, *, dry_run: bool) -> Imported:
         counts = self._counts
@@ -158,14 +172,26 @@ class _Report:
             overwritten=counts[Outcome.OVERWRITTEN],
             unchanged=counts[Outcome.UNCHANGED],
             conflicts=counts[Outcome.CONFLICT],
-            not_taken=self._not_taken,
+            not_taken=[
+                Untaken(source=one.source, reason=": ".join(filter(None, (reason, one.detail))))
+                for reason, kind in self._lost.items()
+                for one in kind
+            ],
+            left_out=[LeftOut(what=what, count=count) for what, count in self._left_out.most_common()],
             dry_run=dry_run,
         )
 
-    def _leave_out(self, source: str, reason: str) -> None:
-        self._not_taken.append(Untaken(source=source, reason=reason))
-        if not self._is_quiet:
-            on_stderr().print(printable(f"{source}: {reason}"), style="yellow")
+    def lines(self) -> Iterator[str]:
+        """Tell what does not come over, a line for each kind; of what is lost, where the first are."""
+        for what, count in self._left_out.most_common():
+            yield f"left out: {count:,} x {what}"
+        for reason, kind in self._lost.items():
+            if len(kind) == 1:
+                yield ": ".join(filter(None, (kind[0].source, reason, kind[0].detail)))
+            else:
+                places = "; ".join(one.source for one in kind[:SHOWN])
+                rest = f"; and {len(kind) - SHOWN:,} more, which --json lists" if len(kind) > SHOWN else ""
+                yield f"not taken: {len(kind):,} x {reason}: {places}{rest}"
 
 
 def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
@@ -173,7 +199,7 @@ def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
     group: list[Finding] = []
     ids: set[object] = set()
     for finding in findings:
-        key = finding.conversation.id if isinstance(finding, Found) else None
+        key = finding.conversation.id if isinstance(finding, Candidate) else None
         if len(group) == TOGETHER or key in ids:
             yield group
             group, ids = [], set()
@@ -183,14 +209,14 @@ def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
     yield group
 
 
-async def _take(taker: Taker, finding: Finding) -> Outcome | str:
+async def _store(importer: Importer, finding: Finding) -> Outcome | Skipped:
     """Give the outcome, or why there is none; that the storage cannot write now ends the import."""
-    if isinstance(finding, NotTaken):
-        return finding.reason
+    if isinstance(finding, Skipped):
+        return finding
     try:
-        return await taker.take(finding.conversation)
+        return await importer.store(finding)
     except (InvalidRequest, StorageConflict) as error:
-        return str(error)
+        return Skipped(finding.source, "conversation that cannot be stored", detail=str(error))
 
 
 def _sum_up(result: Imported) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 
-from idolchat_cli.checks.finding import Finding, Status, fail
 from idolchat_cli.checks.machine import check_data_folder, check_python
 from idolchat_cli.checks.parts import check_by_plugin, check_llm, check_plugins, check_storages
+from idolchat_cli.checks.result import CheckResult, Status, fail
 from idolchat_cli.checks.server import check_server
 from idolchat_cli.checks.variables import check_dotenv, check_variables
 from idolchat_cli.loading import Everything, load_everything
 from idolchat_core.errors import ConfigurationError, PluginError
 from idolchat_core.settings import CoreSettings, read_settings
 
-__all__ = ["examine"]
+__all__ = ["run_checks"]
 
 
-async def examine() -> AsyncGenerator[Finding]:
+async def run_checks() -> AsyncGenerator[CheckResult]:
     """Yield what each check finds, as soon as it is found; what depends on settings that are wrong is left out."""
     yield check_python()
     dotenv = check_dotenv()
@@ -35,7 +35,7 @@ async def examine() -> AsyncGenerator[Finding]:
         yield finding
 
 
-async def _at_work(settings: CoreSettings, everything: Everything) -> AsyncGenerator[Finding]:
+async def _at_work(settings: CoreSettings, everything: Everything) -> AsyncGenerator[CheckResult]:
     for check in (check_storages, check_llm):
         for finding in await check(settings, everything.plugins):
             yield finding
@@ -44,14 +44,14 @@ async def _at_work(settings: CoreSettings, everything: Everything) -> AsyncGener
             yield finding
 
 
-def _at_rest(settings: CoreSettings | None, everything: Everything | None) -> Iterator[Finding]:
+def _at_rest(settings: CoreSettings | None, everything: Everything | None) -> Iterator[CheckResult]:
     if everything is not None:
         yield from check_plugins(everything.plugins)
     if settings is not None:
         yield from check_data_folder(settings.data_dir)
 
 
-def _read() -> tuple[CoreSettings | None, Everything | None, list[Finding]]:
+def _read() -> tuple[CoreSettings | None, Everything | None, list[CheckResult]]:
     settings, everything = None, None
     problems = []
     try:

@@ -15,12 +15,12 @@ from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings, read_settings
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Place", "parse_place"]
+__all__ = ["Target", "parse_target"]
 
 _DATA_DIR = "IDOLCHAT_DATA_DIR"
 
 
-class Place(NamedTuple):
+class Target(NamedTuple):
     """A storage by its name in the registry, and the variables that it is opened with."""
 
     text: str
@@ -39,7 +39,7 @@ class Place(NamedTuple):
         finally:
             await opening.__aexit__(None, None, None)
 
-    def is_same(self, other: Place) -> bool:
+    def is_same(self, other: Target) -> bool:
         """Tell whether two places are one and the same."""
         if self.name != other.name:
             return False
@@ -53,7 +53,7 @@ class Place(NamedTuple):
             raise WrongUsage(f"{self.text}: there is no folder {folder}")
 
 
-def parse_place(text: str, plugins: Plugins, *, env_file: Path | None = None) -> Place:
+def parse_target(text: str, plugins: Plugins, *, env_file: Path | None = None) -> Target:
     """Read ``NAME`` or ``NAME:PLACE``; variables of the file come before those of the environment.
 
     Raises ``PluginNotFound`` for a name that is not installed, and ``WrongUsage`` for a place that it cannot take.
@@ -69,7 +69,7 @@ def parse_place(text: str, plugins: Plugins, *, env_file: Path | None = None) ->
         if not place:
             raise WrongUsage(f"{text!r} names no place behind the colon")
         variables[variable] = place
-    return Place(text, name, variables)
+    return Target(text, name, variables)
 
 
 def _resolved(variables: Mapping[str, str]) -> Mapping[str, str]:

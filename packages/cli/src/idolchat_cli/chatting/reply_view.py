@@ -10,10 +10,10 @@ from rich.console import Console
 from idolchat_cli.printable import PrintableText
 from idolchat_cli.wrapping import WrappedText
 
-__all__ = ["SpokenReply"]
+__all__ = ["ReplyView"]
 
 
-class SpokenReply:
+class ReplyView:
     """Shows that a reply is awaited, then its words in lines that fit; a context manager that ends the last line."""
 
     def __init__(self, console: Console) -> None:

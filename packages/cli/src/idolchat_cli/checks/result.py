@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Status", "fail", "ok", "warn"]
+__all__ = ["CheckResult", "Status", "fail", "ok", "warn"]
 
 
 class Status(StrEnum):
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line of a report: what was looked at, how it stands, and how to mend it where that is known."""
 
     check: str
@@ -26,16 +26,16 @@ class Finding:
     mend: str | None = None
 
 
-def ok(check: str, message: str, mend: str | None = None) -> Finding:
+def ok(check: str, message: str, mend: str | None = None) -> CheckResult:
     """Say that something works."""
-    return Finding(check, Status.OK, message, mend)
+    return CheckResult(check, Status.OK, message, mend)
 
 
-def warn(check: str, message: str, mend: str | None = None) -> Finding:
+def warn(check: str, message: str, mend: str | None = None) -> CheckResult:
     """Say that something works, but not as somebody may think."""
-    return Finding(check, Status.WARN, message, mend)
+    return CheckResult(check, Status.WARN, message, mend)
 
 
-def fail(check: str, message: str, mend: str | None = None) -> Finding:
+def fail(check: str, message: str, mend: str | None = None) -> CheckResult:
     """Say that something does not work."""
-    return Finding(check, Status.FAIL, message, mend)
+    return CheckResult(check, Status.FAIL, message, mend)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from idolchat_cli.conversations.importing.candidate import Candidate
 from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["OnConflict", "Outcome", "Taker"]
+__all__ = ["Importer", "OnConflict", "Outcome"]
 
 
 class OnConflict(StrEnum):
@@ -36,17 +37,31 @@ class Outcome(StrEnum):
 _TRIES = 5
 
 
-class Taker:
-    """Takes one conversation after the other; with ``dry_run`` it tells what would be done."""
+class Importer:
+    """Stores one conversation after the other; with ``dry_run`` it tells what would be done.
+
+    None replaces another that came by the same importer: of two that say different things under one id, the second
+    is a conflict, or gets an id made of what it says where the id was made of names of another program.
+    """
 
     def __init__(self, storage: Storage, *, overwrites: bool, dry_run: bool) -> None:
         self._storage = storage
         self._overwrites = overwrites
         self._dry_run = dry_run
-        self._seen: dict[UUID, asyncio.Task[Outcome]] = {}
+        self._stored: set[UUID] = set()
 
-    async def take(self, conversation: Conversation) -> Outcome:
+    async def store(self, candidate: Candidate) -> Outcome:
         """Store a conversation. Raises ``StorageError`` where that cannot be done."""
+        conversation = candidate.conversation
+        outcome = await self._store(conversation)
+        if outcome is Outcome.CONFLICT and candidate.is_derived and conversation.id in self._stored:
+            said = hashlib.sha256(b"\n".join(_lines(conversation))).hexdigest()
+            conversation = conversation.model_copy(update={"id": uuid5(conversation.id, said)})
+            outcome = await self._store(conversation)
+        self._stored.add(conversation.id)
+        return outcome
+
+    async def _store(self, conversation: Conversation) -> Outcome:
         for _ in range(_TRIES):
             try:
                 return await self._try(conversation)
@@ -75,7 +90,7 @@ class Taker:
         return await self._overwrite(new)
 
     async def _overwrite(self, new: Conversation) -> Outcome:
-        if not self._overwrites:
+        if not self._overwrites or new.id in self._stored:
             return Outcome.CONFLICT
         await self._do(self._storage.put, new)
         return Outcome.OVERWRITTEN
@@ -83,11 +98,10 @@ class Taker:
     async def _extend(self, new: Conversation, known: int) -> None:
         if self._dry_run:
             return
-        await self._storage.append(new.id, new.messages[known:], expected_count=known, updated_at=new.updated_at)
-        if new.head is not None:
-            await self._storage.update(new.id, {"head": str(new.head)}, expected_count=len(new.messages))
+        added = new.messages[known:]
+        await self._storage.append(new.id, added, expected_count=known, updated_at=new.updated_at, head=new.head)
 
-    async def _do(self, change: Callable[[Conversation], Awaitable[None]], new: Conversation) -> None:
+    async def _do(self, change: Callable[[Conversation], Awaitable[object]], new: Conversation) -> None:
         if not self._dry_run:
             await change(new)
 
