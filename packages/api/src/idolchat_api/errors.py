@@ -156,6 +156,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.ConversationNotFound: (404, _REQUEST),
     core.ConversationDamaged: (500, _SERVER),
     core.StorageConflict: (409, _REQUEST),
+    core.RevisionMismatch: (412, _REQUEST),
     core.ConversationExists: (409, _REQUEST),
     core.StorageUnavailable: (503, _SERVER),
     core.ProviderError: (502, _PROVIDER),

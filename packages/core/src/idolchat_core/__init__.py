@@ -4,6 +4,7 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 ``idolchat_core.testing``; every other module is internal and may change with any release.
 """
 
+from idolchat_core.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
@@ -22,6 +23,7 @@ from idolchat_core.errors import (
     RateLimited,
     ReplyCut,
     RequestRefused,
+    RevisionMismatch,
     StorageConflict,
     StorageError,
     StorageUnavailable,
@@ -33,33 +35,42 @@ from idolchat_core.models import (
     ConversationSummary,
     Message,
     Page,
+    StoredId,
     Usage,
     new_id,
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.stats import StorageStats
+from idolchat_core.user_data import UserData, UserFile
 
 __all__ = [
+    "EVERYTHING",
+    "Change",
+    "ChangeKind",
+    "ChangeObserver",
     "CompletionRequest",
     "ConfigurationError",
     "ContextTooLong",
     "Conversation",
     "ConversationDamaged",
     "ConversationExists",
+    "ConversationFilter",
     "ConversationList",
     "ConversationNotFound",
     "ConversationSummary",
@@ -93,20 +104,28 @@ __all__ = [
     "Repair",
     "ReplyCut",
     "RequestRefused",
+    "RevisionMismatch",
     "ServiceRegistry",
     "Services",
     "Slot",
     "Storage",
     "StorageConflict",
     "StorageError",
+    "StorageRegistry",
     "StorageStats",
     "StorageUnavailable",
+    "StoredId",
     "Usage",
+    "UserData",
+    "UserFile",
     "VerificationResult",
+    "check_count",
     "check_record_name",
+    "check_revision",
     "document",
     "hits_in",
     "hookimpl",
+    "is_repeated",
     "issues_of",
     "namespaces_among",
     "new_id",

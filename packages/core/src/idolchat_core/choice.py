@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.mirror import MirrorMode, MirrorTuning, open_mirrored
+from idolchat_core.mirror import MirrorMode, MirrorTuning, open_mirrored, open_tracked
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
@@ -73,15 +73,19 @@ async def open_storage(
 ) -> AsyncGenerator[tuple[str, Storage]]:
     """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
 
+    Its changes are noted for the registered observers.
+
     Raises ``ConfigurationError``, and what the storage raises when it cannot open.
     """
     name, *mirrors = choose_storages(settings, plugins)
+    observers = list(plugins.change_observers)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(plugins.storages.get(name)())
         if mirrors:
             factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
-            mirrored = open_mirrored(
-                storage, factories, mode=mode, tuning=MirrorTuning(bytes_per_s=settings.mirror_bytes_per_s)
-            )
+            tuning = MirrorTuning(bytes_per_s=settings.mirror_bytes_per_s)
+            mirrored = open_mirrored(storage, factories, observers=observers, mode=mode, tuning=tuning)
             storage = await stack.enter_async_context(mirrored)
+        elif observers:
+            storage = open_tracked(storage, observers, mode=mode)
         yield name, storage

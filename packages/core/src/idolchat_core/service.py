@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from idolchat_core.choice import choose_llm, open_storage
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, TrackedStorage
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.sources import PromptSource
@@ -43,6 +43,12 @@ class Service:
         """Tell how far the mirrors are behind."""
         return self.storage.status if isinstance(self.storage, MirroredStorage) else MirrorStatus()
 
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        storage = self.storage.failing if isinstance(self.storage, TrackedStorage) else {}
+        return {**self.turns.failing, **storage}
+
 
 @asynccontextmanager
 async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bool = False) -> AsyncGenerator[Service]:
@@ -56,6 +62,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
         open_prompt_sources(plugins, Services(storage=storage, provider=llm, settings=settings)) as sources,
+        _telling_observers(plugins, Services(storage=storage, provider=llm, settings=settings), is_server=recovers),
         TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
     ):
         if recovers and storage.caution:
@@ -71,3 +78,14 @@ async def open_prompt_sources(plugins: Plugins, services: Services) -> AsyncGene
     async with AsyncExitStack() as stack:
         registry = plugins.prompt_sources
         yield [await stack.enter_async_context(registry.get(name)(services)) for name in registry]
+
+
+@asynccontextmanager
+async def _telling_observers(plugins: Plugins, services: Services, *, is_server: bool) -> AsyncGenerator[None]:
+    """Open every registered change observer, and tell it of changes; one process on a data folder does, the server."""
+    async with AsyncExitStack() as stack:
+        if is_server and isinstance(services.storage, TrackedStorage):
+            registry = plugins.change_observers
+            observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
+            await stack.enter_async_context(services.storage.telling(observers))
+        yield

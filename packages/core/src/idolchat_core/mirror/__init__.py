@@ -5,6 +5,7 @@ from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
 from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
+from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
 from idolchat_core.mirror.tuning import MirrorTuning
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "MirrorTuning",
     "MirroredStorage",
     "Restored",
+    "TrackedStorage",
     "compare",
     "open_mirrored",
+    "open_tracked",
     "repair_all",
     "restore_all",
 ]

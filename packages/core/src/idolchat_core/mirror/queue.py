@@ -1,4 +1,4 @@
-"""The conversations that a mirror does not have as they are, and when each is to be copied."""
+"""The conversations that a consumer does not have as they are, and when it is each one's turn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.mirror.throttle import ThrottleState, due_at
 from idolchat_core.mirror.tuning import MirrorTuning
 
@@ -24,7 +25,7 @@ class Work:
     """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much.
 
     ``is_new`` says that it was begun here, so that the mirror is not expected to hold it; ``awaits_reply``, that the
-    newest change is a message whose reply may come soon, to be copied with it.
+    newest change is a message whose reply may come soon, to be copied with it; ``kinds`` is what happened, where known.
     """
 
     since: float
@@ -35,6 +36,7 @@ class Work:
     failures: int = 0
     is_new: bool = False
     awaits_reply: bool = False
+    kinds: tuple[ChangeKind, ...] = ()
     place: float = inf
 
     def join(self, other: Work) -> None:
@@ -49,6 +51,7 @@ class Work:
         self.not_before = max(self.not_before, other.not_before)
         self.failures = max(self.failures, other.failures)
         self.is_new = self.is_new or other.is_new
+        self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
 
 
 class ReplicationQueue:
@@ -67,6 +70,11 @@ class ReplicationQueue:
 
     def __contains__(self, conversation_id: UUID) -> bool:
         return conversation_id in self._waiting or conversation_id in self._running
+
+    @property
+    def failing(self) -> int:
+        """Count those whose last attempt has failed."""
+        return sum(work.failures > 0 for work in (*self._waiting.values(), *self._running.values()))
 
     @property
     def running(self) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum, auto
 from uuid import UUID
@@ -19,25 +19,16 @@ from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState, spent
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.versions import DocumentVersion, Relation, relate, version_of
+from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Replicator", "Tally"]
+__all__ = ["Replicator"]
 
 log = logging.getLogger(__name__)
 
 _FEW_BYTES = 256 * 1024
 _MAX_CONFLICTS = 10_000
-
-
-class Tally:
-    """What has been done since the start."""
-
-    def __init__(self) -> None:
-        self.uploads = 0
-        self.uploaded_bytes = 0
-        self.deletions = 0
-        self.failures = 0
 
 
 class _Decision(StrEnum):
@@ -67,6 +58,7 @@ class Replicator:
         self._tuning = tuning
         self._answers = 0
         self.tally = Tally()
+        self.facts: Mapping[str, str] = {"mirror": connection.name}
         self.conflicts: set[UUID] = set()
 
     async def bring(self, conversation_id: UUID, work: Work) -> bool:
@@ -88,6 +80,10 @@ class Replicator:
             raise
         await self._outbox.remove(conversation_id, notes)
         return self._answers > answers
+
+    async def check(self) -> None:
+        """Return when the mirror is well. Raises ``StorageUnavailable``."""
+        await self._connection.get().check()
 
     async def _copy(self, conversation_id: UUID, work: Work, notes: Sequence[Note]) -> None:
         held = self._queue.held.get(conversation_id)
@@ -166,7 +162,7 @@ class Replicator:
         """Delete a conversation there that was deleted here, unless it is another one of the same id."""
         self._queue.held.pop(conversation_id, None)
         self._inventory.discard(conversation_id)
-        if not any(note.history for note in notes):
+        if not any(note.text for note in notes):
             return
         theirs = await self._theirs(conversation_id)
         if theirs is not None and not _is_noted(theirs, notes):
@@ -193,11 +189,11 @@ class Replicator:
         )
 
     def _facts(self, conversation_id: UUID) -> dict[str, str]:
-        return {"mirror": self._connection.name, "conversation_id": str(conversation_id)}
+        return {**self.facts, "conversation_id": str(conversation_id)}
 
 
 def _is_noted(theirs: DocumentVersion, notes: Sequence[Note]) -> bool:
-    return any(note.history in (ANY_HISTORY, theirs.created_at.isoformat()) for note in notes)
+    return any(note.text in (ANY_HISTORY, theirs.created_at.isoformat()) for note in notes)
 
 
 async def _digest(data: bytes) -> bytes:

@@ -1,24 +1,23 @@
-"""Finds what a mirror may lack though nobody told: after a crash, and what other processes have changed."""
+"""Finds what a consumer may lack though nobody told: after a crash, and what other processes have changed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from idolchat_core.errors import StorageError
-from idolchat_core.mirror.connection import MirrorConnection, MirrorFailed, of_mirror
-from idolchat_core.mirror.inventory import Inventory
+from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.mirror.queue import ReplicationQueue
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.watermark import MARGIN, Watermark
-from idolchat_core.mirror.worker import MAX_NOTICED, ReplicationWorker
+from idolchat_core.mirror.worker import ReplicationWorker
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["ChangeScanner"]
 
@@ -39,36 +38,29 @@ class ChangeScanner:
         worker: ReplicationWorker,
         pending: ReplicationQueue,
         *,
-        connection: MirrorConnection,
         outbox: Outbox,
         watermark: Watermark,
-        inventory: Inventory,
         tuning: MirrorTuning,
     ) -> None:
         self._tuning = tuning
         self._primary = primary
         self._worker = worker
         self._queue = pending
-        self._connection = connection
         self._outbox = outbox
         self._watermark = watermark
-        self._inventory = inventory
-        self._surveyed_after: int | None = None
-        self._lacking: set[UUID] = set()
-        self._sent: set[UUID] = set()
-        self._is_identity_noted = True
+        self.first: Sequence[Callable[[], Awaitable[None]]] = ()
 
     async def run(self) -> None:
         """Look at once, and then again and again."""
         while True:
             began = time.monotonic()
-            for step in (self._survey, self._fill, self.look):
+            for step in (*self.first, self.look):
                 try:
                     await step()
                 except MirrorFailed as failed:
                     self._worker.report(failed.error)
                 except StorageError as error:
-                    log.info("a mirror's work cannot be looked for now", extra={"code": error.code})
+                    log.info("changes cannot be looked for now", extra={"code": error.code})
             await asyncio.sleep(max(self._tuning.look_every_s, SHARE * (time.monotonic() - began)))
 
     async def look(self) -> None:
@@ -89,40 +81,10 @@ class ChangeScanner:
     async def _changed(self) -> AsyncIterator[ConversationSummary]:
         before: str | None = None
         while True:
-            page = await self._primary.list(since=self._watermark.reached + _TICK, limit=PAGE_SIZE, before=before)
+            lately = ConversationFilter(since=self._watermark.reached + _TICK)
+            page = await self._primary.list(lately, limit=PAGE_SIZE, before=before)
             for summary in page.data:
                 yield summary
             before = page.next
             if before is None:
                 return
-
-    async def _survey(self) -> None:
-        """At the start and after an outage, see whether the mirror still holds what it held; else copy that again."""
-        if self._inventory.is_known:
-            await self._inventory.write()
-        outages = self._worker.breaker.outages
-        if outages == self._surveyed_after or self._worker.breaker.is_on:
-            return
-        await self._connection.opened(within_s=self._tuning.look_every_s)
-        async with of_mirror():
-            mirror = self._connection.get()
-            is_same = await self._inventory.is_same(mirror)
-        if not (is_same and self._inventory.is_known):
-            self._lacking = await self._inventory.survey(mirror, self._outbox)
-            async with of_mirror():
-                await self._inventory.identify(mirror)
-            self._queue.held.clear()
-            self._is_identity_noted = False
-        self._surveyed_after = outages
-
-    async def _fill(self) -> None:
-        """Have what the mirror lacks copied, a part at a time; when all of it is there, note which mirror that is."""
-        for conversation_id in list(self._lacking)[: max(0, MAX_NOTICED - len(self._queue))]:
-            self._lacking.remove(conversation_id)
-            if conversation_id not in self._queue.held:
-                self._worker.mark(conversation_id, None)
-                self._sent.add(conversation_id)
-        self._sent = {conversation_id for conversation_id in self._sent if conversation_id in self._queue}
-        if not (self._lacking or self._sent or self._is_identity_noted):
-            await self._inventory.note_identity()
-            self._is_identity_noted = True

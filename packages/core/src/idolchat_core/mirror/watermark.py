@@ -1,4 +1,4 @@
-"""Up to which time everything is known to have reached a mirror, so that a restart looks no further back."""
+"""Up to which time everything is known to have reached a consumer, so that a restart looks no further back."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Watermark:
-    """The time of the newest change before which none is missing in the mirror; a record of the primary."""
+    """The time of the newest change before which a consumer lacks none; a record of the primary."""
 
-    def __init__(self, storage: Storage, mirror: str) -> None:
+    def __init__(self, storage: Storage, namespace: str) -> None:
         self._storage = storage
-        self._namespace = f"mirror.{mirror}"
+        self._namespace = namespace
         self.reached = _NEVER
 
     async def read(self) -> None:

@@ -1,24 +1,26 @@
-"""Copies what has changed to one mirror, in the background, for as long as it takes."""
+"""Passes on what has changed to one mirror or observer, in the background, for as long as it takes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from math import inf
+from typing import Protocol
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, StorageUnavailable
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
-from idolchat_core.mirror.connection import MirrorConnection, MirrorFailed
+from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.queue import ReplicationQueue, Work
-from idolchat_core.mirror.replicator import Replicator
 from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["MAX_NOTICED", "ReplicationWorker"]
+__all__ = ["MAX_NOTICED", "Delivery", "ReplicationWorker", "Tally"]
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +33,39 @@ FAILURES_IN_A_ROW = 3
 MAX_NOTICED = 2000
 
 
-class ReplicationWorker:
-    """Owns what is pending for one mirror, and the tasks that copy it."""
+class Tally:
+    """What has been done since the start."""
 
-    def __init__(
-        self, connection: MirrorConnection, replicator: Replicator, pending: ReplicationQueue, tuning: MirrorTuning
-    ) -> None:
-        self._connection = connection
-        self._replicator = replicator
+    def __init__(self) -> None:
+        self.uploads = 0
+        self.uploaded_bytes = 0
+        self.deletions = 0
+        self.failures = 0
+
+
+class Delivery(Protocol):
+    """How changes reach a mirror or an observer; ``facts`` name it in logs."""
+
+    tally: Tally
+    facts: Mapping[str, str]
+
+    async def bring(self, conversation_id: UUID, work: Work) -> bool:
+        """Pass on the newest state of a conversation; tell whether the other side had a part in it.
+
+        Raises ``MirrorFailed`` for faults of the other side, and ``StorageError`` of the primary.
+        """
+
+    async def check(self) -> None:
+        """Return when the other side is well. Raises ``StorageUnavailable``."""
+
+
+class ReplicationWorker:
+    """Owns what is pending for one mirror or observer, and the tasks that pass it on."""
+
+    def __init__(self, delivery: Delivery, pending: ReplicationQueue, tuning: MirrorTuning) -> None:
+        self._delivery = delivery
         self._queue = pending
-        self._breaker = CircuitBreaker(connection.name, tuning)
+        self._breaker = CircuitBreaker(delivery.facts, tuning)
         self._tuning = tuning
         self._failing: set[UUID] = set()
         self._wake = asyncio.Event()
@@ -60,13 +85,14 @@ class ReplicationWorker:
         changed_at: datetime | None,
         *,
         age_s: float = 0.0,
+        kinds: tuple[ChangeKind, ...] = (),
         new_bytes: int = 0,
         is_new: bool = False,
         awaits_reply: bool = False,
     ) -> None:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply)
+        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds)
         self._queue.add(conversation_id, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
@@ -89,16 +115,18 @@ class ReplicationWorker:
             await self._ended.wait_for(lambda: not len(self._queue))
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Copy until the end; a good end first brings, for a few seconds, what is still pending."""
-        loop = asyncio.create_task(self._run())
+    async def running(self, background: BackgroundTasks) -> AsyncGenerator[None]:
+        """Pass changes on until the end; a good end first brings, for a few seconds, what is still pending."""
+        background.start(" ".join(("pass on to", *self._delivery.facts.values())), self._run)
         try:
             yield
             await self._flush()
         finally:
-            for task in (loop, *self._tasks):
+            await background.close()
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.wait({loop, *self._tasks})
+            if self._tasks:
+                await asyncio.wait(self._tasks)
 
     async def _flush(self) -> None:
         self._queue.hurries = True
@@ -108,7 +136,7 @@ class ReplicationWorker:
             async with asyncio.timeout(self._tuning.flush_s), self._ended:
                 await self._ended.wait_for(lambda: self._breaker.is_on or not len(self._queue))
         except TimeoutError:
-            log.info("copies are left for the next start", extra={"mirror": self._connection.name})
+            log.info("changes are left for the next start", extra=self._delivery.facts)
 
     async def _run(self) -> None:
         while True:
@@ -153,7 +181,7 @@ class ReplicationWorker:
     async def _attempt(self, conversation_id: UUID, work: Work) -> None:
         again: Work | None = work
         try:
-            has_answered = await self._replicator.bring(conversation_id, work)
+            has_answered = await self._delivery.bring(conversation_id, work)
             again = None
             if has_answered:
                 self._is_well()
@@ -166,7 +194,7 @@ class ReplicationWorker:
         except IdolchatError as error:
             self._put_off(conversation_id, work, error)
         except Exception:  # a plugin's fault, whatever it is: other conversations go on
-            log.exception("a copy failed in a way it should not", extra={"mirror": self._connection.name})
+            log.exception("a change could not be passed on, by a fault of a plugin", extra=self._delivery.facts)
             self._put_off(conversation_id, work, None)
         finally:
             self._queue.end(conversation_id, again=again)
@@ -176,7 +204,7 @@ class ReplicationWorker:
 
     def _put_off(self, conversation_id: UUID, work: Work, error: IdolchatError | None) -> None:
         """Let others go first; one line tells of a conversation that is refused while the mirror is well."""
-        self._replicator.tally.failures += 1
+        self._delivery.tally.failures += 1
         pause_s = min(FIRST_PAUSE_S * 2**work.failures, LONGEST_PAUSE_S)
         work.failures = min(work.failures + 1, 30)
         work.not_before = time.monotonic() + pause_s
@@ -184,7 +212,7 @@ class ReplicationWorker:
             log.warning(
                 "a conversation cannot be copied, and is tried again",
                 extra={
-                    "mirror": self._connection.name,
+                    **self._delivery.facts,
                     "conversation_id": str(conversation_id),
                     "code": error.code if error else IdolchatError.code,
                     "reason": str(error or ""),
@@ -209,7 +237,7 @@ class ReplicationWorker:
     async def _check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_S):
-                await self._connection.get().check()
+                await self._delivery.check()
         except TimeoutError as error:
             raise StorageUnavailable(f"no answer within {CHECK_S:g} seconds") from error
 
