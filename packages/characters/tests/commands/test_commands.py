@@ -22,7 +22,7 @@ def idol(tmp_path: Path) -> Idol:
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "IDOLCHAT_PLUGINS": "characters,storage-local"}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [IDOL, "characters", *arguments]
+        command = [str(IDOL), "characters", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     return run

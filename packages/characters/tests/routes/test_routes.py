@@ -87,8 +87,10 @@ async def test_anothers_private_character_is_answered_like_an_unknown_one(
     made = await create(client, ana)
     known = made["id"] if name == "id" else made["character"]["slug"]
     unknown = str(uuid4()) if name == "id" else "nobody"
-    body = {"json": {"nickname": "x"}} if method == "PATCH" else {}
-    replies = [await client.request(method, f"/characters/{it}{path}", headers=ben, **body) for it in (known, unknown)]
+    body = {"nickname": "x"} if method == "PATCH" else None
+    replies = [
+        await client.request(method, f"/characters/{it}{path}", headers=ben, json=body) for it in (known, unknown)
+    ]
 
     assert [reply.status_code for reply in replies] == [404, 404]
     messages = [reply.json()["error"]["message"] for reply in replies]

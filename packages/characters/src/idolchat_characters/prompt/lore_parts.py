@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from idolchat_characters.character import Character
@@ -31,9 +31,6 @@ from idolchat_characters.macros import MacroContext, expand
 from idolchat_characters.prompt.card_parts import DESCRIPTION, PERSONALITY, SCENARIO
 from idolchat_characters.prompt.macro_contexts import message_text
 from idolchat_core import PromptPart, PromptTurn, Slot
-
-if TYPE_CHECKING:
-    from idolchat_core.prompt.history import Entry
 
 __all__ = ["CharacterLore", "lore_parts"]
 
@@ -75,7 +72,7 @@ class CharacterLore:
     def scan(self, character: Character, turn: PromptTurn, context: MacroContext) -> ScanResult:
         """Find the entries that activate in a turn."""
         state = self._state(character, turn, context)
-        result = self._scan(character, turn, context, state, turn.history)
+        result = self._scan(character, turn, context, state, len(turn.history))
         self._remember(turn.conversation_id, turn.user_message_id, result.state)
         return result
 
@@ -85,8 +82,10 @@ class CharacterLore:
         turn: PromptTurn,
         context: MacroContext,
         state: BranchState,
-        branch: Sequence[Entry],
+        count: int,
     ) -> ScanResult:
+        """Scan for the reply after the first ``count`` messages of the loaded branch."""
+        branch = turn.history[:count]
         read = branch[-self.lore.messages_needed :] if self.lore.messages_needed else ()
         lines = [ChatLine(_name(entry.role, context), message_text(entry.sent.get("content"))) for entry in read]
         return scan(
@@ -123,7 +122,7 @@ class CharacterLore:
             entry, before = history[at], history[at - 1] if at else None
             if entry.role == "assistant" and before is not None and before.role == "user" and at - 1 != known:
                 earlier = replace(context, turn_id=str(before.id))
-                state = self._scan(character, turn, earlier, state, history[:at]).state
+                state = self._scan(character, turn, earlier, state, at).state
                 self._remember(turn.conversation_id, before.id, state)
             state = extend(state, entry.role)
         return state
