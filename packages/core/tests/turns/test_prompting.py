@@ -114,24 +114,29 @@ class Forgets(Lore):
         return ()
 
 
+def changed(**values: Any) -> PromptPart:
+    """Change a part as no type checker would let it."""
+    return MOON._replace(**values)
+
+
 WRONG = [
     5,
     None,
     ["a text"],
-    [MOON._replace(content=5)],
-    [MOON._replace(content=[5])],
-    [MOON._replace(content=[{"type": object()}])],
-    [MOON._replace(key=5)],
-    [MOON._replace(slot="moon")],
-    [MOON._replace(role="ghost")],
-    [MOON._replace(stability="never")],
-    [MOON._replace(priority="high")],
-    [MOON._replace(order=None)],
-    [MOON._replace(depth="deep")],
-    [MOON._replace(name=5)],
-    [MOON._replace(why=5)],
-    [MOON._replace(content="x" * 10_000_000)],
-    [MOON._replace(content="x" * 10_000_000, stability="conversation", slot=Slot.SYSTEM)],
+    [changed(content=5)],
+    [changed(content=[5])],
+    [changed(content=[{"type": object()}])],
+    [changed(key=5)],
+    [changed(slot="moon")],
+    [changed(role="ghost")],
+    [changed(stability="never")],
+    [changed(priority="high")],
+    [changed(order=None)],
+    [changed(depth="deep")],
+    [changed(name=5)],
+    [changed(why=5)],
+    [changed(content="x" * 10_000_000)],
+    [changed(content="x" * 10_000_000, stability="conversation", slot=Slot.SYSTEM)],
 ]
 
 
