@@ -9,7 +9,7 @@ import pytest
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.mock_supabase.state import Fault
 
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation, ConversationFilter, document
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase import directory
 from idolchat_storage_supabase.storage import SupabaseStorage
@@ -99,7 +99,7 @@ async def test_lists_are_read_from_the_table(storage: SupabaseStorage, mock_supa
         await storage.create(conversation)
     await storage.list()
     mock_supabase.state.calls.clear()
-    listed = await storage.list(user_id="ann")
+    listed = await storage.list(ConversationFilter(user_id="ann"))
 
     assert [summary.id for summary in listed.data] == [conversation.id for conversation in reversed(mine)]
     assert mock_supabase.state.calls["POST /object/list"] == 0

@@ -23,6 +23,7 @@ from idolchat_core.errors import (
     RateLimited,
     ReplyCut,
     RequestRefused,
+    RevisionMismatch,
     StorageConflict,
     StorageError,
     StorageUnavailable,
@@ -34,6 +35,7 @@ from idolchat_core.models import (
     ConversationSummary,
     Message,
     Page,
+    StoredId,
     Usage,
     new_id,
     utc_now,
@@ -46,7 +48,9 @@ from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
@@ -56,6 +60,7 @@ from idolchat_core.storage.stats import StorageStats
 from idolchat_core.user_data import UserData, UserFile
 
 __all__ = [
+    "EVERYTHING",
     "Change",
     "ChangeKind",
     "ChangeObserver",
@@ -65,6 +70,7 @@ __all__ = [
     "Conversation",
     "ConversationDamaged",
     "ConversationExists",
+    "ConversationFilter",
     "ConversationList",
     "ConversationNotFound",
     "ConversationSummary",
@@ -98,6 +104,7 @@ __all__ = [
     "Repair",
     "ReplyCut",
     "RequestRefused",
+    "RevisionMismatch",
     "ServiceRegistry",
     "Services",
     "Slot",
@@ -107,14 +114,18 @@ __all__ = [
     "StorageRegistry",
     "StorageStats",
     "StorageUnavailable",
+    "StoredId",
     "Usage",
     "UserData",
     "UserFile",
     "VerificationResult",
+    "check_count",
     "check_record_name",
+    "check_revision",
     "document",
     "hits_in",
     "hookimpl",
+    "is_repeated",
     "issues_of",
     "namespaces_among",
     "new_id",

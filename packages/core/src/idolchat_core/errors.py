@@ -7,7 +7,7 @@
     │                        IdempotencyMismatch · TurnNotFound · TurnExpired · TurnNotRetryable · ShuttingDown
     │                        SpendingStopped · LimitReached ── BudgetExceeded
     ├── StorageError         ConversationNotFound · ConversationDamaged
-    │                        StorageConflict ── ConversationExists
+    │                        StorageConflict ── ConversationExists · RevisionMismatch
     │                        StorageUnavailable ── DocumentRefused
     └── ProviderError        ProviderUnavailable ── ProviderTimeout · ReplyCut
                              RateLimited · ContextTooLong · NotAuthorized · PaymentRequired
@@ -52,6 +52,7 @@ __all__ = [
     "ReplyCut",
     "RequestError",
     "RequestRefused",
+    "RevisionMismatch",
     "ShuttingDown",
     "SpendingStopped",
     "StorageConflict",
@@ -230,6 +231,12 @@ class ConversationExists(StorageConflict):
     """``create`` was asked for an id that is taken."""
 
     code = "conversation_exists"
+
+
+class RevisionMismatch(StorageConflict):
+    """The conversation has as many messages as the writer believed, but has been changed since it was read."""
+
+    code = "revision_mismatch"
 
 
 class StorageUnavailable(StorageError):

@@ -32,7 +32,7 @@ def said(role: str, content: str | None, *, turn_id: UUID | None = None, **more:
 def history_of(*messages: Message) -> History:
     now = utc_now()
     conversation = Conversation(id=new_id(), created_at=now, updated_at=now, messages=messages)
-    return History(Page(conversation=conversation, start=0, total=len(messages)))
+    return History(Page(conversation=conversation, start=0, total=len(messages), revision="1"))
 
 
 def prompt_of(*messages: Message, budget_tokens: float = 1e9) -> Prompt:

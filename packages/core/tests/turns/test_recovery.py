@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from copy import deepcopy
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -44,13 +43,12 @@ class RefusingStorage(InMemoryStorage):
         if not durable:
             self.saved.set()
 
-    async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+    async def append(self, conversation_id: UUID, messages: Sequence[Message], **more: Any) -> str | None:
         if self.refuses:
             raise StorageUnavailable("the disk is full")
-        await super().append(conversation_id, messages, expected_count=expected_count, updated_at=updated_at)
+        revision = await super().append(conversation_id, messages, **more)
         self.appended.set()
+        return revision
 
     async def delete_record(self, namespace: str, name: str) -> None:
         if self.keeps_records:
@@ -315,10 +313,11 @@ class UnsureStorage(InMemoryStorage):
 
     is_unsure = True
 
-    async def create(self, conversation: Conversation) -> None:
-        await super().create(conversation)
+    async def create(self, conversation: Conversation) -> str:
+        revision = await super().create(conversation)
         if self.is_unsure:
             raise StorageUnavailable("the disk failed")
+        return revision
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Know only what was stored for sure."""

@@ -6,14 +6,16 @@ import asyncio
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from idolchat_core import Conversation, Storage, document, new_id
+from idolchat_core import Conversation, ConversationFilter, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
+from idolchat_storage_local.index.sqlite_index import Index
 
 TURN = new_id()
 
@@ -97,7 +99,7 @@ async def test_an_index_that_is_lost_is_made_anew(
     async with open_storage() as storage:
         added = a_message("on")
         await storage.append(conversations[1].id, [added], expected_count=1, updated_at=added.timestamp)
-        listed = (await storage.list(user_id="ann")).data
+        listed = (await storage.list(ConversationFilter(user_id="ann"))).data
         found = await storage.find_turn(TURN)
 
     assert {summary.id: summary.message_count for summary in listed} == {
@@ -122,7 +124,7 @@ async def test_conversations_go_on_when_the_index_breaks_while_they_run(
 
         assert len((await storage.read(conversations[1].id)).messages) == 4
     async with open_storage() as storage:
-        listed = (await storage.list(user_id="ann")).data
+        listed = (await storage.list(ConversationFilter(user_id="ann"))).data
 
     assert {summary.id: summary.message_count for summary in listed} == {
         conversation.id: 2 if number == 0 else 4 for number, conversation in enumerate(conversations)
@@ -178,7 +180,7 @@ async def test_many_who_list_and_write_see_their_own(open_storage: Reopen) -> No
             for count in range(1, 6):
                 conversation = a_conversation("x", user_id=user, after_s=count)
                 await storage.create(conversation)
-                listed = (await storage.list(user_id=user)).data
+                listed = (await storage.list(ConversationFilter(user_id=user))).data
                 assert len(listed) == count
                 assert listed[0].id == conversation.id
 
@@ -222,3 +224,11 @@ async def test_a_file_that_was_removed_is_not_found_and_no_longer_listed_later(
     file_of(conversations[2].id).unlink()
     async with open_storage() as storage:
         assert conversations[2].id not in {summary.id for summary in (await storage.list()).data}
+
+
+def test_the_index_is_its_owner_s_alone(tmp_path: Path) -> None:
+    index = Index(str(tmp_path / "index.sqlite3"))
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    index.close()
+
+    assert modes == {0o600}

@@ -29,6 +29,8 @@ def remarks(message: Message) -> Iterator[str]:
     """Tell what is noteworthy of a message besides its role and time."""
     if message.model:
         yield message.model
+    if message.deleted_at is not None:
+        yield "deleted"
     if message.finish_reason not in _ORDINARY:
         yield str(message.finish_reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from idolchat_core.events.buffer import EventBuffer
@@ -156,11 +157,13 @@ class LiveTurn:
         "_log",
         "_refusal",
         "_reply",
+        "continued_text",
         "conversation_id",
         "created_at",
         "fingerprint",
         "message_id",
         "model",
+        "reply_fields",
         "state",
         "turn_id",
         "user_id",
@@ -188,6 +191,8 @@ class LiveTurn:
         self.model = model
         self.created_at = created_at
         self.fingerprint = fingerprint
+        self.continued_text = ""
+        self.reply_fields: dict[str, Any] = {}
         self.state = TurnState.QUEUED
         self._log = EventLog(on_last_reader_gone)
         self._reply = ReplyAccumulator()
@@ -215,6 +220,11 @@ class LiveTurn:
         return self._reply
 
     @property
+    def content(self) -> str:
+        """The text of the reply so far, with that of the reply that it continues."""
+        return self.continued_text + self._reply.content
+
+    @property
     def status(self) -> TurnStatus:
         """Tell how it stands now."""
         last = self._log.events.last
@@ -225,7 +235,7 @@ class LiveTurn:
             state=self.state,
             user_message_id=self.user_message_id,
             message_id=ended.message.id if ended and ended.message else None,
-            content=self._reply.content,
+            content=self.content,
             model=self._reply.model or self.model,
             usage=ended.usage if ended else None,
             error=ended.error if ended else None,
@@ -235,7 +245,7 @@ class LiveTurn:
     @property
     def size_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self._reply.content)
+        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self.content)
 
     def follow(
         self, *, after: int = -1, on_events: OnEvents | None = None
@@ -254,8 +264,17 @@ class LiveTurn:
                 raise self._refusal
             await _in(self._at_start)
 
-    def begin(self) -> None:
-        """Tell readers that it exists."""
+    def go_on_from(self, reply_id: StoredId, text: str, *, answers: StoredId, **fields: Any) -> None:
+        """Continue a reply: the new one begins with its text, answers the same, and is stored with further fields.
+
+        Readers are sent only what is added.
+        """
+        self.user_message_id = answers
+        self.continued_text = text
+        self.reply_fields = {"continues": reply_id, **fields}
+
+    def begin(self, *, turns_ahead: int = 0) -> None:
+        """Tell readers that it exists, and for how many turns it waits."""
         self._log.append(
             TurnStarted(
                 turn_id=self.turn_id,
@@ -264,6 +283,7 @@ class LiveTurn:
                 message_id=self.message_id,
                 model=self.model,
                 created_at=self.created_at,
+                turns_ahead=turns_ahead,
             )
         )
         _wake(self._at_start)

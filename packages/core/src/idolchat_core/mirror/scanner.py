@@ -17,6 +17,7 @@ from idolchat_core.mirror.watermark import MARGIN, Watermark
 from idolchat_core.mirror.worker import ReplicationWorker
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["ChangeScanner"]
 
@@ -64,6 +65,7 @@ class ChangeScanner:
 
     async def look(self) -> None:
         """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
+        await self._watermark.read()
         for conversation_id in await self._outbox.read():
             self._worker.mark(conversation_id, None)
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN
@@ -80,7 +82,8 @@ class ChangeScanner:
     async def _changed(self) -> AsyncIterator[ConversationSummary]:
         before: str | None = None
         while True:
-            page = await self._primary.list(since=self._watermark.reached + _TICK, limit=PAGE_SIZE, before=before)
+            lately = ConversationFilter(since=self._watermark.reached + _TICK)
+            page = await self._primary.list(lately, limit=PAGE_SIZE, before=before)
             for summary in page.data:
                 yield summary
             before = page.next

@@ -15,10 +15,12 @@ from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.forwarding import Forwarding
 from idolchat_core.mirror.observer import ObserverFeed
 from idolchat_core.mirror.outbox import ANY_HISTORY, Note
+from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.tuning import MirrorTuning
-from idolchat_core.models import Conversation, Message, Page
+from idolchat_core.models import Conversation, Message, Page, StoredId
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.storage.maintenance import Repair
 
 __all__ = ["OBSERVER_TUNING", "TrackedStorage", "open_tracked"]
@@ -31,15 +33,16 @@ _MESSAGE_BYTES = 300
 class TrackedStorage(Forwarding):
     """Made by ``open_tracked``. Reads and writes are the primary's; what they change is noted for each consumer."""
 
-    def __init__(self, primary: Storage, feeds: Sequence[ObserverFeed]) -> None:
+    def __init__(self, primary: Storage, feeds: Sequence[ObserverFeed], *, server: ServerNotes | None = None) -> None:
         super().__init__(primary)
         self.primary = primary
         self.feeds = feeds
+        self._server = [server] if server is not None else []
 
     @property
     def consumers(self) -> Sequence[ChangeConsumer]:
         """Everyone who is to learn of changes."""
-        return self.feeds
+        return (*self.feeds, *self._server)
 
     @property
     def failing(self) -> Mapping[str, str]:
@@ -48,43 +51,70 @@ class TrackedStorage(Forwarding):
 
     @asynccontextmanager
     async def telling(self, observers: Mapping[str, ChangeObserver]) -> AsyncGenerator[None]:
-        """Tell observers, by name, of changes until the end. Raises ``StorageUnavailable``."""
+        """Tell observers, by name, of changes until the end."""
         async with AsyncExitStack() as stack:
             for feed in self.feeds:
                 await stack.enter_async_context(feed.running(observers[feed.name]))
             yield
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         is_new = False
         async with self._appending(conversation.id, conversation.updated_at) as kind:
             try:
-                await self._primary.create(conversation)
+                revision = await self._primary.create(conversation)
                 is_new = True
             finally:
                 self._changed(conversation.id, conversation.updated_at, conversation.messages, kind=kind, is_new=is_new)
+        return revision
 
     async def create_document(self, conversation_id: UUID, data: bytes) -> None:
         await self.create(await asyncio.to_thread(document.decode, data, conversation_id))
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
         async with self._appending(conversation_id, updated_at) as kind:
             try:
-                await self._found(
+                return await self._found(
                     conversation_id,
                     lambda: self._primary.append(
-                        conversation_id, messages, expected_count=expected_count, updated_at=updated_at
+                        conversation_id,
+                        messages,
+                        expected_count=expected_count,
+                        updated_at=updated_at,
+                        head=head,
+                        expected_revision=expected_revision,
                     ),
                 )
             finally:
                 self._changed(conversation_id, updated_at, messages, kind=kind)
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
         await self.read_page(conversation_id, limit=1)  # it is there, or is restored, or there is nothing to note
         kind = current_kind(ChangeKind.HEAD_MOVED if "head" in fields else ChangeKind.CHANGED)
         async with self._noting({conversation_id: None}, kind):
-            await self._primary.update(conversation_id, fields, expected_count=expected_count)
+            return await self._primary.update(
+                conversation_id, fields, expected_count=expected_count, expected_revision=expected_revision
+            )
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        await self.read_page(conversation_id, limit=1)  # as for an update
+        async with self._noting({conversation_id: None}, current_kind(ChangeKind.MESSAGE_DELETED)):
+            await self._primary.replace_message(conversation_id, message)
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._found(
@@ -96,6 +126,9 @@ class TrackedStorage(Forwarding):
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         return await self._found(conversation_id, lambda: self._primary.read_document(conversation_id))
+
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        return await self._found(conversation_id, lambda: self._primary.read_revised(conversation_id))
 
     async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
         return await self._primary.read_documents(conversation_ids)
@@ -121,7 +154,10 @@ class TrackedStorage(Forwarding):
         async with self._noting({conversation_id: None}, current_kind(ChangeKind.REPAIRED)):
             return await self._primary.repair(conversation_id)
 
-    async def delete(self, conversation_id: UUID) -> None:
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        if expected_revision is not None:  # what will not be deleted is not noted as deleted
+            page = await self.read_page(conversation_id, limit=1)
+            check_revision(conversation_id, page.revision, expected_revision)
         history = await self._history(conversation_id)
         if history is None:
             raise ConversationNotFound(f"there is no conversation {conversation_id}")
@@ -132,7 +168,7 @@ class TrackedStorage(Forwarding):
                 await noted.enter_async_context(self._noting({conversation_id: history}, kind))
             except StorageUnavailable:
                 is_noted = False  # a full disk: what frees space must not need any
-            await self._primary.delete(conversation_id)
+            await self._primary.delete(conversation_id, expected_revision=expected_revision)
             if not is_noted:
                 await noted.enter_async_context(self._noting({conversation_id: history}, kind))
 
@@ -167,7 +203,8 @@ class TrackedStorage(Forwarding):
         for conversation_id, history in histories.items():
             for consumer in self.consumers:
                 note = await consumer.note(conversation_id, history=history, kind=kind)
-                notes.append((consumer, conversation_id, note))
+                if note is not None:
+                    notes.append((consumer, conversation_id, note))
         try:
             yield
         finally:
@@ -213,8 +250,9 @@ async def _settle(notes: Sequence[tuple[ChangeConsumer, UUID, Note]]) -> None:
         await consumer.settle(conversation_id, note)
 
 
-def open_tracked(primary: Storage, observers: Sequence[str], *, mode: MirrorMode) -> TrackedStorage:
-    """Note the changes of a primary for observers, by name; ``telling`` tells them."""
-    return TrackedStorage(
-        primary, [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
-    )
+def open_tracked(
+    primary: Storage, observers: Sequence[str], *, mode: MirrorMode, server: ServerNotes | None = None
+) -> TrackedStorage:
+    """Note the changes of a primary for observers, by name, which ``telling`` tells, and for a running server."""
+    feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
+    return TrackedStorage(primary, feeds, server=server)

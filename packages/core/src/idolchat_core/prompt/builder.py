@@ -18,6 +18,7 @@ from idolchat_core.prompt.budget import Selection
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.thinking import without_thinking
 from idolchat_core.prompt.window import choose_start
 
 __all__ = ["Prompt", "build_prompt", "shared_size"]
@@ -51,18 +52,25 @@ def build_prompt(
     is_complete: bool = True,
     extra_size: float = 0.0,
     late_system: bool = True,
+    begun: str = "",
+    keeps_thinking: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
+
+    A reply that has ``begun`` with a text, and is to be continued, stands after all else.
 
     ``tokens_per_size`` is what a size of 1 is estimated at (see ``token_estimator``). ``reserved_tokens`` are kept for
     parts that vary, whether they need them or not. ``cut`` is the first history message of the prompt before this one;
     without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
-    user's newest words. Examples are left out before any of the history is. Raises ``ContextTooLong`` when the newest
+    user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
+    leaves thoughts in the text of replies (see ``without_thinking``). Raises ``ContextTooLong`` when the newest
     turn alone does not fit.
     """
-    said = sendable(path)
+    said = sendable(path if keeps_thinking else without_thinking(path))
+    beginning = [{"role": "assistant", "content": begun}] if begun else []
+    extra_size += sum([message_size(message) for message in beginning])
     room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
     has_been_cut = cut is not None or not is_complete
     starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]
@@ -77,6 +85,7 @@ def build_prompt(
         raise _too_long(said, room, selection)
     first = said[start].id if start < len(said) else None
     messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
+    messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
     outline = _outline(selection, said[start:])
     size = extra_size + sum([size for _, size in outline])
     return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until, outline=outline)

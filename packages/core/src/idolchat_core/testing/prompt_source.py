@@ -24,7 +24,7 @@ _TIMEOUT_S = 0.25
 
 def a_prompt_turn(conversation: Conversation, *, budget_tokens: int = 800) -> PromptTurn:
     """Make the turn that answers the last message of a conversation."""
-    history = History(Page(conversation=conversation, start=0, total=len(conversation.messages)))
+    history = History(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=""))
     return PromptTurn(
         conversation_id=conversation.id,
         turn_id=new_id(),

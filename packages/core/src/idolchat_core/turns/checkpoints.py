@@ -189,8 +189,8 @@ def unfinished(
         user_message_id=live.user_message_id,
         message_id=live.message_id,
         model=live.reply.model or live.model,
-        content=live.reply.content,
-        fields=live.reply.fields,
+        content=live.content,
+        fields=live.reply.fields | live.reply_fields,
         messages=tuple(messages),
         continues=continues,
     )

@@ -107,7 +107,11 @@ class Completion:
             per_size = resources.estimator.tokens(1.0, self._live.model)
             await resources.histories.load_until(history, size=budget_tokens / per_size)
         prompt = await self.prompting.build(
-            history, self._branch(history), budget_tokens=budget_tokens, window_tokens=self._window_tokens
+            history,
+            self._branch(history),
+            budget_tokens=budget_tokens,
+            window_tokens=self._window_tokens,
+            begun=self._live.continued_text,
         )
         history.cut = prompt.cut if prompt.cut != history.first_id else None
         history.forget_before_cut()
@@ -191,7 +195,7 @@ class Completion:
         self, finish_reason: str, *, usage: Usage | None, model: str | None, error: dict[str, Any] | None
     ) -> Message:
         live, reply = self._live, self._live.reply
-        content = reply.content
+        content = live.content
         fields = reply.fields
         given: dict[str, Any] = {
             "id": live.message_id,
@@ -203,6 +207,7 @@ class Completion:
             "usage": usage,
             "turn_id": live.turn_id,
             "error": error,
+            **live.reply_fields,
         }
         known = {name: value for name, value in given.items() if value is not None or name == "content"}
         return Message(**known, **{name: value for name, value in fields.items() if name not in given})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.changes import GONE, ChangeKind
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -166,24 +167,48 @@ class TurnEngine:
         """
         return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None = None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
         """Put other messages where a stored one is, on a branch of their own, and answer them.
 
-        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, and ``InvalidRequest``
-        when the message is not in the active branch.
+        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when
+        the message is not in the active branch, and ``RevisionMismatch`` when the conversation has another revision.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, instead_of=message_id))
+        plan = Plan.of(
+            request,
+            key=idempotency_key,
+            secret=self._secret,
+            instead_of=message_id,
+            expected_revision=expected_revision,
+        )
+        return await self._begin(plan)
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
         """
-        history = await self._resources.histories.get(conversation_id)
+        histories = self._resources.histories
+        history = await histories.refreshed(await histories.get(conversation_id))
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
         return await self._launch(Plan.anew(conversation_id, asked[-1], options))
+
+    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Have the model go on with a reply to the last message of the active branch.
+
+        The whole of it, what was there and what is added, becomes a sibling of that reply; events carry what is added.
+        Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when there is no such message, and
+        ``TurnNotRetryable`` when it cannot be continued.
+        """
+        return await self._launch(Plan.continuing(conversation_id, reply_id, options))
 
     async def retry(
         self, turn_id: UUID, options: TurnOptions | None = None, *, otherwise: TurnOptions | None = None
@@ -194,30 +219,35 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        status, answer_to, newest_turn_id = await self._retryable(turn_id)
+        status, answer_to, newest_turn_id, continues = await self._retryable(turn_id)
         retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
         if retried is not None:  # asked for before, or by another request at the same moment
             await retried.live.begun()
             return retried.live
         before = self._finished.get(turn_id)
         if before is not None and options is None:
-            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id))
+            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id), continues=continues)
         else:
             how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
-            plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
+            if continues is not None:
+                plan = Plan.continuing(status.conversation_id, continues, how, turn_id=new_id)
+            else:
+                plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
         return await self._launch(plan, again=turn_id)
 
-    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID]:
-        """Return how a turn that may be retried stands, what it answers, and the turn of its newest reply."""
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None]:
+        """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, and which reply
+        that continues."""
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
-            status, newest_turn_id = run.live.status, turn_id
+            status, newest_turn_id, continues = run.live.status, turn_id, run.live.reply_fields.get("continues")
         else:
             stored = await self._stored(turn_id)
             status, newest_turn_id = stored.status, stored.newest_turn_id
+            continues = stored.reply.continues if stored.reply else None
         if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
             raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
-        return status, status.user_message_id, newest_turn_id
+        return status, status.user_message_id, newest_turn_id, continues
 
     async def find(self, turn_id: UUID) -> LiveTurn:
         """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
@@ -286,6 +316,27 @@ class TurnEngine:
         """Read a conversation from storage again: somebody has changed it there."""
         self._resources.histories.forget(conversation_id)
 
+    async def follow(self, conversation_id: UUID, kinds: Collection[ChangeKind]) -> None:
+        """Act on what another process has done to a conversation. Raises ``StorageUnavailable``.
+
+        Where it was deleted, nothing that runs, waits or is still to be stored belongs to it any more. Where it was
+        replaced, turns go on in what is there now: their messages were acknowledged.
+        """
+        if not GONE.isdisjoint(kinds):
+            await self.stop_all(conversation_id)
+        else:
+            self.forget(conversation_id)
+
+    async def release(self, conversation_id: UUID) -> None:
+        """Store what is left of a conversation's turns, and keep nothing of them in memory or in checkpoints.
+
+        Raises ``StorageError`` where that cannot be done now.
+        """
+        await self._resources.unstored.flush(conversation_id)
+        await self._resources.checkpoints.dropped()
+        self._resources.histories.forget(conversation_id)
+        self._finished.forget_conversation(conversation_id)
+
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.
 
@@ -328,7 +379,8 @@ class TurnEngine:
         if newest is not None and newest is not run:
             return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
-            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id))
+            continues = run.live.reply_fields.get("continues")
+            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
             return await self._launch(again, again=run.live.turn_id)
         return run.live
 

@@ -42,16 +42,27 @@ class Prompting:
         self._turn_id = turn_id
         self._model = model
         self._collected: _Collected | None = None
+        self._generation: Generation = "normal"
         self.explain: Callable[[], PromptExplanation] | None = None
 
     async def build(
-        self, history: History, branch: Sequence[Entry], *, budget_tokens: float, window_tokens: float
+        self,
+        history: History,
+        branch: Sequence[Entry],
+        *,
+        budget_tokens: float,
+        window_tokens: float,
+        begun: str = "",
     ) -> Prompt:
-        """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``."""
+        """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``.
+
+        ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's.
+        """
         resources, sources = self._resources, self._resources.prompt_sources
         per_size = resources.estimator.tokens(1.0, self._model)
         shares = clipped_shares({source.name: source.max_share for source in sources})
         budgets = {name: share * window_tokens for name, share in shares.items()}
+        self._generation = "continue" if begun else "regenerate" if self._plan.answer_to is not None else "normal"
         collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
         selection = select_parts(
             [*self._instructions(), *collected.parts],
@@ -69,6 +80,8 @@ class Prompting:
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
+            begun=begun,
+            keeps_thinking=resources.settings.keep_thinking,
         )
         self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
         return prompt
@@ -123,7 +136,6 @@ class Prompting:
         self, history: History, branch: Sequence[Entry], window_tokens: float, budget_tokens: float
     ) -> PromptTurn:
         plan, estimator, model = self._plan, self._resources.estimator, self._model
-        generation: Generation = "regenerate" if plan.answer_to is not None else "normal"
         return PromptTurn(
             conversation_id=history.id,
             turn_id=self._turn_id,
@@ -132,8 +144,8 @@ class Prompting:
             character_id=history.character_id,
             next_character_id=history.character_id,
             model=model,
-            generation=generation,
-            history=tuple(branch),
+            generation=self._generation,
+            history=tuple([entry for entry in branch if not entry.is_deleted]),
             cut=history.cut,
             started_at=history.created_at,
             window_tokens=round(window_tokens),

@@ -98,11 +98,10 @@ class Importer:
     async def _extend(self, new: Conversation, known: int) -> None:
         if self._dry_run:
             return
-        await self._storage.append(new.id, new.messages[known:], expected_count=known, updated_at=new.updated_at)
-        if new.head is not None:
-            await self._storage.update(new.id, {"head": str(new.head)}, expected_count=len(new.messages))
+        added = new.messages[known:]
+        await self._storage.append(new.id, added, expected_count=known, updated_at=new.updated_at, head=new.head)
 
-    async def _do(self, change: Callable[[Conversation], Awaitable[None]], new: Conversation) -> None:
+    async def _do(self, change: Callable[[Conversation], Awaitable[object]], new: Conversation) -> None:
         if not self._dry_run:
             await change(new)
 
