@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from idolchat_api import hookspecs
@@ -16,10 +15,10 @@ from idolchat_api.app_state import AppState
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.open_sessions import recheck_sessions
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, open_authentication, schemes_of
-from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
+from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
 from idolchat_api.routes import chat, conversations, health, models, turns
@@ -30,6 +29,7 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
+from idolchat_core.data_lock import locked_data_folder
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry
@@ -78,7 +78,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
-            CORSMiddleware,
+            CORS,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,7 +194,7 @@ class Problem:
         if self.param is not None:
             facts["param"] = self.param
         if self.retry_after_s is not None:
-            facts["retry_after_s"] = self.retry_after_s
+            facts["retry_after_s"] = math.ceil(self.retry_after_s * 1000) / 1000
         return facts | dict(self.fields)
 
     def body(self, request_id: str | None) -> bytes:

@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
-__all__ = ["Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
+__all__ = ["GONE", "Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
 
 
 class ChangeKind(StrEnum):
     """What happened to a conversation.
 
     ``CHANGED`` stands for what nobody noted: another field was set, or the change was found after a crash by comparing
-    revisions. ``USER_ERASED``: it was deleted with everything else of its user.
+    revisions. ``MESSAGE_DELETED``: the text of one message is gone. ``DELETED``: all of it is. ``USER_ERASED``: it was
+    deleted with everything else of its user.
     """
 
     STORED = "stored"
@@ -25,12 +27,21 @@ class ChangeKind(StrEnum):
     REGENERATED = "regenerated"
     ROLLED_BACK = "rolled_back"
     HEAD_MOVED = "head_moved"
+    MESSAGE_DELETED = "message_deleted"
     CHANGED = "changed"
     IMPORTED = "imported"
     REPAIRED = "repaired"
     RESTORED = "restored"
     DELETED = "deleted"
     USER_ERASED = "user_erased"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the kind that a note names; ``CHANGED`` for one that a newer version has written."""
+        return cls(text) if text in cls else cls(cls.CHANGED)
+
+
+GONE = frozenset({ChangeKind.DELETED, ChangeKind.USER_ERASED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

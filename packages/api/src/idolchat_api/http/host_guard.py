@@ -39,7 +39,11 @@ class Guard:
         if not self._any_host and host:
             self._check_host(_without_port(host))
         origin = headers.get(b"origin")
-        if origin is not None and (scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS):
+        # A page's preflight request comes this far where no origin is let in; its refusal says which setting does.
+        is_preflight = b"access-control-request-method" in headers
+        if origin is not None and (
+            scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS or is_preflight
+        ):
             self._check_origin(origin.decode("latin-1").lower(), host)
         length = headers.get(b"content-length")
         if length is not None and int(length) > self._limit(scope):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
+_MEMORY = ":memory:"
 _SCHEMA_VERSION = 5
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
@@ -79,7 +81,7 @@ class Index:
                 if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
                     raise
                 log.warning("the index is kept in memory", extra={"reason": str(error)})
-                self._writer = self._reader = _connect(":memory:")
+                self._writer = self._reader = _connect(_MEMORY)
                 self._identity = None
 
     @property
@@ -222,6 +224,10 @@ class Index:
 
 
 def _connect(path: str) -> sqlite3.Connection:
+    if path != _MEMORY:
+        with suppress(OSError):  # SQLite says what is wrong, too
+            # It names conversations and their owners: for its owner only, as are the documents.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
