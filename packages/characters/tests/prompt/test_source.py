@@ -13,9 +13,10 @@ from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
 from idolchat_characters import Character, plugin
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
-from idolchat_characters.prompt import CharacterSource
-from idolchat_core import Conversation, PromptSource
+from idolchat_characters.prompt import CharacterSource, open_character_source
+from idolchat_core import Conversation, CoreSettings, PromptSource, Services
 from idolchat_core.testing import (
+    InMemoryObjects,
     InMemoryStorage,
     PromptSourceConformance,
     ScriptedProvider,
@@ -228,6 +229,17 @@ async def test_a_sticky_entry_stays_for_its_messages_and_comes_out_the_same_afte
     await warm.close()
 
     assert seen == [True, True, False, False]
+
+
+async def test_a_source_opens_while_the_storage_is_away() -> None:
+    objects = InMemoryObjects()
+    objects.is_down = True
+    settings = CoreSettings(plugins=())
+
+    async with open_character_source(
+        Services(storage=objects, provider=ScriptedProvider(), settings=settings)
+    ) as source:
+        assert source.name == "characters"
 
 
 async def test_a_large_book_is_compiled_once_and_then_scanned_in_time(

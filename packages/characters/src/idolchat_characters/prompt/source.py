@@ -16,7 +16,7 @@ from idolchat_characters.macros import MacroContext
 from idolchat_characters.prompt.card_parts import card_parts
 from idolchat_characters.prompt.lore_parts import CharacterLore, lore_parts
 from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
-from idolchat_core import PromptPart, PromptSource, PromptTurn, Services
+from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, StorageUnavailable
 
 __all__ = ["CharacterSource", "open_character_source"]
 
@@ -86,10 +86,13 @@ class CharacterSource(PromptSource):
 
 @asynccontextmanager
 async def open_character_source(services: Services) -> AsyncGenerator[PromptSource]:
-    """Open the source over the characters of the chosen storage. Raises ``StorageUnavailable``."""
+    """Open the source over the characters of the chosen storage."""
     library = library_of(services.storage)
-    if removed := await library.remove_orphans():
-        log.info("cards of erased characters were removed", extra={"count": removed})
+    try:
+        if removed := await library.remove_orphans():
+            log.info("cards of erased characters were removed", extra={"count": removed})
+    except StorageUnavailable as error:  # a server starts without its storage, and serves when that is back
+        log.warning("cards of erased characters are looked for at the next start", extra={"reason": str(error)})
     source = CharacterSource(library)
     try:
         yield source
