@@ -10,7 +10,7 @@ from tests.support.mock_supabase.server import MockSupabase
 
 from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase import SupabaseSettings
-from idolchat_storage_supabase.opening import open_supabase_storage
+from idolchat_storage_supabase.factory import open_supabase_storage
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 __all__ = ["mock_supabase", "mock_supabase_server"]

@@ -11,7 +11,7 @@ from idolchat_core import ConfigurationError, CoreSettings, Registry, Storage, h
 from idolchat_core.choice import choose_storages
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_storage_supabase import SupabaseSettings
-from idolchat_storage_supabase.opening import open_supabase_storage
+from idolchat_storage_supabase.factory import open_supabase_storage
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 

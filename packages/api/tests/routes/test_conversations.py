@@ -82,6 +82,73 @@ async def test_a_conversation_is_its_stored_document(client: httpx.AsyncClient, 
     assert reply.json()["mood"] == "sunny"
 
 
+@pytest.mark.parametrize("query", ["", "?limit=2"])
+async def test_a_conversation_that_has_not_changed_is_not_sent_again(
+    client: httpx.AsyncClient, storage: FailingStorage, query: str
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+    etag = (await client.get(f"/conversation/{kept.id}{query}")).headers["etag"]
+
+    again = await client.get(f"/conversation/{kept.id}{query}", headers={"If-None-Match": f'W/"x", {etag}'})
+    await storage.update(kept.id, {"mood": "calm"}, expected_count=3)
+    changed = await client.get(f"/conversation/{kept.id}{query}", headers={"If-None-Match": etag})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert (changed.status_code, changed.json()["mood"]) == (200, "calm")
+    assert changed.headers["etag"] != etag
+
+
+@pytest.mark.parametrize("change", ["PATCH", "DELETE", "edit"])
+async def test_what_has_changed_since_it_was_read_is_not_changed_blindly(
+    client: httpx.AsyncClient, storage: FailingStorage, provider: ScriptedProvider, change: str
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+    old = (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+    await storage.update(kept.id, {"mood": "calm"}, expected_count=3)
+    new = (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+
+    refused = await asked(client, kept, change, {"If-Match": old})
+    provider.say("Hello")
+    done = await asked(client, kept, change, {"If-Match": new})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (412, "revision_mismatch")
+    assert done.status_code in (200, 204)
+
+
+async def asked(client: httpx.AsyncClient, kept: Conversation, change: str, headers: dict[str, str]) -> httpx.Response:
+    path, message_id = f"/conversation/{kept.id}", kept.messages[0].id
+    if change == "edit":
+        said = {"messages": [{"role": "user", "content": "Hi"}]}
+        return await client.post(f"{path}/messages/{message_id}/edit", json=said, headers=headers)
+    body = {"head": str(message_id)} if change == "PATCH" else None
+    return await client.request(change, path, json=body, headers=headers)
+
+
+async def test_choosing_a_branch_tells_the_new_etag(client: httpx.AsyncClient, storage: FailingStorage) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+
+    chosen = await client.patch(f"/conversation/{kept.id}", json={"head": str(kept.messages[1].id)})
+
+    assert chosen.headers["etag"] == (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [("*", 204), ("abc", 400), ('"a", "b"', 400), ('"x" y', 400), ('W/"1"', 412), ('"x"', 412)]
+)
+async def test_if_match_is_one_etag_or_a_star(
+    client: httpx.AsyncClient, storage: FailingStorage, header: str, status: int
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+
+    reply = await client.delete(f"/conversation/{kept.id}", headers={"If-Match": header})
+
+    assert reply.status_code == status
+
+
 class TestWithALogin:
     @pytest.fixture
     def settings(self, settings: ApiSettings) -> ApiSettings:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
-__all__ = ["Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
+__all__ = ["GONE", "Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
 
 
 class ChangeKind(StrEnum):
@@ -33,6 +34,14 @@ class ChangeKind(StrEnum):
     RESTORED = "restored"
     DELETED = "deleted"
     USER_ERASED = "user_erased"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the kind that a note names; ``CHANGED`` for one that a newer version has written."""
+        return cls(text) if text in cls else cls(cls.CHANGED)
+
+
+GONE = frozenset({ChangeKind.DELETED, ChangeKind.USER_ERASED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

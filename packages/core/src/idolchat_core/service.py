@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.choice import choose_llm, open_storage
+from idolchat_core.conversations.user_data import forget_turns
+from idolchat_core.errors import StorageUnavailable
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, TrackedStorage
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, ServerInbox, TrackedStorage
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.sources import PromptSource
@@ -32,6 +36,7 @@ class Service:
     llm_name: str
     llm: LLMProvider
     turns: TurnEngine
+    following: BackgroundTasks
 
     @property
     def services(self) -> Services:
@@ -47,7 +52,7 @@ class Service:
     def failing(self) -> Mapping[str, str]:
         """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
         storage = self.storage.failing if isinstance(self.storage, TrackedStorage) else {}
-        return {**self.turns.failing, **storage}
+        return {**self.turns.failing, **self.following.failing, **storage}
 
 
 @asynccontextmanager
@@ -63,12 +68,20 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         plugins.llm_providers.get(llm_name)() as llm,
         open_prompt_sources(plugins, Services(storage=storage, provider=llm, settings=settings)) as sources,
         _telling_observers(plugins, Services(storage=storage, provider=llm, settings=settings), is_server=recovers),
+        _without_deleted(storage, is_server=recovers),
         TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
+        _following_commands(storage, turns, is_server=recovers) as following,
     ):
         if recovers and storage.caution:
             log.warning("the primary storage has a limit", extra={"storage": storage_name, "caution": storage.caution})
         yield Service(
-            settings=settings, storage_name=storage_name, storage=storage, llm_name=llm_name, llm=llm, turns=turns
+            settings=settings,
+            storage_name=storage_name,
+            storage=storage,
+            llm_name=llm_name,
+            llm=llm,
+            turns=turns,
+            following=following,
         )
 
 
@@ -89,3 +102,27 @@ async def _telling_observers(plugins: Plugins, services: Services, *, is_server:
             observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
             await stack.enter_async_context(services.storage.telling(observers))
         yield
+
+
+@asynccontextmanager
+async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerator[None]:
+    """Let go of turns that a crash has left in conversations that commands have deleted since."""
+    if is_server:
+        with suppress(StorageUnavailable):  # the engine waits for it
+            if gone := await ServerInbox(storage).deleted():
+                await forget_turns(storage, gone)
+    yield
+
+
+@asynccontextmanager
+async def _following_commands(
+    storage: Storage, turns: TurnEngine, *, is_server: bool
+) -> AsyncGenerator[BackgroundTasks]:
+    """Act on what commands change beside the server."""
+    background = BackgroundTasks()
+    if is_server:
+        background.start("follow commands", partial(ServerInbox(storage).run, turns.follow))
+    try:
+        yield background
+    finally:
+        await background.close()

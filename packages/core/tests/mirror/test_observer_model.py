@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from idolchat_core.changes import Change, ChangeKind, ChangeObserver, changing
 from idolchat_core.mirror import MirrorMode, TrackedStorage, open_tracked
 from idolchat_core.mirror.outbox import Outbox
-from idolchat_core.mirror.versions import revision_of
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage, a_conversation, a_message
 
@@ -124,7 +123,7 @@ class World:
                 self.there.remove(conversation_id)
 
     async def is_followed(self) -> bool:
-        stored = {one: revision_of(await self.primary.read_page(one, limit=1)) for one in self.there}
+        stored = {one: (await self.primary.read_page(one, limit=1)).revision for one in self.there}
         return self.ledger.revisions == stored
 
 

@@ -14,8 +14,8 @@ from storage3.types import FileOptions, ListBucketFilesOptions
 from supabase import AsyncClient
 
 from idolchat_core import StorageUnavailable
-from idolchat_storage_supabase.calls import Calls
-from idolchat_storage_supabase.faults import AlreadyThere, BucketNotSeen, NoSuchObject
+from idolchat_storage_supabase.errors import AlreadyThere, BucketNotSeen, NoSuchObject
+from idolchat_storage_supabase.retries import RetriedCalls
 from idolchat_storage_supabase.uploads import Uploads
 
 __all__ = ["Bucket", "Entry"]
@@ -49,7 +49,7 @@ class Bucket:
     """
 
     def __init__(
-        self, client: AsyncClient, name: str, calls: Calls, *, uploads: Uploads, only_writes_make: bool = False
+        self, client: AsyncClient, name: str, calls: RetriedCalls, *, uploads: Uploads, only_writes_make: bool = False
     ) -> None:
         self._client = client
         self._uploads = uploads

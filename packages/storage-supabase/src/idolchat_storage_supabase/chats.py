@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from supabase import AsyncClient
 
 from idolchat_core import ConversationSummary, StorageUnavailable
-from idolchat_storage_supabase.calls import Calls
-from idolchat_storage_supabase.faults import NoSuchColumn
+from idolchat_storage_supabase.errors import NoSuchColumn
+from idolchat_storage_supabase.retries import RetriedCalls
 
 __all__ = ["ChatsTable", "Row"]
 
@@ -48,12 +48,12 @@ _ROWS = TypeAdapter(list[_Columns])
 
 
 class ChatsTable:
-    """Reads and writes the rows; every method raises as ``Calls.make``, ``NoSuchTable`` and ``RowRefused`` among them.
+    """Reads and writes the rows; every method raises as ``RetriedCalls.make``: ``NoSuchTable``, ``RowRefused``, others.
 
     A table that lacks the later columns is written and read without them, and asked for them every ``ASK_AGAIN_S``.
     """
 
-    def __init__(self, client: AsyncClient, calls: Calls) -> None:
+    def __init__(self, client: AsyncClient, calls: RetriedCalls) -> None:
         self._client = client
         self._calls = calls
         self._plain_until: float | None = None

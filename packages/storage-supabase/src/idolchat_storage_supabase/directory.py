@@ -13,7 +13,7 @@ from uuid import UUID
 
 from idolchat_core import ConversationSummary, StorageUnavailable
 from idolchat_storage_supabase.chats import ChatsTable, Row
-from idolchat_storage_supabase.faults import NoSuchTable, RowRefused
+from idolchat_storage_supabase.errors import NoSuchTable, RowRefused
 from idolchat_storage_supabase.sql import chats_sql_line
 
 __all__ = ["ROWS_A_CALL", "Directory"]

@@ -35,6 +35,6 @@ def _is_set() -> bool:
 
 def _open() -> AbstractAsyncContextManager[Storage]:
     # The client takes half a second to import; a server that does not use it need not wait for it.
-    from idolchat_storage_supabase.opening import open_supabase_storage  # noqa: PLC0415
+    from idolchat_storage_supabase.factory import open_supabase_storage  # noqa: PLC0415
 
     return open_supabase_storage()

@@ -32,9 +32,9 @@ from idolchat_core import (
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
+from idolchat_storage_supabase.conversation_index import ConversationIndex, document_key, facts_of
 from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
-from idolchat_storage_supabase.faults import AlreadyThere
-from idolchat_storage_supabase.survey import Survey, document_key, facts_of
+from idolchat_storage_supabase.errors import AlreadyThere
 from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
@@ -64,8 +64,8 @@ class SupabaseStorage(KeyValueStorage):
         super().__init__()
         self._bucket = bucket
         self._cache = cache
-        self._survey = Survey(bucket, self._described)
-        self._directory = Directory(table, self._survey.summaries, self._survey.summary)
+        self._index = ConversationIndex(bucket, self._described)
+        self._directory = Directory(table, self._index.summaries, self._index.summary)
         self._turns = TurnMap()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -173,11 +173,11 @@ class SupabaseStorage(KeyValueStorage):
             found = await self._listed_by_table(last, limit=limit, **asdict(matching))
             if found is not None:
                 return found
-        summaries = [summary async for summary in self._survey.summaries()]
+        summaries = [summary async for summary in self._index.summaries()]
         return pagination.cut_list(summaries, matching, limit=limit, before=before)
 
     async def list_ids(self) -> Sequence[UUID]:
-        return [conversation_id async for conversation_id in self._survey.ids()]
+        return [conversation_id async for conversation_id in self._index.ids()]
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Tell which conversation holds a message with this turn.
@@ -190,7 +190,7 @@ class SupabaseStorage(KeyValueStorage):
             return known
         made = made_at(turn_id)
         written: list[tuple[UUID, datetime]] = []
-        async for one in self._survey.written_since(made - CLOCKS_DIFFER_BY):
+        async for one in self._index.written_since(made - CLOCKS_DIFFER_BY):
             written.append(one)
             if len(written) == MAX_LISTED:
                 break
@@ -208,7 +208,7 @@ class SupabaseStorage(KeyValueStorage):
     async def reindex(self) -> AsyncGenerator[int]:
         for done, conversation_id in enumerate(await self.list_ids(), start=1):
             async with self._writing(conversation_id):
-                summary = await self._survey.summary(conversation_id)
+                summary = await self._index.summary(conversation_id)
                 if summary is not None:
                     self._directory.changed(conversation_id, summary)
             if done % ROWS_A_CALL == 0:
@@ -219,8 +219,9 @@ class SupabaseStorage(KeyValueStorage):
     async def _data(self, conversation_id: UUID) -> bytes:
         data = self._cache.get(conversation_id)
         if data is None:
-            data = await super()._data(conversation_id)
-            self._cache.keep(conversation_id, data)
+            with self._cache.reading(conversation_id) as keep:
+                data = await super()._data(conversation_id)
+                keep(data)
         return data
 
     async def _put(
@@ -239,21 +240,27 @@ class SupabaseStorage(KeyValueStorage):
                 self._cache.drop(conversation_id)
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
-            await self._bucket.remove(self.document_key(conversation_id))
+            try:
+                await self._bucket.remove(self.document_key(conversation_id))
+            finally:
+                self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
             await self._directory.changed_now(conversation_id, None)
 
     async def _upload(
         self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
     ) -> None:
         self._cache.drop(conversation_id)
-        await self._bucket.write(
-            self.document_key(conversation_id),
-            data,
-            content_type="application/json",
-            facts=facts_of(summary),
-            only_if_new=only_if_new,
-        )
-        self._survey.note(summary)
+        try:
+            await self._bucket.write(
+                self.document_key(conversation_id),
+                data,
+                content_type="application/json",
+                facts=facts_of(summary),
+                only_if_new=only_if_new,
+            )
+        finally:
+            self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
+        self._index.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:
         found: list[tuple[Row, ConversationSummary]] = []
@@ -266,7 +273,7 @@ class SupabaseStorage(KeyValueStorage):
             rows, is_last = answer
             if rows:
                 last = rows[-1]
-            summaries = await self._survey.of_rows(rows)
+            summaries = await self._index.of_rows(rows)
             found += [(row, summary) for row, summary in zip(rows, summaries, strict=True) if summary is not None]
         page = found[:limit]
         more = f"{page[-1][0].updated_at.isoformat()}~{page[-1][0].id}" if page and len(found) > limit else None

@@ -7,11 +7,13 @@ times the CPU of this one for a request.
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -23,6 +25,7 @@ __all__ = ["KEPT_S", "MAX_CONNECTIONS", "Uploads", "open_uploads"]
 
 MAX_CONNECTIONS = 32
 KEPT_S = 30.0
+LONG_BYTES = 256 * 1024
 _OBJECT_CHARACTERS = "/!*'()$=@;:+,&"
 
 
@@ -46,7 +49,9 @@ class Uploads:
         if facts is not None:
             headers["x-metadata"] = base64.b64encode(json.dumps(facts).encode()).decode()
         address = self._base + quote(key, safe=_OBJECT_CHARACTERS)
-        async with self._http.post(address, data=data, headers=headers) as answer:
+        # A long body is sent in pieces, so that others have a turn on the event loop.
+        body = data if len(data) < LONG_BYTES else io.BytesIO(data)
+        async with self._http.post(address, data=body, headers=headers) as answer:
             said = await answer.read()
             if not answer.ok:
                 raise _error_of(answer.status, said)
@@ -61,8 +66,19 @@ async def open_uploads(settings: SupabaseSettings) -> AsyncGenerator[Uploads]:
     )
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.timeout_s)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True, cookie_jar=jar) as http:
+    # With ``trust_env`` the environment and a .netrc would be read at every request, the file in another thread.
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, proxy=_proxy_of(url), cookie_jar=jar
+    ) as http:
         yield Uploads(http, url=url, key=key, bucket=settings.bucket)
+
+
+def _proxy_of(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _error_of(status: int, said: bytes) -> StorageApiError:

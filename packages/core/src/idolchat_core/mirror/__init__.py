@@ -3,6 +3,7 @@
 from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare
 from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
+from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
 from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
 from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
@@ -20,6 +21,8 @@ __all__ = [
     "MirrorTuning",
     "MirroredStorage",
     "Restored",
+    "ServerInbox",
+    "ServerNotes",
     "TrackedStorage",
     "compare",
     "open_mirrored",

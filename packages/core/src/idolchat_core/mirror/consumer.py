@@ -82,16 +82,17 @@ class ChangeConsumer:
         """Return what a note says."""
         raise NotImplementedError
 
-    async def note(self, conversation_id: UUID, *, history: datetime | str | None, kind: ChangeKind) -> Note:
+    async def note(self, conversation_id: UUID, *, history: datetime | str | None, kind: ChangeKind) -> Note | None:
         """Note a change before it is made; ``history`` is what it replaces or deletes. Raises ``StorageUnavailable``.
 
-        ``settle`` is to be called after it.
+        ``settle`` is to be called after it, unless None is returned: there is nothing to note.
         """
         return await self.outbox.add(conversation_id, self._text(history, kind))
 
     async def note_time(self, conversation_id: UUID, changed_at: datetime, *, kind: ChangeKind) -> Note | None:
         """See to it that an append of this time is found after a crash. Raises ``StorageUnavailable``."""
         if self._mode is MirrorMode.REPLICATE:
+            await self._watermark.read()
             if changed_at <= self._watermark.reached:
                 await self._watermark.go_back(changed_at)
             return None
@@ -139,7 +140,6 @@ class ChangeConsumer:
         """Pass changes on until the end, and look for those of others where this is the process that does."""
         try:
             if self._mode is MirrorMode.REPLICATE:
-                await self._watermark.read()
                 for conversation_id in self.outbox:
                     self._worker.mark(conversation_id, None)
                 self._background.start(f"{self.name}: look for changes", self._scanner.run)

@@ -10,14 +10,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_core.changes import Change, ChangeKind, ChangeObserver
+from idolchat_core.changes import GONE, Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.outbox import Note, Outbox
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState
 from idolchat_core.mirror.tuning import MirrorTuning
-from idolchat_core.mirror.versions import revision_of
 from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage.contract import Storage
 
@@ -26,7 +25,6 @@ __all__ = ["ObserverFeed"]
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 120.0
-_GONE = frozenset({ChangeKind.DELETED, ChangeKind.USER_ERASED})
 
 
 class ObserverFeed(ChangeConsumer):
@@ -52,9 +50,8 @@ class ObserverFeed(ChangeConsumer):
 
     @asynccontextmanager
     async def running(self, observer: ChangeObserver) -> AsyncGenerator[None]:
-        """Tell an observer of changes until the end. Raises ``StorageUnavailable``."""
+        """Tell an observer of changes until the end, from the time on that the storage can be read."""
         self._telling.observer = observer
-        await self.outbox.read()
         async with self._working():
             yield
 
@@ -112,7 +109,7 @@ class _Telling:
             return None, None
         if page.conversation.status == "damaged":
             raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
-        return revision_of(page), page.conversation.updated_at
+        return page.revision, page.conversation.updated_at
 
 
 def _revision_in(held: ThrottleState) -> str | None:
@@ -120,14 +117,7 @@ def _revision_in(held: ThrottleState) -> str | None:
 
 
 def _kinds_of(notes: Sequence[Note], work: Work, *, is_gone: bool) -> tuple[ChangeKind, ...]:
-    kinds = dict.fromkeys((*(_kind_of(note) for note in notes), *work.kinds))
-    if is_gone and not _GONE & kinds.keys():
+    kinds = dict.fromkeys((*(ChangeKind.of(note.text) for note in notes), *work.kinds))
+    if is_gone and not GONE & kinds.keys():
         kinds[ChangeKind.DELETED] = None
     return tuple(kinds) or (ChangeKind.CHANGED,)
-
-
-def _kind_of(note: Note) -> ChangeKind:
-    try:
-        return ChangeKind(note.text)
-    except ValueError:  # a newer version has written it
-        return ChangeKind.CHANGED

@@ -69,7 +69,8 @@ class Restorer:
             return
         finally:
             for one, note in zip(others, notes, strict=True):
-                await one.settle(conversation.id, note)
+                if note is not None:
+                    await one.settle(conversation.id, note)
                 one.changed(conversation.id, None)
         for mirror in self._mirrors:
             mirror.inventory.discard(conversation.id)

@@ -65,6 +65,7 @@ class ChangeScanner:
 
     async def look(self) -> None:
         """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
+        await self._watermark.read()
         for conversation_id in await self._outbox.read():
             self._worker.mark(conversation_id, None)
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN

@@ -11,6 +11,7 @@ from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.observer import ObserverFeed
 from idolchat_core.mirror.restore import Restorer
+from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.status import MirrorStatus
 from idolchat_core.mirror.tracked import OBSERVER_TUNING, TrackedStorage
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -30,15 +31,22 @@ class MirroredStorage(TrackedStorage):
     The exception is a conversation that the primary does not have and a mirror may: it is restored first.
     """
 
-    def __init__(self, primary: Storage, mirrors: Sequence[Mirror], feeds: Sequence[ObserverFeed] = ()) -> None:
-        super().__init__(primary, feeds)
+    def __init__(
+        self,
+        primary: Storage,
+        mirrors: Sequence[Mirror],
+        feeds: Sequence[ObserverFeed] = (),
+        *,
+        server: ServerNotes | None = None,
+    ) -> None:
+        super().__init__(primary, feeds, server=server)
         self.mirrors = mirrors
-        self.restoring = Restorer(primary, mirrors, feeds)
+        self.restoring = Restorer(primary, mirrors, super().consumers)
 
     @property
     def consumers(self) -> Sequence[ChangeConsumer]:
-        """The mirrors, then the observers."""
-        return (*self.mirrors, *self.feeds)
+        """The mirrors, then the others."""
+        return (*self.mirrors, *super().consumers)
 
     @property
     def status(self) -> MirrorStatus:
@@ -74,10 +82,12 @@ async def open_mirrored(
     factories: Mapping[str, Factory[Storage]],
     *,
     observers: Sequence[str] = (),
+    server: ServerNotes | None = None,
     mode: MirrorMode = MirrorMode.REPLICATE,
     tuning: MirrorTuning = _USUAL,
 ) -> AsyncGenerator[MirroredStorage]:
-    """Mirror an open primary to others, by name, until the end; ``observers``: see ``open_tracked``.
+    """Mirror an open primary to others, by name, until the end; for ``observers`` and ``server``
+    see ``open_tracked``.
 
     A mirror that cannot be reached is opened when it can; one that is not set up rightly raises
     ``ConfigurationError``.
@@ -87,4 +97,4 @@ async def open_mirrored(
     async with AsyncExitStack() as stack:
         for mirror in mirrors:
             await stack.enter_async_context(mirror.running())
-        yield MirroredStorage(primary, mirrors, feeds)
+        yield MirroredStorage(primary, mirrors, feeds, server=server)

@@ -15,6 +15,7 @@ from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.forwarding import Forwarding
 from idolchat_core.mirror.observer import ObserverFeed
 from idolchat_core.mirror.outbox import ANY_HISTORY, Note
+from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation, Message, Page, StoredId
 from idolchat_core.storage import document
@@ -32,15 +33,16 @@ _MESSAGE_BYTES = 300
 class TrackedStorage(Forwarding):
     """Made by ``open_tracked``. Reads and writes are the primary's; what they change is noted for each consumer."""
 
-    def __init__(self, primary: Storage, feeds: Sequence[ObserverFeed]) -> None:
+    def __init__(self, primary: Storage, feeds: Sequence[ObserverFeed], *, server: ServerNotes | None = None) -> None:
         super().__init__(primary)
         self.primary = primary
         self.feeds = feeds
+        self._server = [server] if server is not None else []
 
     @property
     def consumers(self) -> Sequence[ChangeConsumer]:
         """Everyone who is to learn of changes."""
-        return self.feeds
+        return (*self.feeds, *self._server)
 
     @property
     def failing(self) -> Mapping[str, str]:
@@ -49,7 +51,7 @@ class TrackedStorage(Forwarding):
 
     @asynccontextmanager
     async def telling(self, observers: Mapping[str, ChangeObserver]) -> AsyncGenerator[None]:
-        """Tell observers, by name, of changes until the end. Raises ``StorageUnavailable``."""
+        """Tell observers, by name, of changes until the end."""
         async with AsyncExitStack() as stack:
             for feed in self.feeds:
                 await stack.enter_async_context(feed.running(observers[feed.name]))
@@ -201,7 +203,8 @@ class TrackedStorage(Forwarding):
         for conversation_id, history in histories.items():
             for consumer in self.consumers:
                 note = await consumer.note(conversation_id, history=history, kind=kind)
-                notes.append((consumer, conversation_id, note))
+                if note is not None:
+                    notes.append((consumer, conversation_id, note))
         try:
             yield
         finally:
@@ -247,8 +250,9 @@ async def _settle(notes: Sequence[tuple[ChangeConsumer, UUID, Note]]) -> None:
         await consumer.settle(conversation_id, note)
 
 
-def open_tracked(primary: Storage, observers: Sequence[str], *, mode: MirrorMode) -> TrackedStorage:
-    """Note the changes of a primary for observers, by name; ``telling`` tells them."""
-    return TrackedStorage(
-        primary, [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
-    )
+def open_tracked(
+    primary: Storage, observers: Sequence[str], *, mode: MirrorMode, server: ServerNotes | None = None
+) -> TrackedStorage:
+    """Note the changes of a primary for observers, by name, which ``telling`` tells, and for a running server."""
+    feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
+    return TrackedStorage(primary, feeds, server=server)

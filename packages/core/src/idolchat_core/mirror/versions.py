@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Page
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["DocumentVersion", "Relation", "relate", "revision_of", "version_of"]
+__all__ = ["DocumentVersion", "Relation", "relate", "version_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,3 @@ async def relate(
     if not is_one:
         return Relation.OTHER
     return Relation.BEHIND if longer is primary else Relation.AHEAD
-
-
-def revision_of(page: Page) -> str:
-    """Name what is stored of a conversation, from the page with its newest message: another name after a change."""
-    facts = page.conversation.model_dump_json(exclude_unset=True)
-    return hashlib.blake2b(f"{page.total} {facts}".encode(), digest_size=16).hexdigest()

@@ -21,14 +21,18 @@ class Watermark:
         self._storage = storage
         self._namespace = namespace
         self.reached = _NEVER
+        self._is_read = False
 
     async def read(self) -> None:
-        """Take up where an earlier process has left. Raises ``StorageUnavailable``."""
+        """Take up where an earlier process has left, the first time. Raises ``StorageUnavailable``."""
+        if self._is_read:
+            return
         value = await self._storage.get_record(self._namespace, "reached")
         try:
             self.reached = datetime.fromisoformat((value or b"").decode())
         except ValueError:
             self.reached = _NEVER
+        self._is_read = True
 
     async def advance(self, to: datetime) -> None:
         """Note that everything up to a time has arrived; it may be noted later where the primary refuses."""

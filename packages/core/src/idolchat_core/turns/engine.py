@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.changes import GONE, ChangeKind
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -314,6 +315,17 @@ class TurnEngine:
     def forget(self, conversation_id: UUID) -> None:
         """Read a conversation from storage again: somebody has changed it there."""
         self._resources.histories.forget(conversation_id)
+
+    async def follow(self, conversation_id: UUID, kinds: Collection[ChangeKind]) -> None:
+        """Act on what another process has done to a conversation. Raises ``StorageUnavailable``.
+
+        Where it was deleted, nothing that runs, waits or is still to be stored belongs to it any more. Where it was
+        replaced, turns go on in what is there now: their messages were acknowledged.
+        """
+        if not GONE.isdisjoint(kinds):
+            await self.stop_all(conversation_id)
+        else:
+            self.forget(conversation_id)
 
     async def release(self, conversation_id: UUID) -> None:
         """Store what is left of a conversation's turns, and keep nothing of them in memory or in checkpoints.

@@ -81,6 +81,7 @@ class Prompting:
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
             begun=begun,
+            keeps_thinking=resources.settings.keep_thinking,
         )
         self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
         return prompt

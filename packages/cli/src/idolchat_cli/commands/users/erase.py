@@ -50,7 +50,7 @@ def erase(
 
 
 async def _erased(user: str, *, dry_run: bool, yes: bool) -> Receipt:
-    async with open_conversations(mode=MirrorMode.RECORD if dry_run else MirrorMode.PUSH) as opened:
+    async with open_conversations(mode=MirrorMode.RECORD if dry_run else MirrorMode.PUSH, looks_at_all=True) as opened:
         erasure = Erasure(opened, user)
         found = await erasure.look()
         if dry_run:

@@ -76,7 +76,7 @@ def export(
 
 
 async def _written(archive: Archive, user: str, path: str) -> UserExported:
-    async with open_conversations() as opened:
+    async with open_conversations(looks_at_all=True) as opened:
         count, damaged = await _conversations(archive, opened.storage, user)
         records = lines = 0
         async for record in records_about(opened.storage, user):

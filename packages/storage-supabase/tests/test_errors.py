@@ -233,6 +233,17 @@ async def test_either_kind_of_key_will_do(open_storage: Open) -> None:
         assert await other.read(STORED.id) == STORED
 
 
+async def test_every_call_goes_by_the_proxy_of_the_environment(
+    open_storage: Open, mock_supabase: MockSupabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", mock_supabase.url)  # which takes a whole address for its own path
+    async with open_storage(url="http://project.invalid") as storage:
+        await storage.create(STORED)
+
+        assert await storage.read(STORED.id) == STORED
+    assert f"{STORED.id}.json" in objects_of(mock_supabase)
+
+
 async def test_an_address_that_is_no_project_is_told(open_storage: Open, mock_supabase: MockSupabase) -> None:
     async with open_storage(url=f"{mock_supabase.url}/elsewhere") as storage:
         with pytest.raises(StorageUnavailable, match="is SUPABASE_URL right"):

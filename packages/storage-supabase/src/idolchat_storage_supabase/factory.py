@@ -11,8 +11,8 @@ from supabase import AsyncClient, AsyncClientOptions
 from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
-from idolchat_storage_supabase.calls import Calls
 from idolchat_storage_supabase.chats import ChatsTable
+from idolchat_storage_supabase.retries import RetriedCalls
 from idolchat_storage_supabase.settings import SupabaseSettings
 from idolchat_storage_supabase.storage import SupabaseStorage
 from idolchat_storage_supabase.uploads import KEPT_S, MAX_CONNECTIONS, open_uploads
@@ -40,7 +40,7 @@ async def open_supabase_storage(settings: SupabaseSettings | None = None) -> Asy
             httpx_client=http, postgrest_client_retry=False, auto_refresh_token=False, persist_session=False
         )
         client = AsyncClient(url, key, options)
-        calls = Calls(settings)
+        calls = RetriedCalls(settings)
         cache = DocumentCache(max_bytes=settings.cache_bytes, max_age_s=settings.cache_age_s)
         bucket = Bucket(client, settings.bucket, calls, uploads=uploads, only_writes_make=one_shot.get())
         storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idolchat_core.errors import ConfigurationError
 
-__all__ = ["locked_data_folder"]
+__all__ = ["is_served", "locked_data_folder"]
 
 LOCK_FILE = "server.lock"
 
@@ -24,11 +25,20 @@ if sys.platform == "win32":
         os.lseek(file, _OFFSET, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         os.lseek(file, 0, os.SEEK_SET)
+
+    _look = _lock
 else:
     import fcntl
 
     def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _look(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+_TRIES, _PAUSE_S = 3, 0.05
+"""Whoever looks whether a folder is locked holds its lock for a moment."""
 
 
 @contextmanager
@@ -39,7 +49,7 @@ def locked_data_folder(folder: Path) -> Generator[None]:
     """
     path = folder / LOCK_FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
         raise ConfigurationError(
@@ -59,10 +69,33 @@ def locked_data_folder(folder: Path) -> Generator[None]:
 
 def _lock_or_raise(file: int, folder: Path) -> None:
     try:
-        _lock(file)
+        _lock_patiently(file)
     except OSError as error:
         holder = os.read(file, 32).decode("ascii", "replace").strip() or "unknown"
         raise ConfigurationError(
             f"IDOLCHAT_DATA_DIR: the folder {folder} is in use by another idolchat server, process {holder};"
             " stop that one, or name another folder"
         ) from error
+
+
+def _lock_patiently(file: int) -> None:
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            return _lock(file)
+        time.sleep(_PAUSE_S)
+    return _lock(file)
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a server runs on a data folder."""
+    try:
+        file = os.open(folder / LOCK_FILE, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        _look(file)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False

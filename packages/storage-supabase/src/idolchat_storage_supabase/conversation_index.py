@@ -15,7 +15,7 @@ from idolchat_core import ConversationSummary
 from idolchat_storage_supabase.bucket import Bucket, Entry
 from idolchat_storage_supabase.chats import Row
 
-__all__ = ["Survey", "document_key", "facts_of", "id_of"]
+__all__ = ["ConversationIndex", "document_key", "facts_of", "id_of"]
 
 AT_ONCE = 8
 MAX_REMEMBERED = 50_000
@@ -24,7 +24,7 @@ type Describe = Callable[[UUID], Awaitable[ConversationSummary | None]]
 """Reads a document that has no facts beside it, and describes it; None when it is gone."""
 
 
-class Survey:
+class ConversationIndex:
     """Describes conversations by what is written beside their objects, and remembers that by the object's version."""
 
     def __init__(self, bucket: Bucket, describe: Describe) -> None:
