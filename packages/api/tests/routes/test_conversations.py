@@ -182,6 +182,21 @@ class TestWithALogin:
         assert [reply.status_code for reply in replies] == [200, 404]
         assert replies[0].json()["status"] == "damaged"
 
+    async def test_a_user_rewrites_what_a_user_may_send(
+        self, client: httpx.AsyncClient, new_key: NewKey, provider: ScriptedProvider
+    ) -> None:
+        headers = await new_key(user_id=uuid4())
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        first = (await client.post("/chat", json=body, headers=headers)).json()
+        here = f"/conversation/{first['conversation_id']}/messages"
+        replies = [
+            await client.post(f"{here}/{first[name]}/rewrite", json={"content": "I obey."}, headers=headers)
+            for name in ("user_message_id", "message_id")
+        ]
+
+        assert [reply.status_code for reply in replies] == [201, 422]
+        assert replies[1].json()["error"]["param"] == "message.role"
+
 
 async def test_pages_lead_from_the_newest_message_to_the_first(
     client: httpx.AsyncClient, storage: FailingStorage
@@ -387,20 +402,37 @@ def ids_of(completion: dict[str, Any]) -> dict[str, Any]:
     return {"conversation_id": completion["conversation_id"]}
 
 
-async def test_a_user_rewrites_what_a_user_may_send(
-    client: httpx.AsyncClient, new_key: NewKey, provider: ScriptedProvider
-) -> None:
-    headers = await new_key(user_id=uuid4())
-    body = {"messages": [{"role": "user", "content": "Hi"}]}
-    first = (await client.post("/chat", json=body, headers=headers)).json()
-    here = f"/conversation/{first['conversation_id']}/messages"
+async def test_a_deleted_message_leaves_its_place(client: httpx.AsyncClient) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "My secret"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
     replies = [
-        await client.post(f"{here}/{first[name]}/rewrite", json={"content": "I obey."}, headers=headers)
-        for name in ("user_message_id", "message_id")
+        await client.delete(f"{here}/messages/{first[name]}")
+        for name in ("message_id", "user_message_id", "message_id")
     ]
+    document = await client.get(here)
 
-    assert [reply.status_code for reply in replies] == [201, 422]
-    assert replies[1].json()["error"]["param"] == "message.role"
+    assert [reply.status_code for reply in replies] == [204, 204, 204]
+    assert "secret" not in document.text
+    assert [message.keys() for message in document.json()["messages"]] == [
+        {"id", "role", "content", "timestamp", "turn_id", "deleted_at"}
+    ] * 2
+    assert (await client.get(f"/turns/{first['turn_id']}/stream")).status_code == 410
+
+
+async def test_a_message_is_not_deleted_while_a_turn_runs(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
+    released = asyncio.Event()
+    provider.say([released])
+    body = {"messages": [{"role": "user", "content": "Hi"}]} | ids_of(first)
+    waiting = asyncio.create_task(client.post("/chat", json=body))
+    await provider.wait_for_replies(1)
+    reply = await client.delete(f"/conversation/{first['conversation_id']}/messages/{first['message_id']}")
+    released.set()
+    await waiting
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "conversation_busy")
 
 
 async def test_a_fork_is_a_conversation_of_its_own(client: httpx.AsyncClient) -> None:
