@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
@@ -82,9 +82,9 @@ class FolderStorage(InMemoryStorage):
         """List the folders; logs are records here."""
         return namespaces_among(path.name for path in RECORDS.glob("*/"))  # noqa: ASYNC240 - it is quick
 
-    def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
+    async def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> None:
         """Add to the records that it is made of."""
-        return Storage.append_log(self, namespace, name, lines, durable=durable)
+        await Storage.append_log(self, namespace, name, lines, durable=durable)
 
     async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
         """Read the records that it is made of."""
