@@ -77,7 +77,7 @@ def _near(position: int, words: list[str], vectors: Floats) -> Iterator[tuple[st
         name = stem(words[other])
         if words[other] not in STOP_WORDS and name not in seen:
             seen.add(name)
-            yield name, float(similarities[other])
+            yield name, float(similarities[other] - LEAST_SIMILARITY) / (1 - LEAST_SIMILARITY)
 
 
 def _normalised(vectors: Floats) -> Floats:

@@ -21,6 +21,7 @@ __all__ = [
     "MemoryRow",
     "MemoryScope",
     "MemoryStats",
+    "MessageTraits",
     "Posting",
     "ScopeReader",
     "ScopeStatistics",
@@ -72,13 +73,11 @@ class MemoryRow(NamedTuple):
     message: MemoryMessage
 
 
-class Posting(NamedTuple):
-    """That a term occurs ``count`` times in the message at a place, which has ``length`` terms."""
+MessageTraits = tuple[str, float, bool]
+"""As much of a message as ranking needs: its role, when it was said in seconds since 1970, whether it ends in a "?"."""
 
-    place: int
-    session: int
-    count: int
-    length: int
+Posting = tuple[int, int, int, int]
+"""That a term occurs in a message: its place, its session, how often, and how many terms the message has."""
 
 
 class ScopeStatistics(NamedTuple):
@@ -126,8 +125,12 @@ class ScopeReader(ABC):
         """Count the scope; all zero where nothing was ever said."""
 
     @abstractmethod
-    def postings(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
-        """Find where terms occur: of each term at most the ``limit`` newest places; absent terms are left out."""
+    def postings(self, term: str, *, limit: int) -> Sequence[Posting]:
+        """Find where a term occurs: at most the ``limit`` newest places."""
+
+    @abstractmethod
+    def postings_of_many(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
+        """Find where terms occur, at most ``limit`` places of all; terms that nobody used are left out."""
 
     @abstractmethod
     def session_lengths(self, sessions: Collection[int]) -> Mapping[int, int]:
@@ -136,6 +139,10 @@ class ScopeReader(ABC):
     @abstractmethod
     def places_between(self, start: datetime, end: datetime, *, limit: int) -> Sequence[int]:
         """List the places of messages said from ``start`` to before ``end``, at most ``limit``, newest first."""
+
+    @abstractmethod
+    def traits(self, places: Iterable[int]) -> Mapping[int, MessageTraits]:
+        """Read the traits of the messages at places; a place where there is none is left out."""
 
     @abstractmethod
     def rows(self, places: Iterable[int]) -> Mapping[int, MemoryRow]:

@@ -22,7 +22,14 @@ _WEEKDAYS_ELSEWHERE = {"月火水木金土日": 0, "월화수목금토일": 0, "
 _NUMBERS = {
     word: number
     for number, words in enumerate(
-        ("", "a an one 一 한 하나 일", "two couple 二 兩 两 두 이", "three few 三 세 삼", "four 四 네 사", "five 五 다섯 오")
+        (
+            "",
+            "a an one 一 한 하나 일",
+            "two couple 二 兩 两 두 이",
+            "three 三 세 삼",
+            "four 四 네 사",
+            "five 五 다섯 오",
+        )
         + ("six 六 여섯 육", "seven 七 일곱 칠", "eight 八 여덟 팔", "nine 九 아홉 구", "ten 十 열 십")
     )
     for word in words.split()
@@ -181,7 +188,10 @@ def _rules() -> Iterator[tuple[bool, re.Pattern[str], Callable[[re.Match[str], d
         (r"\bday before yesterday\b|一昨日|おととい|그저께|그제|엊그제|前天", _day(-2)),
         (r"\byesterday\b|\blast night\b|昨日|昨夜|昨晩|きのう|어제|어젯밤|昨天|昨晚", _day(-1)),
         (r"\b(?:today|this morning|this afternoon|tonight)\b|今日|きょう|今朝|오늘|今天|今早", _day(0)),
-        (r"(?:先週|지난\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜))の?\s?(?P<weekday>[月火水木金土月화수목금토일월一二三四五六日天])(?:曜|요일|(?![\w]))?", _weekday_of_last_week),
+        (
+            r"(?:先週|지난\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜))の?\s?(?P<weekday>[月火水木金土月화수목금토일월一二三四五六日天])(?:曜|요일|(?![\w]))?",
+            _weekday_of_last_week,
+        ),
         (r"先々週|지지난\s?주|上上(?:个|個)?(?:周|週|星期|礼拜|禮拜)", _week(-2)),
         (r"\blast weekend\b|\bover the weekend\b|先週末|지난\s?주말|上(?:个|個)?周末|上週末", _weekend),
         (r"\blast week\b|\bprevious week\b|先週|지난\s?주|저번\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜)", _week(-1)),

@@ -23,7 +23,9 @@ _ASIDE = re.compile(
 )
 """Frames of a question about the past, whose I and you are not what it asks about."""
 _SAID_BY = {
-    "assistant": re.compile(r"\byou (?:said|told|mentioned|promised|wrote)\b|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"),
+    "assistant": re.compile(
+        r"\byou (?:said|told|mentioned|promised|wrote)\b|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"
+    ),
     "user": re.compile(
         r"\bi (?:said|told|mentioned|asked)\b|\bdid i (?:ever )?(?:tell|mention|say)\b"
         r"|(?:俺|僕|私|わたし)が(?:言|話)|我(?:说|說|告诉|告訴)过?|내가 (?:말|얘기|그랬)"
@@ -55,9 +57,7 @@ class Question(NamedTuple):
     vague_words: str | None
 
 
-def read_question(
-    text: str, *, context: str = "", names: tuple[str, str] = ("", ""), now: datetime
-) -> Question:
+def read_question(text: str, *, context: str = "", names: tuple[str, str] = ("", ""), now: datetime) -> Question:
     """Read what a user asks. ``names`` are those of the user and the character; ``context`` is what was said before."""
     period = find_period(text, now)
     rest = _without(text.lower(), period.words) if period else text

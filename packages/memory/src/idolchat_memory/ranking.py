@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from idolchat_memory.contract import MemoryRow, Posting, ScopeReader
+from idolchat_memory.contract import MessageTraits, Posting, ScopeReader
 from idolchat_memory.periods import Period
 from idolchat_memory.question import Question
 from idolchat_memory.terms import stem
@@ -32,19 +32,19 @@ PERIOD_WEIGHT = 5.0
 QUESTION_PENALTY = 0.3
 BEFORE_PERIOD, AFTER_PERIOD = timedelta(days=1), timedelta(days=7)
 """What happened on a day is told then, or some days after."""
-MAX_POSTINGS, MAX_NEAR_POSTINGS = 1000, 200
-"""Of a word, and of one near it, at most so many messages are looked at, the newest."""
-MAX_CANDIDATES = 400
+MAX_POSTINGS, MAX_NEAR_POSTINGS = 1000, 4000
+"""So many messages are looked at for each word, the newest, and for all those near them."""
+MAX_CANDIDATES = 300
 MAX_IN_PERIOD = 200
-LEAST_IN_PERIOD = 0.35
+LEAST_IN_PERIOD = 0.5
 """What is found in the period must be this good beside the best elsewhere, or the period is not kept to."""
 
 
 class Candidate(NamedTuple):
-    """A message that may answer. ``relevance`` is what its words and those around it are worth; ``score`` adds
+    """A place whose message may answer. ``relevance`` is what its words and those around it are worth; ``score`` adds
     who said it and when. ``matched`` are words of the question that stand in it, or for which a near one does."""
 
-    row: MemoryRow
+    place: int
     score: float
     relevance: float
     matched: tuple[str, ...]
@@ -76,9 +76,10 @@ def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranki
     if question.period:
         start, end = _told_of(question.period)
         places += [place for place in reader.places_between(start, end, limit=MAX_IN_PERIOD) if place not in relevance]
-    rows = reader.rows({near for place in places for near in (place, place - 1)})
-    candidates = [_judge(rows, place, scores, relevance, question) for place in places if place in rows]
-    candidates.sort(key=lambda candidate: (-candidate.score, -candidate.row.place))
+    traits = reader.traits({near for place in places for near in (place, place - 1)})
+    judge = _Judge(traits, scores, relevance, question)
+    candidates = [judge.candidate(place) for place in places if place in traits]
+    candidates.sort(key=lambda candidate: (-candidate.score, -candidate.place))
     kept = _within(candidates) if question.period and question.period.is_relative else []
     if kept:
         candidates = kept
@@ -92,9 +93,9 @@ def idf(message_count: int, containing: int) -> float:
 
 def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: Thesaurus) -> _Scores:
     near = {word: thesaurus.near(word) for word in words}
-    own = dict(reader.postings([stem(word) for word in words], limit=MAX_POSTINGS))
+    own = {stem(word): reader.postings(stem(word), limit=MAX_POSTINGS) for word in words}
     others = {term for found in near.values() for term, _ in found} - own.keys()
-    postings = own | dict(reader.postings(sorted(others), limit=MAX_NEAR_POSTINGS))
+    postings = own | dict(reader.postings_of_many(sorted(others), limit=MAX_NEAR_POSTINGS))
     bm25 = _Bm25(reader, postings)
     by_place: defaultdict[int, float] = defaultdict(float)
     by_session: defaultdict[int, float] = defaultdict(float)
@@ -106,7 +107,7 @@ def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: The
             matched[place].append(word)
         for session, score in _best(bm25.of_sessions(term, share) for term, share in terms).items():
             by_session[session] += weight * score
-    sessions = {posting.place: posting.session for found in postings.values() for posting in found}
+    sessions = {place: session for found in postings.values() for place, session, _, _ in found}
     count = reader.statistics().message_count
     weights = {word: idf(count, len(postings.get(stem(word), ()))) for word in words}
     return _Scores(by_place, by_session, sessions, matched, weights)
@@ -119,7 +120,7 @@ class _Bm25:
         self._postings = postings
         self._counts = reader.statistics()
         self._session_lengths = reader.session_lengths(
-            {posting.session for found in postings.values() for posting in found}
+            {session for found in postings.values() for _, session, _, _ in found}
         )
         self._mean_length = max(self._counts.length / max(self._counts.message_count, 1), 1.0)
         self._mean_session_length = max(self._counts.length / max(self._counts.session_count, 1), 1.0)
@@ -128,9 +129,7 @@ class _Bm25:
         postings = self._postings.get(term, ())
         weight = share * (K1 + 1) * idf(self._counts.message_count, len(postings))
         fixed, by_length = K1 * (1 - B), K1 * B / self._mean_length
-        return {
-            place: weight * count / (count + fixed + by_length * length) for place, _, count, length in postings
-        }
+        return {place: weight * count / (count + fixed + by_length * length) for place, _, count, length in postings}
 
     def of_sessions(self, term: str, share: float) -> dict[int, float]:
         counts: defaultdict[int, int] = defaultdict(int)
@@ -164,34 +163,40 @@ def _flow(scores: _Scores) -> dict[int, float]:
         for offset, share in _SHARES:
             flowing[place + offset] += share * score
             sessions[place + offset] = scores.sessions[place]
-    return {
-        place: score + SESSION_WEIGHT * scores.by_session[sessions[place]] for place, score in flowing.items()
-    }
+    return {place: score + SESSION_WEIGHT * scores.by_session[sessions[place]] for place, score in flowing.items()}
 
 
-def _judge(
-    rows: Mapping[int, MemoryRow],
-    place: int,
-    scores: _Scores,
-    relevance: Mapping[int, float],
-    question: Question,
-) -> Candidate:
-    row = rows[place]
-    relevant = relevance.get(place, 0.0)
-    before = rows.get(place - 1)
-    if before is not None and _asks(before):
-        relevant += FROM_QUESTION * scores.by_place.get(place - 1, 0.0)
-    score = relevant - (QUESTION_PENALTY if _asks(row) else 0.0)
-    if question.speaker == row.message.role:
-        score += NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
-    is_in_period = question.period is not None and _is_between(row, *_told_of(question.period))
-    if is_in_period:
-        score += PERIOD_WEIGHT
-    return Candidate(row, score, relevant, tuple(scores.matched.get(place, ())), is_in_period)
+class _Judge:
+    """Makes candidates of places."""
 
+    def __init__(
+        self,
+        traits: Mapping[int, MessageTraits],
+        scores: _Scores,
+        relevance: Mapping[int, float],
+        question: Question,
+    ) -> None:
+        self._traits = traits
+        self._scores = scores
+        self._relevance = relevance
+        self._speaker = question.speaker
+        self._speaker_weight = NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
+        start, end = (moment.timestamp() for moment in _told_of(question.period)) if question.period else (0.0, 0.0)
+        self._start, self._end = start, end
 
-def _asks(row: MemoryRow) -> bool:
-    return row.message.text.rstrip().endswith(("?", "\uff1f"))
+    def candidate(self, place: int) -> Candidate:
+        role, said_at_s, is_question = self._traits[place]
+        before = self._traits.get(place - 1)
+        relevance = self._relevance.get(place, 0.0)
+        if before is not None and before[2]:
+            relevance += FROM_QUESTION * self._scores.by_place.get(place - 1, 0.0)
+        score = relevance - (QUESTION_PENALTY if is_question else 0.0)
+        if role == self._speaker:
+            score += self._speaker_weight
+        is_in_period = self._start <= said_at_s < self._end
+        if is_in_period:
+            score += PERIOD_WEIGHT
+        return Candidate(place, score, relevance, tuple(self._scores.matched.get(place, ())), is_in_period)
 
 
 def _told_of(period: Period) -> tuple[datetime, datetime]:
@@ -199,10 +204,6 @@ def _told_of(period: Period) -> tuple[datetime, datetime]:
     if period.is_relative:
         return period.start, period.end
     return period.start - BEFORE_PERIOD, period.end + AFTER_PERIOD
-
-
-def _is_between(row: MemoryRow, start: datetime, end: datetime) -> bool:
-    return start <= row.message.said_at < end
 
 
 def _within(candidates: Sequence[Candidate]) -> list[Candidate]:

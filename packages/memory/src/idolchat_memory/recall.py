@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -9,9 +10,9 @@ from typing import NamedTuple, Protocol
 from idolchat_core.tokens import text_size
 from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, ScopeReader
 from idolchat_memory.periods import Period
-from idolchat_memory.question import Speaker, read_question
+from idolchat_memory.question import Question, Speaker, read_question
 from idolchat_memory.ranking import Candidate, Ranking, rank
-from idolchat_memory.selection import above_floor, newer_first, select
+from idolchat_memory.selection import Found, Selection, newer_first, select
 from idolchat_memory.thesaurus import load_thesaurus
 
 __all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
@@ -100,37 +101,56 @@ class Recall:
     def _search(self, reader: ScopeReader, query: RecallQuery) -> RecallResult:
         question = read_question(query.text, context=query.context, names=query.names, now=query.now)
         if not reader.statistics().message_count:
-            ranking = Ranking((), keeps_to_period=False, weights={})
+            return _nothing(question)
+        ranking = rank(reader, question, load_thesaurus())
+        floor = query.floor if query.floor is not None else -math.inf
+        above = [one for one in ranking.candidates if one.relevance >= floor]
+        if self._reranker is not None:
+            above = [*self._reranker.rerank(reader, query.text, ranking._replace(candidates=above[:MAX_RERANKED]))]
+        found = newer_first(_read(reader, above[: query.limit + len(query.excluded_ids)], query.excluded_ids))
+        budget = query.budget_tokens
+        if budget is None:
+            selection = Selection(found[: query.limit], sum(map(self._size_of, found)), 0, 0)
         else:
-            ranking = rank(reader, question, load_thesaurus())
-        candidates = [one for one in ranking.candidates if one.row.message.message_id not in query.excluded_ids]
-        found = above_floor(candidates, query.floor) if query.floor is not None else candidates
-        is_semantic = self._reranker is not None and bool(found)
-        if self._reranker is not None and found:
-            found = [*self._reranker.rerank(reader, query.text, ranking._replace(candidates=found[:MAX_RERANKED]))]
-        found = newer_first(found)
-        budget = query.budget_tokens if query.budget_tokens is not None else float("inf")
-        if query.budget_tokens is None:
-            chosen, tokens, duplicates, over = found[: query.limit], 0.0, 0, 0
-        else:
-            chosen, tokens, duplicates, over = select(found[: 4 * query.limit], budget_tokens=budget, size=self._size_of)
+            selection = select(found[: query.limit], budget_tokens=budget, size=self._size_of)
         return RecallResult(
-            items=[_recalled(one, question.speaker) for one in chosen[: query.limit]],
-            tokens=tokens,
+            items=[_recalled(one, question.speaker) for one in selection.chosen],
+            tokens=selection.tokens,
             period=question.period,
             keeps_to_period=ranking.keeps_to_period,
             vague_words=question.vague_words,
             speaker=question.speaker,
-            is_semantic=is_semantic,
-            below_floor=len(candidates) - len(found),
-            duplicates=duplicates,
-            over_budget=over,
+            is_semantic=self._reranker is not None,
+            below_floor=sum(one.relevance < floor for one in ranking.candidates),
+            duplicates=selection.duplicates,
+            over_budget=selection.over_budget,
         )
 
-    def _size_of(self, candidate: Candidate) -> float:
-        return ITEM_OVERHEAD + self._size(candidate.row.message.text)
+    def _size_of(self, found: Found) -> float:
+        return ITEM_OVERHEAD + self._size(found.row.message.text)
 
 
-def _recalled(candidate: Candidate, speaker: Speaker | None) -> Recalled:
-    row, score, relevance, matched, is_in_period = candidate
-    return Recalled(row, score, relevance, matched, is_in_period, speaker == row.message.role)
+def _read(reader: ScopeReader, candidates: Sequence[Candidate], excluded_ids: frozenset[str]) -> list[Found]:
+    rows = reader.rows(candidate.place for candidate in candidates)
+    found = [Found(candidate, rows[candidate.place]) for candidate in candidates]
+    return [one for one in found if one.row.message.message_id not in excluded_ids]
+
+
+def _recalled(found: Found, speaker: Speaker | None) -> Recalled:
+    _, score, relevance, matched, is_in_period = found.candidate
+    return Recalled(found.row, score, relevance, matched, is_in_period, speaker == found.row.message.role)
+
+
+def _nothing(question: Question) -> RecallResult:
+    return RecallResult(
+        items=(),
+        tokens=0.0,
+        period=question.period,
+        keeps_to_period=False,
+        vague_words=question.vague_words,
+        speaker=question.speaker,
+        is_semantic=False,
+        below_floor=0,
+        duplicates=0,
+        over_budget=0,
+    )

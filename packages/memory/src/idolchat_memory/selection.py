@@ -1,74 +1,79 @@
-"""What of the ranked messages is worth its tokens: above a floor, nothing twice, newer before older, within a budget."""
+"""What of the ranked messages is worth its tokens: nothing twice, newer before older, within a budget."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from idolchat_memory.contract import MemoryRow
 from idolchat_memory.ranking import Candidate
 from idolchat_memory.terms import terms_of
 
-__all__ = ["Selection", "above_floor", "newer_first", "select"]
+__all__ = ["Found", "Selection", "newer_first", "select"]
 
 _DUPLICATE, _SAME_MATTER = 0.8, 0.4
 """Shares of common terms (Jaccard): above the first two messages say the same, from the second on of the same thing."""
 _NUMBERS = re.compile(r"\d+")
-_WINDOW = 50
-"""So many of the best are compared with each other."""
+_COMPARED = 20
+"""So many of the best are brought into order by their time."""
+_PATIENCE = 8
+"""After so many that do not fit any more, the search for one that does is over."""
+
+
+class Found(NamedTuple):
+    """A candidate and its message."""
+
+    candidate: Candidate
+    row: MemoryRow
 
 
 class Selection(NamedTuple):
-    """What to show of each other, and why the rest is not: too many tokens, or said again later."""
+    """What to show, and how many tokens that takes; how many others say the same, and how many did not fit."""
 
-    chosen: Sequence[Candidate]
+    chosen: Sequence[Found]
     tokens: float
     duplicates: int
     over_budget: int
 
 
 class _Content(NamedTuple):
-    candidate: Candidate
+    found: Found
     terms: frozenset[str]
     numbers: frozenset[str]
 
 
-def above_floor(candidates: Sequence[Candidate], floor: float) -> list[Candidate]:
-    """Leave out those whose relevance is below the floor."""
-    return [candidate for candidate in candidates if candidate.relevance >= floor]
-
-
-def newer_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+def newer_first(found: Sequence[Found]) -> list[Found]:
     """Give the places of statements of one speaker on one matter to the newer of them first; all stay."""
-    result = list(candidates)
-    contents = [_content(candidate) for candidate in result[:_WINDOW]]
+    result = list(found)
+    contents = [_content(one) for one in result[:_COMPARED]]
     for group in _groups(contents):
-        newest_first = sorted((contents[at].candidate for at in group), key=_said_at, reverse=True)
-        for at, candidate in zip(group, newest_first, strict=True):
-            result[at] = candidate
+        newest_first = sorted((contents[at].found for at in group), key=_said_at, reverse=True)
+        for at, one in zip(group, newest_first, strict=True):
+            result[at] = one
     return result
 
 
-def select(
-    candidates: Sequence[Candidate], *, budget_tokens: float, size: Callable[[Candidate], float]
-) -> Selection:
+def select(found: Iterable[Found], *, budget_tokens: float, size: Callable[[Found], float]) -> Selection:
     """Choose the best that fit, without saying anything twice; a statement never without the newer one on its matter."""
     chosen: list[_Content] = []
-    too_big: list[_Content] = []
+    left_out: list[_Content] = []
     used, duplicates = 0.0, 0
-    for candidate in candidates:
-        content = _content(candidate)
+    for one in found:
+        content = _content(one)
         if any(_repeats(content, other) for other in chosen):
             duplicates += 1
             continue
-        tokens = size(candidate)
-        superseded = any(_is_on_one_matter(content, other) and _is_newer(other, content) for other in too_big)
-        if superseded or used + tokens > budget_tokens:
-            too_big.append(content)
+        tokens = size(one)
+        superseded = any(_is_on_one_matter(content, other) and _is_newer(other, content) for other in left_out)
+        if not superseded and used + tokens <= budget_tokens:
+            chosen.append(content)
+            used += tokens
             continue
-        chosen.append(content)
-        used += tokens
-    return Selection([content.candidate for content in chosen], used, duplicates, len(too_big))
+        left_out.append(content)
+        if len(left_out) == _PATIENCE:
+            break
+    return Selection([content.found for content in chosen], used, duplicates, len(left_out))
 
 
 def _groups(contents: Sequence[_Content]) -> list[list[int]]:
@@ -84,9 +89,9 @@ def _groups(contents: Sequence[_Content]) -> list[list[int]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _content(candidate: Candidate) -> _Content:
-    text = candidate.row.message.text
-    return _Content(candidate, frozenset(terms_of(text)), frozenset(_NUMBERS.findall(text)))
+def _content(found: Found) -> _Content:
+    text = found.row.message.text
+    return _Content(found, frozenset(terms_of(text)), frozenset(_NUMBERS.findall(text)))
 
 
 def _repeats(one: _Content, other: _Content) -> bool:
@@ -95,18 +100,19 @@ def _repeats(one: _Content, other: _Content) -> bool:
 
 
 def _is_on_one_matter(one: _Content, other: _Content) -> bool:
-    same_speaker = one.candidate.row.message.role == other.candidate.row.message.role
+    same_speaker = one.found.row.message.role == other.found.row.message.role
     return same_speaker and _share(one, other) >= _SAME_MATTER
 
 
 def _is_newer(one: _Content, other: _Content) -> bool:
-    return _said_at(one.candidate) > _said_at(other.candidate)
+    return _said_at(one.found) > _said_at(other.found)
 
 
-def _said_at(candidate: Candidate) -> tuple[float, int]:
-    return candidate.row.message.said_at.timestamp(), candidate.row.place
+def _said_at(found: Found) -> tuple[float, int]:
+    return found.row.message.said_at.timestamp(), found.row.place
 
 
 def _share(one: _Content, other: _Content) -> float:
-    together = len(one.terms | other.terms)
-    return len(one.terms & other.terms) / together if together else float(one.terms == other.terms)
+    common = len(one.terms & other.terms)
+    together = len(one.terms) + len(other.terms) - common
+    return common / together if together else 1.0

@@ -224,9 +224,7 @@ def _choose(conversation: ConversationWriter, message_ids: Sequence[str]) -> Non
     conversation.lay_out(active, known.values())
 
 
-def _delete_message(
-    database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID, message_id: str
-) -> None:
+def _delete_message(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID, message_id: str) -> None:
     number = find_scope(database, scope)
     row = _find(database, number, conversation_id)
     if number is None or row is None:

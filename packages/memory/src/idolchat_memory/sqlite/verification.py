@@ -85,9 +85,11 @@ def _sessions_of(
     for number, rows in sessions.items():
         if [row[0] for row in rows] != list(range(len(rows))) or _has_gap([row[1] for row in rows]):
             yield f"scope {scope}: the places of session {number} are not in a row"
-    totals = tuple(database.execute(
-        "SELECT message_count, session_count, length FROM scopes WHERE number = ?", (scope,)
-    ).fetchone())
+    totals = tuple(
+        database.execute(
+            "SELECT message_count, session_count, length FROM scopes WHERE number = ?", (scope,)
+        ).fetchone()
+    )
     if totals != (sum(row[0] for row in wanted.values()), len(wanted), sum(row[1] for row in wanted.values())):
         yield f"scope {scope}: its totals disagree with its messages"
 
