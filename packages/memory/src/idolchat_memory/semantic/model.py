@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -35,8 +35,8 @@ class Model:
         self.tokenizer = Tokenizer.from_str(tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        self.begin: int = self.tokenizer.token_to_id("[CLS]")
-        self.end: int = self.tokenizer.token_to_id("[SEP]")
+        vocabulary = self.tokenizer.get_vocab()
+        self.begin, self.end = vocabulary["[CLS]"], vocabulary["[SEP]"]
 
     def run(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
         """Give the vectors of a sequence of at most 512 tokens, one a row, 384 numbers each."""

@@ -23,13 +23,21 @@ _VECTORS_OF_NOTHING = (
 
 def count(database: sqlite3.Connection, scope: MemoryScope | None, path: Path) -> MemoryStats:
     """See ``MemoryIndex.stats``; the size is that of the whole file."""
-    condition, values = ("", ()) if scope is None else (" WHERE scope = ?", (find_scope(database, scope),))
-    counts = [
+    number = None if scope is None else find_scope(database, scope)
+    condition, values = ("", ()) if scope is None else (" WHERE scope = ?", (number,))
+    conversations, active, inactive, encoded = (
         database.execute(f"SELECT count(*) FROM {table}{condition}", values).fetchone()[0]  # noqa: S608 - our names
         for table in _TABLES
-    ]
+    )
     [[scopes]] = database.execute("SELECT count(*) FROM scopes").fetchall()
-    return MemoryStats(scopes if scope is None else int(values[0] is not None), *counts, path.stat().st_size)
+    return MemoryStats(
+        scopes=scopes if scope is None else int(number is not None),
+        conversations=conversations,
+        active_messages=active,
+        inactive_messages=inactive,
+        encoded_messages=encoded,
+        size_bytes=path.stat().st_size,
+    )
 
 
 def find_problems(database: sqlite3.Connection) -> Sequence[str]:
