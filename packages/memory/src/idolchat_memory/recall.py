@@ -11,14 +11,14 @@ from idolchat_core.tokens import text_size
 from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, ScopeReader
 from idolchat_memory.periods import Period
 from idolchat_memory.question import Question, Speaker, read_question
-from idolchat_memory.ranking import Candidate, Ranking, rank
+from idolchat_memory.ranking import Candidate, Ranking, idf, rank
 from idolchat_memory.selection import Found, Selection, newer_first, select
 from idolchat_memory.thesaurus import load_thesaurus
 
 __all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
 
-DEFAULT_FLOOR = 6.0
-"""Relevance below which nothing is recalled."""
+DEFAULT_FLOOR = 1.15
+"""Relevance below which nothing is recalled, where 1 is that of a word which one message alone has."""
 MAX_RERANKED = 200
 ITEM_OVERHEAD = 20.0
 """Tokens that the date, the age and the speaker of a recalled message take."""
@@ -103,7 +103,7 @@ class Recall:
         if not reader.statistics().message_count:
             return _nothing(question)
         ranking = rank(reader, question, load_thesaurus())
-        floor = query.floor if query.floor is not None else -math.inf
+        floor = -math.inf if query.floor is None else query.floor * idf(reader.statistics().message_count, 1)
         above = [one for one in ranking.candidates if one.relevance >= floor]
         if self._reranker is not None:
             above = [*self._reranker.rerank(reader, query.text, ranking._replace(candidates=above[:MAX_RERANKED]))]
