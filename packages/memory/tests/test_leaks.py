@@ -81,10 +81,7 @@ async def _found(index: MemoryIndex, scope: MemoryScope) -> set[str]:
 
 def _owned(model: Model, scope: int) -> set[str]:
     return {
-        message.message_id
-        for (number, _), branches in model.items()
-        if number == scope
-        for message in branches.active
+        message.message_id for (number, _), branches in model.items() if number == scope for message in branches.active
     }
 
 

@@ -24,7 +24,7 @@ _ASIDE = re.compile(
 """Frames of a question about the past, whose I and you are not what it asks about."""
 _SAID_BY = {
     "assistant": re.compile(
-        r"\byou (?:said|told|mentioned|promised|wrote)\b|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"
+        r"\b(?:you (?:said|told|mentioned|promised|wrote)|did you (?:say|tell|mention|promise))\b|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"
     ),
     "user": re.compile(
         r"\bi (?:said|told|mentioned|asked)\b|\bdid i (?:ever )?(?:tell|mention|say)\b"

@@ -27,6 +27,8 @@ _SHARES = ((0, 1.0), (1, 0.5), (2, 0.15), (-1, 0.2))
 FROM_QUESTION = 0.3
 """And more of it flows from a question to the answer."""
 SESSION_WEIGHT = 1.0
+OTHER_MESSAGES, OTHER_SESSIONS = 100, 5
+"""Messages and sessions of nobody, which are counted along: where little was said, its words are not common for that."""
 NAMED_WEIGHT, PRONOUN_WEIGHT = 8.0, 3.0
 PERIOD_WEIGHT = 5.0
 QUESTION_PENALTY = 0.3
@@ -86,9 +88,9 @@ def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranki
     return Ranking(candidates, bool(kept), scores.weights)
 
 
-def idf(message_count: int, containing: int) -> float:
-    """Weigh a term by how few of the messages contain it."""
-    return math.log(1 + (message_count - containing + 0.5) / (containing + 0.5))
+def idf(message_count: int, containing: int, others: int = OTHER_MESSAGES) -> float:
+    """Weigh a term by how few of the messages contain it, among so many ``others`` that do not."""
+    return math.log(1 + (message_count + others - containing + 0.5) / (containing + 0.5))
 
 
 def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: Thesaurus) -> _Scores:
@@ -135,7 +137,7 @@ class _Bm25:
         counts: defaultdict[int, int] = defaultdict(int)
         for _, session, count, _ in self._postings.get(term, ()):
             counts[session] += count
-        weight = share * (K1 + 1) * idf(self._counts.session_count, len(counts))
+        weight = share * (K1 + 1) * idf(self._counts.session_count, len(counts), OTHER_SESSIONS)
         fixed, by_length = K1 * (1 - B), K1 * B / self._mean_session_length
         return {
             session: weight * count / (count + fixed + by_length * self._session_lengths[session])

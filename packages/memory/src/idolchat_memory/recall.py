@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -12,7 +11,7 @@ from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, ScopeR
 from idolchat_memory.periods import Period
 from idolchat_memory.question import Question, Speaker, read_question
 from idolchat_memory.ranking import Candidate, Ranking, idf, rank
-from idolchat_memory.selection import Found, Selection, newer_first, select
+from idolchat_memory.selection import Found, Selection, keep_relevant, newer_first, select
 from idolchat_memory.thesaurus import load_thesaurus
 
 __all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
@@ -76,8 +75,8 @@ class RecallResult(NamedTuple):
 class Reranker(Protocol):
     """Orders candidates anew by more than their words."""
 
-    def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate]:
-        """Give the same candidates with scores of its own, best first."""
+    def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:
+        """Give the same candidates with scores of its own, best first; None where it has nothing to judge by."""
 
 
 class Recall:
@@ -96,23 +95,26 @@ class Recall:
 
     async def search(self, scope: MemoryScope, query: RecallQuery) -> RecallResult:
         """Find what answers a query in one scope. Raises ``StorageUnavailable``."""
-        return await self._index.read(scope, lambda reader: self._search(reader, query))
+        return await self._index.read(scope, lambda reader: self.answer(reader, query))
 
-    def _search(self, reader: ScopeReader, query: RecallQuery) -> RecallResult:
+    def answer(self, reader: ScopeReader, query: RecallQuery) -> RecallResult:
+        """Find what answers a query, within a call of ``MemoryIndex.read``."""
         question = read_question(query.text, context=query.context, names=query.names, now=query.now)
         if not reader.statistics().message_count:
             return _nothing(question)
         ranking = rank(reader, question, load_thesaurus())
-        floor = -math.inf if query.floor is None else query.floor * idf(reader.statistics().message_count, 1)
-        above = [one for one in ranking.candidates if one.relevance >= floor]
-        if self._reranker is not None:
-            above = [*self._reranker.rerank(reader, query.text, ranking._replace(candidates=above[:MAX_RERANKED]))]
-        found = newer_first(_read(reader, above[: query.limit + len(query.excluded_ids)], query.excluded_ids))
+        candidates, is_semantic = self._reranked(reader, query.text, ranking)
+        found = _read(reader, candidates[: query.limit + len(query.excluded_ids)], query.excluded_ids)[: query.limit]
+        read = len(found)
+        if query.floor is not None:
+            found = keep_relevant(found, query.floor * idf(reader.statistics().message_count, 1))
+        below_floor = read - len(found)
+        found = newer_first(found)
         budget = query.budget_tokens
         if budget is None:
-            selection = Selection(found[: query.limit], sum(map(self._size_of, found)), 0, 0)
+            selection = Selection(found, sum(map(self._size_of, found)), 0, 0)
         else:
-            selection = select(found[: query.limit], budget_tokens=budget, size=self._size_of)
+            selection = select(found, budget_tokens=budget, size=self._size_of)
         return RecallResult(
             items=[_recalled(one, question.speaker) for one in selection.chosen],
             tokens=selection.tokens,
@@ -120,11 +122,20 @@ class Recall:
             keeps_to_period=ranking.keeps_to_period,
             vague_words=question.vague_words,
             speaker=question.speaker,
-            is_semantic=self._reranker is not None,
-            below_floor=sum(one.relevance < floor for one in ranking.candidates),
+            is_semantic=is_semantic,
+            below_floor=below_floor,
             duplicates=selection.duplicates,
             over_budget=selection.over_budget,
         )
+
+    def _reranked(self, reader: ScopeReader, text: str, ranking: Ranking) -> tuple[Sequence[Candidate], bool]:
+        if self._reranker is not None:
+            reranked = self._reranker.rerank(
+                reader, text, ranking._replace(candidates=ranking.candidates[:MAX_RERANKED])
+            )
+            if reranked is not None:
+                return reranked, True
+        return ranking.candidates, False
 
     def _size_of(self, found: Found) -> float:
         return ITEM_OVERHEAD + self._size(found.row.message.text)

@@ -10,7 +10,7 @@ from idolchat_memory.contract import MemoryRow
 from idolchat_memory.ranking import Candidate
 from idolchat_memory.terms import terms_of
 
-__all__ = ["Found", "Selection", "newer_first", "select"]
+__all__ = ["Found", "Selection", "keep_relevant", "newer_first", "select"]
 
 _DUPLICATE, _SAME_MATTER = 0.8, 0.4
 """Shares of common terms (Jaccard): above the first two messages say the same, from the second on of the same thing."""
@@ -41,6 +41,16 @@ class _Content(NamedTuple):
     found: Found
     terms: frozenset[str]
     numbers: frozenset[str]
+
+
+def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
+    """Leave out what is less relevant than ``least``, but not what is newer on the matter of something that stays."""
+    contents = [_content(one) for one in found[:_COMPARED] if one.candidate.relevance >= least]
+    return [
+        one
+        for number, one in enumerate(found)
+        if one.candidate.relevance >= least or (number < _COMPARED and _supersedes_any(one, contents))
+    ]
 
 
 def newer_first(found: Sequence[Found]) -> list[Found]:
@@ -87,6 +97,11 @@ def _groups(contents: Sequence[_Content]) -> list[list[int]]:
         else:
             groups.append([at])
     return [group for group in groups if len(group) > 1]
+
+
+def _supersedes_any(one: Found, others: Sequence[_Content]) -> bool:
+    content = _content(one)
+    return any(_is_on_one_matter(content, other) and _is_newer(content, other) for other in others)
 
 
 def _content(found: Found) -> _Content:

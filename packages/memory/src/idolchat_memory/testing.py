@@ -117,7 +117,9 @@ class MemoryIndexConformance:
         assert await index.verify() == []
 
     async def test_a_message_comes_back_unchanged(self, index: MemoryIndex) -> None:
-        message = MemoryMessage("no uuid \u2603", 7, "user", "Mia \u00e9", MORNING, "ねこ 고양이 \U0001f431 \x00 ''; --")
+        message = MemoryMessage(
+            "no uuid \u2603", 7, "user", "Mia \u00e9", MORNING, "ねこ 고양이 \U0001f431 \x00 ''; --"
+        )
 
         await index.append(SCOPE, TALK, [message], revision=1)
 

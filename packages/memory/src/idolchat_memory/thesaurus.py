@@ -20,7 +20,8 @@ class Thesaurus:
     def __init__(self, content: bytes) -> None:
         stems, words, rest = zlib.decompress(content).split(b"\0", 2)
         self._stems = stems.decode().split("\n")
-        names = words.decode().split("\n")
+        self.words = names = words.decode().split("\n")
+        """All words, roughly by how frequent they are."""
         self._starts = [0, *accumulate(rest[: len(names)])]
         total = self._starts[-1]
         self._near = array("H", rest[len(names) : len(names) + 2 * total])

@@ -39,14 +39,14 @@ class LateInteraction:
         """Load the model from a file, else from the installed wheel. Raises ``ConfigurationError``."""
         return cls(Encoder(load_model(path)))
 
-    def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate]:
+    def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:
         query = self.encoder.encode_query(text)
         weights = np.array([_weight(word, ranking.weights) for word in query.words], dtype=np.float32)
         places = [candidate.place for candidate in ranking.candidates]
         stored = reader.vectors({near for place in places for near in (place, place + 1)}, self.encoder.name)
         stored = {place: tokens for place, tokens in stored.items() if tokens}
         if not stored or not weights.any():
-            return ranking.candidates
+            return None
         nearness = dict(zip(stored, _nearness(query.vectors, weights, list(stored.values())), strict=True))
         average = sum(nearness.values()) / len(nearness)
         reranked = [_with(candidate, nearness, average) for candidate in ranking.candidates]
