@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from idolchat_memory.contract import MemoryRow
@@ -21,11 +23,24 @@ _PATIENCE = 8
 """After so many that do not fit any more, the search for one that does is over."""
 
 
-class Found(NamedTuple):
-    """A candidate and its message."""
+class Found:
+    """A candidate and its message, with what of it is compared with others."""
 
-    candidate: Candidate
-    row: MemoryRow
+    def __init__(self, candidate: Candidate, row: MemoryRow) -> None:
+        self.candidate = candidate
+        self.row = row
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        return frozenset(terms_of(self.row.message.text))
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        return frozenset(_NUMBERS.findall(self.row.message.text))
+
+    @property
+    def said_at(self) -> tuple[datetime, int]:
+        return self.row.message.said_at, self.row.place
 
 
 class Selection(NamedTuple):
@@ -37,28 +52,22 @@ class Selection(NamedTuple):
     over_budget: int
 
 
-class _Content(NamedTuple):
-    found: Found
-    terms: frozenset[str]
-    numbers: frozenset[str]
-
-
 def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
     """Leave out what is less relevant than ``least``, but not what is newer on the matter of something that stays."""
-    contents = [_content(one) for one in found[:_COMPARED] if one.candidate.relevance >= least]
+    relevant = [one for one in found[:_COMPARED] if one.candidate.relevance >= least]
     return [
         one
         for number, one in enumerate(found)
-        if one.candidate.relevance >= least or (number < _COMPARED and _supersedes_any(one, contents))
+        if one.candidate.relevance >= least
+        or (number < _COMPARED and any(_supersedes(one, other) for other in relevant))
     ]
 
 
 def newer_first(found: Sequence[Found]) -> list[Found]:
     """Give the places of statements of one speaker on one matter to the newer of them first; all stay."""
     result = list(found)
-    contents = [_content(one) for one in result[:_COMPARED]]
-    for group in _groups(contents):
-        newest_first = sorted((contents[at].found for at in group), key=_said_at, reverse=True)
+    for group in _groups(result[:_COMPARED]):
+        newest_first = sorted((result[at] for at in group), key=lambda one: one.said_at, reverse=True)
         for at, one in zip(group, newest_first, strict=True):
             result[at] = one
     return result
@@ -66,32 +75,31 @@ def newer_first(found: Sequence[Found]) -> list[Found]:
 
 def select(found: Iterable[Found], *, budget_tokens: float, size: Callable[[Found], float]) -> Selection:
     """Choose the best that fit, without saying anything twice; a statement never without the newer one on its matter."""
-    chosen: list[_Content] = []
-    left_out: list[_Content] = []
+    chosen: list[Found] = []
+    left_out: list[Found] = []
     used, duplicates = 0.0, 0
     for one in found:
-        content = _content(one)
-        if any(_repeats(content, other) for other in chosen):
+        if any(_repeats(one, other) for other in chosen):
             duplicates += 1
             continue
         tokens = size(one)
-        superseded = any(_is_on_one_matter(content, other) and _is_newer(other, content) for other in left_out)
-        if not superseded and used + tokens <= budget_tokens:
-            chosen.append(content)
+        is_superseded = any(_supersedes(other, one) for other in left_out)
+        if not is_superseded and used + tokens <= budget_tokens:
+            chosen.append(one)
             used += tokens
             continue
-        left_out.append(content)
+        left_out.append(one)
         if len(left_out) == _PATIENCE:
             break
-    return Selection([content.found for content in chosen], used, duplicates, len(left_out))
+    return Selection(chosen, used, duplicates, len(left_out))
 
 
-def _groups(contents: Sequence[_Content]) -> list[list[int]]:
+def _groups(found: Sequence[Found]) -> list[list[int]]:
     """Group the positions of those on one matter; only groups of several."""
     groups: list[list[int]] = []
-    for at, content in enumerate(contents):
+    for at, one in enumerate(found):
         for group in groups:
-            if _is_on_one_matter(contents[group[0]], content):
+            if _is_on_one_matter(found[group[0]], one):
                 group.append(at)
                 break
         else:
@@ -99,35 +107,20 @@ def _groups(contents: Sequence[_Content]) -> list[list[int]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _supersedes_any(one: Found, others: Sequence[_Content]) -> bool:
-    content = _content(one)
-    return any(_is_on_one_matter(content, other) and _is_newer(content, other) for other in others)
-
-
-def _content(found: Found) -> _Content:
-    text = found.row.message.text
-    return _Content(found, frozenset(terms_of(text)), frozenset(_NUMBERS.findall(text)))
-
-
-def _repeats(one: _Content, other: _Content) -> bool:
+def _repeats(one: Found, other: Found) -> bool:
     """Whether two messages say the same; a date or number that differs is something else that is said."""
     return _share(one, other) > _DUPLICATE and one.numbers == other.numbers
 
 
-def _is_on_one_matter(one: _Content, other: _Content) -> bool:
-    same_speaker = one.found.row.message.role == other.found.row.message.role
-    return same_speaker and _share(one, other) >= _SAME_MATTER
+def _supersedes(one: Found, other: Found) -> bool:
+    return one.said_at > other.said_at and _is_on_one_matter(one, other)
 
 
-def _is_newer(one: _Content, other: _Content) -> bool:
-    return _said_at(one.found) > _said_at(other.found)
+def _is_on_one_matter(one: Found, other: Found) -> bool:
+    return one.row.message.role == other.row.message.role and _share(one, other) >= _SAME_MATTER
 
 
-def _said_at(found: Found) -> tuple[float, int]:
-    return found.row.message.said_at.timestamp(), found.row.place
-
-
-def _share(one: _Content, other: _Content) -> float:
+def _share(one: Found, other: Found) -> float:
     common = len(one.terms & other.terms)
     together = len(one.terms) + len(other.terms) - common
     return common / together if together else 1.0
