@@ -118,8 +118,8 @@ async def measure(talks: Sequence[Talk], folder: Path, *, semantic: bool) -> dic
                 found = await recall.search(_scope(talk), query._replace(text=question.text))
                 latencies.append(1000 * (time.perf_counter() - start))
                 ranked.add(question, [item.row.message.message_id for item in found.items])
-                limits = {"floor": DEFAULT_FLOOR, "budget_tokens": BUDGET_TOKENS}
-                found = await recall.search(_scope(talk), query._replace(text=question.text, **limits))
+                turn = query._replace(text=question.text, floor=DEFAULT_FLOOR, budget_tokens=BUDGET_TOKENS)
+                found = await recall.search(_scope(talk), turn)
                 as_a_turn.add(question, [item.row.message.message_id for item in found.items])
                 tokens.append(found.tokens)
                 items.append(len(found.items))

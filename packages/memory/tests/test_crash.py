@@ -1,5 +1,6 @@
 """A process that is killed while it writes leaves an index that agrees with itself, and goes on from there."""
 
+import asyncio
 import random
 import subprocess
 import sys
@@ -67,13 +68,14 @@ async def write_for_ever(path: Path) -> None:
     async with open_sqlite_index(path) as index:
         known = await index.known(SCOPE, TALK)
         revision = known.revision if known else 0
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         while True:
             revision += 1
             await write(index, revision)
 
 
-async def test_an_index_whose_writer_is_killed_equals_one_built_anew(tmp_path: Path) -> None:
+def test_an_index_whose_writer_is_killed_equals_one_built_anew(tmp_path: Path) -> None:
     chance = random.Random(17)
     revisions = [0]
     for kill in range(KILLS):
@@ -85,7 +87,7 @@ async def test_an_index_whose_writer_is_killed_equals_one_built_anew(tmp_path: P
                 writer.wait(chance.uniform(0.01, 0.3))
             except subprocess.TimeoutExpired:
                 writer.kill()
-        revisions.append(await _check(tmp_path / "index.sqlite", tmp_path / f"anew-{kill}.sqlite"))
+        revisions.append(asyncio.run(_check(tmp_path / "index.sqlite", tmp_path / f"anew-{kill}.sqlite")))
 
     assert revisions == sorted(revisions)
     assert revisions[-1] > KILLS

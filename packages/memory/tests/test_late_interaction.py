@@ -85,7 +85,7 @@ def test_a_very_long_text_is_cut(late_interaction: LateInteraction) -> None:
 def test_a_file_that_is_not_the_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"something else")
 
-    with pytest.raises(ConfigurationError, match="has sha256 .*, not 8199be6f"):
+    with pytest.raises(ConfigurationError, match=r"has sha256 .*, not 8199be6f"):
         load_model(tmp_path / "model.onnx")
 
 

@@ -58,9 +58,9 @@ async def _check(folder: Path, done: list[Step]) -> None:
     async with open_sqlite_index(folder / "lived.sqlite") as index, open_sqlite_index(folder / "anew.sqlite") as anew:
         for revision, step in enumerate(done, 1):
             await _perform(index, model, step, revision)
-        for (scope, conversation), branches in model.items():
+        for (owner, conversation), branches in model.items():
             await anew.replace(
-                SCOPES[scope], _id(conversation), branches.active, inactive=branches.inactive, revision=1
+                SCOPES[owner], _id(conversation), branches.active, inactive=branches.inactive, revision=1
             )
 
         assert await index.verify() == []

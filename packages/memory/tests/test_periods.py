@@ -75,7 +75,7 @@ def test_days_are_those_of_the_user_s_time_zone() -> None:
     assert period.start.isoformat() == "2026-11-29T00:00:00+09:00"
 
 
-@given(st.text(max_size=60), st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+@given(st.text(max_size=60), st.datetimes())
 def test_no_text_is_too_much(text: str, now: datetime) -> None:
     period = find_period(text, now.replace(tzinfo=UTC))
 

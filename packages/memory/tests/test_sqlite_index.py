@@ -1,6 +1,9 @@
 """The SQLite index against the contract, and what is its own."""
 
+import os
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,14 @@ async def index(path: Path) -> AsyncIterator[SqliteMemoryIndex]:
         yield index
 
 
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(statement)
+
+
 class TestSqliteMemoryIndex(MemoryIndexConformance):
     @pytest.fixture
-    async def index(self, path: Path) -> AsyncIterator[SqliteMemoryIndex]:  # type: ignore[override]
+    async def index(self, path: Path) -> AsyncIterator[SqliteMemoryIndex]:
         async with open_sqlite_index(path) as index:
             yield index
 
@@ -48,29 +56,33 @@ async def test_nothing_of_a_deleted_user_is_left_in_the_files(index: SqliteMemor
     assert [word for word in (b"xylophone", b"xylophon", b"zeppelin", b"mia") if word in left] == []
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\x00" + bytes(4096)])
-async def test_a_damaged_file_is_made_anew(path: Path, content: bytes) -> None:
+@pytest.fixture(params=[b"no database at all" * 100, b"SQLite format 3\x00" + bytes(4096)])
+def damaged(path: Path, request: pytest.FixtureRequest) -> Path:
     path.parent.mkdir()
-    path.write_bytes(content)
+    path.write_bytes(request.param)
+    return path
 
-    async with open_sqlite_index(path) as index:
+
+async def test_a_damaged_file_is_made_anew(damaged: Path) -> None:
+    async with open_sqlite_index(damaged) as index:
         await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+
         assert len(await active(index)) == 1
 
 
 async def test_a_file_of_another_version_is_made_anew(path: Path) -> None:
     async with open_sqlite_index(path) as index:
         await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
-        index._writer.execute("PRAGMA user_version = 7")
+    change(path, "PRAGMA user_version = 7")
 
     async with open_sqlite_index(path) as index:
         assert await index.known(SCOPE, TALK) is None
 
 
 async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    os.close(os.open(tmp_path / "file", os.O_CREAT))
 
-    with pytest.raises(StorageUnavailable, match="file/index.sqlite cannot be opened"):
+    with pytest.raises(StorageUnavailable, match=r"file/index.sqlite cannot be opened"):
         async with open_sqlite_index(tmp_path / "file" / "index.sqlite"):
             pass
 
@@ -85,8 +97,10 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ("DELETE FROM scopes", "rows of messages are of no scope"),
     ],
 )
-async def test_verify_names_what_does_not_agree(index: SqliteMemoryIndex, damage: str, problem: str) -> None:
+async def test_verify_names_what_does_not_agree(
+    index: SqliteMemoryIndex, path: Path, damage: str, problem: str
+) -> None:
     await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
-    index._writer.execute(damage)
+    change(path, damage)
 
     assert any(problem in line for line in await index.verify())

@@ -57,7 +57,7 @@ def _write_thesaurus(words: list[str], vectors: Floats) -> None:
     stems = sorted({stem(word) for word in words if word not in STOP_WORDS})
     numbers = {name: number for number, name in enumerate(stems)}
     counts, near, similarities = bytearray(), array("H"), bytearray()
-    for position, word in enumerate(words):
+    for position in range(len(words)):
         found = list(_near(position, words, vectors))
         counts.append(len(found))
         near.extend(numbers[name] for name, _ in found)

@@ -12,28 +12,28 @@ from typing import NamedTuple
 
 __all__ = ["Period", "find_period", "find_vague_words"]
 
-_MONTHS = (
-    "january february march april may june july august september october november december".split(),
-    "jan feb mar apr may jun jul aug sep oct nov dec".split(),
-)
-_MONTH = "|".join([*_MONTHS[0], *(f"{name}(?=[. ])" for name in _MONTHS[1] if name != "may"), "sept"])
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_WEEKDAYS_ELSEWHERE = {"月火水木金土日": 0, "월화수목금토일": 0, "一二三四五六日": 0}
-_NUMBERS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "",
-            "a an one 一 한 하나 일",
-            "two couple 二 兩 两 두 이",
-            "three 三 세 삼",
-            "four 四 네 사",
-            "five 五 다섯 오",
-        )
-        + ("six 六 여섯 육", "seven 七 일곱 칠", "eight 八 여덟 팔", "nine 九 아홉 구", "ten 十 열 십")
-    )
-    for word in words.split()
-}
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
+_MONTHS += ["october", "november", "december"]
+_SHORT_MONTHS = [month[:3] for month in _MONTHS]
+_MONTH = "|".join([*_MONTHS, *(f"{name}(?=[. ])" for name in _SHORT_MONTHS if name != "may"), "sept"])
+_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_WEEKDAYS_ELSEWHERE = ("月火水木金土日", "월화수목금토일", "一二三四五六日")
+_CJK_WEEKDAY = f"[{''.join(_WEEKDAYS_ELSEWHERE)}天]"
+_LAST_WEEK = r"先週|지난\s?주|저번\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜)"
+_NUMBER_WORDS = [
+    "a an one 一 한 하나 일",
+    "two couple 二 兩 两 두 이",
+    "three 三 세 삼",
+    "four 四 네 사",
+    "five 五 다섯 오",
+    "six 六 여섯 육",
+    "seven 七 일곱 칠",
+    "eight 八 여덟 팔",
+    "nine 九 아홉 구",
+    "ten 十 열 십",
+]
+"""For one, two, three and so on."""
+_NUMBERS = {word: number for number, words in enumerate(_NUMBER_WORDS, 1) for word in words.split()}
 _NUMBER = "|".join([r"\d{1,3}", *sorted(_NUMBERS, key=len, reverse=True)])
 
 
@@ -160,7 +160,7 @@ def _date(match: re.Match[str], today: date) -> Days | None:
 def _month_number(name: str) -> int:
     if name.isdecimal():
         return int(name)
-    return 1 + next(number for number, month in enumerate(_MONTHS[1]) if name.startswith(month))
+    return 1 + next(number for number, month in enumerate(_SHORT_MONTHS) if name.startswith(month))
 
 
 def _named_year(match: re.Match[str], _: date) -> Days:
@@ -188,13 +188,10 @@ def _rules() -> Iterator[tuple[bool, re.Pattern[str], Callable[[re.Match[str], d
         (r"\bday before yesterday\b|一昨日|おととい|그저께|그제|엊그제|前天", _day(-2)),
         (r"\byesterday\b|\blast night\b|昨日|昨夜|昨晩|きのう|어제|어젯밤|昨天|昨晚", _day(-1)),
         (r"\b(?:today|this morning|this afternoon|tonight)\b|今日|きょう|今朝|오늘|今天|今早", _day(0)),
-        (
-            r"(?:先週|지난\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜))の?\s?(?P<weekday>[月火水木金土月화수목금토일월一二三四五六日天])(?:曜|요일|(?![\w]))?",
-            _weekday_of_last_week,
-        ),
+        (rf"(?:{_LAST_WEEK})の?\s?(?P<weekday>{_CJK_WEEKDAY})(?:曜|요일|(?!\w))?", _weekday_of_last_week),
         (r"先々週|지지난\s?주|上上(?:个|個)?(?:周|週|星期|礼拜|禮拜)", _week(-2)),
         (r"\blast weekend\b|\bover the weekend\b|先週末|지난\s?주말|上(?:个|個)?周末|上週末", _weekend),
-        (r"\blast week\b|\bprevious week\b|先週|지난\s?주|저번\s?주|上(?:个|個)?(?:周|週|星期|礼拜|禮拜)", _week(-1)),
+        (rf"\blast week\b|\bprevious week\b|{_LAST_WEEK}", _week(-1)),
         (r"\bthis week\b|今週|이번\s?주|这(?:个|個)?周|這(?:個)?[周週]|本周|本週", _week(0)),
         (r"\blast month\b|先月|지난\s?달|저번\s?달|上(?:个|個)月", _month(-1)),
         (r"\bthis month\b|今月|이번\s?달|这个月|這個月|本月", _month(0)),
@@ -214,7 +211,8 @@ def _rules() -> Iterator[tuple[bool, re.Pattern[str], Callable[[re.Match[str], d
 _RULES = list(_rules())
 _VAGUE = re.compile(
     r"\b(?:the other day|a while (?:ago|back)|a few (?:days|weeks|months|years) (?:ago|back)|some time ago|long ago"
-    r"|recently|lately|earlier|last time|last (?:spring|summer|autumn|fall|winter|christmas)|back then|once|before"
+    r"|recently|lately|last time|last (?:spring|summer|autumn|fall|winter|christmas)|back then"
     r"|years ago|weeks ago|months ago|days ago)\b"
-    r"|この前|こないだ|この間|最近|前に|昔|前回|ずっと前|저번에|지난번|요전|얼마 전|예전|옛날|최근|요즘|上次|之前|以前|前几天|前幾天|前阵子|前陣子|很久以前"
+    r"|この前|こないだ|この間|最近|前に|昔|前回|ずっと前|저번에|지난번|요전|얼마 전|예전|옛날|최근|요즘"
+    r"|上次|之前|以前|前几天|前幾天|前阵子|前陣子|很久以前"
 )

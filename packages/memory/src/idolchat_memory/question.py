@@ -24,7 +24,8 @@ _ASIDE = re.compile(
 """Frames of a question about the past, whose I and you are not what it asks about."""
 _SAID_BY = {
     "assistant": re.compile(
-        r"\b(?:you (?:said|told|mentioned|promised|wrote)|did you (?:say|tell|mention|promise))\b|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"
+        r"\b(?:you (?:said|told|mentioned|promised|wrote)|did you (?:say|tell|mention|promise))\b"
+        r"|君が言|きみが言|あなたが言|你说过|你說過|네가 (?:말|그랬)"
     ),
     "user": re.compile(
         r"\bi (?:said|told|mentioned|asked)\b|\bdid i (?:ever )?(?:tell|mention|say)\b"
@@ -46,7 +47,7 @@ _PRONOUNS = {
 class Question(NamedTuple):
     """A question, read. ``words`` are weighted; those of names of the two speakers are left out.
 
-    ``speaker`` is whose messages it asks for, or None; ``is_named`` that this is by name, which is surer than a pronoun.
+    ``speaker`` is whose messages it asks for, or None; ``is_named`` that it does so by name, not by a pronoun.
     ``vague_words`` speak of a time that cannot be read.
     """
 

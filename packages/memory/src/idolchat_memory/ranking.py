@@ -28,7 +28,7 @@ FROM_QUESTION = 0.3
 """And more of it flows from a question to the answer."""
 SESSION_WEIGHT = 1.0
 OTHER_MESSAGES, OTHER_SESSIONS = 100, 5
-"""Messages and sessions of nobody, which are counted along: where little was said, its words are not common for that."""
+"""Messages and sessions of nobody, counted along: where little was said, no word is common for that alone."""
 NAMED_WEIGHT, PRONOUN_WEIGHT = 8.0, 3.0
 PERIOD_WEIGHT = 5.0
 QUESTION_PENALTY = 0.3

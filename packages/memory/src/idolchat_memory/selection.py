@@ -74,7 +74,7 @@ def newer_first(found: Sequence[Found]) -> list[Found]:
 
 
 def select(found: Iterable[Found], *, budget_tokens: float, size: Callable[[Found], float]) -> Selection:
-    """Choose the best that fit, without saying anything twice; a statement never without the newer one on its matter."""
+    """Choose the best that fit, nothing twice, and no statement without the newer one on its matter."""
     chosen: list[Found] = []
     left_out: list[Found] = []
     used, duplicates = 0.0, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from importlib import resources
 
 import snowballstemmer  # type: ignore[import-untyped]
 
@@ -13,14 +14,7 @@ __all__ = ["STOP_WORDS", "TERMS_VERSION", "stem", "terms_of", "words_of"]
 
 TERMS_VERSION = 1
 """Raised whenever a text gives other terms than before; an index of other terms is built anew."""
-STOP_WORDS = frozenset(
-    "a about above after again against all am an and any are as at be because been before being below between both but"
-    " by can could d did do does doing don down during each few for from further had has have having he her here hers"
-    " herself him himself his how i if in into is it its itself just ll m me more most my myself no nor not now of off"
-    " on once only or other our ours ourselves out over own re s same she should so some such t than that the their"
-    " theirs them themselves then there these they this those through to too under until up ve very was we were what"
-    " when where which while who whom why will with would you your yours yourself yourselves".split()
-)
+STOP_WORDS = frozenset(resources.files("idolchat_memory.data").joinpath("stop_words.txt").read_text("ascii").split())
 _LATIN = re.compile("[a-z0-9]")
 _stemmer = snowballstemmer.stemmer("english")
 _MAX_LENGTH = 40

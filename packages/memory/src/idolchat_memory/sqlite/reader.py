@@ -21,7 +21,7 @@ _POSTINGS_OF_MANY = (
     " CROSS JOIN postings ON postings.scope = ? AND postings.term = value LIMIT ?"
 )
 _ROWS = (
-    "SELECT messages.place, conversations.id, message_id, position, role, speaker, said_at, text FROM json_each(?)"
+    "SELECT messages.place, conversations.id, message_id, position, role, speaker, said_at, text FROM json_each(?)"  # noqa: S608
     " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
     f" CROSS JOIN sessions ON sessions.number = messages.place / {PLACES_PER_SESSION}"
     " CROSS JOIN conversations ON conversations.number = sessions.conversation"
@@ -34,7 +34,7 @@ _SESSION_LENGTHS = (
     "SELECT number, length FROM json_each(?) CROSS JOIN sessions ON sessions.number = value AND sessions.scope = ?"
 )
 _BETWEEN = (
-    "SELECT place FROM sessions CROSS JOIN messages ON messages.scope = sessions.scope"
+    "SELECT place FROM sessions CROSS JOIN messages ON messages.scope = sessions.scope"  # noqa: S608 - our names
     f" AND place >= sessions.number * {PLACES_PER_SESSION} AND place < (sessions.number + 1) * {PLACES_PER_SESSION}"
     " AND said_at >= ? AND said_at < ?"
     " WHERE sessions.scope = ? AND last_at >= ? AND first_at < ? ORDER BY last_at DESC, place DESC LIMIT ?"

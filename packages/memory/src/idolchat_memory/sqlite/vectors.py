@@ -12,7 +12,7 @@ from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, stored_id
 __all__ = ["put", "unencoded"]
 
 _UNENCODED = (
-    "SELECT scopes.key, this.place, this.message_id, this.text, before.text FROM unencoded"
+    "SELECT scopes.key, this.place, this.message_id, this.text, before.text FROM unencoded"  # noqa: S608 - our names
     " CROSS JOIN messages AS this ON this.scope = unencoded.scope AND this.place = unencoded.place"
     " CROSS JOIN scopes ON scopes.number = this.scope"
     " LEFT JOIN messages AS before ON before.scope = this.scope AND before.place = this.place - 1"
