@@ -102,6 +102,7 @@ class Unencoded(NamedTuple):
     scope: MemoryScope
     place: int
     message_id: str
+    speaker: str
     text: str
     text_before: str
 

@@ -31,4 +31,4 @@ async def encode_waiting(index: MemoryIndex, late_interaction: LateInteraction, 
 
 def _encode(late_interaction: LateInteraction, waiting: Sequence[Unencoded]) -> list[tuple[Unencoded, bytes]]:
     encoder = late_interaction.encoder
-    return [(one, encoder.encode_message(one.text, one.text_before)) for one in waiting]
+    return [(one, encoder.encode_message(one.text, one.text_before, one.speaker)) for one in waiting]

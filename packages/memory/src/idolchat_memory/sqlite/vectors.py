@@ -12,7 +12,7 @@ from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, stored_id
 __all__ = ["put", "unencoded"]
 
 _UNENCODED = (
-    "SELECT scopes.key, this.place, this.message_id, this.text, before.text FROM unencoded"  # noqa: S608 - our names
+    "SELECT scopes.key, this.place, this.message_id, this.speaker, this.text, before.text FROM unencoded"  # noqa: S608 - our names
     " CROSS JOIN messages AS this ON this.scope = unencoded.scope AND this.place = unencoded.place"
     " CROSS JOIN scopes ON scopes.number = this.scope"
     " LEFT JOIN messages AS before ON before.scope = this.scope AND before.place = this.place - 1"
@@ -30,8 +30,8 @@ def unencoded(database: sqlite3.Connection, encoding: str, limit: int) -> Sequen
     """See ``MemoryIndex.unencoded``."""
     _use(database, encoding)
     return [
-        Unencoded(_scope(key), place, id_of(message_id), text, before or "")
-        for key, place, message_id, text, before in database.execute(_UNENCODED, (limit,))
+        Unencoded(_scope(key), place, id_of(message_id), speaker, text, before or "")
+        for key, place, message_id, speaker, text, before in database.execute(_UNENCODED, (limit,))
     ]
 
 
