@@ -19,6 +19,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 PYTHONS = ["3.12", "3.13"]
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
 PRODUCT = ["cli[serve]", "auth-supabase", "storage-local", "storage-supabase", "llm-openrouter", "llm-local[smollm2]"]
+PRODUCT += ["memory[semantic]"]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 

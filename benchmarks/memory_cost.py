@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from idolchat_memory.thesaurus import load_thesaurus
 
 SCOPE_SIZE, SESSION_SIZE, WORDS = 588, 30, 25
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
-QUERIES, APPENDS = 500, 500
+QUERIES, APPENDS, TALKS = 500, 500, 50
 
 
 class Texts:
@@ -35,7 +36,7 @@ class Texts:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._words = load_thesaurus().words[:8000]
-        self._weights = [1 / (rank + 10) for rank in range(len(self._words))]
+        self._weights = list(accumulate(1 / (rank + 10) for rank in range(len(self._words))))
 
     def message(self, number: int) -> MemoryMessage:
         """Make a message of a scope."""
@@ -49,7 +50,7 @@ class Texts:
         return f"what did you say about {self._text(7)}?"
 
     def _text(self, count: int) -> str:
-        return " ".join(self._random.choices(self._words, self._weights, k=count))
+        return " ".join(self._random.choices(self._words, cum_weights=self._weights, k=count))
 
 
 def scope_of(number: int) -> MemoryScope:
@@ -58,10 +59,10 @@ def scope_of(number: int) -> MemoryScope:
 
 
 async def fill(index: MemoryIndex, texts: Texts, scopes: int) -> None:
-    """Index whole conversations of others."""
+    """Index whole conversations of others, some of whom say the same."""
+    talks = [[texts.message(position) for position in range(SCOPE_SIZE)] for _ in range(min(scopes, TALKS))]
     for number in range(scopes):
-        messages = [texts.message(position) for position in range(SCOPE_SIZE)]
-        await index.replace(scope_of(number), UUID(int=number), messages, revision=1)
+        await index.replace(scope_of(number), UUID(int=number), talks[number % TALKS], revision=1)
 
 
 async def append(index: MemoryIndex, texts: Texts) -> tuple[float, float]:

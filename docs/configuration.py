@@ -10,6 +10,7 @@ from idolchat_api.settings import ApiSettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_memory.settings import MemorySettings
 from idolchat_storage_supabase.settings import SupabaseSettings
 
 PACKAGES: dict[str, type[PackageSettings]] = {
@@ -20,6 +21,7 @@ PACKAGES: dict[str, type[PackageSettings]] = {
     "storage-supabase": SupabaseSettings,
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,
+    "memory": MemorySettings,
 }
 
 HEAD = """\
