@@ -39,7 +39,7 @@ def left(child: pexpect.spawn[str]) -> tuple[str, int | None]:
 
 
 def contents(installation: Installation) -> list[str]:
-    """Give what was said in the only conversation."""
+    """Return what was said in the only conversation."""
     (conversation,) = installation.stored()
     return [message["content"] for message in conversation["messages"]]
 

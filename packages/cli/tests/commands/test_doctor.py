@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def diagnosed(installation: Installation, **env: str) -> tuple[int, dict[str, Any]]:
-    """Give the exit status and the report of a run."""
+    """Return the exit status and the report of a run."""
     done = installation.run("doctor", "--json", **env)
     assert not done.stderr
     report: dict[str, Any] = json.loads(done.stdout)

@@ -168,7 +168,7 @@ def _keep(conversation_id: UUID, content: bytes) -> None:
 
 @asynccontextmanager
 async def open_scripted() -> AsyncGenerator[LLMProvider]:
-    """Say what the script says; write what was asked to a file at the end."""
+    """Describe what the script says; write what was asked to a file at the end."""
     fault = read_settings(PartsSettings).provider_fault
     provider = ScriptedProvider(*_replies(), models=MODELS, default_model="test/quiet")
     if fault:

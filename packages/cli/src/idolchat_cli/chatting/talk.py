@@ -85,7 +85,7 @@ async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
 
 
 def shortfall(ended: TurnEnded) -> str | None:
-    """Say what a reply lacks; None if it lacks nothing."""
+    """Describe what a reply lacks; None if it lacks nothing."""
     kept = "what was said is kept" if ended.message and ended.message.content else "nothing was said yet"
     reason = ended.error and ended.error.get("message")
     match ended.state:

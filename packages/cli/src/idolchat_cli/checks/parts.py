@@ -21,7 +21,7 @@ LOADING_S, RETRY_S = 10, 0.2
 
 
 def check_plugins(plugins: Plugins) -> Iterator[CheckResult]:
-    """Tell what is loaded, and what could not be."""
+    """Return what is loaded, and what could not be."""
     for plugin in plugins.loaded:
         if plugin.error:
             yield fail("plugin", str(plugin.error), f"update or uninstall {plugin.distribution or plugin.name}")
