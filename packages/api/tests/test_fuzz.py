@@ -36,6 +36,8 @@ ROUTES = [
     ("POST", f"/conversation/{ID}/regenerate"),
     ("POST", f"/conversation/{ID}/fork"),
     ("POST", f"/conversation/{ID}/messages/x/edit"),
+    ("POST", f"/conversation/{ID}/messages/x/continue"),
+    ("POST", f"/conversation/{ID}/messages/x/rewrite"),
     ("PATCH", f"/conversation/{ID}"),
 ]
 FRAME_FIELDS = [
@@ -133,7 +135,8 @@ def test_any_header_is_answered(client: httpx.Client, key: bytes, last: bytes) -
 
 @examples
 @given(
-    kind=st.sampled_from(["auth", "message", "resume", "cancel", "start_conversation"]) | st.text(max_size=5),
+    kind=st.sampled_from(["auth", "message", "continue", "resume", "cancel", "start_conversation"])
+    | st.text(max_size=5),
     frame=FRAMES,
     raw=st.text(max_size=40) | st.binary(max_size=40),
 )

@@ -66,7 +66,7 @@ async def test_a_page_that_comes_instead_of_a_reply_is_left_at_once(
 @pytest.mark.parametrize("model", ["mock/xhang", "mock/xmute", "mock/xheartbeat"])
 async def test_a_reply_that_does_not_begin_times_out(open_provider: Open, mock_openrouter: Mock, model: str) -> None:
     """Heartbeats say that the connection lives; they do not make a reply."""
-    async with open_provider(first_token_timeout_s=0.2) as provider:
+    async with open_provider(first_token_timeout_s=0.8) as provider:
         with pytest.raises(ProviderTimeout, match="IDOLCHAT_OPENROUTER_FIRST_TOKEN_TIMEOUT_S"):
             await collect(provider, asking("Hi!", model=model))
         await mock_openrouter.wait(open=0)

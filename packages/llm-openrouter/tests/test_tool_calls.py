@@ -42,6 +42,7 @@ def piece(name: str | None = None, arguments: Any = None, **more: Any) -> dict[s
             [("f", "{}"), ("g", "{}")]),
         ([[piece("f", "{", index=[1], id="a")], [piece(None, "}", index="0")]], [("f", "{}")]),
         ([[piece("f", {"x": [1, None]}, index=0)]], [("f", '{"x":[1,null]}')]),
+        ([{"index": 0}, [{"index": 0, "type": "function"}], [None]], []),
         ([{"index": 0, "id": 5, "function": {"name": "f"}}], [("f", "")]),
     ],
 )  # fmt: skip

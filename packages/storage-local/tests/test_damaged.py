@@ -6,7 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import Conversation, ConversationDamaged, ConversationExists, Storage, document, utc_now
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationFilter,
+    Storage,
+    document,
+    utc_now,
+)
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 CONVERSATION = a_conversation("one", "two", "three", "four", user_id="ann")
@@ -126,7 +134,7 @@ async def test_its_owner_stays_who_it_was(place: Callable[[bytes], Path], open_s
         await storage.create(CONVERSATION)
     place(data)
     async with open_storage() as storage:
-        [summary] = (await storage.list(user_id="ann")).data
+        [summary] = (await storage.list(ConversationFilter(user_id="ann"))).data
 
     assert summary.status == "damaged"
 

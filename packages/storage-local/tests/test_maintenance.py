@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import Conversation, ConversationDamaged, Storage, VerificationResult, document
+from idolchat_core import Conversation, ConversationDamaged, ConversationFilter, Storage, VerificationResult, document
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 HOUR_S = 3600
@@ -141,7 +141,7 @@ async def test_an_index_that_says_something_else_is_told_and_put_right(
     async with open_storage() as storage:
         assert await issues(storage) == {made.id: ["index"]}
         assert await issues(storage) == {}
-        [summary] = (await storage.list(user_id="ann")).data
+        [summary] = (await storage.list(ConversationFilter(user_id="ann"))).data
         assert summary.message_count == 1
 
 

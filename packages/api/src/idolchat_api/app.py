@@ -15,7 +15,6 @@ from idolchat_api.app_state import AppState
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.open_sessions import recheck_sessions
 from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_registry, open_authentication, schemes_of
-from idolchat_api.data_lock import locked_data_folder
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
@@ -30,6 +29,7 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
+from idolchat_core.data_lock import locked_data_folder
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry
@@ -56,8 +56,9 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     check_address(settings)
     registry = schemes_of(plugins)
     check_scheme(settings, registry)
+    routes = _routes_of(plugins)
     app = Application(
-        guard=Guard(settings),
+        guard=Guard(settings, body_limits=routes.body_limits),
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -73,7 +74,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         },
     )
     app.router.routes[:0] = [*BUILT_IN_ROUTES, WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat")]
-    app.router.routes += _pages_and_plugins(settings, plugins)
+    app.router.routes += _pages_and_plugins(settings, routes)
     app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
@@ -86,10 +87,12 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     return app
 
 
-def _pages_and_plugins(settings: ApiSettings, plugins: Plugins) -> list[Route]:
+def _routes_of(plugins: Plugins) -> RouteRegistry:
     registry = plugins.filled_by.get(ROUTES_HOOK)
-    if not isinstance(registry, RouteRegistry):  # plugins that were loaded by somebody else
-        registry = RouteRegistry()
+    return registry if isinstance(registry, RouteRegistry) else RouteRegistry()  # loaded by somebody else
+
+
+def _pages_and_plugins(settings: ApiSettings, registry: RouteRegistry) -> list[Route]:
     start = [] if registry.has_start_page else [start_route(shows_docs=settings.shows_docs)]
     return [*start, *(reference_routes() if settings.shows_docs else ()), *registry.routes]
 

@@ -28,6 +28,7 @@ __all__ = [
     "MalformedRequest",
     "NotFound",
     "OriginNotAllowed",
+    "PreconditionFailed",
     "Problem",
     "TokenExpired",
     "TurnOver",
@@ -55,6 +56,12 @@ class BodyTooLarge(core.RequestError):
     """The body is larger than the server reads."""
 
     code = "body_too_large"
+
+
+class PreconditionFailed(core.RequestError):
+    """What the request was meant for has changed since (``If-Match``)."""
+
+    code = "precondition_failed"
 
 
 class TurnOver(core.RequestError):
@@ -128,6 +135,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
     NotFound: (404, _REQUEST),
+    PreconditionFailed: (412, _REQUEST),
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
     HostNotAllowed: (421, _REQUEST),
@@ -149,6 +157,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.ConversationNotFound: (404, _REQUEST),
     core.ConversationDamaged: (500, _SERVER),
     core.StorageConflict: (409, _REQUEST),
+    core.RevisionMismatch: (412, _REQUEST),
     core.ConversationExists: (409, _REQUEST),
     core.StorageUnavailable: (503, _SERVER),
     core.ProviderError: (502, _PROVIDER),

@@ -23,9 +23,9 @@ from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
-from idolchat_api.data_lock import is_locked
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
+from idolchat_core.data_lock import is_served
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
@@ -74,7 +74,7 @@ def rehearse(settings: ApiSettings) -> bool:
     ``PluginError``.
     """
     create_app(settings=settings)
-    if is_locked(settings.data_dir):
+    if is_served(settings.data_dir):
         return True
     with listen(settings.host, settings.port):
         return False

@@ -325,6 +325,8 @@ async def test_a_key_given_twice_is_refused(client: httpx.AsyncClient) -> None:
         (asking(on_busy="push"), "on_busy"),
         (asking(on_disconnect="shrug"), "on_disconnect"),
         (asking(n=2), "n"),
+        (asking(logprobs=True, top_logprobs=3), "logprobs"),
+        (asking(top_logprobs=3), "top_logprobs"),
         (asking(api_base="http://elsewhere.example"), "api_base"),
         ([asking()], None),
         ("Hello", None),

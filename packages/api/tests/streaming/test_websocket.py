@@ -184,6 +184,19 @@ async def test_messages_of_a_conversation_are_answered_in_their_order(talk: Talk
     assert [m["content"] for m in provider.requests[2].messages] == ["a", "1", "b", "2", "c"]
 
 
+async def test_a_reply_is_continued_over_the_socket(talk: Talk, provider: ScriptedProvider) -> None:
+    provider.say("Once", " upon")
+    await talk.say("message", message="A story!")
+    first = (await talk.hear_to("message"))[-1]
+    await talk.say("continue", message_id=first["message"]["id"], options={"max_tokens": 5}, client_message_id="c1")
+    started, *deltas, ended = await talk.hear_to("message")
+
+    assert (started["type"], started["client_message_id"]) == ("turn_started", "c1")
+    assert "".join(delta["content"] for delta in deltas) == " upon"
+    assert (ended["message"]["content"], ended["message"]["continues"]) == ("Once upon", first["message"]["id"])
+    assert provider.requests[1].options == {"max_tokens": 5}
+
+
 async def test_a_ping_is_answered_while_a_turn_runs(talk: Talk, provider: ScriptedProvider) -> None:
     provider.say([asyncio.Event()])
     await talk.say("message", message="Hi", on_disconnect="cancel")
@@ -375,6 +388,13 @@ async def test_any_text_survives(talk: Talk, text: str) -> None:
         ('{"type": "cancel"}', "invalid_request", "turn_id"),
         (f'{{"type": "cancel", "turn_id": "{UNKNOWN}"}}', "turn_not_found", None),
         ('{"type": "start_conversation", "conversation_id": "x"}', "invalid_request", "conversation_id"),
+        ('{"type": "continue"}', "invalid_request", "conversation_id"),
+        (f'{{"type": "continue", "conversation_id": "{UNKNOWN}"}}', "invalid_request", "message_id"),
+        (
+            f'{{"type": "continue", "conversation_id": "{UNKNOWN}", "message_id": "x"}}',
+            "conversation_not_found",
+            None,
+        ),
         (b'{"type": "ping"}', "unsupported_media_type", None),
         (b"\xff\x00", "unsupported_media_type", None),
     ],

@@ -85,7 +85,7 @@ class CheckRegistry(_Names):
         """Register a check of ``idol doctor``. Raises ``PluginNameTaken``.
 
         ``where`` is ``module:function``, imported when the doctor comes: an async function without arguments that gives
-        ``Finding`` s (see ``idolchat_cli.checks.finding``); what it raises is a finding too.
+        ``CheckResult`` s (see ``idolchat_cli.checks.result``); what it raises is a finding too.
         """
         self._claim(name)
         self._checks[name] = where

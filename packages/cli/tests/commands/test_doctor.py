@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idolchat_api.data_lock import locked_data_folder
+from idolchat_core.data_lock import locked_data_folder
 
 if TYPE_CHECKING:
     from conftest import Installation
@@ -188,7 +188,7 @@ def test_a_dotenv_that_is_not_text_is_a_problem(installation: Installation) -> N
 
 CHECKING = """
 from idolchat_core import hookimpl
-from idolchat_cli.checks.finding import warn
+from idolchat_cli.checks.result import warn
 
 async def look():
     return [warn("bucket", "the bucket is public", "make it private")]

@@ -11,8 +11,8 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field, SecretStr
@@ -102,9 +102,7 @@ class FolderStorage(InMemoryStorage):
 class FullStorage(FolderStorage):
     """A disk without room."""
 
-    async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+    async def append(self, conversation_id: UUID, messages: Sequence[Message], **more: Any) -> str | None:
         """Refuse."""
         raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
 

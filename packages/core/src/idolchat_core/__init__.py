@@ -4,12 +4,14 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 ``idolchat_core.testing``; every other module is internal and may change with any release.
 """
 
+from idolchat_core.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
     ConversationDamaged,
     ConversationExists,
     ConversationNotFound,
+    DocumentRefused,
     IdolchatError,
     InvalidRequest,
     ModelNotFound,
@@ -21,47 +23,61 @@ from idolchat_core.errors import (
     RateLimited,
     ReplyCut,
     RequestRefused,
+    RevisionMismatch,
     StorageConflict,
     StorageError,
     StorageUnavailable,
 )
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
+from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import (
     Conversation,
     ConversationList,
     ConversationSummary,
     Message,
     Page,
+    StoredId,
     Usage,
     new_id,
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.stats import StorageStats
+from idolchat_core.user_data import UserData, UserFile
 
 __all__ = [
+    "EVERYTHING",
+    "Change",
+    "ChangeKind",
+    "ChangeObserver",
     "CompletionRequest",
     "ConfigurationError",
     "ContextTooLong",
     "Conversation",
     "ConversationDamaged",
     "ConversationExists",
+    "ConversationFilter",
     "ConversationList",
     "ConversationNotFound",
     "ConversationSummary",
     "CoreSettings",
     "Delta",
+    "DocumentRefused",
     "Finished",
     "IdSet",
     "IdolchatError",
@@ -78,6 +94,9 @@ __all__ = [
     "PackageSettings",
     "Page",
     "PaymentRequired",
+    "PromptPart",
+    "PromptSource",
+    "PromptTurn",
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
@@ -86,19 +105,28 @@ __all__ = [
     "Repair",
     "ReplyCut",
     "RequestRefused",
+    "RevisionMismatch",
     "ServiceRegistry",
     "Services",
+    "Slot",
     "Storage",
     "StorageConflict",
     "StorageError",
+    "StorageRegistry",
     "StorageStats",
     "StorageUnavailable",
+    "StoredId",
     "Usage",
+    "UserData",
+    "UserFile",
     "VerificationResult",
+    "check_count",
     "check_record_name",
+    "check_revision",
     "document",
     "hits_in",
     "hookimpl",
+    "is_repeated",
     "issues_of",
     "namespaces_among",
     "new_id",
@@ -107,5 +135,6 @@ __all__ = [
     "read_settings",
     "repair_of",
     "repaired",
+    "text_size",
     "utc_now",
 ]

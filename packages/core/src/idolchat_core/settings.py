@@ -61,6 +61,12 @@ class CoreSettings(SpendingSettings, PackageSettings):
         description="`stable` puts what varies from turn to turn at the end of the prompt, where it spoils no prompt"
         " cache; `sillytavern` leaves it where its source put it.",
     )
+    prompt_retention_days: int = Field(
+        30,
+        ge=1,
+        validation_alias="IDOLCHAT_PROMPT_RETENTION_DAYS",
+        description="Days that what went into a prompt can be asked for, where plugins had a part in it.",
+    )
     keep_thinking: bool = Field(
         False,
         validation_alias="IDOLCHAT_KEEP_THINKING",

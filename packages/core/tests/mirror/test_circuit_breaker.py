@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from idolchat_core.mirror import MirroredStorage, MirrorMode
+from idolchat_core.errors import DocumentRefused, StorageUnavailable
+from idolchat_core.mirror import MirroredStorage, MirrorMode, worker
 from idolchat_core.models import Conversation, utc_now
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
@@ -35,6 +36,11 @@ async def has_arrived(primary: Storage, conversation: Conversation) -> bool:
     """Tell whether a restart looks no further back than this conversation."""
     reached = await primary.get_record("mirror.objects", "reached")
     return reached is not None and datetime.fromisoformat(reached.decode()) >= conversation.updated_at
+
+
+async def is_recorded(primary: Storage, name: str) -> bool:
+    """Tell whether the primary has learnt this of its mirror."""
+    return await primary.get_record("mirror.objects", name) is not None
 
 
 async def now(is_so: bool) -> bool:
@@ -148,7 +154,7 @@ async def test_a_conversation_that_the_mirror_refuses_does_not_hold_up_the_other
     surveyed: MirroredStorage, mirror: InMemoryObjects, caplog: pytest.LogCaptureFixture, until: Until
 ) -> None:
     refused = of_now("too large")
-    mirror.refused.add(refused.id)
+    mirror.refused[refused.id] = StorageUnavailable("the object exceeded the maximum allowed size")
     await surveyed.create(refused)
     await until(lambda: now(surveyed.status.mirrors[0].failures > 0))
     others = [of_now("fits") for _ in range(10)]
@@ -158,6 +164,91 @@ async def test_a_conversation_that_the_mirror_refuses_does_not_hold_up_the_other
     assert set(await mirror.list_ids()) == {conversation.id for conversation in others}
     assert surveyed.status.is_ok
     assert "cannot be reached" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable, DocumentRefused])
+async def test_one_conversation_that_is_refused_again_and_again_is_no_outage(
+    surveyed: MirroredStorage,
+    mirror: InMemoryObjects,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[StorageUnavailable],
+) -> None:
+    monkeypatch.setattr(worker, "LONGEST_PAUSE_S", 0.001)
+    refused = of_now("too large")
+    mirror.refused[refused.id] = error("the object exceeded the maximum allowed size")
+    await surveyed.create(refused)
+    await until(lambda: now(surveyed.status.mirrors[0].failures > 10))
+
+    assert surveyed.status.is_ok
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
+        "a conversation cannot be copied, and is tried again"
+    ]
+
+
+async def test_documents_that_are_refused_are_no_outage_however_many(
+    surveyed: MirroredStorage, mirror: InMemoryObjects, until: Until
+) -> None:
+    refused = [of_now("too large") for _ in range(10)]
+    mirror.refused |= {conversation.id: DocumentRefused("too large") for conversation in refused}
+    await asyncio.gather(*map(surveyed.create, refused))
+    await until(lambda: now(surveyed.status.mirrors[0].failures >= 10))
+
+    assert surveyed.status.is_ok
+
+
+async def test_a_request_that_needs_the_mirror_in_vain_is_an_outage(
+    opened: Opening,
+    primary: InMemoryStorage,
+    mirror: InMemoryObjects,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
+    lost = of_now("only there")
+    await mirror.create(lost)
+    async with opened(primary, mirror) as storage:
+        await until(lambda: is_recorded(primary, "elsewhere"))
+        mirror.is_down = True
+        with pytest.raises(StorageUnavailable):
+            await storage.read(lost.id)
+        behind = storage.status
+        mirror.is_down = False
+        await until(lambda: now(storage.status.is_ok))
+
+    assert (behind.is_ok, behind.pending) == (False, 0)
+    assert "a mirror cannot be reached; copies are made when it can" in caplog.messages
+
+
+async def test_a_mirror_that_was_emptied_in_an_outage_gets_everything_again(
+    surveyed: MirroredStorage, primary: InMemoryStorage, mirror: InMemoryObjects, until: Until
+) -> None:
+    await asyncio.gather(*(surveyed.create(of_now("x", minutes_ago=number)) for number in range(5)))
+    await surveyed.has_copied()
+    await until(lambda: is_recorded(primary, "identity"))
+    mirror.is_down = True
+    await surveyed.create(of_now("new"))
+    await until(lambda: now(not surveyed.status.is_ok))
+    mirror.values.clear()
+    mirror.is_down = False
+    await until(lambda: are_equal(primary, mirror))
+
+    assert len(await mirror.list_ids()) == 6
+
+
+async def test_a_mirror_that_was_emptied_while_nothing_ran_gets_everything_again(
+    opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects, until: Until
+) -> None:
+    old = [of_now("x", minutes_ago=10 + number) for number in range(5)]
+    async with opened(primary, mirror) as storage:
+        await asyncio.gather(*map(storage.create, old))
+        await until(lambda: has_arrived(primary, old[0]))
+        await until(lambda: is_recorded(primary, "identity"))
+    mirror.values.clear()
+    async with opened(primary, mirror):
+        await until(lambda: are_equal(primary, mirror))
+
+    assert len(await mirror.list_ids()) == 5
 
 
 async def test_a_good_end_brings_what_is_left(

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID, uuid4
 
 import pytest
+from uuid_utils import compat as uuid_utils
 
 from idolchat_core.errors import ConversationExists, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror import MirroredStorage, MirrorMode
@@ -86,6 +87,21 @@ async def test_what_has_just_been_made_needs_no_mirror(
         with pytest.raises(ConversationNotFound):
             await storage.read(conversation.id)
         await storage.create(conversation)
+
+        assert await storage.read(conversation.id) == conversation
+
+
+async def test_an_id_that_was_made_elsewhere_a_moment_ago_is_not_taken_for_unknown(
+    opened: Opening, primary: InMemoryStorage, mirror: InMemoryObjects
+) -> None:
+    """As when the folder is lost within a minute of what was said there."""
+    conversation = a_conversation("one", "two", id=uuid_utils.uuid7())
+    await mirror.create(conversation)
+    mirror.is_down = True
+    async with opened(primary, mirror) as storage:
+        with pytest.raises(StorageUnavailable, match="may hold it"):
+            await storage.create(a_conversation("another history", id=conversation.id))
+        mirror.is_down = False
 
         assert await storage.read(conversation.id) == conversation
 

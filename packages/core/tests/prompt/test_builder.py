@@ -32,7 +32,7 @@ def said(role: str, content: str | None, *, turn_id: UUID | None = None, **more:
 def history_of(*messages: Message) -> History:
     now = utc_now()
     conversation = Conversation(id=new_id(), created_at=now, updated_at=now, messages=messages)
-    return History(Page(conversation=conversation, start=0, total=len(messages)))
+    return History(Page(conversation=conversation, start=0, total=len(messages), revision="1"))
 
 
 def prompt_of(*messages: Message, budget_tokens: float = 1e9) -> Prompt:
@@ -54,6 +54,18 @@ def test_a_prompt_is_the_instructions_and_then_the_history_oldest_first() -> Non
     assert prompt.stable_until == (0, 3)
     assert prompt.messages[0] == {"role": "system", "content": SYSTEM.content}
     assert texts(prompt) == [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sing!")]
+
+
+def test_a_reply_that_has_begun_stands_after_all_else() -> None:
+    late = PromptPart("test", "late", "Stay in character.", Slot.POST_HISTORY)
+    varying = PromptPart("test", "tail", "It is spring.", Slot.TAIL, stability="turn")
+    path = history_of(*exchange("Hi", "Hello!"), said("user", "Sing!")).path
+    asked = build_prompt(chosen(SYSTEM, late, varying), path, budget_tokens=1e9, tokens_per_size=1.0)
+    begun = build_prompt(chosen(SYSTEM, late, varying), path, budget_tokens=1e9, tokens_per_size=1.0, begun="La la")
+
+    assert begun.messages == [*asked.messages, {"role": "assistant", "content": "La la"}]
+    assert begun.stable_until == asked.stable_until
+    assert begun.size > asked.size
 
 
 def test_a_turn_without_a_reply_is_not_sent_again() -> None:
@@ -312,7 +324,7 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
     """Measured at 8,192 tokens with a fixed part of 2,000, as a character with lore and memories has it."""
     window, chance, history = 8192, random.Random(7), history_of()
     card = PromptPart("character", "description", "x" * 6000, Slot.CHARACTER)
-    shares, before = [], list[Any]()
+    shares, before = [], list[tuple[object, float]]()
     for turn in range(500):
         user = said("user", f"{turn} " + "la " * chance.randint(5, 60), turn_id=new_id())
         history.add([user], keep=len(history.path))
@@ -326,8 +338,8 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
             cut=history.cut,
         )
         history.cut = prompt.cut if prompt.cut != history.first_id else None
-        shares.append(shared_size(before, prompt.messages) / prompt.size)
-        before = list(prompt.messages)
+        shares.append(shared_size(before, prompt.outline) / prompt.size)
+        before = list(prompt.outline)
         history.add([said("assistant", "da " * chance.randint(20, 90), turn_id=user.turn_id)], keep=len(history.path))
 
     assert sum(shares) / len(shares) >= least

@@ -65,7 +65,7 @@ async def test_a_history_that_let_go_of_its_beginning_reads_it_again() -> None:
 
 def test_a_message_names_its_parent_only_where_it_does_not_follow_the_last() -> None:
     conversation = conversation_of([None, None, None, None])
-    history = History.of_new(conversation)
+    history = History.of_new(conversation, revision="1")
     new = Message(id=new_id(), role="user", content="new", timestamp=utc_now())
 
     assert "parent_id" not in history.placed([new], keep=4)[0].model_fields_set
@@ -105,7 +105,7 @@ async def test_few_histories_are_kept_where_their_messages_are_long(content: str
 
 def test_a_history_that_grows_and_lets_go_is_as_large_as_one_that_was_read_so() -> None:
     conversation = conversation_of([None] * 300)
-    history = History.of_new(conversation)
+    history = History.of_new(conversation, revision="1")
     whole = history.held_bytes
     new = Message(id=new_id(), role="user", content="other", timestamp=utc_now())
     history.add([new], keep=250)
@@ -114,5 +114,5 @@ def test_a_history_that_grows_and_lets_go_is_as_large_as_one_that_was_read_so() 
 
     left = conversation.model_copy(update={"messages": (*conversation.messages[200:250], new)})
 
-    assert history.held_bytes == History.of_new(left).held_bytes < whole
+    assert history.held_bytes == History.of_new(left, revision="1").held_bytes < whole
     assert len(history.path) == 51

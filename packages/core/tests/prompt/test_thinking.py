@@ -14,7 +14,7 @@ def prompt_texts(*said: tuple[str, str], **options: Any) -> list[str]:
     now = utc_now()
     messages = [Message(id=new_id(), role=role, content=text, timestamp=now) for role, text in said]
     conversation = Conversation(id=new_id(), created_at=now, updated_at=now, messages=tuple(messages))
-    path = History(Page(conversation=conversation, start=0, total=len(messages))).path
+    path = History(Page(conversation=conversation, start=0, total=len(messages), revision="")).path
     nothing = select_parts((), budgets={}, tokens_of=float, keeps_slots=False)
     prompt = build_prompt(nothing, path, budget_tokens=1e9, tokens_per_size=1.0, **options)
     return [message["content"] for message in prompt.messages]

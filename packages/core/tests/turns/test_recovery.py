@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from copy import deepcopy
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,9 +12,11 @@ import pytest
 from idolchat_core.conversations.branches import active_branch, delete
 from idolchat_core.errors import ConversationNotFound, StorageUnavailable
 from idolchat_core.events.events import TurnState
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message
 from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider, a_message
+from idolchat_core.storage.contract import Storage
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider, a_message
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
@@ -42,13 +43,12 @@ class RefusingStorage(InMemoryStorage):
         if not durable:
             self.saved.set()
 
-    async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+    async def append(self, conversation_id: UUID, messages: Sequence[Message], **more: Any) -> str | None:
         if self.refuses:
             raise StorageUnavailable("the disk is full")
-        await super().append(conversation_id, messages, expected_count=expected_count, updated_at=updated_at)
+        revision = await super().append(conversation_id, messages, **more)
         self.appended.set()
+        return revision
 
     async def delete_record(self, namespace: str, name: str) -> None:
         if self.keeps_records:
@@ -67,7 +67,7 @@ def llm() -> ScriptedProvider:
 
 
 @asynccontextmanager
-async def engine(storage: InMemoryStorage, llm: ScriptedProvider, **more: Any) -> AsyncGenerator[TurnEngine]:
+async def engine(storage: Storage, llm: ScriptedProvider, **more: Any) -> AsyncGenerator[TurnEngine]:
     settings = CoreSettings(shutdown_grace_s=0)
     async with TurnEngine(storage, llm, settings=settings, **more) as turns:
         yield turns
@@ -313,10 +313,11 @@ class UnsureStorage(InMemoryStorage):
 
     is_unsure = True
 
-    async def create(self, conversation: Conversation) -> None:
-        await super().create(conversation)
+    async def create(self, conversation: Conversation) -> str:
+        revision = await super().create(conversation)
         if self.is_unsure:
             raise StorageUnavailable("the disk failed")
+        return revision
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         """Know only what was stored for sure."""
@@ -336,3 +337,25 @@ async def test_a_message_that_was_stored_after_all_is_found_by_its_key(llm: Scri
 
     assert [message.role for message in messages] == ["user", "assistant"]
     assert messages[0].id == turn.user_message_id
+
+
+async def test_a_storage_that_is_away_at_the_start_keeps_turns_waiting_and_no_longer(llm: ScriptedProvider) -> None:
+    storage = InMemoryObjects()
+    storage.is_down = True
+    request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hello!"}]})
+    async with engine(storage, llm, recovers=True) as turns:
+        with pytest.raises(StorageUnavailable, match="could not be read since the start"):
+            await turns.start(request)
+        storage.is_down = False
+        async with asyncio.timeout(60):
+            while (live := await started(turns, request)) is None:  # noqa: ASYNC110  it happens in this loop
+                await asyncio.sleep(0)
+
+        assert (await live.ended()).state is TurnState.COMPLETED
+
+
+async def started(turns: TurnEngine, request: TurnRequest) -> LiveTurn | None:
+    try:
+        return await turns.start(request)
+    except StorageUnavailable:
+        return None

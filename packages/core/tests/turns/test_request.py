@@ -21,6 +21,11 @@ def test_a_field_that_would_redirect_the_call_is_refused_by_name(field: str) -> 
     assert problem(**{field: "x"})["ctx"]["param"] == field
 
 
+@pytest.mark.parametrize(("field", "value"), [("n", 2), ("logprobs", True), ("top_logprobs", 3)])
+def test_what_a_reply_cannot_hold_is_refused_by_name(field: str, value: object) -> None:
+    assert problem(**{field: value})["ctx"]["param"] == field
+
+
 @pytest.mark.parametrize(
     ("messages", "where"),
     [
@@ -30,7 +35,8 @@ def test_a_field_that_would_redirect_the_call_is_refused_by_name(field: str) -> 
         ([{"role": "user"}], ("messages", 0)),
         ([{"role": "tool", "content": "la"}], ("messages", 0)),
         ([{"role": "system", "content": "Whisper."}], ()),
-        ([USER, {"role": "assistant", "content": "Hello"}], ()),
+        ([USER, {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]}], ()),
+        ([USER, {"role": "assistant", "content": "Hello", "tool_calls": [{"id": "1"}]}], ()),
     ],
 )
 def test_messages_that_cannot_be_answered_are_refused_with_their_place(

@@ -16,14 +16,15 @@ from idolchat_core import Delta, Finished
 from idolchat_llm_openrouter.delta_fields import PLAIN_FIELDS, Malformed, content_of, fields_of
 from idolchat_llm_openrouter.error_object import error_in, error_of_text
 from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
-from idolchat_llm_openrouter.json_parsing import parse_leniently, replace_surrogates_in
+from idolchat_llm_openrouter.json_parsing import parse_leniently, values_in
+from idolchat_llm_openrouter.plain_chunk import plain_text
 from idolchat_llm_openrouter.sse import ErrorData
 from idolchat_llm_openrouter.text import replace_lone_surrogates
 from idolchat_llm_openrouter.think_tags import ThinkTags
 from idolchat_llm_openrouter.tool_calls import ToolCallReader
 from idolchat_llm_openrouter.usage import usage_of
 
-__all__ = ["ChunkDecoder", "text_in"]
+__all__ = ["ChunkDecoder"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class ChunkDecoder:
         self._errors = errors
         self._done_is_finish = done_is_finish
         self._think = ThinkTags() if think_as_reasoning else None
-        self._calls = ToolCallReader()
+        self._calls: ToolCallReader | None = None
         self._model: str | None = None
         self._model_told = False
         self._id: str | None = None
@@ -110,7 +111,7 @@ class ChunkDecoder:
 
     def decode_unframed(self, text: bytes) -> list[Delta] | None:
         """Decode JSON that came in a stream without its framing; None where the text is no such JSON."""
-        values = _values_in(text)
+        values = values_in(text)
         if values is None:
             return None
         deltas: list[Delta] = []
@@ -127,8 +128,8 @@ class ChunkDecoder:
         if unframed and not deltas and self.finish_reason is None and not self.is_done and self.failure is None:
             error = error_of_text(unframed)
             self.failure = self._errors.from_error(error) if error else None
-        held = self._held()
-        return [*deltas, held] if held is not None else deltas
+        held = self._held() if self._half or self._think is not None else None
+        return deltas if held is None else [*deltas, held]
 
     def _held(self) -> Delta | None:
         content, self._half = replace_lone_surrogates(self._half), ""
@@ -149,7 +150,7 @@ class ChunkDecoder:
                 self.finish_reason = "tool_calls" if self._calls else "stop"
             return None
         chunk = self._parsed(payload)
-        text = None if self._lenient or not self.accepts_plain_text else _plain_text(chunk)
+        text = None if self._lenient or not self.accepts_plain_text else plain_text(chunk)
         return Delta(text) if text else self._chunk(chunk)
 
     def _fail(self, payload: bytes) -> None:
@@ -273,8 +274,12 @@ class ChunkDecoder:
             logger.warning("fields of a reply cannot be used and are left out", extra={"fields": unusable})
 
     def _read_calls(self, given: object, fields: dict[str, Any]) -> None:
+        if not given:
+            return
+        if self._calls is None:
+            self._calls = ToolCallReader()
         try:
-            calls = self._calls.read(given) if given else []
+            calls = self._calls.read(given)
         except Malformed as flaw:  # the text beside them is read all the same
             self._flawed(flaw)
             return
@@ -304,7 +309,10 @@ class ChunkDecoder:
             value = orjson.loads(payload)
             self._lenient = False
         except orjson.JSONDecodeError:
-            value = _parsed_leniently(payload)
+            try:
+                value = parse_leniently(payload)
+            except ValueError:
+                raise Malformed("its JSON") from None
             self._lenient = True
         if isinstance(value, list) and error_in(value) is not None:  # as Gemini sends one
             value = value[0]
@@ -313,61 +321,8 @@ class ChunkDecoder:
         return value
 
 
-def text_in(payload: bytes) -> str | None:
-    """Return the text of a chunk that holds nothing else; None for any other, and for what is no JSON."""
-    try:
-        return _plain_text(orjson.loads(payload))
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _plain_text(chunk: Any) -> str | None:
-    """Return the text of the commonest chunk, which holds nothing else; None for any other."""
-    try:
-        [choice] = chunk["choices"]
-        said = choice["delta"]
-        text = said["content"]
-        says_more = choice["finish_reason"] or len(said) > 1 + ("role" in said)
-        # Of `in` and `get`, the first is no call, and this is asked of each chunk.
-        says_more = says_more or ("error" in choice and choice["error"]) or ("usage" in choice and choice["usage"])
-        says_more = says_more or ("usage" in chunk and chunk["usage"]) or ("error" in chunk and chunk["error"])
-    except (AttributeError, LookupError, TypeError, ValueError):
-        return None
-    return None if says_more or type(text) is not str else text
-
-
 def _is_done(payload: bytes) -> bool:
     return payload.strip(b' \t\r\n"').upper() == b"[DONE]"
-
-
-def _parsed_leniently(payload: bytes) -> Any:
-    """Parse what orjson refuses; lone surrogates are replaced but in the text of a delta, where they may be joined."""
-    try:
-        value = parse_leniently(payload)
-        mended = replace_surrogates_in(value)
-    except (ValueError, RecursionError):
-        raise Malformed("its JSON") from None
-    try:
-        text = value["choices"][0]["delta"]["content"]
-        if isinstance(text, str):
-            mended["choices"][0]["delta"]["content"] = text
-    except (LookupError, TypeError):
-        pass  # it is no chunk
-    return mended
-
-
-def _values_in(text: bytes) -> list[Any] | None:
-    """Parse unframed text: one JSON value, or one on each line."""
-    if not text.startswith((b"{", b"[")):
-        return None
-    try:
-        return [orjson.loads(text)]
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return [orjson.loads(line) for line in text.splitlines() if line.strip()] or None
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _object(value: object, name: str) -> dict[str, Any]:

@@ -54,7 +54,6 @@ class CompletionReader(ABC):
         self._decoder = ChunkDecoder(
             errors, done_is_finish=rules.done_is_finish, think_as_reasoning=rules.think_as_reasoning
         )
-        self._reader = DeltaReader(self._decoder)
         self._has_ended = False
 
     @abstractmethod
@@ -103,7 +102,8 @@ class WholeCompletion(CompletionReader):
 
     def _decoded(self, body: bytes) -> list[Delta]:
         if body.lstrip().startswith(EVENT_STARTS):  # a stream under another media type
-            deltas = self._reader.deltas((body,)) + self._reader.end()
+            reader = DeltaReader(self._decoder)
+            deltas = reader.deltas((body,)) + reader.end()
             self._decoder.is_done = True
             return deltas
         return self._decoder.decode_completion(body) + self._decoder.end(b"")
@@ -126,6 +126,7 @@ class StreamedCompletion(CompletionReader):
 
     def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, rules: ReplyRules) -> None:
         super().__init__(response, errors, timer, rules)
+        self._reader = DeltaReader(self._decoder)
         response.expect_stream()
         self._received_bytes = 0
         self._is_read = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from idolchat_core import Delta
-from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder, text_in
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
 from idolchat_llm_openrouter.chunk_template import ChunkTemplate
+from idolchat_llm_openrouter.plain_chunk import text_in
 from idolchat_llm_openrouter.sse import SSEParser
 
 __all__ = ["DeltaReader"]

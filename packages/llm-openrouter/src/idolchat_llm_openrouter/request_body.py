@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from idolchat_core import CompletionRequest
+from idolchat_llm_openrouter.prompt_cache import marked, wants_marks
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_llm_openrouter.text import replace_lone_surrogates
 
@@ -52,6 +53,8 @@ def payload_of(
     payload |= request.options
     payload["stream"] = request.stream
     if for_openrouter:
+        if request.stable_until and wants_marks(model) and "cache_control" not in payload:
+            payload["messages"] = marked(request.messages, request.stable_until)
         for name, value in _openrouter_fields(request).items():
             payload.setdefault(name, value)
     elif request.stream and ask_usage:

@@ -52,9 +52,9 @@ class ToolCallReader:
         pieces = [given] if isinstance(given, dict) else given
         if not isinstance(pieces, list):
             raise Malformed("tool_calls")
-        return [self._piece(piece) for piece in pieces if piece is not None]
+        return [read for piece in pieces if piece is not None and (read := self._piece(piece)) is not None]
 
-    def _piece(self, piece: Any) -> dict[str, Any]:
+    def _piece(self, piece: Any) -> dict[str, Any] | None:
         if not isinstance(piece, dict) or is_deeper(piece, MAX_DEPTH):
             raise Malformed("tool_calls")
         function = piece.get("function") or {}
@@ -62,6 +62,8 @@ class ToolCallReader:
         if not isinstance(function, dict) or not isinstance(name, str | None):
             raise Malformed("tool_calls.function")
         arguments = json_text(function.get("arguments"))
+        if not (piece.get("id") or function or self._calls or "custom" in piece):
+            return None  # it begins nothing
         call, is_new = self._call_of(piece, name or "", arguments)
         kind = piece.get("type") if isinstance(piece.get("type"), str) else "function"
         begins = {"id": call.id, "type": kind} if is_new else {}

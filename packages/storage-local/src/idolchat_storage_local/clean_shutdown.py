@@ -1,14 +1,15 @@
 """Whether the index can be believed without a look at every file: so that a short command need not take one.
 
 It can be, when whoever used the folder before closed it, in this run of the machine, and no folder has changed since;
-or when somebody else, who has looked, is using it now. Every process holds a lock on a file of its own in ``run/``; one
-that died leaves its file behind, without a lock.
+or when somebody else is using it now, who has looked at every file since. Every process holds a lock on a file of its
+own in ``run/``, in which it writes when it has looked; one that died leaves its file behind, without a lock.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,21 +17,22 @@ from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
-from idolchat_storage_local.index.write_behind import Catalogue
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
 
-__all__ = ["Trust"]
+__all__ = ["CleanShutdown"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
+_LOOKED = b"looked\n"
 
 
-class Trust:
+class CleanShutdown:
     """Knows who uses a data folder, and how the folders were when the index was last as they are."""
 
-    def __init__(self, folder: DataFolder, disk: Disk, catalogue: Catalogue) -> None:
+    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex) -> None:
         self._folder = folder
         self._disk = disk
-        self._catalogue = catalogue
+        self._index = index
         self._own: tuple[int, str] | None = None
         self._dead: list[str] = []
 
@@ -48,7 +50,7 @@ class Trust:
         if self._own is None:
             return
         fd, path = self._own
-        is_in_order = self._catalogue.is_kept
+        is_in_order = self._index.is_kept
         if is_known and not self.others() and not self._dead:
             is_in_order = is_in_order and self._note()
         self._disk.close(fd)
@@ -56,12 +58,12 @@ class Trust:
             with suppress(OSError):
                 self._disk.unlink(path)
 
-    def others(self) -> bool:
-        """Tell whether other processes use the folder; those that died are remembered."""
-        alive = False
+    def others(self) -> Mapping[str, bool]:
+        """Return who else uses the folder, and whether they have looked at every file; remember those that died."""
+        alive: dict[str, bool] = {}
         for path in self._others():
             if self._is_alive(path):
-                alive = True
+                alive[path] = self._has_looked(path)
             elif path not in self._dead:
                 self._dead.append(path)
         return alive
@@ -75,7 +77,9 @@ class Trust:
         boot = _boot_id()
         if self._dead or not boot or noted.get(_BOOT) != boot:
             return None
-        return [] if alive else [path for path, mtime in self._times().items() if noted.get(path) != mtime]
+        if alive:
+            return [] if any(alive.values()) else None
+        return [path for path, mtime in self._times().items() if noted.get(path) != mtime]
 
     def looked(self) -> None:
         """Note that all of the folder was looked through; those that died before are history."""
@@ -83,7 +87,15 @@ class Trust:
             with suppress(OSError):
                 self._disk.unlink(path)
         self._dead.clear()
-        self._note()
+        if self._note() and self._own is not None:
+            with suppress(OSError):
+                self._disk.write(self._own[0], _LOOKED, 0)
+
+    def lose(self) -> None:
+        """Note that the index is not as the files are any more."""
+        if self._own is not None:
+            with suppress(OSError):
+                self._disk.truncate(self._own[0], 0)
 
     def _others(self) -> list[str]:
         own = self._own and self._own[1]
@@ -91,6 +103,12 @@ class Trust:
             names = self._disk.names(self._folder.run)
             return [path for name in names if (path := f"{self._folder.run}/{name}") != own]
         return []
+
+    def _has_looked(self, path: str) -> bool:
+        try:
+            return Path(path).read_bytes() == _LOOKED
+        except OSError:
+            return False
 
     def _is_alive(self, path: str) -> bool:
         try:
@@ -105,20 +123,20 @@ class Trust:
             self._disk.close(fd)
 
     def _note(self) -> bool:
-        """Note how the folders are; tell whether the index has learnt all there was to learn."""
+        """Note how the folders are; return whether the index is up to date."""
         boot = _boot_id()
         try:
-            self._catalogue.wait_until_learnt()
+            self._index.wait_until_updated()
             now = {_BOOT: boot or "", **self._times()}
-            if now != self._catalogue.looked():
-                self._catalogue.note_looked(now)
+            if now != self._index.looked():
+                self._index.note_looked(now)
         except (IndexBroken, IndexBusy, StorageUnavailable):
             return False
         return True
 
     def _noted(self) -> dict[str, str]:
         try:
-            return self._catalogue.looked()
+            return self._index.looked()
         except (IndexBroken, IndexBusy):
             return {}
 

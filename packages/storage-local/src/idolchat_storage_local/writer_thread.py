@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 from uuid import UUID
 
 from idolchat_core import StorageUnavailable
@@ -16,7 +16,7 @@ from idolchat_storage_local.files.disk import unavailable
 from idolchat_storage_local.files.document_file import Append, Update
 from idolchat_storage_local.files.group_commit import Job, run_together
 from idolchat_storage_local.files.log_files import AddLines, Logs
-from idolchat_storage_local.files.open_files import Files, NeedsCare
+from idolchat_storage_local.files.open_files import Files, NeedsSlowPath
 from idolchat_storage_local.files.writing import change
 from idolchat_storage_local.reader_threads import Readers
 
@@ -29,17 +29,20 @@ _MAX_BATCH = 128
 type _Key = UUID | tuple[str, str] | int
 """What may be done at once has the same."""
 
-type _What = Append | Update | AddLines | Callable[[], Job[None]]
+type _What = Append | Update | AddLines | Callable[[], Job[Any]]
+
+type _Result = Exception | str | None
+"""What a change raises, or the revision after it."""
 
 
 class _Asked(NamedTuple):
     """Something to do, and who waits for it."""
 
-    future: asyncio.Future[None]
+    future: asyncio.Future[Any]
     what: _What
 
 
-type _Told = list[tuple[asyncio.Future[None], Exception | None]]
+type _Told = list[tuple[asyncio.Future[Any], _Result]]
 
 
 class Writer:
@@ -59,9 +62,24 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
         self._thread.start()
 
-    def ask(self, what: _What) -> asyncio.Future[None]:
-        """Ask for a change to a conversation's file, for lines in a log, or for any other job."""
-        future: asyncio.Future[None] = self._loop.create_future()
+    @overload
+    def change(self, what: Update) -> asyncio.Future[str]: ...
+    @overload
+    def change(self, what: Append) -> asyncio.Future[str | None]: ...
+    def change(self, what: Append | Update) -> asyncio.Future[Any]:
+        """Ask for a change to a conversation's file; see ``writing.change`` for the result."""
+        return self._ask(what)
+
+    def ask[T](self, job: Callable[[], Job[T]]) -> asyncio.Future[T]:
+        """Ask for a job, and have its result."""
+        return self._ask(job)
+
+    def add_lines(self, lines: AddLines) -> asyncio.Future[None]:
+        """Ask for lines in a log."""
+        return self._ask(lines)
+
+    def _ask(self, what: _What) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._loop.create_future()
         with self._lock:
             if self._is_closed:
                 raise StorageUnavailable("this storage is closed")
@@ -92,7 +110,7 @@ class Writer:
         outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
         told: _Told = []
         for group, outcome in zip(together, outcomes, strict=True):
-            if isinstance(outcome, NeedsCare):
+            if isinstance(outcome, NeedsSlowPath):
                 self._readers.submit(partial(self._do_with_care, group))
             else:
                 told += _answers(group, outcome)
@@ -102,7 +120,7 @@ class Writer:
         [outcome] = run_together(self._files.disk, [self._job(group, patient=True)])
         self._tell(_answers(group, outcome))
 
-    def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[Exception | None]]:
+    def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[_Result]]:
         first = group[0].what
         if isinstance(first, AddLines):
             added = [asked.what for asked in group if isinstance(asked.what, AddLines)]
@@ -126,24 +144,24 @@ def _key(asked: _Asked) -> _Key:
     return id(asked)
 
 
-def _without_error(what: Callable[[], Job[None]], *, count: int = 1) -> Job[list[Exception | None]]:
-    yield from what()
-    return [None] * count
+def _without_error(what: Callable[[], Job[Any]], *, count: int = 1) -> Job[list[_Result]]:
+    result = yield from what()
+    return [result] * count
 
 
-def _answers(group: Sequence[_Asked], outcome: list[Exception | None] | Exception) -> _Told:
+def _answers(group: Sequence[_Asked], outcome: list[_Result] | Exception) -> _Told:
     if isinstance(outcome, OSError):
         return [(asked.future, unavailable(outcome)) for asked in group]
     if isinstance(outcome, Exception):
         return [(asked.future, outcome) for asked in group]
-    return [(asked.future, error) for asked, error in zip(group, outcome, strict=True)]
+    return [(asked.future, result) for asked, result in zip(group, outcome, strict=True)]
 
 
 def _deliver(told: _Told) -> None:
-    for future, error in told:
+    for future, result in told:
         if future.done():
             continue
-        if error is None:
-            future.set_result(None)
+        if isinstance(result, Exception):
+            future.set_exception(result)
         else:
-            future.set_exception(error)
+            future.set_result(result)

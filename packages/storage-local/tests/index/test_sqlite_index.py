@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import Conversation, Storage, document, new_id
+from idolchat_core import Conversation, ConversationFilter, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local.index.sqlite_index import Index
 
@@ -99,7 +99,7 @@ async def test_an_index_that_is_lost_is_made_anew(
     async with open_storage() as storage:
         added = a_message("on")
         await storage.append(conversations[1].id, [added], expected_count=1, updated_at=added.timestamp)
-        listed = (await storage.list(user_id="ann")).data
+        listed = (await storage.list(ConversationFilter(user_id="ann"))).data
         found = await storage.find_turn(TURN)
 
     assert {summary.id: summary.message_count for summary in listed} == {
@@ -124,7 +124,7 @@ async def test_conversations_go_on_when_the_index_breaks_while_they_run(
 
         assert len((await storage.read(conversations[1].id)).messages) == 4
     async with open_storage() as storage:
-        listed = (await storage.list(user_id="ann")).data
+        listed = (await storage.list(ConversationFilter(user_id="ann"))).data
 
     assert {summary.id: summary.message_count for summary in listed} == {
         conversation.id: 2 if number == 0 else 4 for number, conversation in enumerate(conversations)
@@ -180,7 +180,7 @@ async def test_many_who_list_and_write_see_their_own(open_storage: Reopen) -> No
             for count in range(1, 6):
                 conversation = a_conversation("x", user_id=user, after_s=count)
                 await storage.create(conversation)
-                listed = (await storage.list(user_id=user)).data
+                listed = (await storage.list(ConversationFilter(user_id=user))).data
                 assert len(listed) == count
                 assert listed[0].id == conversation.id
 

@@ -7,8 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import PackageSettings
+from idolchat_core import ConfigurationError, PackageSettings
 
 __all__ = ["SupabaseSettings"]
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden
+from idolchat_core.conversations import messages
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import Page, StoredId
+from idolchat_core.models import Message, Page, StoredId
 from idolchat_core.service import Service
 from idolchat_core.storage import document
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
 
@@ -40,18 +42,22 @@ class Caller:
         self._check_owner(page.conversation.user_id, conversation_id)
         return page
 
-    async def read_document(self, conversation_id: UUID) -> bytes:
-        """Read a conversation as its stored document, and check its owner; what is left of it where it is damaged."""
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str | None]:
+        """Read a conversation as its stored document, with its revision, and check its owner.
+
+        Of a damaged one it is what is left, and has no revision.
+        """
         storage = self.service.storage
+        revision: str | None = None
         with self._unreadable_is_not_found(conversation_id):
             try:
-                data = await storage.read_document(conversation_id)
+                data, revision = await storage.read_revised(conversation_id)
                 owner = document.owner_of(data, conversation_id)
             except ConversationDamaged:
                 conversation = await storage.read(conversation_id)
                 data, owner = conversation.model_dump_json(exclude_unset=True).encode(), conversation.user_id
         self._check_owner(owner, conversation_id)
-        return data
+        return data, revision
 
     def _check_owner(self, user_id: StoredId | None, conversation_id: UUID) -> None:
         if self.principal.is_bound and user_id != self.principal.user_id:
@@ -99,17 +105,41 @@ class Caller:
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
         """Replace a message on a new branch; see ``TurnEngine.edit``."""
         request = self._allowed(request)
         try:
-            return await self.service.turns.edit(message_id, request, idempotency_key=idempotency_key)
+            return await self.service.turns.edit(
+                message_id, request, idempotency_key=idempotency_key, expected_revision=expected_revision
+            )
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message again; see ``TurnEngine.regenerate``."""
         return await self.service.turns.regenerate(conversation_id, self.policy.apply(self.principal, options))
+
+    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
+        how = self.policy.apply(self.principal, options)
+        return await self.service.turns.continue_reply(conversation_id, reply_id, how)
+
+    async def rewrite(
+        self, conversation_id: UUID, message_id: StoredId, content: str | list[dict[str, Any]]
+    ) -> Message:
+        """Write another message in place of one; see ``messages.rewrite``."""
+        storage, turns = self.service.storage, self.service.turns
+        before = await messages.rewritable(storage, conversation_id, message_id)
+        new = NewMessage.model_validate({"role": before.role, "content": content})
+        self.policy.check_message(self.principal, new, "message")
+        return await messages.rewrite(turns, storage, conversation_id, message_id, new)
 
     async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
         """Answer the message of a turn again; see ``TurnEngine.retry``."""

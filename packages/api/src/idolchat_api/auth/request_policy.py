@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from idolchat_api.auth.extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
+from idolchat_api.request_extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.settings.auth import RequestPolicySettings
 from idolchat_core.errors import ConfigurationError, InvalidRequest
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["RequestPolicy"]
 
@@ -35,18 +35,22 @@ class RequestPolicy:
 
     def check_messages(self, principal: Principal, request: TurnRequest) -> None:
         """Raise ``InvalidRequest`` for a message that the caller may not send."""
+        for position, message in enumerate(request.messages):
+            self.check_message(principal, message, f"messages.{position}")
+
+    def check_message(self, principal: Principal, message: NewMessage, place: str) -> None:
+        """Raise ``InvalidRequest`` where the caller may not send this message; ``place`` names it."""
         if principal.is_trusted and not self._roles:
             return
         allowed = self._roles or USER_ROLES
-        for position, message in enumerate(request.messages):
-            if message.role not in allowed:
-                raise InvalidRequest(
-                    f"messages.{position}.role: only {' and '.join(sorted(allowed))} messages are taken; the server has"
-                    " the history of the conversation, and its own instructions (IDOLCHAT_API_CLIENT_ROLES)",
-                    param=f"messages.{position}.role",
-                )
-            if not principal.is_trusted and isinstance(message.content, list):
-                check_links(message.content, f"messages.{position}.content")
+        if message.role not in allowed:
+            raise InvalidRequest(
+                f"{place}.role: only {' and '.join(sorted(allowed))} messages are taken; the server has"
+                " the history of the conversation, and its own instructions (IDOLCHAT_API_CLIENT_ROLES)",
+                param=f"{place}.role",
+            )
+        if not principal.is_trusted and isinstance(message.content, list):
+            check_links(message.content, f"{place}.content")
 
     def apply[T: TurnOptions](self, principal: Principal, options: T) -> T:
         """Return the request with defaults and ceilings filled in. Raises ``InvalidRequest`` where it asks for more."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.models import StoredId
 
-__all__ = ["ForkPoint", "Head"]
+__all__ = ["ForkPoint", "Head", "NewContent"]
 
 
 class Head(BaseModel):
@@ -15,6 +17,14 @@ class Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     head: StoredId
+
+
+class NewContent(BaseModel):
+    """What a message is to say: text, or OpenAI content parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content: Annotated[str | list[dict[str, Any]], Field(min_length=1)]
 
 
 class ForkPoint(BaseModel):

@@ -24,7 +24,7 @@ from idolchat_api.errors import (
 )
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import Access, rule_of
-from idolchat_api.http.branch_bodies import ForkPoint, Head
+from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import Conversation
@@ -246,6 +246,7 @@ def _schemas() -> dict[str, Any]:
             (TurnOptions, "validation"),
             (Head, "validation"),
             (ForkPoint, "validation"),
+            (NewContent, "validation"),
             (Conversation, "serialization"),
             (ErrorEnvelope, "serialization"),
         ],

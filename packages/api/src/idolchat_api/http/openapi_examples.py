@@ -129,6 +129,7 @@ HEALTH: dict[str, Any] = {
     "storage": {"name": "local", "status": "ok"},
     "llm": {"name": "openrouter", "status": "ok"},
     "mirror": {"pending": 0, "lag_s": 0.0},
+    "background": {"status": "ok"},
 }
 
 MODELS: dict[str, Any] = {

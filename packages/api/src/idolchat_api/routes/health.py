@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from fastapi import APIRouter, Response
@@ -51,6 +52,19 @@ def _part(mirror: MirrorState) -> PartHealth:
     return PartHealth(name=mirror.name, status="unavailable", code=StorageUnavailable.code, message=mirror.error)
 
 
+class BackgroundHealth(BaseModel):
+    """The work beside requests: saving, copying to mirrors, telling observers; which of it fails, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "failing"]
+    failing: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, failing: Mapping[str, str]) -> Self:
+        return cls(status="failing", failing=dict(failing)) if failing else cls(status="ok")
+
+
 class Health(BaseModel):
     """``degraded`` when a part does not work; status 503 when the storage cannot take writes.
 
@@ -64,6 +78,7 @@ class Health(BaseModel):
     storage: PartHealth | None = None
     llm: PartHealth | None = None
     mirror: MirrorHealth | None = None
+    background: BackgroundHealth | None = None
 
 
 class Liveness(BaseModel):
@@ -110,7 +125,9 @@ async def get_health(app: CurrentState, caller: CurrentCaller, response: Respons
     if not storage.is_ok:
         response.status_code = 503
     mirror = app.service.mirror
-    status: Literal["ok", "degraded"] = "ok" if storage.is_ok and llm.is_ok and mirror.is_ok else "degraded"
+    background = BackgroundHealth.of(app.service.failing)
+    is_ok = storage.is_ok and llm.is_ok and mirror.is_ok and background.status == "ok"
+    status: Literal["ok", "degraded"] = "ok" if is_ok else "degraded"
     if not caller.principal.is_operator:
         return Health(status=status)
     return Health(
@@ -119,6 +136,7 @@ async def get_health(app: CurrentState, caller: CurrentCaller, response: Respons
         storage=storage,
         llm=llm,
         mirror=MirrorHealth.of(mirror),
+        background=background,
     )
 
 

@@ -28,6 +28,7 @@ from idolchat_api.streaming.turn_response import respond
 from idolchat_core.errors import InvalidRequest, StorageUnavailable, TurnExpired, TurnNotFound, TurnNotRetryable
 from idolchat_core.events.events import TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.turns.request import TurnOptions
 
 __all__ = ["routes"]
@@ -43,6 +44,19 @@ _WHOLE_NUMBER = re.compile(r"-1|\d{1,15}")
 async def get_turn(turn_id: UUID, app: CurrentState) -> TurnStatus:
     """Read a turn: its state, the text so far, and its usage once it has ended."""
     return await app.service.turns.status(turn_id)
+
+
+@router.get(
+    "/turns/{turn_id}/prompt",
+    response_model_exclude_none=True,
+    responses=errors(TurnNotFound, TurnExpired, StorageUnavailable),
+)
+async def explain_prompt(turn_id: UUID, app: CurrentState) -> PromptExplanation:
+    """Explain a turn's prompt: what each source gave, what was left out and why, how much was as in the one before.
+
+    It holds no text. 410 when it is no longer kept, or the prompt is not built yet.
+    """
+    return await app.service.turns.explain_prompt(turn_id)
 
 
 @router.post("/turns/{turn_id}/cancel", response_model_exclude_none=True, responses=_TURN)

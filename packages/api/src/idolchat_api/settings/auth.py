@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from idolchat_api.auth.extras import EXTRAS
+from idolchat_api.request_extras import EXTRAS
 from idolchat_core.settings import PackageSettings
 
 __all__ = ["RequestPolicySettings"]

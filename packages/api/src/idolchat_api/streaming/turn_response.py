@@ -31,7 +31,12 @@ async def _respond_whole(turn: LiveTurn, scope: Scope, receive: Receive, send: S
     async with ClientConnection(scope, receive, send):
         ended = await turn.ended()
     if ended.state in _WITHOUT_REPLY:
-        ids = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id, "state": ended.state}
+        ids = {
+            "conversation_id": turn.conversation_id,
+            "turn_id": turn.turn_id,
+            "user_message_id": turn.user_message_id,
+            "state": ended.state,
+        }
         await send_problem(send, problem_from_turn(ended, **ids), scope["state"]["request_id"])
     else:
         await send_json(send, completion(turn, ended))

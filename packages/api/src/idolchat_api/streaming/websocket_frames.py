@@ -16,11 +16,12 @@ from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
-from idolchat_core.turns.request import OnBusy, OnDisconnect, TurnRequest
+from idolchat_core.models import StoredId
+from idolchat_core.turns.request import OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
-__all__ = ["ClientFrame", "TurnFrames", "frame_text", "problem_text", "read_frame", "turn_request"]
+__all__ = ["ClientFrame", "TurnFrames", "frame_text", "problem_text", "read_frame", "turn_options", "turn_request"]
 
-KINDS = ("auth", "start_conversation", "message", "cancel", "resume", "ping")
+KINDS = ("auth", "start_conversation", "message", "continue", "cancel", "resume", "ping")
 
 
 class ClientFrame(BaseModel):
@@ -38,6 +39,7 @@ class ClientFrame(BaseModel):
     character_id: UUID | None = None
     message: str | list[dict[str, Any]] | None = None
     client_message_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    message_id: StoredId | None = None
     turn_id: UUID | None = None
     after_seq: Annotated[int, Field(ge=-1)] = -1
     model: str | None = None
@@ -83,10 +85,24 @@ def turn_request(frame: ClientFrame) -> TurnRequest:
     try:
         return TurnRequest.model_validate(frame.options | given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "options"
-        param = "message" if name == "messages" else name
-        raise InvalidRequest(f"{param}: {first['msg'].removeprefix('Value error, ')}", param=param) from None
+        raise _refusal(error) from None
+
+
+def turn_options(frame: ClientFrame) -> TurnOptions:
+    """Convert a ``continue`` frame to the options of its turn. Raises ``InvalidRequest``, which names the field."""
+    given = {"model": frame.model} if frame.model is not None else {}
+    how = {"stream": True, "on_busy": frame.on_busy, "on_disconnect": frame.on_disconnect}
+    try:
+        return TurnOptions.model_validate(frame.options | given | how)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "options"
+    param = "message" if name == "messages" else name
+    return InvalidRequest(f"{param}: {first['msg'].removeprefix('Value error, ')}", param=param)
 
 
 def frame_text(kind: str, fields: dict[str, Any]) -> str:

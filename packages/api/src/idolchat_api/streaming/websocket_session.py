@@ -31,7 +31,14 @@ from idolchat_api.errors import (
 from idolchat_api.limits.request_context import set_key
 from idolchat_api.observability.websocket_spans import FrameTrace
 from idolchat_api.streaming.subscriptions import Subscriptions
-from idolchat_api.streaming.websocket_frames import ClientFrame, frame_text, problem_text, read_frame, turn_request
+from idolchat_api.streaming.websocket_frames import (
+    ClientFrame,
+    frame_text,
+    problem_text,
+    read_frame,
+    turn_options,
+    turn_request,
+)
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
 from idolchat_core.events.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
@@ -130,6 +137,8 @@ class Session:
                 await self._start_conversation(frame)
             case "message":
                 await self._begin_turn(frame)
+            case "continue":
+                await self._continue_reply(frame)
             case "resume":
                 await self._resume(frame)
             case "cancel":
@@ -202,6 +211,18 @@ class Session:
             turn = await self._caller.start(request, idempotency_key=frame.client_message_id)
         if frame.conversation_id is None and self._current is None:
             self._current = CurrentConversation(turn.conversation_id, frame.user_id, frame.character_id)
+        trace.end_with(self._subscriptions.subscribe(turn, after=-1, client_message_id=frame.client_message_id))
+
+    async def _continue_reply(self, frame: ClientFrame) -> None:
+        with FrameTrace(self._app.instrumentation, frame.type, frame.traceparent) as trace:
+            self._subscriptions.check_room()
+            frame = self._with_current(frame)
+            if frame.conversation_id is None or frame.message_id is None:
+                param = "message_id" if frame.conversation_id else "conversation_id"
+                raise InvalidRequest(f"{param}: says which reply to continue", param=param)
+            await self._caller.check_conversation(frame.conversation_id)
+            options = turn_options(frame)
+            turn = await self._caller.continue_reply(frame.conversation_id, frame.message_id, options)
         trace.end_with(self._subscriptions.subscribe(turn, after=-1, client_message_id=frame.client_message_id))
 
     def _with_current(self, frame: ClientFrame) -> ClientFrame:

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from idolchat_cli.chatting.interrupts import Interrupts
 from idolchat_cli.chatting.keys import unseen_keys
+from idolchat_cli.chatting.reply_view import ReplyView
 from idolchat_cli.chatting.slash_commands import HELP, SlashCommand, read_command
-from idolchat_cli.chatting.spoken import SpokenReply
 from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
 from idolchat_core.errors import IdolchatError
@@ -84,7 +84,7 @@ class Terminal:
     async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
         self._again = None
         try:
-            with unseen_keys(), SpokenReply(self._console) as reply, self._interrupts.reply() as stop:
+            with unseen_keys(), ReplyView(self._console) as reply, self._interrupts.reply() as stop:
                 ended = await ask(hear=reply.write, stop=stop)
         except IdolchatError as error:
             self._offer(ask, f"Not sent: {error}")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 
 __all__ = ["check_data_folder", "check_python"]
 
@@ -19,12 +19,12 @@ TOO_LITTLE_BYTES = 100 * MIB
 LITTLE_BYTES = 1024 * MIB
 
 
-def check_python() -> Finding:
+def check_python() -> CheckResult:
     """Tell which Python runs; one that is too old cannot have installed this."""
     return ok("python", f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}")
 
 
-def check_data_folder(folder: Path) -> Iterator[Finding]:
+def check_data_folder(folder: Path) -> Iterator[CheckResult]:
     """Check that the data folder can be written, is private, and has room."""
     folder = folder.absolute()
     try:
@@ -67,7 +67,7 @@ def _nearest_parent(folder: Path) -> Path:
     return next(parent for parent in folder.parents if parent.exists())
 
 
-def _privacy(folder: Path) -> Finding:
+def _privacy(folder: Path) -> CheckResult:
     if not folder.exists():
         return ok("data folder", f"{folder}, made when the first conversation is stored")
     mode = stat.S_IMODE(folder.stat().st_mode)
@@ -78,7 +78,7 @@ def _privacy(folder: Path) -> Finding:
     return ok("data folder", str(folder))
 
 
-def _room(folder: Path) -> Finding:
+def _room(folder: Path) -> CheckResult:
     free_bytes = shutil.disk_usage(folder).free
     message = f"{free_bytes / MIB:,.0f} MiB free in {folder}"
     if free_bytes < TOO_LITTLE_BYTES:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
-from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core.choice import choose_llm, choose_storages
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
 from idolchat_core.llm.contract import LLMProvider, ModelInfo
@@ -20,7 +20,7 @@ PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
 
 
-def check_plugins(plugins: Plugins) -> Iterator[Finding]:
+def check_plugins(plugins: Plugins) -> Iterator[CheckResult]:
     """Tell what is loaded, and what could not be."""
     for plugin in plugins.loaded:
         if plugin.error:
@@ -29,7 +29,7 @@ def check_plugins(plugins: Plugins) -> Iterator[Finding]:
             yield ok("plugin", str(plugin))
 
 
-async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
     """Open each storage that is chosen, and see whether it takes a write."""
     try:
         names = choose_storages(settings, plugins)
@@ -38,7 +38,7 @@ async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Findi
     return [finding for name in names for finding in await _tried("storage", _storage(plugins, name))]
 
 
-async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
     """Open the provider, see whether it can take a request, and whether it knows the model."""
     try:
         name = choose_llm(settings, plugins)
@@ -47,17 +47,17 @@ async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
     return await _tried("provider", _provider(plugins, name, settings))
 
 
-async def check_by_plugin(name: str, where: str) -> list[Finding]:
+async def check_by_plugin(name: str, where: str) -> list[CheckResult]:
     """Run the check of a plugin, which is imported now."""
     return await _tried(name, _imported(where))
 
 
-async def _imported(where: str) -> list[Finding]:
+async def _imported(where: str) -> list[CheckResult]:
     module, _, function = where.partition(":")
     return list(await getattr(import_module(module), function)())
 
 
-async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> list[Finding]:
+async def _tried(check: str, attempt: Coroutine[None, None, list[CheckResult]]) -> list[CheckResult]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await attempt
@@ -69,13 +69,13 @@ async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> l
         return [fail(check, f"unexpected {type(error).__name__}: {error}", "tell whoever makes the plugin")]
 
 
-async def _storage(plugins: Plugins, name: str) -> list[Finding]:
+async def _storage(plugins: Plugins, name: str) -> list[CheckResult]:
     async with plugins.storages.get(name)() as storage:
         await storage.check()
     return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
 
 
-async def _provider(plugins: Plugins, name: str, settings: CoreSettings) -> list[Finding]:
+async def _provider(plugins: Plugins, name: str, settings: CoreSettings) -> list[CheckResult]:
     async with plugins.llm_providers.get(name)() as llm:
         await _until_ready(llm)
         ready = ok("provider", f"{name} takes requests ({plugins.llm_providers.origin(name)})")
@@ -94,7 +94,7 @@ async def _until_ready(llm: LLMProvider) -> None:
         await asyncio.sleep(RETRY_S)
 
 
-def _about_model(settings: CoreSettings, default: str | None, models: Sequence[ModelInfo]) -> Finding:
+def _about_model(settings: CoreSettings, default: str | None, models: Sequence[ModelInfo]) -> CheckResult:
     in_use = settings.model or default
     if in_use is None:
         return ok("model", "the provider's account decides; IDOLCHAT_MODEL would")
@@ -107,7 +107,7 @@ def _about_model(settings: CoreSettings, default: str | None, models: Sequence[M
     return warn("model", f"{in_use} is not among those that the provider lists", mend)
 
 
-def _about_length(model: str, settings: CoreSettings) -> Finding:
+def _about_length(model: str, settings: CoreSettings) -> CheckResult:
     assumed = f"{settings.context_length:,} tokens"
     if "context_length" in settings.model_fields_set:
         return ok("model", f"{model}, reads {assumed} (IDOLCHAT_CONTEXT_LENGTH)")

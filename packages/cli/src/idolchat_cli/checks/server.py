@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idolchat_cli.checks.finding import Finding, fail, ok
+from idolchat_cli.checks.result import CheckResult, fail, ok
 from idolchat_core.errors import ConfigurationError, PluginError
 from idolchat_core.settings import read_settings
 
@@ -11,7 +11,7 @@ __all__ = ["SERVE_EXTRA", "check_server"]
 SERVE_EXTRA = "pip install 'idolchat-cli[serve]'"
 
 
-def check_server() -> Finding:
+def check_server() -> CheckResult:
     """Check what a start of the server checks: address, login, port; it need not be installed."""
     try:
         from idolchat_api.server import rehearse  # noqa: PLC0415  an extra

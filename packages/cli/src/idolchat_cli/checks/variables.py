@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from dotenv import dotenv_values
 from pydantic import AliasChoices
 
-from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING
 from idolchat_core.dotenv_file import check_dotenv as read_through
 from idolchat_core.errors import ConfigurationError
@@ -47,7 +47,7 @@ def set_variables() -> Mapping[str, str]:
     return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
 
 
-def check_variables() -> Iterator[Finding]:
+def check_variables() -> Iterator[CheckResult]:
     """Tell which settings are set, and warn of names that look like one but are read by nothing."""
     known, present = known_variables(), set_variables()
     found = [f"{name} ({where})" for name, where in sorted(present.items()) if name in known]
@@ -57,7 +57,7 @@ def check_variables() -> Iterator[Finding]:
             yield from _about_unknown(name, where, known)
 
 
-def check_dotenv() -> Finding | None:
+def check_dotenv() -> CheckResult | None:
     """Find fault with a ``.env`` that cannot be read, or that holds a key and can be read by everybody."""
     if not DOTENV.is_file():
         return None
@@ -74,7 +74,7 @@ def check_dotenv() -> Finding | None:
     return ok(".env", f"{place} is read")
 
 
-def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[Finding]:
+def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[CheckResult]:
     similar = get_close_matches(name, known, n=1, cutoff=0.85)
     reader = next((distribution for prefix, distribution in READERS.items() if name.startswith(prefix)), None)
     if similar:

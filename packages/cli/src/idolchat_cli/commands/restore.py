@@ -72,11 +72,11 @@ def restore(
 
 def _require_no_server() -> None:
     try:
-        from idolchat_api.data_lock import is_locked  # noqa: PLC0415  an extra
+        from idolchat_core.data_lock import is_served  # noqa: PLC0415  an extra
     except ModuleNotFoundError:
         return  # then no server of this installation runs
     folder = read_settings(CoreSettings).data_dir
-    if is_locked(folder):
+    if is_served(folder):
         raise WrongUsage(f"a server runs on {folder.absolute()}: stop it, and start it again after the restore")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -42,8 +43,8 @@ class Listener:
         """Give every message that is stored from now on, in all conversations that the filters take."""
         newest_at = self._begun_at
         while True:
-            wanted = filters.for_storage() | {"since": newest_at, "until": None}
-            changed = [summary async for summary in summaries(self._storage, **wanted)]
+            wanted = replace(filters.for_storage(), since=newest_at, until=None)
+            changed = [summary async for summary in summaries(self._storage, wanted)]
             for summary in reversed(changed):
                 newest_at = max(newest_at, summary.updated_at)
                 if self._counts.get(summary.id) != summary.message_count:

@@ -7,6 +7,7 @@ from uuid import UUID
 from idolchat_core.errors import ConversationBusy, ConversationDamaged, InvalidRequest
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.engine import TurnEngine
 
 __all__ = ["active_branch", "choose_head", "copied", "delete", "fork"]
@@ -34,17 +35,31 @@ def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -
     return tuple(reversed(branch))
 
 
-async def choose_head(turns: TurnEngine, storage: Storage, conversation_id: UUID, head: StoredId) -> None:
-    """Make the branch that ends with this message the active one: the next turn goes there.
+async def choose_head(
+    turns: TurnEngine,
+    storage: Storage,
+    conversation_id: UUID,
+    head: StoredId,
+    *,
+    expected_revision: str | None = None,
+) -> str:
+    """Make the branch that ends with this message the active one, for the next turn; return the new revision.
 
-    Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``InvalidRequest``.
+    Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``InvalidRequest``, and
+    ``RevisionMismatch`` when the conversation has another revision than the one given.
     """
     if turns.is_busy(conversation_id):
         raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")
     conversation = await storage.read(conversation_id)
     active_branch(conversation, upto=head)
-    await storage.update(conversation_id, {"head": str(head)}, expected_count=len(conversation.messages))
+    revision = await storage.update(
+        conversation_id,
+        {"head": str(head)},
+        expected_count=len(conversation.messages),
+        expected_revision=expected_revision,
+    )
     turns.forget(conversation_id)
+    return revision
 
 
 async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None = None) -> Conversation:
@@ -62,7 +77,8 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
     if source.status == "damaged":
         raise ConversationDamaged(f"conversation {source.id} is damaged and cannot be forked")
     now = utc_now()
-    copies = tuple(message.model_copy(update={"id": new_id()}) for message in active_branch(source, upto=upto))
+    branch = [message for message in active_branch(source, upto=upto) if message.deleted_at is None]
+    copies = tuple(message.model_copy(update={"id": new_id()}) for message in branch)
     return Conversation(
         id=new_id(),
         created_at=now,
@@ -74,10 +90,21 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
     )
 
 
-async def delete(turns: TurnEngine, storage: Storage, conversation_id: UUID) -> None:
-    """Stop what runs in a conversation and remove it. Raises ``ConversationNotFound``."""
+async def delete(
+    turns: TurnEngine, storage: Storage, conversation_id: UUID, *, expected_revision: str | None = None
+) -> None:
+    """Stop what runs in a conversation and remove it.
+
+    Raises ``ConversationNotFound``, and ``RevisionMismatch`` when it has another revision than the one given: nothing
+    is stopped then.
+    """
+    if expected_revision is not None:
+        page = await storage.read_page(conversation_id, limit=1)
+        check_revision(conversation_id, page.revision, expected_revision)
+        if turns.is_busy(conversation_id):
+            raise ConversationBusy(f"a turn is running in conversation {conversation_id} and will change it")
     await turns.stop_all(conversation_id)
-    await storage.delete(conversation_id)
+    await storage.delete(conversation_id, expected_revision=expected_revision)
     turns.forget(conversation_id)
 
 

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints
+from idolchat_core.turns.prompt_records import forget_prompts
 
 __all__ = ["HeldLines", "HeldRecord", "forget_turns", "lines_about", "records_about"]
 
@@ -72,7 +73,7 @@ def _is_about(value: bytes, user_id: str) -> bool:
 
 
 async def forget_turns(storage: Storage, conversation_ids: Collection[UUID]) -> int:
-    """Remove what was kept of unfinished turns in conversations that are deleted, and tell of how many.
+    """Remove what was kept of turns in conversations that are deleted, and return how many were unfinished.
 
     A start after a crash would bring these back. Raises ``StorageUnavailable``.
     """
@@ -81,4 +82,6 @@ async def forget_turns(storage: Storage, conversation_ids: Collection[UUID]) -> 
     for turn in left:
         checkpoints.drop(turn.turn_id)
     await checkpoints.dropped()
+    for conversation_id in conversation_ids:
+        await forget_prompts(storage, conversation_id)
     return len(left)

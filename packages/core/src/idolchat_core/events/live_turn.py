@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from idolchat_core.events.buffer import EventBuffer
@@ -156,11 +157,13 @@ class LiveTurn:
         "_log",
         "_refusal",
         "_reply",
+        "continued_text",
         "conversation_id",
         "created_at",
         "fingerprint",
         "message_id",
         "model",
+        "reply_fields",
         "state",
         "turn_id",
         "user_id",
@@ -188,6 +191,8 @@ class LiveTurn:
         self.model = model
         self.created_at = created_at
         self.fingerprint = fingerprint
+        self.continued_text = ""
+        self.reply_fields: dict[str, Any] = {}
         self.state = TurnState.QUEUED
         self._log = EventLog(on_last_reader_gone)
         self._reply = ReplyAccumulator()
@@ -215,6 +220,11 @@ class LiveTurn:
         return self._reply
 
     @property
+    def content(self) -> str:
+        """The text of the reply so far, with that of the reply that it continues."""
+        return self.continued_text + self._reply.content
+
+    @property
     def status(self) -> TurnStatus:
         """Tell how it stands now."""
         last = self._log.events.last
@@ -225,7 +235,7 @@ class LiveTurn:
             state=self.state,
             user_message_id=self.user_message_id,
             message_id=ended.message.id if ended and ended.message else None,
-            content=self._reply.content,
+            content=self.content,
             model=self._reply.model or self.model,
             usage=ended.usage if ended else None,
             error=ended.error if ended else None,
@@ -235,7 +245,7 @@ class LiveTurn:
     @property
     def size_bytes(self) -> int:
         """Tell about how much memory it takes."""
-        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self._reply.content)
+        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self.content)
 
     def follow(
         self, *, after: int = -1, on_events: OnEvents | None = None
@@ -253,6 +263,15 @@ class LiveTurn:
             if self._refusal is not None:
                 raise self._refusal
             await _in(self._at_start)
+
+    def go_on_from(self, reply_id: StoredId, text: str, *, answers: StoredId, **fields: Any) -> None:
+        """Continue a reply: the new one begins with its text, answers the same, and is stored with further fields.
+
+        Readers are sent only what is added.
+        """
+        self.user_message_id = answers
+        self.continued_text = text
+        self.reply_fields = {"continues": reply_id, **fields}
 
     def begin(self, *, turns_ahead: int = 0) -> None:
         """Tell readers that it exists, and for how many turns it waits."""
@@ -275,9 +294,11 @@ class LiveTurn:
         self._log.close()
         _wake(self._at_start)
 
-    def say(self, *deltas: Delta) -> None:
-        """Add pieces of the reply that came together."""
-        self._log.append(*self._reply.add(deltas))
+    def say(self, *deltas: Delta) -> Sequence[Delta]:
+        """Add pieces of the reply that came together, and return them as readers see them."""
+        told = self._reply.add(deltas)
+        self._log.append(*told)
+        return told
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -3,8 +3,10 @@
 from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare
 from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
+from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
 from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
+from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
 from idolchat_core.mirror.tuning import MirrorTuning
 
 __all__ = [
@@ -19,8 +21,12 @@ __all__ = [
     "MirrorTuning",
     "MirroredStorage",
     "Restored",
+    "ServerInbox",
+    "ServerNotes",
+    "TrackedStorage",
     "compare",
     "open_mirrored",
+    "open_tracked",
     "repair_all",
     "restore_all",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from random import uniform
 
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -16,12 +17,13 @@ log = logging.getLogger(__name__)
 class CircuitBreaker:
     """The state of one mirror; logs one line when an outage begins and one when it ends."""
 
-    def __init__(self, mirror: str, tuning: MirrorTuning) -> None:
+    def __init__(self, facts: Mapping[str, str], tuning: MirrorTuning) -> None:
         self._tuning = tuning
-        self._mirror = mirror
+        self._facts = facts
         self._began_at = 0.0
         self._pause_s = tuning.first_pause_s
         self.error: str | None = None
+        self.outages = 0
         self.retry_at = 0.0
 
     @property
@@ -32,9 +34,10 @@ class CircuitBreaker:
     def failed(self, error: Exception) -> None:
         """Learn that it cannot be reached; wait longer each time, and not all servers equally long."""
         if self.error is None:
+            self.outages += 1
             self._began_at = time.monotonic()
             self._pause_s = self._tuning.first_pause_s
-            facts = {"mirror": self._mirror, "reason": str(error)}
+            facts = {**self._facts, "reason": str(error)}
             log.warning("a mirror cannot be reached; copies are made when it can", extra=facts)
         self.error = str(error)
         self.retry_at = time.monotonic() + self._pause_s * uniform(0.5, 1)
@@ -46,6 +49,6 @@ class CircuitBreaker:
             lasted_s = round(time.monotonic() - self._began_at, 1)
             log.warning(
                 "a mirror can be reached again",
-                extra={"mirror": self._mirror, "outage_s": lasted_s, "pending": pending},
+                extra={**self._facts, "outage_s": lasted_s, "pending": pending},
             )
             self.error = None

@@ -13,13 +13,35 @@ from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.plugins.registry import Factory
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["MirrorConnection"]
+__all__ = ["TIMEOUT_S", "MirrorConnection", "MirrorFailed", "of_mirror"]
 
 log = logging.getLogger(__name__)
 
 START_S = 5.0
 """How long a start waits to learn whether the mirror is set up rightly."""
 CLOSE_S = 5.0
+TIMEOUT_S = 120.0
+"""For a storage that keeps no time itself."""
+
+
+class MirrorFailed(Exception):
+    """The mirror, and not the primary, did not do what was asked; ``error`` says why."""
+
+    def __init__(self, error: IdolchatError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@asynccontextmanager
+async def of_mirror() -> AsyncGenerator[None]:
+    """Tell the mirror's errors from the primary's, and wait no longer than ``TIMEOUT_S``. Raises ``MirrorFailed``."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            yield
+    except IdolchatError as error:
+        raise MirrorFailed(error) from error
+    except TimeoutError as error:
+        raise MirrorFailed(StorageUnavailable(f"no answer within {TIMEOUT_S:g} seconds")) from error
 
 
 class MirrorConnection:

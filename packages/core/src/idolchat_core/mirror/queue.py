@@ -1,4 +1,4 @@
-"""The conversations that a mirror does not have as they are, and when each is to be copied."""
+"""The conversations that a consumer does not have as they are, and when it is each one's turn."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.mirror.throttle import ThrottleState, due_at
 from idolchat_core.mirror.tuning import MirrorTuning
 
 __all__ = ["ReplicationQueue", "Work"]
 
 MAX_HELD = 20_000
+REPLY_SETTLES = 3
+"""So many times ``settle_s`` a change waits at most, for a reply that is to be copied with it."""
 
 
 @dataclass(slots=True)
 class Work:
-    """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much."""
+    """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much.
+
+    ``is_new`` says that it was begun here, so that the mirror is not expected to hold it; ``awaits_reply``, that the
+    newest change is a message whose reply may come soon, to be copied with it; ``kinds`` is what happened, where known.
+    """
 
     since: float
     last_change: float
@@ -27,10 +34,15 @@ class Work:
     new_bytes: int = 0
     not_before: float = 0.0
     failures: int = 0
+    is_new: bool = False
+    awaits_reply: bool = False
+    kinds: tuple[ChangeKind, ...] = ()
     place: float = inf
 
     def join(self, other: Work) -> None:
         """Take up other changes of the same conversation."""
+        if other.last_change >= self.last_change:
+            self.awaits_reply = other.awaits_reply
         self.since = min(self.since, other.since)
         self.last_change = max(self.last_change, other.last_change)
         times = [time for time in (self.changed_at, other.changed_at) if time is not None]
@@ -38,6 +50,8 @@ class Work:
         self.new_bytes += other.new_bytes
         self.not_before = max(self.not_before, other.not_before)
         self.failures = max(self.failures, other.failures)
+        self.is_new = self.is_new or other.is_new
+        self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
 
 
 class ReplicationQueue:
@@ -56,6 +70,11 @@ class ReplicationQueue:
 
     def __contains__(self, conversation_id: UUID) -> bool:
         return conversation_id in self._waiting or conversation_id in self._running
+
+    @property
+    def failing(self) -> int:
+        """Count those whose last attempt has failed."""
+        return sum(work.failures > 0 for work in (*self._waiting.values(), *self._running.values()))
 
     @property
     def running(self) -> int:
@@ -81,7 +100,7 @@ class ReplicationQueue:
             self._place(conversation_id)
         else:
             waiting.join(work)
-            if work.new_bytes:  # it may be due earlier now
+            if work.new_bytes or not work.awaits_reply:  # it may be due earlier now
                 self._place(conversation_id)
 
     def take(self, now: float) -> tuple[UUID, Work] | None:
@@ -139,4 +158,6 @@ class ReplicationQueue:
         due = due_at(
             self.held.get(conversation_id), self._tuning, last_change=work.last_change, new_bytes=work.new_bytes
         )
-        return max(work.not_before, work.since + self._tuning.settle_s, due)
+        longest = work.since + REPLY_SETTLES * self._tuning.settle_s
+        settled = longest if work.awaits_reply else min(longest, work.last_change + self._tuning.settle_s)
+        return max(work.not_before, settled, due)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -13,14 +13,13 @@ from idolchat_core.errors import ConversationDamaged, ConversationNotFound, Idol
 from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare, find_difference
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.storage import MirroredStorage
-from idolchat_core.models import Conversation, new_id
+from idolchat_core.models import Conversation, Message, new_id
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import REPLACED
 
 __all__ = ["REPLACED", "MirrorRepair", "Restored", "mend", "repair_all", "restore_all"]
 
-REPLACED = "mirror.replaced"
-"""Namespace of the records that keep what was replaced in a mirror by another history."""
 _TRIES = 5
 
 
@@ -84,7 +83,6 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
 
 async def _ids(mirror: Mirror) -> list[UUID]:
     target = await mirror.ask(within_s=30)
-    await target.check()  # an empty list is believed of a mirror that is well
     return list(await target.list_ids())
 
 
@@ -133,10 +131,9 @@ async def _catch_up(storage: MirroredStorage, target: Storage, conversation_id: 
     theirs = await _whole(target, conversation_id)
     mine = await storage.primary.read_page(conversation_id, limit=1)
     new = theirs.messages[mine.total :]
-    await storage.append(conversation_id, new, expected_count=mine.total, updated_at=theirs.updated_at)
-    if theirs.head is not None:
-        head = {"head": str(theirs.head)}
-        await storage.update(conversation_id, head, expected_count=len(theirs.messages))
+    await storage.append(
+        conversation_id, new, expected_count=mine.total, updated_at=theirs.updated_at, head=theirs.head
+    )
 
 
 async def _heal(storage: MirroredStorage, target: Storage, conversation_id: UUID) -> None:
@@ -151,11 +148,20 @@ async def _heal(storage: MirroredStorage, target: Storage, conversation_id: UUID
             f"conversation {conversation_id} is damaged, and what can be read of it is not all in the mirror;"
             " `idol storage repair` keeps what can be read"
         )
-    await storage.put(theirs)
+    await storage.put(_without_deleted(theirs, readable))
+
+
+def _without_deleted(theirs: Conversation, mine: Sequence[Message]) -> Conversation:
+    """Return what a mirror holds with the messages that were deleted here as they are here: without text."""
+    deleted = {message.id: message for message in mine if message.deleted_at is not None}
+    messages = tuple([deleted.get(message.id, message) for message in theirs.messages])
+    return theirs.model_copy(update={"messages": messages})
 
 
 async def _keep_aside(primary: Storage, target: Storage, conversation_id: UUID) -> None:
-    data = await target.read_stored(conversation_id)
+    mine, theirs = await primary.read(conversation_id), await _whole(target, conversation_id)
+    kept = _without_deleted(theirs, mine.messages)
+    data = await target.read_stored(conversation_id) if kept == theirs else document.encode(kept)
     await primary.put_record(REPLACED, f"{conversation_id}.{new_id().hex}", data)
 
 

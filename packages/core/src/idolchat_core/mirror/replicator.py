@@ -6,49 +6,29 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum, auto
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageUnavailable
-from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound
+from idolchat_core.mirror.connection import MirrorConnection, MirrorFailed, of_mirror
 from idolchat_core.mirror.inventory import Inventory
 from idolchat_core.mirror.outbox import ANY_HISTORY, Note, Outbox
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState, spent
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.versions import DocumentVersion, Relation, relate, version_of
+from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["MirrorFailed", "Replicator", "Tally"]
+__all__ = ["Replicator"]
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 120.0
-"""For a storage that keeps no time itself."""
 _FEW_BYTES = 256 * 1024
 _MAX_CONFLICTS = 10_000
-
-
-class MirrorFailed(Exception):
-    """The mirror, and not the primary, did not do what was asked; ``error`` says why."""
-
-    def __init__(self, error: IdolchatError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class Tally:
-    """What has been done since the start."""
-
-    def __init__(self) -> None:
-        self.uploads = 0
-        self.uploaded_bytes = 0
-        self.deletions = 0
-        self.failures = 0
 
 
 class _Decision(StrEnum):
@@ -78,6 +58,7 @@ class Replicator:
         self._tuning = tuning
         self._answers = 0
         self.tally = Tally()
+        self.facts: Mapping[str, str] = {"mirror": connection.name}
         self.conflicts: set[UUID] = set()
 
     async def bring(self, conversation_id: UUID, work: Work) -> bool:
@@ -100,8 +81,14 @@ class Replicator:
         await self._outbox.remove(conversation_id, notes)
         return self._answers > answers
 
+    async def check(self) -> None:
+        """Return when the mirror is well. Raises ``StorageUnavailable``."""
+        await self._connection.get().check()
+
     async def _copy(self, conversation_id: UUID, work: Work, notes: Sequence[Note]) -> None:
         held = self._queue.held.get(conversation_id)
+        if held is None and work.is_new and not notes and await self._create(conversation_id, work):
+            return
         if held is None or notes:
             verdict = await self._judge(conversation_id, notes)
             if verdict is not _Decision.CONFLICT:
@@ -112,14 +99,30 @@ class Replicator:
         digest = await _digest(data)
         if held is not None and digest == held.digest:
             return
-        with _of_mirror():
-            async with asyncio.timeout(TIMEOUT_S):
-                await self._connection.get().put_document(conversation_id, data)
+        async with of_mirror():
+            await self._connection.get().put_document(conversation_id, data)
+        self._has_sent(conversation_id, work, data, digest)
+
+    async def _create(self, conversation_id: UUID, work: Work) -> bool:
+        """Send what was begun here without a look at the mirror; tell whether there was nothing of this id."""
+        data = await self._primary.read_document(conversation_id)
+        try:
+            async with of_mirror():
+                await self._connection.get().create_document(conversation_id, data)
+        except MirrorFailed as failed:
+            if not isinstance(failed.error, ConversationExists):
+                raise
+            self._answers += 1
+            return False
+        self._has_sent(conversation_id, work, data, await _digest(data))
+        return True
+
+    def _has_sent(self, conversation_id: UUID, work: Work, data: bytes, digest: bytes) -> None:
         self._answers += 1
         self.tally.uploads += 1
         self.tally.uploaded_bytes += len(data)
         self._inventory.discard(conversation_id)
-        now = time.monotonic()
+        held, now = self._queue.held.get(conversation_id), time.monotonic()
         left = spent(held, self._tuning, size=len(data), now=now, new_bytes=work.new_bytes)
         self._queue.keep(conversation_id, ThrottleState(digest, len(data), _updated_at(data), left, now))
 
@@ -129,7 +132,7 @@ class Replicator:
         theirs = await self._theirs(conversation_id)
         if theirs is None or _is_noted(theirs, notes):
             return _Decision.SEND
-        with _of_mirror():
+        async with of_mirror():
             mirror = self._connection.get()
         try:
             relation = await relate(conversation_id, mine, theirs, primary=self._primary, mirror=mirror)
@@ -147,9 +150,8 @@ class Replicator:
         """Tell what the mirror holds; None where it is nothing, or nothing that can be read."""
         found: DocumentVersion | None = None
         try:
-            with _of_mirror():
-                async with asyncio.timeout(TIMEOUT_S):
-                    found = await version_of(self._connection.get(), conversation_id)
+            async with of_mirror():
+                found = await version_of(self._connection.get(), conversation_id)
         except MirrorFailed as failed:
             if not isinstance(failed.error, ConversationNotFound | ConversationDamaged):
                 raise
@@ -160,7 +162,7 @@ class Replicator:
         """Delete a conversation there that was deleted here, unless it is another one of the same id."""
         self._queue.held.pop(conversation_id, None)
         self._inventory.discard(conversation_id)
-        if not any(note.history for note in notes):
+        if not any(note.text for note in notes):
             return
         theirs = await self._theirs(conversation_id)
         if theirs is not None and not _is_noted(theirs, notes):
@@ -168,9 +170,8 @@ class Replicator:
             return
         self.conflicts.discard(conversation_id)
         try:
-            with _of_mirror():
-                async with asyncio.timeout(TIMEOUT_S):
-                    await self._connection.get().delete(conversation_id)
+            async with of_mirror():
+                await self._connection.get().delete(conversation_id)
         except MirrorFailed as failed:
             if not isinstance(failed.error, ConversationNotFound):
                 raise
@@ -188,22 +189,11 @@ class Replicator:
         )
 
     def _facts(self, conversation_id: UUID) -> dict[str, str]:
-        return {"mirror": self._connection.name, "conversation_id": str(conversation_id)}
-
-
-@contextmanager
-def _of_mirror() -> Iterator[None]:
-    """Tell the mirror's errors from the primary's."""
-    try:
-        yield
-    except IdolchatError as error:
-        raise MirrorFailed(error) from error
-    except TimeoutError as error:
-        raise MirrorFailed(StorageUnavailable(f"no answer within {TIMEOUT_S:g} seconds")) from error
+        return {**self.facts, "conversation_id": str(conversation_id)}
 
 
 def _is_noted(theirs: DocumentVersion, notes: Sequence[Note]) -> bool:
-    return any(note.history in (ANY_HISTORY, theirs.created_at.isoformat()) for note in notes)
+    return any(note.text in (ANY_HISTORY, theirs.created_at.isoformat()) for note in notes)
 
 
 async def _digest(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationExists,
@@ -14,6 +15,7 @@ from idolchat_core.errors import (
     StorageError,
     StorageUnavailable,
 )
+from idolchat_core.mirror.consumer import ChangeConsumer
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.models import Conversation
 from idolchat_core.storage import document
@@ -29,9 +31,10 @@ TIMEOUT_S = 30.0
 class Restorer:
     """Restores one conversation at a time per id, never in place of something, never what was deleted here."""
 
-    def __init__(self, primary: Storage, mirrors: Sequence[Mirror]) -> None:
+    def __init__(self, primary: Storage, mirrors: Sequence[Mirror], observers: Sequence[ChangeConsumer] = ()) -> None:
         self._primary = primary
         self._mirrors = mirrors
+        self._observers = observers
         self._running: dict[UUID, asyncio.Task[bool]] = {}
 
     async def bring_back(self, conversation_id: UUID) -> bool:
@@ -57,18 +60,20 @@ class Restorer:
         return await self._bring_back(conversation_id, mirrors)
 
     async def restore(self, conversation: Conversation, *, held_by: Mirror) -> None:
-        """Store what a mirror holds, unless something is there; the other mirrors get it too."""
-        for mirror in self._mirrors:
-            if mirror is not held_by:
-                await mirror.outbox.add(conversation.id, None)
+        """Store what a mirror holds, unless something is there; all others get it too."""
+        others = [one for one in (*self._mirrors, *self._observers) if one is not held_by]
+        notes = [await one.note(conversation.id, history=None, kind=ChangeKind.RESTORED) for one in others]
         try:
             await self._primary.create(conversation)
         except ConversationExists:
             return
+        finally:
+            for one, note in zip(others, notes, strict=True):
+                if note is not None:
+                    await one.settle(conversation.id, note)
+                one.changed(conversation.id, None)
         for mirror in self._mirrors:
             mirror.inventory.discard(conversation.id)
-            if mirror is not held_by:
-                mirror.changed(conversation.id, None)
         log.info(
             "a conversation was restored",
             extra={"mirror": held_by.name, "conversation_id": str(conversation.id)},
@@ -107,7 +112,9 @@ async def _read(mirror: Mirror, conversation_id: UUID) -> Conversation:
             target = await mirror.ask(within_s=TIMEOUT_S)
             data = await target.read_document(conversation_id)
     except (StorageUnavailable, TimeoutError) as error:
-        reason = error if isinstance(error, StorageUnavailable) else f"no answer within {TIMEOUT_S:g} seconds"
+        said = f"no answer within {TIMEOUT_S:g} seconds"
+        reason = error if isinstance(error, StorageUnavailable) else StorageUnavailable(said)
+        mirror.report(reason)
         raise StorageUnavailable(
             f"conversation {conversation_id} is not here, and the mirror {mirror.name}, which may hold it, cannot be"
             f" asked: {reason}. Try again later; a conversation without a given id can be begun"

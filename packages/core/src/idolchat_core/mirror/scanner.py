@@ -1,16 +1,15 @@
-"""Finds what a mirror may lack though nobody told: after a crash, and what other processes have changed."""
+"""Finds what a consumer may lack though nobody told: after a crash, and what other processes have changed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from idolchat_core.errors import StorageError
-from idolchat_core.mirror.connection import MirrorConnection
-from idolchat_core.mirror.inventory import Inventory
+from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.mirror.queue import ReplicationQueue
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -18,6 +17,7 @@ from idolchat_core.mirror.watermark import MARGIN, Watermark
 from idolchat_core.mirror.worker import ReplicationWorker
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["ChangeScanner"]
 
@@ -38,34 +38,34 @@ class ChangeScanner:
         worker: ReplicationWorker,
         pending: ReplicationQueue,
         *,
-        connection: MirrorConnection,
         outbox: Outbox,
         watermark: Watermark,
-        inventory: Inventory,
         tuning: MirrorTuning,
     ) -> None:
         self._tuning = tuning
         self._primary = primary
         self._worker = worker
         self._queue = pending
-        self._connection = connection
         self._outbox = outbox
         self._watermark = watermark
-        self._inventory = inventory
+        self.first: Sequence[Callable[[], Awaitable[None]]] = ()
 
     async def run(self) -> None:
         """Look at once, and then again and again."""
         while True:
             began = time.monotonic()
-            for step in (self._learn_what_is_elsewhere, self.look):
+            for step in (*self.first, self.look):
                 try:
                     await step()
+                except MirrorFailed as failed:
+                    self._worker.report(failed.error)
                 except StorageError as error:
-                    log.info("a mirror's work cannot be looked for now", extra={"code": error.code})
+                    log.info("changes cannot be looked for now", extra={"code": error.code})
             await asyncio.sleep(max(self._tuning.look_every_s, SHARE * (time.monotonic() - began)))
 
     async def look(self) -> None:
         """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
+        await self._watermark.read()
         for conversation_id in await self._outbox.read():
             self._worker.mark(conversation_id, None)
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN
@@ -82,16 +82,10 @@ class ChangeScanner:
     async def _changed(self) -> AsyncIterator[ConversationSummary]:
         before: str | None = None
         while True:
-            page = await self._primary.list(since=self._watermark.reached + _TICK, limit=PAGE_SIZE, before=before)
+            lately = ConversationFilter(since=self._watermark.reached + _TICK)
+            page = await self._primary.list(lately, limit=PAGE_SIZE, before=before)
             for summary in page.data:
                 yield summary
             before = page.next
             if before is None:
                 return
-
-    async def _learn_what_is_elsewhere(self) -> None:
-        if self._inventory.is_known:
-            await self._inventory.write()
-        elif not self._worker.breaker.is_on:
-            await self._connection.opened(within_s=self._tuning.look_every_s)
-            await self._inventory.survey(self._connection.get(), self._outbox)

@@ -11,7 +11,8 @@ __all__ = ["MirrorTuning"]
 class MirrorTuning:
     """Times in seconds.
 
-    ``bytes_per_s``: see ``spacing``. ``settle_s``: how long a change waits for the reply to come with it.
+    ``bytes_per_s``: see ``spacing``. ``settle_s``: how long a change waits for others to come with it; a
+    message that is to be answered, three times as long.
     ``rest_s``: after how long without a change a conversation rests. ``look_every_s``: how often the primary's list is
     looked at for what other processes have changed. ``first_pause_s`` and ``longest_pause_s``: between attempts to
     reach a mirror. ``flush_s``: how long a stop may take to copy what is left.

@@ -1,4 +1,4 @@
-"""Up to which time everything is known to have reached a mirror, so that a restart looks no further back."""
+"""Up to which time everything is known to have reached a consumer, so that a restart looks no further back."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Watermark:
-    """The time of the newest change before which none is missing in the mirror; a record of the primary."""
+    """The time of the newest change before which a consumer lacks none; a record of the primary."""
 
-    def __init__(self, storage: Storage, mirror: str) -> None:
+    def __init__(self, storage: Storage, namespace: str) -> None:
         self._storage = storage
-        self._namespace = f"mirror.{mirror}"
+        self._namespace = namespace
         self.reached = _NEVER
+        self._is_read = False
 
     async def read(self) -> None:
-        """Take up where an earlier process has left. Raises ``StorageUnavailable``."""
+        """Take up where an earlier process has left, the first time. Raises ``StorageUnavailable``."""
+        if self._is_read:
+            return
         value = await self._storage.get_record(self._namespace, "reached")
         try:
             self.reached = datetime.fromisoformat((value or b"").decode())
         except ValueError:
             self.reached = _NEVER
+        self._is_read = True
 
     async def advance(self, to: datetime) -> None:
         """Note that everything up to a time has arrived; it may be noted later where the primary refuses."""

@@ -1,24 +1,26 @@
-"""Copies what has changed to one mirror, in the background, for as long as it takes."""
+"""Passes on what has changed to one mirror or observer, in the background, for as long as it takes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from math import inf
+from typing import Protocol
 from uuid import UUID
 
-from idolchat_core.errors import IdolchatError, StorageError, StorageUnavailable
+from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.changes import ChangeKind
+from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, StorageUnavailable
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
-from idolchat_core.mirror.connection import MirrorConnection
+from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.queue import ReplicationQueue, Work
-from idolchat_core.mirror.replicator import MirrorFailed, Replicator
 from idolchat_core.mirror.tuning import MirrorTuning
 
-__all__ = ["ReplicationWorker"]
+__all__ = ["MAX_NOTICED", "Delivery", "ReplicationWorker", "Tally"]
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +29,45 @@ CHECK_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 600.0
 """Between attempts with one conversation that the mirror refuses while it takes others."""
 FAILURES_IN_A_ROW = 3
-"""So many, though the mirror says that it is well, are taken for an outage."""
+"""So many conversations that fail, though the mirror says that it is well, are taken for an outage."""
 MAX_NOTICED = 2000
 
 
-class ReplicationWorker:
-    """Owns what is pending for one mirror, and the tasks that copy it."""
+class Tally:
+    """What has been done since the start."""
 
-    def __init__(
-        self, connection: MirrorConnection, replicator: Replicator, pending: ReplicationQueue, tuning: MirrorTuning
-    ) -> None:
-        self._connection = connection
-        self._replicator = replicator
+    def __init__(self) -> None:
+        self.uploads = 0
+        self.uploaded_bytes = 0
+        self.deletions = 0
+        self.failures = 0
+
+
+class Delivery(Protocol):
+    """How changes reach a mirror or an observer; ``facts`` name it in logs."""
+
+    tally: Tally
+    facts: Mapping[str, str]
+
+    async def bring(self, conversation_id: UUID, work: Work) -> bool:
+        """Pass on the newest state of a conversation; tell whether the other side had a part in it.
+
+        Raises ``MirrorFailed`` for faults of the other side, and ``StorageError`` of the primary.
+        """
+
+    async def check(self) -> None:
+        """Return when the other side is well. Raises ``StorageUnavailable``."""
+
+
+class ReplicationWorker:
+    """Owns what is pending for one mirror or observer, and the tasks that pass it on."""
+
+    def __init__(self, delivery: Delivery, pending: ReplicationQueue, tuning: MirrorTuning) -> None:
+        self._delivery = delivery
         self._queue = pending
-        self._breaker = CircuitBreaker(connection.name, tuning)
+        self._breaker = CircuitBreaker(delivery.facts, tuning)
         self._tuning = tuning
-        self._failures_in_a_row = 0
+        self._failing: set[UUID] = set()
         self._wake = asyncio.Event()
         self._sleeps_until = inf
         self._ended = asyncio.Condition()
@@ -55,13 +80,28 @@ class ReplicationWorker:
         return self._breaker
 
     def mark(
-        self, conversation_id: UUID, changed_at: datetime | None, *, age_s: float = 0.0, new_bytes: int = 0
+        self,
+        conversation_id: UUID,
+        changed_at: datetime | None,
+        *,
+        age_s: float = 0.0,
+        kinds: tuple[ChangeKind, ...] = (),
+        new_bytes: int = 0,
+        is_new: bool = False,
+        awaits_reply: bool = False,
     ) -> None:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        self._queue.add(conversation_id, Work(since, since, changed_at, new_bytes))
+        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds)
+        self._queue.add(conversation_id, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
+            self._wake.set()
+
+    def report(self, error: IdolchatError) -> None:
+        """Learn that somebody else could not reach the mirror: an outage begins, if there is none."""
+        if not self._breaker.is_on:
+            self._breaker.failed(error)
             self._wake.set()
 
     async def has_room(self) -> None:
@@ -75,16 +115,18 @@ class ReplicationWorker:
             await self._ended.wait_for(lambda: not len(self._queue))
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Copy until the end; a good end first brings, for a few seconds, what is still pending."""
-        loop = asyncio.create_task(self._run())
+    async def running(self, background: BackgroundTasks) -> AsyncGenerator[None]:
+        """Pass changes on until the end; a good end first brings, for a few seconds, what is still pending."""
+        background.start(" ".join(("pass on to", *self._delivery.facts.values())), self._run)
         try:
             yield
             await self._flush()
         finally:
-            for task in (loop, *self._tasks):
+            await background.close()
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.wait({loop, *self._tasks})
+            if self._tasks:
+                await asyncio.wait(self._tasks)
 
     async def _flush(self) -> None:
         self._queue.hurries = True
@@ -94,7 +136,7 @@ class ReplicationWorker:
             async with asyncio.timeout(self._tuning.flush_s), self._ended:
                 await self._ended.wait_for(lambda: self._breaker.is_on or not len(self._queue))
         except TimeoutError:
-            log.info("copies are left for the next start", extra={"mirror": self._connection.name})
+            log.info("changes are left for the next start", extra=self._delivery.facts)
 
     async def _run(self) -> None:
         while True:
@@ -129,7 +171,7 @@ class ReplicationWorker:
         except StorageError as error:
             self._breaker.failed(error)
             return
-        if self._failures_in_a_row < FAILURES_IN_A_ROW or not len(self._queue):
+        if len(self._failing) < FAILURES_IN_A_ROW or not len(self._queue):
             self._is_well()
         elif (taken := self._queue.take(time.monotonic())) is not None:
             await self._attempt(*taken)
@@ -139,18 +181,20 @@ class ReplicationWorker:
     async def _attempt(self, conversation_id: UUID, work: Work) -> None:
         again: Work | None = work
         try:
-            has_answered = await self._replicator.bring(conversation_id, work)
+            has_answered = await self._delivery.bring(conversation_id, work)
             again = None
             if has_answered:
                 self._is_well()
         except MirrorFailed as failed:
             self._put_off(conversation_id, work, failed.error)
-            if isinstance(failed.error, StorageUnavailable):
-                await self._judge(failed.error)
+            if isinstance(failed.error, DocumentRefused):
+                self._is_well()
+            elif isinstance(failed.error, StorageUnavailable):
+                await self._judge(conversation_id, failed.error)
         except IdolchatError as error:
             self._put_off(conversation_id, work, error)
         except Exception:  # a plugin's fault, whatever it is: other conversations go on
-            log.exception("a copy failed in a way it should not", extra={"mirror": self._connection.name})
+            log.exception("a change could not be passed on, by a fault of a plugin", extra=self._delivery.facts)
             self._put_off(conversation_id, work, None)
         finally:
             self._queue.end(conversation_id, again=again)
@@ -160,7 +204,7 @@ class ReplicationWorker:
 
     def _put_off(self, conversation_id: UUID, work: Work, error: IdolchatError | None) -> None:
         """Let others go first; one line tells of a conversation that is refused while the mirror is well."""
-        self._replicator.tally.failures += 1
+        self._delivery.tally.failures += 1
         pause_s = min(FIRST_PAUSE_S * 2**work.failures, LONGEST_PAUSE_S)
         work.failures = min(work.failures + 1, 30)
         work.not_before = time.monotonic() + pause_s
@@ -168,17 +212,17 @@ class ReplicationWorker:
             log.warning(
                 "a conversation cannot be copied, and is tried again",
                 extra={
-                    "mirror": self._connection.name,
+                    **self._delivery.facts,
                     "conversation_id": str(conversation_id),
                     "code": error.code if error else IdolchatError.code,
                     "reason": str(error or ""),
                 },
             )
 
-    async def _judge(self, error: StorageUnavailable) -> None:
+    async def _judge(self, conversation_id: UUID, error: StorageUnavailable) -> None:
         """Tell the fault of one conversation from that of the mirror, by asking the mirror."""
         async with self._judging:
-            self._failures_in_a_row += 1
+            self._failing.add(conversation_id)
             if self._breaker.is_on:
                 self._breaker.failed(error)
                 return
@@ -187,18 +231,18 @@ class ReplicationWorker:
             except StorageError as reason:
                 self._breaker.failed(reason)
             else:
-                if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+                if len(self._failing) >= FAILURES_IN_A_ROW:
                     self._breaker.failed(error)
 
     async def _check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_S):
-                await self._connection.get().check()
+                await self._delivery.check()
         except TimeoutError as error:
             raise StorageUnavailable(f"no answer within {CHECK_S:g} seconds") from error
 
     def _is_well(self) -> None:
-        self._failures_in_a_row = 0
+        self._failing.clear()
         if self._breaker.is_on:
             self._breaker.is_over(pending=len(self._queue))
             self._queue.hurry()

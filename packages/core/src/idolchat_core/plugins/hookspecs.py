@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from idolchat_core.changes import ChangeObserver
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.contract import Storage
+from idolchat_core.user_data import UserData
 
 __all__ = [
     "hookimpl",
+    "idolchat_register_change_observers",
     "idolchat_register_llm_providers",
     "idolchat_register_prompt_sources",
     "idolchat_register_storages",
+    "idolchat_register_user_data",
 ]
 
 PROJECT = "idolchat"
@@ -34,3 +38,13 @@ def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
 @hookspec
 def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
     """Add what has something to say in prompts: ``registry.add("memory", open_memory)``."""
+
+
+@hookspec
+def idolchat_register_change_observers(registry: ServiceRegistry[ChangeObserver]) -> None:
+    """Add what follows the changes of conversations: ``registry.add("memory", open_memory_index)``."""
+
+
+@hookspec
+def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
+    """Add what holds data of users beside the conversations: ``registry.add("memory", open_memory_notes)``."""

@@ -10,12 +10,14 @@ from typing import Protocol
 
 import pluggy
 
+from idolchat_core.changes import ChangeObserver
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
-from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.contract import Storage
+from idolchat_core.user_data import UserData
 
 __all__ = ["Fillable", "LoadedPlugin", "Plugins", "load_plugins"]
 
@@ -56,6 +58,10 @@ class Plugins:
     prompt_sources: ServiceRegistry[PromptSource] = field(
         default_factory=lambda: ServiceRegistry[PromptSource]("prompt source")
     )
+    change_observers: ServiceRegistry[ChangeObserver] = field(
+        default_factory=lambda: ServiceRegistry[ChangeObserver]("change observer")
+    )
+    user_data: StorageRegistry[UserData] = field(default_factory=lambda: StorageRegistry[UserData]("user data"))
     loaded: list[LoadedPlugin] = field(default_factory=list)
     filled_by: dict[str, Fillable] = field(default_factory=dict)
 
@@ -64,6 +70,8 @@ class Plugins:
             "idolchat_register_storages": self.storages,
             "idolchat_register_llm_providers": self.llm_providers,
             "idolchat_register_prompt_sources": self.prompt_sources,
+            "idolchat_register_change_observers": self.change_observers,
+            "idolchat_register_user_data": self.user_data,
         }
 
 

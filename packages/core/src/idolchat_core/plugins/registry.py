@@ -7,13 +7,16 @@ from contextlib import AbstractAsyncContextManager
 
 from idolchat_core.errors import PluginNameTaken, PluginNotFound
 from idolchat_core.plugins.services import Services
+from idolchat_core.storage.contract import Storage
 
-__all__ = ["Factory", "Registry", "ServiceFactory", "ServiceRegistry"]
+__all__ = ["Factory", "Registry", "ServiceFactory", "ServiceRegistry", "StorageFactory", "StorageRegistry"]
 
 type Factory[T] = Callable[[], AbstractAsyncContextManager[T]]
 """Called without arguments; reads its own settings, opens what it needs, closes it at the end."""
 type ServiceFactory[T] = Callable[[Services], AbstractAsyncContextManager[T]]
 """Called with the open services; reads its own settings, opens what it needs beside them, closes it at the end."""
+type StorageFactory[T] = Callable[[Storage], AbstractAsyncContextManager[T]]
+"""Called with the open storage alone, by commands that need no provider; else as ``ServiceFactory``."""
 
 
 class _Factories[F]:
@@ -81,3 +84,7 @@ class Registry[T](_Factories[Factory[T]]):
 
 class ServiceRegistry[T](_Factories[ServiceFactory[T]]):
     """The factories of what builds on the open services; ``kind`` as in ``Registry``."""
+
+
+class StorageRegistry[T](_Factories[StorageFactory[T]]):
+    """The factories of what builds on the open storage; ``kind`` as in ``Registry``."""

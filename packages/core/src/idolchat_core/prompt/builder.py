@@ -30,13 +30,15 @@ _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 class Prompt:
     """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
 
-    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same.
+    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``outline`` names
+    what the prompt consists of, in order, each with its size: a part by its text, a message of the history by its id.
     """
 
     messages: Sequence[Mapping[str, Any]]
     size: float
     cut: StoredId | None
     stable_until: tuple[int, ...] = ()
+    outline: Sequence[tuple[object, float]] = ()
 
 
 def build_prompt(
@@ -50,9 +52,12 @@ def build_prompt(
     is_complete: bool = True,
     extra_size: float = 0.0,
     late_system: bool = True,
+    begun: str = "",
     keeps_thinking: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
+
+    A reply that has ``begun`` with a text, and is to be continued, stands after all else.
 
     ``tokens_per_size`` is what a size of 1 is estimated at (see ``token_estimator``). ``reserved_tokens`` are kept for
     parts that vary, whether they need them or not. ``cut`` is the first history message of the prompt before this one;
@@ -64,6 +69,8 @@ def build_prompt(
     turn alone does not fit.
     """
     said = sendable(path if keeps_thinking else without_thinking(path))
+    beginning = [{"role": "assistant", "content": begun}] if begun else []
+    extra_size += sum([message_size(message) for message in beginning])
     room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
     has_been_cut = cut is not None or not is_complete
     starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]
@@ -78,19 +85,34 @@ def build_prompt(
         raise _too_long(said, room, selection)
     first = said[start].id if start < len(said) else None
     messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
-    parts = [message_size(part.sent) for chosen in selection.chosen.values() for part in chosen]
-    size = extra_size + sum(parts) + sum([entry.size for entry in said[start:]])
-    return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until)
+    messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
+    outline = _outline(selection, said[start:])
+    size = extra_size + sum([size for _, size in outline])
+    return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until, outline=outline)
 
 
-def shared_size(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> float:
-    """Estimate how much of a prompt equals the beginning of the one before: the size of the messages that are equal."""
+def shared_size(before: Sequence[tuple[object, float]], after: Sequence[tuple[object, float]]) -> float:
+    """Return how much of a prompt equals the beginning of the one before, given the outlines of both."""
     size = 0.0
     for one, other in zip(before, after, strict=False):
-        if one != other:
+        if one[0] != other[0]:
             break
-        size += message_size(other)
+        size += other[1]
     return size
+
+
+def _outline(selection: Selection, said: Sequence[Entry]) -> list[tuple[object, float]]:
+    entries: list[tuple[object, float]] = [(entry.id, entry.size) for entry in said]
+    newest = _last_turn(said) if said else 0
+    deepest = max((part.depth for part in selection.of(Slot.HISTORY)), default=0)
+    varying = min(newest, len(said) - deepest) if selection.of(Slot.HISTORY) else newest
+    late = [part for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY) for part in selection.of(slot)]
+    head = [_named(part) for part in selection.before_history]
+    return [*head, *entries[:varying], *map(_named, late), *entries[varying:]]
+
+
+def _named(part: PromptPart) -> tuple[object, float]:
+    return (part.content if isinstance(part.content, str) else str(part.content)), message_size(part.sent)
 
 
 @dataclass(frozen=True, slots=True)

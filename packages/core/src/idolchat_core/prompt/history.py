@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
@@ -38,6 +38,7 @@ class Entry(NamedTuple):
     turn_id: UUID | None
     parent_id: StoredId | None
     finish_reason: str | None
+    is_deleted: bool = False
 
     @property
     def role(self) -> str:
@@ -60,15 +61,18 @@ def _entry(message: Message, position: int) -> Entry:
     if message.finish_reason in UNFINISHED:
         sent.pop("tool_calls", None)
     size = message_size(sent)
-    return Entry(message.id, position, sent, size, message.turn_id, message.parent_id, message.finish_reason)
+    is_deleted = message.deleted_at is not None
+    given_by = (message.turn_id, message.parent_id, message.finish_reason)
+    return Entry(message.id, position, sent, size, *given_by, is_deleted)
 
 
 class History:
     """One conversation as the turn engine knows it.
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together, as does ``updated_at``; ``cut`` is the id of the message that prompts begin with.
-    ``last_prompt`` are the messages of the last one, where sources had a part in it.
+    all branches together, as do ``updated_at`` and ``revision`` (None where what is stored may be more); ``cut`` is
+    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. A history that
+    ``is_outdated`` serves the turn that has it, and is kept for no other.
     """
 
     __slots__ = (
@@ -80,9 +84,11 @@ class History:
         "cut",
         "held_bytes",
         "id",
+        "is_outdated",
         "last_id",
         "last_prompt",
         "path",
+        "revision",
         "total",
         "updated_at",
         "user_id",
@@ -94,22 +100,24 @@ class History:
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
         self.total = page.total
+        self.revision: str | None = page.revision
         self.created_at = conversation.created_at
         self.updated_at = conversation.updated_at
         self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
         self.path: list[Entry] = []
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
-        self.last_prompt: Sequence[Mapping[str, Any]] | None = None
+        self.is_outdated = False
+        self.last_prompt: Sequence[tuple[object, float]] | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False
         self.extend(page)
 
     @classmethod
-    def of_new(cls, conversation: Conversation) -> History:
+    def of_new(cls, conversation: Conversation, *, revision: str) -> History:
         """Take a conversation that was just made."""
-        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages)))
+        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=revision))
 
     @property
     def is_complete(self) -> bool:
@@ -163,7 +171,7 @@ class History:
         A crash has left it so; with that reply the roles alternate, and everybody can see that the turn failed.
         """
         last = self.path[keep - 1] if keep else None
-        if last is None or last.role != "user" or last.turn_id is None:
+        if last is None or last.role != "user" or last.turn_id is None or last.is_deleted:
             return []
         return [
             Message(
@@ -233,16 +241,38 @@ class Histories:
         self.keep(history)
         return history
 
+    async def refreshed(self, history: History) -> History:
+        """Return a history as it is stored now, read again only where another process has changed it.
+
+        The cost is that of a page of one message. Raises as ``get``.
+        """
+        try:
+            page = await self._storage.read_page(history.id, limit=1)
+        except ConversationNotFound:
+            self.forget(history.id)
+            raise
+        if page.revision == history.revision:
+            return history
+        self.forget(history.id)
+        return await self.get(history.id)
+
     def keep(self, history: History) -> None:
         """Remember a history, or that it has grown."""
-        self.forget(history.id)
+        self._drop(history.id)
+        if history.is_outdated:
+            return
         self._known[history.id] = (history, history.held_bytes)
         self._held += history.held_bytes
         while self._held > self._max_bytes and len(self._known) > 1:
-            self.forget(next(iter(self._known)))
+            self._drop(next(iter(self._known)))
 
     def forget(self, conversation_id: UUID) -> None:
-        """Read it again next time."""
+        """Read it again next time, also where a turn that runs has it now and goes on to use it."""
+        if conversation_id in self._known:
+            self._known[conversation_id][0].is_outdated = True
+            self._drop(conversation_id)
+
+    def _drop(self, conversation_id: UUID) -> None:
         _, held = self._known.pop(conversation_id, (None, 0))
         self._held -= held
 

@@ -14,12 +14,13 @@ def sendable(path: Sequence[Entry]) -> list[Entry]:
     """Leave out what would mislead or be refused: turns without a reply, and tool calls without their results.
 
     A message that was never answered is not sent again with the next one, or the model would answer the old
-    question. The newest turn is always kept.
+    question. The newest turn is always kept. A message that was deleted is as if it had never been there: the reply to
+    a deleted question stays, and a question whose reply was deleted is one without a reply.
     """
     if _is_plain(path):
         return list(path)
     kept: list[Entry] = []
-    for entry in path:
+    for entry in [entry for entry in path if not entry.is_deleted]:
         role = entry.sent["role"]
         if role == "tool":
             if _answers_call(kept, entry):

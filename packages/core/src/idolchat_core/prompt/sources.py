@@ -22,7 +22,8 @@ type Generation = Literal["normal", "regenerate", "continue"]
 class PromptTurn:
     """The turn that a prompt is built for.
 
-    ``history`` is the loaded end of the active branch, oldest first, up to the message that is answered; the prompt
+    ``history`` is the loaded end of the active branch, oldest first, up to the message that is answered, without those
+    that were deleted; a reply that is continued stands behind it. The prompt
     before this one began with the message ``cut``, and None means with the first. ``window_tokens`` is what the model
     can read, ``budget_tokens`` what this source's varying parts may take, and ``count`` estimates the tokens of a text.
     ``next_character_id`` is the character who speaks.

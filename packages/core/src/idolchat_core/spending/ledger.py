@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 WRITE_AFTER_S = 0.2
 """How long what can be told from the documents after a crash may be kept in memory, to be written with other lines."""
+WRITE_FAR_AFTER_S = 10.0
+"""The same for a storage that is far: lines of a turn then go with those of the next."""
 WATCH_EVERY_S = 1.0
 CLOCK_MAY_BE_BEHIND = timedelta(days=2)
 ROLL_UP_BYTES = 1024 * 1024
@@ -43,6 +45,7 @@ class Ledger:
         self.budgets = Budgets(settings)
         self.stop: Stop | None = None
         self._storage = storage
+        self._write_after_s = WRITE_FAR_AFTER_S if storage.is_far else WRITE_AFTER_S
         self._prices = Prices()
         self._reconciler = Reconciler(llm, self._corrected)
         self._unwritten: dict[str, list[bytes]] = {}
@@ -193,7 +196,7 @@ class Ledger:
 
     def _write_later(self) -> None:
         if self._writing_later is None:
-            self._writing_later = asyncio.get_running_loop().call_later(WRITE_AFTER_S, self._write_now)
+            self._writing_later = asyncio.get_running_loop().call_later(self._write_after_s, self._write_now)
 
     def _write_now(self) -> None:
         self._writing_later = None

@@ -13,9 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.models import Conversation, ConversationList, Message, Page, StoredId
 from idolchat_core.search import SearchResults
 from idolchat_core.storage import document, fallbacks, maintenance
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
 from idolchat_core.storage.record_log import RecordLogs
 from idolchat_core.storage.stats import StorageStats
@@ -24,7 +25,8 @@ __all__ = ["Storage", "check_record_name", "one_shot"]
 
 _IDS_A_PAGE = 1000
 one_shot: ContextVar[bool] = ContextVar("used_briefly", default=False)
-"""True while a storage is opened for one short task: it may then take what it derived before at its word."""
+"""True while a storage is opened for one short task: it may then take what it derived before at its word, and makes
+nothing that is missing unless something is written."""
 
 _RECORD_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,127}")
 
@@ -49,31 +51,65 @@ class Storage(ABC):
     caution: str | None = None
     """What a server that has this store as its primary cannot rely on, as a sentence; it is logged at the start."""
 
+    is_far: bool = False
+    """Whether every write is a request to another machine, so that what may wait is to be written together."""
+
     @abstractmethod
-    async def create(self, conversation: Conversation) -> None:
-        """Store a new conversation, with the messages it has. Raises ``ConversationExists``."""
+    async def create(self, conversation: Conversation) -> str:
+        """Store a new conversation, with the messages it has, and return its revision (see ``Page.revision``).
+
+        Raises ``ConversationExists``.
+        """
 
     @abstractmethod
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
-        """Add messages at the end, all or none, and forget ``head``: the last message is the head again.
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
+        """Add messages at the end, all or none, and return the revision that the conversation has then.
 
-        No messages change nothing.
+        ``head`` is the message that ends the active branch afterwards; without it, the last message does. It is set
+        together with the messages, or not at all. No messages change nothing.
 
-        ``expected_count`` is how many messages the caller believes are there. If others are there, and the first of
-        them are these very messages (same ids, same order), nothing changes: the call was made before.
-        Raises ``StorageConflict`` with the actual count otherwise, ``ConversationNotFound``, ``ConversationDamaged``,
-        ``InvalidRequest`` for a message that cannot be written (see ``document.line``).
+        ``expected_count`` is how many messages the caller believes are there, and ``expected_revision``, where it is
+        given, the revision. If more messages are there, and those that follow the expected ones are these very
+        messages (same order, same content as written by ``document.line``), the call was made before: nothing changes,
+        whatever the revision, and None is returned, for others may have changed the conversation since.
+        Raises ``StorageConflict`` with the actual count otherwise (``RevisionMismatch`` where the count is right and
+        the revision is not), ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest`` for a message that
+        cannot be written (see ``document.line``).
         """
 
     @abstractmethod
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
-        """Set fields of the document other than its ids, times and messages; the value None removes one.
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
+        """Set fields of the document other than its ids, times and messages, and return the new revision.
 
-        ``fields`` are JSON values, such as ``{"head": "<message id>"}``. Raises as ``append`` does, and
-        ``InvalidRequest`` for a field that is not to be set so.
+        ``fields`` are JSON values, such as ``{"title": "Spring"}``; the value None removes one. Raises as ``append``
+        does, and ``InvalidRequest`` for a field that is not to be set so.
         """
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        """Put a message in place of the stored one of the same id, and leave nothing of that one.
+
+        Its bytes are gone when this returns: from the document, from what a repair or a crash has set aside of it, and
+        from indexes. All else stays as it is, ``updated_at`` too. A crash leaves the old message or the new one.
+        As it stands here all is read and put, which a store does better that others write to meanwhile. Raises
+        ``ConversationNotFound``, ``ConversationDamaged``, ``StorageConflict``, ``InvalidRequest`` for an unknown id.
+        """
+        await fallbacks.replace_message(self, conversation_id, message)
 
     @abstractmethod
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
@@ -89,6 +125,13 @@ class Storage(ABC):
         Raises ``ConversationNotFound``, and ``ConversationDamaged`` when no message could be read.
         """
 
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        """Store a new conversation, as ``read_document`` gave it elsewhere.
+
+        Raises ``ConversationExists``, and as ``put_document`` does.
+        """
+        await self.create(await asyncio.to_thread(document.decode, data, conversation_id))
+
     async def read_document(self, conversation_id: UUID) -> bytes:
         """Read all of it as the stored document, UTF-8 JSON.
 
@@ -99,24 +142,25 @@ class Storage(ABC):
             raise ConversationDamaged(f"conversation {conversation_id} can be read only in part")
         return document.encode(conversation)
 
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        """Read all of it as ``read_document`` does, with its revision (see ``Page.revision``).
+
+        Where somebody changes the conversation meanwhile, the revision may be the one before, never one that is newer
+        than the document. Raises as ``read_document`` does.
+        """
+        page = await self.read_page(conversation_id, limit=1)
+        return await self.read_document(conversation_id), page.revision
+
     async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
         """Read many as ``read_document`` does each; those that are not there are left out."""
         return await fallbacks.documents_of(self, conversation_ids)
 
     @abstractmethod
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
-        """List conversations, newest ``updated_at`` first, of this user and this character where given.
+        """List the conversations that match a filter, newest ``updated_at`` first.
 
-        ``since`` and ``until`` limit it to those with ``since <= updated_at < until``.
         ``before`` is the ``next`` of the page before. Damaged conversations are listed as such. Raises
         ``InvalidRequest`` for a ``before`` that this store did not give.
         """
@@ -141,41 +185,22 @@ class Storage(ABC):
     async def search(
         self,
         text: str,
+        matching: ConversationFilter = EVERYTHING,
         *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> SearchResults:
         """Find the messages that match a query (see ``idolchat_core.search``), newest ``timestamp`` first.
 
-        ``since`` and ``until`` limit it to messages with ``since <= timestamp < until``; ``before`` is the ``next`` of
-        the page before. What was written before the call is found. This default reads everything at every call.
+        The filter's times limit the messages; ``before`` is the ``next`` of the page before. What was written before
+        the call is found. This default reads everything at every call.
         Raises ``InvalidRequest`` for a query without a word and a ``before`` that this store did not give.
         """
-        return await fallbacks.search_all(
-            self,
-            text,
-            user_id=user_id,
-            character_id=character_id,
-            since=since,
-            until=until,
-            limit=limit,
-            before=before,
-        )
+        return await fallbacks.search_all(self, text, matching, limit=limit, before=before)
 
-    async def stats(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> StorageStats:
-        """Count the conversations that ``list`` gives for this, and what is in them."""
-        return await fallbacks.stats_of(self, user_id=user_id, character_id=character_id, since=since, until=until)
+    async def stats(self, matching: ConversationFilter = EVERYTHING) -> StorageStats:
+        """Count the conversations that match a filter, and what is in them."""
+        return await fallbacks.stats_of(self, matching)
 
     @abstractmethod
     async def find_turn(self, turn_id: UUID) -> UUID | None:
@@ -193,8 +218,11 @@ class Storage(ABC):
         await self.put(await asyncio.to_thread(document.decode, data, conversation_id))
 
     @abstractmethod
-    async def delete(self, conversation_id: UUID) -> None:
-        """Remove a conversation for good. Raises ``ConversationNotFound``."""
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        """Remove a conversation for good.
+
+        Raises ``ConversationNotFound``, and ``RevisionMismatch`` where it has another revision than the one given.
+        """
 
     async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         """Store many conversations as ``put_document`` does each; all are durable when it returns.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -29,6 +30,7 @@ __all__ = [
     "closing",
     "closing_of",
     "decode",
+    "digest",
     "encode",
     "from_parts",
     "line",
@@ -40,6 +42,7 @@ __all__ = [
     "parse_lines",
     "parse_opening",
     "salvage",
+    "with_message",
 ]
 
 _OPENING_FIELDS = ("id", "created_at", "user_id", "character_id")
@@ -150,6 +153,11 @@ def decode(data: bytes, conversation_id: UUID) -> Conversation:
     return from_parts(fields, conversation_id)
 
 
+def digest(data: bytes) -> str:
+    """Return a name for exactly these bytes, 24 hexadecimal digits: a revision for stores that have no other."""
+    return blake2b(data, digest_size=12).hexdigest()
+
+
 def owner_of(data: bytes, conversation_id: UUID) -> StoredId | None:
     """Return the ``user_id`` of a whole document, from its first line alone where it is in our form.
 
@@ -179,6 +187,14 @@ def salvage(data: bytes, conversation_id: UUID) -> Conversation:
     if not fields["messages"]:
         raise ConversationDamaged(f"conversation {conversation_id} is cut short before its first message")
     return from_parts(fields, conversation_id).model_copy(update={"status": "damaged"})
+
+
+def with_message(conversation: Conversation, message: Message) -> Conversation:
+    """Return a conversation with a message in place of the one of the same id. Raises ``InvalidRequest``."""
+    if all(there.id != message.id for there in conversation.messages):
+        raise InvalidRequest(f"no message {message.id} in conversation {conversation.id}", param="message_id")
+    replaced = tuple([message if there.id == message.id else there for there in conversation.messages])
+    return conversation.model_copy(update={"messages": replaced})
 
 
 def from_parts(fields: Any, conversation_id: UUID) -> Conversation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -12,32 +13,26 @@ from uuid import UUID
 
 from idolchat_core import search
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.models import Conversation, ConversationSummary
+from idolchat_core.models import Conversation, ConversationSummary, Message
+from idolchat_core.storage import document
+from idolchat_core.storage.expectations import check_revision
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.stats import StatsCounter, StorageStats
 
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
 
-__all__ = ["documents_of", "hits_in", "search_all", "stats_of", "summaries"]
+__all__ = ["documents_of", "hits_in", "replace_message", "search_all", "stats_of", "summaries"]
 
 _PAGE_SIZE = 200
 _AT_ONCE = 64
 
 
-async def summaries(
-    storage: Storage,
-    *,
-    user_id: UUID | str | None = None,
-    character_id: UUID | str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> AsyncGenerator[ConversationSummary]:
+async def summaries(storage: Storage, matching: ConversationFilter = EVERYTHING) -> AsyncGenerator[ConversationSummary]:
     """Go through the list of conversations, page after page."""
     before: str | None = None
     while True:
-        page = await storage.list(
-            user_id=user_id, character_id=character_id, since=since, until=until, limit=_PAGE_SIZE, before=before
-        )
+        page = await storage.list(matching, limit=_PAGE_SIZE, before=before)
         for summary in page.data:
             yield summary
         before = page.next
@@ -67,48 +62,41 @@ async def _document(storage: Storage, conversation_id: UUID) -> bytes | Conversa
         return error
 
 
-async def stats_of(
-    storage: Storage,
-    *,
-    user_id: UUID | str | None,
-    character_id: UUID | str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> StorageStats:
+async def replace_message(storage: Storage, conversation_id: UUID, message: Message) -> None:
+    """See ``Storage.replace_message``."""
+    revision = (await storage.read_page(conversation_id, limit=1)).revision
+    before = await storage.read(conversation_id)
+    if before.status == "damaged":
+        raise ConversationDamaged(f"conversation {conversation_id} is damaged; repair it first")
+    changed = document.with_message(before, message)
+    now = await storage.read_page(conversation_id, limit=1)
+    check_revision(conversation_id, now.revision, revision)
+    await storage.put(changed)
+
+
+async def stats_of(storage: Storage, matching: ConversationFilter) -> StorageStats:
     """See ``Storage.stats``."""
-    census = StatsCounter()
-    async for summary in summaries(storage, user_id=user_id, character_id=character_id, since=since, until=until):
-        census.add(summary)
-    return census.result()
+    counter = StatsCounter()
+    async for summary in summaries(storage, matching):
+        counter.add(summary)
+    return counter.result()
 
 
 async def search_all(
-    storage: Storage,
-    text: str,
-    *,
-    user_id: UUID | str | None,
-    character_id: UUID | str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    before: str | None,
+    storage: Storage, text: str, matching: ConversationFilter, *, limit: int, before: str | None
 ) -> search.SearchResults:
     """See ``Storage.search``; of the hits, no more than a page is held at a time."""
     query = search.Query(text)
     end = search.place(before) if before is not None else None
     best: list[tuple[tuple[datetime, UUID, int], search.SearchHit]] = []
-    async for summary in summaries(storage, user_id=user_id, character_id=character_id):
+    async for summary in summaries(storage, replace(matching, since=None, until=None)):
         try:
             conversation = await storage.read(summary.id)
         except (ConversationNotFound, ConversationDamaged):
             continue
         for hit in hits_in(conversation, query):
             order = (hit.timestamp, hit.conversation_id, hit.position)
-            if (
-                (end is None or order < end)
-                and (since is None or hit.timestamp >= since)
-                and (until is None or hit.timestamp < until)
-            ):
+            if (end is None or order < end) and matching.includes_time(hit.timestamp):
                 (heapq.heappush if len(best) <= limit else heapq.heappushpop)(best, (order, hit))
     found = [hit for _, hit in sorted(best, key=lambda pair: pair[0], reverse=True)]
     page = found[:limit]

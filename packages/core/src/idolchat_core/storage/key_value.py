@@ -11,10 +11,12 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
-from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound
+from idolchat_core.models import Conversation, ConversationList, Message, Page, StoredId
 from idolchat_core.storage import document, integrity, maintenance, pagination
 from idolchat_core.storage.contract import Storage, check_record_name
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Repair
 from idolchat_core.storage.record_log import namespaces_among
 
@@ -56,70 +58,84 @@ class KeyValueStorage(Storage):
         """Name the value that a conversation is; a back end that names it otherwise overrides ``list_ids`` too."""
         return f"conversations/{conversation_id}.json"
 
-    async def write(self, conversation: Conversation) -> None:
-        """Write a conversation's document; a back end that keeps facts beside it adds them here."""
-        await self.put_value(self.document_key(conversation.id), document.encode(conversation))
+    async def write(self, conversation: Conversation) -> bytes:
+        """Write a conversation's document and return it; a back end that keeps facts beside it adds them here."""
+        data = document.encode(conversation)
+        await self.put_value(self.document_key(conversation.id), data)
+        return data
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         async with self._writing(conversation.id):
             if await self.get_value(self.document_key(conversation.id)) is not None:
                 raise ConversationExists(f"there is a conversation {conversation.id} already")
-            await self.write(conversation)
+            return document.digest(await self.write(conversation))
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
         async with self._writing(conversation_id):
-            old = await self._load(conversation_id)
-            there = old.messages[expected_count : expected_count + len(messages)]
-            if [message.id for message in there] == [message.id for message in messages]:
-                return
-            _check_count(old, expected_count)
+            old, revision = await self._load(conversation_id)
+            if is_repeated(old.messages, messages, expected_count=expected_count):
+                return None
+            check_count(conversation_id, len(old.messages), expected_count)
+            check_revision(conversation_id, revision, expected_revision)
+            if not messages:
+                return revision
             fields = old.model_dump(exclude={"messages", "head"}, exclude_unset=True) | {"updated_at": updated_at}
-            await self.write(Conversation(**fields, messages=(*old.messages, *messages)))
+            fields |= {} if head is None else {"head": head}
+            return document.digest(await self.write(Conversation(**fields, messages=(*old.messages, *messages))))
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
         async with self._writing(conversation_id):
-            old = await self._load(conversation_id)
-            _check_count(old, expected_count)
+            old, revision = await self._load(conversation_id)
+            check_count(conversation_id, len(old.messages), expected_count)
+            check_revision(conversation_id, revision, expected_revision)
             kept = document.changed(old.model_dump(exclude={"messages"}, exclude_unset=True), fields)
-            await self.write(Conversation(**kept, messages=old.messages))
+            return document.digest(await self.write(Conversation(**kept, messages=old.messages)))
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        async with self._writing(conversation_id):
+            old, _ = await self._load(conversation_id)
+            await self.write(document.with_message(old, message))
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
-        whole = await self.read(conversation_id)
+        data = await self._data(conversation_id)
+        whole = await _readable(data, conversation_id)
         total = len(whole.messages)
         end = total if before is None else max(0, min(before, total))
         start = max(0, end - limit)
         part = whole.model_copy(update={"messages": whole.messages[start:end]})
-        return Page(conversation=part, start=start, total=total)
+        return Page(conversation=part, start=start, total=total, revision=document.digest(data))
 
     async def read(self, conversation_id: UUID) -> Conversation:
-        data = await self._data(conversation_id)
-        try:
-            return await _decoded(data, conversation_id)
-        except ConversationDamaged:
-            return document.salvage(data, conversation_id)
+        return await _readable(await self._data(conversation_id), conversation_id)
+
+    async def read_document(self, conversation_id: UUID) -> bytes:
+        return (await self.read_revised(conversation_id))[0]
+
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        conversation, revision = await self._load(conversation_id)
+        return document.encode(conversation), revision
 
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
         summaries = [pagination.summary(conversation) for conversation in await self._all()]
-        return pagination.cut_list(
-            summaries,
-            user_id=user_id,
-            character_id=character_id,
-            since=since,
-            until=until,
-            limit=limit,
-            before=before,
-        )
+        return pagination.cut_list(summaries, matching, limit=limit, before=before)
 
     async def list_ids(self) -> Sequence[UUID]:
         ids = map(self._id_of, await self.list_keys("conversations/"))
@@ -137,9 +153,10 @@ class KeyValueStorage(Storage):
         async with self._writing(conversation_id):
             await self.put_value(self.document_key(conversation_id), data)
 
-    async def delete(self, conversation_id: UUID) -> None:
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
         async with self._writing(conversation_id):
-            await self._data(conversation_id)
+            revision = document.digest(await self._data(conversation_id))
+            check_revision(conversation_id, revision, expected_revision)
             await self.delete_value(self.document_key(conversation_id))
 
     async def check(self) -> None:
@@ -187,8 +204,10 @@ class KeyValueStorage(Storage):
             raise ConversationNotFound(f"there is no conversation {conversation_id}")
         return data
 
-    async def _load(self, conversation_id: UUID) -> Conversation:
-        return await _decoded(await self._data(conversation_id), conversation_id)
+    async def _load(self, conversation_id: UUID) -> tuple[Conversation, str]:
+        """Read a conversation that can be changed, and its revision."""
+        data = await self._data(conversation_id)
+        return await _decoded(data, conversation_id), document.digest(data)
 
     def _id_of(self, key: str) -> UUID | None:
         """Tell whose document a key names; other things may lie beside them."""
@@ -202,6 +221,13 @@ class KeyValueStorage(Storage):
         return [await self.read(conversation_id) for conversation_id in await self.list_ids()]
 
 
+async def _readable(data: bytes, conversation_id: UUID) -> Conversation:
+    try:
+        return await _decoded(data, conversation_id)
+    except ConversationDamaged:
+        return document.salvage(data, conversation_id)
+
+
 async def _decoded(data: bytes, conversation_id: UUID) -> Conversation:
     if len(data) < _LONG_BYTES:
         return document.decode(data, conversation_id)
@@ -211,12 +237,3 @@ async def _decoded(data: bytes, conversation_id: UUID) -> Conversation:
 def _record_key(namespace: str, name: str) -> str:
     check_record_name(namespace, name)
     return f"records/{namespace}/{name}"
-
-
-def _check_count(conversation: Conversation, expected_count: int) -> None:
-    actual_count = len(conversation.messages)
-    if actual_count != expected_count:
-        raise StorageConflict(
-            f"conversation {conversation.id} holds {actual_count} messages, not {expected_count}",
-            actual_count=actual_count,
-        )

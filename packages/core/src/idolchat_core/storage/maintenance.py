@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASIDE",
+    "REPLACED",
     "Leftover",
     "LeftoverKind",
     "Repair",
     "VerificationResult",
+    "forget_aside",
     "keep_aside",
     "old_records",
     "repair_by_putting",
@@ -34,6 +36,8 @@ __all__ = [
 
 ASIDE = "set-aside"
 """Namespace of the records that keep the bytes that a repair replaced."""
+REPLACED = "mirror.replaced"
+"""Namespace of the records that keep what was replaced in a mirror by another history."""
 _AT_ONCE = 16
 _TIME = "%Y%m%dt%H%M%S"
 _TIME_DIGITS = len("20260101t000000")
@@ -134,6 +138,14 @@ async def keep_aside(storage: Storage, conversation_id: UUID, data: bytes) -> st
     name = f"{conversation_id}.{utc_now():{_TIME}}.json"
     await storage.put_record(ASIDE, name, data)
     return f"record {ASIDE}/{name}"
+
+
+async def forget_aside(storage: Storage, conversation_id: UUID) -> None:
+    """Remove what repairs, here and of mirrors, have kept of a conversation. Raises ``StorageUnavailable``."""
+    for namespace in (ASIDE, REPLACED):
+        for name in await storage.list_records(namespace):
+            if name.startswith(f"{conversation_id}."):
+                await storage.delete_record(namespace, name)
 
 
 async def old_records(storage: Storage, *, older_than: timedelta, dry_run: bool) -> AsyncGenerator[Leftover]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.models import Conversation, ConversationList, ConversationSummary
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["cursor", "cut_list", "place", "summary"]
 
@@ -26,26 +27,12 @@ def summary(conversation: Conversation) -> ConversationSummary:
 
 
 def cut_list(
-    summaries: Iterable[ConversationSummary],
-    *,
-    user_id: UUID | str | None,
-    character_id: UUID | str | None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int,
-    before: str | None,
+    summaries: Iterable[ConversationSummary], matching: ConversationFilter, *, limit: int, before: str | None
 ) -> ConversationList:
     """Give a page of these, as ``Storage.list`` promises. Raises ``InvalidRequest``."""
     end = place(before) if before is not None else None
-    found = [
-        s
-        for s in summaries
-        if _is(s.user_id, user_id)
-        and _is(s.character_id, character_id)
-        and (since is None or s.updated_at >= since)
-        and (until is None or s.updated_at < until)
-    ]
-    found = sorted((s for s in found if end is None or _order(s) < end), key=_order, reverse=True)
+    found = [one for one in summaries if matching.includes(one) and (end is None or _order(one) < end)]
+    found.sort(key=_order, reverse=True)
     page = found[:limit]
     return ConversationList(data=page, next=cursor(page[-1]) if page and len(found) > limit else None)
 
@@ -66,7 +53,3 @@ def place(before: str) -> tuple[datetime, UUID]:
 
 def _order(summary: ConversationSummary) -> tuple[datetime, UUID]:
     return summary.updated_at, summary.id
-
-
-def _is(value: UUID | str | None, wanted: UUID | str | None) -> bool:
-    return wanted is None or str(value) == str(wanted)

@@ -11,6 +11,8 @@ from idolchat_core.testing.storage_rules.making import a_conversation, a_message
 from idolchat_core.testing.storage_rules.reading import ReadingRules
 from idolchat_core.testing.storage_rules.records import RecordRules
 from idolchat_core.testing.storage_rules.reopening import Reopen, ReopeningRules
+from idolchat_core.testing.storage_rules.replacing import ReplacingRules
+from idolchat_core.testing.storage_rules.revisions import RevisionRules
 from idolchat_core.testing.storage_rules.searching import SearchingRules
 from idolchat_core.testing.storage_rules.upkeep import UpkeepRules
 from idolchat_core.testing.storage_rules.whole import WholeRules
@@ -22,6 +24,7 @@ __all__ = ["Reopen", "StorageConformance", "a_conversation", "a_message"]
 @pytest.mark.asyncio
 class StorageConformance(
     WritingRules,
+    ReplacingRules,
     ReadingRules,
     ListingRules,
     SearchingRules,
@@ -30,6 +33,7 @@ class StorageConformance(
     LogRules,
     UpkeepRules,
     ReopeningRules,
+    RevisionRules,
 ):
     """The contract of ``Storage``, as tests.
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -16,7 +17,15 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.sendable import sendable
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.checkpoints import unfinished
+from idolchat_core.turns.continuation import (
+    begin_prefilled,
+    continue_head,
+    go_on_from_stored,
+    proof_of,
+    replied_head,
+)
 from idolchat_core.turns.message_writer import Placement
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.request import NewMessage
@@ -64,12 +73,18 @@ async def admit(
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     """
 
+    if history is not None and (not plan.messages or plan.expected_revision is not None):
+        history = await resources.histories.refreshed(history)
+
     async def decide(history: History | None) -> Placement | Conversation | None:
         check_may(plan, history)
         if history is None:
             return _new_conversation(plan, live)
-        if plan.answer_to is not None:
-            await _take_up(resources, history, live, plan.answer_to)
+        check_revision(history.id, history.revision or "unknown", plan.expected_revision)
+        if plan.continues is not None:
+            await go_on_from_stored(resources.storage, history, plan, live)
+        if not plan.messages:
+            await _take_up(resources, history, plan, live)
             return None
         return await _place(resources, plan, live, history, taken_back)
 
@@ -81,7 +96,7 @@ async def admit(
 
 def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
     check_tool_results(plan.messages, after=())
-    messages = stored_form(plan.messages, plan, live)
+    messages = _to_store(plan, live, plan.messages, after=None)
     return Conversation(
         id=plan.conversation_id,
         created_at=messages[0].timestamp,
@@ -92,23 +107,49 @@ def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
     )
 
 
-async def _take_up(resources: EngineResources, history: History, live: LiveTurn, answer_to: StoredId) -> None:
+async def _take_up(resources: EngineResources, history: History, plan: Plan, live: LiveTurn) -> None:
     """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
+    answer_to = live.user_message_id
     position = await resources.histories.load_message(history, answer_to)
     if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
-        raise TurnNotRetryable("the conversation has moved on since; send the message anew, or edit it")
-    live.user_message_id = answer_to
+        what = "make that reply the head first" if plan.continues else "send the message anew, or edit it"
+        raise TurnNotRetryable(f"the conversation has moved on since; {what}")
+    if history.path[position].is_deleted:
+        raise TurnNotRetryable(f"message {answer_to}, which is to be answered, was deleted")
     await resources.checkpoints.save(unfinished(live), durable=True)
 
 
 async def _place(
     resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
-) -> Placement:
+) -> Placement | None:
     keep = await _base(resources, plan, history, taken_back)
-    new = _unknown(plan, history, keep)
-    check_tool_results(new, after=history.path[:keep])
-    said = stored_form(new, plan, live)
-    return Placement(messages=[*history.interruption(keep), *said], keep=keep)
+    branch = history.path[:keep]
+    kind = _kind(plan, history, keep)
+    new = _unknown(plan, history, branch)
+    if plan.is_prefilled and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None:
+        if continue_head(plan, live, branch):
+            await resources.checkpoints.save(unfinished(live), durable=True)
+            return None
+        new, keep, kind = new[-1:], keep - 1, ChangeKind.EDITED
+        branch = branch[:-1]
+    check_tool_results(new, after=branch)
+    said = _to_store(plan, live, new, after=branch[-1].id if branch else None)
+    if plan.is_prefilled and len(said) == 1:
+        await resources.checkpoints.save(unfinished(live), durable=True)
+        return Placement(messages=said, keep=keep, kind=kind)
+    return Placement(messages=[*history.interruption(keep), *said], keep=keep, kind=kind)
+
+
+def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:
+    if plan.instead_of is not None:
+        return ChangeKind.EDITED
+    return ChangeKind.ROLLED_BACK if keep < len(history.path) else ChangeKind.STORED
+
+
+def _to_store(plan: Plan, live: LiveTurn, new: tuple[NewMessage, ...], *, after: StoredId | None) -> Sequence[Message]:
+    if not plan.is_prefilled:
+        return stored_form(new, plan, live)
+    return begin_prefilled(plan, live, stored_form(new[:-1], plan, live), after=after)
 
 
 async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
@@ -126,12 +167,19 @@ async def _base(resources: EngineResources, plan: Plan, history: History, taken_
     return len(history.path)
 
 
-def _unknown(plan: Plan, history: History, keep: int) -> tuple[NewMessage, ...]:
+def _said_in(history: History, branch: Sequence[Entry]) -> list[tuple[Any, Any]] | None:
+    """Return the roles and contents of what is sent of a branch; None where not all of it is loaded."""
+    if not history.is_complete:
+        return None
+    return [(entry.sent["role"], entry.sent["content"]) for entry in sendable(branch)]
+
+
+def _unknown(plan: Plan, history: History, branch: Sequence[Entry]) -> tuple[NewMessage, ...]:
     """Leave out a leading run that repeats everything stored, as clients that send the whole history do."""
     messages = plan.messages
-    if len(messages) < 2 or not history.is_complete:
+    known = _said_in(history, branch) if len(messages) > 1 else None
+    if known is None:
         return messages
-    known = [(entry.sent["role"], entry.sent["content"]) for entry in sendable(history.path[:keep])]
     sent = [(message.role, message.content) for message in messages[: len(known)]]
     has_reply = any(role == "assistant" for role, _ in known)
     return messages[len(known) :] if has_reply and sent == known and len(messages) > len(known) else messages
@@ -177,9 +225,7 @@ def _open_calls(path: Sequence[Entry]) -> set[str]:
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
     """Give new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
-    proof: dict[str, Any] = {}
-    if plan.key is not None:
-        proof = {"idempotency_key": plan.key, "request_hash": plan.fingerprint}
+    proof = proof_of(plan)
     return [
         Message(
             **message.model_dump(exclude_unset=True, exclude=_OURS),

@@ -19,13 +19,15 @@ from idolchat_core.models import Message, StoredId
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoint_records import CheckpointRecords
 
-__all__ = ["EVERY_S", "NAMESPACE", "Checkpoints", "UnfinishedTurn", "turns_in", "unfinished"]
+__all__ = ["EVERY_S", "FAR_EVERY_S", "NAMESPACE", "Checkpoints", "UnfinishedTurn", "turns_in", "unfinished"]
 
 log = logging.getLogger(__name__)
 
 NAMESPACE = "turns"
 EVERY_S = 0.5
 """How often running replies are saved: less than the one second of text that a crash may cost."""
+FAR_EVERY_S = 5.0
+"""The same for a storage that is far, where each time is an upload."""
 _AT_ONCE = 64
 """Replies that are written out before others have a turn on the event loop."""
 
@@ -187,8 +189,8 @@ def unfinished(
         user_message_id=live.user_message_id,
         message_id=live.message_id,
         model=live.reply.model or live.model,
-        content=live.reply.content,
-        fields=live.reply.fields,
+        content=live.content,
+        fields=live.reply.fields | live.reply_fields,
         messages=tuple(messages),
         continues=continues,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.models import Message, StoredId
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["RETRYABLE", "StoredTurn", "find_stored_turn", "state_of"]
+__all__ = ["RETRYABLE", "StoredTurn", "find_message", "find_stored_turn", "state_of"]
 
 RETRYABLE = frozenset({TurnState.FAILED, TurnState.INCOMPLETE, TurnState.INTERRUPTED})
 """How a turn may end so that the same idempotency key runs it again."""
@@ -40,6 +40,14 @@ class StoredTurn:
     turn_id: UUID
     user_message: Message
     reply: Message | None
+
+    @property
+    def request_hash(self) -> str | None:
+        """What the turn's idempotency key was used for; the reply has it where the turn asked nothing new."""
+        reply = self.reply
+        if reply is not None and reply.turn_id == self.turn_id and reply.request_hash is not None:
+            return reply.request_hash
+        return self.user_message.request_hash
 
     @property
     def newest_turn_id(self) -> UUID:
@@ -74,19 +82,36 @@ async def find_stored_turn(
         conversation_id = await storage.find_turn(turn_id)
     if conversation_id is None:
         return None
+    try:
+        async for messages, _ in _from_the_newest(storage, conversation_id):
+            turn = _turn_among(messages, turn_id, conversation_id)
+            if turn is not None:
+                return turn
+    except ConversationNotFound:
+        pass
+    return None
+
+
+async def find_message(
+    storage: Storage, conversation_id: UUID, message_id: StoredId | None
+) -> tuple[Message, StoredId | None] | None:
+    """Find a message and the id of what it follows, reading from the newest back. Raises ``ConversationNotFound``."""
+    async for messages, start in _from_the_newest(storage, conversation_id):
+        for position, message in enumerate(messages):
+            if message.id == message_id and (position or not start or "parent_id" in message.model_fields_set):
+                return message, _parent(messages, position)
+    return None
+
+
+async def _from_the_newest(storage: Storage, conversation_id: UUID) -> AsyncGenerator[tuple[list[Message], int]]:
+    """Yield the newest messages, each time with as many older ones, and the position of the first of them."""
     messages: list[Message] = []
     before: int | None = None
     while before != 0:
-        try:
-            page = await storage.read_page(conversation_id, limit=PAGE_SIZE, before=before)
-        except ConversationNotFound:
-            return None
+        page = await storage.read_page(conversation_id, limit=PAGE_SIZE, before=before)
         messages[:0] = page.conversation.messages
         before = page.start
-        turn = _turn_among(messages, turn_id, conversation_id)
-        if turn is not None:
-            return turn
-    return None
+        yield messages, before
 
 
 def _turn_among(messages: Sequence[Message], turn_id: UUID, conversation_id: UUID) -> StoredTurn | None:
@@ -94,7 +119,7 @@ def _turn_among(messages: Sequence[Message], turn_id: UUID, conversation_id: UUI
     asked = [i for i in mine if messages[i].role != "assistant"]
     if asked:
         user = messages[asked[-1]]
-        replies = [m for i, m in enumerate(messages) if m.role == "assistant" and _parent(messages, i) == user.id]
+        replies = [m for i, m in enumerate(messages) if _is_reply(m) and _parent(messages, i) == user.id]
     elif mine:
         parent = _parent(messages, mine[-1])
         found = next((message for message in messages if message.id == parent), None)
@@ -105,6 +130,11 @@ def _turn_among(messages: Sequence[Message], turn_id: UUID, conversation_id: UUI
         return None
     reply = replies[-1] if replies else None
     return StoredTurn(conversation_id=conversation_id, turn_id=turn_id, user_message=user, reply=reply)
+
+
+def _is_reply(message: Message) -> bool:
+    """Whether a model said it: what a client wrote as a reply is no end of a turn."""
+    return message.role == "assistant" and message.origin != "client"
 
 
 def _parent(messages: Sequence[Message], position: int) -> StoredId | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.errors import ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, Message, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
@@ -18,6 +19,7 @@ __all__ = ["Decide", "MessageWriter", "Placement"]
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
+PAGE_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +27,13 @@ class Placement:
     """Where messages go: after the first ``keep`` of the loaded branch.
 
     With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch
-    has gone on from there and stays the active one.
+    has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes.
     """
 
     messages: Sequence[Message]
     keep: int | None
     is_aside: bool = False
+    kind: ChangeKind = ChangeKind.STORED
 
 
 type Decide = Callable[[History | None], Awaitable[Placement | Conversation | None]]
@@ -94,8 +97,10 @@ class MessageWriter:
         """Find where a reply goes; None where it is stored already."""
         position = await self._histories.load_message(history, answers)
         if position is None:
-            beside = reply.model_copy(update={"parent_id": answers})
-            return Placement(messages=[beside], keep=None, is_aside=bool(history.path))
+            # Where another process has replaced the conversation, the reply is kept, and follows nothing.
+            parent_id = answers if await self._is_stored(history, answers) else None
+            beside = reply.model_copy(update={"parent_id": parent_id})
+            return Placement(messages=[beside], keep=None, is_aside=bool(history.path), kind=ChangeKind.REGENERATED)
         following = history.path[position + 1 :]
         same = next((entry for entry in following if entry.id == reply.id), None)
         if same is not None:
@@ -103,11 +108,22 @@ class MessageWriter:
                 return None
             reply = reply.model_copy(update={"id": new_id()})  # another process has stored part of it under this id
         has_gone_on = any(entry.role != "assistant" for entry in following)
-        return Placement(messages=[reply], keep=position + 1, is_aside=has_gone_on)
+        kind = ChangeKind.REGENERATED if following else ChangeKind.STORED
+        return Placement(messages=[reply], keep=position + 1, is_aside=has_gone_on, kind=kind)
+
+    async def _is_stored(self, history: History, message_id: StoredId) -> bool:
+        """Whether a message that is not in the active branch is in the document."""
+        before: int | None = None
+        while before != 0:
+            page = await self._storage.read_page(history.id, limit=PAGE_SIZE, before=before)
+            if any(message.id == message_id for message in page.conversation.messages):
+                return True
+            before = page.start
+        return False
 
     async def _create(self, conversation: Conversation) -> History:
-        await self._storage.create(conversation)
-        history = History.of_new(conversation)
+        revision = await self._storage.create(conversation)
+        history = History.of_new(conversation, revision=revision)
         self._histories.keep(history)
         return history
 
@@ -116,20 +132,24 @@ class MessageWriter:
         placed = messages if keep is None else history.placed(messages, keep=keep)
         if not placed:
             return placed
-        updated_at = placed[-1].timestamp
-        await self._storage.append(history.id, placed, expected_count=history.total, updated_at=updated_at)
-        if placement.is_aside or keep is None:
-            self._histories.forget(history.id)
-            if placement.is_aside:
-                await self._keep_head(history, count=history.total + len(placed))
-        else:
-            history.add(placed, keep=keep)
+        with changing(placement.kind):
+            revision = await self._storage.append(
+                history.id,
+                placed,
+                expected_count=history.total,
+                updated_at=placed[-1].timestamp,
+                head=history.path[-1].id if placement.is_aside else None,
+                expected_revision=history.revision,
+            )
+        is_followed = not placement.is_aside and keep is not None
+        if is_followed:
+            history.add(placed, keep=keep or 0)
+        history.revision = revision
+        if is_followed and revision is not None:
             self._histories.keep(history)
+        else:
+            self._histories.forget(history.id)
         return placed
-
-    async def _keep_head(self, history: History, *, count: int) -> None:
-        """Make the branch that was active the active one again: appending has moved the head."""
-        await self._storage.update(history.id, {"head": str(history.path[-1].id)}, expected_count=count)
 
 
 def _in_order(messages: Sequence[Message], *, after: datetime) -> Sequence[Message]:

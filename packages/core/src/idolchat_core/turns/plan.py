@@ -18,7 +18,8 @@ class Plan:
     """One turn to run.
 
     ``messages`` are to be stored, at the head of the branch or in place of the message ``instead_of``; or there are
-    none, and the message ``answer_to`` is answered anew. ``instructions`` serve this prompt only.
+    none, and the message ``answer_to`` is answered anew, or the reply ``continues`` is gone on with. ``instructions``
+    serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it.
     """
 
     conversation_id: UUID
@@ -30,6 +31,8 @@ class Plan:
     instructions: tuple[NewMessage, ...] = ()
     answer_to: StoredId | None = None
     instead_of: StoredId | None = None
+    continues: StoredId | None = None
+    expected_revision: str | None = None
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True
@@ -41,7 +44,15 @@ class Plan:
     """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
 
     @classmethod
-    def of(cls, request: TurnRequest, *, key: str | None, secret: UUID, instead_of: StoredId | None = None) -> Self:
+    def of(
+        cls,
+        request: TurnRequest,
+        *,
+        key: str | None,
+        secret: UUID,
+        instead_of: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> Self:
         """Plan a turn for new messages.
 
         With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
@@ -62,6 +73,7 @@ class Plan:
             messages=tuple([message for message in request.messages if not message.is_instruction]),
             instructions=tuple([message for message in request.messages if message.is_instruction]),
             instead_of=instead_of,
+            expected_revision=expected_revision,
             key=key,
             fingerprint=request.fingerprint() if key else None,
             is_first=is_first,
@@ -81,7 +93,30 @@ class Plan:
             **_how(options),
         )
 
-    def again(self, answer_to: StoredId, *, turn_id: UUID) -> Self:
+    @classmethod
+    def continuing(
+        cls, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+    ) -> Self:
+        """Plan to go on with a stored reply; what it answers is found when the turn is admitted."""
+        return cls(
+            conversation_id=conversation_id,
+            turn_id=turn_id or new_id(),
+            user_message_id=reply_id,
+            continues=reply_id,
+            **_how(options),
+        )
+
+    @property
+    def is_prefilled(self) -> bool:
+        """Whether the last of the messages is the beginning of the reply."""
+        return bool(self.messages) and self.messages[-1].role == "assistant"
+
+    @property
+    def prefill_id(self) -> UUID:
+        """The id of that message where it is stored; it follows from the turn's, as a resent key finds it by that."""
+        return uuid5(self.turn_id, "prefill")
+
+    def again(self, answer_to: StoredId, *, turn_id: UUID, continues: StoredId | None = None) -> Self:
         """Plan the same turn once more, now that its message is stored."""
         return replace(
             self,
@@ -89,7 +124,9 @@ class Plan:
             user_message_id=answer_to,
             messages=(),
             instead_of=None,
-            answer_to=answer_to,
+            expected_revision=None,
+            answer_to=None if continues is not None else answer_to,
+            continues=continues,
             is_first=False,
         )
 

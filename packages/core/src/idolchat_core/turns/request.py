@@ -108,6 +108,8 @@ class TurnOptions(BaseModel):
             raise _refusal("messages", "may not be set: what is answered is stored already")
         if given.get("n") not in (None, 1):
             raise _refusal("n", "must be 1: a turn has one reply; regenerate it for another")
+        if given.get("logprobs") or given.get("top_logprobs"):
+            raise _refusal("logprobs" if given.get("logprobs") else "top_logprobs", "are not passed on; leave them out")
         return self
 
     @property
@@ -119,7 +121,8 @@ class TurnOptions(BaseModel):
 class TurnRequest(TurnOptions):
     """One turn: the new messages, where they belong, and any other field of a chat completions request.
 
-    ``messages`` are the new ones, oldest first; a client may also send the whole history again.
+    ``messages`` are the new ones, oldest first; a client may also send the whole history again. Where the last is a
+    text of the assistant, the turn continues it.
     """
 
     messages: Annotated[tuple[NewMessage, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -132,8 +135,9 @@ class TurnRequest(TurnOptions):
         said = [message for message in self.messages if not message.is_instruction]
         if not said:
             raise ValueError("messages must hold at least one that is not a system message")
-        if said[-1].role == "assistant":
-            raise ValueError("the last message must be the user's or a tool's: it is what the turn answers")
+        last = said[-1]
+        if last.role == "assistant" and (last.tool_calls or not isinstance(last.content, str)):
+            raise ValueError("the last message must be the user's or a tool's, or a text of the assistant to continue")
         return self
 
     def fingerprint(self) -> str:

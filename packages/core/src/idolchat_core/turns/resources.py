@@ -16,6 +16,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
+from idolchat_core.turns.prompt_records import PromptRecords
 from idolchat_core.turns.recovery import UnstoredTurns
 
 __all__ = ["EngineResources"]
@@ -35,5 +36,6 @@ class EngineResources:
     catalog: ModelCatalog
     ledger: Ledger
     observers: list[TurnObserver] = field(default_factory=list)
+    prompt_records: PromptRecords
     prompt_sources: Sequence[PromptSource] = ()
     estimator: TokenEstimator

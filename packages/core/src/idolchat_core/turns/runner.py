@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -14,23 +15,25 @@ from idolchat_core.errors import (
     ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
+    ReplyCut,
     ShuttingDown,
     StorageConflict,
+    StorageError,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.turns.admission import admit, check_may, load, stored_form
 from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
-from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.prompting import PromptReport
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.request import OnBusy, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -55,10 +58,10 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
+        "explain_prompt",
         "is_admitted",
         "live",
         "plan",
-        "prompt_report",
     )
 
     def __init__(
@@ -91,7 +94,7 @@ class TurnRun:
         self._waiting: UnfinishedTurn | None = None
         self._must_exist = False
         self.is_admitted = False
-        self.prompt_report: PromptReport | None = None
+        self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -182,7 +185,7 @@ class TurnRun:
     async def _is_told_again(self, history: History) -> bool:
         """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
         key = self.plan.key
-        if key is None or self.plan.answer_to is not None:
+        if key is None or not self.plan.messages:
             return False
         is_loaded = any(entry.turn_id == self.plan.turn_id for entry in history.path)
         if not is_loaded and len(history.path) == history.total:
@@ -196,26 +199,37 @@ class TurnRun:
             stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
         if stored is None:
             return False
-        if stored.user_message.request_hash != self.plan.fingerprint:
+        if stored.user_message.deleted_at is not None and stored.user_message.turn_id == stored.turn_id:
+            raise IdempotencyMismatch(
+                f"what was sent with the key {key!r} was deleted: make a new key to send it again"
+            )
+        if stored.request_hash != self.plan.fingerprint:
             raise mismatch(key)
         if state_of(stored.reply) in RETRYABLE or stored.reply is None:
             self._run_again(stored)
             return False
-        self._replay(stored, stored.reply)
+        await self._replay(stored, stored.reply)
         return True
 
     def _run_again(self, stored: StoredTurn) -> None:
         before = self.live.turn_id
-        self.plan = self.plan.again(stored.user_message.id, turn_id=retry_id(stored.newest_turn_id))
+        continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
+        turn_id = retry_id(stored.newest_turn_id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=turn_id, continues=continues)
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
         self._renamed(self, before)
 
-    def _replay(self, stored: StoredTurn, reply: Message) -> None:
+    async def _replay(self, stored: StoredTurn, reply: Message) -> None:
         live = self.live
+        said = reply.content if isinstance(reply.content, str) else ""
+        if reply.continues is not None:
+            found = await find_message(self._resources.storage, stored.conversation_id, reply.continues)
+            live.continued_text = begun = str(found[0].content or "") if found else ""
+            said = said.removeprefix(begun)
         live.user_message_id, live.message_id = stored.user_message.id, reply.id
         live.model, live.created_at = reply.model, reply.timestamp
         live.begin()
-        live.say(Delta(reply.content if isinstance(reply.content, str) else "", _fields_of(reply), reply.model))
+        live.say(Delta(said, _fields_of(reply), reply.model))
         live.end(TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error))
 
     def _clear_the_way(self) -> None:
@@ -229,7 +243,7 @@ class TurnRun:
     async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
         """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
         ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
-        if self.plan.messages:
+        if self.plan.messages and not self.plan.is_prefilled:
             messages = stored_form(self.plan.messages, self.plan, self.live)
             exists = exists or any(run.is_admitted for run in ahead)
             character_id = self.plan.character_id
@@ -249,19 +263,39 @@ class TurnRun:
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
-            ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
-            self._end_unstored(self._waiting, ended, error)
+            self._end_unasked(self._waiting, error)
             return None
         self.is_admitted = True
         self._stored(started_at)
+        refused = await self._refused_line(call)
         if not self.live.has_begun:
             self.live.begin()
+        if refused is not None:
+            self._end_unasked(unfinished(self.live), refused)
+            return None
         return admitted
+
+    async def _refused_line(self, call: MeteredCall) -> StorageUnavailable | None:
+        """Wait for the ledger's line; return why it could not be written, for a turn whose messages are stored.
+
+        Such a turn exists for its sender, who would send the messages twice otherwise.
+        """
+        try:
+            await call.written()
+        except StorageUnavailable as error:
+            if self.plan.answer_to is not None:
+                raise
+            return error
+        return None
+
+    def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
+        """End a turn of which its sender knows, without asking the provider."""
+        self._end_unstored(turn, Completion(self._resources, self.plan, self.live).outcome(None, error, None), error)
 
     async def _admit_and_open(
         self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
     ) -> History:
-        """Write the messages, and that the provider is about to be asked, with one wait for the disk."""
+        """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
         call.open(
             call_id=self.live.message_id,
             turn_id=self.live.turn_id,
@@ -275,14 +309,18 @@ class TurnRun:
                 if history is None and self._must_exist:
                     raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
-        finally:
-            await call.written()
+        except BaseException:
+            with suppress(StorageError):  # the line is written later, or is void: nobody is asked
+                await call.written()
+            raise
 
     async def _answer(self, history: History, call: MeteredCall) -> None:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
-        self.prompt_report = answer.prompting.report
+        self.explain_prompt = answer.prompting.explain
+        if self.explain_prompt is not None and self._resources.prompt_sources:
+            self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
             ended = await answer.store(ended)
@@ -303,11 +341,8 @@ class TurnRun:
         try:
             if self._stopped_as is None:
                 finished = await answer.ask(history)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped_as is None or task is None:
-                raise
-            task.uncancel()
+        except asyncio.CancelledError as raised:
+            error = self._stopped_by(raised)
         except IdolchatError as raised:
             error = raised
         except Exception as raised:
@@ -318,6 +353,17 @@ class TurnRun:
         ended = answer.outcome(finished, error, self._stopped_as)
         answer.settle(ended, error)
         return ended
+
+    def _stopped_by(self, cancelled: asyncio.CancelledError) -> Exception | None:
+        """Take a cancellation as the stop that it is; one that nobody asked for is a fault of the provider's."""
+        task = asyncio.current_task()
+        if self._stopped_as is not None and task is not None:
+            task.uncancel()
+            return None
+        if task is None or task.cancelling():
+            raise cancelled
+        log.error("the provider cancelled its own reply", extra={"turn_id": str(self.live.turn_id)})
+        return ReplyCut("the provider cancelled the reply before it was finished; try again")
 
     def _stored(self, started_at: float) -> None:
         for observer in self._resources.observers:

@@ -36,7 +36,7 @@ _MARKER = "idolchat.json"
 
 
 def conversation_id_of(name: str) -> UUID | None:
-    """Tell whose document a file of this name is."""
+    """Return whose document a file of this name is."""
     if len(name) != 41 or not name.endswith(".json"):
         return None
     try:
@@ -52,15 +52,20 @@ def parent_of(path: str) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file of this name was being written, to take the place of another."""
+    """Return whether a file of this name was being written, to take the place of another."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
 class Prepared(NamedTuple):
-    """A file that is written and has no name of its own yet, and its time, in nanoseconds."""
+    """A file that is written and has no name of its own yet, and what the file system says of it."""
 
     path: str
-    mtime_ns: int
+    status: os.stat_result
+
+    @property
+    def mtime_ns(self) -> int:
+        """When it was written, in nanoseconds."""
+        return self.status.st_mtime_ns
 
 
 class DataFolder:
@@ -83,7 +88,7 @@ class DataFolder:
         self._arrivals = threading.Lock()
 
     def open(self) -> None:
-        """Take the folder into use, making it first where it is new. Raises ``ConfigurationError``."""
+        """Open the folder, making it first where it is new. Raises ``ConfigurationError``."""
         try:
             Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._disk.exists(self._marker):
@@ -120,7 +125,7 @@ class DataFolder:
         return f"{self.conversations}/{name[-2:]}/{name}.json"
 
     def is_in_place(self, path: str) -> bool:
-        """Tell whether a conversation's file lies where it belongs, and not where the original service kept it."""
+        """Return whether a conversation's file lies where it belongs, and not where the original service kept it."""
         name = path.rpartition("/")[2]
         return path == f"{self.conversations}/{name[-7:-5]}/{name}"
 
@@ -185,12 +190,12 @@ class DataFolder:
         folder, _, name = path.rpartition("/")
         return f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
 
-    def write_whole(self, path: str, data: bytes) -> Job[int]:
-        """Write a file that takes the place of what has its name, all or nothing, durably; tell its time."""
+    def write_whole(self, path: str, data: bytes) -> Job[Prepared]:
+        """Write a file that takes the place of what has its name, all or nothing, durably."""
         temporary = yield from self.prepare(path, data)
         self._disk.replace(temporary.path, path)
         yield parent_of(path)
-        return temporary.mtime_ns
+        return temporary
 
     def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[Prepared]:
         """Write a temporary file for a path; the caller gives it its place."""
@@ -201,13 +206,13 @@ class DataFolder:
             self._disk.write(fd, data, 0)
             if durable:
                 yield FileSync(fd, 0, len(data))
-            mtime_ns = self._disk.stat(fd).st_mtime_ns
+            status = self._disk.stat(fd)
         except BaseException:
             self._disk.unlink(temporary)
             raise
         finally:
             self._disk.close(fd)
-        return Prepared(temporary, mtime_ns)
+        return Prepared(temporary, status)
 
     def _create(self, path: str) -> int:
         try:

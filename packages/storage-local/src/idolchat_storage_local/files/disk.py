@@ -1,7 +1,7 @@
 """The calls on the file system that everything here rests on."""
 
 # Paths are strings here: they are made anew for every call.
-# ruff: noqa: PTH102, PTH105, PTH108, PTH110, PTH112, PTH208
+# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH113, PTH208
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ else:
 __all__ = ["Disk", "unavailable"]
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = _FLAGS | getattr(os, "O_NONBLOCK", 0)
+"""Nothing to a file; a FIFO that somebody has put in its place would be waited for without it (open(2))."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space on that disk",
@@ -39,7 +41,7 @@ _ADVICE = {
 
 
 def unavailable(error: OSError) -> StorageUnavailable:
-    """Say what the file system refused, where, and what to do."""
+    """Make the error that says what the file system refused, where, and what to do."""
     reason = error.strerror or str(error)
     place = f": {error.filename}" if error.filename else ""
     advice = _ADVICE.get(error.errno or 0)
@@ -56,8 +58,8 @@ class Disk:
     """How long to wait for a file that another process has locked."""
 
     def open(self, path: str, *, writable: bool) -> int:
-        """Open a file that exists."""
-        return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _FLAGS)
+        """Open a file that exists, or whatever else has its name."""
+        return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _OPEN_FLAGS)
 
     def create(self, path: str) -> int:
         """Make a file that did not exist, for its owner only, and open it."""
@@ -122,7 +124,7 @@ class Disk:
                 os.close(fd)
 
     def replace(self, source: str, target: str) -> None:
-        """Give a file another name, in place of what had it."""
+        """Rename a file, in place of what had that name."""
         os.replace(source, target)
 
     def unlink(self, path: str) -> None:
@@ -138,15 +140,19 @@ class Disk:
                 raise
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is something of that name."""
-        return os.path.exists(path)
+        """Whether there is something of that name, were it a link to nothing."""
+        return os.path.lexists(path)
+
+    def is_file(self, path: str) -> bool:
+        """Whether a name is that of a file, or of a link to one."""
+        return os.path.isfile(path)
 
     def names(self, path: str) -> list[str]:
         """List what is in a folder."""
         return os.listdir(path)
 
     def lock(self, fd: int, *, shared: bool = False) -> bool:
-        """Take the advisory lock of an open file, unless another opener has it."""
+        """Lock an open file, unless another opener has; return whether it is locked now."""
         return _lock(fd, shared=shared)
 
     def unlock(self, fd: int) -> None:
@@ -154,7 +160,7 @@ class Disk:
         _unlock(fd)
 
     def wait_for_lock(self, fd: int, path: str, *, shared: bool = False) -> None:
-        """Take the lock of a file. Raises ``StorageUnavailable`` when another keeps it."""
+        """Lock a file as soon as that can be done. Raises ``StorageUnavailable`` when another keeps it."""
         deadline = time.monotonic() + self.lock_patience_s
         pause_s = 0.0005
         while not self.lock(fd, shared=shared):

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from idolchat_core import Conversation, ConversationSummary
+from idolchat_core import Conversation, ConversationFilter, ConversationSummary
 
-__all__ = ["MARK_EVERY", "Entry", "Form", "Wanted", "fingerprint", "in_microseconds", "to_time"]
+__all__ = ["MARK_EVERY", "Entry", "EntryFilter", "Form", "fingerprint", "in_microseconds", "to_time"]
 
 type Form = Literal["lines", "other", "damaged"]
 """``lines``: ours, one message a line. ``other``: valid, to be rewritten first. ``damaged``: to be left alone."""
@@ -24,7 +24,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def fingerprint(before: bytes) -> int:
-    """Tell by the end of its messages whether a file is still the one that was known."""
+    """Return the CRC-32 of the end of a file's messages, which tells whether it is still the one that was known."""
     return zlib.crc32(before[-FINGERPRINT_SIZE:])
 
 
@@ -86,11 +86,11 @@ class Entry(NamedTuple):
 
     @property
     def is_unread(self) -> bool:
-        """Tell whether nothing is known but that there is a file."""
+        """Return whether nothing is known but that there is a file."""
         return self.length < 0
 
     def summary(self) -> ConversationSummary:
-        """Give the line that stands for it in a list."""
+        """Return its line of a list."""
         return ConversationSummary(
             id=UUID(self.id),
             user_id=self.user_id,
@@ -102,31 +102,25 @@ class Entry(NamedTuple):
         )
 
 
-class Wanted(NamedTuple):
-    """Which conversations are asked for: of these owners (column: value), changed in this time, in microseconds."""
+class EntryFilter(NamedTuple):
+    """A ``ConversationFilter`` in the index's terms: owners by column, times in microseconds since 1970."""
 
     owners: Mapping[str, str] = {}
     since: int | None = None
     until: int | None = None
 
     @classmethod
-    def of(
-        cls,
-        user_id: UUID | str | None,
-        character_id: UUID | str | None,
-        since: datetime | None,
-        until: datetime | None,
-    ) -> Wanted:
-        """Take this from what ``Storage.list`` is asked."""
-        owners = {"user_id": user_id, "character_id": character_id}
+    def of(cls, matching: ConversationFilter) -> EntryFilter:
+        """Translate a filter."""
+        owners = {"user_id": matching.user_id, "character_id": matching.character_id}
         return cls(
             {name: str(owner) for name, owner in owners.items() if owner is not None},
-            None if since is None else in_microseconds(since),
-            None if until is None else in_microseconds(until),
+            None if matching.since is None else in_microseconds(matching.since),
+            None if matching.until is None else in_microseconds(matching.until),
         )
 
     def includes(self, entry: Entry) -> bool:
-        """Tell whether a conversation is among them."""
+        """Whether an entry matches."""
         return (
             all(getattr(entry, name) == value for name, value in self.owners.items())
             and (self.since is None or entry.updated_at >= self.since)
@@ -134,7 +128,7 @@ class Wanted(NamedTuple):
         )
 
     def condition(self) -> tuple[list[str], list[str | int]]:
-        """Say it in SQL: conditions on the table of conversations, and their values."""
+        """Return the filter in SQL: conditions on the table of conversations, and their values."""
         conditions = [f"{column} = ?" for column in self.owners]
         values: list[str | int] = list(self.owners.values())
         for sign, time in ((">=", self.since), ("<", self.until)):

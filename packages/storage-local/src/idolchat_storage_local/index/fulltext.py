@@ -13,23 +13,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
-from idolchat_storage_local.index.entry import Wanted
-from idolchat_storage_local.index.sqlite_file import IndexBroken, explained, identity, transaction
+from idolchat_storage_local.index.entry import EntryFilter
+from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
 
-__all__ = ["TIE_BITS", "Indexed", "Learnt", "Texts", "TextsBroken"]
+__all__ = ["TIE_BITS", "FulltextBroken", "FulltextIndex", "FulltextUpdate", "Indexed"]
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+"""Those of version 1 were written without ``secure_delete``: deleted words may stand in pages that nothing uses."""
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("search.sql").read_text(encoding="utf-8")
 TIE_BITS = 10
 _OWNER = "\ue000"
 """Begins the words that stand for owners; no text has such words, for this is no letter."""
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1
 _PATIENCE_S = 30.0
+_DELETE_WORDS = "INSERT INTO texts (texts, rowid, words) VALUES ('delete', ?, ?)"
+"""How words leave a table without contents: one has to say which (SQLite FTS5 documentation, section 6.3)."""
 _HASH_SIZE = 16 * 1024 * 1024
 """Bytes of words gathered in memory before they are written: fewer, larger writes."""
 
 
-class TextsBroken(IndexBroken):
+class FulltextBroken(IndexBroken):
     """The full-text index cannot be read: it is to be made anew."""
 
 
@@ -43,8 +46,8 @@ class Indexed(NamedTuple):
     character_id: str | None
 
 
-class Learnt(NamedTuple):
-    """What the index is to learn of a conversation, of which it knows ``before``.
+class FulltextUpdate(NamedTuple):
+    """An update of the index for one conversation, of which it knows ``before``.
 
     ``messages`` are those after that, each as its time in microseconds and its words. ``now`` is None when the
     conversation is gone. ``anew`` says that what was known is not right any more.
@@ -56,12 +59,12 @@ class Learnt(NamedTuple):
     anew: bool
 
 
-class Texts:
-    """One index file; other processes may use it too. A missing one is ``TextsBroken``, unless it is to be ``new``."""
+class FulltextIndex:
+    """One index file, which other processes may use too. Where it is missing and not ``new``: ``FulltextBroken``."""
 
     def __init__(self, path: str, *, new: bool = False) -> None:
         if not new and not Path(path).exists():
-            raise TextsBroken("there is none")
+            raise FulltextBroken("there is none")
         self._lock = threading.Lock()
         # It holds what was said: for its owner only, as the documents are.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -70,44 +73,52 @@ class Texts:
             try:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
+                self._database.execute("PRAGMA secure_delete = ON")
                 [[version]] = self._database.execute("PRAGMA user_version").fetchall()
                 if version == 0:
                     self._database.executescript(_SCHEMA)
                     self._database.execute("INSERT INTO texts (texts, rank) VALUES ('hashsize', ?)", (_HASH_SIZE,))
+                    self._database.execute(f"PRAGMA application_id = {own_number()}")
+                    self._database.execute("PRAGMA wal_checkpoint")
                 elif version != _SCHEMA_VERSION:
                     raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
             except BaseException:
                 self._database.close()
                 raise
 
-        self._path = path
-        self._file = identity(path)
+        self._identity = Identity(path)
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file of that name is still this one, and not one that was made anew."""
-        return identity(self._path) == self._file
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity.is_replaced
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
             self._database.close()
+            self._identity.close()
 
     def known(self, conversation_ids: Sequence[str]) -> dict[str, Indexed]:
-        """Tell how much is indexed of these conversations."""
+        """Return how much is indexed of these conversations."""
         marks = ", ".join("?" * len(conversation_ids))
         columns = ", ".join(Indexed._fields)
         query = f"SELECT id, {columns} FROM conversations WHERE id IN ({marks})"  # noqa: S608 - our names
         with _explained(), self._lock:
             return {row[0]: Indexed(*row[1:]) for row in self._database.execute(query, conversation_ids)}
 
-    def learn(self, learnt: Mapping[str, Learnt]) -> set[str]:
-        """Take in conversations, all or none; give those left as they are, for another process has taken them in."""
+    def update(self, updates: Mapping[str, FulltextUpdate]) -> set[str]:
+        """Index conversations, all or none; return those left as they are, for another process has indexed them."""
         with _explained(), self._lock, transaction(self._database) as database:
             rows: list[tuple[int, int, int, str]] = []
             used: set[int] = set()
             skipped: set[str] = set()
-            for conversation_id, what in learnt.items():
+            for conversation_id, what in updates.items():
                 number, known = _find(database, conversation_id)
                 if known != what.before:
                     skipped.add(conversation_id)
@@ -129,10 +140,45 @@ class Texts:
             database.executemany("INSERT INTO texts (rowid, words) VALUES (?, ?)", [(row[0], row[3]) for row in rows])
         return skipped
 
-    def find(self, query: Query, wanted: Wanted, *, before: int | None, limit: int) -> list[tuple[int, str, int]]:
+    def remove(self, conversation_id: str, gone: Sequence[tuple[int, int, str]]) -> Indexed | None:
+        """Remove messages' words, so that no byte of them stays, and give what was known of their conversation.
+
+        ``gone`` are their positions, times in microseconds, and words.
+
+        Those of an earlier reading of it go, too. Until ``set_known``, nothing is known of the conversation: another
+        process that has just read it does not index it as it was.
+        """
+        with _explained(), self._lock:
+            with transaction(self._database) as database:
+                number, known = _find(database, conversation_id)
+                owners = _owner_words(known.user_id, known.character_id) if known else ""
+                places = [
+                    (place, f"{owners} {words}")
+                    for position, time, words in gone
+                    for place in _places(database, number, position, time)
+                ]
+                database.executemany("DELETE FROM messages WHERE place = ?", [(place,) for place, _ in places])
+                database.executemany(_DELETE_WORDS, places)
+                database.execute("UPDATE conversations SET message_count = 0 WHERE number = ?", (number,))
+                if places:
+                    # Words are marked as deleted, and gone when what holds them is merged with what marks them.
+                    database.execute("INSERT INTO texts (texts) VALUES ('optimize')")
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return known
+
+    def set_known(self, conversation_id: str, now: Indexed) -> None:
+        """Tell how much of a conversation is indexed, after ``remove``; nothing if somebody has indexed it since."""
+        changes = "message_count = ?, body_end = ?, fingerprint = ?"
+        sql = f"UPDATE conversations SET {changes} WHERE id = ? AND message_count = 0"  # noqa: S608 - our names
+        with _explained(), self._lock:
+            self._database.execute(sql, (*now[:3], conversation_id))
+
+    def find(
+        self, query: Query, matching: EntryFilter, *, before: int | None, limit: int
+    ) -> list[tuple[int, str, int]]:
         """Find messages, newest first: place, conversation, position."""
-        since = _FIRST if wanted.since is None else wanted.since << TIE_BITS
-        until = _LAST if wanted.until is None else (wanted.until << TIE_BITS) - 1
+        since = _FIRST if matching.since is None else matching.since << TIE_BITS
+        until = _LAST if matching.until is None else (matching.until << TIE_BITS) - 1
         last = until if before is None else min(until, before - 1)
         # CROSS JOIN keeps the order of the tables: places come out of the index in order already.
         sql = (
@@ -142,10 +188,10 @@ class Texts:
             " WHERE texts MATCH ? AND texts.rowid BETWEEN ? AND ? ORDER BY texts.rowid DESC LIMIT ?"
         )
         with _explained(), self._lock:
-            return self._database.execute(sql, (_match(query, wanted), since, last, limit)).fetchall()
+            return self._database.execute(sql, (_match(query, matching), since, last, limit)).fetchall()
 
     def place_of(self, conversation_id: str, position: int) -> int | None:
-        """Tell the place of a message."""
+        """Return the place of a message."""
         sql = (
             "SELECT place FROM messages WHERE position = ?"
             " AND conversation = (SELECT number FROM conversations WHERE id = ?)"
@@ -173,7 +219,7 @@ def _explained() -> Generator[None]:
         with explained():
             yield
     except IndexBroken as error:
-        raise TextsBroken(str(error)) from error
+        raise FulltextBroken(str(error)) from error
 
 
 def _find(database: sqlite3.Connection, conversation_id: str) -> tuple[int | None, Indexed | None]:
@@ -183,6 +229,12 @@ def _find(database: sqlite3.Connection, conversation_id: str) -> tuple[int | Non
         (conversation_id,),
     ).fetchone()
     return (row[0], Indexed(*row[1:])) if row else (None, None)
+
+
+def _places(database: sqlite3.Connection, number: int | None, position: int, time: int) -> list[int]:
+    sql = "SELECT place FROM messages WHERE position = ? AND conversation IN (0, ?) AND place >= ? AND place < ?"
+    last = (time + 2) << TIE_BITS  # one whose place was taken stands a little later
+    return [row[0] for row in database.execute(sql, (position, number, time << TIE_BITS, last))]
 
 
 def _note(database: sqlite3.Connection, conversation_id: str, number: int | None, now: Indexed) -> int:
@@ -212,7 +264,7 @@ def _owner_word(column: str, owner: str) -> str:
     return f"{_OWNER}{column[0]}{blake2b(owner.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
-def _match(query: Query, wanted: Wanted) -> str:
-    parts = [f'"{_owner_word(column, owner)}"' for column, owner in wanted.owners.items()]
+def _match(query: Query, matching: EntryFilter) -> str:
+    parts = [f'"{_owner_word(column, owner)}"' for column, owner in matching.owners.items()]
     parts += [f'"{" ".join(term.tokens)}"{"*" if term.is_beginning else ""}' for term in query.terms]
     return " AND ".join(parts)

@@ -50,5 +50,5 @@ CREATE TABLE IF NOT EXISTS looked (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 COMMIT;

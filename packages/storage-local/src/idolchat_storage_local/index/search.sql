@@ -25,5 +25,5 @@ CREATE INDEX IF NOT EXISTS messages_of ON messages (conversation, position);
 -- The words of the message at a place: tokens made by idolchat_core.search, so nothing is left to tokenize.
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (words, content = '', columnsize = 0, tokenize = 'ascii');
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;

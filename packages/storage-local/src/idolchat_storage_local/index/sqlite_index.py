@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
-from idolchat_storage_local.index.entry import Entry, Wanted
+from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_file import (
+    Identity,
     IndexBroken,
     IndexBusy,
     explained,
-    identity,
     is_passing,
+    own_number,
     remove_index,
     transaction,
 )
@@ -27,7 +28,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 log = logging.getLogger(__name__)
 
 _MEMORY = ":memory:"
-_SCHEMA_VERSION = 4
+_SCHEMA_VERSION = 5
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -53,7 +54,7 @@ _COUNTED = (
 
 
 class Change(NamedTuple):
-    """What the index is to learn of a conversation; no ``entry`` when it is gone.
+    """An update of the index for one conversation; no ``entry`` when it is gone.
 
     ``is_whole`` says that the turns and marks given are all there are.
     """
@@ -75,21 +76,27 @@ class Index:
             try:
                 self._writer = _connect(path)
                 self._reader = _connect(path)
-            except sqlite3.OperationalError as error:
-                if not is_passing(error):
+                self._identity: Identity | None = Identity(path)
+            except (sqlite3.OperationalError, OSError) as error:
+                if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
                     raise
                 log.warning("the index is kept in memory", extra={"reason": str(error)})
                 self._writer = self._reader = _connect(_MEMORY)
-        self._file = identity(path)
+                self._identity = None
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file of that name is still the one in use, and not one that another process made anew."""
-        return self._reader is self._writer or identity(self._path) == self._file
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity is None or self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity is not None and self._identity.is_replaced
 
     @property
     def is_kept(self) -> bool:
-        """Tell whether this is a file, and still the one of that name."""
+        """Return whether this is a file, and still the one of that name."""
         return self._reader is not self._writer and self.is_current
 
     def close(self) -> None:
@@ -97,6 +104,8 @@ class Index:
         with self._reading:
             self._reader.close()
             self._writer.close()
+            if self._identity is not None:
+                self._identity.close()
 
     def check(self) -> None:
         """Read all of it. Raises ``IndexBroken``."""
@@ -106,7 +115,7 @@ class Index:
             raise IndexBroken(answer)
 
     def apply(self, changes: Mapping[str, Change]) -> None:
-        """Learn of changes, all or none."""
+        """Apply changes, all or none."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             for conversation_id, change in changes.items():
                 if change.is_whole or change.entry is None:
@@ -126,7 +135,7 @@ class Index:
             database.executemany(_MARK_STALE, [(key,) for key in changes])
 
     def looked(self) -> dict[str, str]:
-        """Tell how the folders were when this was last as they are."""
+        """Return how the folders were when this was last as they are."""
         return dict(self._rows("SELECT name, value FROM looked", ()))
 
     def note_looked(self, values: Mapping[str, str]) -> None:
@@ -145,7 +154,7 @@ class Index:
         return int(count)
 
     def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
-        """Have search look at these conversations (None: at all) once more."""
+        """Mark these conversations (None: all) for search to look at once more."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             if conversation_ids is None:
                 database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
@@ -168,9 +177,9 @@ class Index:
         rows = self._rows(f"{_SELECT} WHERE id IN ({marks})", tuple(conversation_ids))
         return [Entry(*row) for row in rows]
 
-    def newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> list[Entry]:
-        """List those wanted that come after ``before``, newest first."""
-        conditions, values = wanted.condition()
+    def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List those that match and come after ``before``, newest first."""
+        conditions, values = matching.condition()
         if before is not None:
             conditions.append("(updated_at, id) < (?, ?)")
             values.extend(before)
@@ -178,9 +187,9 @@ class Index:
         rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
         return [Entry(*row) for row in rows]
 
-    def count(self, wanted: Wanted) -> tuple[Any, ...]:
-        """Count those wanted: see ``_COUNTED`` for what."""
-        conditions, values = wanted.condition()
+    def count(self, matching: EntryFilter) -> tuple[Any, ...]:
+        """Count those that match: see ``_COUNTED`` for what."""
+        conditions, values = matching.condition()
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         counted = ", ".join(_COUNTED)
         [row] = self._rows(f"SELECT {counted} FROM conversations{where}", tuple(values))  # noqa: S608 - our names
@@ -226,6 +235,8 @@ def _connect(path: str) -> sqlite3.Connection:
         [[version]] = database.execute("PRAGMA user_version").fetchall()
         if version == 0:
             database.executescript(_SCHEMA)
+            database.execute(f"PRAGMA application_id = {own_number()}")
+            database.execute("PRAGMA wal_checkpoint")
         elif version != _SCHEMA_VERSION:
             raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
     except BaseException:

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from pydantic import Field
 
-from idolchat_cli.conversations.words import message_id
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun

@@ -78,7 +78,7 @@ async def read_list(storage: Storage, filters: Filters, *, limit: int, before: s
     """Read a page; with a wanted status, as many pages of the storage as it takes."""
     found: list[ConversationSummary] = []
     while True:
-        page = await storage.list(**filters.for_storage(), limit=limit - len(found), before=before)
+        page = await storage.list(filters.for_storage(), limit=limit - len(found), before=before)
         found += filter(filters.takes, page.data)
         before = page.next
         if before is None or len(found) == limit:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import typer
 
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.conversations.transcript import show_heading, show_message
 from idolchat_cli.conversations.tree import Tree
-from idolchat_cli.conversations.words import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson

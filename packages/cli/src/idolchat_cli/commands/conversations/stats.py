@@ -44,5 +44,5 @@ def stats(
 
 
 async def _counted(filters: Filters) -> StorageStats:
-    async with open_conversations() as opened:
-        return await opened.storage.stats(**filters.for_storage())
+    async with open_conversations(looks_at_all=True) as opened:
+        return await opened.storage.stats(filters.for_storage())

@@ -52,6 +52,6 @@ def stats(as_json: AsJson = False) -> None:
 
 
 async def _counted() -> StorageReport:
-    async with open_conversations() as opened:
+    async with open_conversations(looks_at_all=True) as opened:
         counted = await opened.storage.stats()
         return StorageReport(**counted.model_dump(), storage=opened.storage_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from idolchat_cli.conversations.words import remarks, said
+from idolchat_cli.conversations.message_text import remarks, said
 from idolchat_cli.printable import printable
 from idolchat_cli.render import clock
 from idolchat_core.conversations.branches import active_branch
