@@ -15,7 +15,7 @@ from idolchat_cli.chatting.talk import Talk
 from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.render import on_stderr, on_stdout
 from idolchat_core.errors import ConversationNotFound
-from idolchat_core.models import Page
+from idolchat_core.models import Page, StoredId
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import Service, open_service
 from idolchat_core.settings import CoreSettings, read_settings
@@ -47,11 +47,17 @@ async def hold(choices: Choices) -> int:
             conversation_id=choices.conversation_id,
             system=choices.system,
             about=choices.about,
+            user_message_id=_last_of_user(page),
         )
         status = await _talk(service, talk, page, choices.message)
     if talk.conversation_id is not None:
         on_stderr().print(f"To go on: idol chat --conversation {talk.conversation_id}", style="dim")
     return status
+
+
+def _last_of_user(page: Page | None) -> StoredId | None:
+    said = page.conversation.messages if page is not None else ()
+    return next((message.id for message in reversed(said) if message.role == "user"), None)
 
 
 @asynccontextmanager
@@ -100,7 +106,10 @@ async def _talk_in_terminal(service: Service, talk: Talk, page: Page | None, int
     )
     if service.llm_name == "local":
         console.print(OPENROUTER_HINT, style="dim")
-    console.print("Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves.\n", style="dim")
+    console.print(
+        "Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves. /help lists commands.\n",
+        style="dim",
+    )
     terminal = Terminal(talk, console=console, interrupts=interrupts)
     if page is not None:
         terminal.show_earlier(page)
