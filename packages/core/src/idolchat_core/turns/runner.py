@@ -380,7 +380,7 @@ class TurnRun:
 
 
 def mismatch(key: str) -> IdempotencyMismatch:
-    """Return the error of a key that was used for another request (draft-ietf-httpapi-idempotency-key-header-07, 2.7)."""
+    """Return the error of a key used for another request (draft-ietf-httpapi-idempotency-key-header-07, 2.7)."""
     return IdempotencyMismatch(
         f"the idempotency key {key!r} was used with another request: make a new key for this one"
     )
