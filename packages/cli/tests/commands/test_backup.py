@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from idolchat_api.data_lock import locked_data_folder
 
+from idolchat_core.data_lock import locked_data_folder
 from idolchat_core.testing import a_conversation
 
 if TYPE_CHECKING:
