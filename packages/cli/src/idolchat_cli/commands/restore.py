@@ -17,6 +17,7 @@ from idolchat_cli.options import AsJson
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
+from idolchat_core.data_lock import is_served
 from idolchat_core.settings import CoreSettings, read_settings
 
 __all__ = ["RESULT", "app"]
@@ -71,10 +72,6 @@ def restore(
 
 
 def _require_no_server() -> None:
-    try:
-        from idolchat_core.data_lock import is_served  # noqa: PLC0415  an extra
-    except ModuleNotFoundError:
-        return  # then no server of this installation runs
     folder = read_settings(CoreSettings).data_dir
     if is_served(folder):
         raise WrongUsage(f"a server runs on {folder.absolute()}: stop it, and start it again after the restore")
