@@ -45,11 +45,12 @@ class Encoder:
         """Of the encoding: vectors of another name cannot be compared with these."""
 
     def encode_message(self, text: str, text_before: str = "", speaker: str = "") -> bytes:
-        """Encode a message, read after the one before it and the name of who says it: ``DIMENSIONS`` signed bytes a token."""
+        """Encode a message, read after the one before it and its speaker: ``DIMENSIONS`` signed bytes a token."""
         if _MEANING.search(text) is None:
             return b""
         ids = self._ids(text)[:MAX_TOKENS]
-        before = self._ids(text_before)[-MAX_TOKENS_BEFORE:] + (self._ids(f"{speaker}:") if speaker else [])
+        before = self._ids(text_before)[-MAX_TOKENS_BEFORE:]
+        before += self._ids(f"{speaker}:") if speaker else []
         kept = [position for position, token in enumerate(ids) if token not in self._meaningless]
         if not kept:
             return b""
