@@ -11,11 +11,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from idolchat_cli.chatting.partner import FollowedTurn, Turns
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Message
-from idolchat_core.turns.engine import LiveTurn, TurnEngine
 from idolchat_core.turns.request import TurnRequest
 
 __all__ = ["Talk", "shortfall"]
@@ -25,7 +25,7 @@ __all__ = ["Talk", "shortfall"]
 class Talk:
     """A conversation as its user has it; ``about`` are the fields that every request has."""
 
-    turns: TurnEngine
+    turns: Turns
     conversation_id: UUID | None
     system: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Talk:
             place = ".".join(map(str, first["loc"]))
             raise InvalidRequest(f"{place}: {first['msg']}", param=place) from None
 
-    async def _heard(self, turn: LiveTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+    async def _heard(self, turn: FollowedTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
         self.conversation_id, self._turn_id = turn.conversation_id, turn.turn_id
         stopping = asyncio.create_task(self._stop_when(stop, turn.turn_id))
         try:
@@ -72,7 +72,7 @@ class Talk:
         await self.turns.cancel(turn_id)
 
 
-async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
+async def _followed(turn: FollowedTurn, hear: Callable[[str], object]) -> TurnEnded:
     async with aclosing(turn.follow()) as batches:
         async for _, events in batches:
             for event in events:
