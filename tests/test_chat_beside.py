@@ -19,7 +19,7 @@ ADDRESS = "server.json"
 async def chat(folder: Path, text: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Send one message through a pipe."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
-    command = [IDOL, "chat", *arguments]
+    command = [str(IDOL), "chat", *arguments]
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, input=text, cwd=folder, env=env, capture_output=True, text=True, check=False)

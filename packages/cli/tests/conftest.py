@@ -40,6 +40,7 @@ class Installation:
             "IDOLCHAT_PLUGINS": "test-parts",
             "IDOLCHAT_STORAGE": "folder",
             "IDOLCHAT_LLM": "scripted",
+            "IDOLCHAT_PORT": "0",
         }
 
     def install(self, distribution: str, version: str, **entry_points: str) -> None:

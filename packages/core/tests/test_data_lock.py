@@ -1,6 +1,7 @@
 """One server to a data folder; that it holds between processes is shown in process/test_server.py."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,10 @@ def test_a_folder_can_be_held_again_after_an_error(tmp_path: Path) -> None:
 
     with locked_data_folder(tmp_path):
         pass
+
+
+def test_a_folder_that_is_made_is_its_owner_s_alone(tmp_path: Path) -> None:
+    with locked_data_folder(tmp_path / "data"):
+        mode = (tmp_path / "data").stat().st_mode
+
+    assert stat.S_IMODE(mode) == 0o700

@@ -1,9 +1,11 @@
 """A short command believes the index where it can, and is right where it cannot."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from idolchat_core import Conversation, Storage, document, one_shot
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
+from idolchat_storage_local.files.disk import Disk
 
 
 @pytest.fixture
@@ -112,9 +115,40 @@ async def test_beside_a_server_lists_are_what_it_knows(
             assert await counts(storage) == [2]
 
 
-def die_using(data_dir: Path) -> None:
-    import asyncio  # noqa: PLC0415
+class SlowDisk(Disk):
+    """Opens no document before it is told to."""
 
+    def __init__(self) -> None:
+        self.may_open = threading.Event()
+        self.is_asked = threading.Event()
+
+    def open(self, path: str, *, writable: bool) -> int:
+        if "/conversations/" in path:
+            self.is_asked.set()
+            self.may_open.wait()
+        return super().open(path, writable=writable)
+
+
+async def test_a_server_that_still_looks_through_the_files_is_not_relied_on(
+    data_dir: Path, conversation: Conversation, file_of: Callable[[UUID], Path]
+) -> None:
+    added = a_conversation("two", "three")
+    file_of(added.id).parent.mkdir(exist_ok=True)
+    file_of(added.id).write_bytes(document.encode(added))
+    disk = SlowDisk()
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as server:
+        await asyncio.to_thread(disk.is_asked.wait)
+        try:
+            async with briefly(data_dir) as storage:
+                assert sorted(await counts(storage)) == [1, 2]
+        finally:
+            disk.may_open.set()
+        await server.list()
+        async with briefly(data_dir) as storage:
+            assert sorted(await counts(storage)) == [1, 2]
+
+
+def die_using(data_dir: Path) -> None:
     async def use() -> None:
         async with open_local_storage(LocalSettings(data_dir=data_dir)) as storage:
             await storage.list()

@@ -9,18 +9,36 @@ if TYPE_CHECKING:
     from idolchat_api.app import create_app
     from idolchat_api.app_state import CurrentCaller
     from idolchat_api.auth.caller import Caller
+    from idolchat_api.errors import BodyTooLarge, MalformedRequest, NotFound, PreconditionFailed
     from idolchat_api.http.authorization import Access, Wants
     from idolchat_api.routes.plugins import RouteRegistry
     from idolchat_api.server import serve
     from idolchat_api.settings.api import ApiSettings
 
-__all__ = ["Access", "ApiSettings", "Caller", "CurrentCaller", "RouteRegistry", "Wants", "create_app", "serve"]
+__all__ = [
+    "Access",
+    "ApiSettings",
+    "BodyTooLarge",
+    "Caller",
+    "CurrentCaller",
+    "MalformedRequest",
+    "NotFound",
+    "PreconditionFailed",
+    "RouteRegistry",
+    "Wants",
+    "create_app",
+    "serve",
+]
 
 _WHERE = {
     "Access": "http.authorization",
     "ApiSettings": "settings.api",
+    "BodyTooLarge": "errors",
     "Caller": "auth.caller",
     "CurrentCaller": "app_state",
+    "MalformedRequest": "errors",
+    "NotFound": "errors",
+    "PreconditionFailed": "errors",
     "RouteRegistry": "routes.plugins",
     "Wants": "http.authorization",
     "create_app": "app",

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from idolchat_api import hookspecs
@@ -19,6 +18,7 @@ from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_reg
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
+from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
 from idolchat_api.routes import chat, conversations, health, models, turns
@@ -56,8 +56,9 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     check_address(settings)
     registry = schemes_of(plugins)
     check_scheme(settings, registry)
+    routes = _routes_of(plugins)
     app = Application(
-        guard=Guard(settings),
+        guard=Guard(settings, body_limits=routes.body_limits),
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -73,11 +74,11 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
         },
     )
     app.router.routes[:0] = [*BUILT_IN_ROUTES, WebSocketRoute("/ws/chat", ChatSocket(), name="ws_chat")]
-    app.router.routes += _pages_and_plugins(settings, plugins)
+    app.router.routes += _pages_and_plugins(settings, routes)
     app.openapi = lambda: openapi.document(app, token=_token_description(app))  # type: ignore[method-assign]
     if settings.allowed_origins:  # around the rest, so that a page may read why it is refused
         app.add_middleware(
-            CORSMiddleware,
+            CORS,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
@@ -86,10 +87,12 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     return app
 
 
-def _pages_and_plugins(settings: ApiSettings, plugins: Plugins) -> list[Route]:
+def _routes_of(plugins: Plugins) -> RouteRegistry:
     registry = plugins.filled_by.get(ROUTES_HOOK)
-    if not isinstance(registry, RouteRegistry):  # plugins that were loaded by somebody else
-        registry = RouteRegistry()
+    return registry if isinstance(registry, RouteRegistry) else RouteRegistry()  # loaded by somebody else
+
+
+def _pages_and_plugins(settings: ApiSettings, registry: RouteRegistry) -> list[Route]:
     start = [] if registry.has_start_page else [start_route(shows_docs=settings.shows_docs)]
     return [*start, *(reference_routes() if settings.shows_docs else ()), *registry.routes]
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "MalformedRequest",
     "NotFound",
     "OriginNotAllowed",
+    "PreconditionFailed",
     "Problem",
     "TokenExpired",
     "TurnOver",
@@ -54,6 +56,12 @@ class BodyTooLarge(core.RequestError):
     """The body is larger than the server reads."""
 
     code = "body_too_large"
+
+
+class PreconditionFailed(core.RequestError):
+    """What the request was meant for has changed since (``If-Match``)."""
+
+    code = "precondition_failed"
 
 
 class TurnOver(core.RequestError):
@@ -127,6 +135,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
     NotFound: (404, _REQUEST),
+    PreconditionFailed: (412, _REQUEST),
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
     HostNotAllowed: (421, _REQUEST),
@@ -185,7 +194,7 @@ class Problem:
         if self.param is not None:
             facts["param"] = self.param
         if self.retry_after_s is not None:
-            facts["retry_after_s"] = self.retry_after_s
+            facts["retry_after_s"] = math.ceil(self.retry_after_s * 1000) / 1000
         return facts | dict(self.fields)
 
     def body(self, request_id: str | None) -> bytes:

@@ -25,13 +25,14 @@ from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
+from idolchat_core.data_lock import is_served
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.server_address import announced
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 
-__all__ = ["GracefulServer", "listen", "serve", "url_of"]
+__all__ = ["GracefulServer", "listen", "rehearse", "serve", "url_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ SWITCH_INTERVAL_S = 0.001
 """So long the event loop may keep a thread waiting that comes back from the disk; Python's own is 5 ms."""
 BACKLOG = 2048
 
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+
 
 def serve(
     settings: ApiSettings | None = None,
@@ -50,7 +53,7 @@ def serve(
     plugins: Plugins | Sequence[object] | None = None,
     on_started: Callable[[Service, str], None] | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; returns when everything is closed.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP; returns when everything is closed.
 
     ``on_started`` is called once with the open service and the server's URL. Raises ``ConfigurationError`` when the
     address or the data folder cannot be had, and what the parts raise that cannot be opened.
@@ -63,6 +66,19 @@ def serve(
             _warn_if_open(settings)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(GracefulServer(app, settings).open_and_serve(listener, on_started))
+
+
+def rehearse(settings: ApiSettings) -> bool:
+    """Check what a start checks before it opens anything; return whether a server runs on the data folder already.
+
+    Raises ``ConfigurationError`` for a login scheme that is not there, an open address, or a port that is taken, and
+    ``PluginError``.
+    """
+    create_app(settings=settings)
+    if is_served(settings.data_dir):
+        return True
+    with listen(settings.host, settings.port):
+        return False
 
 
 class StopNow(Exception):
@@ -135,11 +151,14 @@ class GracefulServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Handle SIGINT and SIGTERM; unlike uvicorn, do not raise the signal again after a clean end."""
+        """Handle SIGINT, SIGTERM and SIGHUP; unlike uvicorn, do not raise the signal again after a clean end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        # A SIGHUP that `nohup` ignores stays ignored.
+        hears_hangup = _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN
+        numbers = [signal.SIGINT, signal.SIGTERM, *([_HANGUP] if _HANGUP is not None and hears_hangup else ())]
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
@@ -147,7 +166,12 @@ class GracefulServer(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; without waiting on the second signal, or when no turn can be running."""
+        """Stop; without waiting on the second signal, or when no turn can be running.
+
+        A terminal that closes may send SIGHUP twice, as the shell and as the kernel: it never asks not to wait.
+        """
+        if self.should_exit and sig == _HANGUP:
+            return
         self.force_exit = self.should_exit
         self.should_exit = True
         if self._opening_or_closing is not None:

@@ -62,6 +62,77 @@ async def test_a_user_does_not_choose_what_costs_more(
     assert await said(back_end, **{field: {}}) == (200, None)
 
 
+WEB_SEARCH = {"type": "openrouter:web_search"}
+EXTRAS: list[tuple[dict[str, Any], str]] = [
+    ({"tools": [{"type": "function", "function": {"name": "add"}}, WEB_SEARCH]}, "tools.1"),
+    ({"tools": [{"type": "web_search_preview"}]}, "tools.0"),
+    ({"tools": WEB_SEARCH}, "tools.0"),
+    ({"tools": [{"function": {"name": "add"}}]}, "tools.0"),
+    ({"tool_choice": WEB_SEARCH}, "tool_choice"),
+    ({"model": "test/model:online"}, "model"),
+    ({"model": "test/model:NITRO"}, "model"),
+    ({"model": "test/model:free:floor"}, "model"),
+    ({"models": ["test/model", "test/model:exacto"]}, "models.1"),
+    ({"model": "@preset/dear"}, "model"),
+    ({"model": "test/model@preset/dear"}, "model"),
+    ({"user": "another"}, "user"),
+    ({"session_id": "another"}, "session_id"),
+]
+
+
+@pytest.mark.parametrize(("fields", "param"), EXTRAS, ids=[str(fields) for fields, _ in EXTRAS])
+async def test_a_user_buys_tokens_of_a_model_alone(
+    user: httpx.AsyncClient, back_end: httpx.AsyncClient, fields: dict[str, Any], param: str
+) -> None:
+    assert await said(user, **fields) == (422, param)
+    assert (await said(back_end, **fields))[0] != 422
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function", "function": {"name": "add"}}], "tool_choice": "auto"},
+        {"tool_choice": {"type": "function", "function": {"name": "add"}}},
+        {"model": "test/model:free"},
+        {"model": "llama3.2:3b"},
+    ],
+)
+async def test_functions_and_models_with_a_colon_in_their_name_are_no_extras(
+    user: httpx.AsyncClient, fields: dict[str, Any]
+) -> None:
+    assert (await said(user, **fields))[0] != 422
+
+
+class TestExtrasAllowed:
+    """A server that lets its users search the web and choose a preset."""
+
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"user_extras": ("server_tools", "preset")})
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"tools": [WEB_SEARCH]}, (200, None)),
+            ({"model": "@preset/dear"}, (404, None)),
+            ({"preset": "dear"}, (200, None)),
+            ({"model": "test/model:online"}, (422, "model")),
+            ({"plugins": []}, (422, "plugins")),
+        ],
+    )
+    async def test_users_get_what_the_setting_names(
+        self, user: httpx.AsyncClient, fields: dict[str, Any], told: tuple[int, str | None]
+    ) -> None:
+        assert await said(user, **fields) == told
+
+
+def test_an_extra_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDOLCHAT_API_USER_EXTRAS", "server_tools,tools")
+
+    with pytest.raises(ConfigurationError, match="'tools' is no extra"):
+        read_settings(ApiSettings)
+
+
 @pytest.mark.parametrize(
     "field", ["base_url", "api_base", "api_key", "headers", "extra_headers", "extra_body", "proxy"]
 )
@@ -118,7 +189,7 @@ class TestBounded:
 
     @pytest.fixture
     def settings(self, settings: ApiSettings) -> ApiSettings:
-        policy = {"models": ("scripted/model", "test/*"), "max_tokens": 100, "max_prompt_price": 1.5}
+        policy = {"models": ("scripted/model", "test/*", "test/*:nitro"), "max_tokens": 100, "max_prompt_price": 1.5}
         return settings.model_copy(update=policy)
 
     @pytest.mark.parametrize(
@@ -127,6 +198,9 @@ class TestBounded:
             ({"model": "scripted/model"}, (200, None)),
             ({"model": "dear/model"}, (422, "model")),
             ({"model": "scripted/model:online"}, (422, "model")),
+            ({"model": "test/model:online"}, (422, "model")),
+            ({"model": "test/model@preset/dear"}, (422, "model")),
+            ({"model": "test/other:nitro"}, (404, None)),
             ({"models": ["scripted/model", "dear/model"]}, (422, "models")),
             ({"models": "dear/model"}, (422, "models")),
             ({"models": [["dear/model"]]}, (422, "models")),

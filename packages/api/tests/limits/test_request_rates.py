@@ -43,6 +43,13 @@ def test_a_user_may_send_so_many_requests_and_not_one_more() -> None:
     assert 1 <= int(headers[b"retry-after"]) <= 6
 
 
+@pytest.mark.parametrize(("wait_s", "told"), [(5.98765432109876, 5.988), (0.0001, 0.001), (3.0, 3.0)])
+def test_when_to_come_back_is_told_in_milliseconds(wait_s: float, told: float) -> None:
+    problem = problem_from(LimitReached("too many", retry_after_s=wait_s))
+
+    assert problem.as_dict()["retry_after_s"] == told
+
+
 def test_an_address_is_limited_whoever_uses_it() -> None:
     rates = RequestRates(ApiSettings(address_requests_per_minute=2, user_requests_per_minute=0))
     rates.take(USER, "192.0.2.1")

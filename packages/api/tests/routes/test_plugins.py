@@ -283,3 +283,21 @@ async def test_a_route_that_is_added_to_the_application_goes_before_files(
 
     async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url) as client:
         assert (await client.get("/mine")).status_code == 401
+
+
+async def test_a_path_takes_bodies_as_large_as_its_plugin_says(settings: ApiSettings, parts: Parts) -> None:
+    router = a_router("/cards", "/others", methods=("POST",))
+    plugin = Routes(lambda registry: registry.add_router(router, access=Access.OPEN, body_limits={"/cards": 10 << 20}))
+
+    async with serving(settings, plugins=[parts, plugin]) as url, httpx.AsyncClient(base_url=url) as client:
+        sizes = [("/cards", 9 << 20), ("/others", 9 << 20), ("/cards", 11 << 20)]
+        replies = [await client.post(path, content=b" " * size) for path, size in sizes]
+
+    assert [reply.status_code for reply in replies] == [200, 413, 413]
+
+
+def test_a_limit_for_a_path_that_is_not_there_stops_the_start(settings: ApiSettings, parts: Parts) -> None:
+    plugin = Routes(lambda registry: registry.add_router(a_router("/x"), access=Access.OPEN, body_limits={"/y": 1}))
+
+    with pytest.raises(PluginBroken, match="'/y', which is no path"):
+        create_app(settings=settings, plugins=[parts, plugin])

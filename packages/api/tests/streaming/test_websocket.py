@@ -71,6 +71,34 @@ async def test_a_message_is_answered_by_start_deltas_and_the_message(talk: Talk,
     assert ended["usage"]["output_tokens"] == 2
 
 
+async def test_a_message_that_waits_for_a_turn_says_so_at_once(talk: Talk, provider: ScriptedProvider) -> None:
+    sung = asyncio.Event()
+    provider.say(["La ", sung])
+    await talk.say("message", message="Sing.")
+    ahead = (await talk.hear_to("delta"))[0]
+    await talk.say("message", message="And?", conversation_id=ahead["conversation_id"])
+
+    waiting = await talk.hear()
+    sung.set()
+
+    assert (waiting["type"], waiting["state"], waiting["turns_ahead"]) == ("turn_started", "queued", 1)
+
+
+async def test_half_a_surrogate_pair_is_mended(talk: Talk, storage: InMemoryStorage) -> None:
+    await talk.socket.send('{"type": "message", "message": "Hi \\ud83d"}')
+    ended = (await talk.hear_to("message", "error"))[-1]
+
+    stored = await storage.read(UUID(ended["conversation_id"]))
+    assert stored.messages[0].content == "Hi \ufffd"
+
+
+async def test_null_is_as_absent(talk: Talk) -> None:
+    names = ("token", "conversation_id", "after_seq", "model", "on_busy", "on_disconnect", "options", "user_id")
+    await talk.say("message", message="Hi", **dict.fromkeys(names))
+
+    assert (await talk.hear_to("message", "error"))[-1]["type"] == "message"
+
+
 async def test_the_reply_is_stored_before_its_message(talk: Talk, storage: InMemoryStorage) -> None:
     await talk.say("message", message="Hello!")
 
@@ -514,6 +542,17 @@ async def test_a_page_of_another_origin_gets_no_socket(url: str, origin: str) ->
 
     assert refused.value.response.status_code == 403
     assert json.loads(refused.value.response.body or b"")["error"]["code"] == "origin_not_allowed"
+
+
+async def test_a_refused_socket_is_no_error_in_the_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(InvalidStatus):
+        async with talking(url, additional_headers={"Origin": "https://elsewhere.example"}):
+            pass
+    async with talking(url) as talk:
+        await talk.say("ping")
+        await talk.hear()
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_page_of_the_servers_own_gets_a_socket(url: str) -> None:

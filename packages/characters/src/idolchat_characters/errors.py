@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from idolchat_core import InvalidRequest
+from uuid import UUID
 
-__all__ = ["CardRefused"]
+from idolchat_core import InvalidRequest, StorageConflict
+
+__all__ = ["CardRefused", "SlugTaken", "TooManyCharacters", "VersionConflict"]
 
 
 class CardRefused(InvalidRequest):
@@ -18,3 +20,26 @@ class CardRefused(InvalidRequest):
 
     def __init__(self, message: str, *, place: str) -> None:
         super().__init__(f"{place}: {message}", param=place)
+
+
+class TooManyCharacters(InvalidRequest):
+    """A user has as many characters as one may have, or they take as much room."""
+
+    code = "too_many_characters"
+
+
+class VersionConflict(StorageConflict):
+    """A character has changed since it was read; read it again and repeat the change."""
+
+    code = "version_conflict"
+
+    def __init__(self, character_id: UUID, *, wanted: int, found: int) -> None:
+        super().__init__(
+            f"character {character_id} is at version {found}, not {wanted}: read it again and repeat the change"
+        )
+
+
+class SlugTaken(StorageConflict):
+    """Another character has this slug: among the public ones, or among those of the same owner."""
+
+    code = "slug_taken"

@@ -82,6 +82,10 @@ class FolderStorage(InMemoryStorage):
         """List the folders; logs are records here."""
         return namespaces_among(path.name for path in RECORDS.glob("*/"))  # noqa: ASYNC240 - it is quick
 
+    async def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> None:
+        """Add to the records that it is made of."""
+        await Storage.append_log(self, namespace, name, lines, durable=durable)
+
     async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
         """Read the records that it is made of."""
         return await Storage.read_log(self, namespace, name, start=start)

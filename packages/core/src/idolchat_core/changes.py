@@ -18,7 +18,8 @@ class ChangeKind(StrEnum):
     """What happened to a conversation.
 
     ``CHANGED`` stands for what nobody noted: another field was set, or the change was found after a crash by comparing
-    revisions. ``USER_ERASED``: it was deleted with everything else of its user.
+    revisions. ``MESSAGE_DELETED``: the text of one message is gone. ``DELETED``: all of it is. ``USER_ERASED``: it was
+    deleted with everything else of its user.
     """
 
     STORED = "stored"
@@ -26,6 +27,7 @@ class ChangeKind(StrEnum):
     REGENERATED = "regenerated"
     ROLLED_BACK = "rolled_back"
     HEAD_MOVED = "head_moved"
+    MESSAGE_DELETED = "message_deleted"
     CHANGED = "changed"
     IMPORTED = "imported"
     REPAIRED = "repaired"

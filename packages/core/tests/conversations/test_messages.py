@@ -222,6 +222,15 @@ class TestDeleting:
 
         assert sent(llm) == [("user", "And?"), ("assistant", "Yes"), ("user", "Again")]
 
+    async def test_what_another_process_deletes_enters_no_prompt(
+        self, turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+    ) -> None:
+        conversation_id = await ask(turns, "Hi", "Sing")
+        await erase_message(storage, conversation_id, (await messages_of(storage, conversation_id))[1].id)
+        await ask(turns, "Again", conversation_id=conversation_id)
+
+        assert sent(llm) == [("user", "Sing"), ("assistant", "Sing"), ("user", "Again")]
+
     async def test_copies_in_records_go_with_the_message(self, turns: TurnEngine, storage: InMemoryStorage) -> None:
         conversation_id = await ask(turns, "Hi")
         _, reply = await messages_of(storage, conversation_id)

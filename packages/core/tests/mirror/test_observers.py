@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from idolchat_core.changes import Change, ChangeKind, ChangeObserver, changing
+from idolchat_core.conversations.messages import erase_message
 from idolchat_core.mirror import MirrorMode, TrackedStorage, open_tracked
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.models import new_id, utc_now
@@ -97,6 +98,7 @@ async def test_an_observer_is_told_what_happened_and_which_revision_it_has_now(
 
 CHANGES: dict[str, Callable[[TrackedStorage, Any], Awaitable[object]]] = {
     "stored": lambda storage, one: storage.append(one.id, [a_message()], expected_count=1, updated_at=utc_now()),
+    "message_deleted": lambda storage, one: erase_message(storage, one.id, one.messages[0].id),
     "head_moved": lambda storage, one: storage.update(one.id, {"head": str(one.messages[0].id)}, expected_count=1),
     "imported": lambda storage, one: storage.put(a_conversation("other", "longer", id=one.id)),
     "deleted": lambda storage, one: storage.delete(one.id),

@@ -56,6 +56,18 @@ def test_a_prompt_is_the_instructions_and_then_the_history_oldest_first() -> Non
     assert texts(prompt) == [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sing!")]
 
 
+def test_a_reply_that_has_begun_stands_after_all_else() -> None:
+    late = PromptPart("test", "late", "Stay in character.", Slot.POST_HISTORY)
+    varying = PromptPart("test", "tail", "It is spring.", Slot.TAIL, stability="turn")
+    path = history_of(*exchange("Hi", "Hello!"), said("user", "Sing!")).path
+    asked = build_prompt(chosen(SYSTEM, late, varying), path, budget_tokens=1e9, tokens_per_size=1.0)
+    begun = build_prompt(chosen(SYSTEM, late, varying), path, budget_tokens=1e9, tokens_per_size=1.0, begun="La la")
+
+    assert begun.messages == [*asked.messages, {"role": "assistant", "content": "La la"}]
+    assert begun.stable_until == asked.stable_until
+    assert begun.size > asked.size
+
+
 def test_a_turn_without_a_reply_is_not_sent_again() -> None:
     failed = [exchange("Are you there?", "", finish_reason="error") for _ in range(5)]
     prompt = prompt_of(*exchange("Hi", "Hello!"), *sum(failed, ()), said("user", "Sing!", turn_id=new_id()))

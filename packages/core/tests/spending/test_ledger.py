@@ -191,7 +191,7 @@ async def test_a_call_whose_message_was_never_stored_was_never_made(
     assert (await lines_of(storage))[-1] == {"void": "c"}
 
 
-async def test_a_ledger_that_cannot_be_written_keeps_the_provider_from_being_asked(
+async def test_a_ledger_that_cannot_be_written_fails_the_turn_before_the_provider_is_asked(
     storage: InMemoryStorage, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: Any, **__: Any) -> None:
@@ -200,8 +200,11 @@ async def test_a_ledger_that_cannot_be_written_keeps_the_provider_from_being_ask
     async with engine(storage, llm) as turns:
         with monkeypatch.context() as patch:
             patch.setattr(storage, "append_log", refuse)
-            ended = await (await turns.start(ask("Hi"))).ended()
+            turn = await turns.start(ask("Hi"))
+            ended = await turn.ended()
         assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "storage_unavailable")
+        stored = await storage.read(turn.conversation_id)
+        assert [message.id for message in stored.messages] == [turn.user_message_id]
         assert llm.requests == []
         assert turns.ledger.budgets.in_flight == 0
 

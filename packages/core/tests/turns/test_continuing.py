@@ -1,7 +1,7 @@
 """Continuing a reply: the wire has what is added, the document the whole."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from copy import deepcopy
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +13,8 @@ from idolchat_core.conversations.branches import active_branch, choose_head
 from idolchat_core.errors import IdempotencyMismatch, ProviderUnavailable, TurnNotRetryable
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.prompt.parts import PromptPart
+from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
@@ -92,6 +94,32 @@ async def test_the_provider_is_asked_to_go_on_after_the_text(turns: TurnEngine, 
 
     assert continued == [("user", "Tell me a story"), ("assistant", "Once upon")]
     assert sent(llm)[:2] == [("user", "Tell me a story"), ("assistant", "Once upon a time")]
+
+
+class Listener(PromptSource):
+    """Says nothing, and keeps what it was asked for."""
+
+    name = "listener"
+
+    def __init__(self) -> None:
+        self.turns: list[PromptTurn] = []
+
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        self.turns.append(turn)
+        return ()
+
+
+async def test_prompt_sources_are_told_that_a_reply_is_continued(
+    storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    listener = Listener()
+    async with TurnEngine(storage, llm, settings=CoreSettings(), prompt_sources=[listener]) as turns:
+        conversation_id, reply = await a_reply(turns)
+        continued = await turns.continue_reply(conversation_id, reply.id, TurnOptions())
+        await continued.ended()
+
+    assert [turn.generation for turn in listener.turns] == ["normal", "continue"]
+    assert [entry.id for entry in listener.turns[1].history] == [continued.user_message_id]
 
 
 async def test_a_reply_that_is_not_the_chosen_one_can_be_continued(turns: TurnEngine, llm: ScriptedProvider) -> None:

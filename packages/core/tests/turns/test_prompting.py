@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -72,6 +73,92 @@ async def test_a_source_that_fails_or_is_slow_costs_its_parts_and_not_the_turn(
     monkeypatch.setattr(prompting, "SOURCE_TIMEOUT_S", 0.01)
 
     assert await prompt_with(faulty(), Lore(MOON)) == ["You are Mira.", MOON.content, "Sing!"]
+
+
+class Says(Lore):
+    """Returns whatever it is given, as no type checker would let it."""
+
+    name: ClassVar[str] = "says"
+
+    def __init__(self, said: Any) -> None:
+        self.anything = said
+
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        return self.anything  # type: ignore[no-any-return]
+
+
+class CancelsItself(Lore):
+    name: ClassVar[str] = "cancels"
+
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        raise asyncio.CancelledError
+
+
+class WillNotStop(Lore):
+    name: ClassVar[str] = "stubborn"
+
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        for _ in range(3):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+        return ()
+
+
+class Forgets(Lore):
+    """Takes the history for a list of its own."""
+
+    name: ClassVar[str] = "forgets"
+
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        turn.history.clear()  # type: ignore[attr-defined]
+        return ()
+
+
+def changed(**values: Any) -> PromptPart:
+    """Change a part as no type checker would let it."""
+    return MOON._replace(**values)
+
+
+WRONG = [
+    5,
+    None,
+    ["a text"],
+    [changed(content=5)],
+    [changed(content=[5])],
+    [changed(content=[{"type": object()}])],
+    [changed(key=5)],
+    [changed(slot="moon")],
+    [changed(role="ghost")],
+    [changed(stability="never")],
+    [changed(priority="high")],
+    [changed(order=None)],
+    [changed(depth="deep")],
+    [changed(name=5)],
+    [changed(why=5)],
+    [changed(content="x" * 10_000_000)],
+    [changed(content="x" * 10_000_000, stability="conversation", slot=Slot.SYSTEM)],
+]
+
+
+@pytest.mark.parametrize("said", WRONG, ids=range(len(WRONG)))
+async def test_parts_of_wrong_types_or_too_large_cost_the_source_its_parts_and_not_the_turn(said: Any) -> None:
+    assert await prompt_with(Says(said), Lore(MOON)) == ["You are Mira.", MOON.content, "Sing!"]
+
+
+@pytest.mark.parametrize("source", [CancelsItself, WillNotStop, Forgets])
+async def test_a_source_that_does_what_it_must_not_costs_its_parts_and_not_the_turn(
+    source: type[Lore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompting, "SOURCE_TIMEOUT_S", 0.05)
+
+    async with asyncio.timeout(5):
+        assert await prompt_with(source(), Lore(MOON)) == ["You are Mira.", MOON.content, "Sing!"]
+
+
+async def test_a_reason_that_json_cannot_hold_costs_nothing() -> None:
+    why = {"score": float("nan"), "by": object()}
+
+    assert await prompt_with(Lore(MOON._replace(why=why))) == ["You are Mira.", MOON.content, "Sing!"]
 
 
 async def test_a_source_is_told_of_the_turn_and_of_the_room_it_has() -> None:

@@ -25,6 +25,12 @@ class LocalSettings(PackageSettings):
         validation_alias="IDOLCHAT_LOCAL_CONTEXT_LENGTH",
         description="Tokens of prompt and reply together, at most the model's own; memory grows with it.",
     )
+    max_tokens: int = Field(
+        512,
+        ge=1,
+        validation_alias="IDOLCHAT_LOCAL_MAX_TOKENS",
+        description="Most tokens of a reply whose request does not say, so that every reply ends.",
+    )
     parallel: int = Field(
         2,
         ge=1,

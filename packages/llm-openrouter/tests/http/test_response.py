@@ -158,6 +158,14 @@ async def test_what_is_no_body_does_not_go_on_for_ever(start: bytes, piece: byte
             await at.body()
 
 
+async def test_a_trailer_is_no_header() -> None:
+    async with line() as at:
+        await at.send(CHUNKED + b"1\r\na\r\n0\r\nContent-Type: text/html\r\n\r\n")
+
+        assert await at.body() == b"a"
+        assert at.response.header("content-type") == "text/plain; charset=utf-8"
+
+
 @pytest.mark.parametrize(
     "more", [b"x", b"\0", OK + b"Content-Length: 6\r\n\r\nsecond", b"HTTP/1.1 100 Continue\r\n\r\n"]
 )

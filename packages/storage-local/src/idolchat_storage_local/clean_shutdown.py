@@ -17,22 +17,22 @@ from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
-from idolchat_storage_local.index.write_behind import Catalogue
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
 
-__all__ = ["Trust"]
+__all__ = ["CleanShutdown"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
 _LOOKED = b"looked\n"
 
 
-class Trust:
+class CleanShutdown:
     """Knows who uses a data folder, and how the folders were when the index was last as they are."""
 
-    def __init__(self, folder: DataFolder, disk: Disk, catalogue: Catalogue) -> None:
+    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex) -> None:
         self._folder = folder
         self._disk = disk
-        self._catalogue = catalogue
+        self._index = index
         self._own: tuple[int, str] | None = None
         self._dead: list[str] = []
 
@@ -50,7 +50,7 @@ class Trust:
         if self._own is None:
             return
         fd, path = self._own
-        is_in_order = self._catalogue.is_kept
+        is_in_order = self._index.is_kept
         if is_known and not self.others() and not self._dead:
             is_in_order = is_in_order and self._note()
         self._disk.close(fd)
@@ -123,20 +123,20 @@ class Trust:
             self._disk.close(fd)
 
     def _note(self) -> bool:
-        """Note how the folders are; tell whether the index has learnt all there was to learn."""
+        """Note how the folders are; return whether the index is up to date."""
         boot = _boot_id()
         try:
-            self._catalogue.wait_until_learnt()
+            self._index.wait_until_updated()
             now = {_BOOT: boot or "", **self._times()}
-            if now != self._catalogue.looked():
-                self._catalogue.note_looked(now)
+            if now != self._index.looked():
+                self._index.note_looked(now)
         except (IndexBroken, IndexBusy, StorageUnavailable):
             return False
         return True
 
     def _noted(self) -> dict[str, str]:
         try:
-            return self._catalogue.looked()
+            return self._index.looked()
         except (IndexBroken, IndexBusy):
             return {}
 

@@ -32,9 +32,9 @@ from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
 __all__ = ["Upkeep"]
 
 _SETTLED_S = 30
-"""Age of a change from which on the index of another process has had time to learn of it."""
-_LEARNING_S = 1.0
-"""Within this, the index learns of what another process does."""
+"""Age of a change from which on the index of another process has had time to be updated."""
+_UPDATE_S = 1.0
+"""How soon the index knows what another process does."""
 _LEFT_OVER_S = 600
 """Age from which on nobody is still writing a temporary file."""
 _COMPARED = ("form", "message_count", "body_end", "user_id", "character_id", "created_at", "updated_at")
@@ -48,17 +48,17 @@ class Upkeep:
 
     def judge(self, conversation_ids: Sequence[UUID]) -> list[VerificationResult]:
         """Read conversations from end to end and judge each; those that are gone are left out."""
-        known = self._files.catalogue.read_many(conversation_ids)
+        known = self._files.index.read_many(conversation_ids)
         verdicts = (self._judge(conversation_id, known.get(conversation_id)) for conversation_id in conversation_ids)
         return [verdict for verdict in verdicts if verdict is not None]
 
     def judge_index(self) -> list[VerificationResult]:
         """Find what the index lists and is not there."""
-        self._files.catalogue.wait_until_learnt()
+        self._files.index.wait_until_updated()
         missing = list(self._missing())
         if missing:
-            time.sleep(_LEARNING_S)  # another process may have removed it just now
-        still = [entry for entry in missing if self._files.catalogue.read_again(UUID(entry.id)) is not None]
+            time.sleep(_UPDATE_S)  # another process may have removed it just now
+        still = [entry for entry in missing if self._files.index.read_again(UUID(entry.id)) is not None]
         return [
             VerificationResult(
                 conversation_id=UUID(entry.id),
@@ -72,7 +72,7 @@ class Upkeep:
         folder = self._files.folder
         for path in folder.folders():
             try:
-                known = self._files.catalogue.in_folder(folder.place_of(path))
+                known = self._files.index.in_folder(folder.place_of(path))
             except (IndexBroken, IndexBusy):
                 continue
             there = set(self._files.disk.names(path)) if self._files.disk.exists(path) else set()
@@ -81,19 +81,19 @@ class Upkeep:
                     yield entry
 
     def read_anew(self, conversation_ids: Sequence[UUID]) -> None:
-        """Have the index learn what is in these files, whatever it knows."""
+        """Read these files and update the index with them, whatever it knows."""
         for conversation_id in conversation_ids:
             try:
-                with self._files.for_reading(conversation_id, doubted=True):
+                with self._files.for_reading(conversation_id, verify=True):
                     pass
             except (ConversationNotFound, StorageUnavailable, OSError):
                 continue
-        self._files.catalogue.keep_pace()
+        self._files.index.keep_pace()
 
     def forget_gone(self) -> None:
-        """Have the index forget what is not there."""
+        """Remove from the index what is not there."""
         for verdict in self.judge_index():
-            self._files.catalogue.forget(verdict.conversation_id)
+            self._files.index.forget(verdict.conversation_id)
 
     def read_stored(self, conversation_id: UUID) -> bytes:
         """See ``Storage.read_stored``."""
@@ -102,7 +102,7 @@ class Upkeep:
 
     def repair(self, conversation_id: UUID, *, dry_run: bool) -> Repair:
         """See ``Storage.repair``; nobody else writes to the conversation meanwhile."""
-        with self._files.for_reading(conversation_id, doubted=True) as opened:
+        with self._files.for_reading(conversation_id, verify=True) as opened:
             conversation = reading.read_opened(self._files, opened, conversation_id)
             issues = _flaws(opened.entry, conversation)
         if dry_run or not issues:
@@ -141,7 +141,7 @@ class Upkeep:
     def _judge(self, conversation_id: UUID, known: Entry | None) -> VerificationResult | None:
         count = 0
         try:
-            with self._files.for_reading(conversation_id, doubted=True, only_news=True) as opened:
+            with self._files.for_reading(conversation_id, verify=True, changed_only=True) as opened:
                 conversation = reading.read_opened(self._files, opened, conversation_id)
                 count = len(conversation.messages)
                 issues = (*_flaws(opened.entry, conversation), *self._index_flaws(known, opened))
@@ -156,7 +156,7 @@ class Upkeep:
         return VerificationResult(conversation_id=conversation_id, message_count=count, issues=issues)
 
     def _index_flaws(self, known: Entry | None, opened: Opened) -> Iterator[Issue]:
-        """Tell where the index said something else of a file that nobody has changed lately."""
+        """Return where the index said something else of a file that nobody has changed lately."""
         found = opened.entry
         if found.form != "lines" or time.time() - found.mtime_ns / 1e9 < _SETTLED_S:
             return

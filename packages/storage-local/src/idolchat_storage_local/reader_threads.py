@@ -44,7 +44,7 @@ class Readers:
             del future  # what it raises holds this frame: a circle that only the collector would find
 
     def submit(self, function: Callable[[], object]) -> None:
-        """Have a function called that nobody waits for, and that raises nothing."""
+        """Call a function on one of the threads that nobody waits for, and that raises nothing."""
         self._put((None, function))
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, StorageError, StorageUnavailable
-from idolchat_storage_local.clean_shutdown import Trust
+from idolchat_storage_local.clean_shutdown import CleanShutdown
 from idolchat_storage_local.files.data_folder import conversation_id_of, is_temporary
 from idolchat_storage_local.files.open_files import Files
 from idolchat_storage_local.index.entry import Entry
@@ -36,10 +36,10 @@ class Scanner:
     Files that a crash has torn are mended on the way.
     """
 
-    def __init__(self, files: Files, trust: Trust, *, is_brief: bool) -> None:
+    def __init__(self, files: Files, clean_shutdown: CleanShutdown, *, is_brief: bool) -> None:
         self._is_brief = is_brief
         self._files = files
-        self._trust = trust
+        self._clean_shutdown = clean_shutdown
         self._closing = threading.Event()
         self._wanted = threading.Event()
         self._round = 0
@@ -57,7 +57,7 @@ class Scanner:
 
     @property
     def has_all(self) -> bool:
-        """Tell whether there is nothing that could not be read when it was looked at."""
+        """Return whether there is nothing that could not be read when it was looked at."""
         return not (self._missed or self._unread)
 
     def read_unread(self) -> bool:
@@ -72,7 +72,7 @@ class Scanner:
     def on_broken(self) -> None:
         """See ``Watcher``."""
         self._round += 1
-        self._trust.lose()
+        self._clean_shutdown.lose()
         if self.finished.done():
             self.finished = Future()
 
@@ -113,7 +113,7 @@ class Scanner:
     def _look(self, *, is_whole: bool) -> None:
         """Look at all of it, or at what could not be read the last time."""
         this_round = self._round
-        self._files.catalogue.check()
+        self._files.index.check()
         self._look_through(self._folders() if is_whole else list(self._missed))
         for conversation_id in list(self._unread):
             self._can_be_read(conversation_id)
@@ -125,14 +125,14 @@ class Scanner:
         if this_round == self._round == self._whole_round:
             self._finish()
             if self.has_all:
-                self._trust.looked()
+                self._clean_shutdown.looked()
 
     def _believe(self) -> None:
-        """Take the index at its word, but for folders that changed, where that can be done: no other look is needed.
+        """Trust the index but for folders that changed, where that can be done: no other look is needed.
 
         Nor is all of the index read, which takes the longer the more there is: a fault in it shows where it is asked.
         """
-        this_round, changed = self._round, self._trust.changed()
+        this_round, changed = self._round, self._clean_shutdown.changed()
         if changed is None:
             return
         self._look_through(changed)
@@ -183,7 +183,7 @@ class Scanner:
         """Look through a folder; give what kept it from being read."""
         try:
             self._files.folder.require()
-            known = self._files.catalogue.in_folder(self._files.folder.place_of(path))
+            known = self._files.index.in_folder(self._files.folder.place_of(path))
             found = self._look_at(path, known)
             for place in known.keys() - found:
                 self._look_for(known[place])
@@ -213,9 +213,9 @@ class Scanner:
         if entry is not None and (entry.length, entry.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return
         # What an index that was made anew has lost may be known still, and must be read all the same.
-        is_doubted = entry is None or entry.length == status.st_size
+        must_verify = self._round > 0 if entry is None else entry.length == status.st_size
         try:
-            with self._files.for_reading(conversation_id, doubted=is_doubted):
+            with self._files.for_reading(conversation_id, verify=must_verify):
                 self._unread.discard(conversation_id)
         except ConversationNotFound:
             return
@@ -226,25 +226,25 @@ class Scanner:
             self._unread.add(conversation_id)
             if entry is None:
                 # An index that was made anew has lost what may be remembered still.
-                known = self._files.catalogue.known(conversation_id) or Entry.of_unread(
+                known = self._files.index.known(conversation_id) or Entry.of_unread(
                     conversation_id, place, problem=str(error), mtime_ns=status.st_mtime_ns
                 )
-                self._files.catalogue.note(conversation_id, known)
+                self._files.index.note(conversation_id, known)
 
     def _note_damaged(self, conversation_id: UUID, place: str, problem: str, status: os.stat_result) -> None:
         """List what has a document's name and is no file: it is not gone, and what is known of its owner stays."""
         log.warning("a conversation has no file", extra={"place": place})
-        known = self._files.catalogue.known(conversation_id) or Entry.of_unread(
+        known = self._files.index.known(conversation_id) or Entry.of_unread(
             conversation_id, place, problem=problem, mtime_ns=status.st_mtime_ns
         )
         entry = known._replace(form="damaged", length=status.st_size, mtime_ns=status.st_mtime_ns, problem=problem)
-        self._files.catalogue.note(conversation_id, entry)
+        self._files.index.note(conversation_id, entry)
 
     def _look_for(self, entry: Entry) -> None:
         """Forget a conversation whose file is gone."""
         conversation_id = UUID(entry.id)
         if self._files.folder.find(conversation_id) is None:
-            self._files.catalogue.forget(conversation_id)
+            self._files.index.forget(conversation_id)
 
     def _tidy(self) -> None:
         folder = self._files.folder

@@ -25,7 +25,7 @@ from idolchat_storage_local.files import reading
 from idolchat_storage_local.files.message_replacement import Replaced
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, EntryFilter, fingerprint, in_microseconds
-from idolchat_storage_local.index.fulltext import TIE_BITS, Indexed, Learnt, Texts, TextsBroken
+from idolchat_storage_local.index.fulltext import TIE_BITS, FulltextBroken, FulltextIndex, FulltextUpdate, Indexed
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy, remove_index
 
 __all__ = ["SearchUnavailable", "Searcher"]
@@ -43,7 +43,7 @@ class SearchUnavailable(Exception):
 class _Read(NamedTuple):
     """What was read of a conversation to be indexed, and how many bytes that was."""
 
-    learnt: Learnt
+    update: FulltextUpdate
     size: int
 
 
@@ -53,7 +53,7 @@ class Searcher:
     def __init__(self, files: Files, path: str) -> None:
         self._files = files
         self._path = path
-        self._texts: Texts | None = None
+        self._fulltext: FulltextIndex | None = None
         self._opening = threading.Lock()
         self._catching_up = threading.Lock()
 
@@ -66,11 +66,11 @@ class Searcher:
         """See ``Storage.search``. Raises ``SearchUnavailable``."""
         end = search.place(before) if before is not None else None
 
-        def found(texts: Texts) -> SearchResults:
+        def found(fulltext: FulltextIndex) -> SearchResults:
             stuck: set[str] = set()
-            while self._catch_up_some(texts, stuck):
+            while self._catch_up_some(fulltext, stuck):
                 pass
-            return self._search(texts, query, matching, limit=limit, end=end)
+            return self._search(fulltext, query, matching, limit=limit, end=end)
 
         return self._asked(found)
 
@@ -79,7 +79,7 @@ class Searcher:
 
         ``stuck`` gathers those that cannot be read. Raises ``SearchUnavailable``.
         """
-        return self._asked(lambda texts: self._catch_up_some(texts, stuck))
+        return self._asked(lambda fulltext: self._catch_up_some(fulltext, stuck))
 
     def begin_anew(self) -> None:
         """Throw the index away; the next search makes it."""
@@ -96,31 +96,31 @@ class Searcher:
         with self._catching_up:
             known = self._without(entry, replaced)
             yield
-            now = self._files.catalogue.known(UUID(entry.id))
+            now = self._files.index.known(UUID(entry.id))
             if known is not None and now is not None and known.message_count == now.message_count:
                 with suppress(SearchUnavailable):  # the conversation is then indexed anew
-                    self._asked(lambda texts: texts.set_known(entry.id, _indexed(now)))
+                    self._asked(lambda fulltext: fulltext.set_known(entry.id, _indexed(now)))
 
     def _without(self, entry: Entry, replaced: Replaced) -> Indexed | None:
         if not Path(self._path).exists():
             return None
         try:
             with suppress(IndexBroken):  # it is made anew then, and every conversation read again
-                self._files.catalogue.mark_stale([entry.id])
+                self._files.index.mark_stale([entry.id])
             gone = [(position, *_timed_words(message)) for position, message in replaced]
-            return self._asked(lambda texts: texts.remove(entry.id, gone))
+            return self._asked(lambda fulltext: fulltext.remove(entry.id, gone))
         except (SearchUnavailable, IndexBusy) as error:
             raise StorageUnavailable(
                 f"the words of a message cannot be removed from the search index: {error}"
             ) from error
 
     def words_of_gone(self, *, dry_run: bool) -> Leftover | None:
-        """Tell how much the index keeps of messages that are gone, and throw it away for that."""
+        """Report how much the index keeps of messages that are gone, and remove the index for that."""
         with self._opening:
             try:
-                self._texts = self._texts or Texts(self._path)
-                gone, everything = self._texts.count_gone()
-            except (TextsBroken, IndexBusy):
+                self._fulltext = self._fulltext or FulltextIndex(self._path)
+                gone, everything = self._fulltext.count_gone()
+            except (FulltextBroken, IndexBusy):
                 return None
         if not gone:
             return None
@@ -129,53 +129,53 @@ class Searcher:
             self.begin_anew()
         return Leftover(kind="search", place=self._files.folder.place_of(self._path), size_bytes=size)
 
-    def _asked[T](self, what: Callable[[Texts], T]) -> T:
+    def _asked[T](self, what: Callable[[FulltextIndex], T]) -> T:
         try:
             try:
                 return what(self._open())
-            except TextsBroken as error:
+            except FulltextBroken as error:
                 log.warning("the search index is made anew from the conversations", extra={"reason": str(error)})
                 self.begin_anew()
                 return what(self._open())
-        except (TextsBroken, OSError) as error:
+        except (FulltextBroken, OSError) as error:
             raise SearchUnavailable(str(error)) from error
         except IndexBusy as error:
             raise SearchUnavailable(str(error)) from error
 
-    def _open(self) -> Texts:
+    def _open(self) -> FulltextIndex:
         with self._opening:
-            if self._texts is not None and not self._texts.is_current:
-                is_replaced = self._texts.is_replaced
+            if self._fulltext is not None and not self._fulltext.is_current:
+                is_replaced = self._fulltext.is_replaced
                 self._close()
                 if not is_replaced:
                     remove_index(self._path)
-            if self._texts is None:
+            if self._fulltext is None:
                 try:
-                    self._texts = Texts(self._path)
-                except TextsBroken:
+                    self._fulltext = FulltextIndex(self._path)
+                except FulltextBroken:
                     # Everything is to be indexed then; noted first, for we may die in between.
-                    self._files.catalogue.mark_stale(None)
+                    self._files.index.mark_stale(None)
                     remove_index(self._path)
-                    self._texts = Texts(self._path, new=True)
-            return self._texts
+                    self._fulltext = FulltextIndex(self._path, new=True)
+            return self._fulltext
 
     def _close(self) -> None:
-        if self._texts is not None:
-            self._texts.close()
-            self._texts = None
+        if self._fulltext is not None:
+            self._fulltext.close()
+            self._fulltext = None
 
-    def _catch_up_some(self, texts: Texts, stuck: set[str]) -> int:
+    def _catch_up_some(self, fulltext: FulltextIndex, stuck: set[str]) -> int:
         with self._catching_up:
-            return self._caught_up(texts, stuck)
+            return self._caught_up(fulltext, stuck)
 
-    def _caught_up(self, texts: Texts, stuck: set[str]) -> int:
-        catalogue = self._files.catalogue
-        catalogue.wait_until_learnt()
-        stale = [one for one in catalogue.stale(_BATCH + len(stuck)) if one[0] not in stuck]
-        known = texts.known([key for key, _ in stale])
-        entries = catalogue.read_many(UUID(key) for key, _ in stale)
+    def _caught_up(self, fulltext: FulltextIndex, stuck: set[str]) -> int:
+        index = self._files.index
+        index.wait_until_updated()
+        stale = [one for one in index.stale(_BATCH + len(stuck)) if one[0] not in stuck]
+        known = fulltext.known([key for key, _ in stale])
+        entries = index.read_many(UUID(key) for key, _ in stale)
         done: list[tuple[str, int]] = []
-        learnt: dict[str, Learnt] = {}
+        update: dict[str, FulltextUpdate] = {}
         size = 0
         for key, changes in stale:
             try:
@@ -186,12 +186,12 @@ class Searcher:
                 continue
             done.append((key, changes))
             if read is not None:
-                learnt[key] = read.learnt
+                update[key] = read.update
                 size += read.size
             if size > _BATCH_BYTES:
                 break
-        skipped = texts.learn(learnt)
-        catalogue.mark_fresh([one for one in done if one[0] not in skipped])
+        skipped = fulltext.update(update)
+        index.mark_fresh([one for one in done if one[0] not in skipped])
         return len(stale)
 
     def _read(self, key: str, before: Indexed | None, entry: Entry | None) -> _Read | None:
@@ -201,21 +201,21 @@ class Searcher:
             return None
         try:
             with self._files.for_reading(conversation_id) as opened:
-                if opened.tail is not None and before is not None and self._goes_on(opened, before):
-                    added = self._files.disk.read(opened.fd, opened.tail.body_end - before.body_end, before.body_end)
+                if opened.footer is not None and before is not None and self._goes_on(opened, before):
+                    added = self._files.disk.read(opened.fd, opened.footer.body_end - before.body_end, before.body_end)
                     messages = reading.messages_in(added)
-                    return _Read(_learnt(before, _indexed(opened.entry), messages, anew=False), len(added))
+                    return _Read(_update_of(before, _indexed(opened.entry), messages, anew=False), len(added))
                 conversation = reading.read_opened(self._files, opened, conversation_id)
                 now = _indexed(opened.entry)._replace(message_count=len(conversation.messages))
-                return _Read(_learnt(before, now, conversation.messages, anew=True), opened.entry.length)
+                return _Read(_update_of(before, now, conversation.messages, anew=True), opened.entry.length)
         except ConversationNotFound:
-            return _Read(_learnt(before, None, [], anew=True), 0) if before is not None else None
+            return _Read(_update_of(before, None, [], anew=True), 0) if before is not None else None
         except (ConversationDamaged, ValueError):
             nothing = Indexed(0, 0, 0, None, None)
-            return _Read(_learnt(before, nothing, [], anew=True), 0)
+            return _Read(_update_of(before, nothing, [], anew=True), 0)
 
     def _goes_on(self, opened: Opened, before: Indexed) -> bool:
-        """Tell whether a file still begins with what is indexed of it."""
+        """Return whether a file still begins with what is indexed of it."""
         entry, start = opened.entry, max(before.body_end - FINGERPRINT_SIZE, 0)
         if not before.message_count or before.body_end > entry.body_end or before.message_count > entry.message_count:
             return False
@@ -225,12 +225,18 @@ class Searcher:
         return fingerprint(there) == before.fingerprint
 
     def _search(
-        self, texts: Texts, query: Query, matching: EntryFilter, *, limit: int, end: tuple[datetime, UUID, int] | None
+        self,
+        fulltext: FulltextIndex,
+        query: Query,
+        matching: EntryFilter,
+        *,
+        limit: int,
+        end: tuple[datetime, UUID, int] | None,
     ) -> SearchResults:
         hits: list[SearchHit] = []
-        before = _place_before(texts, end)
+        before = _place_before(fulltext, end)
         while len(hits) <= limit:
-            rows = texts.find(query, matching, before=before, limit=limit + 1 - len(hits))
+            rows = fulltext.find(query, matching, before=before, limit=limit + 1 - len(hits))
             if not rows:
                 break
             before = rows[-1][0]
@@ -251,17 +257,19 @@ def _indexed(entry: Entry) -> Indexed:
     return Indexed(entry.message_count, entry.body_end, entry.fingerprint, entry.user_id, entry.character_id)
 
 
-def _learnt(before: Indexed | None, now: Indexed | None, messages: Sequence[Message], *, anew: bool) -> Learnt:
-    return Learnt(before, now, list(map(_timed_words, messages)), anew)
+def _update_of(
+    before: Indexed | None, now: Indexed | None, messages: Sequence[Message], *, anew: bool
+) -> FulltextUpdate:
+    return FulltextUpdate(before, now, list(map(_timed_words, messages)), anew)
 
 
 def _timed_words(message: Message) -> tuple[int, str]:
     return in_microseconds(message.timestamp), " ".join(tokens_of(text_of(message)))
 
 
-def _place_before(texts: Texts, end: tuple[datetime, UUID, int] | None) -> int | None:
+def _place_before(fulltext: FulltextIndex, end: tuple[datetime, UUID, int] | None) -> int | None:
     if end is None:
         return None
     time, conversation_id, position = end
-    place = texts.place_of(str(conversation_id), position)
+    place = fulltext.place_of(str(conversation_id), position)
     return in_microseconds(time) << TIE_BITS if place is None else place

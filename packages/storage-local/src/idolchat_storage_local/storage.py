@@ -37,7 +37,7 @@ from idolchat_core import (
     read_settings,
 )
 from idolchat_core.search import Query, SearchResults
-from idolchat_storage_local.clean_shutdown import Trust
+from idolchat_storage_local.clean_shutdown import CleanShutdown
 from idolchat_storage_local.files import message_replacement, reading, writing
 from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk, unavailable
@@ -47,7 +47,7 @@ from idolchat_storage_local.files.open_files import Files
 from idolchat_storage_local.files.record_files import Records
 from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_index import IndexBroken
-from idolchat_storage_local.index.write_behind import Catalogue
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
 from idolchat_storage_local.maintenance import Upkeep
 from idolchat_storage_local.reader_threads import Readers
 from idolchat_storage_local.scanner import Scanner
@@ -94,19 +94,19 @@ class LocalStorage(Storage):
         self._disk = disk
         self._folder = DataFolder(settings.data_dir, disk)
         self._folder.open()
-        self._catalogue = Catalogue(self._folder.index, require_folder=self._folder.require)
-        self._files = Files(self._folder, disk, self._catalogue)
+        self._index = WriteBehindIndex(self._folder.index, require_folder=self._folder.require)
+        self._files = Files(self._folder, disk, self._index)
         self._records = Records(self._folder, disk)
         self._readers = Readers(_READERS, loop)
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
-        self._trust = Trust(self._folder, disk, self._catalogue)
-        self._scanner = Scanner(self._files, self._trust, is_brief=is_brief)
+        self._clean_shutdown = CleanShutdown(self._folder, disk, self._index)
+        self._scanner = Scanner(self._files, self._clean_shutdown, is_brief=is_brief)
         self._upkeep = Upkeep(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
-        self._trust.enter()
-        self._catalogue.start(self._scanner)
+        self._clean_shutdown.enter()
+        self._index.start(self._scanner)
         self._scanner.start()
 
     def close(self) -> None:
@@ -118,8 +118,8 @@ class LocalStorage(Storage):
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
-        self._trust.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
-        self._catalogue.close()
+        self._clean_shutdown.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
+        self._index.close()
 
     async def create(self, conversation: Conversation) -> str:
         if len(conversation.messages) > _FEW_MESSAGES:
@@ -216,7 +216,7 @@ class LocalStorage(Storage):
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         found = None
         with suppress(IndexBroken):
-            found = await self._work(self._catalogue.turn, str(turn_id))
+            found = await self._work(self._index.turn, str(turn_id))
         if found is None:
             found = await self._when_complete(self._turn, str(turn_id))
         return UUID(found) if found is not None else None
@@ -338,7 +338,7 @@ class LocalStorage(Storage):
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
     def _documents(self, conversation_ids: Sequence[UUID]) -> dict[UUID, bytes | ConversationDamaged]:
-        self._catalogue.read_many(conversation_ids)
+        self._index.read_many(conversation_ids)
         found: dict[UUID, bytes | ConversationDamaged] = {}
         for conversation_id in conversation_ids:
             try:
@@ -357,14 +357,14 @@ class LocalStorage(Storage):
             for one in written:
                 if one not in new:
                     self._put(one)
-            self._catalogue.keep_pace()
+            self._index.keep_pace()
 
     def _put(self, written: writing.Written) -> None:
         message_replacement.put(self._files, written, unindexed=self._searcher.unindexed)
 
     def _turn(self, turn_id: str) -> str | None:
         is_all = self._scanner.read_unread()
-        found = self._catalogue.turn(turn_id)
+        found = self._index.turn(turn_id)
         if found is None and not is_all:
             raise StorageUnavailable("there are conversations that cannot be read now, and the turn may be in one")
         return found
@@ -375,11 +375,11 @@ class LocalStorage(Storage):
 
     def _count(self, matching: EntryFilter) -> StorageStats:
         self._look_again()
-        return self._catalogue.count(matching)
+        return self._index.count(matching)
 
     def _newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
         self._look_again()
-        return self._catalogue.newest(matching, before, limit)
+        return self._index.newest(matching, before, limit)
 
     def _look_again(self) -> None:
         self._scanner.glance()

@@ -16,7 +16,7 @@ from idolchat_storage_local.files.disk import unavailable
 from idolchat_storage_local.files.document_file import Append, Update
 from idolchat_storage_local.files.group_commit import Job, run_together
 from idolchat_storage_local.files.log_files import AddLines, Logs
-from idolchat_storage_local.files.open_files import Files, NeedsCare
+from idolchat_storage_local.files.open_files import Files, NeedsSlowPath
 from idolchat_storage_local.files.writing import change
 from idolchat_storage_local.reader_threads import Readers
 
@@ -110,7 +110,7 @@ class Writer:
         outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
         told: _Told = []
         for group, outcome in zip(together, outcomes, strict=True):
-            if isinstance(outcome, NeedsCare):
+            if isinstance(outcome, NeedsSlowPath):
                 self._readers.submit(partial(self._do_with_care, group))
             else:
                 told += _answers(group, outcome)

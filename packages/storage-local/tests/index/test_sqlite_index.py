@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ import pytest
 
 from idolchat_core import Conversation, ConversationFilter, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
+from idolchat_storage_local.index.sqlite_index import Index
 
 TURN = new_id()
 
@@ -222,3 +224,11 @@ async def test_a_file_that_was_removed_is_not_found_and_no_longer_listed_later(
     file_of(conversations[2].id).unlink()
     async with open_storage() as storage:
         assert conversations[2].id not in {summary.id for summary in (await storage.list()).data}
+
+
+def test_the_index_is_its_owner_s_alone(tmp_path: Path) -> None:
+    index = Index(str(tmp_path / "index.sqlite3"))
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    index.close()
+
+    assert modes == {0o600}

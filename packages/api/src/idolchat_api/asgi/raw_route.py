@@ -22,6 +22,10 @@ class RawRoute(Route):
         """The OpenAPI operation, by method."""
         return {self._method.lower(): {"operationId": self.name, **self._operation}}
 
+    def query_parameters(self) -> list[dict[str, Any]]:
+        """The OpenAPI descriptions of its query parameters."""
+        return [one for one in self._operation.get("parameters", ()) if one["in"] == "query"]
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
         if match is not Match.NONE:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, from_json
 from starlette.types import Receive, Scope
 
 from idolchat_api.asgi.client_connection import ClientLeft
+from idolchat_api.asgi.json_text import mended
 from idolchat_api.errors import MalformedRequest, UnsupportedMediaType
 from idolchat_core.errors import InvalidRequest
 
@@ -43,6 +44,7 @@ async def read_optional_json[T: BaseModel](model: type[T], scope: Scope, receive
 
 
 def _validated[T: BaseModel](model: type[T], body: bytes) -> T:
+    body = mended(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

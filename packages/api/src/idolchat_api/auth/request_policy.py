@@ -8,6 +8,7 @@ from typing import Any
 
 from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
+from idolchat_api.request_extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.settings.auth import RequestPolicySettings
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
@@ -15,10 +16,6 @@ from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 __all__ = ["RequestPolicy"]
 
 USER_ROLES = frozenset({"user", "tool"})
-COSTLY_FIELDS = frozenset(
-    {"plugins", "preset", "provider", "route", "service_tier", "transforms", "web_search_options"}
-)
-"""What chooses the provider, or buys more than tokens (openrouter.ai/docs, API reference, read 2026-08-22)."""
 _TOKENS = ("max_tokens", "max_completion_tokens")
 
 
@@ -28,6 +25,7 @@ class RequestPolicy:
     def __init__(self, settings: RequestPolicySettings, *, default_model: str | None) -> None:
         self._roles = frozenset(settings.client_roles)
         self._refused = frozenset(settings.refused_fields)
+        self._refused_to_users = EXTRAS - frozenset(settings.user_extras)
         self._models = settings.models
         self._max_tokens = settings.max_tokens
         prices = {"prompt": settings.max_prompt_price, "completion": settings.max_completion_price}
@@ -56,10 +54,11 @@ class RequestPolicy:
 
     def apply[T: TurnOptions](self, principal: Principal, options: T) -> T:
         """Return the request with defaults and ceilings filled in. Raises ``InvalidRequest`` where it asks for more."""
-        refused = self._refused or (frozenset() if principal.is_trusted else COSTLY_FIELDS)
         given = options.options
-        for name in refused & given.keys():
+        for name in sorted(self._refused & given.keys()):
             raise InvalidRequest(f"{name} may not be set here (IDOLCHAT_API_REFUSED_FIELDS)", param=name)
+        if not principal.is_trusted:
+            self._check_extras(options)
         changes: dict[str, Any] = {}
         if self._models:
             changes |= self._model(options)
@@ -71,7 +70,16 @@ class RequestPolicy:
 
     def allows_model(self, model: str) -> bool:
         """Return whether a request may name this model."""
-        return not self._models or any(fnmatchcase(model, pattern) for pattern in self._models)
+        return not self._models or any(
+            fnmatchcase(model, pattern) and granted_by_name(pattern, model) for pattern in self._models
+        )
+
+    def _check_extras(self, options: TurnOptions) -> None:
+        for extra, param in extras_in(options):
+            if extra in self._refused_to_users:
+                raise InvalidRequest(
+                    f"{param}: users may not ask for {extra} here (IDOLCHAT_API_USER_EXTRAS)", param=param
+                )
 
     def _default_within(self, default_model: str | None) -> str | None:
         if not self._models or (default_model is not None and self.allows_model(default_model)):

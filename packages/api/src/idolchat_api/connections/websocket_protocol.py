@@ -105,6 +105,12 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         return message
 
+    async def send(self, message: Any) -> None:
+        """Send an event; a refusal completes the handshake, which the base class takes for an error of ours."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
     def write_now(self, pieces: Sequence[bytes]) -> bool:
         """Write text messages; see ``DirectWrite``."""
         if (

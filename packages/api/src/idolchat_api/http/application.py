@@ -6,17 +6,17 @@ from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idolchat_api.asgi.direct_writes import withdraw_direct_write
 from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.http.middleware import RequestMiddleware
 
 __all__ = ["Application"]
 
-_HEADER_ONLY: Collection[object] = (RequestMiddleware, CORSMiddleware)
+_HEADER_ONLY: Collection[object] = (RequestMiddleware, CORS)
 """Middleware that does not change the parts of a body, and so need not see them."""
 
 
@@ -24,7 +24,7 @@ class Application(FastAPI):
     """Dispatches raw routes without path parameters directly, and everything else as FastAPI does.
 
     Through FastAPI, every request passes eight layers and every part of a stream two. Of these, a raw route needs only
-    ``RequestMiddleware``, and ``CORSMiddleware`` where it is used. With any other middleware, nothing is dispatched
+    ``RequestMiddleware``, and ``CORS`` where it is used. With any other middleware, nothing is dispatched
     directly.
     """
 

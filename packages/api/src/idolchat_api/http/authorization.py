@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -20,6 +21,7 @@ from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.auth.principal import Scope as Needed
 from idolchat_api.errors import NotFound, Unauthenticated
+from idolchat_api.http.query_parameters import check_query, declared_query
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 
 __all__ = [
@@ -141,7 +143,10 @@ def protected(route: Route, rule: RouteRule) -> ASGIApp:
         )
     if route.endpoint in _CHECKING_OWNER:
         own.discard(_CONVERSATION)
-    return _Protected(route.app, rule, own, {name: may for name, may in rule.find.items() if name in names})
+    find = {name: may for name, may in rule.find.items() if name in names}
+    # What is open is for probes, which may add a parameter to get past a cache.
+    query = None if rule.access is Access.OPEN else declared_query(route)
+    return _Protected(route.app, rule, own_ids=own, find=find, query=query)
 
 
 def rule_of(route: BaseRoute) -> RouteRule | None:
@@ -162,8 +167,17 @@ def _no_rule(path: str, name: str) -> str:
 class _Protected:
     """Serves a request if its caller has the scope and may access the ids in its path."""
 
-    def __init__(self, app: ASGIApp, rule: RouteRule, own_ids: set[str], find: Mapping[str, MayAccess]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rule: RouteRule,
+        *,
+        own_ids: set[str],
+        find: Mapping[str, MayAccess],
+        query: AbstractSet[str] | None,
+    ) -> None:
         self.rule = rule
+        self._query = query
         self._app = app
         self._own_ids = own_ids
         self._find = find
@@ -175,6 +189,8 @@ class _Protected:
             if principal is NOBODY:
                 raise Unauthenticated("this asks for a token: send the header Authorization: Bearer <token>")
             principal.require(needed)
+        if scope["query_string"] and self._query is not None:
+            check_query(scope["query_string"], self._query)
         if self._own_ids and principal.is_bound:
             await self._check_own_ids(caller_of(scope), scope["path_params"])
         if self._find:

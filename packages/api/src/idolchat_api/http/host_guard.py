@@ -21,9 +21,13 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
 class Guard:
-    """Checks the headers of every request and socket handshake."""
+    """Checks the headers of every request and socket handshake.
 
-    def __init__(self, settings: ApiSettings) -> None:
+    ``body_limits`` are the bytes of a body at paths that take more, or less, than others.
+    """
+
+    def __init__(self, settings: ApiSettings, *, body_limits: Mapping[str, int] | None = None) -> None:
+        self._body_limits = body_limits or {}
         self._any_host = "*" in settings.allowed_hosts or not (settings.allowed_hosts or is_loopback(settings.host))
         self._hosts = frozenset(settings.allowed_hosts) | {settings.host.lower()}
         self._origins = frozenset(settings.allowed_origins)
@@ -35,13 +39,17 @@ class Guard:
         if not self._any_host and host:
             self._check_host(_without_port(host))
         origin = headers.get(b"origin")
-        if origin is not None and (scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS):
+        # A page's preflight request comes this far where no origin is let in; its refusal says which setting does.
+        is_preflight = b"access-control-request-method" in headers
+        if origin is not None and (
+            scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS or is_preflight
+        ):
             self._check_origin(origin.decode("latin-1").lower(), host)
         length = headers.get(b"content-length")
-        if length is not None and int(length) > self._max_body_bytes:
-            raise self._too_large(f"the body has {int(length)} bytes")
+        if length is not None and int(length) > self._limit(scope):
+            raise self._too_large(f"the body has {int(length)} bytes", scope)
 
-    def limited(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
+    def limited(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
         """Limit a body without ``Content-Length``: the ``receive`` that is returned raises ``BodyTooLarge``."""
         if b"transfer-encoding" not in headers:
             return receive
@@ -51,8 +59,8 @@ class Guard:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > self._max_body_bytes:
-                raise self._too_large("the body is longer")
+            if received_bytes > self._limit(scope):
+                raise self._too_large("the body is longer", scope)
             return message
 
         return counted
@@ -71,8 +79,12 @@ class Guard:
                 " IDOLCHAT_API_ALLOWED_ORIGINS"
             )
 
-    def _too_large(self, found: str) -> BodyTooLarge:
-        return BodyTooLarge(f"{found}; at most {self._max_body_bytes} are read (IDOLCHAT_API_MAX_BODY_BYTES)")
+    def _limit(self, scope: Scope) -> int:
+        return self._body_limits.get(scope["path"], self._max_body_bytes)
+
+    def _too_large(self, found: str, scope: Scope) -> BodyTooLarge:
+        variable = "" if scope["path"] in self._body_limits else " (IDOLCHAT_API_MAX_BODY_BYTES)"
+        return BodyTooLarge(f"{found}; at most {self._limit(scope)} are read{variable}")
 
 
 def _without_port(host: str) -> str:

@@ -60,7 +60,7 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
         if scope["type"] == "http":
-            await self._http(scope, self._guard.limited(receive, headers), send, headers)
+            await self._http(scope, self._guard.limited(scope, receive, headers), send, headers)
         else:
             await self._websocket(scope, receive, send, headers)
 

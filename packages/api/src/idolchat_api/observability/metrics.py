@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import all_tasks
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -99,6 +100,7 @@ class _State(Collector):
         yield _gauge("idolchat_turns_waiting", "Turns that wait for another.", turns.waiting)
         yield _gauge("idolchat_turns_unstored", "Turns that are over and not stored yet.", turns.unstored)
         yield _gauge("idolchat_sockets", "Open WebSockets.", self._open_sockets())
+        yield _gauge("idolchat_tasks", "Tasks of asyncio that run or wait.", len(all_tasks()))
         yield _gauge("idolchat_stopping", "1 while no new turns are taken.", self._is_stopping())
         yield _gauge("idolchat_spending_stopped", "1 while spending is stopped.", turns.ledger.stop is not None)
         mirror = self._service.mirror

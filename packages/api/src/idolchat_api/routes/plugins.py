@@ -37,6 +37,7 @@ class RouteRegistry:
         self._origins = dict.fromkeys((("GET", path) for path in _RESERVED), BUILT_IN)
         self._routes: list[Route] = []
         self._static: dict[str, list[Route]] = {}
+        self.body_limits: dict[str, int] = {}
         for route in built_in:
             if isinstance(route, Route):
                 self._claim(route)
@@ -53,14 +54,17 @@ class RouteRegistry:
         access: Access | None = None,
         find: Mapping[str, MayAccess] | None = None,
         page: bool = False,
+        body_limits: Mapping[str, int] | None = None,
     ) -> None:
         """Add the routes of a router, which must be complete.
 
         ``access`` says who may call them. ``find`` has a rule for each id in their paths, such as
         ``{"memory_id": may}``; where the rule returns False the answer is a 404. With ``page`` they answer with pages,
-        which may load scripts, styles and images of this server, and no inline script. Raises ``PluginBroken`` and
-        ``PluginNameTaken``.
+        which may load scripts, styles and images of this server, and no inline script. ``body_limits`` are the bytes of
+        a body at those of their paths that take larger ones than ``IDOLCHAT_API_MAX_BODY_BYTES``, and hold no id.
+        Raises ``PluginBroken`` and ``PluginNameTaken``.
         """
+        self.body_limits |= self._checked_limits(router, body_limits or {})
         rule = RouteRule(access=self._stated(access, "add_router(router"), find=find or {}, is_page=page)
         unused = set(rule.find)
         for route in router.routes:
@@ -106,6 +110,13 @@ class RouteRegistry:
                 " those with a token, or Access.READ, CHAT, ADMIN for a scope, or Access.OPEN for anyone"
             )
         return Access(access)
+
+    def _checked_limits(self, router: APIRouter, limits: Mapping[str, int]) -> Mapping[str, int]:
+        paths = {getattr(route, "path", None) for route in router.routes}
+        for path in limits:
+            if path not in paths:
+                raise PluginBroken(f"{self._adding} limits the body at {path!r}, which is no path of the router")
+        return limits
 
     def _protected(self, route: Route, rule: RouteRule) -> Route:
         self._claim(route)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from idolchat_api.request_extras import EXTRAS
 from idolchat_core.settings import PackageSettings
 
 __all__ = ["RequestPolicySettings"]
@@ -26,8 +27,13 @@ class RequestPolicySettings(PackageSettings):
     refused_fields: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         validation_alias="IDOLCHAT_API_REFUSED_FIELDS",
-        description="Request fields that nobody may set, comma separated, beside those that never are; unset: users may"
-        " not set those that choose the provider or cost more.",
+        description="Request fields that nobody may set, comma separated, beside those that never are.",
+    )
+    user_extras: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias="IDOLCHAT_API_USER_EXTRAS",
+        description="What users may ask for beside tokens of a model, comma separated, of"
+        f" {', '.join(sorted(EXTRAS))}; unset: none of it.",
     )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -53,7 +59,7 @@ class RequestPolicySettings(PackageSettings):
         description="The same for a million tokens of the reply.",
     )
 
-    @field_validator("client_roles", "refused_fields", "models", mode="before")
+    @field_validator("client_roles", "refused_fields", "user_extras", "models", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         if isinstance(value, str):
@@ -66,4 +72,12 @@ class RequestPolicySettings(PackageSettings):
         for name in value:
             if name not in ROLES:
                 raise ValueError(f"{name!r} is no role; there are {', '.join(ROLES)}")
+        return value
+
+    @field_validator("user_extras")
+    @classmethod
+    def _are_extras(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in EXTRAS:
+                raise ValueError(f"{name!r} is no extra; there are {', '.join(sorted(EXTRAS))}")
         return value

@@ -18,7 +18,7 @@ from idolchat_api.streaming.completions import UNKNOWN_MODEL, completion_id, usa
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.llm.contract import Delta
 
-__all__ = ["DONE", "ChunkEncoder", "one_line"]
+__all__ = ["DONE", "ChunkEncoder", "one_line", "waiting"]
 
 DONE = b"data: [DONE]\n\n"
 _GOOD_ENDS = frozenset({TurnState.COMPLETED, TurnState.CANCELLED})
@@ -32,6 +32,11 @@ def one_line(json: bytes) -> bytes:
     return (
         json.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
     )
+
+
+def waiting(started: TurnStarted) -> dict[str, Any]:
+    """Return what the first event says of a turn that waits for others of its conversation."""
+    return {"state": TurnState.QUEUED, "turns_ahead": started.turns_ahead} if started.turns_ahead else {}
 
 
 class ChunkEncoder:
@@ -83,7 +88,7 @@ class ChunkEncoder:
         return {
             "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
             "user_message_id": self._started.user_message_id,
-        }
+        } | waiting(self._started)
 
 
 def _json(text: str) -> bytes:

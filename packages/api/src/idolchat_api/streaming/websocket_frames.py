@@ -6,10 +6,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
+from idolchat_api.asgi.json_text import mended
 from idolchat_api.asgi.requests import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
+from idolchat_api.streaming.sse_encoder import waiting
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -46,9 +48,16 @@ class ClientFrame(BaseModel):
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("after_seq", "on_busy", "on_disconnect", "options", mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[info.field_name or ""]
+        return field.get_default(call_default_factory=True, validated_data=info.data) if value is None else value
+
 
 def read_frame(text: str) -> ClientFrame:
     """Read a client's frame. Raises ``InvalidRequest``, with the path of the field."""
+    text = mended(text.encode()).decode()
     try:
         frame = ClientFrame.model_validate_json(text)
     except ValidationError as error:
@@ -124,7 +133,7 @@ class TurnFrames:
             return self.delta(seq, event).decode()
         if isinstance(event, TurnStarted):
             about = {"user_message_id": event.user_message_id, "model": event.model}
-            return frame_text("turn_started", self._ids | {"seq": seq} | about | self._echo)
+            return frame_text("turn_started", self._ids | {"seq": seq} | about | waiting(event) | self._echo)
         return self._end(event, self._ids | {"seq": seq})
 
     def _end(self, ended: TurnEnded, ids: dict[str, Any]) -> str:

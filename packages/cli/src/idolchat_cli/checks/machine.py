@@ -27,7 +27,11 @@ def check_python() -> CheckResult:
 def check_data_folder(folder: Path) -> Iterator[CheckResult]:
     """Check that the data folder can be written, is private, and has room."""
     folder = folder.absolute()
-    there = folder if folder.exists() else _nearest_parent(folder)
+    try:
+        there = folder if folder.exists() else _nearest_parent(folder)
+    except OSError as error:
+        yield fail("data folder", f"{folder}: {error.strerror}", "set IDOLCHAT_DATA_DIR to another folder")
+        return
     if not there.is_dir():
         yield fail("data folder", f"{there} is not a folder", "set IDOLCHAT_DATA_DIR to a folder")
     elif not os.access(there, os.W_OK | os.X_OK):
@@ -36,9 +40,27 @@ def check_data_folder(folder: Path) -> Iterator[CheckResult]:
             f"{there} cannot be written by this user",
             f"give it to this user (chown), or set IDOLCHAT_DATA_DIR to a folder of theirs; wanted: {folder}",
         )
+    elif problem := _not_made(folder):
+        yield fail("data folder", f"{folder} cannot be made: {problem}", "set IDOLCHAT_DATA_DIR to another folder")
     else:
         yield _privacy(folder)
         yield _room(there)
+
+
+def _not_made(folder: Path) -> str | None:
+    """Make a folder that is missing, as a start would, and remove it; what kept it from being made, if anything."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    made: list[Path] = []
+    try:
+        for one in reversed(missing):
+            one.mkdir(mode=0o700)
+            made.append(one)
+    except OSError as error:
+        return error.strerror
+    finally:
+        for one in reversed(made):
+            one.rmdir()
+    return None
 
 
 def _nearest_parent(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.errors import ConversationBusy, InvalidRequest, StorageConflict
 from idolchat_core.models import Message, StoredId, deleted_form, new_id, utc_now
 from idolchat_core.storage.contract import Storage
@@ -46,7 +47,8 @@ async def rewrite(
         now = max(utc_now(), page.conversation.updated_at)
         message = _written(new, parent_id=parent_id, timestamp=now)
         try:
-            await storage.append(conversation_id, [message], expected_count=page.total, updated_at=now)
+            with changing(ChangeKind.EDITED):
+                await storage.append(conversation_id, [message], expected_count=page.total, updated_at=now)
         except StorageConflict:
             continue
         turns.forget(conversation_id)

@@ -22,7 +22,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.turns import checkpoints
 
-__all__ = ["Failure", "Migration", "migrate"]
+__all__ = ["Failure", "Migration", "add_to_log", "migrate", "says_the_same"]
 
 _BATCH = 128
 _AT_ONCE = 3
@@ -126,7 +126,7 @@ async def _copy(
     for conversation_id, mine in ours.items():
         if isinstance(mine, ConversationDamaged):
             failures.append(Failure(what=f"conversation {conversation_id}", code=mine.code, message=str(mine)))
-        elif _says_the_same(mine, theirs.get(conversation_id), conversation_id):
+        elif says_the_same(mine, theirs.get(conversation_id), conversation_id):
             same += 1
         else:
             wanting[conversation_id] = mine
@@ -135,7 +135,8 @@ async def _copy(
     return _Batch(len(ids), len(wanting), same, failures)
 
 
-def _says_the_same(ours: bytes, theirs: bytes | ConversationDamaged | None, conversation_id: UUID) -> bool:
+def says_the_same(ours: bytes, theirs: bytes | ConversationDamaged | None, conversation_id: UUID) -> bool:
+    """Return whether two documents are the same conversation, whatever their bytes."""
     if ours == theirs or not isinstance(theirs, bytes):
         return ours == theirs
     try:
@@ -164,12 +165,19 @@ async def _copy_records(source: Storage, target: Storage, *, dry_run: bool) -> t
 
 
 async def _copy_log(source: Storage, target: Storage, namespace: str, name: str, *, dry_run: bool) -> bool:
-    """Add to a log what it lacks; tell whether it was the beginning of the other."""
-    ours, theirs = await source.read_log(namespace, name), await target.read_log(namespace, name)
+    ours = await source.read_log(namespace, name)
+    if dry_run:
+        return ours.startswith(await target.read_log(namespace, name))
+    return await add_to_log(target, namespace, name, ours)
+
+
+async def add_to_log(target: Storage, namespace: str, name: str, ours: bytes) -> bool:
+    """Add to a log what it lacks; return whether it was the beginning of ``ours``, and is the same now."""
+    theirs = await target.read_log(namespace, name)
     if not ours.startswith(theirs):
         return False
     start = len(theirs)
-    while start < len(ours) and not dry_run:
+    while start < len(ours):
         end = ours.rfind(b"\n", start, start + _LOG_PART) + 1 or ours.find(b"\n", start) + 1 or len(ours)
         await target.append_log(namespace, name, ours[start:end])
         start = end

@@ -32,7 +32,10 @@ class TurnState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
-    """The turn exists and the user's message is on disk; always number 0."""
+    """The turn exists and the user's message is on disk; always number 0.
+
+    ``turns_ahead`` is how many turns of the conversation it waits for, as it begins.
+    """
 
     turn_id: UUID
     conversation_id: UUID
@@ -40,6 +43,7 @@ class TurnStarted:
     message_id: StoredId
     model: str | None
     created_at: datetime
+    turns_ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,8 +273,8 @@ class LiveTurn:
         self.continued_text = text
         self.reply_fields = {"continues": reply_id, **fields}
 
-    def begin(self) -> None:
-        """Tell readers that it exists."""
+    def begin(self, *, turns_ahead: int = 0) -> None:
+        """Tell readers that it exists, and for how many turns it waits."""
         self._log.append(
             TurnStarted(
                 turn_id=self.turn_id,
@@ -283,6 +283,7 @@ class LiveTurn:
                 message_id=self.message_id,
                 model=self.model,
                 created_at=self.created_at,
+                turns_ahead=turns_ahead,
             )
         )
         _wake(self._at_start)
@@ -293,9 +294,11 @@ class LiveTurn:
         self._log.close()
         _wake(self._at_start)
 
-    def say(self, *deltas: Delta) -> None:
-        """Add pieces of the reply that came together."""
-        self._log.append(*self._reply.add(deltas))
+    def say(self, *deltas: Delta) -> Sequence[Delta]:
+        """Add pieces of the reply that came together, and return them as readers see them."""
+        told = self._reply.add(deltas)
+        self._log.append(*told)
+        return told
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from pydantic_core import to_json
 
-from idolchat_core.events.json_values import MISSING, plain_json
+from idolchat_core.events.json_values import MISSING, plain_json, plain_text
 
 __all__ = ["ToolCalls"]
 
@@ -62,8 +62,8 @@ class ToolCalls:
         return [piece for piece in told if piece is not None] or None
 
     def _added(self, piece: Mapping[str, Any]) -> dict[str, Any] | None:
-        given = piece.get("function")
-        function: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        piece, given = _with_plain_texts(piece), piece.get("function")
+        function = _with_plain_texts(given) if isinstance(given, Mapping) else {}
         name, arguments = function.get("name"), _text_of(function.get("arguments"))
         call, is_new = self._call_of(piece, has_name=isinstance(name, str) and bool(name))
         if call is None:
@@ -101,6 +101,10 @@ class ToolCalls:
         if call_id is not None:
             return next((call for call in self._calls if call.id == call_id), None)
         return self._calls[-1] if self._calls and not has_name else None
+
+
+def _with_plain_texts(piece: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain_text(value) if isinstance(value, str) else value for name, value in piece.items()}
 
 
 def _index_of(piece: Mapping[str, Any]) -> int | None:

@@ -113,7 +113,7 @@ class TrackedStorage(Forwarding):
 
     async def replace_message(self, conversation_id: UUID, message: Message) -> None:
         await self.read_page(conversation_id, limit=1)  # as for an update
-        async with self._noting({conversation_id: None}, current_kind(ChangeKind.EDITED)):
+        async with self._noting({conversation_id: None}, current_kind(ChangeKind.MESSAGE_DELETED)):
             await self._primary.replace_message(conversation_id, message)
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:

@@ -18,6 +18,7 @@ from idolchat_core.prompt.budget import Selection
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.thinking import without_thinking
 from idolchat_core.prompt.window import choose_start
 
 __all__ = ["Prompt", "build_prompt", "shared_size"]
@@ -52,6 +53,7 @@ def build_prompt(
     extra_size: float = 0.0,
     late_system: bool = True,
     begun: str = "",
+    keeps_thinking: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
 
@@ -62,10 +64,11 @@ def build_prompt(
     without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
-    user's newest words. Examples are left out before any of the history is. Raises ``ContextTooLong`` when the newest
+    user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
+    leaves thoughts in the text of replies (see ``without_thinking``). Raises ``ContextTooLong`` when the newest
     turn alone does not fit.
     """
-    said = sendable(path)
+    said = sendable(path if keeps_thinking else without_thinking(path))
     beginning = [{"role": "assistant", "content": begun}] if begun else []
     extra_size += sum([message_size(message) for message in beginning])
     room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)

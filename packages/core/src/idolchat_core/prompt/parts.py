@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-__all__ = ["PromptPart", "Role", "Slot", "Stability"]
+from idolchat_core.events.json_values import plain_json
+
+__all__ = ["PromptPart", "Role", "Slot", "Stability", "checked_part"]
 
 type Role = Literal["system", "developer", "user", "assistant"]
 
@@ -63,3 +65,35 @@ class PromptPart(NamedTuple):
         """The part as a message in OpenAI form."""
         message: dict[str, Any] = {"role": self.role, "content": self.content}
         return message | {"name": self.name} if self.name else message
+
+
+def checked_part(part: object) -> PromptPart:
+    """Return a part that a plugin made, its ``why`` reduced to JSON. Raises ``TypeError`` for one of wrong types."""
+    if not isinstance(part, PromptPart):
+        raise TypeError(f"a part is a PromptPart, not {type(part).__name__}")
+    checks = {
+        "key": isinstance(part.key, str),
+        "content": isinstance(part.content, str) or _are_content_parts(part.content),
+        "slot": isinstance(part.slot, Slot),
+        "role": part.role in get_args(Role.__value__),
+        "stability": part.stability in get_args(Stability.__value__),
+        "priority": part.priority is None or isinstance(part.priority, int),
+        "order": isinstance(part.order, int),
+        "depth": isinstance(part.depth, int),
+        "name": part.name is None or isinstance(part.name, str),
+        "why": isinstance(part.why, Mapping),
+    }
+    wrong = [name for name, is_right in checks.items() if not is_right]
+    if wrong:
+        raise TypeError(f"the part {part.key!r} has values of wrong types: {', '.join(wrong)}")
+    return part._replace(why=_plain_why(part.why)) if part.why else part
+
+
+def _are_content_parts(content: object) -> bool:
+    is_list = isinstance(content, Sequence) and all(isinstance(item, dict) for item in content)
+    return is_list and plain_json(content) == content
+
+
+def _plain_why(why: Mapping[str, Any]) -> dict[str, Any]:
+    plain = plain_json(dict(why))
+    return plain if isinstance(plain, dict) else {}

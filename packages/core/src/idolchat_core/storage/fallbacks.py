@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from idolchat_core import search
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageConflict
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.models import Conversation, ConversationSummary, Message
 from idolchat_core.storage import document
+from idolchat_core.storage.expectations import check_revision
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.stats import StatsCounter, StorageStats
 
@@ -63,12 +64,13 @@ async def _document(storage: Storage, conversation_id: UUID) -> bytes | Conversa
 
 async def replace_message(storage: Storage, conversation_id: UUID, message: Message) -> None:
     """See ``Storage.replace_message``."""
+    revision = (await storage.read_page(conversation_id, limit=1)).revision
     before = await storage.read(conversation_id)
     if before.status == "damaged":
         raise ConversationDamaged(f"conversation {conversation_id} is damaged; repair it first")
     changed = document.with_message(before, message)
-    if await storage.read(conversation_id) != before:
-        raise StorageConflict(f"conversation {conversation_id} is being written to; try again")
+    now = await storage.read_page(conversation_id, limit=1)
+    check_revision(conversation_id, now.revision, revision)
     await storage.put(changed)
 
 

@@ -39,6 +39,10 @@ class StorageConformance(
 
     Override the fixture ``storage``, and ``reopen`` unless ``persistent`` is set to False. What a store need not do
     is said by ``persistent`` and ``shared``.
+
+    The kit cannot cut the power. That what a method has returned from survives it (fsync, a committed transaction, a
+    replica's answer) is the store's to see to, and to say where it does not, as Redis with its default of an fsync a
+    second does not.
     """
 
     @pytest.fixture

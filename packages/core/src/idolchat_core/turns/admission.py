@@ -73,7 +73,7 @@ async def admit(
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     """
 
-    if history is not None and (plan.answer_to is not None or plan.expected_revision is not None):
+    if history is not None and (not plan.messages or plan.expected_revision is not None):
         history = await resources.histories.refreshed(history)
 
     async def decide(history: History | None) -> Placement | Conversation | None:
@@ -124,15 +124,15 @@ async def _place(
 ) -> Placement | None:
     keep = await _base(resources, plan, history, taken_back)
     branch = history.path[:keep]
+    kind = _kind(plan, history, keep)
     new = _unknown(plan, history, branch)
     if plan.is_prefilled and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None:
         if continue_head(plan, live, branch):
             await resources.checkpoints.save(unfinished(live), durable=True)
             return None
-        new, keep = new[-1:], keep - 1
+        new, keep, kind = new[-1:], keep - 1, ChangeKind.EDITED
         branch = branch[:-1]
     check_tool_results(new, after=branch)
-    kind = _kind(plan, history, keep)
     said = _to_store(plan, live, new, after=branch[-1].id if branch else None)
     if plan.is_prefilled and len(said) == 1:
         await resources.checkpoints.save(unfinished(live), durable=True)

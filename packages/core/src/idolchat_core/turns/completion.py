@@ -15,6 +15,7 @@ from idolchat_core.errors import (
     ReplyCut,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.events.json_values import plain_json
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.llm.token_estimator import text_size
@@ -25,6 +26,7 @@ from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.plausibility import plausible_usage
 from idolchat_core.turns.admission import load
+from idolchat_core.turns.finish import well_formed
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.prompting import Prompting
@@ -82,7 +84,7 @@ class Completion:
         resources.ledger.check_stopped()  # again, for the turn may have waited
         self._was_asked = True
         self._began_at = perf_counter()
-        finished = await resources.llm.answer(request, self._on_deltas)
+        finished = well_formed(await resources.llm.answer(request, self._on_deltas))
         if finished.completion_id is not None:
             self._named(finished.completion_id)
         usage = plausible_usage(finished.usage, model=finished.model or live.model)
@@ -95,8 +97,7 @@ class Completion:
     def _on_deltas(self, deltas: Sequence[Delta]) -> None:
         if self._spoke_at is None:
             self._spoke_at = perf_counter()
-        self._live.say(*deltas)
-        for delta in deltas:
+        for delta in self._live.say(*deltas):
             if delta.completion_id is not None:
                 self._named(delta.completion_id)
 
@@ -230,8 +231,5 @@ def described(error: Exception) -> dict[str, Any]:
     if not isinstance(error, IdolchatError):
         return {"code": IdolchatError.code, "message": "the server failed in a way it should not; its log says more"}
     more = {name: getattr(error, name, None) for name in ("retry_after_s", "status", "param")}
-    return {
-        "code": error.code,
-        "message": str(error),
-        **{name: value for name, value in more.items() if value is not None},
-    }
+    told: dict[str, Any] = plain_json({"code": error.code, "message": str(error), **more})
+    return {name: value for name, value in told.items() if value is not None}

@@ -31,8 +31,8 @@ class Plan:
     instructions: tuple[NewMessage, ...] = ()
     answer_to: StoredId | None = None
     instead_of: StoredId | None = None
-    expected_revision: str | None = None
     continues: StoredId | None = None
+    expected_revision: str | None = None
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True

@@ -15,7 +15,7 @@ from idolchat_core.prompt.budget import Selection, clipped_shares, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
 from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
 from idolchat_core.prompt.history import Entry, History
-from idolchat_core.prompt.parts import PromptPart, Role, Slot
+from idolchat_core.prompt.parts import PromptPart, Role, Slot, checked_part
 from idolchat_core.prompt.sources import Generation, PromptSource, PromptTurn
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.resources import EngineResources
@@ -81,6 +81,7 @@ class Prompting:
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
             begun=begun,
+            keeps_thinking=resources.settings.keep_thinking,
         )
         self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
         return prompt
@@ -101,23 +102,35 @@ class Prompting:
             self._collected = collected = _Collected()
             sources = self._resources.prompt_sources
             turns = [self._turn(history, branch, window_tokens, budgets[source.name]) for source in sources]
-            asked = [self._ask(source, turn, collected) for source, turn in zip(sources, turns, strict=True)]
-            for parts in await asyncio.gather(*asked):
-                collected.parts.extend(parts)
+            if sources:
+                await self._ask_all(sources, turns, collected)
         return self._collected
 
-    async def _ask(self, source: PromptSource, turn: PromptTurn, collected: _Collected) -> Sequence[PromptPart]:
-        facts = {"source": source.name, "turn_id": str(turn.turn_id)}
+    async def _ask_all(
+        self, sources: Sequence[PromptSource], turns: Sequence[PromptTurn], collected: _Collected
+    ) -> None:
+        """Ask all at once. One that is late, whatever it does about being cancelled, is not waited for."""
+        asked = [asyncio.create_task(_parts_of(*pair)) for pair in zip(sources, turns, strict=True)]
         try:
-            async with asyncio.timeout(SOURCE_TIMEOUT_S):
-                return [part._replace(source=source.name) for part in await source.parts(turn)]
-        except TimeoutError:
-            log.warning("a prompt source took too long and is left out", extra=facts)
-            collected.failures[source.name] = f"no answer within {SOURCE_TIMEOUT_S:g} s"
-        except Exception as error:  # a plugin's fault, whatever it is: it costs its parts, never the turn
-            log.exception("a prompt source failed and is left out", extra=facts)
-            collected.failures[source.name] = f"failed with {type(error).__name__}; the server's log says more"
-        return ()
+            await asyncio.wait(asked, timeout=SOURCE_TIMEOUT_S)
+        finally:
+            for task in asked:
+                task.cancel()
+                task.add_done_callback(_is_known)
+        for source, task in zip(sources, asked, strict=True):
+            facts = {"source": source.name, "turn_id": str(self._turn_id)}
+            if not task.done():
+                log.warning("a prompt source took too long and is left out", extra=facts)
+                collected.failures[source.name] = f"no answer within {SOURCE_TIMEOUT_S:g} s"
+            elif task.cancelled():
+                log.error("a prompt source was cancelled, by itself, and is left out", extra=facts)
+                collected.failures[source.name] = "it was cancelled, by itself"
+            elif (error := task.exception()) is not None:
+                log.error("a prompt source failed and is left out", exc_info=error, extra=facts)
+                told = f"failed with {type(error).__name__}; the server's log says more"
+                collected.failures[source.name] = told
+            else:
+                collected.parts.extend(task.result())
 
     def _turn(
         self, history: History, branch: Sequence[Entry], window_tokens: float, budget_tokens: float
@@ -132,7 +145,7 @@ class Prompting:
             next_character_id=history.character_id,
             model=model,
             generation=self._generation,
-            history=[entry for entry in branch if not entry.is_deleted],
+            history=tuple([entry for entry in branch if not entry.is_deleted]),
             cut=history.cut,
             started_at=history.created_at,
             window_tokens=round(window_tokens),
@@ -168,3 +181,18 @@ class Prompting:
             left_out_messages=branch[start].position if start < len(branch) else 0,
             failures=dict(self._collected.failures) if self._collected else {},
         )
+
+
+async def _parts_of(source: PromptSource, turn: PromptTurn) -> list[PromptPart]:
+    """Return what a source says, each part checked. Raises what the source raises, ``TypeError`` and ``ValueError``."""
+    parts = [checked_part(part)._replace(source=source.name) for part in await source.parts(turn)]
+    tokens = sum(turn.count(part.content) for part in parts if isinstance(part.content, str))
+    if tokens > turn.window_tokens:
+        raise ValueError(f"its parts take {tokens} tokens, and the model reads {turn.window_tokens}")
+    return parts
+
+
+def _is_known(task: asyncio.Task[list[PromptPart]]) -> None:
+    """Take note of what a source raised too late, which asyncio would complain of."""
+    if not task.cancelled():
+        task.exception()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
 __all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnOptions", "TurnRequest"]
@@ -90,12 +90,20 @@ class TurnOptions(BaseModel):
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
 
+    @field_validator("stream", "on_busy", "on_disconnect", mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
+        return cls.model_fields[info.field_name or ""].default if value is None else value
+
     @model_validator(mode="after")
     def _is_harmless(self) -> Self:
         given = self.options
         refused = REFUSED_FIELDS & given.keys()
         if refused:
             raise _refusal(min(refused), "may not be set by a request; the server's own settings decide it")
+        for name in ("logprobs", "top_logprobs"):
+            if given.get(name, False) is not False:
+                raise _refusal(name, "must be left out: the log probabilities of a reply are not kept")
         if "messages" in given:
             raise _refusal("messages", "may not be set: what is answered is stored already")
         if given.get("n") not in (None, 1):
@@ -106,8 +114,8 @@ class TurnOptions(BaseModel):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Give the fields that go to the provider unchanged."""
-        return self.model_extra or {}
+        """Give the fields that go to the provider unchanged; null is as absent."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 
 class TurnRequest(TurnOptions):

@@ -15,6 +15,7 @@ from idolchat_core.errors import (
     ConversationNotFound,
     IdempotencyMismatch,
     IdolchatError,
+    ReplyCut,
     ShuttingDown,
     StorageConflict,
     StorageError,
@@ -249,7 +250,7 @@ class TurnRun:
             turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
             await self._resources.checkpoints.save(turn, durable=True)
             self._waiting = turn
-            self.live.begin()
+            self.live.begin(turns_ahead=len(ahead))
         await place
         self._must_exist = exists or any(run.is_admitted for run in ahead)
 
@@ -340,11 +341,8 @@ class TurnRun:
         try:
             if self._stopped_as is None:
                 finished = await answer.ask(history)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped_as is None or task is None:
-                raise
-            task.uncancel()
+        except asyncio.CancelledError as raised:
+            error = self._stopped_by(raised)
         except IdolchatError as raised:
             error = raised
         except Exception as raised:
@@ -355,6 +353,17 @@ class TurnRun:
         ended = answer.outcome(finished, error, self._stopped_as)
         answer.settle(ended, error)
         return ended
+
+    def _stopped_by(self, cancelled: asyncio.CancelledError) -> Exception | None:
+        """Take a cancellation as the stop that it is; one that nobody asked for is a fault of the provider's."""
+        task = asyncio.current_task()
+        if self._stopped_as is not None and task is not None:
+            task.uncancel()
+            return None
+        if task is None or task.cancelling():
+            raise cancelled
+        log.error("the provider cancelled its own reply", extra={"turn_id": str(self.live.turn_id)})
+        return ReplyCut("the provider cancelled the reply before it was finished; try again")
 
     def _stored(self, started_at: float) -> None:
         for observer in self._resources.observers:

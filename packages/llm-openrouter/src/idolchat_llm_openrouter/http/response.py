@@ -191,7 +191,8 @@ class Response:
             raise TransportError("nobody asked for a second answer")  # stops the parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        if not self.status:  # else it is a trailer, which is no header (RFC 9110, section 6.5.1)
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -36,7 +36,7 @@ _MARKER = "idolchat.json"
 
 
 def conversation_id_of(name: str) -> UUID | None:
-    """Tell whose document a file of this name is."""
+    """Return whose document a file of this name is."""
     if len(name) != 41 or not name.endswith(".json"):
         return None
     try:
@@ -52,7 +52,7 @@ def parent_of(path: str) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file of this name was being written, to take the place of another."""
+    """Return whether a file of this name was being written, to take the place of another."""
     return name.startswith(".") and name.endswith(".tmp")
 
 
@@ -88,7 +88,7 @@ class DataFolder:
         self._arrivals = threading.Lock()
 
     def open(self) -> None:
-        """Take the folder into use, making it first where it is new. Raises ``ConfigurationError``."""
+        """Open the folder, making it first where it is new. Raises ``ConfigurationError``."""
         try:
             Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._disk.exists(self._marker):
@@ -125,7 +125,7 @@ class DataFolder:
         return f"{self.conversations}/{name[-2:]}/{name}.json"
 
     def is_in_place(self, path: str) -> bool:
-        """Tell whether a conversation's file lies where it belongs, and not where the original service kept it."""
+        """Return whether a conversation's file lies where it belongs, and not where the original service kept it."""
         name = path.rpartition("/")[2]
         return path == f"{self.conversations}/{name[-7:-5]}/{name}"
 

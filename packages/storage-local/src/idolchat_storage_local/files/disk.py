@@ -41,7 +41,7 @@ _ADVICE = {
 
 
 def unavailable(error: OSError) -> StorageUnavailable:
-    """Say what the file system refused, where, and what to do."""
+    """Make the error that says what the file system refused, where, and what to do."""
     reason = error.strerror or str(error)
     place = f": {error.filename}" if error.filename else ""
     advice = _ADVICE.get(error.errno or 0)
@@ -124,7 +124,7 @@ class Disk:
                 os.close(fd)
 
     def replace(self, source: str, target: str) -> None:
-        """Give a file another name, in place of what had it."""
+        """Rename a file, in place of what had that name."""
         os.replace(source, target)
 
     def unlink(self, path: str) -> None:
@@ -152,7 +152,7 @@ class Disk:
         return os.listdir(path)
 
     def lock(self, fd: int, *, shared: bool = False) -> bool:
-        """Take the advisory lock of an open file, unless another opener has it."""
+        """Lock an open file, unless another opener has; return whether it is locked now."""
         return _lock(fd, shared=shared)
 
     def unlock(self, fd: int) -> None:
@@ -160,7 +160,7 @@ class Disk:
         _unlock(fd)
 
     def wait_for_lock(self, fd: int, path: str, *, shared: bool = False) -> None:
-        """Take the lock of a file. Raises ``StorageUnavailable`` when another keeps it."""
+        """Lock a file as soon as that can be done. Raises ``StorageUnavailable`` when another keeps it."""
         deadline = time.monotonic() + self.lock_patience_s
         pause_s = 0.0005
         while not self.lock(fd, shared=shared):

@@ -10,7 +10,7 @@ from uuid import UUID
 from idolchat_core import StorageConflict, check_revision, document
 from idolchat_storage_local.files import redo_log
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.footer import Tail, closing_checksum, read_lines, revision
+from idolchat_storage_local.files.footer import Footer, closing_checksum, read_lines, revision
 from idolchat_storage_local.files.group_commit import FileSync, Job
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, in_microseconds
 
@@ -50,7 +50,7 @@ class DocumentFile:
         disk: Disk,
         fd: int,
         entry: Entry,
-        tail: Tail,
+        footer: Footer,
         *,
         revisions: Sequence[str],
         mark_after: Callable[[int], tuple[int, int] | None],
@@ -61,8 +61,8 @@ class DocumentFile:
         self._mark_after = mark_after
         self._fd = fd
         self._entry = entry
-        self._tail = tail
-        self._fields = tail.fields
+        self._tail = footer
+        self._fields = footer.fields
         self._added: list[bytes] = []
         self._added_lines: list[bytes] = []
         self._unsure = False
@@ -105,7 +105,7 @@ class DocumentFile:
         return True
 
     def commit(self) -> Job[Entry]:
-        """Write what was added or set, and wait until it is on the disk; describe the file as it is then.
+        """Write what was added or set, and wait until it is on the disk; return the entry of the file as it is then.
 
         ``revision`` is that of the file then. When this raises ``OSError``, the file is to be put back as it was: see
         ``put_back``.
@@ -194,9 +194,9 @@ class DocumentFile:
         )
 
 
-def put_back(disk: Disk, fd: int, tail: Tail) -> None:
+def put_back(disk: Disk, fd: int, footer: Footer) -> None:
     """Make a file end as it did before a change that failed, durably. Raises ``OSError``."""
-    disk.write(fd, tail.closing, tail.body_end)
+    disk.write(fd, footer.closing, footer.body_end)
     disk.sync(fd)
-    disk.truncate(fd, tail.size)
+    disk.truncate(fd, footer.size)
     disk.sync(fd)

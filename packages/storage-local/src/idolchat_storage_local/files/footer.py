@@ -10,13 +10,13 @@ from idolchat_core import document
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, fingerprint
 
-__all__ = ["Tail", "closing_checksum", "read_lines", "read_tail", "revision"]
+__all__ = ["Footer", "closing_checksum", "read_footer", "read_lines", "revision"]
 
 _WINDOW = 1024
 _MAX_WINDOW = 16 * 1024 * 1024
 
 
-class Tail(NamedTuple):
+class Footer(NamedTuple):
     """The end of a file of ``size`` bytes whose ``closing`` begins at ``body_end``.
 
     ``before`` are the bytes before that, as far as they are needed to tell one file from another.
@@ -34,7 +34,7 @@ class Tail(NamedTuple):
         return closing_checksum(fingerprint(self.before), self.closing)
 
     def is_of(self, entry: Entry | None) -> bool:
-        """Tell whether this is the file that is known: then all of it is what it should be."""
+        """Return whether this is the file that is known: then all of it is what it should be."""
         return (
             entry is not None
             and entry.form == "lines"
@@ -58,7 +58,7 @@ def revision(status: os.stat_result, checksum: int) -> str:
     return f"{status.st_ino:x}.{status.st_size:x}.{status.st_mtime_ns:x}.{checksum:x}"
 
 
-def read_tail(disk: Disk, fd: int, size: int) -> Tail | None:
+def read_footer(disk: Disk, fd: int, size: int) -> Footer | None:
     """Read the closing of a file in our form; None when it does not end like one."""
     window = _WINDOW
     while True:
@@ -77,11 +77,11 @@ def read_tail(disk: Disk, fd: int, size: int) -> Tail | None:
     before = data[max(place - FINGERPRINT_SIZE, 0) : place]
     if len(before) < min(FINGERPRINT_SIZE, body_end):
         before = disk.read(fd, min(FINGERPRINT_SIZE, body_end), max(body_end - FINGERPRINT_SIZE, 0))
-    return Tail(size, body_end, data[place:], fields, before)
+    return Footer(size, body_end, data[place:], fields, before)
 
 
 def read_lines(
-    disk: Disk, fd: int, tail: Tail, total: int, start: int, end: int, *, mark: tuple[int, int] | None
+    disk: Disk, fd: int, footer: Footer, total: int, start: int, end: int, *, mark: tuple[int, int] | None
 ) -> bytes:
     """Read the lines of the messages from position ``start`` to before ``end``, of ``total``.
 
@@ -90,8 +90,8 @@ def read_lines(
     """
     if start >= end:
         return b""
-    line_size = tail.body_end // total * 5 // 4 + 64
-    near, place = mark if mark is not None else (total, tail.body_end)
+    line_size = footer.body_end // total * 5 // 4 + 64
+    near, place = mark if mark is not None else (total, footer.body_end)
     if near > end:
         begin, _ = _read_lines_before(disk, fd, place, near - end, chunk_size=(near - end) * line_size)
         place = begin - len(b",\n")

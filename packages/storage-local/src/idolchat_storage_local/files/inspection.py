@@ -11,10 +11,10 @@ from uuid import UUID
 from idolchat_core import Conversation, ConversationDamaged, Message, document
 from idolchat_storage_local.files import redo_log
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.salvage import rescue
+from idolchat_storage_local.files.salvage import salvage
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, to_time
 
-__all__ = ["Damage", "Found", "Other", "Torn", "survey"]
+__all__ = ["Damage", "Found", "Other", "Torn", "inspect"]
 
 _BLOCK = 1024 * 1024
 
@@ -63,7 +63,7 @@ class Damage(NamedTuple):
     readable: Conversation | None = None
 
 
-def survey(
+def inspect(
     disk: Disk, fd: int, size: int, conversation_id: UUID, known: Entry | None, *, all_of_it: bool = False
 ) -> Found | Torn | Other | Damage:
     """Read a file: what was added since it was known, or all of it. Raises ``OSError``."""
@@ -163,7 +163,7 @@ class _Reader:
         )
 
     def _broken(self, opening: dict[str, Any] | None, known: Entry | None, *, goes_on: bool) -> Torn | Damage:
-        """Tell whether what follows the last whole line is a change that was never finished."""
+        """Return whether what follows the last whole line is a change that was never finished."""
         rest = self._disk.read(self._fd, self._size - self._end, self._end)
         if known is not None and self._count < known.message_count:
             return Damage(self._end, f"only {self._count} of its {known.message_count} messages are left")
@@ -181,7 +181,7 @@ class _Reader:
         return to_time(known.updated_at) if known is not None else str(opening and opening["created_at"])
 
     def _is_unfinished(self, rest: bytes) -> bool:
-        """Tell whether bytes after the last whole line can be the remains of one torn write.
+        """Return whether bytes after the last whole line can be the remains of one torn write.
 
         A last line without a comma was the last of a document that was complete. Zeros are sectors that were never
         written: JSON text holds none. And behind a line that was cut, there is no whole one. Without any whole
@@ -194,7 +194,7 @@ class _Reader:
         return not any(_is_message(segment) for segment in rest.split(b"\n")[1:])
 
     def _as_a_whole(self, otherwise: Torn | Damage | None) -> Torn | Other | Damage:
-        """Take the file for a document in another form, if it is one; else for what it seemed to be."""
+        """Read the file as a document in another form, if it is one; else return what it seemed to be."""
         data = self._disk.read(self._fd, self._size, 0)
         try:
             return Other(document.decode(data, self._id))
@@ -203,12 +203,12 @@ class _Reader:
         if isinstance(result, Torn):
             return result
         try:
-            return result._replace(readable=rescue(data, self._id))
+            return result._replace(readable=salvage(data, self._id))
         except ConversationDamaged:
             return result
 
     def _segments(self, start: int) -> Iterator[bytes]:
-        """Give what stands between line ends, from ``start`` to the end of the file."""
+        """Yield what stands between line ends, from ``start`` to the end of the file."""
         left = b""
         while start < self._size:
             block = self._disk.read(self._fd, min(_BLOCK, self._size - start), start)
@@ -221,7 +221,7 @@ class _Reader:
 
 
 def _whole_closing(rest: bytes) -> bytes | None:
-    """Give the closing that these bytes begin with, if it is whole, whatever follows it."""
+    """Return the closing that these bytes begin with, if it is whole, whatever follows it."""
     if not rest.startswith(b'\n],"updated_at":'):
         return None
     closing = rest[:3] + _whole_object(b"{" + rest[3:])[1:]
@@ -233,7 +233,7 @@ def _whole_closing(rest: bytes) -> bytes | None:
 
 
 def _whole_object(text: bytes) -> bytes:
-    """Give the JSON object that these bytes begin with, whatever follows it; nothing if it is not whole."""
+    """Return the JSON object that these bytes begin with, whatever follows it; nothing if it is not whole."""
     decoded = text.decode("utf-8", "surrogateescape")
     try:
         _, end = json.JSONDecoder().raw_decode(decoded)

@@ -1,4 +1,4 @@
-"""Turns what a survey found into what the index keeps."""
+"""Turns what an inspection found into what the index keeps."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from idolchat_core import Conversation, ConversationDamaged, Message, document
 from idolchat_storage_local.files.inspection import Damage, Found, Other
 from idolchat_storage_local.index.entry import MARK_EVERY, Entry, fingerprint, to_time
 
-__all__ = ["Description", "describe", "marks_of", "turn_ids_of"]
+__all__ = ["Inspection", "inspection_of", "marks_of", "turn_ids_of"]
 
 
-class Description(NamedTuple):
+class Inspection(NamedTuple):
     """A file as it is, the turns in it, and where its messages begin (position, byte).
 
     ``is_whole`` says that all of it was read, so that this stands in place of what was known before.
@@ -26,9 +26,9 @@ class Description(NamedTuple):
     is_whole: bool
 
 
-def describe(
+def inspection_of(
     found: Found | Other | Damage, conversation_id: UUID, place: str, status: os.stat_result, known: Entry | None
-) -> Description:
+) -> Inspection:
     """Describe a file that was read just now, while nobody could write to it."""
     if isinstance(found, Found):
         try:
@@ -37,7 +37,7 @@ def describe(
             found = Damage(0, str(error), None)
     if isinstance(found, Other):
         entry = Entry.of(found.conversation, place, form="other", length=status.st_size, mtime_ns=status.st_mtime_ns)
-        return Description(entry, turn_ids_of(found.conversation.messages), (), is_whole=True)
+        return Inspection(entry, turn_ids_of(found.conversation.messages), (), is_whole=True)
     return _describe_damage(found, conversation_id, place, status, known)
 
 
@@ -47,7 +47,7 @@ def turn_ids_of(messages: Iterable[Message]) -> list[str]:
 
 
 def marks_of(start: int, lines: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Tell where every so many-th message begins, of messages whose text begins at ``start`` with a line end."""
+    """Return where every so many-th message begins, of messages whose text begins at ``start`` with a line end."""
     marks = []
     for position, line in enumerate(lines):
         start += 1 if position == 0 else 2
@@ -59,7 +59,7 @@ def marks_of(start: int, lines: Sequence[bytes]) -> list[tuple[int, int]]:
 
 def _describe_lines(
     found: Found, conversation_id: UUID, place: str, status: os.stat_result, known: Entry | None
-) -> Description:
+) -> Inspection:
     opening = found.opening
     if opening is None and known is not None:
         opening = {
@@ -72,12 +72,12 @@ def _describe_lines(
     entry = entry._replace(
         body_end=found.body_end, fingerprint=fingerprint(found.before), message_count=found.message_count
     )
-    return Description(entry, found.turn_ids, found.marks, is_whole=found.opening is not None)
+    return Inspection(entry, found.turn_ids, found.marks, is_whole=found.opening is not None)
 
 
 def _describe_damage(
     found: Damage, conversation_id: UUID, place: str, status: os.stat_result, known: Entry | None
-) -> Description:
+) -> Inspection:
     changed_at = to_time(status.st_mtime_ns // 1000)
     conversation = found.readable or Conversation(id=conversation_id, created_at=changed_at, updated_at=changed_at)
     entry = Entry.of(conversation, place, form="damaged", length=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -90,7 +90,7 @@ def _describe_damage(
             created_at=known.created_at,
             updated_at=known.updated_at,
         )
-    return Description(
+    return Inspection(
         entry._replace(problem=f"from byte {found.offset} on: {found.reason}"),
         turn_ids_of(conversation.messages),
         (),

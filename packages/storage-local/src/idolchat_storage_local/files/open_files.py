@@ -18,14 +18,14 @@ from idolchat_core import ConversationDamaged, ConversationNotFound, Message, St
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.document_file import put_back
-from idolchat_storage_local.files.footer import Tail, read_tail, revision
+from idolchat_storage_local.files.footer import Footer, read_footer, revision
 from idolchat_storage_local.files.group_commit import run_alone
-from idolchat_storage_local.files.inspection import Found, Torn, survey
-from idolchat_storage_local.files.inspection_entry import Description, describe
+from idolchat_storage_local.files.inspection import Found, Torn, inspect
+from idolchat_storage_local.files.inspection_entry import Inspection, inspection_of
 from idolchat_storage_local.index.entry import Entry
-from idolchat_storage_local.index.write_behind import Catalogue
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
 
-__all__ = ["Files", "NeedsCare", "Opened", "Writable", "damaged"]
+__all__ = ["Files", "NeedsSlowPath", "Opened", "Writable", "damaged"]
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ _WORTH_KEEPING = 64
 """Bytes of a torn change from which on they may hold some of a message."""
 
 
-class NeedsCare(Exception):
+class NeedsSlowPath(Exception):
     """A file is locked, or not as it is known: to be opened where nobody else has to wait."""
 
 
 class Opened(NamedTuple):
-    """An open file and what is known of it; ``tail`` is None when it is not in our form.
+    """An open file and what is known of it; ``footer`` is None when it is not in our form.
 
     ``status`` is the file's when it was looked at. ``repaired`` is what it would hold if it could be mended; what it
     does hold is then not to be read. ``messages`` are all there are, where they were read on the way.
@@ -50,7 +50,7 @@ class Opened(NamedTuple):
     fd: int
     path: str
     entry: Entry
-    tail: Tail | None
+    footer: Footer | None
     status: os.stat_result
     repaired: bytes | None = None
     messages: Sequence[Message] | None = None
@@ -58,7 +58,7 @@ class Opened(NamedTuple):
     @property
     def revision(self) -> str:
         """The file's revision."""
-        return revision(self.status, self.tail.checksum if self.tail is not None else 0)
+        return revision(self.status, self.footer.checksum if self.footer is not None else 0)
 
 
 class Writable(NamedTuple):
@@ -69,12 +69,12 @@ class Writable(NamedTuple):
 
     fd: int
     entry: Entry
-    tail: Tail
+    footer: Footer
     revisions: Sequence[str]
 
 
 def damaged(entry: Entry) -> ConversationDamaged:
-    """Say what is wrong with a file and how to mend it."""
+    """Make the error that says what is wrong with a file and how to mend it."""
     return ConversationDamaged(
         f"conversation {entry.id} is damaged: {entry.place}, {entry.problem}. The file is kept as it is and takes no"
         " changes: make it valid JSON, put a good copy in its place, or delete the conversation"
@@ -84,29 +84,29 @@ def damaged(entry: Entry) -> ConversationDamaged:
 class _Undo(NamedTuple):
     """A change that failed and is still to be undone, while the file is as it was left.
 
-    ``tail`` is how the file ended before; without one, there was no file.
+    ``footer`` is how the file ended before; without one, there was no file.
     """
 
     left_as: tuple[int, int, int]
-    tail: Tail | None
+    footer: Footer | None
 
 
 class Files:
     """The conversations' files in a data folder."""
 
-    def __init__(self, folder: DataFolder, disk: Disk, catalogue: Catalogue) -> None:
+    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex) -> None:
         self.folder = folder
         self.disk = disk
-        self.catalogue = catalogue
+        self.index = index
         self._to_undo: dict[UUID, _Undo] = {}
 
     @contextmanager
     def for_reading(
-        self, conversation_id: UUID, *, doubted: bool = False, only_news: bool = False
+        self, conversation_id: UUID, *, verify: bool = False, changed_only: bool = False
     ) -> Generator[Opened]:
         """Open a file; what stands before its closing does not change while it is open.
 
-        One that is ``doubted`` is read from end to end first, whatever is known of it; with ``only_news``, the index
+        With ``verify`` it is read from end to end first, whatever is known of it; with ``changed_only``, the index
         is told of it only where it is not as it is known.
         Raises ``ConversationNotFound``, ``OSError``, ``StorageUnavailable``.
         """
@@ -115,7 +115,7 @@ class Files:
             fd, path = self._open(conversation_id, writable=False)
             try:
                 self.disk.wait_for_lock(fd, path, shared=True)
-                opened = self._look(conversation_id, fd, path, doubted=doubted, only_news=only_news)
+                opened = self._look(conversation_id, fd, path, verify=verify, changed_only=changed_only)
                 self.disk.unlock(fd)
                 if isinstance(opened, Torn) and is_refused:
                     opened = self._as_mended(conversation_id, fd, path, opened)
@@ -137,7 +137,7 @@ class Files:
     def for_writing(self, conversation_id: UUID, *, patient: bool) -> Generator[Writable]:
         """Open a file in our form, locked against every other writer.
 
-        One that takes more than that raises ``NeedsCare``, unless ``patient``. Raises ``ConversationNotFound``,
+        One that takes more than that raises ``NeedsSlowPath``, unless ``patient``. Raises ``ConversationNotFound``,
         ``ConversationDamaged``, ``OSError``, ``StorageUnavailable``.
         """
         adopted: tuple[str, int] | None = None
@@ -148,10 +148,10 @@ class Files:
                 opened = self._look(conversation_id, fd, path, writable=True, patient=patient)
                 if isinstance(opened, Torn):
                     self._mend(conversation_id, fd, opened)
-                elif opened is not None and opened.tail is not None and self.folder.is_in_place(path):
+                elif opened is not None and opened.footer is not None and self.folder.is_in_place(path):
                     before, mtime_ns = adopted or ("", 0)
                     former = (before,) if mtime_ns == opened.status.st_mtime_ns else ()
-                    yield Writable(fd, opened.entry, opened.tail, (opened.revision, *former))
+                    yield Writable(fd, opened.entry, opened.footer, (opened.revision, *former))
                     return
                 elif opened is not None:
                     adopted = opened.revision, self._adopt(conversation_id, opened, patient=patient)
@@ -187,10 +187,10 @@ class Files:
     def put_back(self, opened: Writable) -> None:
         """Undo a change that failed; where that fails too, it is undone when the file is next opened."""
         try:
-            put_back(self.disk, opened.fd, opened.tail)
+            put_back(self.disk, opened.fd, opened.footer)
         except OSError as error:
             left_as = _identity(self.disk.stat(opened.fd))
-            self._undo_later(UUID(opened.entry.id), _Undo(left_as, opened.tail), error)
+            self._undo_later(UUID(opened.entry.id), _Undo(left_as, opened.footer), error)
 
     def remove_made(self, conversation_id: UUID, status: os.stat_result) -> None:
         """Remove a file that was made and could not be made durable; where that fails too, when it is next looked for.
@@ -209,7 +209,7 @@ class Files:
         """
         for key in list(self._to_undo) if conversation_id is None else [conversation_id]:
             undo = self._to_undo.get(key)
-            if undo is not None and undo.tail is None:
+            if undo is not None and undo.footer is None:
                 self._remove_left(key, undo)
             elif undo is not None and conversation_id is None:
                 with suppress(ConversationNotFound):
@@ -241,7 +241,7 @@ class Files:
         if patient:
             self.disk.wait_for_lock(fd, path)
         elif not self.disk.lock(fd):
-            raise NeedsCare
+            raise NeedsSlowPath
 
     def _open(self, conversation_id: UUID, *, writable: bool, patient: bool = True) -> tuple[int, str]:
         if self._to_undo:
@@ -252,7 +252,7 @@ class Files:
                 return self.disk.open(path, writable=writable), path
             except FileNotFoundError:
                 if not patient:
-                    raise NeedsCare from None
+                    raise NeedsSlowPath from None
             except OSError:
                 if self.disk.exists(path) and not self.disk.is_file(path):
                     raise self._no_file(conversation_id, path) from None
@@ -271,36 +271,36 @@ class Files:
         *,
         writable: bool = False,
         patient: bool = True,
-        doubted: bool = False,
-        only_news: bool = False,
+        verify: bool = False,
+        changed_only: bool = False,
     ) -> Opened | Torn | None:
-        """Tell what an open, locked file is; None when it has just been replaced or removed."""
+        """Return what an open, locked file is; None when it has just been replaced or removed."""
         status = self.disk.stat(fd)
         if not status.st_nlink:
             if patient:
                 return None
-            raise NeedsCare
+            raise NeedsSlowPath
         if not stat.S_ISREG(status.st_mode):
             raise self._no_file(conversation_id, path)
         torn = self._left_torn(conversation_id, status)
         if torn is not None:
             return torn
-        if doubted:
-            return self._examine(conversation_id, fd, path, status, all_of_it=True, only_news=only_news)
+        if verify:
+            return self._examine(conversation_id, fd, path, status, all_of_it=True, changed_only=changed_only)
         known = self._recognised(conversation_id, fd, path, status)
         if known is not None:
             return known
         if not patient:
-            raise NeedsCare
+            raise NeedsSlowPath
         return self._examine(conversation_id, fd, path, status, writable=writable)
 
     def _recognised(self, conversation_id: UUID, fd: int, path: str, status: os.stat_result) -> Opened | None:
         """Describe a file that is as it is known, by its end alone."""
-        tail = read_tail(self.disk, fd, status.st_size)
-        for known in (self.catalogue.known, self.catalogue.read_again):
+        footer = read_footer(self.disk, fd, status.st_size)
+        for known in (self.index.known, self.index.read_again):
             entry = known(conversation_id)
-            if entry is not None and tail is not None and tail.is_of(entry):
-                return Opened(fd, path, entry, tail, status)
+            if entry is not None and footer is not None and footer.is_of(entry):
+                return Opened(fd, path, entry, footer, status)
             if entry is not None and entry.form != "lines" and _is_same(entry, status):
                 return Opened(fd, path, entry, None, status)
         return None
@@ -314,12 +314,12 @@ class Files:
     def _left_torn(self, conversation_id: UUID, status: os.stat_result) -> Torn | None:
         """Return what undoes a change of ours that failed, unless somebody has written to the file since."""
         undo = self._to_undo.get(conversation_id)
-        if undo is None or undo.tail is None:
+        if undo is None or undo.footer is None:
             return None
         if undo.left_as != _identity(status):
             self._to_undo.pop(conversation_id, None)
             return None
-        return Torn(undo.tail.body_end, undo.tail.closing, undo.tail.size, b"")
+        return Torn(undo.footer.body_end, undo.footer.closing, undo.footer.size, b"")
 
     def _examine(
         self,
@@ -330,24 +330,24 @@ class Files:
         *,
         writable: bool = False,
         all_of_it: bool = False,
-        only_news: bool = False,
+        changed_only: bool = False,
     ) -> Opened | Torn:
         """Read what is not known of a file, and remember what it is."""
-        known = self.catalogue.known(conversation_id)
+        known = self.index.known(conversation_id)
         if known is not None and known.is_unread:
             known = None
-        found = survey(self.disk, fd, status.st_size, conversation_id, known, all_of_it=all_of_it)
+        found = inspect(self.disk, fd, status.st_size, conversation_id, known, all_of_it=all_of_it)
         if isinstance(found, Torn):
             return found
-        about = describe(found, conversation_id, self.folder.place_of(path), status, known)
-        is_news = not only_news or about.entry != known
+        about = inspection_of(found, conversation_id, self.folder.place_of(path), status, known)
+        is_news = not changed_only or about.entry != known
         if is_news and self._is_durable(fd, about, known, writable=writable):
-            self.catalogue.note(conversation_id, *about)
-        tail = read_tail(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
+            self.index.note(conversation_id, *about)
+        footer = read_footer(self.disk, fd, status.st_size) if about.entry.form == "lines" else None
         messages = found.messages if isinstance(found, Found) and about.is_whole else None
-        return Opened(fd, path, about.entry, tail, status, messages=messages)
+        return Opened(fd, path, about.entry, footer, status, messages=messages)
 
-    def _is_durable(self, fd: int, about: Description, known: Entry | None, *, writable: bool) -> bool:
+    def _is_durable(self, fd: int, about: Inspection, known: Entry | None, *, writable: bool) -> bool:
         """See to it that a file is on the disk, whose last writer may have died before it was.
 
         What was added is written once more where it can be: after a failed sync, the system may think it clean.
@@ -392,7 +392,7 @@ class Files:
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
         if not patient:
-            raise NeedsCare
+            raise NeedsSlowPath
         size = self.disk.stat(opened.fd).st_size
         conversation = document.decode(self.disk.read(opened.fd, size, 0), conversation_id)
         target = self.folder.document(conversation_id)

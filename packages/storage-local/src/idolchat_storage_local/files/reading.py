@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from idolchat_core import Conversation, ConversationDamaged, Message, Page, document
-from idolchat_storage_local.files.footer import Tail, read_lines
+from idolchat_storage_local.files.footer import Footer, read_lines
 from idolchat_storage_local.files.open_files import Files, Opened, damaged
-from idolchat_storage_local.files.salvage import rescue
+from idolchat_storage_local.files.salvage import salvage
 
 __all__ = ["messages_in", "read_opened", "read_page", "read_revised", "read_whole"]
 
@@ -20,42 +20,42 @@ _BLOCK = 128 * 1024
 def read_page(files: Files, conversation_id: UUID, *, limit: int, before: int | None) -> Page:
     """See ``Storage.read_page``."""
     try:
-        return _read_page(files, conversation_id, limit=limit, before=before, doubted=False)
+        return _read_page(files, conversation_id, limit=limit, before=before, verify=False)
     except ValueError:
         # A line that was whole when it was written is not: tell what is left, once and for all.
-        return _read_page(files, conversation_id, limit=limit, before=before, doubted=True)
+        return _read_page(files, conversation_id, limit=limit, before=before, verify=True)
 
 
 def read_whole(files: Files, conversation_id: UUID) -> Conversation:
     """See ``Storage.read``."""
     try:
-        return _read_whole(files, conversation_id, doubted=False)
+        return _read_whole(files, conversation_id, verify=False)
     except ValueError:
-        return _read_whole(files, conversation_id, doubted=True)
+        return _read_whole(files, conversation_id, verify=True)
 
 
 def read_revised(files: Files, conversation_id: UUID) -> tuple[bytes, str]:
     """See ``Storage.read_revised``."""
     with files.for_reading(conversation_id) as opened:
-        if opened.tail is not None:
-            return files.disk.read(opened.fd, opened.tail.body_end, 0) + opened.tail.closing, opened.revision
+        if opened.footer is not None:
+            return files.disk.read(opened.fd, opened.footer.body_end, 0) + opened.footer.closing, opened.revision
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
         return document.encode(_read_other(files, opened, conversation_id)), opened.revision
 
 
-def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int | None, doubted: bool) -> Page:
-    with files.for_reading(conversation_id, doubted=doubted) as opened:
-        if opened.tail is None:
+def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int | None, verify: bool) -> Page:
+    with files.for_reading(conversation_id, verify=verify) as opened:
+        if opened.footer is None:
             whole = _read_other(files, opened, conversation_id)
             start, end = _bounds(len(whole.messages), limit, before)
             part = whole.model_copy(update={"messages": whole.messages[start:end]})
             return Page(conversation=part, start=start, total=len(whole.messages), revision=opened.revision)
         start, end = _bounds(opened.entry.message_count, limit, before)
         total = opened.entry.message_count
-        mark = files.catalogue.mark_after(conversation_id, end) if end < total else None
-        text = read_lines(files.disk, opened.fd, opened.tail, total, start, end, mark=mark)
-        conversation = _conversation(files, opened, opened.tail, conversation_id, document.parse_lines(text))
+        mark = files.index.mark_after(conversation_id, end) if end < total else None
+        text = read_lines(files.disk, opened.fd, opened.footer, total, start, end, mark=mark)
+        conversation = _conversation(files, opened, opened.footer, conversation_id, document.parse_lines(text))
         return Page(conversation=conversation, start=start, total=total, revision=opened.revision)
 
 
@@ -64,19 +64,19 @@ def _bounds(total: int, limit: int, before: int | None) -> tuple[int, int]:
     return max(0, end - max(limit, 0)), end
 
 
-def _read_whole(files: Files, conversation_id: UUID, *, doubted: bool) -> Conversation:
-    with files.for_reading(conversation_id, doubted=doubted) as opened:
+def _read_whole(files: Files, conversation_id: UUID, *, verify: bool) -> Conversation:
+    with files.for_reading(conversation_id, verify=verify) as opened:
         return read_opened(files, opened, conversation_id)
 
 
 def read_opened(files: Files, opened: Opened, conversation_id: UUID) -> Conversation:
     """Read all of an open file. Raises ``ConversationDamaged`` when no message can be read, ``ValueError``."""
-    if opened.tail is None:
+    if opened.footer is None:
         return _read_other(files, opened, conversation_id)
     messages = opened.messages
     if messages is None:
-        messages = messages_in(files.disk.read(opened.fd, opened.tail.body_end, 0))
-    return _conversation(files, opened, opened.tail, conversation_id, messages)
+        messages = messages_in(files.disk.read(opened.fd, opened.footer.body_end, 0))
+    return _conversation(files, opened, opened.footer, conversation_id, messages)
 
 
 def messages_in(body: bytes) -> list[Message]:
@@ -91,7 +91,7 @@ def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversa
     if opened.entry.form == "other":
         return document.decode(data, conversation_id)
     try:
-        readable = rescue(data, conversation_id)
+        readable = salvage(data, conversation_id)
     except ConversationDamaged:
         raise damaged(opened.entry) from None
     # The index may know whose it is where that cannot be read any more.
@@ -103,12 +103,12 @@ def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversa
 
 
 def _conversation(
-    files: Files, opened: Opened, tail: Tail, conversation_id: UUID, messages: Sequence[Message]
+    files: Files, opened: Opened, footer: Footer, conversation_id: UUID, messages: Sequence[Message]
 ) -> Conversation:
     opening = files.disk.read(opened.fd, _OPENING_SIZE, 0)
     if b"\n" not in opening:
-        opening = files.disk.read(opened.fd, tail.body_end + 1, 0)
-    fields = {**document.parse_opening(opening.partition(b"\n")[0]), **tail.fields, "messages": []}
+        opening = files.disk.read(opened.fd, footer.body_end + 1, 0)
+    fields = {**document.parse_opening(opening.partition(b"\n")[0]), **footer.fields, "messages": []}
     return document.from_parts(fields, conversation_id).model_copy(update={"messages": tuple(messages)})
 
 

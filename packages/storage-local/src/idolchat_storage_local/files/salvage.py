@@ -7,10 +7,10 @@ from uuid import UUID
 
 from idolchat_core import Conversation, ConversationDamaged, Message, document
 
-__all__ = ["rescue"]
+__all__ = ["salvage"]
 
 
-def rescue(data: bytes, conversation_id: UUID) -> Conversation:
+def salvage(data: bytes, conversation_id: UUID) -> Conversation:
     """Read every whole message of a file in our form, and those before the first error of any other.
 
     Raises ``ConversationDamaged`` when there is none.

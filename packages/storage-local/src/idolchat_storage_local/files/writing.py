@@ -50,7 +50,7 @@ def write_out(conversation: Conversation) -> Written:
 
 
 def take(data: bytes, conversation_id: UUID) -> Written:
-    """Take a document that is in our form as it is, and write out any other.
+    """Prepare a document to be written: as it is where it is in our form, else in our form.
 
     Raises ``ConversationDamaged``, ``InvalidRequest``.
     """
@@ -75,7 +75,7 @@ def _as_it_is(data: bytes, conversation_id: UUID) -> Written | None:
 
 
 def create(files: Files, written: Written) -> Job[str]:
-    """Give a conversation a file, unless it has one; return its revision. Raises ``ConversationExists``."""
+    """Create a conversation's file, unless it has one; return its revision. Raises ``ConversationExists``."""
     conversation_id = written.about.id
     path = files.folder.document(conversation_id)
     files.undo_failed(conversation_id)
@@ -104,7 +104,7 @@ def create_now(files: Files, conversation: Conversation) -> str:
 
 
 def put(files: Files, written: Written) -> None:
-    """Give a conversation a file in place of what it has; a damaged one is kept aside."""
+    """Write a conversation's file in place of what it has; a damaged one is kept aside."""
     conversation_id = written.about.id
     while files.folder.find(conversation_id) is None:
         try:
@@ -117,7 +117,7 @@ def put(files: Files, written: Written) -> None:
 
 
 def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> str | None:
-    """Give a conversation whose file is open and locked another file; tell where the old one is kept, if it is."""
+    """Replace a conversation's file, which is open and locked; return where the old one is kept, if it is."""
     conversation_id = written.about.id
     path = files.folder.document(conversation_id)
     kept_as = None
@@ -131,7 +131,7 @@ def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> st
 
 
 def put_many(files: Files, many: Sequence[Written]) -> None:
-    """Give conversations files as ``put`` does, waiting for the disk together for those that have none."""
+    """Write conversations' files as ``put`` does, waiting for the disk together for those that have none."""
     with ThreadPoolExecutor(SYNCING, "idolchat-sync") as syncing:
         outcomes = run_together(files.disk, [create(files, written) for written in many], syncing=syncing)
     for written, outcome in zip(many, outcomes, strict=True):
@@ -148,7 +148,7 @@ def delete(files: Files, conversation_id: UUID, *, expected_revision: str | None
         check_revision(conversation_id, opened.revision, expected_revision)
         _unlink(files, [*folder.set_aside_for(conversation_id), *folder.strays(conversation_id)])
         _unlink(files, [folder.document(conversation_id)])
-        files.catalogue.forget(conversation_id)
+        files.index.forget(conversation_id)
 
 
 def _unlink(files: Files, paths: Iterable[str]) -> None:
@@ -169,7 +169,7 @@ def _note(files: Files, path: str, written: Written, mtime_ns: int) -> Entry:
         fingerprint=fingerprint(written.body[-FINGERPRINT_SIZE:]),
         message_count=written.message_count,
     )
-    files.catalogue.note(about.id, entry, written.turn_ids, written.marks, is_whole=True)
+    files.index.note(about.id, entry, written.turn_ids, written.marks, is_whole=True)
     return entry
 
 
@@ -182,9 +182,9 @@ def change(
     ``Files.for_writing``.
     """
     with files.for_writing(conversation_id, patient=patient) as opened:
-        mark_after = partial(files.catalogue.mark_after, conversation_id)
+        mark_after = partial(files.index.mark_after, conversation_id)
         file = DocumentFile(
-            files.disk, opened.fd, opened.entry, opened.tail, revisions=opened.revisions, mark_after=mark_after
+            files.disk, opened.fd, opened.entry, opened.footer, revisions=opened.revisions, mark_after=mark_after
         )
         results = [_apply(file, one) for one in changes]
         try:
@@ -193,7 +193,7 @@ def change(
             files.put_back(opened)
             raise
         if entry is not opened.entry:
-            files.catalogue.note(conversation_id, entry, file.turn_ids, file.marks)
+            files.index.note(conversation_id, entry, file.turn_ids, file.marks)
     return _with_revisions(results, file.revision)
 
 

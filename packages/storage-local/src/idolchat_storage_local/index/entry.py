@@ -24,7 +24,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def fingerprint(before: bytes) -> int:
-    """Tell by the end of its messages whether a file is still the one that was known."""
+    """Return the CRC-32 of the end of a file's messages, which tells whether it is still the one that was known."""
     return zlib.crc32(before[-FINGERPRINT_SIZE:])
 
 
@@ -86,11 +86,11 @@ class Entry(NamedTuple):
 
     @property
     def is_unread(self) -> bool:
-        """Tell whether nothing is known but that there is a file."""
+        """Return whether nothing is known but that there is a file."""
         return self.length < 0
 
     def summary(self) -> ConversationSummary:
-        """Give the line that stands for it in a list."""
+        """Return its line of a list."""
         return ConversationSummary(
             id=UUID(self.id),
             user_id=self.user_id,
@@ -128,7 +128,7 @@ class EntryFilter(NamedTuple):
         )
 
     def condition(self) -> tuple[list[str], list[str | int]]:
-        """Say it in SQL: conditions on the table of conversations, and their values."""
+        """Return the filter in SQL: conditions on the table of conversations, and their values."""
         conditions = [f"{column} = ?" for column in self.owners]
         values: list[str | int] = list(self.owners.values())
         for sign, time in ((">=", self.since), ("<", self.until)):

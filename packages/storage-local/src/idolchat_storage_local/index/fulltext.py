@@ -16,7 +16,7 @@ from idolchat_core.search import Query
 from idolchat_storage_local.index.entry import EntryFilter
 from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
 
-__all__ = ["TIE_BITS", "Indexed", "Learnt", "Texts", "TextsBroken"]
+__all__ = ["TIE_BITS", "FulltextBroken", "FulltextIndex", "FulltextUpdate", "Indexed"]
 
 _SCHEMA_VERSION = 2
 """Those of version 1 were written without ``secure_delete``: deleted words may stand in pages that nothing uses."""
@@ -32,7 +32,7 @@ _HASH_SIZE = 16 * 1024 * 1024
 """Bytes of words gathered in memory before they are written: fewer, larger writes."""
 
 
-class TextsBroken(IndexBroken):
+class FulltextBroken(IndexBroken):
     """The full-text index cannot be read: it is to be made anew."""
 
 
@@ -46,8 +46,8 @@ class Indexed(NamedTuple):
     character_id: str | None
 
 
-class Learnt(NamedTuple):
-    """What the index is to learn of a conversation, of which it knows ``before``.
+class FulltextUpdate(NamedTuple):
+    """An update of the index for one conversation, of which it knows ``before``.
 
     ``messages`` are those after that, each as its time in microseconds and its words. ``now`` is None when the
     conversation is gone. ``anew`` says that what was known is not right any more.
@@ -59,12 +59,12 @@ class Learnt(NamedTuple):
     anew: bool
 
 
-class Texts:
-    """One index file; other processes may use it too. A missing one is ``TextsBroken``, unless it is to be ``new``."""
+class FulltextIndex:
+    """One index file, which other processes may use too. Where it is missing and not ``new``: ``FulltextBroken``."""
 
     def __init__(self, path: str, *, new: bool = False) -> None:
         if not new and not Path(path).exists():
-            raise TextsBroken("there is none")
+            raise FulltextBroken("there is none")
         self._lock = threading.Lock()
         # It holds what was said: for its owner only, as the documents are.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -105,20 +105,20 @@ class Texts:
             self._identity.close()
 
     def known(self, conversation_ids: Sequence[str]) -> dict[str, Indexed]:
-        """Tell how much is indexed of these conversations."""
+        """Return how much is indexed of these conversations."""
         marks = ", ".join("?" * len(conversation_ids))
         columns = ", ".join(Indexed._fields)
         query = f"SELECT id, {columns} FROM conversations WHERE id IN ({marks})"  # noqa: S608 - our names
         with _explained(), self._lock:
             return {row[0]: Indexed(*row[1:]) for row in self._database.execute(query, conversation_ids)}
 
-    def learn(self, learnt: Mapping[str, Learnt]) -> set[str]:
-        """Take in conversations, all or none; give those left as they are, for another process has taken them in."""
+    def update(self, updates: Mapping[str, FulltextUpdate]) -> set[str]:
+        """Index conversations, all or none; return those left as they are, for another process has indexed them."""
         with _explained(), self._lock, transaction(self._database) as database:
             rows: list[tuple[int, int, int, str]] = []
             used: set[int] = set()
             skipped: set[str] = set()
-            for conversation_id, what in learnt.items():
+            for conversation_id, what in updates.items():
                 number, known = _find(database, conversation_id)
                 if known != what.before:
                     skipped.add(conversation_id)
@@ -191,7 +191,7 @@ class Texts:
             return self._database.execute(sql, (_match(query, matching), since, last, limit)).fetchall()
 
     def place_of(self, conversation_id: str, position: int) -> int | None:
-        """Tell the place of a message."""
+        """Return the place of a message."""
         sql = (
             "SELECT place FROM messages WHERE position = ?"
             " AND conversation = (SELECT number FROM conversations WHERE id = ?)"
@@ -219,7 +219,7 @@ def _explained() -> Generator[None]:
         with explained():
             yield
     except IndexBroken as error:
-        raise TextsBroken(str(error)) from error
+        raise FulltextBroken(str(error)) from error
 
 
 def _find(database: sqlite3.Connection, conversation_id: str) -> tuple[int | None, Indexed | None]:

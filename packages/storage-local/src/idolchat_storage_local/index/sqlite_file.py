@@ -69,7 +69,7 @@ def transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
 
 @contextmanager
 def explained() -> Generator[None]:
-    """Tell apart errors that pass and a file that is no good. Raises ``IndexBusy``, ``IndexBroken``."""
+    """Distinguish errors that pass and a file that is no good. Raises ``IndexBusy``, ``IndexBroken``."""
     try:
         yield
     except sqlite3.Error as error:
@@ -79,7 +79,7 @@ def explained() -> Generator[None]:
 
 
 def is_passing(error: sqlite3.Error) -> bool:
-    """Tell whether another time may not give this error."""
+    """Return whether another time may not give this error."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     # A file that ends too early was cut.
     return code != sqlite3.SQLITE_IOERR_SHORT_READ and code & 0xFF in _PASSING

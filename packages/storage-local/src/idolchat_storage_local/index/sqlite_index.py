@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 
 log = logging.getLogger(__name__)
 
+_MEMORY = ":memory:"
 _SCHEMA_VERSION = 5
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
@@ -52,7 +54,7 @@ _COUNTED = (
 
 
 class Change(NamedTuple):
-    """What the index is to learn of a conversation; no ``entry`` when it is gone.
+    """An update of the index for one conversation; no ``entry`` when it is gone.
 
     ``is_whole`` says that the turns and marks given are all there are.
     """
@@ -79,7 +81,7 @@ class Index:
                 if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
                     raise
                 log.warning("the index is kept in memory", extra={"reason": str(error)})
-                self._writer = self._reader = _connect(":memory:")
+                self._writer = self._reader = _connect(_MEMORY)
                 self._identity = None
 
     @property
@@ -94,7 +96,7 @@ class Index:
 
     @property
     def is_kept(self) -> bool:
-        """Tell whether this is a file, and still the one of that name."""
+        """Return whether this is a file, and still the one of that name."""
         return self._reader is not self._writer and self.is_current
 
     def close(self) -> None:
@@ -113,7 +115,7 @@ class Index:
             raise IndexBroken(answer)
 
     def apply(self, changes: Mapping[str, Change]) -> None:
-        """Learn of changes, all or none."""
+        """Apply changes, all or none."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             for conversation_id, change in changes.items():
                 if change.is_whole or change.entry is None:
@@ -133,7 +135,7 @@ class Index:
             database.executemany(_MARK_STALE, [(key,) for key in changes])
 
     def looked(self) -> dict[str, str]:
-        """Tell how the folders were when this was last as they are."""
+        """Return how the folders were when this was last as they are."""
         return dict(self._rows("SELECT name, value FROM looked", ()))
 
     def note_looked(self, values: Mapping[str, str]) -> None:
@@ -152,7 +154,7 @@ class Index:
         return int(count)
 
     def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
-        """Have search look at these conversations (None: at all) once more."""
+        """Mark these conversations (None: all) for search to look at once more."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             if conversation_ids is None:
                 database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
@@ -222,6 +224,10 @@ class Index:
 
 
 def _connect(path: str) -> sqlite3.Connection:
+    if path != _MEMORY:
+        with suppress(OSError):  # SQLite says what is wrong, too
+            # It names conversations and their owners: for its owner only, as are the documents.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")

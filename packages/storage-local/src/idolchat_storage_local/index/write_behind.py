@@ -14,31 +14,31 @@ from idolchat_core import StorageStats, StorageUnavailable
 from idolchat_storage_local.index.entry import Entry, EntryFilter, to_time
 from idolchat_storage_local.index.sqlite_index import Change, Index, IndexBroken, IndexBusy, remove_index
 
-__all__ = ["Catalogue", "Watcher"]
+__all__ = ["Watcher", "WriteBehindIndex"]
 
 log = logging.getLogger(__name__)
 
 _GATHER_S = 0.25
-"""How long changes gather before the index learns of them together."""
+"""How long changes gather before the index is told of them together."""
 _PAUSE_S = 1.0
 """How long to wait before teaching an index that is busy or full again."""
-_LEARNING_PATIENCE_S = 10.0
+_UPDATE_PATIENCE_S = 10.0
 _CACHED = 16_384
 _MUCH = 2048
-"""Changes that are not learnt, beyond which whoever makes many had better wait."""
+"""Changes that are not updated, beyond which whoever makes many had better wait."""
 
 
 class Watcher(Protocol):
     """Is told what happens to the index."""
 
     def on_broken(self) -> None:
-        """Learn that the index does not know what it should."""
+        """Called when the index does not know what it should."""
 
     def on_made_anew(self) -> None:
-        """Learn that the index is there again, and empty."""
+        """Called when the index is there again, and empty."""
 
 
-class Catalogue:
+class WriteBehindIndex:
     """Remembers entries, answers lists, and teaches the index on a thread of its own.
 
     That the index is slow, full or broken stops nobody from reading and writing: it is behind then, or made anew.
@@ -51,9 +51,9 @@ class Catalogue:
         self._index = _open_or_make_anew(path)
         self._cache: OrderedDict[UUID, Entry] = OrderedDict()
         self._pending: dict[str, Change] = {}
-        self._learning: dict[str, Change] = {}
+        self._updating: dict[str, Change] = {}
         self._lock = threading.Lock()
-        self._learnt = threading.Condition(self._lock)
+        self._updated = threading.Condition(self._lock)
         self._begun = self._done = 0
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -76,7 +76,7 @@ class Catalogue:
         self._index.close()
 
     def known(self, conversation_id: UUID) -> Entry | None:
-        """Tell what is known of a conversation's file."""
+        """Return what is known of a conversation's file."""
         entry = self._cache.get(conversation_id)
         if entry is not None:
             # Another thread may drop it meanwhile.
@@ -86,9 +86,9 @@ class Catalogue:
         return self.read_again(conversation_id)
 
     def read_again(self, conversation_id: UUID) -> Entry | None:
-        """Tell what is known, by another process too."""
+        """Return what is known, by another process too."""
         key = str(conversation_id)
-        change = self._not_learnt_of(key)
+        change = self._not_updated_of(key)
         if change is not None:
             return change.entry
         try:
@@ -100,9 +100,9 @@ class Catalogue:
         return entry
 
     def read_many(self, conversation_ids: Iterable[UUID]) -> dict[UUID, Entry]:
-        """Tell what is known of many as ``read_again`` does of each, and have it at hand."""
+        """Return what is known of many as ``read_again`` does of each, and have it at hand."""
         wanted = {str(conversation_id): conversation_id for conversation_id in conversation_ids}
-        fresh = self._not_learnt()
+        fresh = self._not_updated()
         found = {wanted[key]: fresh[key].entry for key in wanted.keys() & fresh.keys()}
         with suppress(IndexBroken, IndexBusy):
             for entry in self._ask(lambda index: index.entries([key for key in wanted if key not in fresh])):
@@ -118,7 +118,7 @@ class Catalogue:
         marks: Sequence[tuple[int, int]] = (),
         is_whole: bool = False,
     ) -> None:
-        """Remember a file as it is now; see ``Description``."""
+        """Remember a file as it is now; see ``Inspection``."""
         self._remember(conversation_id, entry)
         self._add(entry.id, Change(entry, list(turn_ids), list(marks), is_whole))
 
@@ -129,12 +129,12 @@ class Catalogue:
 
     def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List conversations, newest first. Raises ``IndexBroken``, ``StorageUnavailable``."""
-        fresh = self._not_learnt()
+        fresh = self._not_updated()
         try:
-            learnt = self._ask(lambda index: index.newest(matching, before, limit + len(fresh)))
+            updated = self._ask(lambda index: index.newest(matching, before, limit + len(fresh)))
         except IndexBusy as error:
             raise StorageUnavailable(f"the list of conversations cannot be read now: {error}; try again") from error
-        entries = [entry for entry in learnt if entry.id not in fresh]
+        entries = [entry for entry in updated if entry.id not in fresh]
         entries += [
             change.entry
             for change in fresh.values()
@@ -144,7 +144,7 @@ class Catalogue:
 
     def count(self, matching: EntryFilter) -> StorageStats:
         """Count conversations. Raises ``IndexBroken``, ``StorageUnavailable``."""
-        self.wait_until_learnt()
+        self.wait_until_updated()
         try:
             counted = self._ask(lambda index: index.count(matching))
         except IndexBusy as error:
@@ -161,31 +161,31 @@ class Catalogue:
             last_at=None if last_at is None else to_time(last_at),
         )
 
-    def wait_until_learnt(self) -> None:
+    def wait_until_updated(self) -> None:
         """Wait until the index knows what was noted so far. Raises ``StorageUnavailable``."""
         with self._lock:
-            if not self._pending and not self._learning:
+            if not self._pending and not self._updating:
                 return
             wanted = self._begun + 1 if self._pending else self._begun
             self._hurry.set()
-            if not self._learnt.wait_for(lambda: self._done >= wanted, _LEARNING_PATIENCE_S):
+            if not self._updated.wait_for(lambda: self._done >= wanted, _UPDATE_PATIENCE_S):
                 raise StorageUnavailable("the index cannot be written now; try again later")
 
     def keep_pace(self) -> None:
         """Wait while the index is far behind with what was noted, that it does not gather in memory."""
         if len(self._pending) > _MUCH:
             with suppress(StorageUnavailable):
-                self.wait_until_learnt()
+                self.wait_until_updated()
 
     def in_folder(self, place: str) -> dict[str, Entry]:
-        """Tell what is known of the files in a folder, by place. Raises ``IndexBroken``, ``IndexBusy``."""
-        fresh = self._not_learnt()
-        learnt = self._ask(lambda index: index.in_folder(place))
-        return {name: entry for name, entry in learnt.items() if entry.id not in fresh}
+        """Return what is known of the files in a folder, by place. Raises ``IndexBroken``, ``IndexBusy``."""
+        fresh = self._not_updated()
+        updated = self._ask(lambda index: index.in_folder(place))
+        return {name: entry for name, entry in updated.items() if entry.id not in fresh}
 
     def turn(self, turn_id: str) -> str | None:
         """Find the conversation that a turn belongs to. Raises ``IndexBroken``, ``StorageUnavailable``."""
-        fresh = self._not_learnt()
+        fresh = self._not_updated()
         for key, change in fresh.items():
             if turn_id in change.turn_ids:
                 return key
@@ -198,12 +198,12 @@ class Catalogue:
     def mark_after(self, conversation_id: UUID, position: int) -> tuple[int, int] | None:
         """Find a position not before this one, and where the text of the messages before it ends."""
         key = str(conversation_id)
-        change = self._not_learnt_of(key)
+        change = self._not_updated_of(key)
         marks = [mark for mark in change.marks if mark[0] >= position] if change is not None else []
         if change is None or not change.is_whole:
             with suppress(IndexBroken, IndexBusy):
-                learnt = self._ask(lambda index: index.mark_after(key, position))
-                marks += [learnt] if learnt is not None else []
+                updated = self._ask(lambda index: index.mark_after(key, position))
+                marks += [updated] if updated is not None else []
         if not marks:
             return None
         place, start = min(marks)
@@ -211,7 +211,7 @@ class Catalogue:
 
     @property
     def is_kept(self) -> bool:
-        """Tell whether what is learnt is on the disk, for others to read."""
+        """Whether updates are on the disk, for others to read."""
         return not self._is_broken and self._index.is_kept
 
     def looked(self) -> dict[str, str]:
@@ -266,13 +266,13 @@ class Catalogue:
             with suppress(KeyError):
                 self._cache.popitem(last=False)
 
-    def _not_learnt(self) -> Mapping[str, Change]:
+    def _not_updated(self) -> Mapping[str, Change]:
         with self._lock:
-            return _joined(self._learning, self._pending)
+            return _joined(self._updating, self._pending)
 
-    def _not_learnt_of(self, key: str) -> Change | None:
+    def _not_updated_of(self, key: str) -> Change | None:
         with self._lock:
-            earlier, later = self._learning.get(key), self._pending.get(key)
+            earlier, later = self._updating.get(key), self._pending.get(key)
             return _merged(earlier, later) if earlier is not None and later is not None else later or earlier
 
     def _add(self, key: str, change: Change) -> None:
@@ -293,30 +293,30 @@ class Catalogue:
             try:
                 if self._is_broken or not self._index.is_current:
                     self._make_anew()
-                self._learn()
+                self._update()
             except (IndexBroken, IndexBusy, StorageUnavailable) as error:
                 log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
                 if not self._closing.wait(_PAUSE_S):
                     self._wake.set()
 
-    def _learn(self) -> None:
+    def _update(self) -> None:
         with self._lock:
-            self._learning, self._pending = self._pending, {}
+            self._updating, self._pending = self._pending, {}
             self._begun += 1
             begun = self._begun
         try:
-            self._ask(lambda index: index.apply(self._learning))
+            self._ask(lambda index: index.apply(self._updating))
         except (IndexBroken, IndexBusy):
             with self._lock:
-                self._pending = _joined(self._learning, self._pending)
+                self._pending = _joined(self._updating, self._pending)
             raise
         else:
             with self._lock:
                 self._done = begun
-                self._learnt.notify_all()
+                self._updated.notify_all()
         finally:
             with self._lock:
-                self._learning = {}
+                self._updating = {}
 
     def _make_anew(self) -> None:
         self._require_folder()

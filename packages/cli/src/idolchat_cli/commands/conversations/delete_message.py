@@ -53,7 +53,7 @@ def delete_message(
     """Delete one message for good.
 
     Its place stays, with what follows it; its text goes from the storage, its copies and indexes, and from mirrors. A
-    server that runs may still have it in memory: there, DELETE /conversation/ID/messages/MESSAGE does all of it.
+    server that runs notices it with the next message, and forgets events of earlier turns after their time.
     """
     confirm(f"Delete message {message} of conversation {conversation}?", yes=yes)
     left = asyncio.run(_deleted(conversation, message_id(message)))

@@ -43,10 +43,12 @@ def open_writer(form: Form, stream: IO[bytes], *, about: bytes) -> Iterator[Writ
 
 
 @contextmanager
-def open_archive(form: Form, stream: IO[bytes], *, about: bytes) -> Iterator[Archive]:
+def open_archive(
+    form: Form, stream: IO[bytes], *, about: bytes, name: str = "idolchat-export.json"
+) -> Iterator[Archive]:
     """Write an archive, whose first file says what it is."""
     with _ARCHIVES[form](stream) as archive:
-        archive.add_file("idolchat-export.json", about)
+        archive.add_file(name, about)
         yield archive
 
 
