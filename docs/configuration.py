@@ -11,6 +11,7 @@ from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
+from idolchat_memory.settings import MemorySettings
 from idolchat_storage_supabase.settings import SupabaseSettings
 
 PACKAGES: dict[str, type[PackageSettings]] = {
@@ -22,6 +23,7 @@ PACKAGES: dict[str, type[PackageSettings]] = {
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,
     "characters": CharactersSettings,
+    "memory": MemorySettings,
 }
 
 HEAD = """\

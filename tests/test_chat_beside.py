@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
+from idolchat_cli.chatting.remote import RemoteTurns
+from idolchat_cli.chatting.talk import Talk
+from idolchat_core.server_address import running_server
 from tests.support.idol import IDOL
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -101,3 +104,19 @@ async def test_a_server_that_was_killed_leaves_the_chat_its_own_engine(server: S
 
     assert is_left
     assert "IDOLCHAT_LLM names 'nowhere'" in done.stderr
+
+
+async def test_a_reply_is_made_anew_and_a_message_edited_by_the_server(server: Server) -> None:
+    address = running_server(server.data)
+    assert address
+    talk, heard, stop = Talk(turns=RemoteTurns(address), conversation_id=None), list[str](), asyncio.Event()
+    said = [
+        await talk.say("Hello", hear=heard.append, stop=stop),
+        await talk.regenerate(hear=heard.append, stop=stop),
+        await talk.edit("Hello again", hear=heard.append, stop=stop),
+    ]
+    async with server.client() as client:
+        messages = (await client.get(f"/conversation/{talk.conversation_id}")).json()["messages"]
+
+    assert ([ended.state for ended in said], "".join(heard)) == (["completed"] * 3, "HelloHelloHello again")
+    assert [message["content"] for message in messages] == ["Hello", "Hello", "Hello", "Hello again", "Hello again"]

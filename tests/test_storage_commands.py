@@ -33,7 +33,7 @@ def a_conversation(number: int) -> Conversation:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give a data folder with many conversations."""
+    """Return a data folder with many conversations."""
     folder = tmp_path / "data"
     for number in range(CONVERSATIONS):
         conversation = a_conversation(number)

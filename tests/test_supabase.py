@@ -27,7 +27,7 @@ type Start = Callable[..., Server]
 
 @pytest.fixture
 def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabase: MockSupabase) -> Start:
-    """Give a function that starts a server which copies to the stand-in, or keeps conversations there alone."""
+    """Return a function that starts a server which copies to the stand-in, or keeps conversations there alone."""
 
     def started(**environment: str) -> Server:
         return start_server(
@@ -46,7 +46,7 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
 
 
 def stored(server: Server) -> dict[str, bytes]:
-    """Give the documents of a server, by conversation."""
+    """Return the documents of a server, by conversation."""
     return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
 
 

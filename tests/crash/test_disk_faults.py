@@ -226,7 +226,7 @@ async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: 
 
 
 def is_listed(summary: dict[str, Any], message_count: int) -> bool:
-    """Tell whether a conversation is listed as it is, or as one that cannot be read."""
+    """Return whether a conversation is listed as it is, or as one that cannot be read."""
     return (summary["status"], summary["message_count"]) in (("ok", message_count), ("damaged", 0))
 
 

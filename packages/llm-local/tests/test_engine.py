@@ -32,7 +32,7 @@ def _changed(settings: LocalSettings, **changes: object) -> LocalSettings:
 
 @pytest.fixture
 def damaged(settings: LocalSettings, tmp_path: Path) -> Path:
-    """Give a model whose last half is missing."""
+    """Return a model whose last half is missing."""
     path = tmp_path / "damaged.gguf"
     shutil.copy(find_weights(settings).path, path)
     with path.open("rb+") as file:

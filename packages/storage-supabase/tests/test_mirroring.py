@@ -17,7 +17,7 @@ type Open = Callable[..., AbstractAsyncContextManager[SupabaseStorage]]
 
 @pytest.fixture
 async def mirrored(open_storage: Open) -> AsyncIterator[MirroredStorage]:
-    """Give a primary in memory that is mirrored to the stand-in, when it is known what that holds."""
+    """Return a primary in memory that is mirrored to the stand-in, when it is known what that holds."""
     tuning = MirrorTuning(settle_s=0.0, look_every_s=0.01)
     async with open_mirrored(InMemoryStorage(), {"supabase": open_storage}, tuning=tuning) as storage:
         async with asyncio.timeout(60):

@@ -25,7 +25,7 @@ def put(mock: MockSupabase, conversation: Conversation, *, minutes_ago: float) -
 
 @pytest.fixture
 def full(mock_supabase: MockSupabase) -> MockSupabase:
-    """Give a bucket that holds as many conversations as are searched."""
+    """Return a bucket that holds as many conversations as are searched."""
     mock_supabase.state.add_bucket("conversations")
     for number in range(MAX_SEARCHED):
         put(mock_supabase, a_conversation("x"), minutes_ago=-number - 1)

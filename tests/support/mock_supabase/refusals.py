@@ -32,7 +32,7 @@ class Refused(Exception):
 
     @property
     def response(self) -> web.Response:
-        """Give the answer."""
+        """The answer."""
         return json_answer(self._body, status=self._status)
 
 

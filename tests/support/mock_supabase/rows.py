@@ -12,12 +12,12 @@ __all__ = ["file_item", "folder_item", "info_of", "json_answer", "row_of", "time
 
 
 def folder_item(name: str) -> dict[str, Any]:
-    """Give what a list shows of a folder."""
+    """Return what a list shows of a folder."""
     return {"name": name, **dict.fromkeys(("id", "updated_at", "created_at", "last_accessed_at", "metadata"))}
 
 
 def file_item(name: str, stored: StoredObject) -> dict[str, Any]:
-    """Give what a list shows of an object."""
+    """Return what a list shows of an object."""
     return {
         "name": name,
         "id": stored.id,
@@ -37,13 +37,13 @@ def file_item(name: str, stored: StoredObject) -> dict[str, Any]:
 
 
 def row_of(bucket: str, key: str, stored: StoredObject) -> dict[str, Any]:
-    """Give the whole row, as ``remove`` answers with."""
+    """Return the whole row, as ``remove`` answers with."""
     owner = {"bucket_id": bucket, "owner": None, "owner_id": None, "version": stored.version}
     return file_item(key, stored) | owner | {"user_metadata": stored.metadata}
 
 
 def info_of(bucket: str, key: str, stored: StoredObject) -> dict[str, Any]:
-    """Give the facts of an object; ``metadata`` is what the user wrote beside it."""
+    """Return the facts of an object; ``metadata`` is what the user wrote beside it."""
     return {
         "id": stored.id,
         "name": key,

@@ -43,7 +43,7 @@ class MockSupabase:
 
     @property
     def url(self) -> str:
-        """Give the address."""
+        """The address."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -88,7 +88,7 @@ class MockSupabase:
         return self.state.objects[bucket, key]
 
     def documents(self, *, bucket: str = BUCKET) -> dict[str, bytes]:
-        """Give what every conversation's object holds, by the conversation's id."""
+        """Return what every conversation's object holds, by the conversation's id."""
         return {key.removesuffix(".json"): stored.data for key, stored in self.state.keys(bucket) if "/" not in key}
 
     def remove(self, key: str, *, bucket: str = BUCKET) -> None:

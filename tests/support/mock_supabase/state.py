@@ -56,7 +56,7 @@ class StoredObject:
 
     @property
     def etag(self) -> str:
-        """Give the entity tag, with its quotes."""
+        """The entity tag, with its quotes."""
         return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
 
 
@@ -108,7 +108,7 @@ class State:
             del self.column_types[name]
 
     def fault_of(self, call: str) -> Fault | None:
-        """Tell how a call ends; ``call`` is a method and a path below ``/v1``."""
+        """Return how a call ends; ``call`` is a method and a path below ``/v1``."""
         for number, (wanted, fault) in enumerate(self.next_faults):
             if call.startswith(wanted):
                 del self.next_faults[number]
@@ -116,7 +116,7 @@ class State:
         return self.always
 
     def keys(self, bucket: str) -> Iterator[tuple[str, StoredObject]]:
-        """Give the objects of a bucket by name."""
+        """Return the objects of a bucket by name."""
         for (place, key), stored in sorted(self.objects.items()):
             if place == bucket:
                 yield key, stored

@@ -120,5 +120,5 @@ class SupabaseAuthSettings(PackageSettings):
 
     @property
     def auth_url(self) -> str:
-        """Give the address of the project's auth server."""
+        """The address of the project's auth server."""
         return f"{self.url}/auth/v1"

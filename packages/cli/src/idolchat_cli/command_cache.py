@@ -19,7 +19,7 @@ KEPT = 16
 
 
 def recall() -> Mapping[str, Lazy] | None:
-    """Give what the plugins said, where nothing has changed since; else None."""
+    """Return what the plugins said, where nothing has changed since; else None."""
     answer = _read().get(_circumstances())
     try:
         if answer is None or any(_stamp(path) != stamp for path, stamp in answer["files"].items()):

@@ -75,7 +75,7 @@ class Receipt(Result):
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether nothing is left."""
+        """Whether nothing is left."""
         return not self.left
 
 
@@ -88,7 +88,7 @@ class Erasure:
         self._primary, *self._mirrors = choose_storages(opened.settings, opened.plugins)
 
     async def look(self) -> Receipt:
-        """Tell what there is, in the primary and in every mirror that can be reached."""
+        """Return what there is, in the primary and in every mirror that can be reached."""
         storage = self._opened.storage
         found = dict.fromkeys(await Filters(user=self._user).choose(storage))
         left: list[Left] = []

@@ -40,7 +40,7 @@ class Target(NamedTuple):
             await opening.__aexit__(None, None, None)
 
     def is_same(self, other: Target) -> bool:
-        """Tell whether two places are one and the same."""
+        """Return whether two places are one and the same."""
         if self.name != other.name:
             return False
         mine, others = (_resolved(place.variables) for place in (self, other))

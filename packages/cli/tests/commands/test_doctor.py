@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def diagnosed(installation: Installation, **env: str) -> tuple[int, dict[str, Any]]:
-    """Give the exit status and the report of a run."""
+    """Return the exit status and the report of a run."""
     done = installation.run("doctor", "--json", **env)
     assert not done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
@@ -132,7 +132,7 @@ def test_a_model_that_is_not_listed_is_a_warning(installation: Installation) -> 
         (
             "warn",
             "test/quite is not among those that the provider lists",
-            "set IDOLCHAT_MODEL to one of the 2 listed, such as test/quiet, test/loud",
+            "set IDOLCHAT_MODEL to one of the 3 listed, such as test/quiet, test/loud",
         )
     ]
 
@@ -264,3 +264,14 @@ def test_looking_makes_no_data_folder(installation: Installation) -> None:
     diagnosed(installation, IDOLCHAT_DATA_DIR="some/where")
 
     assert not (installation.folder / "some").exists()
+
+
+def test_a_model_whose_length_nobody_tells_is_a_warning_that_names_the_setting(installation: Installation) -> None:
+    _, assumed = diagnosed(installation, IDOLCHAT_MODEL="test/unmeasured")
+    _, told = diagnosed(installation, IDOLCHAT_MODEL="test/unmeasured", IDOLCHAT_CONTEXT_LENGTH="4096")
+
+    [(status, message, mend)] = found(assumed, "model")
+    assert (status, "8,192 tokens are assumed" in message) == ("warn", True)
+    assert mend is not None
+    assert "OLLAMA_CONTEXT_LENGTH" in mend
+    assert found(told, "model")[0][0] == "ok"

@@ -38,7 +38,11 @@ FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
 SCRIPT = Path("script.json")
 REQUESTS = Path("requests.json")
 
-MODELS = [ModelInfo(id="test/quiet", context_length=8192), ModelInfo(id="test/loud", context_length=4096)]
+MODELS = [
+    ModelInfo(id="test/quiet", context_length=8192),
+    ModelInfo(id="test/loud", context_length=4096),
+    ModelInfo(id="test/unmeasured"),
+]
 
 FAULTS: dict[str, ProviderError] = {
     "<rate limited>": RateLimited("the provider wants a pause of 7 s", retry_after_s=7),
@@ -168,7 +172,7 @@ def _keep(conversation_id: UUID, content: bytes) -> None:
 
 @asynccontextmanager
 async def open_scripted() -> AsyncGenerator[LLMProvider]:
-    """Say what the script says; write what was asked to a file at the end."""
+    """Describe what the script says; write what was asked to a file at the end."""
     fault = read_settings(PartsSettings).provider_fault
     provider = ScriptedProvider(*_replies(), models=MODELS, default_model="test/quiet")
     if fault:

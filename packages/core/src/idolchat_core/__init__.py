@@ -29,6 +29,7 @@ from idolchat_core.errors import (
     StorageUnavailable,
 )
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
+from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import (
     Conversation,
     ConversationList,
@@ -134,5 +135,6 @@ __all__ = [
     "read_settings",
     "repair_of",
     "repaired",
+    "text_size",
     "utc_now",
 ]

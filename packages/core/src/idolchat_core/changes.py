@@ -96,7 +96,7 @@ _KIND: ContextVar[ChangeKind | None] = ContextVar("kind_of_change", default=None
 
 @contextmanager
 def changing(kind: ChangeKind) -> Iterator[None]:
-    """Say what the writes inside mean, where a storage cannot tell that from the call."""
+    """Describe what the writes inside mean, where a storage cannot tell that from the call."""
     token = _KIND.set(kind)
     try:
         yield

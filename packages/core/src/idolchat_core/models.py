@@ -39,7 +39,7 @@ def new_id() -> UUID:
 
 
 def is_made_here(conversation_id: UUID) -> bool:
-    """Tell whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
+    """Return whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
     return conversation_id in _made_here
 
 

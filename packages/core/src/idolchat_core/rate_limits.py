@@ -39,7 +39,7 @@ class LeakyBuckets:
         self._empty_at: OrderedDict[Hashable, float] = OrderedDict()
 
     def held(self, key: Hashable, now: float) -> float:
-        """Tell how much a bucket holds at a time of some steady clock."""
+        """Return how much a bucket holds at a time of some steady clock."""
         return max(0.0, self._empty_at.get(key, now) - now) * self.limit / self.window_s
 
     def add(self, key: Hashable, amount: float, now: float) -> None:
@@ -51,12 +51,12 @@ class LeakyBuckets:
             self._empty_at.popitem(last=False)
 
     def room_in_s(self, key: Hashable, amount: float, now: float) -> float:
-        """Tell in how many seconds there is room for so much; 0 when there is."""
+        """Return in how many seconds there is room for so much; 0 when there is."""
         over = self.held(key, now) + amount - self.limit
         return max(0.0, over) * self.window_s / self.limit
 
     def quota(self, key: Hashable, now: float) -> Quota:
-        """Tell how a bucket stands."""
+        """Return how a bucket stands."""
         held = self.held(key, now)
         return Quota(
             name=self.name,

@@ -86,7 +86,7 @@ class Query:
             raise InvalidRequest("the query holds no word to search for", param="text")
 
     def show(self, text: str) -> tuple[str, tuple[tuple[int, int], ...]] | None:
-        """Give a snippet of a text around its first match, and the ranges in it that match; None if it does not."""
+        """Return a snippet of a text around its first match, and the ranges in it that match; None if it does not."""
         text = unicodedata.normalize("NFC", text)
         folded, origin = _folded_with_origin(text)
         found: list[tuple[int, int]] = []
@@ -99,7 +99,7 @@ class Query:
 
 
 def tokens_of(text: str) -> list[str]:
-    """Give the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
+    """Return the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
 
     A term's tokens stand next to each other in those of every text that it matches.
     """
@@ -117,7 +117,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 def text_of(message: Message) -> str:
-    """Give what is said in a message, without what is not text."""
+    """Return what is said in a message, without what is not text."""
     content = message.content
     if isinstance(content, str):
         return content
@@ -164,7 +164,7 @@ def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
 
 
 def _query_tokens(run: re.Match[str], *, goes_on: bool, follows: bool) -> list[str]:
-    """Give the tokens that a run is found by; what stands before or after it in the text may be of the same script."""
+    """Return the tokens that a run is found by; its neighbours in the text may be of the same script."""
     text = run[0]
     if run["dense"] is None:
         return [text]

@@ -45,7 +45,7 @@ class Service:
 
     @property
     def mirror(self) -> MirrorStatus:
-        """Tell how far the mirrors are behind."""
+        """How far the mirrors are behind."""
         return self.storage.status if isinstance(self.storage, MirroredStorage) else MirrorStatus()
 
     @property
@@ -106,7 +106,7 @@ async def _telling_observers(plugins: Plugins, services: Services, *, is_server:
 
 @asynccontextmanager
 async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerator[None]:
-    """Let go of turns that a crash has left in conversations that commands have deleted since."""
+    """Release turns that a crash has left in conversations that commands have deleted since."""
     if is_server:
         with suppress(StorageUnavailable):  # the engine waits for it
             if gone := await ServerInbox(storage).deleted():

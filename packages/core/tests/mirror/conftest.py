@@ -28,32 +28,32 @@ async def opening(
 
 @pytest.fixture
 def opened() -> Opening:
-    """Give a function that opens a primary with a mirror."""
+    """Return a function that opens a primary with a mirror."""
     return opening
 
 
 @pytest.fixture
 def primary() -> InMemoryStorage:
-    """Give an empty primary."""
+    """Return an empty primary."""
     return InMemoryStorage()
 
 
 @pytest.fixture
 def mirror() -> InMemoryObjects:
-    """Give an empty mirror."""
+    """Return an empty mirror."""
     return InMemoryObjects()
 
 
 @pytest.fixture
 async def storage(primary: InMemoryStorage, mirror: InMemoryObjects) -> AsyncGenerator[MirroredStorage]:
-    """Give the two together, open."""
+    """Return the two together, open."""
     async with opening(primary, mirror) as storage:
         yield storage
 
 
 @pytest.fixture
 def until() -> Until:
-    """Give a function that waits until something is so."""
+    """Return a function that waits until something is so."""
 
     async def wait(is_so: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -65,7 +65,7 @@ def until() -> Until:
 
 @pytest.fixture
 async def surveyed(storage: MirroredStorage, primary: InMemoryStorage, until: Until) -> MirroredStorage:
-    """Give the two together, when it is known what the mirror holds."""
+    """Return the two together, when it is known what the mirror holds."""
 
     async def is_surveyed() -> bool:
         return await primary.get_record("mirror.objects", "elsewhere") is not None

@@ -27,19 +27,19 @@ def of_now(*texts: str, minutes_ago: float = 0) -> Conversation:
 
 
 async def are_equal(primary: Storage, mirror: Storage) -> bool:
-    """Tell whether both hold the same conversations, to the byte."""
+    """Return whether both hold the same conversations, to the byte."""
     sides = [{key: await side.read_document(key) for key in await side.list_ids()} for side in (primary, mirror)]
     return sides[0] == sides[1]
 
 
 async def has_arrived(primary: Storage, conversation: Conversation) -> bool:
-    """Tell whether a restart looks no further back than this conversation."""
+    """Return whether a restart looks no further back than this conversation."""
     reached = await primary.get_record("mirror.objects", "reached")
     return reached is not None and datetime.fromisoformat(reached.decode()) >= conversation.updated_at
 
 
 async def is_recorded(primary: Storage, name: str) -> bool:
-    """Tell whether the primary has learnt this of its mirror."""
+    """Return whether the primary has learnt this of its mirror."""
     return await primary.get_record("mirror.objects", name) is not None
 
 

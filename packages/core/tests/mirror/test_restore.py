@@ -26,7 +26,7 @@ USES: dict[str, Callable[[MirroredStorage, UUID], Awaitable[object]]] = {
 
 @pytest.fixture
 async def lost(mirror: InMemoryObjects) -> Conversation:
-    """Give a conversation that only the mirror holds."""
+    """Return a conversation that only the mirror holds."""
     conversation = a_conversation("one", "two", id=uuid4())
     await mirror.create(conversation)
     return conversation

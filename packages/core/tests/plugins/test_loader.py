@@ -65,7 +65,7 @@ def test_an_unknown_name_is_an_error_that_tells_what_is_installed() -> None:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Give a function that installs a distribution of one module, as an installer would leave it on the path."""
+    """Return a function that installs a distribution of one module, as an installer would leave it on the path."""
     monkeypatch.syspath_prepend(tmp_path)
     made: list[str] = []
 

@@ -33,7 +33,7 @@ class RefusingStorage(InMemoryStorage):
         self.appended = asyncio.Event()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> InMemoryStorage:
-        """Give what a crash would leave."""
+        """Return what a crash would leave."""
         left = InMemoryStorage()
         left.__dict__.update(deepcopy({name: vars(self)[name] for name in vars(left)}, memo))
         return left

@@ -76,7 +76,7 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it can be asked."""
+        """Whether it can be asked."""
         return not self._reading.done()
 
     async def complete(self, body: bytes) -> AsyncGenerator[dict[str, Any]]:

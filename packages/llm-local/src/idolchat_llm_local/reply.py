@@ -52,7 +52,7 @@ class Reply:
         return self._delta(choice["delta"])
 
     def end(self) -> Finished:
-        """Give the end, after the last chunk. Raises ``ReplyCut`` when none said that it is the end.
+        """Return the end, after the last chunk. Raises ``ReplyCut`` when none said that it is the end.
 
         A reply that was left because it repeats itself ends by ``length``, as one that would go on.
         """

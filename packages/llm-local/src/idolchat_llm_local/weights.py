@@ -29,7 +29,7 @@ class Weights:
 
     @property
     def model_id(self) -> str:
-        """Name the model as its file is named."""
+        """The name of the model as its file is named."""
         return self.path.stem
 
 

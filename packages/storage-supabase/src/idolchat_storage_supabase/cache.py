@@ -22,7 +22,7 @@ class DocumentCache:
         self._reads: dict[UUID, set[object]] = {}
 
     def get(self, conversation_id: UUID) -> bytes | None:
-        """Give a document that is young enough."""
+        """Return a document that is young enough."""
         found = self._kept.get(conversation_id)
         if found is None:
             return None
@@ -48,7 +48,7 @@ class DocumentCache:
 
     @contextmanager
     def reading(self, conversation_id: UUID) -> Iterator[Callable[[bytes], None]]:
-        """Give a function that keeps what is read inside, unless the document was written or dropped meanwhile."""
+        """Return a function that keeps what is read inside, unless the document was written or dropped meanwhile."""
         reads, read = self._reads.setdefault(conversation_id, set()), object()
         reads.add(read)
 

@@ -106,7 +106,7 @@ class ChatsTable:
         return [_read(row) for row in await self._selected(call, _FIRST, _LATER)]
 
     def is_last(self, *, given: int, asked: int) -> bool:
-        """Tell whether a page ends the list: it is short, and not because the project gives no more rows at once."""
+        """Return whether a page ends the list: it is short, and not because the project gives no more rows at once."""
         return given == 0 or (given < asked and given < self._most_given)
 
     async def written(self) -> Mapping[UUID, datetime | None]:

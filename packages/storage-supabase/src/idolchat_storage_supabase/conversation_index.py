@@ -140,7 +140,7 @@ def document_key(conversation_id: UUID) -> str:
 
 
 def id_of(entry: Entry) -> UUID | None:
-    """Tell which conversation an object is; None for what is none."""
+    """Return which conversation an object is; None for what is none."""
     if entry.is_folder:
         return None
     try:
@@ -151,5 +151,5 @@ def id_of(entry: Entry) -> UUID | None:
 
 
 def facts_of(summary: ConversationSummary) -> dict[str, Any]:
-    """Give what is written beside an object."""
+    """Return what is written beside an object."""
     return summary.model_dump(mode="json", exclude={"id"})

@@ -70,7 +70,7 @@ class Directory:
         await self._flush_quietly()
 
     async def can_be_believed(self) -> bool:
-        """Tell whether the table holds a row for every conversation, as it is now."""
+        """Return whether the table holds a row for every conversation, as it is now."""
         if self._is_missing():
             return False
         if not self._is_whole:

@@ -180,7 +180,7 @@ class SupabaseStorage(KeyValueStorage):
         return [conversation_id async for conversation_id in self._index.ids()]
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
-        """Tell which conversation holds a message with this turn.
+        """Return which conversation holds a message with this turn.
 
         One that this process has not seen is looked for in ``MAX_SEARCHED`` of the documents that were written since
         its id was made; raises ``StorageUnavailable`` where there are more, and it is not in these.

@@ -33,17 +33,17 @@ class TurnMap:
             self._known.popitem(last=False)
 
     def get(self, turn_id: UUID) -> UUID | None:
-        """Tell where a turn was seen last."""
+        """Return where a turn was seen last."""
         return self._known.get(turn_id)
 
 
 def holds_turn(conversation: Conversation, turn_id: UUID) -> bool:
-    """Tell whether a message of a conversation has this turn."""
+    """Return whether a message of a conversation has this turn."""
     return any(message.turn_id == turn_id for message in conversation.messages)
 
 
 def made_at(turn_id: UUID) -> datetime:
-    """Tell when a turn was made, by its id (UUIDv7, RFC 9562); for other ids, the earliest time."""
+    """Return when a turn was made, by its id (UUIDv7, RFC 9562); for other ids, the earliest time."""
     if turn_id.version != _UUID7:
         return datetime.fromtimestamp(0, UTC)
     return datetime.fromtimestamp((turn_id.int >> 80) / 1000, UTC)

@@ -12,12 +12,12 @@ from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.render import on_stderr
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.events.events import Event
-from idolchat_core.models import Message
+from idolchat_core.models import Message, StoredId
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.server_address import ServerAddress, running_server
 from idolchat_core.service import Service, open_service
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.turns.request import TurnRequest
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["FollowedTurn", "Partner", "Turns", "open_partner"]
 
@@ -27,6 +27,7 @@ class FollowedTurn(Protocol):
 
     conversation_id: UUID
     turn_id: UUID
+    user_message_id: StoredId
 
     def follow(self) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield its events in batches, each with the number of its first."""
@@ -40,6 +41,12 @@ class Turns(Protocol):
 
     def retry(self, turn_id: UUID) -> Awaitable[FollowedTurn]:
         """Answer a turn's message once more."""
+
+    def regenerate(self, conversation_id: UUID, options: TurnOptions) -> Awaitable[FollowedTurn]:
+        """Answer the last message once more."""
+
+    def edit(self, message_id: StoredId, request: TurnRequest) -> Awaitable[FollowedTurn]:
+        """Put another message where one is, on a branch of its own, and answer it."""
 
     def cancel(self, turn_id: UUID) -> Awaitable[object]:
         """Stop a turn."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from idolchat_core.errors import ConversationNotFound, IdolchatError
 from idolchat_core.events.events import Event, TurnEnded, TurnStatus
 from idolchat_core.llm.contract import Delta
-from idolchat_core.models import Conversation, Message, utc_now
+from idolchat_core.models import Conversation, Message, StoredId, utc_now
 from idolchat_core.server_address import ServerAddress
-from idolchat_core.turns.request import TurnRequest
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["RemoteTurn", "RemoteTurns", "ServerGone"]
 
@@ -46,6 +46,17 @@ class RemoteTurns:
     async def retry(self, turn_id: UUID) -> RemoteTurn:
         """Answer a turn's message once more. Raises as ``start``."""
         return await self._begun(f"/turns/{turn_id}/retry", {"stream": True})
+
+    async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> RemoteTurn:
+        """Answer the last message once more. Raises as ``start``."""
+        body = options.model_dump(mode="json", exclude_unset=True) | {"stream": True}
+        return await self._begun(f"/conversation/{conversation_id}/regenerate", body)
+
+    async def edit(self, message_id: StoredId, request: TurnRequest) -> RemoteTurn:
+        """Put another message where one is, on a branch of its own, and answer it. Raises as ``start``."""
+        body = request.model_dump(mode="json", exclude_unset=True) | {"stream": True}
+        path = f"/conversation/{request.conversation_id}/messages/{quote(str(message_id), safe='')}/edit"
+        return await self._begun(path, body)
 
     async def cancel(self, turn_id: UUID) -> TurnStatus:
         """Stop a turn. Raises as ``start``."""
@@ -103,6 +114,7 @@ class RemoteTurn:
         self._response = response
         self._first: Mapping[str, Any] = {}
         self.conversation_id = self.turn_id = UUID(int=0)
+        self.user_message_id: StoredId = ""
 
     async def begun(self) -> None:
         """Wait until the server has told the ids. Raises ``ServerGone``."""
@@ -111,6 +123,7 @@ class RemoteTurn:
             raise ServerGone("the server closed the reply before it began")
         self._first = first
         self.conversation_id, self.turn_id = UUID(first["conversation_id"]), UUID(first["turn_id"])
+        self.user_message_id = first["user_message_id"]
 
     async def follow(self) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Yield what is said, and how it ended at last. Raises ``ServerGone``."""

@@ -13,7 +13,7 @@ from idolchat_cli.chatting.partner import Partner, open_partner
 from idolchat_cli.chatting.pipe import INTERRUPTED, answer_once
 from idolchat_cli.chatting.talk import Talk
 from idolchat_cli.render import on_stderr, on_stdout
-from idolchat_core.models import Message
+from idolchat_core.models import Message, StoredId
 
 __all__ = ["Choices", "hold"]
 
@@ -44,11 +44,16 @@ async def hold(choices: Choices) -> int:
             conversation_id=choices.conversation_id,
             system=choices.system,
             about=choices.about,
+            user_message_id=_last_of_user(earlier),
         )
         status = await _talk(partner, talk, earlier, choices.message)
     if talk.conversation_id is not None:
         on_stderr().print(f"To go on: idol chat --conversation {talk.conversation_id}", style="dim")
     return status
+
+
+def _last_of_user(messages: Sequence[Message]) -> StoredId | None:
+    return next((message.id for message in reversed(messages) if message.role == "user"), None)
 
 
 async def _talk(partner: Partner, talk: Talk, earlier: Sequence[Message], message: str | None) -> int:
@@ -72,7 +77,10 @@ async def _talk_in_terminal(partner: Partner, talk: Talk, earlier: Sequence[Mess
     console = on_stdout()
     for line in partner.introduction(talk.about.get("model")):
         console.print(line, style="dim")
-    console.print("Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves.\n", style="dim")
+    console.print(
+        "Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves. /help lists commands.\n",
+        style="dim",
+    )
     terminal = Terminal(talk, console=console, interrupts=interrupts)
     terminal.show_earlier(earlier)
     await terminal.run()

@@ -13,6 +13,7 @@ from rich.text import Text
 from idolchat_cli.chatting.interrupts import Interrupts
 from idolchat_cli.chatting.keys import unseen_keys
 from idolchat_cli.chatting.reply_view import ReplyView
+from idolchat_cli.chatting.slash_commands import HELP, SlashCommand, read_command
 from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
 from idolchat_core.errors import IdolchatError
@@ -50,10 +51,35 @@ class Terminal:
                 text = await self._lines.prompt_async(handle_sigint=False, set_exception_handler=False)
             except (EOFError, KeyboardInterrupt):
                 return
-            if text.strip():
-                await self._take_turn(partial(self._talk.say, text))
-            elif self._again:
-                await self._take_turn(self._again)
+            match read_command(text):
+                case SlashCommand(name="quit"):
+                    return
+                case SlashCommand() as command:
+                    await self._obey(command)
+                case said if said.strip():
+                    await self._take_turn(partial(self._talk.say, said))
+                case _ if self._again:
+                    await self._take_turn(self._again)
+
+    async def _obey(self, command: SlashCommand) -> None:
+        match command:
+            case ("help", _):
+                self._note(f"{HELP}\n")
+            case ("retry", _):
+                await self._take_turn(self._again or self._talk.ask_again)
+            case ("regenerate", _):
+                await self._take_turn(self._talk.regenerate)
+            case ("edit", text) if text:
+                await self._take_turn(partial(self._talk.edit, text))
+            case ("new", _):
+                self._talk.begin_anew()
+                self._again = None
+                self._note("What you say next begins another conversation.\n")
+            case ("model", name):
+                self._talk.choose_model(name or None)
+                self._note(f"{printable(name) or 'The model of the settings'} answers from now on.\n")
+            case _:
+                self._note("Nothing was sent: this is no command, or it lacks its text. /help lists them.\n")
 
     async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
         self._again = None

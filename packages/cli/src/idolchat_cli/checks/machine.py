@@ -20,7 +20,7 @@ LITTLE_BYTES = 1024 * MIB
 
 
 def check_python() -> CheckResult:
-    """Tell which Python runs; one that is too old cannot have installed this."""
+    """Return which Python runs; one that is too old cannot have installed this."""
     return ok("python", f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}")
 
 

@@ -21,7 +21,7 @@ LOADING_S, RETRY_S = 10, 0.2
 
 
 def check_plugins(plugins: Plugins) -> Iterator[CheckResult]:
-    """Tell what is loaded, and what could not be."""
+    """Return what is loaded, and what could not be."""
     for plugin in plugins.loaded:
         if plugin.error:
             yield fail("plugin", str(plugin.error), f"update or uninstall {plugin.distribution or plugin.name}")
@@ -44,7 +44,7 @@ async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[CheckResul
         name = choose_llm(settings, plugins)
     except IdolchatError as error:
         return [fail("provider", str(error))]
-    return await _tried("provider", _provider(plugins, name, settings.model))
+    return await _tried("provider", _provider(plugins, name, settings))
 
 
 async def check_by_plugin(name: str, where: str) -> list[CheckResult]:
@@ -75,11 +75,11 @@ async def _storage(plugins: Plugins, name: str) -> list[CheckResult]:
     return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
 
 
-async def _provider(plugins: Plugins, name: str, model: str | None) -> list[CheckResult]:
+async def _provider(plugins: Plugins, name: str, settings: CoreSettings) -> list[CheckResult]:
     async with plugins.llm_providers.get(name)() as llm:
         await _until_ready(llm)
         ready = ok("provider", f"{name} takes requests ({plugins.llm_providers.origin(name)})")
-        return [ready, _about_model(model, llm.default_model, await llm.list_models())]
+        return [ready, _about_model(settings, llm.default_model, await llm.list_models())]
 
 
 async def _until_ready(llm: LLMProvider) -> None:
@@ -94,14 +94,26 @@ async def _until_ready(llm: LLMProvider) -> None:
         await asyncio.sleep(RETRY_S)
 
 
-def _about_model(wanted: str | None, default: str | None, models: Sequence[ModelInfo]) -> CheckResult:
-    in_use = wanted or default
+def _about_model(settings: CoreSettings, default: str | None, models: Sequence[ModelInfo]) -> CheckResult:
+    in_use = settings.model or default
     if in_use is None:
         return ok("model", "the provider's account decides; IDOLCHAT_MODEL would")
     listed = {model.id: model for model in models}
     if in_use in listed:
         tokens = listed[in_use].context_length
-        return ok("model", f"{in_use}, reads {tokens:,} tokens" if tokens else in_use)
+        return ok("model", f"{in_use}, reads {tokens:,} tokens") if tokens else _about_length(in_use, settings)
     similar = get_close_matches(in_use, listed, n=3) or sorted(listed)[:3]
     mend = f"set IDOLCHAT_MODEL to one of the {len(listed)} listed, such as {', '.join(similar)}" if listed else None
     return warn("model", f"{in_use} is not among those that the provider lists", mend)
+
+
+def _about_length(model: str, settings: CoreSettings) -> CheckResult:
+    assumed = f"{settings.context_length:,} tokens"
+    if "context_length" in settings.model_fields_set:
+        return ok("model", f"{model}, reads {assumed} (IDOLCHAT_CONTEXT_LENGTH)")
+    return warn(
+        "model",
+        f"{model}; the provider does not tell how much it reads, so {assumed} are assumed",
+        "set IDOLCHAT_CONTEXT_LENGTH to what the server reads. Ollama reads what its OLLAMA_CONTEXT_LENGTH says, and"
+        " cuts the beginning off a longer prompt without a word, so set both alike",
+    )

@@ -27,15 +27,15 @@ class CheckResult:
 
 
 def ok(check: str, message: str, mend: str | None = None) -> CheckResult:
-    """Say that something works."""
+    """Report that something works."""
     return CheckResult(check, Status.OK, message, mend)
 
 
 def warn(check: str, message: str, mend: str | None = None) -> CheckResult:
-    """Say that something works, but not as somebody may think."""
+    """Report that something works, but not as somebody may think."""
     return CheckResult(check, Status.WARN, message, mend)
 
 
 def fail(check: str, message: str, mend: str | None = None) -> CheckResult:
-    """Say that something does not work."""
+    """Report that something does not work."""
     return CheckResult(check, Status.FAIL, message, mend)

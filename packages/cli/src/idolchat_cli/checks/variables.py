@@ -41,14 +41,14 @@ def known_variables() -> frozenset[str]:
 
 
 def set_variables() -> Mapping[str, str]:
-    """Give the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
+    """Return the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
     in_file = dotenv_values(DOTENV, encoding=DOTENV_ENCODING) if DOTENV.is_file() else {}
     found = {name.upper(): str(DOTENV) for name, value in in_file.items() if value}
     return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
 
 
 def check_variables() -> Iterator[CheckResult]:
-    """Tell which settings are set, and warn of names that look like one but are read by nothing."""
+    """Return which settings are set, and warn of names that look like one but are read by nothing."""
     known, present = known_variables(), set_variables()
     found = [f"{name} ({where})" for name, where in sorted(present.items()) if name in known]
     yield ok("variables", f"set: {', '.join(found) or 'none, all is as it comes'}")

@@ -15,8 +15,12 @@ COMMANDS: Mapping[str, Lazy] = {
         "idolchat_cli.commands.conversations", "Look after conversations: see, search, move and delete them."
     ),
     "users": Lazy("idolchat_cli.commands.users", "Export and erase what is held about a user."),
-    "backup": Lazy("idolchat_cli.commands.backup", "Back up all that the storage holds, while a server runs."),
-    "restore": Lazy("idolchat_cli.commands.restore", "Put a backup back, and compare."),
+    "backup": Lazy(
+        "idolchat_cli.commands.backup", "Back up all that the storage holds: conversations, keys, ledger, records."
+    ),
+    "restore": Lazy(
+        "idolchat_cli.commands.restore", "Put a backup back into the storage that the settings choose, and compare."
+    ),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
     "keys": Lazy("idolchat_cli.commands.keys", "Make, list and revoke the API keys of a server."),
     "usage": Lazy("idolchat_cli.commands.usage", "Show what was spent, and stop or resume spending."),

@@ -67,7 +67,7 @@ class Filters:
 
     @property
     def is_limited(self) -> bool:
-        """Tell whether anything limits them."""
+        """Whether anything limits them."""
         return any(getattr(self, name) is not None for name in ("user", "character", "since", "until", "status"))
 
     def for_storage(self) -> ConversationFilter:
@@ -75,7 +75,7 @@ class Filters:
         return ConversationFilter(user_id=self.user, character_id=self.character, since=self.since, until=self.until)
 
     def takes(self, summary: ConversationSummary) -> bool:
-        """Tell whether one that the storage lists for them has the wanted status."""
+        """Return whether one that the storage lists for them has the wanted status."""
         return self.status is None or summary.status == self.status
 
     async def choose(self, storage: Storage) -> Collection[UUID]:

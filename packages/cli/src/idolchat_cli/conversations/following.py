@@ -40,7 +40,7 @@ class Listener:
         self._counts: dict[UUID, int] = {}
 
     async def listen(self, filters: Filters) -> AsyncGenerator[Heard]:
-        """Give every message that is stored from now on, in all conversations that the filters take."""
+        """Return every message that is stored from now on, in all conversations that the filters take."""
         newest_at = self._begun_at
         while True:
             wanted = replace(filters.for_storage(), since=newest_at, until=None)
@@ -53,7 +53,7 @@ class Listener:
             await asyncio.sleep(EVERY_S)
 
     async def listen_to(self, conversation_id: UUID, *, last: int) -> AsyncGenerator[Heard]:
-        """Give the last messages of a conversation, and then what is stored. Raises ``ConversationNotFound``."""
+        """Return the last messages of a conversation, and then what is stored. Raises ``ConversationNotFound``."""
         page = await self._storage.read_page(conversation_id, limit=max(last, 1))
         self._counts[conversation_id] = page.total
         for heard in _placed(page)[-last or len(page.conversation.messages) :]:

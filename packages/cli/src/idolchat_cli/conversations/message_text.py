@@ -21,12 +21,12 @@ def message_id(text: str) -> StoredId:
 
 
 def said(message: Message) -> str:
-    """Give what a message says; what is no text is named in brackets."""
+    """Return what a message says; what is no text is named in brackets."""
     return "\n".join(_parts(message))
 
 
 def remarks(message: Message) -> Iterator[str]:
-    """Tell what is noteworthy of a message besides its role and time."""
+    """Return what is noteworthy of a message besides its role and time."""
     if message.model:
         yield message.model
     if message.deleted_at is not None:

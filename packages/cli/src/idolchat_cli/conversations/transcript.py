@@ -21,7 +21,7 @@ INDENT = 2
 
 
 def show_heading(console: Console, conversation: Conversation, tree: Tree) -> None:
-    """Tell about a conversation before what was said in it."""
+    """Show the facts of a conversation, then its messages."""
     facts = {
         "conversation": str(conversation.id),
         "user": conversation.user_id,

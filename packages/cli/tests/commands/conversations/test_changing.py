@@ -27,7 +27,7 @@ def kept(installation: Installation) -> Installation:
 
 
 def stored_ids(kept: Installation) -> set[str]:
-    """Give the ids of what is kept."""
+    """Return the ids of what is kept."""
     return {one["id"] for one in kept.stored()}
 
 

@@ -27,7 +27,7 @@ def kept(installation: Installation) -> Installation:
 
 
 def counts(result: Imported) -> tuple[int, int, int, int, int]:
-    """Give what became of what was found."""
+    """Return what became of what was found."""
     return result.created, result.extended, result.overwritten, result.unchanged, result.conflicts
 
 

@@ -14,7 +14,7 @@ __all__ = ["active_branch", "choose_head", "copied", "delete", "fork"]
 
 
 def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -> tuple[Message, ...]:
-    """Give the messages of a branch, oldest first: the one that ends with ``upto``, else the active one.
+    """Return the messages of a branch, oldest first: the one that ends with ``upto``, else the active one.
 
     Raises ``InvalidRequest`` when there is no such message.
     """

@@ -30,7 +30,7 @@ async def collect_garbage(
 
 
 async def _is_orphaned(storage: Storage, name: str, value: bytes) -> bool:
-    """Tell whether all turns of a record answer messages of conversations that are gone.
+    """Return whether all turns of a record answer messages of conversations that are gone.
 
     One that waits would still make its conversation.
     """

@@ -78,12 +78,12 @@ class EventBuffer:
 
     @property
     def size_bytes(self) -> int:
-        """Tell about how much memory they take."""
+        """About how much memory they take."""
         return sum(block.size_bytes for block in self._blocks) + sum(map(_size_bytes, self._recent))
 
     @property
     def last(self) -> Event | None:
-        """Give the newest event."""
+        """The newest event."""
         return self._recent[-1] if self._recent else None
 
     def extend(self, events: Iterable[Event]) -> None:
@@ -105,7 +105,7 @@ class EventBuffer:
         self._older += count
 
     def since(self, seq: int) -> list[Event]:
-        """Give the events from ``seq`` on, or the first of them where there are many; none where there are none."""
+        """Return the events from ``seq`` on, or the first of them where there are many; none where there are none."""
         recent = seq - self._older
         if recent >= 0:
             return self._recent[recent:]

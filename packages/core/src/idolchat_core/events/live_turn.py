@@ -41,7 +41,7 @@ class EventLog:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the terminal event is there."""
+        """Whether the terminal event is there."""
         return isinstance(self.events.last, TurnEnded)
 
     def append(self, *events: Event) -> None:
@@ -134,7 +134,7 @@ class _Reader:
         return waiter
 
     def took(self, first: int, events: Sequence[Event]) -> bool:
-        """Tell whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
+        """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
         waiter = self._waiter
         if waiter is None or waiter.done():
             return False
@@ -201,22 +201,22 @@ class LiveTurn:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the terminal event is there."""
+        """Whether the terminal event is there."""
         return self._log.is_complete
 
     @property
     def has_begun(self) -> bool:
-        """Tell whether the turn exists for others: its user's message is on disk."""
+        """Whether the turn exists for others: its user's message is on disk."""
         return bool(self._log.events)
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether it has begun, or cannot begin."""
+        """Whether it has begun, or cannot begin."""
         return self.has_begun or self._refusal is not None
 
     @property
     def reply(self) -> ReplyAccumulator:
-        """Give the reply so far."""
+        """The reply so far."""
         return self._reply
 
     @property
@@ -226,7 +226,7 @@ class LiveTurn:
 
     @property
     def status(self) -> TurnStatus:
-        """Tell how it stands now."""
+        """How it stands now."""
         last = self._log.events.last
         ended = last if isinstance(last, TurnEnded) else None
         return TurnStatus(
@@ -244,7 +244,7 @@ class LiveTurn:
 
     @property
     def size_bytes(self) -> int:
-        """Tell about how much memory it takes."""
+        """About how much memory it takes."""
         return _TURN_BYTES + self._log.events.size_bytes + memory_size(self.content)
 
     def follow(

@@ -126,7 +126,7 @@ class LLMProvider(ABC):
 
     @abstractmethod
     async def list_models(self) -> Sequence[ModelInfo]:
-        """Tell which models can be asked for. Raises ``ProviderError``."""
+        """Return which models can be asked for. Raises ``ProviderError``."""
 
     @abstractmethod
     async def check(self) -> None:
@@ -136,7 +136,7 @@ class LLMProvider(ABC):
         """
 
     async def reconcile(self, completion_id: str) -> Usage | None:
-        """Tell what a reply took that was cut before its end; None when that is not known yet, or never will be.
+        """Return what a reply took that was cut before its end; None when that is not known yet, or never will be.
 
         Raises ``ProviderError``.
         """

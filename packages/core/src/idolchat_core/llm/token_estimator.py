@@ -63,7 +63,7 @@ class TokenEstimator:
         return size * self._factors.get(model, 1.0)
 
     def learn(self, size: float, model: str | None, *, input_tokens: int) -> None:
-        """Take in that a prompt of this size was counted as so many tokens."""
+        """Record that a prompt of this size was counted as so many tokens."""
         if input_tokens <= 0 or size < self.SMALLEST_SAMPLE:
             return
         seen = input_tokens / size * self.MARGIN
@@ -71,7 +71,7 @@ class TokenEstimator:
         self._set(model, seen if seen > known else known + 0.2 * (seen - known))
 
     def was_too_low(self, model: str | None) -> None:
-        """Take in that a prompt thought to fit did not."""
+        """Record that a prompt thought to fit did not."""
         self._set(model, self._factors.get(model, 1.0) * 1.3)
 
     def _set(self, model: str | None, factor: float) -> None:

@@ -28,7 +28,7 @@ class CircuitBreaker:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether the mirror cannot be reached."""
+        """Whether the mirror cannot be reached."""
         return self.error is not None
 
     def failed(self, error: Exception) -> None:

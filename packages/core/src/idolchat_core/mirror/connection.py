@@ -77,7 +77,7 @@ class MirrorConnection:
                 await asyncio.wait({self._task})
 
     def get(self) -> Storage:
-        """Give the storage. Raises ``StorageUnavailable`` while it is not open."""
+        """Return the storage. Raises ``StorageUnavailable`` while it is not open."""
         if self._storage is None:
             reason = self._error or "it has not answered yet"
             raise StorageUnavailable(f"the mirror {self.name} cannot be opened: {reason}") from self._error

@@ -58,7 +58,7 @@ class ChangeConsumer:
         self._background = BackgroundTasks()
 
     def _connect(self, delivery: Delivery) -> None:
-        """Say how changes are passed on."""
+        """Describe how changes are passed on."""
         self._worker = ReplicationWorker(delivery, self._queue, self._tuning)
         self._scanner = ChangeScanner(
             self._primary,
@@ -70,7 +70,7 @@ class ChangeConsumer:
         )
 
     def _look_first(self, *steps: Callable[[], Awaitable[None]]) -> None:
-        """Say what is to be done before each look at the primary's list."""
+        """Describe what is to be done before each look at the primary's list."""
         self._scanner.first = steps
 
     @property
@@ -83,7 +83,7 @@ class ChangeConsumer:
         raise NotImplementedError
 
     async def note(self, conversation_id: UUID, *, history: datetime | str | None, kind: ChangeKind) -> Note | None:
-        """Note a change before it is made; ``history`` is what it replaces or deletes. Raises ``StorageUnavailable``.
+        """Record a change before it is made; ``history`` is what it replaces or deletes. Raises ``StorageUnavailable``.
 
         ``settle`` is to be called after it, unless None is returned: there is nothing to note.
         """

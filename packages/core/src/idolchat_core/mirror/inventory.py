@@ -32,11 +32,11 @@ class Inventory:
 
     @property
     def is_known(self) -> bool:
-        """Tell whether the mirror was asked."""
+        """Whether the mirror was asked."""
         return self._ids is not None
 
     def may_hold(self, conversation_id: UUID) -> bool:
-        """Tell whether the mirror is to be asked for a conversation that the primary does not have."""
+        """Return whether the mirror is to be asked for a conversation that the primary does not have."""
         if self._ids is not None:
             return conversation_id in self._ids
         return not is_made_here(conversation_id)
@@ -50,18 +50,18 @@ class Inventory:
         self._identity = await self._storage.get_record(self._namespace, "identity")
 
     async def is_same(self, mirror: Storage) -> bool:
-        """Tell whether a mirror is the one that got everything. Raises ``StorageUnavailable``."""
+        """Return whether a mirror is the one that got everything. Raises ``StorageUnavailable``."""
         self._found_identity = await mirror.get_record(*_IDENTITY)
         return self._found_identity is not None and self._found_identity == self._identity
 
     async def identify(self, mirror: Storage) -> None:
-        """Give a mirror that has none an identity, to be noted when it has got everything."""
+        """Return a mirror that has none an identity, to be noted when it has got everything."""
         if self._found_identity is None:
             self._found_identity = new_id().hex.encode()
             await mirror.put_record(*_IDENTITY, self._found_identity)
 
     async def note_identity(self) -> None:
-        """Note that the mirror has got everything. Raises ``StorageUnavailable``."""
+        """Record that the mirror has got everything. Raises ``StorageUnavailable``."""
         if self._found_identity is not None:
             await self._storage.put_record(self._namespace, "identity", self._found_identity)
             self._identity = self._found_identity
@@ -88,7 +88,7 @@ class Inventory:
             self._is_written = False
 
     async def write(self) -> None:
-        """Note what was learnt. Raises ``StorageUnavailable``."""
+        """Record what was learnt. Raises ``StorageUnavailable``."""
         if not self._is_written and self._ids is not None:
             value = b"".join(conversation_id.bytes for conversation_id in self._ids)
             await self._storage.put_record(self._namespace, "elsewhere", value)

@@ -52,7 +52,7 @@ class Mirror(ChangeConsumer):
 
     @property
     def state(self) -> MirrorState:
-        """Tell how far it is behind."""
+        """How far it is behind."""
         oldest, tally = self._queue.oldest, self._replicator.tally
         return MirrorState(
             name=self.name,
@@ -74,7 +74,7 @@ class Mirror(ChangeConsumer):
         self._worker.report(error)
 
     async def ask(self, *, within_s: float) -> Storage:
-        """Give the mirror's storage. Raises ``StorageUnavailable``."""
+        """Return the mirror's storage. Raises ``StorageUnavailable``."""
         await self.connection.opened(within_s=within_s)
         return self.connection.get()
 

@@ -55,7 +55,7 @@ class Outbox:
         return iter(tuple(self._notes))
 
     async def add(self, conversation_id: UUID, text: str) -> Note:
-        """Note a change before it is made, durably; ``done`` is to be called after it."""
+        """Record a change before it is made, durably; ``done`` is to be called after it."""
         note = Note(f"{conversation_id}.{new_id().hex}", text, is_done=False)
         await self._storage.put_record(self._namespace, note.name, (_UNDONE + text).encode())
         self._being_made.add(note.name)

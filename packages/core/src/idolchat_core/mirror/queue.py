@@ -83,7 +83,7 @@ class ReplicationQueue:
 
     @property
     def oldest(self) -> float | None:
-        """Tell since when the oldest change waits, by the loop's clock."""
+        """Since when the oldest change waits, by the loop's clock."""
         return min((work.since for work in (*self._waiting.values(), *self._running.values())), default=None)
 
     @property
@@ -104,7 +104,7 @@ class ReplicationQueue:
                 self._place(conversation_id)
 
     def take(self, now: float) -> tuple[UUID, Work] | None:
-        """Give one that is due, to be copied; ``end`` is to be called after it."""
+        """Return one that is due, to be copied; ``end`` is to be called after it."""
         while self._places and self._places[0][0] <= now:
             _, conversation_id = heapq.heappop(self._places)
             work = self._waiting.get(conversation_id)
@@ -119,7 +119,7 @@ class ReplicationQueue:
         return None
 
     def next_due(self) -> float | None:
-        """Tell when to look again, by the loop's clock."""
+        """Return when to look again, by the loop's clock."""
         return self._places[0][0] if self._places else None
 
     def end(self, conversation_id: UUID, *, again: Work | None = None) -> None:

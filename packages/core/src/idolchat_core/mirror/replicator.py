@@ -147,7 +147,7 @@ class Replicator:
         return _Decision.CONFLICT
 
     async def _theirs(self, conversation_id: UUID) -> DocumentVersion | None:
-        """Tell what the mirror holds; None where it is nothing, or nothing that can be read."""
+        """Return what the mirror holds; None where it is nothing, or nothing that can be read."""
         found: DocumentVersion | None = None
         try:
             async with of_mirror():

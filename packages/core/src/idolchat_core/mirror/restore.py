@@ -80,7 +80,7 @@ class Restorer:
         )
 
     async def is_deleted(self, conversation_id: UUID) -> bool:
-        """Tell whether it was deleted here, and some mirror does not know yet. Raises ``StorageUnavailable``."""
+        """Return whether it was deleted here, and some mirror does not know yet. Raises ``StorageUnavailable``."""
         for mirror in self._mirrors:
             await mirror.outbox.read()
         return any(mirror.outbox.of(conversation_id) for mirror in self._mirrors)

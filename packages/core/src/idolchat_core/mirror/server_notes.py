@@ -39,7 +39,7 @@ class ServerNotes(ChangeConsumer):
         return kind
 
     async def note(self, conversation_id: UUID, *, history: datetime | str | None, kind: ChangeKind) -> Note | None:
-        """Note a change as every consumer does, unless the server cannot know what it concerns: a new conversation."""
+        """Record a change as every consumer does, unless it begins a conversation."""
         if kind is ChangeKind.IMPORTED and history is None:
             return None
         return await super().note(conversation_id, history=history, kind=kind)

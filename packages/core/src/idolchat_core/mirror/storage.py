@@ -50,7 +50,7 @@ class MirroredStorage(TrackedStorage):
 
     @property
     def status(self) -> MirrorStatus:
-        """Tell how far the mirrors are behind."""
+        """How far the mirrors are behind."""
         return MirrorStatus(mirrors=tuple(mirror.state for mirror in self.mirrors))
 
     async def has_copied(self) -> None:

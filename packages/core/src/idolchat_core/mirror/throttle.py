@@ -33,7 +33,7 @@ class ThrottleState:
 
 
 def due_at(held: ThrottleState | None, tuning: MirrorTuning, *, last_change: float, new_bytes: int) -> float:
-    """Tell when a changed conversation is to be copied, by the loop's clock."""
+    """Return when a changed conversation is to be copied, by the loop's clock."""
     if held is None:
         return last_change
     allowance = _grown(held, last_change, new_bytes, tuning.bytes_per_s)
@@ -43,7 +43,7 @@ def due_at(held: ThrottleState | None, tuning: MirrorTuning, *, last_change: flo
 
 
 def spent(held: ThrottleState | None, tuning: MirrorTuning, *, size: int, now: float, new_bytes: int) -> float:
-    """Tell what is left of the allowance after a copy of ``size`` bytes."""
+    """Return what is left of the allowance after a copy of ``size`` bytes."""
     before = 2.0 * size if held is None or held.digest is None else _grown(held, now, new_bytes, tuning.bytes_per_s)
     return max(0.0, before - size)
 

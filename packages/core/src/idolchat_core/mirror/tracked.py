@@ -178,7 +178,7 @@ class TrackedStorage(Forwarding):
 
     @asynccontextmanager
     async def _appending(self, conversation_id: UUID, updated_at: datetime) -> AsyncGenerator[ChangeKind]:
-        """Note what would not be found after a crash; the caller marks the change."""
+        """Record what would not be found after a crash; the caller marks the change."""
         kind = current_kind(ChangeKind.STORED)
         notes: list[tuple[ChangeConsumer, UUID, Note]] = []
         for consumer in self.consumers:
@@ -198,7 +198,7 @@ class TrackedStorage(Forwarding):
 
     @asynccontextmanager
     async def _noting(self, histories: Mapping[UUID, datetime | str | None], kind: ChangeKind) -> AsyncGenerator[None]:
-        """Note a change of conversations before it is made, each with the history that it replaces or deletes."""
+        """Record a change of conversations before it is made, each with the history that it replaces or deletes."""
         notes: list[tuple[ChangeConsumer, UUID, Note]] = []
         for conversation_id, history in histories.items():
             for consumer in self.consumers:
@@ -213,7 +213,7 @@ class TrackedStorage(Forwarding):
                 self._changed(conversation_id, None, ())
 
     async def _history(self, conversation_id: UUID) -> datetime | str | None:
-        """Tell which history is about to be replaced or deleted, in the primary or in a mirror; None for none."""
+        """Return which history is about to be replaced or deleted, in the primary or in a mirror; None for none."""
         try:
             return (await self.read_page(conversation_id, limit=1)).conversation.created_at
         except ConversationNotFound:
@@ -253,6 +253,6 @@ async def _settle(notes: Sequence[tuple[ChangeConsumer, UUID, Note]]) -> None:
 def open_tracked(
     primary: Storage, observers: Sequence[str], *, mode: MirrorMode, server: ServerNotes | None = None
 ) -> TrackedStorage:
-    """Note the changes of a primary for observers, by name, which ``telling`` tells, and for a running server."""
+    """Record the changes of a primary for observers, by name, which ``telling`` tells, and for a running server."""
     feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
     return TrackedStorage(primary, feeds, server=server)

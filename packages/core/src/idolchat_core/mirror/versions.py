@@ -33,7 +33,7 @@ class Relation(StrEnum):
 
 
 async def version_of(storage: Storage, conversation_id: UUID) -> DocumentVersion:
-    """Tell how far a conversation goes, at the cost of a page. Raises as ``read_page``, and ``ConversationDamaged``."""
+    """Return how far a conversation goes, by reading a page. Raises as ``read_page``, and ``ConversationDamaged``."""
     page = await storage.read_page(conversation_id, limit=1)
     found = page.conversation
     if found.status == "damaged":
@@ -45,7 +45,7 @@ async def version_of(storage: Storage, conversation_id: UUID) -> DocumentVersion
 async def relate(
     conversation_id: UUID, mine: DocumentVersion, theirs: DocumentVersion, *, primary: Storage, mirror: Storage
 ) -> Relation:
-    """Tell how what the mirror holds relates to what the primary holds, by the ids of messages."""
+    """Return how what the mirror holds relates to what the primary holds, by the ids of messages."""
     if mine.count == theirs.count:
         is_one = mine.last_id == theirs.last_id if mine.count else mine.created_at == theirs.created_at
         return Relation.SAME if is_one else Relation.OTHER

@@ -35,7 +35,7 @@ class Watermark:
         self._is_read = True
 
     async def advance(self, to: datetime) -> None:
-        """Note that everything up to a time has arrived; it may be noted later where the primary refuses."""
+        """Record that everything up to a time has arrived; it may be noted later where the primary refuses."""
         if to > self.reached:
             before, self.reached = self.reached, to
             try:

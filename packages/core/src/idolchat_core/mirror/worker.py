@@ -76,7 +76,7 @@ class ReplicationWorker:
 
     @property
     def breaker(self) -> CircuitBreaker:
-        """Tell whether the mirror can be reached."""
+        """Whether the mirror can be reached."""
         return self._breaker
 
     def mark(

@@ -45,7 +45,7 @@ class Fillable(Protocol):
     """What a hook fills: a ``Registry``, or another package's own."""
 
     def adding_from(self, origin: str) -> None:
-        """Say whose registrations follow."""
+        """Describe whose registrations follow."""
 
 
 @dataclass(slots=True)

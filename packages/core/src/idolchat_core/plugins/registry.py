@@ -70,11 +70,11 @@ class _Factories[F]:
         return [name for name in self if name in self._conditions and self._conditions[name]()]
 
     def origin(self, name: str) -> str:
-        """Tell which distribution registered a name."""
+        """Return which distribution registered a name."""
         return self._origins[name]
 
     def adding_from(self, origin: str) -> None:
-        """Say whose registrations follow."""
+        """Describe whose registrations follow."""
         self._adding = origin
 
 

@@ -42,13 +42,13 @@ class Entry(NamedTuple):
 
     @property
     def role(self) -> str:
-        """Tell who speaks."""
+        """Who speaks."""
         role: str = self.sent["role"]
         return role
 
     @property
     def held_bytes(self) -> int:
-        """Tell about how much memory it takes."""
+        """About how much memory it takes."""
         return _ENTRY_BYTES + memory_size(self.sent)
 
 
@@ -121,17 +121,17 @@ class History:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether ``path`` begins with the first message of the branch."""
+        """Whether ``path`` begins with the first message of the branch."""
         return self._at_root or self._unread == 0
 
     @property
     def unread(self) -> int:
-        """Tell how many messages of the document stand before what was read."""
+        """How many messages of the document stand before what was read."""
         return self._unread
 
     @property
     def first_id(self) -> StoredId | None:
-        """Give the id of the first message of the branch, where it is loaded."""
+        """The id of the first message of the branch, where it is loaded."""
         return self.path[0].id if self.path and self.is_complete else None
 
     def extend(self, page: Page) -> None:
@@ -166,7 +166,7 @@ class History:
         return [messages[0].model_copy(update={"parent_id": parent}), *messages[1:]]
 
     def interruption(self, keep: int) -> list[Message]:
-        """Give the reply that stands for none, where the first ``keep`` of ``path`` end with a turn's question.
+        """Return the reply that stands for none, where the first ``keep`` of ``path`` end with a turn's question.
 
         A crash has left it so; with that reply the roles alternate, and everybody can see that the turn failed.
         """
@@ -185,7 +185,7 @@ class History:
         ]
 
     def add(self, messages: Iterable[Message], *, keep: int) -> None:
-        """Take in messages that were stored after the first ``keep`` of ``path``, which they now follow."""
+        """Record messages that were stored after the first ``keep`` of ``path``, which they now follow."""
         if keep < len(self.path):
             self.held_bytes -= _held(self.path[keep:])
             del self.path[keep:]
@@ -198,7 +198,7 @@ class History:
             self.total += 1
 
     def forget_before_cut(self) -> None:
-        """Let go of what prompts no longer begin with; it can be read again."""
+        """Release what prompts no longer begin with; it can be read again."""
         start = self.position_of(self.cut) if self.cut is not None else None
         if start is not None and start > PAGE_SIZE:
             oldest = self.path[start]
@@ -223,7 +223,7 @@ class Histories:
         self._held = 0
 
     async def get(self, conversation_id: UUID) -> History:
-        """Give a history, read from storage where it is not known.
+        """Return a history, read from storage where it is not known.
 
         Raises ``ConversationNotFound``, ``ConversationDamaged``, ``StorageUnavailable``.
         """

@@ -66,7 +66,7 @@ def _has_open_calls(kept: Sequence[Entry]) -> bool:
 
 
 def _other_turn(kept: Sequence[Entry], entry: Entry) -> bool:
-    """Tell whether the user speaks anew, in another turn than the unanswered messages before."""
+    """Return whether the user speaks anew, in another turn than the unanswered messages before."""
     if not kept or (kept[-1].sent["role"] == "assistant" and "tool_calls" not in kept[-1].sent):
         return False
     before = kept[-1]

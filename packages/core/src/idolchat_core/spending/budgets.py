@@ -112,7 +112,7 @@ class Budgets:
                     del counter[name]
 
     def spend(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
-        """Take in what a call took that began at ``at``, or what is to be added to that."""
+        """Record what a call took that began at ``at``, or what is to be added to that."""
         self._count(who, at=at, tokens=tokens, cost=cost)
         now = time.monotonic()
         for of, rate in self._rates:
@@ -121,7 +121,7 @@ class Budgets:
                 rate.add(key, tokens, now)
 
     def take_in(self, book: DailyTotals) -> None:
-        """Take in what the ledger says of a day."""
+        """Record what the ledger says of a day."""
         at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
         for payer, tally in book.sums.items():
             self._count(Spender.of(payer.user, payer.key, None), at=at, tokens=tally.tokens, cost=tally.cost)
@@ -130,7 +130,7 @@ class Budgets:
             self.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
 
     def learn(self, *, tokens: float, cost: float) -> None:
-        """Take in what a turn took, for those in flight."""
+        """Record what a turn took, for those in flight."""
         mean = self._mean
         if mean is None:
             self._mean = Amount(tokens, cost)
@@ -139,7 +139,7 @@ class Budgets:
             mean.cost += 0.1 * (cost - mean.cost)
 
     def quotas(self, user: str | None = None) -> list[Quota]:
-        """Tell how the budgets stand: those for all, and with ``user`` also theirs."""
+        """Return how the budgets stand: those for all, and with ``user`` also theirs."""
         self._turn_over()
         return [self._quota(budget, user or "-") for budget in self._budgets if user is not None or not budget.per_user]
 

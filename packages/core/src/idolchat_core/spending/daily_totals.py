@@ -43,16 +43,16 @@ class Tally:
 
     @property
     def tokens(self) -> int:
-        """Give all tokens."""
+        """All tokens."""
         return self.input_tokens + self.output_tokens
 
     def add(self, other: Tally) -> None:
-        """Take in another sum."""
+        """Record another sum."""
         for name in Tally.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def count(self, line: Mapping[str, Any]) -> None:
-        """Take in a ``call`` or ``fix`` line."""
+        """Record a ``call`` or ``fix`` line."""
         self.input_tokens += line["input"]
         self.output_tokens += line["output"]
         self.cost += line["cost"] or 0
@@ -80,14 +80,14 @@ class DailyTotals:
 
     @property
     def total(self) -> Tally:
-        """Give the sum over all."""
+        """The sum over all."""
         total = Tally()
         for tally in self.sums.values():
             total.add(tally)
         return total
 
     def take(self, lines: bytes) -> None:
-        """Take in what stands in the log after ``offset``; what does not end with a newline is still being written."""
+        """Record what stands in the log after ``offset``; what does not end with a newline is still being written."""
         whole = lines[: lines.rfind(b"\n") + 1]
         self.offset += len(whole)
         for line in whole.splitlines():

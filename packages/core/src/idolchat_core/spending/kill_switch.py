@@ -25,7 +25,7 @@ class Stop(BaseModel):
 
 
 async def read_stop(storage: Storage) -> Stop | None:
-    """Tell whether spending is stopped. Raises ``StorageUnavailable``."""
+    """Return whether spending is stopped. Raises ``StorageUnavailable``."""
     value = await storage.get_record(NAMESPACE, _NAME)
     if value is None:
         return None

@@ -167,7 +167,7 @@ class Ledger:
         return b"".join(self._unwritten.pop(day, ())) if self._unwritten else b""
 
     def settle(self, call: MeteredCall, line: bytes, usage: Usage) -> None:
-        """Take in a call that is over."""
+        """Record a call that is over."""
         facts = call.facts
         if facts is None:
             raise AssertionError("a call that is settled was opened")

@@ -63,7 +63,7 @@ class CallFacts:
         )
 
     def fields(self) -> dict[str, Any]:
-        """Give what both kinds of line carry."""
+        """Return what both kinds of line carry."""
         return {
             "at": self.at.isoformat(),
             "purpose": self.purpose,

@@ -35,7 +35,7 @@ class MeteredCall:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it stands in the ledger, not settled yet."""
+        """Whether it stands in the ledger, not settled yet."""
         return self.facts is not None and not self._is_over
 
     def open(
@@ -73,13 +73,13 @@ class MeteredCall:
             raise
 
     def named(self, completion_id: str) -> None:
-        """Take in what the provider calls it."""
+        """Record what the provider calls it."""
         if self.completion_id is None and self.is_open and self.facts is not None:
             self.completion_id = completion_id
             self._ledger.note_name(self.facts, completion_id)
 
     def settle(self, outcome: Outcome, usage: Usage, *, model: str | None = None) -> None:
-        """Take in how it ended, and what it took as far as that is known."""
+        """Record how it ended, and what it took as far as that is known."""
         if not self.is_open or self.facts is None:
             return
         self._is_over = True
@@ -95,7 +95,7 @@ class MeteredCall:
         self._ledger.settle(self, line, usage)
 
     def withdraw(self) -> None:
-        """Say that it was not made; one that is settled stays so."""
+        """Void it: it was not made. One that is settled stays so."""
         if self._is_over:
             return
         self._is_over = True

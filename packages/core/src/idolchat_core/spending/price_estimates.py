@@ -16,7 +16,7 @@ class Prices:
         self._per_token: dict[str | None, float] = {}
 
     def learn(self, model: str | None, *, tokens: int, cost: float) -> None:
-        """Take in what some tokens cost."""
+        """Record what some tokens cost."""
         if tokens <= 0 or cost < 0:
             return
         if len(self._per_token) >= MAX_MODELS:

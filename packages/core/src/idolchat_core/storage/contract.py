@@ -204,7 +204,7 @@ class Storage(ABC):
 
     @abstractmethod
     async def find_turn(self, turn_id: UUID) -> UUID | None:
-        """Tell which conversation holds a message with this ``turn_id``."""
+        """Return which conversation holds a message with this ``turn_id``."""
 
     @abstractmethod
     async def put(self, conversation: Conversation) -> None:

@@ -99,7 +99,7 @@ def closing_of(fields: Mapping[str, Any]) -> bytes:
 
 
 def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a closing's fields with some set, or removed where the value is None.
+    """Return a closing's fields with some set, or removed where the value is None.
 
     Raises ``InvalidRequest`` for a field that cannot be changed so, or a value that could not be read again.
     """
@@ -296,7 +296,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _valid_length(data: bytes) -> int:
-    """Tell how many bytes are the beginning of some JSON document."""
+    """Return how many bytes are the beginning of some JSON document."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -58,7 +58,7 @@ def issues_of(conversation: Conversation) -> Iterator[Issue]:
 
 
 def repaired(conversation: Conversation) -> Conversation:
-    """Give a conversation without flaws, with every message that it has.
+    """Return a conversation without flaws, with every message that it has.
 
     A second message with the same id gets another one, which follows from its position; one that is older than the one
     before it gets that one's time; what names no message is left out.

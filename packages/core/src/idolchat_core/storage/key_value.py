@@ -210,7 +210,7 @@ class KeyValueStorage(Storage):
         return await _decoded(data, conversation_id), document.digest(data)
 
     def _id_of(self, key: str) -> UUID | None:
-        """Tell whose document a key names; other things may lie beside them."""
+        """Return whose document a key names; other things may lie beside them."""
         try:
             conversation_id = UUID(key.removeprefix("conversations/").removesuffix(".json"))
         except ValueError:

@@ -128,7 +128,7 @@ async def repair_by_putting(storage: Storage, conversation_id: UUID, *, dry_run:
 
 
 def repair_of(conversation: Conversation, issues: Sequence[Issue], kept_as: str | None) -> Repair:
-    """Tell what was wrong with a conversation that was mended, or would be."""
+    """Return what was wrong with a conversation that was mended, or would be."""
     count = len(conversation.messages)
     return Repair(conversation_id=conversation.id, message_count=count, issues=tuple(issues), kept_as=kept_as)
 

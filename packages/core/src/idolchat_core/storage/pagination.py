@@ -29,7 +29,7 @@ def summary(conversation: Conversation) -> ConversationSummary:
 def cut_list(
     summaries: Iterable[ConversationSummary], matching: ConversationFilter, *, limit: int, before: str | None
 ) -> ConversationList:
-    """Give a page of these, as ``Storage.list`` promises. Raises ``InvalidRequest``."""
+    """Return a page of these, as ``Storage.list`` promises. Raises ``InvalidRequest``."""
     end = place(before) if before is not None else None
     found = [one for one in summaries if matching.includes(one) and (end is None or _order(one) < end)]
     found.sort(key=_order, reverse=True)

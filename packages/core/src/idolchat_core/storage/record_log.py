@@ -64,7 +64,7 @@ class RecordLogs:
 
 
 def namespaces_among(spaces: Iterable[str]) -> list[str]:
-    """Tell which namespaces there are, of records and of logs, by those of all records."""
+    """Return which namespaces there are, of records and of logs, by those of all records."""
     return sorted({space.removesuffix(_LOGS) for space in spaces})
 
 

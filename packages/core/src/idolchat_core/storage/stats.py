@@ -53,7 +53,7 @@ class StatsCounter:
         self._last_at = max(self._last_at or summary.updated_at, summary.updated_at)
 
     def result(self, *, size_bytes: int | None = None) -> StorageStats:
-        """Tell what was counted."""
+        """Return what was counted."""
         return StorageStats(
             conversations=self._conversations,
             messages=self._messages,

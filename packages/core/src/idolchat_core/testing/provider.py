@@ -83,7 +83,7 @@ class ProviderConformance:
 
     @pytest.fixture
     def provider(self) -> LLMProvider:
-        """Give an open provider with a ``default_model``."""
+        """Return an open provider with a ``default_model``."""
         raise NotImplementedError("override the fixture `provider`")
 
     @pytest.fixture
@@ -103,13 +103,13 @@ class ProviderConformance:
 
     @pytest.fixture
     def echo_request(self) -> Callable[[str], CompletionRequest]:
-        """Give a maker of requests that are answered with their text; not used if ``echoes`` is False."""
+        """Return a maker of requests that are answered with their text; not used if ``echoes`` is False."""
         self._needs("echoes")
         raise NotImplementedError("override the fixture `echo_request`, or set `echoes = False`")
 
     @pytest.fixture
     def wait_for_replies(self) -> Callable[[int], Awaitable[None]]:
-        """Give a waiter: it returns once exactly so many replies are being made upstream.
+        """Return a waiter: it returns once exactly so many replies are being made upstream.
 
         Not used if ``observable`` is False.
         """

@@ -47,10 +47,10 @@ class StorageConformance(
 
     @pytest.fixture
     def storage(self) -> Storage:
-        """Give an empty store, open, that is closed after the test."""
+        """Return an empty store, open, that is closed after the test."""
         raise NotImplementedError("override the fixture `storage` with one that yields an empty, open store")
 
     @pytest.fixture
     def reopen(self) -> Reopen:
-        """Give a function that opens the store of this test once more."""
+        """Return a function that opens the store of this test once more."""
         raise NotImplementedError("override the fixture `reopen`, or set `persistent = False` if that is how it is")

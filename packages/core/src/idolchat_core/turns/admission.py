@@ -153,7 +153,7 @@ def _to_store(plan: Plan, live: LiveTurn, new: tuple[NewMessage, ...], *, after:
 
 
 async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
-    """Tell after how many messages of the loaded branch the new ones go."""
+    """Return after how many messages of the loaded branch the new ones go."""
     if plan.instead_of is not None:
         position = await resources.histories.load_message(history, plan.instead_of)
         if position is None:
@@ -223,7 +223,7 @@ def _open_calls(path: Sequence[Entry]) -> set[str]:
 
 
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
-    """Give new messages their ids and time; the last carries the idempotency key and what it was used for."""
+    """Return new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
     proof = proof_of(plan)
     return [

@@ -32,7 +32,7 @@ class CheckpointRecords:
 
     @staticmethod
     def is_record(name: str) -> bool:
-        """Tell whether a record of this name is one of these."""
+        """Return whether a record of this name is one of these."""
         return _NAME.fullmatch(name) is not None
 
     @staticmethod

@@ -122,7 +122,7 @@ class Completion:
         return history.path if position is None else history.path[: position + 1]
 
     async def _budget_tokens(self) -> float:
-        """Tell how long the prompt may be: the context window less the reply's share."""
+        """Return how long the prompt may be: the context window less the reply's share."""
         told = await self._resources.catalog.context_length(self._live.model)
         self._window_tokens = window = told or self._resources.settings.context_length
         wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
@@ -131,7 +131,7 @@ class Completion:
         return window - min(wanted, window * MOST_REPLY_SHARE)
 
     def outcome(self, finished: Finished | None, error: Exception | None, stopped_as: TurnState | None) -> TurnEnded:
-        """Tell how the turn ended, with the message to store."""
+        """Return how the turn ended, with the message to store."""
         reply = self._live.reply
         if finished is not None:
             state, reason = TurnState.COMPLETED, finished.finish_reason

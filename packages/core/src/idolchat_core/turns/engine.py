@@ -132,7 +132,7 @@ class TurnEngine:
 
     @property
     def ledger(self) -> Ledger:
-        """Give what was spent, and what may be."""
+        """What was spent, and what may be."""
         return self._resources.ledger
 
     @property
@@ -258,7 +258,7 @@ class TurnEngine:
         raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
 
     async def status(self, turn_id: UUID) -> TurnStatus:
-        """Tell how a turn stands, from its events or from its messages. Raises ``TurnNotFound``."""
+        """Return how a turn stands, from its events or from its messages. Raises ``TurnNotFound``."""
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
@@ -271,7 +271,7 @@ class TurnEngine:
         return stored
 
     async def owner(self, turn_id: UUID) -> StoredId | None:
-        """Tell whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
+        """Return whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.user_id
@@ -309,7 +309,7 @@ class TurnEngine:
         return kept
 
     def is_busy(self, conversation_id: UUID) -> bool:
-        """Tell whether a turn runs or waits in a conversation."""
+        """Return whether a turn runs or waits in a conversation."""
         return bool(self._queue.turns_of(conversation_id))
 
     def forget(self, conversation_id: UUID) -> None:

@@ -26,7 +26,7 @@ PAGE_SIZE = 64
 
 
 def state_of(reply: Message | None) -> TurnState:
-    """Tell how a turn ended by its reply; one that has none, and is not running, was interrupted."""
+    """Return how a turn ended by its reply; one that has none, and is not running, was interrupted."""
     if reply is None:
         return TurnState.INTERRUPTED
     return _STATES.get(reply.finish_reason or "", TurnState.COMPLETED)
@@ -56,7 +56,7 @@ class StoredTurn:
 
     @property
     def status(self) -> TurnStatus:
-        """Tell how it ended."""
+        """How it ended."""
         reply = self.reply
         return TurnStatus(
             turn_id=self.turn_id,

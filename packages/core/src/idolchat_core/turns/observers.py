@@ -37,7 +37,7 @@ class TurnObserver:
     """Is told in the middle of things: it must be quick, and must not raise."""
 
     def turn_ended(self, report: TurnReport) -> None:
-        """Take in that a turn is over."""
+        """Record that a turn is over."""
 
     def stored(self, seconds: float) -> None:
-        """Take in how long a turn waited for the storage, to keep its message or its reply."""
+        """Record how long a turn waited for the storage, to keep its message or its reply."""

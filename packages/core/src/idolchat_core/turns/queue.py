@@ -19,7 +19,7 @@ class QueuedTurn(Protocol):
 
     @property
     def conversation_id(self) -> UUID:
-        """Tell which lane."""
+        """Which lane."""
 
 
 class ConversationQueue[T: QueuedTurn]:

@@ -58,7 +58,7 @@ class UnstoredTurns:
         self._turns.setdefault(turn.conversation_id, []).append((turn, reply))
 
     def forget(self, conversation_id: UUID) -> None:
-        """Let go of a conversation that is being deleted."""
+        """Release a conversation that is being deleted."""
         for turn, _ in self._turns.pop(conversation_id, ()):
             self._checkpoints.drop(turn.turn_id)
 

@@ -67,7 +67,7 @@ class NewMessage(BaseModel):
 
     @property
     def is_instruction(self) -> bool:
-        """Tell whether it serves this turn's prompt and is not stored."""
+        """Whether it serves this turn's prompt and is not stored."""
         return self.role in ("system", "developer")
 
 
@@ -114,7 +114,7 @@ class TurnOptions(BaseModel):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Give the fields that go to the provider unchanged; null is as absent."""
+        """The fields that go to the provider unchanged; null is as absent."""
         return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 

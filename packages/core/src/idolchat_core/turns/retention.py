@@ -36,7 +36,7 @@ class FinishedTurns:
         self.sweep()
 
     def sweep(self) -> None:
-        """Let go of what is too old or too much."""
+        """Release what is too old or too much."""
         now = time.monotonic()
         while self._runs:
             turn_id, (_, until, _) = next(iter(self._runs.items()))
@@ -45,7 +45,7 @@ class FinishedTurns:
             self._forget(turn_id)
 
     def forget_conversation(self, conversation_id: UUID) -> None:
-        """Let go of all turns of a conversation."""
+        """Release all turns of a conversation."""
         for turn_id in [t for t, (run, _, _) in self._runs.items() if run.conversation_id == conversation_id]:
             self._forget(turn_id)
 

@@ -98,7 +98,7 @@ class TurnRun:
 
     @property
     def conversation_id(self) -> UUID:
-        """Tell where it belongs."""
+        """Where it belongs."""
         return self.plan.conversation_id
 
     def spawn(self, over: Callable[[TurnRun], None]) -> asyncio.Task[None]:
@@ -115,7 +115,7 @@ class TurnRun:
             await asyncio.wait({self._task})
 
     def rest(self) -> None:
-        """Let go of what only a running turn needs; it must be over."""
+        """Release what only a running turn needs; it must be over."""
         self._task, self._waiting, self._taken_back = None, None, []
         self.live.rest()
 
@@ -380,7 +380,7 @@ class TurnRun:
 
 
 def mismatch(key: str) -> IdempotencyMismatch:
-    """Say that a key was used for something else (draft-ietf-httpapi-idempotency-key-header-07, section 2.7)."""
+    """Return the error of a key used for another request (draft-ietf-httpapi-idempotency-key-header-07, 2.7)."""
     return IdempotencyMismatch(
         f"the idempotency key {key!r} was used with another request: make a new key for this one"
     )

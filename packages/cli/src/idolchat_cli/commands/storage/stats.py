@@ -28,7 +28,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol storage stats", "idol storage stats --json | jq .size_bytes"))
 def stats(as_json: AsJson = False) -> None:
-    """Tell how much there is of what.
+    """Count conversations, messages, users and bytes.
 
     Exits with 0 even if there are damaged conversations; idol storage verify tells more of them.
     """

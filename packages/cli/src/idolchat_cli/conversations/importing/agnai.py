@@ -23,7 +23,7 @@ _IDENTIFYING = ("_id", "createdAt", "msg")
 
 
 def is_agnai(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a chat."""
+    """Return whether an object is such a chat."""
     return any("msg" in one for one in mappings_in(value, "messages")) or (
         isinstance(value.get("messages"), list) and "sampleChat" in value
     )

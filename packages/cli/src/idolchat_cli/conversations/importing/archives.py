@@ -67,17 +67,17 @@ def find_in_tar(stream: IO[bytes], source: str) -> Findings:
 
 
 def is_json(name: str) -> bool:
-    """Tell whether a file may hold conversations, by its name."""
+    """Return whether a file may hold conversations, by its name."""
     return name.lower().endswith(_JSON)
 
 
 def is_archive(name: str) -> bool:
-    """Tell whether a file is an archive, by its name."""
+    """Return whether a file is an archive, by its name."""
     return name.lower().endswith(_ARCHIVES)
 
 
 def is_beside(name: str) -> bool:
-    """Tell whether a file stands beside the conversations in an export, by its name."""
+    """Return whether a file stands beside the conversations in an export, by its name."""
     return PurePath(name).stem in _BESIDE
 
 

@@ -23,7 +23,7 @@ _LISTS = ("msgs", "turns", "history", "data_visible", "visible")
 
 
 def is_cai_tools(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a file."""
+    """Return whether an object is such a file."""
     if isinstance(value.get("histories"), list | dict):
         return True
     return any(_is_pairs(value.get(name)) for name in ("data_visible", "visible")) or any(

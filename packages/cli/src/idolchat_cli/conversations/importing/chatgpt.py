@@ -31,7 +31,7 @@ _INSTRUCTIONS = ("user_editable_context", "model_editable_context")
 
 
 def is_chatgpt(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a conversation."""
+    """Return whether an object is such a conversation."""
     return isinstance(value.get("mapping"), dict)
 
 
@@ -92,7 +92,7 @@ class _Reading:
         )
 
     def _reason_to_leave_out(self, key: str, message: Mapping[str, Any], role: Any) -> str | None:
-        """Say why a node is left out, None where it is not; "" for what nobody misses."""
+        """Describe why a node is left out, None where it is not; "" for what nobody misses."""
         about = mapping_in(message, "metadata")
         content = mapping_in(message, "content")
         kind = content.get("content_type")

@@ -23,7 +23,7 @@ _ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
 
 
 def is_claude(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a conversation."""
+    """Return whether an object is such a conversation."""
     return isinstance(value.get("chat_messages"), list)
 
 
@@ -72,7 +72,7 @@ def _add(result: Exported, message: Any, number: int, before: str | None) -> str
 
 
 def _pasted(message: Mapping[str, Any]) -> Iterator[str]:
-    """Give the text of attached documents, which is in the export; a long text that was pasted is one."""
+    """Return the text of attached documents, which is in the export; a long text that was pasted is one."""
     for attached in mappings_in(message, "attachments"):
         text = attached.get("extracted_content")
         if isinstance(text, str) and text.strip():

@@ -51,12 +51,12 @@ class Exported:
     _noted: set[str] = field(default_factory=set)
 
     def skip(self, reason: str, place: str = "", *, is_lost: bool = False, detail: str = "") -> None:
-        """Note what does not come over."""
+        """Record what does not come over."""
         self._skipped.append(Skipped(f"{self.source}{place and ', '}{place}", reason, is_lost, detail))
         self._noted.add(place)
 
     def add_gap(self, key: str, parent: str | None) -> str:
-        """Note a place in the tree whose message does not come over."""
+        """Record a place in the tree whose message does not come over."""
         return self._add(Entry(key, parent))
 
     def add(
@@ -95,7 +95,7 @@ class Exported:
         return self._add(Entry(key, parent, role, words, time, is_hidden, kept))
 
     def findings(self) -> Iterator[Finding]:
-        """Give what was left out, then the conversation, where there is one."""
+        """Return what was left out, then the conversation, where there is one."""
         yield from self._skipped
         conversation_id = derived_id(self.program, self.name)
         entries = list(self._entries.values())

@@ -32,7 +32,7 @@ _ENDINGS = {"stop": "stop", "end_turn": "stop", "length": "length", "max_tokens"
 
 
 def is_librechat(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a conversation."""
+    """Return whether an object is such a conversation."""
     messages = value.get("messages", value.get("messagesTree"))
     if "conversationId" in value:
         return isinstance(messages, list)
@@ -58,7 +58,7 @@ def read_librechat(value: Mapping[str, Any], source: str, name: str) -> Findings
 
 
 def _flat(messages: list[Any]) -> Iterator[tuple[Any, str | None]]:
-    """Give each message with the one that it stands in; what is deep is not walked by calls within each other."""
+    """Return each message with the one that it stands in; what is deep is not walked by calls within each other."""
     waiting: list[tuple[Any, str | None]] = [(message, None) for message in reversed(messages)]
     while waiting:
         message, parent = waiting.pop()

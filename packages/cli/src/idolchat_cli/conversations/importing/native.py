@@ -19,7 +19,7 @@ _DATE: TypeAdapter[Any] = TypeAdapter(UtcTime)
 
 
 def is_native(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is a document: it has messages, each of which has a role."""
+    """Return whether an object is a document: it has messages, each of which has a role."""
     messages = value.get("messages")
     return isinstance(messages, list) and all(isinstance(one, Mapping) and "role" in one for one in messages)
 

@@ -35,7 +35,7 @@ _QUOTE = re.compile(r"^> ?", re.MULTILINE)
 
 
 def is_openwebui(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a chat."""
+    """Return whether an object is such a chat."""
     chat = value.get("chat")
     if isinstance(chat, Mapping):
         return "history" in chat or isinstance(chat.get("messages"), list | dict)

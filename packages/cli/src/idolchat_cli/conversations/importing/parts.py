@@ -53,35 +53,35 @@ class Content:
 
 
 def mapping_in(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """Give a field that is an object; an empty one where it is none."""
+    """Return a field that is an object; an empty one where it is none."""
     found = value.get(field)
     return found if isinstance(found, Mapping) else {}
 
 
 def list_in(value: Mapping[str, Any], field: str) -> list[Any]:
-    """Give a field that is a list; an empty one where it is none."""
+    """Return a field that is a list; an empty one where it is none."""
     found = value.get(field)
     return found if isinstance(found, list) else []
 
 
 def mappings_in(value: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
-    """Give the objects of a field that is a list."""
+    """Return the objects of a field that is a list."""
     return [one for one in list_in(value, field) if isinstance(one, Mapping)]
 
 
 def string_in(value: Mapping[str, Any], *fields: str) -> str | None:
-    """Give the first of some fields that is a text and not empty."""
+    """Return the first of some fields that is a text and not empty."""
     return next((found for found in map(value.get, fields) if isinstance(found, str) and found), None)
 
 
 def key_in(value: Mapping[str, Any], *fields: str) -> str | None:
-    """Give the first of some fields that can name a message: a text or a number."""
+    """Return the first of some fields that can name a message: a text or a number."""
     found = (value.get(name) for name in fields)
     return next((str(one) for one in found if isinstance(one, str | int) and one and one is not True), None)
 
 
 def text_of(value: Any) -> str | None:
-    """Give the text of a value that is one, or that wraps one, as chub.ai's ``{"message": text}``; else None."""
+    """Return the text of a value that is one, or that wraps one, as chub.ai's ``{"message": text}``; else None."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or value is None:

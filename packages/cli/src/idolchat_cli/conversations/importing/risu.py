@@ -25,7 +25,7 @@ _COLD = "\uef01COLDSTORAGE\uef01"
 
 
 def is_risu(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a chat, or has some."""
+    """Return whether an object is such a chat, or has some."""
     return value.get("type") in ("risuChat", "risuAllChats") or _is_chat(value)
 
 

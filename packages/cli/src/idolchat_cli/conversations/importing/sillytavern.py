@@ -40,12 +40,12 @@ _NAMELESS = "unused"
 
 
 def is_sillytavern(first: Mapping[str, Any]) -> bool:
-    """Tell whether a first line is that of a chat, or of one without such a line."""
+    """Return whether a first line is that of a chat, or of one without such a line."""
     return "chat_metadata" in first or all(name in first for name in _NAMES) or _is_message(first)
 
 
 def is_sillytavern_line(value: Any) -> bool:
-    """Tell whether a value, which may be anything, is a line of such a chat."""
+    """Return whether a value, which may be anything, is a line of such a chat."""
     return isinstance(value, Mapping) and is_sillytavern(value)
 
 
@@ -129,7 +129,7 @@ class _Reading:
 
 
 def _other_swipes(line: Mapping[str, Any], text: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """Give the alternatives of a message that were not chosen, with what is known of each."""
+    """Return the alternatives of a message that were not chosen, with what is known of each."""
     swipes = [text_of(swipe) for swipe in list_in(line, "swipes")]
     infos = list_in(line, "swipe_info")
     chosen = line.get("swipe_id") if text not in swipes else None
@@ -159,7 +159,7 @@ def _attachments(extra: Mapping[str, Any]) -> Iterator[Attachment]:
 
 
 def _file_texts(extra: Mapping[str, Any]) -> Iterator[str]:
-    """Give the text of attached files, which old versions kept in the chat."""
+    """Return the text of attached files, which old versions kept in the chat."""
     for one in [extra.get("file"), *list_in(extra, "files")]:
         if isinstance(one, Mapping) and not _has_no_text(one):
             yield f"{attachment(one, 'file')}\n{one['text']}"

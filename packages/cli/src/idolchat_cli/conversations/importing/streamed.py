@@ -45,7 +45,7 @@ class Shape(Enum):
 
 
 def shape_of(text: IO[str]) -> Shape:
-    """Tell how values stand in a text, and go back to its beginning.
+    """Return how values stand in a text, and go back to its beginning.
 
     The first lines decide: where the first is damaged, a message of SillyTavern on one of the next tells that each
     line is a value of its own.
@@ -61,7 +61,7 @@ def shape_of(text: IO[str]) -> Shape:
 
 
 def elements(text: IO[str]) -> Iterator[tuple[int, Any]]:
-    """Give the elements of an array, numbered from 1, one in memory at a time. Raises ``Unreadable``."""
+    """Return the elements of an array, numbered from 1, one in memory at a time. Raises ``Unreadable``."""
     buffer = text.read(_PIECE).lstrip(_BLANKS).removeprefix("[")
     wanted = _PIECE
     number = 0
@@ -88,7 +88,7 @@ def elements(text: IO[str]) -> Iterator[tuple[int, Any]]:
 
 
 def whole(text: IO[str]) -> Any:
-    """Give the one value of a text. Raises ``Unreadable``."""
+    """Return the one value of a text. Raises ``Unreadable``."""
     read = text.read(MAX_CHARS + 1)
     _require_short(read, "it")
     value = _value(read)
@@ -98,7 +98,7 @@ def whole(text: IO[str]) -> Any:
 
 
 def json_lines(text: IO[str]) -> Iterator[tuple[int, Any]]:
-    """Give the value of each line that is not blank, by its number from 1; ``Damaged`` for one that has none.
+    """Return the value of each line that is not blank, by its number from 1; ``Damaged`` for one that has none.
 
     What follows a line that is too long to be held is not read.
     """

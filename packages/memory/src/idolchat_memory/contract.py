@@ -1,0 +1,231 @@
+"""The index of memory: what was said in one scope, by terms, and the contract of whatever keeps it.
+
+The index is derived: it is built from the conversations, and can be built from them again at any time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+__all__ = [
+    "SESSION_GAP_S",
+    "KnownConversation",
+    "MemoryIndex",
+    "MemoryMessage",
+    "MemoryRow",
+    "MemoryScope",
+    "MemoryStats",
+    "MessageTraits",
+    "Posting",
+    "ScopeReader",
+    "ScopeStatistics",
+    "Unencoded",
+]
+
+SESSION_GAP_S = 6 * 3600
+"""A message that comes later than this after the one before it begins a session."""
+
+_Id = Annotated[str | None, BeforeValidator(lambda value: None if value is None else str(value))]
+
+
+class MemoryScope(BaseModel):
+    """Whose memory it is: a user or none, with a character or none. Nothing is ever found from another scope.
+
+    An id is the same whether it is given as a UUID or as its text.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: _Id = None
+    character_id: _Id = None
+
+
+class MemoryMessage(NamedTuple):
+    """A message to be indexed; ``position`` counts from 0 in its conversation, over all branches.
+
+    ``speaker`` is a name, as it was when the message was said, or empty.
+    """
+
+    message_id: str
+    position: int
+    role: str
+    speaker: str
+    said_at: datetime
+    text: str
+
+
+class MemoryRow(NamedTuple):
+    """A message as it is found again.
+
+    ``place`` orders the active messages of a scope: neighbours of one session have neighbouring places, and no other
+    session's place comes between. It is good within one call of ``MemoryIndex.read``.
+    """
+
+    place: int
+    session: int
+    conversation_id: UUID
+    message: MemoryMessage
+
+
+MessageTraits = tuple[str, float, bool]
+"""As much of a message as ranking needs: its role, when it was said in seconds since 1970, whether it ends in a "?"."""
+
+Posting = tuple[int, int, int, int]
+"""That a term occurs in a message: its place, its session, how often, and how many terms the message has."""
+
+
+class ScopeStatistics(NamedTuple):
+    """The active messages of a scope: how many, in how many sessions, with how many terms together."""
+
+    message_count: int
+    session_count: int
+    length: int
+
+
+class KnownConversation(NamedTuple):
+    """What the index knows of a conversation: its revision, and the newest message of its active branch."""
+
+    revision: int
+    message_count: int
+    last_message_id: str | None
+
+
+class Unencoded(NamedTuple):
+    """A message whose tokens are not encoded yet, and the text before it in its session, or an empty one."""
+
+    scope: MemoryScope
+    place: int
+    message_id: str
+    speaker: str
+    text: str
+    text_before: str
+
+
+class MemoryStats(NamedTuple):
+    """How much an index holds; ``inactive`` messages are those on branches that are not the active one."""
+
+    scopes: int
+    conversations: int
+    active_messages: int
+    inactive_messages: int
+    encoded_messages: int
+    size_bytes: int
+
+
+class ScopeReader(ABC):
+    """One scope, as it is at one moment. Synchronous, and good only inside the call that it was made for."""
+
+    @abstractmethod
+    def statistics(self) -> ScopeStatistics:
+        """Count the scope; all zero where nothing was ever said."""
+
+    @abstractmethod
+    def postings(self, term: str, *, limit: int) -> Sequence[Posting]:
+        """Find where a term occurs: at most the ``limit`` newest places."""
+
+    @abstractmethod
+    def postings_of_many(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
+        """Find where terms occur, at most ``limit`` places of all; terms that nobody used are left out."""
+
+    @abstractmethod
+    def session_lengths(self, sessions: Collection[int]) -> Mapping[int, int]:
+        """Count the terms of sessions."""
+
+    @abstractmethod
+    def places_between(self, start: datetime, end: datetime, *, limit: int) -> Sequence[int]:
+        """List the places of messages said from ``start`` to before ``end``, at most ``limit``, newest first."""
+
+    @abstractmethod
+    def traits(self, places: Iterable[int]) -> Mapping[int, MessageTraits]:
+        """Read the traits of the messages at places; a place where there is none is left out."""
+
+    @abstractmethod
+    def rows(self, places: Iterable[int]) -> Mapping[int, MemoryRow]:
+        """Read the messages at places; a place where there is none is left out."""
+
+    @abstractmethod
+    def vectors(self, places: Iterable[int], encoding: str) -> Mapping[int, bytes]:
+        """Read what ``put_vectors`` kept; a place without any, or of another encoding, is left out."""
+
+
+class MemoryIndex(ABC):
+    """What users and characters said to each other, kept to be found again.
+
+    Each operation names its scope, which is part of every key that it reads or writes. Writes are atomic: a process
+    that dies leaves all of one or nothing. Of two writes of one conversation the higher ``revision`` stands; a write
+    with one that is not higher than what is known changes nothing and returns False, so that changes may come twice.
+    A conversation that was deleted is not known any more. All raise ``StorageUnavailable``.
+    """
+
+    @abstractmethod
+    async def read[T](self, scope: MemoryScope, work: Callable[[ScopeReader], T]) -> T:
+        """Run ``work`` over one scope, off the event loop; what it returns is returned."""
+
+    @abstractmethod
+    async def known(self, scope: MemoryScope, conversation_id: UUID) -> KnownConversation | None:
+        """Look up how much of a conversation is indexed, so that what is missing can be added."""
+
+    @abstractmethod
+    async def append(
+        self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: int
+    ) -> bool:
+        """Add messages at the end of the active branch. What this costs does not grow with what is there."""
+
+    @abstractmethod
+    async def replace(
+        self,
+        scope: MemoryScope,
+        conversation_id: UUID,
+        active: Sequence[MemoryMessage],
+        *,
+        inactive: Sequence[MemoryMessage] = (),
+        revision: int,
+    ) -> bool:
+        """Make a conversation consist of these messages, and of no other: its active branch in order, and the rest."""
+
+    @abstractmethod
+    async def set_active_branch(
+        self, scope: MemoryScope, conversation_id: UUID, message_ids: Sequence[str], *, revision: int
+    ) -> bool:
+        """Choose which of the known messages are active, in this order; only these are found.
+
+        Raises ``InvalidRequest`` for an id that is not known.
+        """
+
+    @abstractmethod
+    async def delete_message(self, scope: MemoryScope, conversation_id: UUID, message_id: str) -> None:
+        """Remove a message, active or not; nothing happens where it is not known."""
+
+    @abstractmethod
+    async def delete_conversation(self, scope: MemoryScope, conversation_id: UUID) -> None:
+        """Remove a conversation; nothing happens where it is not known."""
+
+    @abstractmethod
+    async def delete_scope(self, scope: MemoryScope) -> None:
+        """Remove everything that one user and one character said to each other."""
+
+    @abstractmethod
+    async def delete_user(self, user_id: str) -> None:
+        """Remove everything of a user, with whichever character."""
+
+    @abstractmethod
+    async def unencoded(self, encoding: str, *, limit: int) -> Sequence[Unencoded]:
+        """List active messages without vectors of this encoding, oldest first. Vectors of another one are dropped."""
+
+    @abstractmethod
+    async def put_vectors(self, encoding: str, vectors: Sequence[tuple[Unencoded, bytes]]) -> None:
+        """Keep the vectors of messages; of one that has changed or gone meanwhile they are dropped."""
+
+    @abstractmethod
+    async def stats(self, scope: MemoryScope | None = None) -> MemoryStats:
+        """Count what is kept, of one scope or of all."""
+
+    @abstractmethod
+    async def verify(self) -> Sequence[str]:
+        """Check that the index agrees with itself; a sentence for each thing that does not."""

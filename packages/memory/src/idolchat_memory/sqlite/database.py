@@ -1,0 +1,150 @@
+"""The file: opened, made anew when it is of no use, and how values stand in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from uuid import UUID
+
+from idolchat_core import StorageUnavailable
+from idolchat_memory.contract import MemoryMessage, MemoryScope
+from idolchat_memory.terms import TERMS_VERSION
+
+__all__ = [
+    "PLACES_PER_SESSION",
+    "connect",
+    "explained",
+    "find_scope",
+    "id_of",
+    "message_of",
+    "microseconds",
+    "prepare",
+    "scope_key",
+    "stored_id",
+    "time_of",
+    "transaction",
+]
+
+PLACES_PER_SESSION = 4096
+_SCHEMA_VERSION = 1
+_VERSION = _SCHEMA_VERSION * 1000 + TERMS_VERSION
+_SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
+_PATIENCE_S = 10.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def prepare(path: Path) -> None:
+    """Make the file, also in place of one that is damaged or of another version. Raises ``StorageUnavailable``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # It holds what was said: for its owner only, as the conversations are.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
+    with explained():
+        if not _is_usable(path):
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    Path(f"{path}{suffix}").unlink()
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            database = connect(path)
+            database.executescript(_SCHEMA)
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+            database.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file once more, for one thread at a time."""
+    database = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    # What is forgotten is overwritten, not only unlinked.
+    database.execute("PRAGMA secure_delete = ON")
+    return database
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, *, writes: bool) -> Generator[None]:
+    """Do what follows all or not at all; a reader sees one moment throughout."""
+    database.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Translate errors of SQLite into ``StorageUnavailable``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageUnavailable(f"the memory index cannot be used: {error}") from error
+
+
+def scope_key(scope: MemoryScope) -> str:
+    """Name a scope; no id and an empty one are told apart."""
+    return json.dumps([scope.user_id, scope.character_id])
+
+
+def find_scope(database: sqlite3.Connection, scope: MemoryScope) -> int | None:
+    """Look up the number of a scope; None where nothing was ever said."""
+    row = database.execute("SELECT number FROM scopes WHERE key = ?", (scope_key(scope),)).fetchone()
+    return int(row[0]) if row else None
+
+
+def stored_id(message_id: str) -> bytes | str:
+    """Pack an id: 16 bytes for a UUID in its usual form, anything else as it is."""
+    try:
+        packed = UUID(message_id)
+    except ValueError:
+        return message_id
+    return packed.bytes if str(packed) == message_id else message_id
+
+
+def id_of(stored: bytes | str) -> str:
+    """Unpack what ``stored_id`` gave."""
+    return stored if isinstance(stored, str) else str(UUID(bytes=stored))
+
+
+def microseconds(time: datetime) -> int:
+    """Count the microseconds since 1970."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(value: int) -> datetime:
+    """Read what ``microseconds`` gave."""
+    return _EPOCH + value * _MICROSECOND
+
+
+def message_of(row: tuple[bytes | str, int, str, str, int, str]) -> MemoryMessage:
+    """Make a message of the columns message_id, position, role, speaker, said_at and text."""
+    message_id, position, role, speaker, said_at, text = row
+    return MemoryMessage(id_of(message_id), position, role, speaker, time_of(said_at), text)
+
+
+def _is_usable(path: Path) -> bool:
+    try:
+        database = sqlite3.connect(path, timeout=_PATIENCE_S)
+        try:
+            [[version]] = database.execute("PRAGMA user_version").fetchall()
+            database.execute("SELECT count(*) FROM (SELECT 1 FROM scopes LIMIT 1)")
+        finally:
+            database.close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
+            raise
+        return False
+    except sqlite3.DatabaseError:
+        return False
+    return bool(version == _VERSION)

@@ -1,0 +1,207 @@
+"""Writing one conversation: where its active messages lie, and what is kept with them.
+
+The places of a conversation follow from its active branch alone. Whatever changes it keeps the places before the
+first difference, takes away those behind, and appends.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from idolchat_memory.contract import SESSION_GAP_S, MemoryMessage
+from idolchat_memory.sqlite.database import PLACES_PER_SESSION, message_of, microseconds, stored_id
+from idolchat_memory.terms import terms_of
+
+__all__ = ["ConversationWriter", "weights_of"]
+
+_MAX_COUNT, _MAX_LENGTH = 15, 65_535
+_GAP = SESSION_GAP_S * 1_000_000
+_COLUMNS = "message_id, position, role, speaker, said_at, text"
+
+
+class _Session(NamedTuple):
+    number: int
+    message_count: int
+    length: int
+    first_at: int
+    last_at: int
+
+
+class ConversationWriter:
+    """Writes one conversation of one scope, within a transaction that somebody else began."""
+
+    def __init__(self, database: sqlite3.Connection, scope: int, conversation: int) -> None:
+        self._database = database
+        self._scope = scope
+        self._conversation = conversation
+
+    def active(self) -> list[tuple[int, MemoryMessage]]:
+        """List the active branch with its places."""
+        return [found for session in self._sessions() for found in self._messages_in(session)]
+
+    def newest(self) -> MemoryMessage | None:
+        """Read the last message of the active branch."""
+        session = self._last_session()
+        if session is None:
+            return None
+        place = session.number * PLACES_PER_SESSION + session.message_count - 1
+        row = self._database.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE scope = ? AND place = ?",  # noqa: S608 - our names
+            (self._scope, place),
+        ).fetchone()
+        return message_of(row)
+
+    def inactive(self) -> list[MemoryMessage]:
+        """List the messages of other branches."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM inactive WHERE scope = ? AND conversation = ?",  # noqa: S608 - our names
+            (self._scope, self._conversation),
+        )
+        return [message_of(row) for row in rows]
+
+    def message_count(self) -> int:
+        """Count the active messages."""
+        return sum(session.message_count for session in self._sessions())
+
+    def append(self, messages: Iterable[MemoryMessage]) -> None:
+        """Add messages at the end of the active branch."""
+        session = self._last_session()
+        for message in messages:
+            said_at = microseconds(message.said_at)
+            if session is None or said_at - session.last_at > _GAP or session.message_count == PLACES_PER_SESSION:
+                session = self._begin_session(said_at)
+            length = self._add(session.number * PLACES_PER_SESSION + session.message_count, message)
+            session = _Session(
+                session.number,
+                session.message_count + 1,
+                session.length + length,
+                min(session.first_at, said_at),
+                max(session.last_at, said_at),
+            )
+            self._store(session)
+            self._count(messages=1, sessions=0, length=length)
+
+    def lay_out(self, active: Sequence[MemoryMessage], inactive: Iterable[MemoryMessage]) -> None:
+        """Make the conversation consist of these messages."""
+        there = self.active()
+        same = 0
+        while same < min(len(there), len(active)) and there[same][1] == active[same]:
+            same += 1
+        self._remove(there[same:])
+        self.append(active[same:])
+        self._database.execute(
+            "DELETE FROM inactive WHERE scope = ? AND conversation = ?", (self._scope, self._conversation)
+        )
+        self._database.executemany(
+            "INSERT INTO inactive VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(self._scope, self._conversation, *_columns(message)) for message in inactive],
+        )
+
+    def _sessions(self) -> list[_Session]:
+        rows = self._database.execute(
+            "SELECT number, message_count, length, first_at, last_at FROM sessions"
+            " WHERE scope = ? AND conversation = ? ORDER BY number",
+            (self._scope, self._conversation),
+        )
+        return [_Session(*row) for row in rows]
+
+    def _last_session(self) -> _Session | None:
+        row = self._database.execute(
+            "SELECT number, message_count, length, first_at, last_at FROM sessions"
+            " WHERE scope = ? AND conversation = ? ORDER BY number DESC LIMIT 1",
+            (self._scope, self._conversation),
+        ).fetchone()
+        return _Session(*row) if row else None
+
+    def _messages_in(self, session: _Session) -> list[tuple[int, MemoryMessage]]:
+        first = session.number * PLACES_PER_SESSION
+        rows = self._database.execute(
+            f"SELECT place, {_COLUMNS} FROM messages"  # noqa: S608 - our names
+            " WHERE scope = ? AND place >= ? AND place < ? ORDER BY place",
+            (self._scope, first, first + PLACES_PER_SESSION),
+        )
+        return [(place, message_of(row)) for place, *row in rows]
+
+    def _begin_session(self, said_at: int) -> _Session:
+        number = self._database.execute(
+            "INSERT INTO sessions (scope, conversation, message_count, length, first_at, last_at)"
+            " VALUES (?, ?, 0, 0, ?, ?)",
+            (self._scope, self._conversation, said_at, said_at),
+        ).lastrowid
+        assert number is not None  # noqa: S101 - an insert that succeeds has one
+        self._count(messages=0, sessions=1, length=0)
+        return _Session(number, 0, 0, said_at, said_at)
+
+    def _add(self, place: int, message: MemoryMessage) -> int:
+        self._database.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (self._scope, place, *_columns(message))
+        )
+        length, weights = weights_of(message.text)
+        self._database.executemany(
+            "INSERT INTO postings VALUES (?, ?, ?, ?)",
+            [(self._scope, term, place, weight) for term, weight in weights.items()],
+        )
+        self._database.execute("INSERT INTO unencoded VALUES (?, ?)", (place, self._scope))
+        return length
+
+    def _remove(self, found: Sequence[tuple[int, MemoryMessage]]) -> None:
+        """Take away the last messages of the active branch."""
+        removed: Counter[int] = Counter()
+        for place, message in found:
+            key = (self._scope, place)
+            for table in ("messages", "vectors", "unencoded"):
+                self._database.execute(f"DELETE FROM {table} WHERE scope = ? AND place = ?", key)  # noqa: S608
+            length, weights = weights_of(message.text)
+            self._database.executemany(
+                "DELETE FROM postings WHERE scope = ? AND term = ? AND place = ?",
+                [(self._scope, term, place) for term in weights],
+            )
+            self._count(messages=-1, sessions=0, length=-length)
+            removed[place // PLACES_PER_SESSION] += 1
+        for session in self._sessions():
+            if removed[session.number]:
+                self._shorten(session)
+
+    def _shorten(self, session: _Session) -> None:
+        rest = self._messages_in(session)
+        if not rest:
+            self._database.execute("DELETE FROM sessions WHERE number = ?", (session.number,))
+            self._count(messages=0, sessions=-1, length=0)
+            return
+        times = [microseconds(message.said_at) for _, message in rest]
+        length = sum(weights_of(message.text)[0] for _, message in rest)
+        self._store(_Session(session.number, len(rest), length, min(times), max(times)))
+
+    def _store(self, session: _Session) -> None:
+        self._database.execute(
+            "UPDATE sessions SET message_count = ?, length = ?, first_at = ?, last_at = ? WHERE number = ?",
+            (session.message_count, session.length, session.first_at, session.last_at, session.number),
+        )
+
+    def _count(self, *, messages: int, sessions: int, length: int) -> None:
+        self._database.execute(
+            "UPDATE scopes SET message_count = message_count + ?, session_count = session_count + ?,"
+            " length = length + ? WHERE number = ?",
+            (messages, sessions, length, self._scope),
+        )
+
+
+def weights_of(text: str) -> tuple[int, dict[str, int]]:
+    """Count the terms of a text, and make the weight of each as it is stored."""
+    counts = Counter(terms_of(text))
+    length = min(counts.total(), _MAX_LENGTH)
+    return length, {term: length << 4 | min(count, _MAX_COUNT) for term, count in counts.items()}
+
+
+def _columns(message: MemoryMessage) -> tuple[bytes | str, int, str, str, int, str]:
+    return (
+        stored_id(message.message_id),
+        message.position,
+        message.role,
+        message.speaker,
+        microseconds(message.said_at),
+        message.text,
+    )

@@ -1,0 +1,106 @@
+"""The SQLite index against the contract, and what is its own."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from idolchat_core import StorageUnavailable
+from idolchat_memory.sqlite import SqliteMemoryIndex, open_sqlite_index
+from idolchat_memory.testing import SCOPE, TALK, MemoryIndexConformance, Reopen, active, some_messages
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memory" / "index.sqlite"
+
+
+@pytest.fixture
+async def index(path: Path) -> AsyncIterator[SqliteMemoryIndex]:
+    async with open_sqlite_index(path) as index:
+        yield index
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(statement)
+
+
+class TestSqliteMemoryIndex(MemoryIndexConformance):
+    @pytest.fixture
+    async def index(self, path: Path) -> AsyncIterator[SqliteMemoryIndex]:
+        async with open_sqlite_index(path) as index:
+            yield index
+
+    @pytest.fixture
+    def reopen(self, path: Path) -> Reopen:
+        return lambda: open_sqlite_index(path)
+
+
+async def test_the_file_is_for_its_owner_only(index: SqliteMemoryIndex, path: Path) -> None:
+    await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+async def test_nothing_of_a_deleted_user_is_left_in_the_files(index: SqliteMemoryIndex, path: Path) -> None:
+    await index.append(SCOPE, TALK, some_messages("my secret is xylophone", "and zeppelin"), revision=1)
+    assert any(b"xylophone" in file.read_bytes() for file in path.parent.iterdir())
+
+    await index.delete_user("mia")
+
+    left = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert [word for word in (b"xylophone", b"xylophon", b"zeppelin", b"mia") if word in left] == []
+
+
+@pytest.fixture(params=[b"no database at all" * 100, b"SQLite format 3\x00" + bytes(4096)])
+def damaged(path: Path, request: pytest.FixtureRequest) -> Path:
+    path.parent.mkdir()
+    path.write_bytes(request.param)
+    return path
+
+
+async def test_a_damaged_file_is_made_anew(damaged: Path) -> None:
+    async with open_sqlite_index(damaged) as index:
+        await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+
+        assert len(await active(index)) == 1
+
+
+async def test_a_file_of_another_version_is_made_anew(path: Path) -> None:
+    async with open_sqlite_index(path) as index:
+        await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    change(path, "PRAGMA user_version = 7")
+
+    async with open_sqlite_index(path) as index:
+        assert await index.known(SCOPE, TALK) is None
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    os.close(os.open(tmp_path / "file", os.O_CREAT))
+
+    with pytest.raises(StorageUnavailable, match=r"file/index.sqlite cannot be opened"):
+        async with open_sqlite_index(tmp_path / "file" / "index.sqlite"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("DELETE FROM postings", "1 postings are missing"),
+        ("UPDATE scopes SET message_count = 7", "its totals disagree"),
+        ("UPDATE sessions SET length = 7", "sessions disagree"),
+        ("INSERT INTO vectors VALUES (1, 77, x'00')", "1 rows of vectors are of no message"),
+        ("DELETE FROM scopes", "rows of messages are of no scope"),
+    ],
+)
+async def test_verify_names_what_does_not_agree(
+    index: SqliteMemoryIndex, path: Path, damage: str, problem: str
+) -> None:
+    await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    change(path, damage)
+
+    assert any(problem in line for line in await index.verify())

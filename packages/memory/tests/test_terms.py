@@ -1,0 +1,41 @@
+"""What a message is found by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idolchat_memory.terms import terms_of
+from idolchat_memory.thesaurus import load_thesaurus
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("The dogs were running", ["dog", "run"]),
+        ("Café CAFÉ", ["cafe", "cafe"]),
+        ("猫が好き", ["猫が", "が好", "好き"]),
+        ("猫 x", ["猫", "x"]),
+        ("강아지가 왔다", ["강아", "아지", "지가", "왔다"]),
+        ("iPhone15を買う", ["iphone15", "を買", "買う"]),
+        ("I am who I am", []),
+    ],
+)
+def test_terms_are_stems_and_pairs_of_characters(text: str, terms: list[str]) -> None:
+    assert terms_of(text) == terms
+
+
+@given(st.text())
+def test_a_term_is_short_and_never_empty(text: str) -> None:
+    assert all(0 < len(term) <= 40 for term in terms_of(text))
+
+
+@pytest.mark.parametrize(("word", "near"), [("puppy", "dog"), ("kids", "children"), ("hiking", "trail")])
+def test_words_of_like_meaning_are_near(word: str, near: str) -> None:
+    terms = dict(load_thesaurus().near(word))
+
+    assert 0 < terms[terms_of(near)[0]] <= 1
+
+
+@pytest.mark.parametrize("word", ["qwrtzp", "猫が", ""])
+def test_an_unknown_word_has_nothing_near(word: str) -> None:
+    assert load_thesaurus().near(word) == ()
