@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -26,8 +27,12 @@ COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
 
 def on_disk(data: Path, text: str) -> list[str]:
     """List the files that hold a text; the log of what was spent holds none."""
-    files = [path for path in data.rglob("*") if path.is_file()]
-    return [str(path.relative_to(data)) for path in files if text.encode() in path.read_bytes()]
+    found = []
+    for path in data.rglob("*"):
+        with suppress(FileNotFoundError, IsADirectoryError):  # the server replaces and removes files meanwhile
+            if text.encode() in path.read_bytes():
+                found.append(str(path.relative_to(data)))
+    return found
 
 
 async def until_on_disk(folder: Path, text: str) -> None:

@@ -28,6 +28,7 @@ from idolchat_api.settings.api import ApiSettings
 from idolchat_core.data_lock import is_served
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
+from idolchat_core.server_address import announced
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 
@@ -108,7 +109,10 @@ class GracefulServer(uvicorn.Server):
                     sys.setswitchinterval(SWITCH_INTERVAL_S)
                     if on_started is not None:
                         on_started(self._running.service, url_of(listener, host=self._settings.host))
-                    await self.serve(sockets=[listener])
+                    with announced(
+                        self._settings.data_dir, _local_url(listener)
+                    ) as self._running.authentication.owner_token:
+                        await self.serve(sockets=[listener])
                     self._opening_or_closing = asyncio.current_task()
                     if self.force_exit:
                         raise StopNow  # through the parts, so that they do not wait either
@@ -247,6 +251,12 @@ def url_of(listener: socket.socket, *, host: str) -> str:
     """Return the URL of a server that listens on this socket."""
     host = host.strip("[]")
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _local_url(listener: socket.socket) -> str:
+    """Return the URL that this machine reaches a server at, wherever it listens."""
+    host = listener.getsockname()[0]
+    return url_of(listener, host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))  # noqa: S104  not listened on
 
 
 def _warn_if_open(settings: ApiSettings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import time
 from collections.abc import Mapping
 
@@ -25,11 +26,12 @@ class Authentication:
     """Finds the principal of a request or token, and caches it for as long as the scheme allows.
 
     Without an authenticator everyone is let in: the machine's own user at a loopback address, or, with ``allow_open``,
-    anyone at any.
+    anyone at any. ``owner_token`` lets commands of the data folder's owner in, from this machine only.
     """
 
     def __init__(self, authenticator: Authenticator | None, *, allow_open: bool = False) -> None:
         self.authenticator = authenticator
+        self.owner_token: str | None = None
         self._allow_open = allow_open
         self._by_address: dict[object, Principal] = {}
         self._cache: dict[bytes, tuple[Principal, float]] = {}
@@ -37,6 +39,8 @@ class Authentication:
 
     async def authenticate_request(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Principal:
         """Return who makes a request; ``NOBODY`` without a token. Raises ``Unauthenticated``, ``Forbidden``."""
+        if self._is_owner(scope, headers):
+            return LOCAL
         if self.authenticator is None:
             address = (scope.get("server") or ("",))[0]
             return self._by_address.get(address) or self._without_login(address)
@@ -47,6 +51,14 @@ class Authentication:
         if kind.lower() != b"bearer":
             raise Unauthenticated(f"the Authorization header is of another kind: {_HINT}")
         return await self._cached_principal(token.strip())
+
+    def _is_owner(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request has the token that only the owner of the data folder can read, and is of this machine."""
+        given = headers.get(b"authorization")
+        if self.owner_token is None or given is None:
+            return False
+        client = (scope.get("client") or ("",))[0]
+        return is_loopback(client) and hmac.compare_digest(given, b"Bearer " + self.owner_token.encode())
 
     async def authenticate_token(self, token: str) -> Principal:
         """Return the principal of a token. Raises as ``Authenticator.authenticate`` does."""

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from idolchat_cli.chatting.partner import FollowedTurn, Turns
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Message, StoredId
-from idolchat_core.turns.engine import LiveTurn, TurnEngine
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["Talk", "shortfall"]
@@ -28,7 +28,7 @@ class Talk:
     ``about`` are the fields that every request has, ``user_message_id`` is the user's last message.
     """
 
-    turns: TurnEngine
+    turns: Turns
     conversation_id: UUID | None
     system: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Talk:
             place = ".".join(map(str, first["loc"]))
             raise InvalidRequest(f"{place}: {first['msg']}", param=place) from None
 
-    async def _heard(self, turn: LiveTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+    async def _heard(self, turn: FollowedTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
         self.conversation_id, self._turn_id = turn.conversation_id, turn.turn_id
         self.user_message_id = turn.user_message_id
         stopping = asyncio.create_task(self._stop_when(stop, turn.turn_id))
@@ -101,7 +101,7 @@ class Talk:
         await self.turns.cancel(turn_id)
 
 
-async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
+async def _followed(turn: FollowedTurn, hear: Callable[[str], object]) -> TurnEnded:
     async with aclosing(turn.follow()) as batches:
         async for _, events in batches:
             for event in events:

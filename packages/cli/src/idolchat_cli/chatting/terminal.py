@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from prompt_toolkit import PromptSession
@@ -18,7 +18,7 @@ from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
 from idolchat_core.errors import IdolchatError
 from idolchat_core.events.events import TurnEnded, TurnState
-from idolchat_core.models import Message, Page
+from idolchat_core.models import Message
 
 __all__ = ["Terminal"]
 
@@ -37,9 +37,9 @@ class Terminal:
         )
         self._again: Callable[..., Awaitable[TurnEnded]] | None = None
 
-    def show_earlier(self, page: Page) -> None:
+    def show_earlier(self, messages: Sequence[Message]) -> None:
         """Show the end of the conversation that goes on."""
-        for message in page.conversation.messages:
+        for message in messages:
             text = printable(_text(message))
             if text:
                 self._note(f"{PROMPT}{text}" if message.role == "user" else f"{text}\n")

@@ -10,7 +10,7 @@ __all__ = ["COMMANDS"]
 
 COMMANDS: Mapping[str, Lazy] = {
     "serve": Lazy("idolchat_cli.commands.serve", "Serve conversations over HTTP and WebSocket."),
-    "chat": Lazy("idolchat_cli.commands.chat", "Talk in the terminal, without a server."),
+    "chat": Lazy("idolchat_cli.commands.chat", "Talk in the terminal, without a server or with the one on this data."),
     "conversations": Lazy(
         "idolchat_cli.commands.conversations", "Look after conversations: see, search, move and delete them."
     ),
