@@ -29,12 +29,12 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
-from idolchat_core.data_lock import locked_data_folder
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry
 from idolchat_core.service import open_service
 from idolchat_core.settings import read_settings
+from idolchat_core.storage.data_lock import locked_data_folder
 
 __all__ = ["create_app"]
 

@@ -9,11 +9,11 @@ import pytest
 
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.testing import Parts
-from idolchat_core.changes import Change, ChangeObserver
 from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
 from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.storage.changes import Change, ChangeObserver
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
 

@@ -14,12 +14,12 @@ from idolchat_cli.conversations.filters import Filters
 from idolchat_cli.opening import Opened
 from idolchat_cli.progress import progress
 from idolchat_cli.results import Result
-from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.choice import choose_storages
 from idolchat_core.conversations.user_data import forget_turns, lines_about, records_about
 from idolchat_core.errors import ConversationNotFound, IdolchatError, StorageError
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.models import utc_now
+from idolchat_core.storage.changes import ChangeKind, changing
 
 __all__ = ["Erasure", "Receipt"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idolchat_core.data_lock import locked_data_folder
+from idolchat_core.storage.data_lock import locked_data_folder
 from idolchat_core.testing import a_conversation
 
 if TYPE_CHECKING:

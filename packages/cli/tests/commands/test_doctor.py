@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idolchat_core.data_lock import locked_data_folder
+from idolchat_core.storage.data_lock import locked_data_folder
 
 if TYPE_CHECKING:
     from conftest import Installation

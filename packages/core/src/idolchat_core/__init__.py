@@ -4,7 +4,6 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 ``idolchat_core.testing``; every other module is internal and may change with any release.
 """
 
-from idolchat_core.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
@@ -48,6 +47,7 @@ from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.storage import document, pagination
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
 from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
@@ -58,7 +58,7 @@ from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.stats import StorageStats
-from idolchat_core.user_data import UserData, UserFile
+from idolchat_core.storage.user_data import UserData, UserFile
 
 __all__ = [
     "EVERYTHING",

@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from idolchat_core.data_lock import is_served
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.mirror import MirrorMode, MirrorTuning, ServerNotes, open_mirrored, open_tracked
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.data_lock import is_served
 
 __all__ = ["choose_llm", "choose_storages", "open_storage"]
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idolchat_core.data_lock import is_served
 from idolchat_core.errors import ConfigurationError
+from idolchat_core.storage.data_lock import is_served
 
 __all__ = ["ServerAddress", "announced", "running_server"]
 

@@ -10,10 +10,10 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idolchat_core.changes import Change, ChangeKind, ChangeObserver, changing
 from idolchat_core.mirror import MirrorMode, TrackedStorage, open_tracked
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.models import utc_now
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver, changing
 from idolchat_core.testing import InMemoryStorage, a_conversation, a_message
 
 STEPS = st.one_of(

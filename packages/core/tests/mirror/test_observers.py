@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.changes import Change, ChangeKind, ChangeObserver, changing
 from idolchat_core.conversations.messages import erase_message
 from idolchat_core.mirror import MirrorMode, TrackedStorage, open_tracked
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.models import new_id, utc_now
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver, changing
 from idolchat_core.testing import InMemoryStorage, a_conversation, a_message
 
 type Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]

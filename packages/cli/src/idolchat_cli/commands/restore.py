@@ -17,8 +17,8 @@ from idolchat_cli.options import AsJson
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.data_lock import is_served
 from idolchat_core.settings import CoreSettings, read_settings
+from idolchat_core.storage.data_lock import is_served
 
 __all__ = ["RESULT", "app"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.errors import ConversationBusy, InvalidRequest, StorageConflict
 from idolchat_core.models import Message, StoredId, deleted_form, new_id, utc_now
+from idolchat_core.storage.changes import ChangeKind, changing
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.maintenance import forget_aside
 from idolchat_core.turns.checkpoints import Checkpoints

@@ -9,7 +9,6 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.changes import ChangeKind
 from idolchat_core.mirror.outbox import Note, Outbox
 from idolchat_core.mirror.queue import ReplicationQueue
 from idolchat_core.mirror.scanner import ChangeScanner
@@ -17,6 +16,7 @@ from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.watermark import MARGIN, Watermark
 from idolchat_core.mirror.worker import Delivery, ReplicationWorker
 from idolchat_core.models import utc_now
+from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["ChangeConsumer", "MirrorMode"]

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
-from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import StorageError
 from idolchat_core.mirror.connection import MirrorConnection
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
@@ -17,6 +16,7 @@ from idolchat_core.mirror.status import MirrorState
 from idolchat_core.mirror.survey import MirrorSurvey
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.plugins.registry import Factory
+from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["Mirror", "MirrorMode"]

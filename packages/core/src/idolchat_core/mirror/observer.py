@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_core.changes import GONE, Change, ChangeKind, ChangeObserver
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.outbox import Note, Outbox
@@ -18,6 +17,7 @@ from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.worker import Tally
+from idolchat_core.storage.changes import GONE, Change, ChangeKind, ChangeObserver
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["ObserverFeed"]

@@ -9,9 +9,9 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind
 from idolchat_core.mirror.throttle import ThrottleState, due_at
 from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.storage.changes import ChangeKind
 
 __all__ = ["ReplicationQueue", "Work"]
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationExists,
@@ -19,6 +18,7 @@ from idolchat_core.mirror.consumer import ChangeConsumer
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.models import Conversation
 from idolchat_core.storage import document
+from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["Restorer"]

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_core.changes import GONE, ChangeKind
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageError
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.outbox import Note, Outbox
 from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["ServerInbox", "ServerNotes"]

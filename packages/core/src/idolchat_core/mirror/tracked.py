@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind, ChangeObserver, current_kind
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.forwarding import Forwarding
@@ -19,6 +18,7 @@ from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation, Message, Page, StoredId
 from idolchat_core.storage import document
+from idolchat_core.storage.changes import ChangeKind, ChangeObserver, current_kind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.expectations import check_revision
 from idolchat_core.storage.maintenance import Repair

@@ -13,12 +13,12 @@ from typing import Protocol
 from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, StorageUnavailable
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
 from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.storage.changes import ChangeKind
 
 __all__ = ["MAX_NOTICED", "Delivery", "ReplicationWorker", "Tally"]
 

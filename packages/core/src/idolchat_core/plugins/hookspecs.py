@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from idolchat_core.changes import ChangeObserver
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
+from idolchat_core.storage.changes import ChangeObserver
 from idolchat_core.storage.contract import Storage
-from idolchat_core.user_data import UserData
+from idolchat_core.storage.user_data import UserData
 
 __all__ = [
     "hookimpl",

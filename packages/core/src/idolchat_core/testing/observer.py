@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.models import new_id
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.memory import InMemoryStorage
 from idolchat_core.testing.storage_rules.making import a_conversation

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -17,6 +16,7 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.sendable import sendable
+from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.continuation import (

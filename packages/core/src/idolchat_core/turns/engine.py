@@ -12,7 +12,6 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.changes import GONE, ChangeKind
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -33,6 +32,7 @@ from idolchat_core.prompt.history import Histories
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
+from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints

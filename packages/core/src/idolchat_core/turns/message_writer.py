@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_core.changes import ChangeKind, changing
 from idolchat_core.errors import ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, Message, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
+from idolchat_core.storage.changes import ChangeKind, changing
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["Decide", "MessageWriter", "Placement"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.data_lock import LOCK_FILE, locked_data_folder
 from idolchat_core.errors import ConfigurationError
+from idolchat_core.storage.data_lock import LOCK_FILE, locked_data_folder
 
 
 def test_the_folder_is_made_and_its_holder_told(tmp_path: Path) -> None:
