@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from idolchat_cli.chatting.remote import RemoteTurns
 from idolchat_cli.chatting.talk import Talk
-from idolchat_core.server_address import running_server
+from idolchat_core.storage.server_address import running_server
 from tests.support.idol import IDOL
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server

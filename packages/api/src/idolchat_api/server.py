@@ -27,10 +27,10 @@ from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
-from idolchat_core.server_address import announced
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 from idolchat_core.storage.data_lock import is_served
+from idolchat_core.storage.server_address import announced
 
 __all__ = ["GracefulServer", "listen", "rehearse", "serve", "url_of"]
 

@@ -14,9 +14,9 @@ from idolchat_core.errors import ConversationNotFound
 from idolchat_core.events.events import Event
 from idolchat_core.models import Message, StoredId
 from idolchat_core.plugins.loader import load_plugins
-from idolchat_core.server_address import ServerAddress, running_server
 from idolchat_core.service import Service, open_service
 from idolchat_core.settings import CoreSettings, read_settings
+from idolchat_core.storage.server_address import ServerAddress, running_server
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["FollowedTurn", "Partner", "Turns", "open_partner"]

@@ -17,7 +17,7 @@ from idolchat_core.errors import ConversationNotFound, IdolchatError
 from idolchat_core.events.events import Event, TurnEnded, TurnStatus
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Conversation, Message, StoredId, utc_now
-from idolchat_core.server_address import ServerAddress
+from idolchat_core.storage.server_address import ServerAddress
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["RemoteTurn", "RemoteTurns", "ServerGone"]
