@@ -22,7 +22,7 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex, ScopeReader
+from idolchat_memory.contract import MemoryIndex, Role, ScopeReader
 from idolchat_memory.thesaurus import load_thesaurus
 
 SCOPE_SIZE, SESSION_SIZE, WORDS = 588, 30, 25
@@ -41,7 +41,7 @@ class Texts:
     def message(self, number: int) -> MemoryMessage:
         """Make a message of a scope."""
         said_at = START + timedelta(days=number // SESSION_SIZE, minutes=number % SESSION_SIZE)
-        role = ("user", "assistant")[number % 2]
+        role: Role = "assistant" if number % 2 else "user"
         count = max(3, round(self._random.gauss(WORDS, 8)))
         return MemoryMessage(str(UUID(int=self._random.getrandbits(128))), number, role, "", said_at, self._text(count))
 

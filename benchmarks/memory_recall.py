@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex
+from idolchat_memory.contract import MemoryIndex, Role
 from idolchat_memory.recall import DEFAULT_FLOOR
 
 KS = (5, 10, 25, 50)
@@ -74,7 +74,7 @@ def _messages(talk: dict[str, Any]) -> Iterator[MemoryMessage]:
         for turn in talk[f"session_{number}"]:
             caption = turn.get("blip_caption")
             text = f"{turn['text']} [{caption}]" if caption else turn["text"]
-            role = "user" if turn["speaker"] == talk["speaker_a"] else "assistant"
+            role: Role = "user" if turn["speaker"] == talk["speaker_a"] else "assistant"
             yield MemoryMessage(turn["dia_id"], position, role, turn["speaker"], said_at, text)
             position += 1
 

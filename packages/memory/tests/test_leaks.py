@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex
+from idolchat_memory.contract import MemoryIndex, Role
 from idolchat_memory.testing import Snapshot, snapshot
 
 SCOPES = [MemoryScope(user_id=user, character_id=character) for user in ("mia", "ben") for character in ("yui", None)]
@@ -132,5 +132,5 @@ def _id(conversation: int) -> UUID:
 def _message(step: Step, revision: int) -> MemoryMessage:
     text = TEXTS[(step.number + revision) % len(TEXTS)]
     said_at = START + timedelta(hours=revision * (step.number + 1))
-    role = "user" if step.number % 2 else "assistant"
+    role: Role = "user" if step.number % 2 else "assistant"
     return MemoryMessage(f"{step.scope}-{revision}", revision, role, "", said_at, text)

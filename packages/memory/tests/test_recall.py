@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, RecallResult, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex
+from idolchat_memory.contract import MemoryIndex, Role
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -21,7 +21,7 @@ async def index(tmp_path: Path) -> AsyncIterator[MemoryIndex]:
         yield index
 
 
-def said(days_ago: float, text: str, role: str = "user") -> MemoryMessage:
+def said(days_ago: float, text: str, role: Role = "user") -> MemoryMessage:
     at = NOW - timedelta(days=days_ago)
     return MemoryMessage(f"{role}-{days_ago}", 0, role, "", at, text)
 

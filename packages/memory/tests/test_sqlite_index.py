@@ -94,6 +94,7 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ("UPDATE scopes SET message_count = 7", "its totals disagree"),
         ("UPDATE sessions SET length = 7", "sessions disagree"),
         ("INSERT INTO vectors VALUES (1, 77, x'00')", "1 rows of vectors are of no message"),
+        ("UPDATE sessions SET encoded_count = 1", "1 sessions disagree with their vectors"),
         ("DELETE FROM scopes", "rows of messages are of no scope"),
     ],
 )

@@ -160,6 +160,7 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.RevisionMismatch: (412, _REQUEST),
     core.ConversationExists: (409, _REQUEST),
     core.StorageUnavailable: (503, _SERVER),
+    core.DocumentRefused: (503, _SERVER),
     core.ProviderError: (502, _PROVIDER),
     core.ProviderUnavailable: (502, _PROVIDER),
     core.ProviderTimeout: (504, _PROVIDER),

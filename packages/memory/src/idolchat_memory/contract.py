@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -23,6 +23,7 @@ __all__ = [
     "MemoryStats",
     "MessageTraits",
     "Posting",
+    "Role",
     "ScopeReader",
     "ScopeStatistics",
     "Unencoded",
@@ -30,6 +31,9 @@ __all__ = [
 
 SESSION_GAP_S = 6 * 3600
 """A message that comes later than this after the one before it begins a session."""
+
+Role = Literal["user", "assistant"]
+"""Who said a message; what nobody said, as tool results and system messages, is never indexed."""
 
 _Id = Annotated[str | None, BeforeValidator(lambda value: None if value is None else str(value))]
 
@@ -54,7 +58,7 @@ class MemoryMessage(NamedTuple):
 
     message_id: str
     position: int
-    role: str
+    role: Role
     speaker: str
     said_at: datetime
     text: str
@@ -73,8 +77,9 @@ class MemoryRow(NamedTuple):
     message: MemoryMessage
 
 
-MessageTraits = tuple[str, float, bool]
-"""As much of a message as ranking needs: its role, when it was said in seconds since 1970, whether it ends in a "?"."""
+MessageTraits = tuple[Role, float, bool, bool]
+"""As much of a message as ranking needs: its role, when it was said in seconds since 1970, and whether it and the one
+before it in its session end in a question mark."""
 
 Posting = tuple[int, int, int, int]
 """That a term occurs in a message: its place, its session, how often, and how many terms the message has."""

@@ -78,7 +78,7 @@ def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranki
     if question.period:
         start, end = _told_of(question.period)
         places += [place for place in reader.places_between(start, end, limit=MAX_IN_PERIOD) if place not in relevance]
-    traits = reader.traits({near for place in places for near in (place, place - 1)})
+    traits = reader.traits(places)
     judge = _Judge(traits, scores, relevance, question)
     candidates = [judge.candidate(place) for place in places if place in traits]
     candidates.sort(key=lambda candidate: (-candidate.score, -candidate.place))
@@ -187,10 +187,9 @@ class _Judge:
         self._start, self._end = start, end
 
     def candidate(self, place: int) -> Candidate:
-        role, said_at_s, is_question = self._traits[place]
-        before = self._traits.get(place - 1)
+        role, said_at_s, is_question, follows_question = self._traits[place]
         relevance = self._relevance.get(place, 0.0)
-        if before is not None and before[2]:
+        if follows_question:
             relevance += FROM_QUESTION * self._scores.by_place.get(place - 1, 0.0)
         score = relevance - (QUESTION_PENALTY if is_question else 0.0)
         if role == self._speaker:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from idolchat_core import text_size
-from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, ScopeReader
+from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, Role, ScopeReader
 from idolchat_memory.periods import Period
-from idolchat_memory.question import Question, Speaker, read_question
+from idolchat_memory.question import Question, read_question
 from idolchat_memory.ranking import Candidate, Ranking, idf, rank
 from idolchat_memory.selection import Found, Selection, keep_relevant, newer_first, select
 from idolchat_memory.thesaurus import load_thesaurus
@@ -65,7 +65,7 @@ class RecallResult(NamedTuple):
     period: Period | None
     keeps_to_period: bool
     vague_words: str | None
-    speaker: Speaker | None
+    speaker: Role | None
     is_semantic: bool
     below_floor: int
     duplicates: int
@@ -147,7 +147,7 @@ def _read(reader: ScopeReader, candidates: Sequence[Candidate], excluded_ids: fr
     return [one for one in found if one.row.message.message_id not in excluded_ids]
 
 
-def _recalled(found: Found, speaker: Speaker | None) -> Recalled:
+def _recalled(found: Found, speaker: Role | None) -> Recalled:
     _, score, relevance, matched, is_in_period = found.candidate
     return Recalled(found.row, score, relevance, matched, is_in_period, speaker == found.row.message.role)
 

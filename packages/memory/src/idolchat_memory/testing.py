@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from idolchat_core import InvalidRequest
-from idolchat_memory.contract import MemoryIndex, MemoryMessage, MemoryScope, ScopeReader
+from idolchat_memory.contract import MemoryIndex, MemoryMessage, MemoryScope, Role, ScopeReader
 from idolchat_memory.terms import terms_of
 
 __all__ = ["MemoryIndexConformance", "Snapshot", "a_message", "snapshot"]
@@ -58,7 +58,7 @@ def snapshot(reader: ScopeReader) -> Snapshot:
 
 def a_message(text: str, position: int = 0, *, message_id: str | None = None, minutes: float = 0) -> MemoryMessage:
     """Make a message, said some minutes after the first morning."""
-    role = "assistant" if position % 2 else "user"
+    role: Role = "assistant" if position % 2 else "user"
     said_at = MORNING + timedelta(minutes=minutes or position)
     return MemoryMessage(message_id or str(uuid4()), position, role, "", said_at, text)
 

@@ -11,6 +11,7 @@ __all__ = [
     "EVENT_STREAM",
     "HEALTH",
     "MODELS",
+    "PROMPT",
     "REQUEST_ID",
     "TURN",
     "TURN_REQUEST",
@@ -78,6 +79,31 @@ TURN: dict[str, Any] = {
     "content": "I practised a",
     "model": _MODEL,
     "last_seq": 3,
+}
+
+PROMPT: dict[str, Any] = {
+    "turn_id": _TURN_ID,
+    "conversation_id": _CONVERSATION_ID,
+    "made_at": "2025-11-25T19:46:40Z",
+    "model": _MODEL,
+    "window_tokens": 131072,
+    "tokens": 2143,
+    "shared_tokens": 1802,
+    "parts": [
+        {
+            "source": "core",
+            "key": "system_prompt",
+            "slot": "system",
+            "role": "system",
+            "stability": "conversation",
+            "tokens": 41,
+            "included": True,
+            "why": {},
+        }
+    ],
+    "history_messages": 12,
+    "left_out_messages": 0,
+    "failures": {},
 }
 
 CONVERSATION: dict[str, Any] = {

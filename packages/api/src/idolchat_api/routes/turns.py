@@ -49,7 +49,7 @@ async def get_turn(turn_id: UUID, app: CurrentState) -> TurnStatus:
 @router.get(
     "/turns/{turn_id}/prompt",
     response_model_exclude_none=True,
-    responses=errors(TurnNotFound, TurnExpired, StorageUnavailable),
+    responses=example(openapi_examples.PROMPT) | errors(TurnNotFound, TurnExpired, StorageUnavailable),
 )
 async def explain_prompt(turn_id: UUID, app: CurrentState) -> PromptExplanation:
     """Explain a turn's prompt: what each source gave, what was left out and why, how much was as in the one before.

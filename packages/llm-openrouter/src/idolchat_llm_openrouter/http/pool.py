@@ -40,12 +40,17 @@ class Pool:
             async with asyncio.timeout(self._connect_timeout_s):
                 await self._connector.open(connection)
         except TimeoutError:
-            connection.abort()
+            self._give_up(connection)
             raise TransportError(f"no connection within {self._connect_timeout_s:g} s") from None
         except BaseException:
-            connection.abort()
+            self._give_up(connection)
             raise
         return connection
+
+    def _give_up(self, connection: HTTPConnection) -> None:
+        """Drop a connection that did not open; uvloop may close one without telling it."""
+        connection.abort()
+        self.gone(connection)
 
     async def close(self) -> None:
         """Close all connections and wait until they are closed."""

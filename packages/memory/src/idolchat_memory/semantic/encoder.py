@@ -49,7 +49,8 @@ class Encoder:
         if _MEANING.search(text) is None:
             return b""
         ids = self._ids(text)[:MAX_TOKENS]
-        before = self._ids(text_before)[-MAX_TOKENS_BEFORE:] + (self._ids(f"{speaker}:") if speaker else [])
+        before = self._ids(text_before)[-MAX_TOKENS_BEFORE:]
+        before += self._ids(f"{speaker}:") if speaker else []
         kept = [position for position, token in enumerate(ids) if token not in self._meaningless]
         if not kept:
             return b""

@@ -20,7 +20,7 @@ from idolchat_memory.semantic.model import load_model
 
 __all__ = ["LateInteraction"]
 
-WEIGHT = 30.0
+WEIGHT = 25.0
 """What a full match of all tokens is worth beside lexical scores."""
 NEXT_WEIGHT = 10.0
 """What the match of the message that follows adds."""

@@ -13,11 +13,15 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_core import StorageUnavailable
-from idolchat_memory.contract import MemoryMessage, MemoryScope
+from idolchat_memory.contract import MemoryMessage, MemoryScope, Role
 from idolchat_memory.terms import TERMS_VERSION
 
 __all__ = [
+    "FOLLOWS_QUESTION",
+    "IS_OF_CHARACTER",
+    "IS_QUESTION",
     "PLACES_PER_SESSION",
+    "ROLES",
     "connect",
     "explained",
     "find_scope",
@@ -28,10 +32,13 @@ __all__ = [
     "scope_key",
     "stored_id",
     "time_of",
+    "traits_of",
     "transaction",
 ]
 
 PLACES_PER_SESSION = 4096
+ROLES: tuple[Role, Role] = ("user", "assistant")
+IS_OF_CHARACTER, IS_QUESTION, FOLLOWS_QUESTION = 1, 2, 4
 _SCHEMA_VERSION = 1
 _VERSION = _SCHEMA_VERSION * 1000 + TERMS_VERSION
 _SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
@@ -127,10 +134,20 @@ def time_of(value: int) -> datetime:
     return _EPOCH + value * _MICROSECOND
 
 
-def message_of(row: tuple[bytes | str, int, str, str, int, str]) -> MemoryMessage:
-    """Make a message of the columns message_id, position, role, speaker, said_at and text."""
-    message_id, position, role, speaker, said_at, text = row
-    return MemoryMessage(id_of(message_id), position, role, speaker, time_of(said_at), text)
+def message_of(row: tuple[bytes | str, int, int, str, int, str]) -> MemoryMessage:
+    """Make a message of the columns message_id, position, traits, speaker, said_at and text."""
+    message_id, position, traits, speaker, said_at, text = row
+    return MemoryMessage(id_of(message_id), position, ROLES[traits & IS_OF_CHARACTER], speaker, time_of(said_at), text)
+
+
+def traits_of(message: MemoryMessage, before: MemoryMessage | None) -> int:
+    """Pack the traits of a message that follows another in its session, or begins it."""
+    own = IS_OF_CHARACTER * (message.role == "assistant") | IS_QUESTION * _asks(message)
+    return own | FOLLOWS_QUESTION * (before is not None and _asks(before))
+
+
+def _asks(message: MemoryMessage) -> bool:
+    return message.text.rstrip().endswith(("?", "\uff1f"))
 
 
 def _is_usable(path: Path) -> bool:

@@ -245,5 +245,5 @@ def _delete_conversation(database: sqlite3.Connection, scope: MemoryScope, conve
 
 def _delete_scopes(database: sqlite3.Connection, condition: str, value: str) -> None:
     numbers = database.execute(f"SELECT number FROM scopes WHERE {condition}", (value,)).fetchall()  # noqa: S608
-    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors", "unencoded"):
+    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors"):
         database.executemany(f"DELETE FROM {table} WHERE scope = ?", numbers)  # noqa: S608 - our names

@@ -10,7 +10,15 @@ from datetime import datetime
 from uuid import UUID
 
 from idolchat_memory.contract import MemoryRow, MessageTraits, Posting, ScopeReader, ScopeStatistics
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, message_of, microseconds
+from idolchat_memory.sqlite.database import (
+    FOLLOWS_QUESTION,
+    IS_OF_CHARACTER,
+    IS_QUESTION,
+    PLACES_PER_SESSION,
+    ROLES,
+    message_of,
+    microseconds,
+)
 
 __all__ = ["SqliteScopeReader"]
 
@@ -21,13 +29,13 @@ _POSTINGS_OF_MANY = (
     " CROSS JOIN postings ON postings.scope = ? AND postings.term = value LIMIT ?"
 )
 _ROWS = (
-    "SELECT messages.place, conversations.id, message_id, position, role, speaker, said_at, text FROM json_each(?)"  # noqa: S608
+    "SELECT messages.place, conversations.id, message_id, position, traits, speaker, said_at, text FROM json_each(?)"  # noqa: S608
     " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
     f" CROSS JOIN sessions ON sessions.number = messages.place / {PLACES_PER_SESSION}"
     " CROSS JOIN conversations ON conversations.number = sessions.conversation"
 )
 _TRAITS = (
-    "SELECT place, role, said_at / 1e6, substr(rtrim(text), -1) IN ('?', '\uff1f') FROM json_each(?)"
+    "SELECT place, traits, said_at / 1e6 FROM json_each(?)"
     " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
 )
 _SESSION_LENGTHS = (
@@ -78,7 +86,10 @@ class SqliteScopeReader(ScopeReader):
 
     def traits(self, places: Iterable[int]) -> Mapping[int, MessageTraits]:
         rows = self._database.execute(_TRAITS, (json.dumps(list(places)), self._number))
-        return {place: (role, said_at, bool(asks)) for place, role, said_at, asks in rows}
+        return {
+            place: (ROLES[traits & IS_OF_CHARACTER], said_at, traits & IS_QUESTION > 0, traits & FOLLOWS_QUESTION > 0)
+            for place, traits, said_at in rows
+        }
 
     def rows(self, places: Iterable[int]) -> Mapping[int, MemoryRow]:
         rows = self._database.execute(_ROWS, (json.dumps(list(places)), self._number))

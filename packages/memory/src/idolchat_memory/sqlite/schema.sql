@@ -28,10 +28,14 @@ CREATE TABLE sessions (
     message_count INTEGER NOT NULL,
     length INTEGER NOT NULL,
     first_at INTEGER NOT NULL,
-    last_at INTEGER NOT NULL
+    last_at INTEGER NOT NULL,
+    encoded_count INTEGER NOT NULL -- the first so many messages have vectors
 );
 CREATE INDEX sessions_of_conversation ON sessions (scope, conversation, number);
+CREATE INDEX sessions_unencoded ON sessions (number) WHERE encoded_count < message_count;
 CREATE INDEX sessions_by_time ON sessions (scope, last_at);
+
+-- Traits: 1 if the character said it, 2 if it ends in a question mark, 4 if the one before it in its session does.
 
 -- The active messages. A place is the number of a session times 4096, and the message's place in the session.
 CREATE TABLE messages (
@@ -39,7 +43,7 @@ CREATE TABLE messages (
     place INTEGER NOT NULL,
     message_id BLOB NOT NULL,
     position INTEGER NOT NULL,
-    role TEXT NOT NULL,
+    traits INTEGER NOT NULL,
     speaker TEXT NOT NULL,
     said_at INTEGER NOT NULL,
     text TEXT NOT NULL,
@@ -52,7 +56,7 @@ CREATE TABLE inactive (
     conversation INTEGER NOT NULL,
     message_id BLOB NOT NULL,
     position INTEGER NOT NULL,
-    role TEXT NOT NULL,
+    traits INTEGER NOT NULL,
     speaker TEXT NOT NULL,
     said_at INTEGER NOT NULL,
     text TEXT NOT NULL,
@@ -74,11 +78,6 @@ CREATE TABLE vectors (
     tokens BLOB NOT NULL,
     PRIMARY KEY (scope, place)
 ) WITHOUT ROWID;
-
-CREATE TABLE unencoded (
-    place INTEGER PRIMARY KEY,
-    scope INTEGER NOT NULL
-);
 
 -- The encoding of all vectors.
 CREATE TABLE encodings (name TEXT NOT NULL);

@@ -7,22 +7,24 @@ import sqlite3
 from collections.abc import Sequence
 
 from idolchat_memory.contract import MemoryScope, Unencoded
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, stored_id
+from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, scope_key, stored_id
 
 __all__ = ["put", "unencoded"]
 
 _UNENCODED = (
-    "SELECT scopes.key, this.place, this.message_id, this.speaker, this.text, before.text FROM unencoded"  # noqa: S608 - our names
-    " CROSS JOIN messages AS this ON this.scope = unencoded.scope AND this.place = unencoded.place"
+    "SELECT scopes.key, this.place, this.message_id, this.speaker, this.text, before.text FROM sessions"  # noqa: S608
+    " CROSS JOIN messages AS this ON this.scope = sessions.scope"
+    f" AND this.place >= sessions.number * {PLACES_PER_SESSION} + encoded_count"
+    f" AND this.place < (sessions.number + 1) * {PLACES_PER_SESSION}"
     " CROSS JOIN scopes ON scopes.number = this.scope"
     " LEFT JOIN messages AS before ON before.scope = this.scope AND before.place = this.place - 1"
     f" AND this.place % {PLACES_PER_SESSION} > 0"
-    " ORDER BY unencoded.place LIMIT ?"
+    " WHERE encoded_count < sessions.message_count ORDER BY sessions.number, this.place LIMIT ?"
 )
 _PUT = (
-    "INSERT OR REPLACE INTO vectors SELECT scopes.number, messages.place, ? FROM scopes"
+    "INSERT INTO vectors SELECT scopes.number, messages.place, ? FROM scopes"
     " CROSS JOIN messages ON messages.scope = scopes.number AND messages.place = ? AND message_id = ?"
-    " WHERE scopes.key = ?"
+    " WHERE scopes.key = ? AND EXISTS (SELECT 1 FROM sessions WHERE number = ? AND encoded_count = ?)"
 )
 
 
@@ -36,13 +38,13 @@ def unencoded(database: sqlite3.Connection, encoding: str, limit: int) -> Sequen
 
 
 def put(database: sqlite3.Connection, encoding: str, vectors: Sequence[tuple[Unencoded, bytes]]) -> None:
-    """See ``MemoryIndex.put_vectors``."""
+    """See ``MemoryIndex.put_vectors``; those of a session are kept in order."""
     _use(database, encoding)
     for one, tokens in vectors:
-        key = json.dumps([one.scope.user_id, one.scope.character_id])
-        changed = database.execute(_PUT, (tokens, one.place, stored_id(one.message_id), key)).rowcount
-        if changed:
-            database.execute("DELETE FROM unencoded WHERE place = ?", (one.place,))
+        session, count = divmod(one.place, PLACES_PER_SESSION)
+        values = (tokens, one.place, stored_id(one.message_id), scope_key(one.scope), session, count)
+        if database.execute(_PUT, values).rowcount:
+            database.execute("UPDATE sessions SET encoded_count = ? WHERE number = ?", (count + 1, session))
 
 
 def _use(database: sqlite3.Connection, encoding: str) -> None:
@@ -51,8 +53,8 @@ def _use(database: sqlite3.Connection, encoding: str) -> None:
         return
     database.execute("DELETE FROM encodings")
     database.execute("INSERT INTO encodings VALUES (?)", (encoding,))
-    database.execute("INSERT OR IGNORE INTO unencoded SELECT place, scope FROM vectors")
     database.execute("DELETE FROM vectors")
+    database.execute("UPDATE sessions SET encoded_count = 0")
 
 
 def _scope(key: str) -> MemoryScope:

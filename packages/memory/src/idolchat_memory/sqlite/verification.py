@@ -16,8 +16,13 @@ __all__ = ["count", "find_problems"]
 _TABLES = ("conversations", "messages", "inactive", "vectors")
 _STRAY = "SELECT count(*) FROM {table} WHERE scope NOT IN (SELECT number FROM scopes)"
 _VECTORS_OF_NOTHING = (
-    "SELECT count(*) FROM {table} AS this WHERE NOT EXISTS"
-    " (SELECT 1 FROM messages WHERE messages.scope = this.scope AND messages.place = this.place)"
+    "SELECT count(*) FROM vectors WHERE NOT EXISTS"
+    " (SELECT 1 FROM messages WHERE messages.scope = vectors.scope AND messages.place = vectors.place)"
+)
+_MISCOUNTED = (
+    "SELECT count(*) FROM sessions WHERE encoded_count <> (SELECT count(*) FROM vectors"  # noqa: S608 - our names
+    f" WHERE vectors.scope = sessions.scope AND place >= sessions.number * {PLACES_PER_SESSION}"
+    f" AND place < sessions.number * {PLACES_PER_SESSION} + encoded_count)"
 )
 
 
@@ -50,14 +55,16 @@ def find_problems(database: sqlite3.Connection) -> Sequence[str]:
 
 
 def _strays(database: sqlite3.Connection) -> Iterator[str]:
-    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors", "unencoded"):
+    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors"):
         [[found]] = database.execute(_STRAY.format(table=table)).fetchall()
         if found:
             yield f"{found} rows of {table} are of no scope"
-    for table in ("vectors", "unencoded"):
-        [[found]] = database.execute(_VECTORS_OF_NOTHING.format(table=table)).fetchall()
-        if found:
-            yield f"{found} rows of {table} are of no message"
+    [[found]] = database.execute(_VECTORS_OF_NOTHING).fetchall()
+    if found:
+        yield f"{found} rows of vectors are of no message"
+    [[found]] = database.execute(_MISCOUNTED).fetchall()
+    if found:
+        yield f"{found} sessions disagree with their vectors"
 
 
 def _problems_of(database: sqlite3.Connection, scope: int) -> Iterator[str]:

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from idolchat_memory.contract import SESSION_GAP_S, MemoryMessage
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, message_of, microseconds, stored_id
+from idolchat_memory.sqlite.database import PLACES_PER_SESSION, message_of, microseconds, stored_id, traits_of
 from idolchat_memory.terms import terms_of
 
 __all__ = ["ConversationWriter", "weights_of"]
 
 _MAX_COUNT, _MAX_LENGTH = 15, 65_535
 _GAP = SESSION_GAP_S * 1_000_000
-_COLUMNS = "message_id, position, role, speaker, said_at, text"
+_COLUMNS = "message_id, position, traits, speaker, said_at, text"
 
 
 class _Session(NamedTuple):
@@ -28,6 +28,15 @@ class _Session(NamedTuple):
     length: int
     first_at: int
     last_at: int
+
+    def with_message(self, said_at: int, length: int) -> _Session:
+        return _Session(
+            self.number,
+            self.message_count + 1,
+            self.length + length,
+            min(self.first_at, said_at),
+            max(self.last_at, said_at),
+        )
 
 
 class ConversationWriter:
@@ -66,23 +75,26 @@ class ConversationWriter:
         """Count the active messages."""
         return sum(session.message_count for session in self._sessions())
 
-    def append(self, messages: Iterable[MemoryMessage]) -> None:
+    def append(self, messages: Sequence[MemoryMessage]) -> None:
         """Add messages at the end of the active branch."""
-        session = self._last_session()
+        session, before = self._last_session(), self.newest() if messages else None
+        postings: list[tuple[int, str, int, int]] = []
         for message in messages:
             said_at = microseconds(message.said_at)
             if session is None or said_at - session.last_at > _GAP or session.message_count == PLACES_PER_SESSION:
-                session = self._begin_session(said_at)
-            length = self._add(session.number * PLACES_PER_SESSION + session.message_count, message)
-            session = _Session(
-                session.number,
-                session.message_count + 1,
-                session.length + length,
-                min(session.first_at, said_at),
-                max(session.last_at, said_at),
+                session, before = self._begin_session(said_at), None
+            place = session.number * PLACES_PER_SESSION + session.message_count
+            self._database.execute(
+                "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._scope, place, *_columns(message, before)),
             )
+            length, weights = weights_of(message.text)
+            postings += [(self._scope, term, place, weight) for term, weight in weights.items()]
+            session, before = session.with_message(said_at, length), message
             self._store(session)
             self._count(messages=1, sessions=0, length=length)
+        # In the order of their key: many at once lie closer, and are written faster.
+        self._database.executemany("INSERT INTO postings VALUES (?, ?, ?, ?)", sorted(postings))
 
     def lay_out(self, active: Sequence[MemoryMessage], inactive: Iterable[MemoryMessage]) -> None:
         """Make the conversation consist of these messages."""
@@ -97,7 +109,7 @@ class ConversationWriter:
         )
         self._database.executemany(
             "INSERT INTO inactive VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(self._scope, self._conversation, *_columns(message)) for message in inactive],
+            [(self._scope, self._conversation, *_columns(message, None)) for message in inactive],
         )
 
     def _sessions(self) -> list[_Session]:
@@ -127,32 +139,20 @@ class ConversationWriter:
 
     def _begin_session(self, said_at: int) -> _Session:
         number = self._database.execute(
-            "INSERT INTO sessions (scope, conversation, message_count, length, first_at, last_at)"
-            " VALUES (?, ?, 0, 0, ?, ?)",
+            "INSERT INTO sessions (scope, conversation, message_count, length, first_at, last_at, encoded_count)"
+            " VALUES (?, ?, 0, 0, ?, ?, 0)",
             (self._scope, self._conversation, said_at, said_at),
         ).lastrowid
         assert number is not None  # noqa: S101 - an insert that succeeds has one
         self._count(messages=0, sessions=1, length=0)
         return _Session(number, 0, 0, said_at, said_at)
 
-    def _add(self, place: int, message: MemoryMessage) -> int:
-        self._database.execute(
-            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (self._scope, place, *_columns(message))
-        )
-        length, weights = weights_of(message.text)
-        self._database.executemany(
-            "INSERT INTO postings VALUES (?, ?, ?, ?)",
-            [(self._scope, term, place, weight) for term, weight in weights.items()],
-        )
-        self._database.execute("INSERT INTO unencoded VALUES (?, ?)", (place, self._scope))
-        return length
-
     def _remove(self, found: Sequence[tuple[int, MemoryMessage]]) -> None:
         """Take away the last messages of the active branch."""
         removed: Counter[int] = Counter()
         for place, message in found:
             key = (self._scope, place)
-            for table in ("messages", "vectors", "unencoded"):
+            for table in ("messages", "vectors"):
                 self._database.execute(f"DELETE FROM {table} WHERE scope = ? AND place = ?", key)  # noqa: S608
             length, weights = weights_of(message.text)
             self._database.executemany(
@@ -176,9 +176,11 @@ class ConversationWriter:
         self._store(_Session(session.number, len(rest), length, min(times), max(times)))
 
     def _store(self, session: _Session) -> None:
+        count = session.message_count
         self._database.execute(
-            "UPDATE sessions SET message_count = ?, length = ?, first_at = ?, last_at = ? WHERE number = ?",
-            (session.message_count, session.length, session.first_at, session.last_at, session.number),
+            "UPDATE sessions SET message_count = ?, length = ?, first_at = ?, last_at = ?,"
+            " encoded_count = min(encoded_count, ?) WHERE number = ?",
+            (count, session.length, session.first_at, session.last_at, count, session.number),
         )
 
     def _count(self, *, messages: int, sessions: int, length: int) -> None:
@@ -196,11 +198,11 @@ def weights_of(text: str) -> tuple[int, dict[str, int]]:
     return length, {term: length << 4 | min(count, _MAX_COUNT) for term, count in counts.items()}
 
 
-def _columns(message: MemoryMessage) -> tuple[bytes | str, int, str, str, int, str]:
+def _columns(message: MemoryMessage, before: MemoryMessage | None) -> tuple[bytes | str, int, int, str, int, str]:
     return (
         stored_id(message.message_id),
         message.position,
-        message.role,
+        traits_of(message, before),
         message.speaker,
         microseconds(message.said_at),
         message.text,

@@ -17,7 +17,7 @@ app = new_group(
         "export": Lazy(f"{_HERE}.export", "Write conversations to files, or to one archive."),
         "import": Lazy(f"{_HERE}.import_", "Take conversations from files, of other programs too."),
         "delete": Lazy(f"{_HERE}.delete", "Delete conversations for good."),
-        "delete-message": Lazy(f"{_HERE}.delete_message", "Delete one message for good; its place stays."),
+        "delete-message": Lazy(f"{_HERE}.delete_message", "Delete one message for good."),
         "fork": Lazy(f"{_HERE}.fork", "Begin a new conversation with the messages of another."),
         "stats": Lazy(f"{_HERE}.stats", "Count conversations, messages, users and characters."),
     },
