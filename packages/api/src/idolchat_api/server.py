@@ -107,11 +107,10 @@ class GracefulServer(uvicorn.Server):
                     self._opening_or_closing = None
                     _tune_garbage_collection()
                     sys.setswitchinterval(SWITCH_INTERVAL_S)
-                    if on_started is not None:
-                        on_started(self._running.service, url_of(listener, host=self._settings.host))
-                    with announced(
-                        self._settings.data_dir, _local_url(listener)
-                    ) as self._running.authentication.owner_token:
+                    with announced(self._settings.data_dir, _local_url(listener)) as token:
+                        self._running.authentication.owner_token = token
+                        if on_started is not None:
+                            on_started(self._running.service, url_of(listener, host=self._settings.host))
                         await self.serve(sockets=[listener])
                     self._opening_or_closing = asyncio.current_task()
                     if self.force_exit:
