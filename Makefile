@@ -11,9 +11,11 @@ UV := .tools/bin/uv
 PYTHON := .venv/bin/python
 PYPROJECTS := $(wildcard packages/*/pyproject.toml)
 PRODUCT := -e 'packages/cli[serve]' -e packages/storage-local -e packages/storage-supabase \
-	-e packages/auth-supabase -e packages/llm-openrouter -e 'packages/llm-local[smollm2]'
-TEST_GROUPS := $(foreach file,$(PYPROJECTS),--group $(file):test)
-LOCK := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
+	-e packages/auth-supabase -e packages/llm-openrouter -e packages/characters -e 'packages/llm-local[smollm2]'
+TEST_GROUPS = $(foreach file,$(1),--group $(file):test)
+# All but HELD_BACK of noxfile.py, which says why.
+NEWEST := $(filter-out packages/storage-supabase/%,$(PYPROJECTS))
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.12 --all-extras --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock' \
 	$(foreach file,$(PYPROJECTS),--no-emit-package idolchat-$(notdir $(patsubst %/,%,$(dir $(file)))))
 # An installed Python is taken rather than a download, even where that means the second choice.
@@ -35,7 +37,7 @@ install: .venv/.installed ## Install the product into .venv, as locked
 
 .PHONY: dev
 dev: .venv/.installed ## Add every test and lint tool to .venv, for an editor
-	@$(UV) pip install --quiet --python $(PYTHON) --constraints requirements.lock $(TEST_GROUPS) --group dev
+	@$(UV) pip install --quiet --python $(PYTHON) --constraints requirements.lock $(call TEST_GROUPS,$(PYPROJECTS)) --group dev
 
 .PHONY: test
 test: .tools/nox/.installed ## Run everything CI runs; ARGS="-s lint" for a part
@@ -43,8 +45,11 @@ test: .tools/nox/.installed ## Run everything CI runs; ARGS="-s lint" for a part
 
 .PHONY: lock
 lock: $(UV) ## Bring the lock files up to date with pyproject.toml; ARGS=--upgrade for newer versions
-	@$(LOCK) --all-extras $(TEST_GROUPS) --group dev --group audit --group sbom $(ARGS) --output-file requirements.lock $(PYPROJECTS) > /dev/null
-	@$(LOCK) --all-extras $(TEST_GROUPS) --group parallel --resolution lowest-direct --upgrade \
+	@$(LOCK) $(call TEST_GROUPS,$(PYPROJECTS)) --group dev --group audit --group sbom $(ARGS) \
+		--output-file requirements.lock $(PYPROJECTS) > /dev/null
+	@$(LOCK) $(call TEST_GROUPS,$(NEWEST)) --group parallel $(ARGS) \
+		--output-file requirements-newest.lock $(NEWEST) > /dev/null
+	@$(LOCK) $(call TEST_GROUPS,$(PYPROJECTS)) --group parallel --resolution lowest-direct --upgrade \
 		--output-file requirements-lowest.lock $(PYPROJECTS) > /dev/null
 
 .PHONY: clean

@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core import Conversation, Message, document
+from idolchat_core import Conversation, Message
+from idolchat_core.storage import document
 
 BEGUN = datetime(2024, 1, 1, tzinfo=UTC)
 PERIOD = timedelta(days=730)

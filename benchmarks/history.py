@@ -18,9 +18,9 @@ from uuid import UUID
 
 from idolchat_core import CompletionRequest, Conversation, Delta, Finished, LLMProvider, Message, ModelInfo, Usage
 from idolchat_core.models import new_id, utc_now
-from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000)

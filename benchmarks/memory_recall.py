@@ -92,14 +92,14 @@ class Tally:
         self._counts: defaultdict[int, int] = defaultdict(int)
 
     def add(self, question: Question, found: Sequence[str]) -> None:
-        """Take in what was found for a question."""
+        """Record what was found for a question."""
         self._counts[question.category] += 1
         for k in KS:
             share = len(question.evidence & set(found[:k])) / len(question.evidence)
             self._sums[question.category][k] += share
 
     def recall(self, *categories: int) -> dict[str, float]:
-        """Give the recall of some categories together, in percent, by k."""
+        """Return the recall of some categories together, in percent, by k."""
         count = sum(self._counts[category] for category in categories)
         return {
             str(k): round(100 * sum(self._sums[category][k] for category in categories) / max(count, 1), 2) for k in KS

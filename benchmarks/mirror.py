@@ -19,19 +19,19 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, Storage, Usage
-from idolchat_core.mirror import Pace, open_mirrored
+from idolchat_core.mirror import MirrorTuning, open_mirrored
 from idolchat_core.models import new_id
-from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryObjects
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 ROUNDS = 7
 TURNS = 500
 CONVERSATIONS = 50
 ANSWER_S = 0.02
-PACE = Pace(flush_s=0.0)
+PACE = MirrorTuning(flush_s=0.0)
 TEXT = "Tell me about your next concert, please! " * 4
 
 
@@ -92,7 +92,7 @@ async def play(case: str, folder: Path) -> Round:
         storage: Storage = await stack.enter_async_context(open_local_storage(settings))
         if mirror is not None:
             factories = {"objects": lambda: nullcontext(mirror)}
-            storage = await stack.enter_async_context(open_mirrored(storage, factories, pace=PACE))
+            storage = await stack.enter_async_context(open_mirrored(storage, factories, tuning=PACE))
         engine = await stack.enter_async_context(TurnEngine(storage, Echo(), settings=CoreSettings(model="echo")))
         cpu_before = time.process_time()
         times = [await timed_turn(engine, conversations[number % CONVERSATIONS]) for number in range(TURNS)]

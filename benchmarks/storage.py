@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from idolchat_core.models import Conversation, Message, new_id, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 LENGTHS = (10, 100, 1_000, 10_000, 100_000)

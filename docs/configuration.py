@@ -6,8 +6,9 @@ from pydantic.fields import FieldInfo
 
 import idolchat_llm_local.settings
 import idolchat_storage_local.settings
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
+from idolchat_characters.settings import CharactersSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_memory.settings import MemorySettings
@@ -21,6 +22,7 @@ PACKAGES: dict[str, type[PackageSettings]] = {
     "storage-supabase": SupabaseSettings,
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,
+    "characters": CharactersSettings,
     "memory": MemorySettings,
 }
 

@@ -29,7 +29,7 @@ KEY = "sk-or-v1-canary-0123456789"
 
 @pytest.fixture(scope="module")
 def shared_server(start_shared_server: StartServer, mock_openrouter_process: Mock) -> Server:
-    """Give a server whose models are the mock's."""
+    """Return a server whose models are the mock's."""
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
@@ -40,7 +40,7 @@ def shared_server(start_shared_server: StartServer, mock_openrouter_process: Moc
 
 @pytest.fixture
 def server(shared_server: Server, mock_openrouter: Mock) -> Server:
-    """Give the module's server, running, and a mock that has seen nothing."""
+    """Return the module's server, running, and a mock that has seen nothing."""
     if not shared_server.is_running:
         shared_server.start()
     return shared_server

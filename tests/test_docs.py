@@ -3,7 +3,10 @@
 import hashlib
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +30,45 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
 
     written = (DOCS / f"{name}.md").read_text()
     assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
+
+
+EXAMPLES = DOCS.parent / "examples"
+SHOWN = ["change-observer/src/idolchat_activity", "prompt-source/src/idolchat_absence", "route-page/src/idolchat_notes"]
+"""Examples that the page on plugins shows word for word."""
+
+
+@pytest.mark.parametrize("example", SHOWN)
+def test_an_example_is_shown_word_for_word(example: str) -> None:
+    shown = re.findall(r"```python\n(.*?)```", (DOCS / "plugins.md").read_text(), re.DOTALL)
+
+    assert [path.name for path in (EXAMPLES / example).glob("*.py") if path.read_text() not in shown] == []
+
+
+@pytest.mark.parametrize("example", SHOWN)
+def test_an_example_has_under_80_lines(example: str) -> None:
+    sources = [path for path in (EXAMPLES / example).rglob("*.*") if path.suffix != ".pyc"]
+
+    assert sum(len(path.read_text().splitlines()) for path in sources) < 80
+
+
+@pytest.fixture
+def pasted(tmp_path: Path) -> Path:
+    """An empty folder, into which each snippet went that names its file in the first line."""
+    page = (DOCS / "plugins.md").read_text()
+    for name, text in re.findall(r"```(?:python|toml)\n# ([\w.]+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_the_plugins_of_the_page_pass_the_kit_from_an_empty_folder(pasted: Path) -> None:
+    sources = os.pathsep.join([str(pasted), str(DOCS.parent / "examples" / "storage-sqlite" / "src")])
+    env = {**os.environ, "PYTHONPATH": sources, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", "."]
+    done = subprocess.run(command, cwd=pasted, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+    assert {path.name for path in pasted.glob("test_*.py")} == {"test_parrot.py", "test_sqlite_storage.py"}
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "passed" in done.stdout
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from idolchat_core import document
+from idolchat_core.storage import document
 from idolchat_core.testing import a_conversation
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
@@ -28,7 +28,7 @@ MB = 1_000_000
 
 @pytest.fixture
 def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabase: MockSupabase) -> Start:
-    """Give a function that starts a server which mirrors to the stand-in for Supabase."""
+    """Return a function that starts a server which mirrors to the stand-in for Supabase."""
 
     def start_one() -> Server:
         return start_server(
@@ -44,7 +44,7 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
 
 
 def stored(server: Server) -> dict[str, bytes]:
-    """Give the documents of a server, by conversation."""
+    """Return the documents of a server, by conversation."""
     return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
 
 

@@ -52,7 +52,7 @@ def server(server: Server) -> Server:
 
 
 def files_of(server: Server) -> dict[Path, bytes]:
-    """Give all there is beside the server's data and log, and what was laid among its data."""
+    """Return all there is beside the server's data and log, and what was laid among its data."""
     laid = server.data / f"{SECRET}.json"
     found = (path for path in server.folder.rglob("*") if path.is_file() and path != server.log)
     return {path: path.read_bytes() for path in found if path == laid or not path.is_relative_to(server.data)}

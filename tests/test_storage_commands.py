@@ -10,8 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import Conversation, Message, document
+from idolchat_core import Conversation, Message
 from idolchat_core.models import new_id, utc_now
+from idolchat_core.storage import document
 from tests.support.idol import idol, idol_json, idol_process, install_example
 from tests.support.server import Server
 from tests.support.talk import say
@@ -32,7 +33,7 @@ def a_conversation(number: int) -> Conversation:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give a data folder with many conversations."""
+    """Return a data folder with many conversations."""
     folder = tmp_path / "data"
     for number in range(CONVERSATIONS):
         conversation = a_conversation(number)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -25,7 +27,7 @@ type Start = Callable[..., Server]
 
 @pytest.fixture
 def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabase: MockSupabase) -> Start:
-    """Give a function that starts a server which copies to the stand-in, or keeps conversations there alone."""
+    """Return a function that starts a server which copies to the stand-in, or keeps conversations there alone."""
 
     def started(**environment: str) -> Server:
         return start_server(
@@ -44,8 +46,15 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
 
 
 def stored(server: Server) -> dict[str, bytes]:
-    """Give the documents of a server, by conversation."""
+    """Return the documents of a server, by conversation."""
     return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
+
+
+def run_idol(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of ``idol`` beside a server."""
+    environment = {"IDOLCHAT_DATA_DIR": str(server.data), **server.environment}
+    command = [sys.executable, "-m", "idolchat_cli", *arguments]
+    return subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=False)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -117,6 +126,39 @@ async def test_supabase_alone_says_so_while_it_is_away_and_loses_nothing(
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "storage_unavailable")
     assert about["status"] != "ok"
     assert read.content == mock_supabase.documents()[first.conversation_id] == before[first.conversation_id]
+
+
+async def test_supabase_alone_starts_while_it_is_away(start: Start, mock_supabase: MockSupabase) -> None:
+    mock_supabase.stop()
+    server = start(IDOLCHAT_STORAGE="supabase", IDOLCHAT_SUPABASE_RETRIES="0")
+    body = {"messages": [{"role": "user", "content": "Hello!"}]}
+    async with server.client() as client:
+        refused = await client.post("/chat", json=body)
+        mock_supabase.start()
+        async with asyncio.timeout(PATIENCE_S):
+            while (answered := await client.post("/chat", json=body)).status_code == 503:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "storage_unavailable")
+    assert answered.status_code == 200
+
+
+async def test_a_bucket_that_is_lost_and_made_again_gets_everything_and_no_reading_command_makes_it(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start()
+    said = await say_rest(server, "Hello!")
+    await until(lambda: mock_supabase.documents() == stored(server))
+    mock_supabase.drop_bucket()
+    verified = run_idol(server, "storage", "verify")
+    assert mock_supabase.state.buckets == {}
+    other = await say_rest(server, "Hello again!")
+    await until(lambda: "is not there or" in server.log.read_text())
+    mock_supabase.add_bucket()
+    await until(lambda: mock_supabase.documents() == stored(server))
+
+    assert verified.returncode != 0
+    assert stored(server).keys() == {said.conversation_id, other.conversation_id}
 
 
 async def test_an_expired_key_costs_nothing_here_and_is_told(start: Start, mock_supabase: MockSupabase) -> None:

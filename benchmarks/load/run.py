@@ -34,7 +34,7 @@ class Run:
         self._ends_at = perf_counter() + self.load.seconds
 
     def next_body(self) -> bytes | None:
-        """Give what to send next; None when the run is over."""
+        """Return what to send next; None when the run is over."""
         if perf_counter() >= self._ends_at or (self.load.requests and self._sent >= self.load.requests):
             return None
         self._sent += 1

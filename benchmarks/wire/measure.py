@@ -18,7 +18,7 @@ from benchmarks.wire.gateway import Gateway, Setup
 from benchmarks.wire.process import CORES, Process, busy_s
 from benchmarks.wire.scenario import Scenario
 
-__all__ = ["GATEWAY_CORES", "OTHER_CORES", "ROOT", "Bench", "load_of"]
+__all__ = ["GATEWAY_CORES", "OTHER_CORES", "ROOT", "Bench", "load_of", "run_load"]
 
 ROOT = Path(__file__).parents[2]
 GATEWAY_CORES = CORES[:1]
@@ -61,11 +61,11 @@ class Bench:
     def _warm_up(self, load: Load, scenario: Scenario) -> None:
         # Other conversations than those to be measured, unless these are to be known.
         few = replace(load, connections=min(load.connections, 32), seconds=1.0, ramp_s=0.0, tag=secrets.token_hex(4))
-        _run(few)
+        run_load(few)
         if scenario.history and self.gateway.remember is not None:
             self.gateway.remember(self.setup, UUID(conversation(load.tag, 0)), scenario.history)
         if scenario.known:
-            _run(replace(few, tag=load.tag, seconds=120.0, requests=KNOWN))
+            run_load(replace(few, tag=load.tag, seconds=120.0, requests=KNOWN))
 
     def _loaded(self, load: Load) -> tuple[dict[str, Any], float, float]:
         peak_mb, is_over = 0.0, Event()
@@ -79,7 +79,7 @@ class Bench:
         watcher.start()
         own_s = time.process_time()
         try:
-            seen, load_s = _run(load)
+            seen, load_s = run_load(load)
         finally:
             is_over.set()
             watcher.join()
@@ -109,7 +109,7 @@ def _cpu(processes: set[Process]) -> float:
     return sum(process.cpu_s() for process in processes)
 
 
-def _run(load: Load) -> tuple[dict[str, Any], float]:
+def run_load(load: Load) -> tuple[dict[str, Any], float]:
     """Run the clients on the other cores; give what they saw and the CPU time that they took."""
     timed = ["taskset", "-c", ",".join(map(str, OTHER_CORES)), sys.executable, "-m", "benchmarks.load"]
     before = _children_s()

@@ -81,7 +81,7 @@ class Process:
         return sum(_cpu_s(pid) for pid in self._pids())
 
     def pss_mb(self) -> float:
-        """Tell how much memory it takes, what is shared counted in parts."""
+        """Return how much memory it takes, what is shared counted in parts."""
         return sum(_pss_kb(pid) for pid in self._pids()) / 1024
 
     def _pids(self) -> list[int]:
@@ -90,7 +90,7 @@ class Process:
 
 
 def busy_s() -> float:
-    """Tell how long the cores of this machine were busy, together."""
+    """Return how long the cores of this machine were busy, together."""
     fields = [int(field) / TICKS_S for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     idle, waiting = fields[3:5]
     return sum(fields) - idle - waiting

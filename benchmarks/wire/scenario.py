@@ -25,12 +25,12 @@ class Scenario:
 
     @property
     def model(self) -> str:
-        """Name the model that answers with 64 deltas at this pace."""
+        """The name of the model that answers with 64 deltas at this pace."""
         return f"mock/n64-d{self.pause_ms}" if self.mode != "json" else "mock/j200-d0"
 
     @property
     def deltas(self) -> int:
-        """Tell how many deltas a reply has."""
+        """How many deltas a reply has."""
         return 0 if self.mode == "json" else 64
 
 

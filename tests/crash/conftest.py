@@ -39,7 +39,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was done, and how to do it again."""
+    """Describe what was done, and how to do it again."""
     if Tally.kills or Tally.faults:
         terminalreporter.section("crash tests")
         terminalreporter.line(
@@ -66,14 +66,14 @@ type NewRig = Callable[..., Rig]
 
 @pytest.fixture(scope="session")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    """Give the process that servers are forked from."""
+    """Return the process that servers are forked from."""
     with running_zygote(compile_shim(tmp_path_factory.mktemp("shim"))) as zygote:
         yield zygote
 
 
 @pytest.fixture
 def new_rig(tmp_path: Path, zygote: Zygote, mock_openrouter: Mock) -> Iterator[NewRig]:
-    """Give a function that makes a server, not started yet, on a folder of its own."""
+    """Return a function that makes a server, not started yet, on a folder of its own."""
     rigs: list[Rig] = []
 
     def make(**environment: str) -> Rig:
@@ -96,7 +96,7 @@ def new_rig(tmp_path: Path, zygote: Zygote, mock_openrouter: Mock) -> Iterator[N
 
 @pytest.fixture
 def rig(new_rig: NewRig) -> Rig:
-    """Give one server, not started yet."""
+    """Return one server, not started yet."""
     return new_rig()
 
 

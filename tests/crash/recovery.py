@@ -58,7 +58,7 @@ async def go_on(client: LedgerClient) -> None:
 
 
 async def _is_newest(client: LedgerClient, one: Sent) -> bool:
-    """Tell whether it has the last message of its conversation; an earlier one is not answered any more."""
+    """Return whether it has the last message of its conversation; an earlier one is not answered any more."""
     assert one.conversation_id
     asked = [
         message for message in active_branch(await client.document(one.conversation_id)) if message["role"] == "user"

@@ -226,9 +226,42 @@ async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: 
 
 
 def is_listed(summary: dict[str, Any], message_count: int) -> bool:
-    """Tell whether a conversation is listed as it is, or as one that cannot be read."""
+    """Return whether a conversation is listed as it is, or as one that cannot be read."""
     return (summary["status"], summary["message_count"]) in (("ok", message_count), ("damaged", 0))
 
 
 def is_unavailable(response: httpx.Response) -> bool:
     return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"
+
+
+async def send_once(http: httpx.AsyncClient, text: str, conversation_id: str) -> str | None:
+    """Send a message without a key, and again only where the answer does not say that it is stored."""
+    sent = {"messages": [{"role": "user", "content": text}], "conversation_id": conversation_id, "model": "mock/echo"}
+    response = await http.post("/chat", json=sent)
+    error = response.json().get("error", {})
+    if response.status_code == 200 or "user_message_id" in error:
+        return None
+    assert (response.status_code, error["code"]) == (503, "storage_unavailable"), response.text
+    return text
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_message_that_was_refused_is_not_there_or_its_sender_is_told(rig: Rig, fault: str) -> None:
+    """A client without a key that sends again after a 503 doubles nothing."""
+    kinds, lasting, torn = FAULTS[fault]
+    rig.server.start()
+    async with httpx.AsyncClient(base_url=rig.server.url, timeout=30) as http:
+        for number in count(1):
+            conversation_id = str(uuid4())
+            rig.faults.fail_at(number, ERRORS[number % len(ERRORS)], lasting=lasting, torn=torn, kinds=kinds)
+            refused = [await send_once(http, text, conversation_id) for text in ("one", "two", "three")]
+            hits, where = rig.faults.hits, f"{fault} at call {number}, {rig.faults.last_hit}"
+            rig.faults.release()
+            for text in filter(None, refused):
+                assert await send_once(http, text, conversation_id) is None, where
+            document = (await http.get(f"/conversation/{conversation_id}")).json()
+            said = sorted(message["content"] for message in document["messages"] if message["role"] == "user")
+            assert said == ["one", "three", "two"], where
+            if not hits:
+                break
+            Tally.faults += 1

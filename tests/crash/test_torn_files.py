@@ -26,7 +26,7 @@ async def talked(rig: Rig) -> Path:
 
 
 async def summary(client: LedgerClient) -> dict[str, Any]:
-    """Give the conversation's line in the list."""
+    """Return the conversation's line in the list."""
     [found] = (await client.http.get("/conversations")).json()["data"]
     return dict(found)
 

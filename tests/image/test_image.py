@@ -53,7 +53,7 @@ class Container:
         return process.returncode, said
 
     def files(self) -> dict[str, int]:
-        """Tell when each file of the installation was changed, in nanoseconds."""
+        """Return when each file of the installation was changed, in nanoseconds."""
         return {str(path): path.lstat().st_mtime_ns for path in self._prefix.rglob("*")}
 
 
@@ -69,7 +69,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def container(prefix: Path, mock_openrouter: Mock) -> Container:
-    """Give a container with an empty volume."""
+    """Return a container with an empty volume."""
     data = prefix.parent / "data"
     data.mkdir(mode=0o700)
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -76,12 +76,12 @@ class Faults:
 
     @property
     def count(self) -> int:
-        """Tell how many calls there were."""
+        """How many calls there were."""
         return self._control.count
 
     @property
     def hits(self) -> int:
-        """Tell how many calls were hit since something was last asked for."""
+        """How many calls were hit since something was last asked for."""
         return self._control.hits
 
     @property

@@ -70,7 +70,7 @@ class Sent:
 
     @property
     def heard_in_time(self) -> str:
-        """Give what was heard so long before the server was killed that it must have been kept."""
+        """What was heard so long before the server was killed that it must have been kept."""
         return "".join(piece for at, piece in self.heard if at < (self.lost_at or 0.0) - LOST_TEXT_S)
 
 
@@ -154,7 +154,7 @@ def active_branch(document: Document) -> list[dict[str, Any]]:
 
 
 def parents(document: Document) -> dict[str, Any]:
-    """Tell which message each one follows."""
+    """Return which message each one follows."""
     messages: Sequence[Mapping[str, Any]] = document["messages"]
     before = [None, *(message["id"] for message in messages)]
     return {message["id"]: message.get("parent_id", before[place]) for place, message in enumerate(messages)}

@@ -129,7 +129,7 @@ class LedgerClient:
         one.end(told["message_id"], told["content"])
 
     async def state(self, one: Sent) -> str:
-        """Tell how a turn stands that was acknowledged."""
+        """Return how a turn stands that was acknowledged."""
         async with _losing():
             response = await self.http.get(f"/turns/{one.turn_id}")
         assert response.status_code == 200, f"turn of {one.text!r}: {response.status_code} {response.text}"

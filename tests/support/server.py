@@ -35,23 +35,23 @@ class Server:
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """Give the running process."""
+        """The running process."""
         assert self._process is not None, "the server is not running"
         return self._process
 
     @property
     def pid(self) -> int:
-        """Give the running process's id."""
+        """The running process's id."""
         return self.process.pid
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it was started and has not ended."""
+        """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def ws_url(self) -> str:
-        """Give the address of the WebSocket."""
+        """The address of the WebSocket."""
         return self.url.replace("http", "ws", 1) + "/ws/chat"
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class Server:
             self.kill()
 
     def full_environment(self) -> dict[str, str]:
-        """Give all that the process finds in its environment."""
+        """Return all that the process finds in its environment."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return {**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment}
 
@@ -109,7 +109,7 @@ class Server:
         self.start()
 
     def client(self) -> httpx.AsyncClient:
-        """Give a client of its HTTP API."""
+        """Return a client of its HTTP API."""
         return httpx.AsyncClient(base_url=self.url, timeout=60)
 
     def document(self, conversation_id: str) -> Path:

@@ -16,14 +16,14 @@ type StartServer = Callable[..., Server]
 
 @pytest.fixture(scope="session")
 def forking() -> Iterator[Zygote]:
-    """Give the process that servers are forked from."""
+    """Return the process that servers are forked from."""
     with running_zygote() as zygote:
         yield zygote
 
 
 @contextmanager
 def _servers_in(folder: Path, zygote: Zygote) -> Iterator[StartServer]:
-    """Give a function that starts servers with given environment variables; at the end they are killed."""
+    """Return a function that starts servers with given environment variables; at the end they are killed."""
     started: list[Server] = []
 
     def start(**environment: str) -> Server:

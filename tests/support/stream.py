@@ -23,7 +23,7 @@ class SseEvent:
 
     @property
     def content(self) -> str:
-        """Give the text that it adds."""
+        """The text that it adds."""
         choices = self.data["choices"] if isinstance(self.data, dict) else []
         return "".join(choice["delta"].get("content") or "" for choice in choices)
 

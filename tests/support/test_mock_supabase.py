@@ -1,5 +1,7 @@
 """The stand-in answers as the real one was observed to: bodies, codes and headers."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +14,15 @@ from tests.support.mock_supabase.state import Fault
 
 NO_BUCKET = {"statusCode": "404", "error": "Bucket not found", "message": "Bucket not found", "code": "NoSuchBucket"}
 NO_OBJECT = {"statusCode": "404", "error": "not_found", "message": "Object not found", "code": "NoSuchKey"}
+NO_RIGHT = {
+    "statusCode": "403",
+    "error": "Unauthorized",
+    "message": "new row violates row-level security policy",
+    "code": "AccessDenied",
+}
 OBJECT = "/storage/v1/object/conversations/a.json"
+INFO = OBJECT.replace("object/", "object/info/")
+LIST = "/storage/v1/object/list/conversations"
 
 
 @pytest.fixture
@@ -29,12 +39,106 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("key", [EXPIRED, FOREIGN, GARBAGE])
-async def test_a_bad_key_looks_like_a_missing_bucket_to_a_download_alone(client: httpx.AsyncClient, key: str) -> None:
+async def test_a_bad_key_looks_like_a_missing_bucket_to_downloads_and_info(client: httpx.AsyncClient, key: str) -> None:
     download = await client.get(OBJECT, headers=bearer(key))
+    info = await client.get(INFO, headers=bearer(key))
+    head = await client.head(OBJECT, headers=bearer(key))
     bucket = await client.get("/storage/v1/bucket/conversations", headers=bearer(key))
 
-    assert (download.status_code, download.json()) == (400, NO_BUCKET)
+    assert (download.status_code, download.json()) == (info.status_code, info.json()) == (400, NO_BUCKET)
+    assert (head.status_code, head.content) == (400, b"")
     assert (bucket.status_code, bucket.json()["statusCode"], bucket.json()["code"]) == (400, "403", "AccessDenied")
+
+
+async def test_who_has_no_right_is_not_told_that_an_object_is_there(client: httpx.AsyncClient) -> None:
+    await client.post(OBJECT, content=b"{}")
+    upload = await client.post(OBJECT, content=b"{}", headers=bearer(ANON))
+
+    assert (upload.status_code, upload.json()) == (400, NO_RIGHT)
+
+
+async def upload(client: httpx.AsyncClient, *keys: str) -> None:
+    for key in keys:
+        await client.post(f"/storage/v1/object/conversations/{key}", content=b"{}")
+
+
+async def listed(client: httpx.AsyncClient, **asked: Any) -> list[str]:
+    return [item["name"] for item in (await client.post(LIST, json={"prefix": "", **asked})).json()]
+
+
+async def test_a_list_by_name_takes_upper_and_lower_case_for_one(client: httpx.AsyncClient) -> None:
+    await upload(client, "B", "a", "records/x/y", "C", "z")
+
+    assert await listed(client) == ["a", "B", "C", "records", "z"]
+    assert await listed(client, prefix="RECORDS") == ["x"]
+    assert await listed(client, sortBy={"column": "name", "order": "desc"}) == ["z", "records", "C", "B", "a"]
+    assert await listed(client, limit=2, offset=1) == ["B", "C"]
+
+
+@pytest.mark.parametrize(("order", "files"), [("asc", ["b", "a"]), ("desc", ["a", "b"])])
+async def test_a_list_by_time_begins_with_the_folders(client: httpx.AsyncClient, order: str, files: list[str]) -> None:
+    await upload(client, "records/x", "b", "a")
+
+    assert await listed(client, sortBy={"column": "updated_at", "order": order}) == ["records", *files]
+    assert await listed(client, sortBy={"column": "updated_at", "order": order}, limit=1) == ["records"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"limit": 1}, "body must have required property 'prefix'"),
+        ({"prefix": "", "limit": 0}, "body/limit must be >= 1"),
+        ({"prefix": "", "offset": -1}, "body/offset must be >= 0"),
+        ({"prefix": "", "sortBy": {"column": "id"}}, "body/sortBy/column must be equal to one of the allowed values"),
+        (
+            {"prefix": "", "sortBy": {"column": "name", "order": "up"}},
+            "body/sortBy/order must be equal to one of the allowed values",
+        ),
+    ],
+)
+async def test_a_list_that_is_asked_for_wrongly_is_refused(
+    client: httpx.AsyncClient, asked: dict[str, Any], said: str
+) -> None:
+    answer = await client.post(LIST, json=asked)
+
+    body = {"statusCode": "400", "error": "Error", "message": said, "code": "InvalidRequest"}
+    assert (answer.status_code, answer.json()) == (400, body)
+
+
+async def test_facts_are_kept_from_a_header_or_a_form_and_are_none_where_none_were_sent(
+    client: httpx.AsyncClient,
+) -> None:
+    found = []
+    for facts in ({"a": 1}, None):
+        header = {"x-metadata": base64.b64encode(json.dumps(facts).encode()).decode()} if facts else {}
+        await client.post(OBJECT, content=b"1", headers={"x-upsert": "true", **header})
+        found.append((await client.get(INFO)).json()["metadata"])
+    files: dict[str, Any] = {"metadata": (None, '{"b":2}'), "file": ("a.json", b"2", "application/json")}
+    await client.post(OBJECT, files=files, headers={"x-upsert": "true"})
+
+    assert found == [{"a": 1}, {}]
+    assert (await client.get(INFO)).json()["metadata"] == {"b": 2}
+
+
+async def test_part_of_an_object_and_its_head_can_be_read(client: httpx.AsyncClient) -> None:
+    await client.post(OBJECT, content=b"0123456789", headers={"Cache-Control": "max-age=0"})
+    part = await client.get(OBJECT, headers={"Range": "bytes=2-4"})
+    beyond = await client.get(OBJECT, headers={"Range": "bytes=10-"})
+    head = await client.head(OBJECT)
+
+    assert (part.status_code, part.content, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+    assert (beyond.status_code, beyond.json()["code"]) == (416, "InvalidRange")
+    assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", "10")
+    assert head.headers["ETag"] == part.headers["ETag"]
+
+
+async def test_whole_rows_of_what_was_removed_are_given(client: httpx.AsyncClient) -> None:
+    await client.post(OBJECT, content=b"1")
+    removed = await client.request("DELETE", OBJECT[:-7], json={"prefixes": ["a.json", "missing"]})
+
+    [row] = removed.json()
+    assert (row["name"], row["bucket_id"], row["metadata"]["size"]) == ("a.json", "conversations", 1)
+    assert {"id", "version", "owner", "owner_id", "user_metadata", "created_at", "updated_at"} < row.keys()
 
 
 async def test_what_is_hidden_looks_like_nothing(client: httpx.AsyncClient) -> None:
@@ -55,10 +159,10 @@ async def test_what_is_hidden_looks_like_nothing(client: httpx.AsyncClient) -> N
 
 async def test_an_object_keeps_its_id_and_gets_a_new_version(client: httpx.AsyncClient) -> None:
     first = await client.post(OBJECT, content=b"1", headers={"Content-Type": "application/json"})
-    about = (await client.get(OBJECT.replace("object/", "object/info/"))).json()
+    about = (await client.get(INFO)).json()
     duplicate = await client.post(OBJECT, content=b"2")
     second = await client.post(OBJECT, content=b"2", headers={"x-upsert": "true"})
-    after = (await client.get(OBJECT.replace("object/", "object/info/"))).json()
+    after = (await client.get(INFO)).json()
 
     assert first.json() == second.json() == {"Key": "conversations/a.json", "Id": about["id"]}
     assert duplicate.json() == {

@@ -75,13 +75,13 @@ class ForkedServer(Server):
 
     @property
     def pid(self) -> int:
-        """Give the running process's id."""
+        """The running process's id."""
         assert self._pid is not None, "the server is not running"
         return self._pid
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it was started and its end was not waited for."""
+        """Whether it was started and its end was not waited for."""
         return self._pid is not None
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,12 @@
 """What is installed from the wheels holds a conversation."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+
+import httpx
+import pytest
 
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -41,8 +46,47 @@ async def test_a_third_partys_storage_keeps_conversations(
     assert "idolchat-storage-local" not in environment.distributions()
 
 
-async def test_a_third_partys_storage_passes_the_kit(install: Callable[..., Environment]) -> None:
-    environment = install("idolchat-storage-sqlite", "idolchat-core[testing]", "hypothesis")
-    tests = Path(__file__).parents[2] / "examples" / "storage-sqlite" / "tests"
+async def test_a_third_partys_routes_and_page_are_served(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-notes")
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        async with httpx.AsyncClient(base_url=running.url, follow_redirects=True) as client:
+            page = await client.get("/notes-page")
+            script = await client.get("/notes-page/notes.js")
+            kept = (await client.post("/notes", json={"text": "Likes tea."})).json()
+            read = await client.get(f"/notes/{kept['id']}")
+            unknown = await client.get("/notes/x")
+            reference = await client.get("/docs/swagger-ui-bundle.js")
+
+    assert "<title>Notes</title>" in page.text
+    assert "fetch" in script.text
+    assert (read.json()["text"], unknown.status_code, reference.status_code) == ("Likes tea.", 404, 200)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "example"), [("idolchat-storage-sqlite", "storage-sqlite"), ("idolchat-absence", "prompt-source")]
+)
+async def test_a_third_partys_plugin_passes_its_kit(
+    install: Callable[..., Environment], distribution: str, example: str
+) -> None:
+    environment = install(distribution, "idolchat-core[testing]", "hypothesis")
+    tests = Path(__file__).parents[2] / "examples" / example / "tests"
 
     environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))
+
+
+async def test_a_third_partys_observer_follows_a_server_and_passes_the_kit(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    names = ("idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-activity", "idolchat-core[testing]")
+    environment = install("idolchat-api", *names, "hypothesis")
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        first = await say("rest", running, "My name is Anna.")
+        running.stop()
+    with closing(sqlite3.connect(tmp_path / "activity.sqlite")) as file:
+        counted = file.execute("SELECT id, messages FROM activity").fetchall()
+    tests = Path(__file__).parents[2] / "examples" / "change-observer" / "tests"
+    environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))
+
+    assert counted == [(first.conversation_id, 2)]

@@ -12,7 +12,7 @@ from idolchat_api.auth.api_key import KeyRing
 from idolchat_api.auth.keys import ApiKey
 from idolchat_api.auth.principal import Scope
 from idolchat_api.testing import Parts, serving
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 

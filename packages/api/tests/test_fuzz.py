@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 JSON = st.recursive(
@@ -36,6 +36,8 @@ ROUTES = [
     ("POST", f"/conversation/{ID}/regenerate"),
     ("POST", f"/conversation/{ID}/fork"),
     ("POST", f"/conversation/{ID}/messages/x/edit"),
+    ("POST", f"/conversation/{ID}/messages/x/continue"),
+    ("POST", f"/conversation/{ID}/messages/x/rewrite"),
     ("PATCH", f"/conversation/{ID}"),
 ]
 FRAME_FIELDS = [
@@ -133,7 +135,8 @@ def test_any_header_is_answered(client: httpx.Client, key: bytes, last: bytes) -
 
 @examples
 @given(
-    kind=st.sampled_from(["auth", "message", "resume", "cancel", "start_conversation"]) | st.text(max_size=5),
+    kind=st.sampled_from(["auth", "message", "continue", "resume", "cancel", "start_conversation"])
+    | st.text(max_size=5),
     frame=FRAMES,
     raw=st.text(max_size=40) | st.binary(max_size=40),
 )

@@ -14,8 +14,7 @@ from idolchat_api.testing import Parts, serving
 from idolchat_auth_supabase import plugin
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_auth_supabase.testing import Project
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import read_settings
+from idolchat_core import ConfigurationError, read_settings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}

@@ -15,7 +15,8 @@ import pytest
 from parts.zygote import Zygote, running_zygote
 from pydantic import TypeAdapter
 
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 
 IDOL = Path(sys.executable).with_name("idol")
 PARTS = Path(__file__).with_name("parts")
@@ -39,6 +40,7 @@ class Installation:
             "IDOLCHAT_PLUGINS": "test-parts",
             "IDOLCHAT_STORAGE": "folder",
             "IDOLCHAT_LLM": "scripted",
+            "IDOLCHAT_PORT": "0",
         }
 
     def install(self, distribution: str, version: str, **entry_points: str) -> None:
@@ -54,12 +56,12 @@ class Installation:
         (self.folder / "script.json").write_text(json.dumps(replies))
 
     def requests(self) -> list[dict[str, Any]]:
-        """Give what the model was asked in the last run."""
+        """Return what the model was asked in the last run."""
         asked: list[dict[str, Any]] = json.loads((self.folder / "requests.json").read_text())
         return asked
 
     def stored(self) -> list[dict[str, Any]]:
-        """Give the conversations that were kept, oldest first."""
+        """Return the conversations that were kept, oldest first."""
         return [json.loads(path.read_text()) for path in sorted((self.folder / "stored").glob("*.json"))]
 
     def keep(self, *conversations: Conversation) -> None:
@@ -124,14 +126,14 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
-    """Give the process that runs of ``idol`` are forked from."""
+    """Return the process that runs of ``idol`` are forked from."""
     with running_zygote() as started:
         yield started
 
 
 @pytest.fixture
 def installation(tmp_path: Path, zygote: Zygote) -> Installation:
-    """Give a folder with the test plugin installed."""
+    """Return a folder with the test plugin installed."""
     result = Installation(tmp_path, zygote)
     result.install("idol-test-parts", "1.2.3", test_parts="idol_test_parts")
     return result

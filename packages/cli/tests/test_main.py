@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def every_command(group: Any, *names: str) -> Iterator[tuple[str, str, Any]]:
-    """Give each command of ours: its words, what the list says of it, itself."""
+    """Return each command of ours: its words, what the list says of it, itself."""
     commands = group.lazy if isinstance(group, LazyGroup) else {}
     for name, lazy in commands.items():
         command = group.load(name)

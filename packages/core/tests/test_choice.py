@@ -8,7 +8,7 @@ import pytest
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
 from idolchat_core.choice import choose_llm, choose_storages
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 

@@ -36,6 +36,12 @@ def test_the_tokens_of_a_term_stand_together_in_every_text_it_matches(text: str,
         assert stand_together(tokens, term.tokens, is_beginning=term.is_beginning)
 
 
+@pytest.mark.parametrize(("query", "text"), [("e-mail", "email"), ("99_9", "999"), ("中-国", "中国"), ("न्-9", "न््-9")])
+def test_what_a_query_keeps_apart_is_not_found_in_one_piece(query: str, text: str) -> None:
+    assert Query(query).show(text) is None
+    assert Query(query).show(query) is not None
+
+
 @given(st.text(), st.text(min_size=1))
 def test_matches_lie_in_the_snippet(text: str, wanted: str) -> None:
     try:

@@ -9,11 +9,11 @@ import pytest
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
 from idolchat_core.mirror import MirroredStorage
-from idolchat_core.plugins import load_plugins
-from idolchat_core.request import TurnRequest
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import open_service
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
+from idolchat_core.turns.request import TurnRequest
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ def settings() -> LocalSettings:
 
 @pytest.fixture
 async def provider(settings: LocalSettings) -> AsyncIterator[LocalProvider]:
-    """Give the provider, open, with its model loaded."""
+    """Return the provider, open, with its model loaded."""
     async with open_local_llm(settings) as provider:
         await collect(provider, asking("Hi!", max_tokens=1))
         yield provider
@@ -27,6 +27,6 @@ async def provider(settings: LocalSettings) -> AsyncIterator[LocalProvider]:
 
 @pytest.fixture
 def worker(provider: LocalProvider) -> psutil.Process:
-    """Give the process that holds the model."""
+    """Return the process that holds the model."""
     (process,) = psutil.Process().children()
     return process

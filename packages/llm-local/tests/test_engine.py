@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from idolchat_core import Delta, Finished
-from idolchat_core.errors import ConfigurationError, ProviderUnavailable, ReplyCut
+from idolchat_core import ConfigurationError, Delta, Finished, ProviderUnavailable, ReplyCut
 from idolchat_core.testing import asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 from idolchat_llm_local.weights import find_weights
@@ -33,7 +32,7 @@ def _changed(settings: LocalSettings, **changes: object) -> LocalSettings:
 
 @pytest.fixture
 def damaged(settings: LocalSettings, tmp_path: Path) -> Path:
-    """Give a model whose last half is missing."""
+    """Return a model whose last half is missing."""
     path = tmp_path / "damaged.gguf"
     shutil.copy(find_weights(settings).path, path)
     with path.open("rb+") as file:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from idolchat_core import CompletionRequest, Delta, Finished
-from idolchat_core.errors import ContextTooLong, RequestRefused
+from idolchat_core import CompletionRequest, ContextTooLong, Delta, Finished, RequestRefused
 from idolchat_core.testing import asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
+from idolchat_llm_local.repetition import WINDOW_CHARACTERS
 
 SCHEMA = {
     "type": "object",
@@ -76,7 +76,7 @@ async def test_any_json_can_be_asked_for(provider: LocalProvider) -> None:
 
 async def test_a_penalty_keeps_a_word_from_coming_back(provider: LocalProvider) -> None:
     words = "Say: la la la la la la la la la la"
-    free, _ = await _answer(provider, words, temperature=0, max_tokens=40)
+    free, _ = await _answer(provider, words, temperature=0, max_tokens=40, repetition_penalty=1.0)
     held, _ = await _answer(provider, words, temperature=0, max_tokens=40, repetition_penalty=2.0)
 
     assert held.count("la") < free.count("la")
@@ -139,7 +139,7 @@ async def test_the_words_of_an_earlier_turn_are_not_read_again(provider: LocalPr
 
 async def test_a_full_context_ends_the_reply(settings: LocalSettings) -> None:
     async with open_local_llm(settings.model_copy(update={"context_length": 256})) as provider:
-        _, end = await _answer(provider, "word " * 200, ignore_eos=True)
+        _, end = await _answer(provider, "word " * 150, ignore_eos=True, temperature=1.5, seed=1)
 
     assert end.finish_reason == "length"
     assert end.usage is not None
@@ -149,3 +149,24 @@ async def test_a_full_context_ends_the_reply(settings: LocalSettings) -> None:
 async def test_a_prompt_too_long_is_measured(provider: LocalProvider) -> None:
     with pytest.raises(ContextTooLong, match=r"the prompt has \d{4} tokens, and the local model reads 1024"):
         await _answer(provider, "word " * 1024)
+
+
+async def test_a_reply_that_nobody_limits_ends(settings: LocalSettings) -> None:
+    async with open_local_llm(settings.model_copy(update={"max_tokens": 20})) as provider:
+        _, end = await _answer(provider, "Sing me a song.", ignore_eos=True)
+
+    assert (end.finish_reason, end.usage and end.usage.output_tokens) == ("length", 20)
+
+
+async def test_a_reply_that_repeats_a_line_for_ever_is_ended(provider: LocalProvider) -> None:
+    said, end = await _answer(provider, "Sing.", grammar='root ::= ("La la la!\\n")+', max_tokens=900)
+
+    assert end.finish_reason == "length"
+    assert WINDOW_CHARACTERS <= len(said) < 2 * WINDOW_CHARACTERS
+
+
+async def test_the_small_model_speaks_as_the_character_it_is_given(provider: LocalProvider) -> None:
+    said, _ = await _answer(provider, "Hello! What do you love?", temperature=0, max_tokens=60)
+
+    assert "AI" not in said
+    assert "fan" in said or "song" in said or "music" in said

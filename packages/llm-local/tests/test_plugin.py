@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_llm_local import open_local_llm, plugin
 
 

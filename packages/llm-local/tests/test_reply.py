@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm import Delta, Finished
-from idolchat_core.models import Usage
+from idolchat_core import (
+    ContextTooLong,
+    Delta,
+    Finished,
+    ProviderError,
+    ProviderUnavailable,
+    ReplyCut,
+    RequestRefused,
+    Usage,
+)
 from idolchat_llm_local.reply import Reply
 
 

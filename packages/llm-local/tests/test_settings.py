@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import read_settings
+from idolchat_core import ConfigurationError, read_settings
 from idolchat_llm_local import LocalSettings
 
 GIVEN = {
     "IDOLCHAT_LOCAL_MODEL": "~/models/some.gguf",
     "IDOLCHAT_LOCAL_CONTEXT_LENGTH": "4096",
+    "IDOLCHAT_LOCAL_MAX_TOKENS": "99",
     "IDOLCHAT_LOCAL_PARALLEL": "3",
     "IDOLCHAT_LOCAL_THREADS": "5",
     "IDOLCHAT_LOCAL_GPU_LAYERS": "7",
@@ -25,7 +25,13 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
     assert read_settings(LocalSettings) == LocalSettings(
-        model=Path("~/models/some.gguf"), context_length=4096, parallel=3, threads=5, gpu_layers=7, cache_mib=0
+        model=Path("~/models/some.gguf"),
+        context_length=4096,
+        max_tokens=99,
+        parallel=3,
+        threads=5,
+        gpu_layers=7,
+        cache_mib=0,
     )
 
 

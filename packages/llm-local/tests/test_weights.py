@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 from idolchat_llm_local import LocalSettings
 from idolchat_llm_local.weights import find_weights
 

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import trustme
+from tests.support.aiohttp_transport import open_aiohttp
 from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_openrouter_process
 
-from idolchat_core.settings import read_settings
+from idolchat_core import read_settings
 from idolchat_llm_openrouter import OpenRouterSettings
+from idolchat_llm_openrouter.http import open_http
 from idolchat_llm_openrouter.provider import OpenRouterProvider, open_openrouter
+from idolchat_llm_openrouter.transport import OpenTransport
 
 __all__ = ["mock_openrouter", "mock_openrouter_process"]
 
@@ -28,8 +31,14 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(params=[open_http, open_aiohttp], ids=["ours", "aiohttp"])
+def open_transport(request: pytest.FixtureRequest) -> OpenTransport:
+    """Run a test once with each HTTP client."""
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture
-def open_provider(mock_openrouter: Mock) -> Open:
+def open_provider(mock_openrouter: Mock, open_transport: OpenTransport) -> Open:
     """Open a provider on the mock that speaks OpenRouter and does not wait before it tries again."""
 
     def opened(**settings: Any) -> AbstractAsyncContextManager[OpenRouterProvider]:
@@ -40,7 +49,7 @@ def open_provider(mock_openrouter: Mock) -> Open:
             "model": "mock/echo-c4096",
             "retry_max_wait_s": 0.01,
         }
-        return open_openrouter(read_settings(OpenRouterSettings, **(given | settings)))
+        return open_openrouter(read_settings(OpenRouterSettings, **(given | settings)), open_transport=open_transport)
 
     return opened
 

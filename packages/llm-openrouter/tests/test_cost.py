@@ -5,10 +5,10 @@ from types import FrameType
 
 import pytest
 
-from idolchat_llm_openrouter.deltas import DeltaReader
-from idolchat_llm_openrouter.discretion import Discretion
-from idolchat_llm_openrouter.faults import Faults
-from idolchat_llm_openrouter.wire import Assembler
+from idolchat_llm_openrouter.chunk_decoder import ChunkDecoder
+from idolchat_llm_openrouter.delta_reader import DeltaReader
+from idolchat_llm_openrouter.errors import ErrorMapper
+from idolchat_llm_openrouter.redaction import Redactor
 
 DELTAS = 1000
 EVENT = (
@@ -25,7 +25,7 @@ EVENT = (
     ],
 )
 def test_a_delta_costs_few_calls(event: bytes, most_calls: int) -> None:
-    reader = DeltaReader(Assembler(Faults("server", Discretion(None))))
+    reader = DeltaReader(ChunkDecoder(ErrorMapper("server", Redactor(None))))
     events = [event % number if b"%d" in event else event for number in range(DELTAS + 50)]
     calls = 0
 

@@ -5,7 +5,7 @@ import pytest
 from tests.support.mock_openrouter.fixture import Mock
 
 import idolchat_llm_openrouter.plugin as plugin
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_llm_openrouter.provider import OpenRouterProvider
 
 

@@ -10,8 +10,7 @@ import pytest
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import UNICODE, text_of
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.llm import CompletionRequest, Delta, Finished
+from idolchat_core import CompletionRequest, ConfigurationError, Delta, Finished
 from idolchat_core.testing import ProviderConformance, asking, collect
 from idolchat_llm_openrouter import OpenRouterSettings
 from idolchat_llm_openrouter.provider import OpenRouterProvider, open_openrouter

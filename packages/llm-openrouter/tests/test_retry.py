@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_openrouter.script import text_of
 
-from idolchat_core.errors import ProviderError, ProviderUnavailable, RateLimited
-from idolchat_core.llm import Delta, Finished
+from idolchat_core import Delta, Finished, ProviderError, ProviderUnavailable, RateLimited
 from idolchat_core.testing import asking, collect
-from idolchat_llm_openrouter.faults import Fault
+from idolchat_llm_openrouter.errors import CallFailed
 from idolchat_llm_openrouter.retry import Retries
 
 type Open = Callable[..., Any]
@@ -65,7 +64,7 @@ async def test_nothing_is_tried_again_once_something_was_said(
     assert mock_openrouter.stats()["requests"] == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "reset", "errfinish", "nofinish"])
+@pytest.mark.parametrize("fault", ["cut", "reset", "errfinish"])
 async def test_a_whole_reply_that_was_begun_is_not_asked_for_again(
     open_provider: Open, mock_openrouter: Mock, fault: str
 ) -> None:
@@ -123,7 +122,7 @@ async def test_a_kept_connection_that_was_closed_costs_nothing(open_provider: Op
 
 @given(st.integers(1, 10), st.floats(0, 100), st.integers(0, 10))
 def test_waits_are_bounded_and_end(failed: int, max_wait_s: float, limit: int) -> None:
-    fault = Fault(ProviderUnavailable("x"), retryable=True)
+    fault = CallFailed(ProviderUnavailable("x"), retryable=True)
     wait_s = Retries(limit, max_wait_s).wait_s(failed, fault)
 
     assert (wait_s is None) == (failed > limit)

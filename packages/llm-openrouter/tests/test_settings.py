@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import read_settings
+from idolchat_core import ConfigurationError, read_settings
 from idolchat_llm_openrouter import OpenRouterSettings
 
 
@@ -17,6 +16,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "IDOLCHAT_OPENROUTER_CATEGORIES": "roleplay, games",
         "IDOLCHAT_OPENROUTER_DIALECT": "openrouter",
         "IDOLCHAT_OPENROUTER_RETRIES": "0",
+        "IDOLCHAT_OPENROUTER_DONE_IS_FINISH": "true",
+        "IDOLCHAT_OPENROUTER_THINK_AS_REASONING": "true",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -29,6 +30,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.categories == ("roleplay", "games")
     assert settings.speaks_openrouter
     assert settings.retries == 0
+    assert settings.done_is_finish
+    assert settings.think_as_reasoning
 
 
 def test_a_key_can_stand_in_dotenv() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
 from idolchat_memory.contract import MemoryIndex
 from idolchat_memory.semantic import LateInteraction, encode_waiting

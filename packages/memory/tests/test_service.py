@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import read_settings
+from idolchat_core import ConfigurationError, read_settings
 from idolchat_memory.service import open_memory
 from idolchat_memory.settings import MemorySettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_memory.sqlite import SqliteMemoryIndex, open_sqlite_index
 from idolchat_memory.testing import SCOPE, TALK, MemoryIndexConformance, Reopen, active, some_messages
 

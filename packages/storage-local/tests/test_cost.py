@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import Storage
+from idolchat_core import Conversation, Storage, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts bytes with /proc")

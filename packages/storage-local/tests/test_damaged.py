@@ -6,10 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import document
-from idolchat_core.errors import ConversationDamaged, ConversationExists
-from idolchat_core.models import Conversation, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core import (
+    Conversation,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationFilter,
+    Storage,
+    document,
+    utc_now,
+)
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 CONVERSATION = a_conversation("one", "two", "three", "four", user_id="ann")
@@ -129,7 +134,7 @@ async def test_its_owner_stays_who_it_was(place: Callable[[bytes], Path], open_s
         await storage.create(CONVERSATION)
     place(data)
     async with open_storage() as storage:
-        [summary] = (await storage.list(user_id="ann")).data
+        [summary] = (await storage.list(ConversationFilter(user_id="ann"))).data
 
     assert summary.status == "damaged"
 

@@ -13,12 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.errors import ConversationNotFound, StorageConflict, StorageUnavailable
-from idolchat_core.models import Conversation, Message, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core import (
+    Conversation,
+    ConversationNotFound,
+    Message,
+    Storage,
+    StorageConflict,
+    StorageUnavailable,
+    utc_now,
+)
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
-from idolchat_storage_local.disk import Disk, unavailable
+from idolchat_storage_local.files.disk import Disk, unavailable
 
 NEVER = 10**9
 

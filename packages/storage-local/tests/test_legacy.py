@@ -11,10 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import document
-from idolchat_core.errors import ConversationExists
-from idolchat_core.models import Conversation, new_id, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core import Conversation, ConversationExists, ConversationFilter, Storage, document, new_id, utc_now
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 ID = UUID("4d3b1f7e-8d57-4a4b-9f0e-1c9a33c6a001")
@@ -122,7 +119,7 @@ async def test_it_is_listed_when_it_was_there_at_the_start(
 ) -> None:
     dropped(SHAPES["indented"])
     async with open_storage() as storage:
-        [summary] = (await storage.list(character_id="miku")).data
+        [summary] = (await storage.list(ConversationFilter(character_id="miku"))).data
 
     assert (summary.id, summary.message_count, summary.status) == (ID, 2, "ok")
     assert summary.updated_at == datetime(2024, 5, 1, 10, 0, 5, 250000, tzinfo=UTC)

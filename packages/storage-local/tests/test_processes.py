@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core.models import Conversation
+from idolchat_core import Conversation
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 PROGRAM = Path(__file__).with_name("writing.py")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core.settings import read_settings
+from idolchat_core import read_settings
 from idolchat_storage_local import LocalSettings
 
 

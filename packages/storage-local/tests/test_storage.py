@@ -5,10 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import document
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.plugins import load_plugins
-from idolchat_core.storage import Storage
+from idolchat_core import Storage, StorageUnavailable, document
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import Reopen, StorageConformance, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage, plugin
 

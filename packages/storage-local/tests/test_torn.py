@@ -17,12 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idolchat_core import document
-from idolchat_core.models import Conversation, Message, new_id
-from idolchat_core.storage import Storage
+from idolchat_core import Conversation, Message, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
-from idolchat_storage_local.disk import Disk
+from idolchat_storage_local.files.disk import Disk
 
 SECTOR = 512
 

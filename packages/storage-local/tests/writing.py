@@ -14,9 +14,7 @@ from itertools import count, islice
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core.errors import StorageConflict
-from idolchat_core.models import Message, new_id, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core import Message, Storage, StorageConflict, new_id, utc_now
 from idolchat_storage_local import LocalSettings, open_local_storage
 
 

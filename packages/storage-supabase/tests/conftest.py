@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from tests.support.mock_supabase.fixture import mock_supabase, mock_supabase_ser
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 
-from idolchat_core.settings import read_settings
+from idolchat_core import one_shot, read_settings
 from idolchat_storage_supabase import SupabaseSettings
-from idolchat_storage_supabase.opening import open_supabase_storage
+from idolchat_storage_supabase.factory import open_supabase_storage
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 __all__ = ["mock_supabase", "mock_supabase_server"]
@@ -26,6 +26,14 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_short_task() -> Iterator[None]:
+    """Have a test that sets this for itself leave nothing behind."""
+    token = one_shot.set(False)
+    yield
+    one_shot.reset(token)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tests.support.mock_supabase.server import MockSupabase
 
+from idolchat_core import ConversationFilter
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_supabase.storage import SupabaseStorage
 
@@ -46,7 +47,7 @@ async def test_files_of_the_original_service_are_read_and_listed(
     await storage._bucket.write(f"{conversation_id}.json", ORIGINAL, content_type="application/json")  # noqa: SLF001  as others would
 
     assert (await storage.read(conversation_id)).messages[0].content == "Hello!"
-    [summary] = (await storage.list(user_id="u")).data
+    [summary] = (await storage.list(ConversationFilter(user_id="u"))).data
     assert (summary.id, summary.message_count) == (conversation_id, 1)
 
 

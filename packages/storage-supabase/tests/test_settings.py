@@ -7,15 +7,11 @@ from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 
 import idolchat_storage_supabase.plugin as plugin
+from idolchat_core import ConfigurationError, CoreSettings, Registry, Storage, hookimpl, read_settings
 from idolchat_core.choice import choose_storages
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.plugins import load_plugins
-from idolchat_core.registry import Registry
-from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_storage_supabase import SupabaseSettings
-from idolchat_storage_supabase.opening import open_supabase_storage
+from idolchat_storage_supabase.factory import open_supabase_storage
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 

@@ -71,7 +71,7 @@ def database() -> Iterator[Query]:
 
 @pytest.fixture
 def filled(database: Query) -> Query:
-    """Give the table with a row of Ann and one of Bob, written as idolchat does."""
+    """Return the table with a row of Ann and one of Bob, written as idolchat does."""
     rows = ", ".join(f"('{user[:-2]}c{user[-1]}', '{user}', 'miku', now())" for user in (ANN, BOB))
     assert database(f"delete from chats; set role service_role; insert into chats values {rows}") == ""  # noqa: S608
     return database

@@ -27,7 +27,7 @@ class Behaviour:
 
     @property
     def reads_prompt(self) -> bool:
-        """Tell whether the answer depends on what was asked."""
+        """Whether the answer depends on what was asked."""
         return bool(self.context_length or self.flags & {"echo", "count", "bill"})
 
 

@@ -40,10 +40,10 @@ class Bills:
         bill["cancelled"] = is_cancelled
 
     def all(self) -> list[dict[str, Any]]:
-        """Give all."""
+        """Return all of them."""
         return list(self._bills.values())
 
     def of(self, generation_id: str | None) -> dict[str, Any] | None:
-        """Give one that is closed."""
+        """Return one that is closed."""
         bill = self._bills.get(generation_id or "")
         return bill if bill is not None and bill["cancelled"] is not None else None

@@ -77,6 +77,6 @@ def mock_openrouter_process() -> Iterator[Mock]:
 
 @pytest.fixture
 def mock_openrouter(mock_openrouter_process: Mock) -> Mock:
-    """Give a mock that has seen nothing."""
+    """Return a mock that has seen nothing."""
     mock_openrouter_process.reset()
     return mock_openrouter_process

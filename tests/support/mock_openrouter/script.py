@@ -119,7 +119,7 @@ def usage_of(prompt_tokens: int, completion_tokens: int, *, reasoning_tokens: in
 
 @lru_cache(4096)
 def fixed_script(model: str, *, with_usage: bool) -> Script:
-    """Give the script of a model name that does not depend on what was asked."""
+    """Return the script of a model name that does not depend on what was asked."""
     about = behaviour(model)
     deltas, finish_reason = _deltas(about)
     text = UNICODE if "uni" in about.flags else text_of(about.words)

@@ -43,7 +43,7 @@ WRONG: Sequence[Any] = (
     None, [], "text", 42, {"choices": None}, {"choices": {}}, {"choices": "text"}, {"choices": [None]},
     {"choices": [[]]}, {"choices": ["text"]}, {"choices": [{"delta": [], "message": []}]},
     {"choices": [{"delta": "text", "message": "text"}]},
-    {"choices": [{"delta": {"content": 42}, "message": {"content": 42}}]},
+    {"choices": [{"delta": {"content": True}, "message": {"content": True}}]},
     {"choices": [{"delta": {"content": {"a": 1}}, "message": {"content": {"a": 1}}}]},
     {"choices": [{"delta": {}, "message": {}, "finish_reason": 7}]},
 )  # fmt: skip

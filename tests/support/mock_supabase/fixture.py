@@ -18,6 +18,6 @@ def mock_supabase_server() -> Iterator[MockSupabase]:
 
 @pytest.fixture
 def mock_supabase(mock_supabase_server: MockSupabase) -> MockSupabase:
-    """Give a stand-in that holds nothing, with the table and without a bucket."""
+    """Return a stand-in that holds nothing, with the table and without a bucket."""
     mock_supabase_server.reset()
     return mock_supabase_server

@@ -10,14 +10,15 @@ from typing import Any
 from aiohttp import web
 
 from tests.support.mock_supabase.keys import Caller, caller_of
-from tests.support.mock_supabase.state import State
+from tests.support.mock_supabase.state import State, now
 
 __all__ = ["RestApi"]
 
 type Row = dict[str, Any]
 type Test = Callable[[Row], bool]
 
-_FILTER = re.compile(r"(?P<column>\w+)\.(?P<operator>eq|lt|gt|gte|lte)\.(?P<value>.*)", re.DOTALL)
+_PARAMETERS = {"select", "order", "limit", "offset", "or", "columns"}
+_FILTER = re.compile(r"(?P<column>\w+)\.(?P<operator>eq|lt|gt|gte|lte|in)\.(?P<value>.*)", re.DOTALL)
 _TEST: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda left, right: left == right,
     "lt": lambda left, right: left < right,
@@ -84,6 +85,9 @@ class RestApi:
         start = int(request.query.get("offset", 0))
         rows = rows[start : start + min(int(request.query.get("limit", self._state.max_rows)), self._state.max_rows)]
         columns = request.query.get("select", "*").split(",")
+        for column in columns:
+            if column != "*":
+                self._value(column, None)
         shown = rows if columns == ["*"] else [{column: row[column] for column in columns} for row in rows]
         content_range = f"{start}-{start + len(rows) - 1}/*" if rows else "*/*"
         return web.json_response(shown, headers={"Content-Range": content_range})
@@ -140,13 +144,19 @@ class RestApi:
         if text is None or kind == "text":
             return text
         try:
+            if kind == "bigint":
+                return int(text)
+            if kind == "timestamptz" and text == "now":
+                return now()
             return uuid.UUID(text) if kind == "uuid" else datetime.fromisoformat(text).astimezone(UTC)
         except ValueError:
-            code, name = ("22P02", "uuid") if kind == "uuid" else ("22007", "timestamp with time zone")
+            code, name = ("22007", "timestamp with time zone") if kind == "timestamptz" else ("22P02", kind)
             raise Refused(400, code, f'invalid input syntax for type {name}: "{text}"') from None
 
     @staticmethod
     def _written(value: Any) -> Any:
+        if isinstance(value, int):
+            return value
         if not isinstance(value, datetime):
             return None if value is None else str(value)
         head, _, fraction = value.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
@@ -154,7 +164,9 @@ class RestApi:
 
     def _matching(self, query: Mapping[str, str]) -> list[Row]:
         tests = [self._test(f"{name}.{value}") for name, value in query.items() if name in self._state.column_types]
-        unknown = query.keys() - self._state.column_types.keys() - {"select", "order", "limit", "offset", "or"}
+        unknown = (
+            query.keys() - self._state.column_types.keys() - {"select", "order", "limit", "offset", "or", "columns"}
+        )
         if unknown:
             raise Refused(400, "42703", f"column chats.{min(unknown)} does not exist")
         if "or" in query:
@@ -172,8 +184,11 @@ class RestApi:
         found = _FILTER.fullmatch(text)
         if not found:
             raise Refused(400, "PGRST100", f'"failed to parse filter ({text})" (line 1, column 1)')
-        column, compare = found["column"], _TEST[found["operator"]]
-        value = found["value"]
+        column, value = found["column"], found["value"]
+        if found["operator"] == "in":
+            among = [self._value(column, part.strip('"')) for part in value[1:-1].split(",")]
+            return lambda row: row[column] is not None and self._value(column, row[column]) in among
+        compare = _TEST[found["operator"]]
         wanted = self._value(column, value[1:-1] if value.startswith('"') else value)
         return lambda row: row[column] is not None and compare(self._value(column, row[column]), wanted)
 

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.support.mock_supabase.refusals import refused
 from tests.support.mock_supabase.rest_api import RestApi
 from tests.support.mock_supabase.state import Fault, State, StoredObject
-from tests.support.mock_supabase.storage_api import StorageApi, refused
+from tests.support.mock_supabase.storage_api import StorageApi
 
 __all__ = ["MockSupabase"]
 
@@ -42,7 +43,7 @@ class MockSupabase:
 
     @property
     def url(self) -> str:
-        """Give the address."""
+        """The address."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -87,8 +88,16 @@ class MockSupabase:
         return self.state.objects[bucket, key]
 
     def documents(self, *, bucket: str = BUCKET) -> dict[str, bytes]:
-        """Give what every conversation's object holds, by the conversation's id."""
+        """Return what every conversation's object holds, by the conversation's id."""
         return {key.removesuffix(".json"): stored.data for key, stored in self.state.keys(bucket) if "/" not in key}
+
+    def remove(self, key: str, *, bucket: str = BUCKET) -> None:
+        """Take an object away, as somebody may in the dashboard."""
+        del self.state.objects[bucket, key]
+
+    def add_bucket(self, *, bucket: str = BUCKET) -> None:
+        """Make the bucket, as somebody may in the dashboard."""
+        self.state.add_bucket(bucket)
 
     def drop_bucket(self, *, bucket: str = BUCKET) -> None:
         """Take the bucket away, as somebody may in the dashboard."""

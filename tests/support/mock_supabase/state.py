@@ -24,6 +24,18 @@ class Fault(StrEnum):
     RESET_AFTER = "the call is done, and the connection is reset before the answer"
 
 
+_COLUMN_TYPES = {
+    "id": "uuid",
+    "user_id": "text",
+    "character_id": "text",
+    "updated_at": "timestamptz",
+    "created_at": "timestamptz",
+    "message_count": "bigint",
+    "status": "text",
+    "written_at": "timestamptz",
+}
+
+
 def now() -> datetime:
     """Tell the time as the database does."""
     return datetime.now(UTC)
@@ -36,7 +48,7 @@ class StoredObject:
     data: bytes
     content_type: str
     cache_control: str
-    metadata: dict[str, Any] | None
+    metadata: dict[str, Any]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: datetime = field(default_factory=now)
@@ -44,7 +56,7 @@ class StoredObject:
 
     @property
     def etag(self) -> str:
-        """Give the entity tag, with its quotes."""
+        """The entity tag, with its quotes."""
         return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
 
 
@@ -55,9 +67,7 @@ class State:
     buckets: dict[str, dict[str, Any]] = field(default_factory=dict)
     objects: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] | None = field(default_factory=dict)
-    column_types: dict[str, str] = field(
-        default_factory=lambda: {"id": "uuid", "user_id": "text", "character_id": "text", "updated_at": "timestamptz"}
-    )
+    column_types: dict[str, str] = field(default_factory=lambda: dict(_COLUMN_TYPES))
     is_hidden: bool = False
     serves_stale: bool = False
     max_bytes: int = 50 * 1024 * 1024
@@ -71,8 +81,34 @@ class State:
     holds: threading.Event | None = None
     cached: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
 
+    def add_bucket(
+        self,
+        name: str,
+        *,
+        is_public: bool = False,
+        file_size_limit: int | None = None,
+        allowed_mime_types: list[str] | None = None,
+    ) -> None:
+        """Make a bucket."""
+        made_at = now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.buckets[name] = {
+            "id": name,
+            "name": name,
+            "owner": "",
+            "public": is_public,
+            "file_size_limit": file_size_limit,
+            "allowed_mime_types": allowed_mime_types,
+            "created_at": made_at,
+            "updated_at": made_at,
+        }
+
+    def remove_columns(self, *names: str) -> None:
+        """Have a table that lacks these."""
+        for name in names:
+            del self.column_types[name]
+
     def fault_of(self, call: str) -> Fault | None:
-        """Tell how a call ends; ``call`` is a method and a path below ``/v1``."""
+        """Return how a call ends; ``call`` is a method and a path below ``/v1``."""
         for number, (wanted, fault) in enumerate(self.next_faults):
             if call.startswith(wanted):
                 del self.next_faults[number]
@@ -80,7 +116,7 @@ class State:
         return self.always
 
     def keys(self, bucket: str) -> Iterator[tuple[str, StoredObject]]:
-        """Give the objects of a bucket by name."""
+        """Return the objects of a bucket by name."""
         for (place, key), stored in sorted(self.objects.items()):
             if place == bucket:
                 yield key, stored

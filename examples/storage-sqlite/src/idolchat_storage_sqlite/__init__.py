@@ -7,10 +7,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from idolchat_core import Registry, Storage, hookimpl
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core import CoreSettings, KeyValueStorage, Registry, Storage, StorageUnavailable, hookimpl, read_settings
 
 GET = "SELECT value FROM documents WHERE key = ?"
 PUT = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
@@ -18,7 +15,7 @@ DELETE = "DELETE FROM documents WHERE key = ?"
 LIST = "SELECT key FROM documents WHERE substr(key, 1, ?) = ?"
 
 
-class SqliteStorage(WholeDocumentStorage):
+class SqliteStorage(KeyValueStorage):
     """Keeps documents in a table of keys and values; core does the rest."""
 
     def __init__(self, database: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""What went wrong, as HTTP says it: one table of statuses, one envelope.
+"""Errors over HTTP: one table of statuses, one envelope.
 
     {"error": {"message": "...", "type": "...", "code": "...", "param": "...", "request_id": "..."}}
 
@@ -15,11 +15,10 @@ from typing import Any
 
 import orjson
 
-from idolchat_api.ratelimit import ratelimit_headers
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import TurnEnded
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.events.events import TurnEnded
+from idolchat_core.rate_limits import Quota
 
 __all__ = [
     "AuthUnavailable",
@@ -27,7 +26,9 @@ __all__ = [
     "Forbidden",
     "HostNotAllowed",
     "MalformedRequest",
+    "NotFound",
     "OriginNotAllowed",
+    "PreconditionFailed",
     "Problem",
     "TokenExpired",
     "TurnOver",
@@ -57,6 +58,12 @@ class BodyTooLarge(core.RequestError):
     code = "body_too_large"
 
 
+class PreconditionFailed(core.RequestError):
+    """What the request was meant for has changed since (``If-Match``)."""
+
+    code = "precondition_failed"
+
+
 class TurnOver(core.RequestError):
     """The turn ended before it could be stopped."""
 
@@ -64,13 +71,13 @@ class TurnOver(core.RequestError):
 
 
 class Unauthenticated(core.RequestError):
-    """The request does not say who makes it, or its token is not good."""
+    """The request has no token, or an invalid one."""
 
     code = "unauthenticated"
 
 
 class TokenExpired(Unauthenticated):
-    """The token was good, and no longer is: a fresh one is wanted."""
+    """The token has expired."""
 
     code = "token_expired"
 
@@ -79,19 +86,25 @@ class TokenExpired(Unauthenticated):
 
 
 class AuthUnavailable(core.IdolchatError):
-    """It cannot be told now whose token it is."""
+    """The token cannot be checked at the moment."""
 
     code = "auth_unavailable"
 
 
 class Forbidden(core.RequestError):
-    """Who makes the request may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+
+
+class NotFound(core.RequestError):
+    """There is nothing with this id, or it is another user's."""
+
+    code = "not_found"
 
 
 class HostNotAllowed(core.RequestError):
@@ -121,6 +134,8 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     TokenExpired: (401, _REQUEST),
     Forbidden: (403, _REQUEST),
     OriginNotAllowed: (403, _REQUEST),
+    NotFound: (404, _REQUEST),
+    PreconditionFailed: (412, _REQUEST),
     BodyTooLarge: (413, _REQUEST),
     UnsupportedMediaType: (415, _REQUEST),
     HostNotAllowed: (421, _REQUEST),
@@ -142,8 +157,10 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
     core.ConversationNotFound: (404, _REQUEST),
     core.ConversationDamaged: (500, _SERVER),
     core.StorageConflict: (409, _REQUEST),
+    core.RevisionMismatch: (412, _REQUEST),
     core.ConversationExists: (409, _REQUEST),
     core.StorageUnavailable: (503, _SERVER),
+    core.DocumentRefused: (503, _SERVER),
     core.ProviderError: (502, _PROVIDER),
     core.ProviderUnavailable: (502, _PROVIDER),
     core.ProviderTimeout: (504, _PROVIDER),
@@ -161,7 +178,7 @@ _BY_CODE = {kind.code: status for kind, status in STATUSES.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An error as a client is told it; ``fields`` are further facts, such as the ``turn_id`` that can be retried."""
+    """An error as it is sent to clients. ``fields`` are further facts, such as the ``turn_id`` that can be retried."""
 
     status: int
     type: str
@@ -173,34 +190,26 @@ class Problem:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give what stands under ``error``, without the request's id."""
+        """Return the object under ``error``, without the request id."""
         facts: dict[str, Any] = {"message": self.message, "type": self.type, "code": self.code}
         if self.param is not None:
             facts["param"] = self.param
         if self.retry_after_s is not None:
-            facts["retry_after_s"] = self.retry_after_s
+            facts["retry_after_s"] = math.ceil(self.retry_after_s * 1000) / 1000
         return facts | dict(self.fields)
 
     def body(self, request_id: str | None) -> bytes:
-        """Write the envelope."""
+        """Encode the envelope."""
         return orjson.dumps({"error": {**self.as_dict(), "request_id": request_id}})
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Give the headers that belong to it."""
-        if self.status == 401:
-            return [(b"www-authenticate", b"Bearer")]  # RFC 6750, section 3
-        if self.retry_after_s is None:
-            return []
-        return [(b"retry-after", b"%d" % max(1, math.ceil(self.retry_after_s))), *ratelimit_headers(self.quotas)]
 
 
 def status_of(kind: type[IdolchatError]) -> tuple[int, str]:
-    """Give the HTTP status and the ``type`` of a class of errors."""
+    """Return the HTTP status and the ``type`` of a class of errors."""
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
 def problem_from(error: IdolchatError) -> Problem:
-    """Tell what a client is told of an error."""
+    """Describe an error for clients."""
     status, group = status_of(type(error))
     return Problem(
         status=_provider_said(error.status, status) if isinstance(error, core.ProviderError) else status,
@@ -214,7 +223,7 @@ def problem_from(error: IdolchatError) -> Problem:
 
 
 def problem_from_turn(ended: TurnEnded, **fields: Any) -> Problem:
-    """Tell what a client is told of a turn that ended without a complete reply."""
+    """Describe a turn that ended without a complete reply."""
     error = ended.error or {"code": ended.state, "message": f"the turn ended as {ended.state}; retry it"}
     status, group = _BY_CODE.get(error["code"], STATUSES[core.ProviderError])
     return Problem(

@@ -1,4 +1,4 @@
-"""How the parts are, asked no more often than needed."""
+"""Health checks of the storage and the provider, with cached results."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api.freshness import Fresh
+from idolchat_api.cached_call import CachedCall
 from idolchat_core.errors import IdolchatError, ProviderUnavailable, RateLimited, StorageUnavailable
 
-__all__ = ["Checks", "PartHealth"]
+__all__ = ["HealthChecks", "PartHealth"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,23 +36,22 @@ class PartHealth(BaseModel):
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether it works."""
         return self.status == "ok"
 
 
-class Checks:
+class HealthChecks:
     """The health of the storage and of the provider."""
 
     def __init__(self, *, storage_name: str, check_storage: Check, llm_name: str, check_llm: Check) -> None:
-        self._storage = Fresh(lambda: _checked(storage_name, check_storage), max_age_s=STORAGE_MAX_AGE_S)
-        self._llm = Fresh(lambda: _checked(llm_name, check_llm), max_age_s=LLM_MAX_AGE_S)
+        self._storage = CachedCall(lambda: _checked(storage_name, check_storage), max_age_s=STORAGE_MAX_AGE_S)
+        self._llm = CachedCall(lambda: _checked(llm_name, check_llm), max_age_s=LLM_MAX_AGE_S)
 
     async def storage(self) -> PartHealth:
-        """Tell whether the storage can take a write."""
+        """Check that the storage can take a write."""
         return await self._storage.get()
 
     async def llm(self) -> PartHealth:
-        """Tell whether the provider can take a request."""
+        """Check that the provider can take a request."""
         return await self._llm.get()
 
 

@@ -17,30 +17,34 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.app import create_app
+from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
-from idolchat_api.dependencies import Running
-from idolchat_api.guard import is_loopback
-from idolchat_api.limits.doors import Doors
-from idolchat_api.limits.protocols import guarded
-from idolchat_api.logs import configure_logging
-from idolchat_api.settings import ApiSettings
+from idolchat_api.connections.http_protocol import limited_protocols
+from idolchat_api.connections.limiter import ConnectionLimiter
+from idolchat_api.observability.logs import configure_logging
+from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
+from idolchat_core.storage.data_lock import is_served
+from idolchat_core.storage.server_address import announced
 
-__all__ = ["GracefulServer", "listen", "serve", "url_of"]
+__all__ = ["GracefulServer", "listen", "rehearse", "serve", "url_of"]
 
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection for (nginx: 60 s), so that they close it first
 LAST_REPLIES_S = 5
-LAST_WORDS_S = 1
+FORCED_SHUTDOWN_S = 1
 TICK_S = 0.1
 SWITCH_INTERVAL_S = 0.001
 """So long the event loop may keep a thread waiting that comes back from the disk; Python's own is 5 ms."""
 BACKLOG = 2048
+
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 def serve(
@@ -49,7 +53,7 @@ def serve(
     plugins: Plugins | Sequence[object] | None = None,
     on_started: Callable[[Service, str], None] | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; returns when all is put away.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP; returns when everything is closed.
 
     ``on_started`` is called once with the open service and the server's URL. Raises ``ConfigurationError`` when the
     address or the data folder cannot be had, and what the parts raise that cannot be opened.
@@ -64,16 +68,29 @@ def serve(
                 runner.run(GracefulServer(app, settings).open_and_serve(listener, on_started))
 
 
+def rehearse(settings: ApiSettings) -> bool:
+    """Check what a start checks before it opens anything; return whether a server runs on the data folder already.
+
+    Raises ``ConfigurationError`` for a login scheme that is not there, an open address, or a port that is taken, and
+    ``PluginError``.
+    """
+    create_app(settings=settings)
+    if is_served(settings.data_dir):
+        return True
+    with listen(settings.host, settings.port):
+        return False
+
+
 class StopNow(Exception):
-    """Somebody does not want to wait."""
+    """A second signal asks to stop without waiting."""
 
 
 class GracefulServer(uvicorn.Server):
-    """Lets running turns finish, and their readers read the end, before it closes; the second Ctrl-C does not wait."""
+    """A server that finishes running turns, and their streams, before it closes; a second Ctrl-C stops at once."""
 
     def __init__(self, app: FastAPI, settings: ApiSettings) -> None:
-        self._doors = Doors(settings)
-        super().__init__(_config(app, settings, self._doors))
+        self._limiter = ConnectionLimiter(settings)
+        super().__init__(_config(app, settings, self._limiter))
         self._app = app
         self._settings = settings
         self._opening_or_closing: asyncio.Task[None] | None = None
@@ -81,18 +98,20 @@ class GracefulServer(uvicorn.Server):
     async def open_and_serve(
         self, listener: socket.socket, on_started: Callable[[Service, str], None] | None = None
     ) -> None:
-        """Open the parts, serve, and close the parts. Raises ``StopNow`` when a signal cut one of them short."""
+        """Open the services, serve, and close them. Raises ``StopNow`` when a signal interrupted opening or closing."""
         with self.capture_signals():
             self._opening_or_closing = asyncio.current_task()
             try:
                 # Entered here, not by uvicorn, which would answer an error in it with a traceback and exit.
                 async with self._app.router.lifespan_context(self._app):
                     self._opening_or_closing = None
-                    _collect_seldom()
+                    _tune_garbage_collection()
                     sys.setswitchinterval(SWITCH_INTERVAL_S)
-                    if on_started is not None:
-                        on_started(self._running.service, url_of(listener, host=self._settings.host))
-                    await self.serve(sockets=[listener])
+                    with announced(self._settings.data_dir, _local_url(listener)) as token:
+                        self._running.authentication.owner_token = token
+                        if on_started is not None:
+                            on_started(self._running.service, url_of(listener, host=self._settings.host))
+                        await self.serve(sockets=[listener])
                     self._opening_or_closing = asyncio.current_task()
                     if self.force_exit:
                         raise StopNow  # through the parts, so that they do not wait either
@@ -102,17 +121,17 @@ class GracefulServer(uvicorn.Server):
                 raise
 
     @property
-    def _running(self) -> Running:
-        running: Running = self._app.state.running
+    def _running(self) -> AppState:
+        running: AppState = self._app.state.idolchat
         return running
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and look after those who keep us waiting."""
-        self._watching = asyncio.create_task(self._doors.watch())
+        """Listen, and start closing connections that are too slow."""
+        self._watching = asyncio.create_task(self._limiter.watch())
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new turns, wait for those that run, then close as uvicorn does."""
+        """Refuse new turns, wait for running ones, then close as uvicorn does."""
         self._running.is_stopping = True
         logger.info("stopping", extra={"turns": self._running.service.turns.running})
         draining = asyncio.ensure_future(self._drain(grace_s=self._settings.shutdown_grace_s))
@@ -120,22 +139,25 @@ class GracefulServer(uvicorn.Server):
             await asyncio.wait({draining}, timeout=TICK_S)
         if self.force_exit:
             draining.cancel()
-            await asyncio.wait({asyncio.ensure_future(self._drain(grace_s=0))}, timeout=LAST_WORDS_S)
-            self.config.timeout_graceful_shutdown = LAST_WORDS_S
+            await asyncio.wait({asyncio.ensure_future(self._drain(grace_s=0))}, timeout=FORCED_SHUTDOWN_S)
+            self.config.timeout_graceful_shutdown = FORCED_SHUTDOWN_S
         await super().shutdown(sockets)
         self._watching.cancel()
 
     async def _drain(self, *, grace_s: float) -> None:
         await self._running.service.turns.drain(grace_s=grace_s)
-        await asyncio.gather(*(farewell() for farewell in list(self._running.farewells)))
+        await asyncio.gather(*(callback() for callback in list(self._running.shutdown_callbacks)))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Handle SIGINT and SIGTERM here; unlike uvicorn's own, a clean end is not ended by the signal after all."""
+        """Handle SIGINT, SIGTERM and SIGHUP; unlike uvicorn, do not raise the signal again after a clean end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        # A SIGHUP that `nohup` ignores stays ignored.
+        hears_hangup = _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN
+        numbers = [signal.SIGINT, signal.SIGTERM, *([_HANGUP] if _HANGUP is not None and hears_hangup else ())]
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
@@ -143,15 +165,20 @@ class GracefulServer(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; at once when asked a second time, or when no turn can be running."""
+        """Stop; without waiting on the second signal, or when no turn can be running.
+
+        A terminal that closes may send SIGHUP twice, as the shell and as the kernel: it never asks not to wait.
+        """
+        if self.should_exit and sig == _HANGUP:
+            return
         self.force_exit = self.should_exit
         self.should_exit = True
         if self._opening_or_closing is not None:
             self._opening_or_closing.get_loop().call_soon_threadsafe(self._opening_or_closing.cancel)
 
 
-def _collect_seldom() -> None:
-    """Have the collector of cycles look seldom: turns leave none, and each look holds every stream up.
+def _tune_garbage_collection() -> None:
+    """Run the cyclic garbage collector rarely: turns leave no cycles, and each run delays every stream.
 
     What is there now stays, so it is not looked through again; what failed requests leave is found after all.
     """
@@ -159,8 +186,8 @@ def _collect_seldom() -> None:
     gc.set_threshold(10_000, 10, 10)
 
 
-def _config(app: ASGIApp, settings: ApiSettings, doors: Doors) -> uvicorn.Config:
-    http, websocket = guarded(doors, settings, has_login=settings.auth != NONE)
+def _config(app: ASGIApp, settings: ApiSettings, limiter: ConnectionLimiter) -> uvicorn.Config:
+    http, websocket = limited_protocols(limiter, settings, has_login=settings.auth != NONE)
     return uvicorn.Config(
         app,
         http=http,
@@ -220,9 +247,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket, *, host: str) -> str:
-    """Tell where a server is reached that listens on this socket by this name."""
+    """Return the URL of a server that listens on this socket."""
     host = host.strip("[]")
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _local_url(listener: socket.socket) -> str:
+    """Return the URL that this machine reaches a server at, wherever it listens."""
+    host = listener.getsockname()[0]
+    return url_of(listener, host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))  # noqa: S104  not listened on
 
 
 def _warn_if_open(settings: ApiSettings) -> None:

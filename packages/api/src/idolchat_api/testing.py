@@ -10,18 +10,18 @@ from fastapi import FastAPI
 
 from idolchat_api.app import create_app
 from idolchat_api.server import GracefulServer, listen, url_of
-from idolchat_api.settings import ApiSettings
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.llm import LLMProvider
-from idolchat_core.plugins import Plugins
-from idolchat_core.registry import Factory, Registry
-from idolchat_core.storage import Storage
+from idolchat_api.settings.api import ApiSettings
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.registry import Factory, Registry
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Parts", "serving", "serving_app"]
 
 
 class Parts:
-    """A plugin that offers one storage and one provider which are open already; the settings must not name others."""
+    """A plugin with one open storage and one open provider, both named ``local``; the settings must not name others."""
 
     def __init__(self, storage: Storage, llm: LLMProvider) -> None:
         self._storage = storage
@@ -29,25 +29,23 @@ class Parts:
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
-        """Add the storage, as ``local``."""
         registry.add("local", _as_it_is(self._storage))
 
     @hookimpl
     def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
-        """Add the provider, as ``local``."""
         registry.add("local", _as_it_is(self._llm))
 
 
 @asynccontextmanager
 async def serving(settings: ApiSettings, *, plugins: Plugins | Sequence[object] | None = None) -> AsyncGenerator[str]:
-    """Serve, give the URL, and stop as on SIGTERM. The port of the settings is not used."""
+    """Serve on a free port, yield the URL, and stop as on SIGTERM."""
     async with serving_app(create_app(settings=settings, plugins=plugins), settings) as url:
         yield url
 
 
 @asynccontextmanager
 async def serving_app(app: FastAPI, settings: ApiSettings) -> AsyncGenerator[str]:
-    """Serve an application of ``create_app``, to which routes may have been added; see ``serving``."""
+    """Serve an application made by ``create_app``, to which routes may have been added; see ``serving``."""
     with listen(settings.host, 0) as listener:
         server = GracefulServer(app, settings)
         async with app.router.lifespan_context(app):

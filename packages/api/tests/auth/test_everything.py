@@ -12,15 +12,16 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import connect
 
-from idolchat_api import ApiSettings, create_app
-from idolchat_api.testing import serving_app
+from idolchat_api import Access, ApiSettings, Caller, RouteRegistry, Wants, create_app, hookspecs
+from idolchat_api.testing import Parts, serving_app
+from idolchat_core import hookimpl
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.models import Conversation
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 type NewKey = Callable[..., Awaitable[dict[str, str]]]
@@ -36,6 +37,7 @@ class Ids:
     turn_id: str
     message_id: str
     user_id: str
+    note_id: str
 
     def hidden_in(self, reply: str) -> str:
         """Give a reply without the ids, so that two can be compared."""
@@ -45,7 +47,7 @@ class Ids:
 
 
 def unknown() -> Ids:
-    return Ids(*(str(uuid4()) for _ in range(4)))
+    return Ids(*(str(uuid4()) for _ in range(5)))
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,56 @@ def attempts(app: FastAPI) -> Iterator[tuple[str, str]]:
                     yield method.upper(), f"{path}?{parameter['name']}={{{parameter['name']}}}"
 
 
+class Notes:
+    """A plugin with something of a user's own behind ids of a new kind."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, UUID | None] = {}
+
+    @hookimpl(optionalhook=True)
+    def idolchat_register_routes(self, registry: RouteRegistry) -> None:
+        async def may(caller: Caller, note_id: str, wants: Wants) -> bool:
+            return note_id in self.owners and self.owners[note_id] == caller.principal.user_id
+
+        async def show(note_id: str) -> UUID | None:
+            return self.owners[note_id]
+
+        async def forget(note_id: str) -> None:
+            del self.owners[note_id]
+
+        router = APIRouter()
+        router.add_api_route("/notes/{note_id}", show)
+        router.add_api_route("/notes/{note_id}", forget, methods=["DELETE"])
+        router.add_api_route("/notes/{note_id}/of/{conversation_id}", show)
+        registry.add_router(router, access=Access.CALLER, find={"note_id": may})
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def plugins(storage: InMemoryStorage, provider: ScriptedProvider, notes: Notes) -> Plugins:
+    registries: dict[str, Fillable] = {"idolchat_register_routes": RouteRegistry()}
+    return load_plugins(Parts(storage, provider), notes, installed=False, specs=[hookspecs], registries=registries)
+
+
 @pytest.fixture
 async def scene(
-    settings: ApiSettings, plugins: Plugins, new_key: NewKey, storage: InMemoryStorage, provider: ScriptedProvider
+    settings: ApiSettings,
+    plugins: Plugins,
+    new_key: NewKey,
+    storage: InMemoryStorage,
+    provider: ScriptedProvider,
+    notes: Notes,
 ) -> AsyncGenerator[Scene]:
     app, owner = create_app(settings=settings, plugins=plugins), uuid4()
     async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
         header = await new_key(user_id=owner)
         made = (await client.post("/chat", json={"messages": MESSAGES}, headers=header)).json()
-        theirs = Ids(made["conversation_id"], made["turn_id"], made["message_id"], str(owner))
+        theirs = Ids(made["conversation_id"], made["turn_id"], made["message_id"], str(owner), str(uuid4()))
+        notes.owners[theirs.note_id] = owner
         yield Scene(app, url, theirs, await new_key(user_id=uuid4()), storage, provider)
 
 
@@ -113,6 +156,17 @@ async def test_no_route_tells_of_what_is_somebody_elses(scene: Scene) -> None:
     assert len(list(attempts(scene.app))) > 10
 
     assert await scene.leaks() == []
+
+
+async def test_routes_of_plugins_are_tried_too(scene: Scene, notes: Notes, new_key: NewKey) -> None:
+    tried = [path for _, path in attempts(scene.app) if "note_id" in path]
+    owner = await new_key(user_id=UUID(scene.theirs.user_id))
+
+    async with httpx.AsyncClient(base_url=scene.url, headers=owner) as client:
+        statuses = [(await client.get(path.format(**vars(scene.theirs)))).status_code for path in tried]
+
+    assert statuses == [200, 200, 200]
+    assert scene.theirs.note_id in notes.owners
 
 
 async def test_a_turn_cannot_be_begun_in_somebody_elses_conversation(scene: Scene) -> None:
@@ -153,7 +207,7 @@ async def test_a_conversation_of_nobody_is_not_everybodys(scene: Scene, new_key:
             assert reply.status_code == 404
 
 
-async def test_a_route_that_is_added_is_warded(settings: ApiSettings, plugins: Plugins, new_key: NewKey) -> None:
+async def test_a_route_that_is_added_is_protected(settings: ApiSettings, plugins: Plugins, new_key: NewKey) -> None:
     app = create_app(settings=settings, plugins=plugins)
     app.add_api_route("/conversation/{conversation_id}/title", lambda conversation_id: conversation_id)
 
@@ -167,8 +221,8 @@ async def test_a_route_that_is_added_is_warded(settings: ApiSettings, plugins: P
     assert statuses == [401, 404, 200]
 
 
-async def test_a_route_that_is_not_warded_is_found_out(scene: Scene) -> None:
-    """That is, the test above would fail: this route is added too late for the server to ward it."""
+async def test_a_route_that_is_not_protected_is_found_out(scene: Scene) -> None:
+    """That is, the test above would fail: this route is added too late for the server to protect it."""
 
     async def show(conversation_id: UUID) -> Conversation:
         return await scene.storage.read(conversation_id)

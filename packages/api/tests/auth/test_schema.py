@@ -33,7 +33,7 @@ from idolchat_api.auth.api_key import KeyRing
 from idolchat_api.auth.keys import ApiKey
 from idolchat_api.auth.principal import Scope
 from idolchat_api.testing import Parts, serving
-from idolchat_core.plugins import load_plugins
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 CASES = int(os.environ.get("IDOLCHAT_FUZZ_CASES", "60"))

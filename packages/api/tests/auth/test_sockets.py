@@ -5,16 +5,17 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import batched, repeat
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from idolchat_api import ApiSettings
 from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.limits.sockets import FIRST_MESSAGE_BYTES
+from idolchat_api.connections.websocket_protocol import FIRST_MESSAGE_BYTES
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
@@ -124,13 +125,23 @@ async def test_a_fresh_token_of_the_same_caller_prolongs_a_socket(
     assert after["expires_at"] > before["expires_at"]
 
 
+@pytest.mark.parametrize("piece_bytes", [FIRST_MESSAGE_BYTES + 1, 9_000, 1_000])
 @pytest.mark.parametrize(("more", "code"), [(0, 4401), (1, 1009)])
-async def test_a_first_frame_is_as_long_as_a_token_wants(url: str, more: int, code: int) -> None:
+async def test_a_first_message_is_as_long_as_a_token_wants(url: str, more: int, code: int, piece_bytes: int) -> None:
     frame = '{"type": "auth", "token": "%s"}'
+    text = frame % ("y" * (FIRST_MESSAGE_BYTES + more - len(frame) + 2))
     async with opened(url) as socket:
-        await socket.send(frame % ("y" * (FIRST_MESSAGE_BYTES + more - len(frame) + 2)))
+        await socket.send("".join(piece) for piece in batched(text, piece_bytes))
 
         assert await closed_with(socket) == code
+
+
+async def test_a_first_message_without_an_end_closes_the_socket(url: str) -> None:
+    async with opened(url) as socket:
+        with pytest.raises(ConnectionClosed):
+            await socket.send(repeat("y" * (FIRST_MESSAGE_BYTES // 2)))
+
+        assert await closed_with(socket) == 1009
 
 
 async def test_a_frame_after_the_first_is_as_long_as_any(url: str, new_key: NewKey) -> None:

@@ -9,9 +9,9 @@ from idolchat_api import serve
 from idolchat_api.testing import Parts
 from idolchat_core import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
 from idolchat_core.errors import IdolchatError
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.plugins import load_plugins
-from idolchat_core.registry import Registry
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.loader import load_plugins
+from idolchat_core.plugins.registry import Registry
 from idolchat_core.service import Service
 from idolchat_core.testing import InMemoryStorage
 

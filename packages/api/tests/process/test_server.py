@@ -92,9 +92,10 @@ async def streaming(url: str) -> AsyncGenerator[tuple[httpx.AsyncClient, AsyncGe
         yield client, all_of_it()
 
 
-async def test_a_running_turn_is_finished_before_the_server_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_running_turn_is_finished_before_the_server_ends(tmp_path: Path, number: signal.Signals) -> None:
     async with started(tmp_path) as server, streaming(server.url) as (client, stream):
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(number)
         while (readiness := await client.get("/readyz")).status_code == 200:
             pass
         refused = await client.post("/chat", json=BODY)
@@ -106,6 +107,21 @@ async def test_a_running_turn_is_finished_before_the_server_ends(tmp_path: Path)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "shutting_down")
     assert '"content":"two"' in text
     assert text.endswith("data: [DONE]\n\n")
+    assert status == 0
+
+
+async def test_a_terminal_that_hangs_up_twice_is_waited_for(tmp_path: Path) -> None:
+    async with started(tmp_path) as server, streaming(server.url) as (client, stream):
+        server.process.send_signal(signal.SIGHUP)
+        while (await client.get("/readyz")).status_code == 200:
+            pass
+        server.process.send_signal(signal.SIGHUP)
+        server.go_on()
+        text = "".join([piece async for piece in stream])
+        status, _ = await server.end()
+
+    assert text.endswith("data: [DONE]\n\n")
+    assert '"finish_reason":"stop"' in text
     assert status == 0
 
 

@@ -49,6 +49,43 @@ async def test_a_reply_is_a_chat_completion_with_our_ids(client: httpx.AsyncClie
         assert str(UUID(said[name])) == said[name]
 
 
+async def test_half_a_surrogate_pair_is_mended(client: httpx.AsyncClient, storage: InMemoryStorage) -> None:
+    body = b'{"messages": [{"role": "user", "content": "Hi \\ud83d"}], "user": "\\ude00"}'
+    said = await client.post("/chat", content=body, headers={"Content-Type": "application/json"})
+
+    assert said.status_code == 200
+    stored = await storage.read(UUID(said.json()["conversation_id"]))
+    assert stored.messages[0].content == "Hi \ufffd"
+
+
+async def test_null_is_as_absent(client: httpx.AsyncClient, provider: ScriptedProvider) -> None:
+    names = (
+        "stream",
+        "on_busy",
+        "on_disconnect",
+        "model",
+        "conversation_id",
+        "user_id",
+        "temperature",
+        "logprobs",
+        "n",
+    )
+    reply = await client.post("/chat", json={**asking(), **dict.fromkeys(names)})
+
+    assert reply.status_code == 200
+    assert provider.requests[0].options == {}
+
+
+@pytest.mark.parametrize(("name", "value"), [("logprobs", True), ("top_logprobs", 5), ("top_logprobs", 0)])
+async def test_log_probabilities_are_refused_since_they_are_not_kept(
+    client: httpx.AsyncClient, name: str, value: object
+) -> None:
+    refused = await client.post("/chat", json={**asking(), name: value})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, name)
+    assert "not kept" in refused.json()["error"]["message"]
+
+
 async def test_a_reply_is_stored_when_it_is_sent(client: httpx.AsyncClient, storage: InMemoryStorage) -> None:
     said = (await client.post("/chat", json=asking("Hi"))).json()
 
@@ -288,6 +325,8 @@ async def test_a_key_given_twice_is_refused(client: httpx.AsyncClient) -> None:
         (asking(on_busy="push"), "on_busy"),
         (asking(on_disconnect="shrug"), "on_disconnect"),
         (asking(n=2), "n"),
+        (asking(logprobs=True, top_logprobs=3), "logprobs"),
+        (asking(top_logprobs=3), "top_logprobs"),
         (asking(api_base="http://elsewhere.example"), "api_base"),
         ([asking()], None),
         ("Hello", None),
@@ -305,7 +344,7 @@ async def test_what_is_wrong_with_a_body_is_told_with_its_place(
 
 @pytest.mark.parametrize("path", ["/chat", "/chat/stream"])
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"messages": [}', b"\xff\xfe", b'{"messages": "\xed\xa0\x80"}', b"[" * 100_000, b'"\\ud800"']
+    "body", [b"", b"{", b'{"messages": [}', b"\xff\xfe", b'{"messages": "\xed\xa0\x80"}', b"[" * 100_000]
 )
 async def test_a_body_that_is_not_json_is_malformed(client: httpx.AsyncClient, path: str, body: bytes) -> None:
     reply = await client.post(path, content=body, headers={"Content-Type": "application/json"})

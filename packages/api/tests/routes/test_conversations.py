@@ -1,19 +1,23 @@
 """Conversations over HTTP."""
 
 import asyncio
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts
-from idolchat_core import Conversation, Message
+from idolchat_core import Conversation, Message, Page
 from idolchat_core.errors import ConversationDamaged, StorageUnavailable
 from idolchat_core.models import new_id, utc_now
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
+type NewKey = Callable[..., Awaitable[dict[str, str]]]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -34,6 +38,7 @@ class FailingStorage(InMemoryStorage):
         super().__init__()
         self.is_down = False
         self.damaged: set[UUID] = set()
+        self.reads = 0
 
     async def read(self, conversation_id: UUID) -> Conversation:
         if self.is_down:
@@ -42,9 +47,14 @@ class FailingStorage(InMemoryStorage):
         return found.model_copy(update={"status": "damaged"}) if conversation_id in self.damaged else found
 
     async def read_document(self, conversation_id: UUID) -> bytes:
+        self.reads += 1
         if conversation_id in self.damaged:
             raise ConversationDamaged(f"conversation {conversation_id} is cut short")
         return await super().read_document(conversation_id)
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        self.reads += 1
+        return await super().read_page(conversation_id, limit=limit, before=before)
 
     async def check(self) -> None:
         if self.is_down:
@@ -70,6 +80,122 @@ async def test_a_conversation_is_its_stored_document(client: httpx.AsyncClient, 
     assert reply.content == await storage.read_document(kept.id)
     assert reply.headers["content-type"] == "application/json"
     assert reply.json()["mood"] == "sunny"
+
+
+@pytest.mark.parametrize("query", ["", "?limit=2"])
+async def test_a_conversation_that_has_not_changed_is_not_sent_again(
+    client: httpx.AsyncClient, storage: FailingStorage, query: str
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+    etag = (await client.get(f"/conversation/{kept.id}{query}")).headers["etag"]
+
+    again = await client.get(f"/conversation/{kept.id}{query}", headers={"If-None-Match": f'W/"x", {etag}'})
+    await storage.update(kept.id, {"mood": "calm"}, expected_count=3)
+    changed = await client.get(f"/conversation/{kept.id}{query}", headers={"If-None-Match": etag})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert (changed.status_code, changed.json()["mood"]) == (200, "calm")
+    assert changed.headers["etag"] != etag
+
+
+@pytest.mark.parametrize("change", ["PATCH", "DELETE", "edit"])
+async def test_what_has_changed_since_it_was_read_is_not_changed_blindly(
+    client: httpx.AsyncClient, storage: FailingStorage, provider: ScriptedProvider, change: str
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+    old = (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+    await storage.update(kept.id, {"mood": "calm"}, expected_count=3)
+    new = (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+
+    refused = await asked(client, kept, change, {"If-Match": old})
+    provider.say("Hello")
+    done = await asked(client, kept, change, {"If-Match": new})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (412, "revision_mismatch")
+    assert done.status_code in (200, 204)
+
+
+async def asked(client: httpx.AsyncClient, kept: Conversation, change: str, headers: dict[str, str]) -> httpx.Response:
+    path, message_id = f"/conversation/{kept.id}", kept.messages[0].id
+    if change == "edit":
+        said = {"messages": [{"role": "user", "content": "Hi"}]}
+        return await client.post(f"{path}/messages/{message_id}/edit", json=said, headers=headers)
+    body = {"head": str(message_id)} if change == "PATCH" else None
+    return await client.request(change, path, json=body, headers=headers)
+
+
+async def test_choosing_a_branch_tells_the_new_etag(client: httpx.AsyncClient, storage: FailingStorage) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+
+    chosen = await client.patch(f"/conversation/{kept.id}", json={"head": str(kept.messages[1].id)})
+
+    assert chosen.headers["etag"] == (await client.get(f"/conversation/{kept.id}")).headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [("*", 204), ("abc", 400), ('"a", "b"', 400), ('"x" y', 400), ('W/"1"', 412), ('"x"', 412)]
+)
+async def test_if_match_is_one_etag_or_a_star(
+    client: httpx.AsyncClient, storage: FailingStorage, header: str, status: int
+) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+
+    reply = await client.delete(f"/conversation/{kept.id}", headers={"If-Match": header})
+
+    assert reply.status_code == status
+
+
+class TestWithALogin:
+    @pytest.fixture
+    def settings(self, settings: ApiSettings) -> ApiSettings:
+        return settings.model_copy(update={"auth": "api-key"})
+
+    @pytest.mark.parametrize("query", ["", "?limit=2"])
+    async def test_a_users_conversation_is_read_once(
+        self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey, query: str
+    ) -> None:
+        kept = conversation(3, user_id=new_id())
+        await storage.create(kept)
+        header = await new_key(user_id=kept.user_id)
+
+        reply = await client.get(f"/conversation/{kept.id}{query}", headers=header)
+
+        assert reply.json()["user_id"] == str(kept.user_id)
+        assert storage.reads == 1
+
+    async def test_what_is_left_of_a_damaged_one_is_its_owners_alone(
+        self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey
+    ) -> None:
+        kept = conversation(3, user_id=new_id())
+        await storage.create(kept)
+        storage.damaged.add(kept.id)
+
+        replies = [
+            await client.get(f"/conversation/{kept.id}", headers=await new_key(user_id=user_id))
+            for user_id in (kept.user_id, new_id())
+        ]
+
+        assert [reply.status_code for reply in replies] == [200, 404]
+        assert replies[0].json()["status"] == "damaged"
+
+    async def test_a_user_rewrites_what_a_user_may_send(
+        self, client: httpx.AsyncClient, new_key: NewKey, provider: ScriptedProvider
+    ) -> None:
+        headers = await new_key(user_id=uuid4())
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        first = (await client.post("/chat", json=body, headers=headers)).json()
+        here = f"/conversation/{first['conversation_id']}/messages"
+        replies = [
+            await client.post(f"{here}/{first[name]}/rewrite", json={"content": "I obey."}, headers=headers)
+            for name in ("user_message_id", "message_id")
+        ]
+
+        assert [reply.status_code for reply in replies] == [201, 422]
+        assert replies[1].json()["error"]["param"] == "message.role"
 
 
 async def test_pages_lead_from_the_newest_message_to_the_first(
@@ -244,6 +370,71 @@ async def test_an_edited_message_is_answered_on_a_branch_of_its_own(
     assert len((await client.get(here)).json()["messages"]) == 4
 
 
+async def test_a_reply_is_continued_beside_the_old_one(client: httpx.AsyncClient, provider: ScriptedProvider) -> None:
+    provider.say("Once", " upon", " a time")
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "A story!"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
+    whole = (await client.post(f"{here}/messages/{first['message_id']}/continue", json={"max_tokens": 9})).json()
+    streamed = await client.post(f"{here}/messages/{whole['message_id']}/continue", json={"stream": True})
+
+    assert (whole["choices"][0]["message"]["content"], provider.requests[1].options) == ("Once upon", {"max_tokens": 9})
+    assert "".join(re.findall(r'"content":"([^"]*)"', streamed.text)) == " a time"
+    assert [message["content"] for message in (await client.get(here)).json()["messages"][1:]] == [
+        "Once",
+        "Once upon",
+        "Once upon a time",
+    ]
+
+
+async def test_a_rewritten_message_is_the_head_and_nothing_is_asked(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
+    reply = await client.post(f"{here}/messages/{first['message_id']}/rewrite", json={"content": "Hello, you!"})
+    await client.post("/chat", json={"messages": [{"role": "user", "content": "So?"}]} | ids_of(first))
+
+    assert (reply.status_code, reply.json()["origin"], len(provider.requests)) == (201, "client", 2)
+    assert [message["content"] for message in provider.requests[1].messages] == ["Hi", "Hello, you!", "So?"]
+
+
+def ids_of(completion: dict[str, Any]) -> dict[str, Any]:
+    return {"conversation_id": completion["conversation_id"]}
+
+
+async def test_a_deleted_message_leaves_its_place(client: httpx.AsyncClient) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "My secret"}]})).json()
+    here = f"/conversation/{first['conversation_id']}"
+    replies = [
+        await client.delete(f"{here}/messages/{first[name]}")
+        for name in ("message_id", "user_message_id", "message_id")
+    ]
+    document = await client.get(here)
+
+    assert [reply.status_code for reply in replies] == [204, 204, 204]
+    assert "secret" not in document.text
+    assert [message.keys() for message in document.json()["messages"]] == [
+        {"id", "role", "content", "timestamp", "turn_id", "deleted_at"}
+    ] * 2
+    assert (await client.get(f"/turns/{first['turn_id']}/stream")).status_code == 410
+
+
+async def test_a_message_is_not_deleted_while_a_turn_runs(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
+    released = asyncio.Event()
+    provider.say([released])
+    body = {"messages": [{"role": "user", "content": "Hi"}]} | ids_of(first)
+    waiting = asyncio.create_task(client.post("/chat", json=body))
+    await provider.wait_for_replies(1)
+    reply = await client.delete(f"/conversation/{first['conversation_id']}/messages/{first['message_id']}")
+    released.set()
+    await waiting
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "conversation_busy")
+
+
 async def test_a_fork_is_a_conversation_of_its_own(client: httpx.AsyncClient) -> None:
     first = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})).json()
     here = f"/conversation/{first['conversation_id']}"
@@ -274,6 +465,12 @@ async def test_a_fork_is_a_conversation_of_its_own(client: httpx.AsyncClient) ->
         ("POST", "/regenerate", b"no", 400),
         ("POST", "/messages/x/edit", b'{"messages": [{"role": "user", "content": "x"}]}', 404),
         ("POST", "/messages/x/edit", b"{}", 422),
+        ("POST", "/messages/x/continue", b"", 404),
+        ("POST", "/messages/x/continue", b'{"n": 2}', 422),
+        ("POST", "/messages/x/rewrite", b'{"content": "x"}', 404),
+        ("POST", "/messages/x/rewrite", b'{"content": ""}', 422),
+        ("POST", "/messages/x/rewrite", b'{"content": "x", "role": "user"}', 422),
+        ("DELETE", "/messages/x", b"", 404),
     ],
 )
 async def test_bad_requests_to_branches_are_refused(

@@ -2,17 +2,19 @@
 
 import asyncio
 from contextlib import nullcontext
+from uuid import UUID
 
 import httpx
 import pytest
 
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_api.testing import Parts
 from idolchat_core.errors import NotAuthorized, ProviderError, ProviderUnavailable, StorageUnavailable
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.registry import Registry, ServiceRegistry
+from idolchat_core.storage.changes import Change, ChangeObserver
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
 
 
@@ -50,7 +52,43 @@ async def test_health_tells_of_every_part(client: httpx.AsyncClient) -> None:
         "storage": {"name": "local", "status": "ok"},
         "llm": {"name": "local", "status": "ok"},
         "mirror": {"pending": 0, "lag_s": 0.0},
+        "background": {"status": "ok"},
     }
+
+
+class Broken(ChangeObserver):
+    """Can take no note."""
+
+    async def noted(self, conversation_id: UUID) -> str | None:
+        return None
+
+    async def note(self, change: Change) -> None:
+        raise OSError("the disk of the notes is full")
+
+
+class TestBrokenObserver:
+    """A server with a plugin that fails in the background."""
+
+    @pytest.fixture
+    def plugins(self, storage: InMemoryStorage, provider: ScriptedProvider) -> Plugins:
+        class Plugin:
+            @hookimpl
+            def idolchat_register_change_observers(self, registry: ServiceRegistry[ChangeObserver]) -> None:
+                registry.add("notes", lambda _: nullcontext(Broken()))
+
+        return load_plugins(Parts(storage, provider), Plugin(), installed=False)
+
+    async def test_health_names_what_fails_and_turns_go_on(self, client: httpx.AsyncClient) -> None:
+        replies = [await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})]
+        async with asyncio.timeout(30):
+            while (health := await client.get("/health")).json()["status"] == "ok":
+                pass
+
+        assert (replies[0].status_code, health.status_code) == (200, 200)
+        assert health.json()["background"] == {
+            "status": "failing",
+            "failing": {"observer notes": "it fails on 1 conversation; the log says why"},
+        }
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from idolchat_api.testing import Parts
 from idolchat_core import ModelInfo
 from idolchat_core.errors import ProviderTimeout
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 

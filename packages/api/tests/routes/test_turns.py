@@ -106,7 +106,7 @@ async def test_a_retry_with_a_bad_body_is_refused(
     assert (reply.status_code, "error" in reply.json()) == (status, True)
 
 
-ROUTES = [("GET", ""), ("GET", "/stream"), ("POST", "/cancel"), ("POST", "/retry")]
+ROUTES = [("GET", ""), ("GET", "/prompt"), ("GET", "/stream"), ("POST", "/cancel"), ("POST", "/retry")]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -151,3 +151,12 @@ class TestForgetfulServer:
         said = (await client.get(f"/turns/{begun['turn_id']}")).json()
 
         assert (said["state"], said["content"]) == ("completed", "one two three")
+
+
+async def test_the_prompt_of_a_turn_is_explained_without_its_text(client: httpx.AsyncClient) -> None:
+    begun = (await client.post("/chat", json={"messages": [{"role": "user", "content": "Sing!"}]})).json()
+    explained = (await client.get(f"/turns/{begun['turn_id']}/prompt")).json()
+
+    assert (explained["turn_id"], explained["history_messages"]) == (begun["turn_id"], 1)
+    assert 0 < explained["tokens"] < explained["window_tokens"]
+    assert "Sing" not in str(explained)

@@ -11,7 +11,7 @@ from types import FrameType
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_core.llm import Delta
+from idolchat_core.llm.contract import Delta
 from idolchat_core.models import new_id
 from idolchat_core.testing import ScriptedProvider
 

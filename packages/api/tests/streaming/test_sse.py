@@ -17,7 +17,7 @@ from idolchat_api import ApiSettings, create_app
 from idolchat_api.testing import serving_app
 from idolchat_core import Delta, Finished, Usage
 from idolchat_core.errors import ProviderUnavailable, RateLimited, ReplyCut
-from idolchat_core.plugins import Plugins
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 DONE = "data: [DONE]"
@@ -206,6 +206,24 @@ async def test_a_reply_that_was_cut_is_not_a_good_end(client: httpx.AsyncClient,
         "reply_cut",
     )
     assert last["message_id"]
+
+
+async def test_a_message_that_waits_for_a_turn_says_so_at_once(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    sung = asyncio.Event()
+    provider.say(["La ", sung])
+    async with reading(client, "/chat/stream", json=asking("Sing.")) as singing:
+        ahead = json.loads((await anext(singing)).partition("data: ")[2])
+        where = {"conversation_id": ahead["conversation_id"]}
+        async with reading(client, "/chat/stream", json=asking("And?", **where)) as events:
+            waiting = json.loads((await anext(events)).partition("data: ")[2])
+            sung.set()
+            rest = [event async for event in events]
+
+    assert "turns_ahead" not in ahead
+    assert (waiting["state"], waiting["turns_ahead"]) == ("queued", 1)
+    assert rest[-1] == DONE
 
 
 async def test_a_cancelled_turn_ends_its_stream(client: httpx.AsyncClient, provider: ScriptedProvider) -> None:

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from idolchat_api import ApiSettings
-from idolchat_api.streaming.followers import MAX_TASKS
+from idolchat_api.streaming.subscriptions import MAX_TASKS
 from idolchat_core import Delta, Finished
 from idolchat_core.errors import RateLimited, ReplyCut
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
@@ -69,6 +69,34 @@ async def test_a_message_is_answered_by_start_deltas_and_the_message(talk: Talk,
     assert {frame["turn_id"] for frame in (started, *deltas, ended)} == {started["turn_id"]}
     assert ended["conversation_id"] == started["conversation_id"]
     assert ended["usage"]["output_tokens"] == 2
+
+
+async def test_a_message_that_waits_for_a_turn_says_so_at_once(talk: Talk, provider: ScriptedProvider) -> None:
+    sung = asyncio.Event()
+    provider.say(["La ", sung])
+    await talk.say("message", message="Sing.")
+    ahead = (await talk.hear_to("delta"))[0]
+    await talk.say("message", message="And?", conversation_id=ahead["conversation_id"])
+
+    waiting = await talk.hear()
+    sung.set()
+
+    assert (waiting["type"], waiting["state"], waiting["turns_ahead"]) == ("turn_started", "queued", 1)
+
+
+async def test_half_a_surrogate_pair_is_mended(talk: Talk, storage: InMemoryStorage) -> None:
+    await talk.socket.send('{"type": "message", "message": "Hi \\ud83d"}')
+    ended = (await talk.hear_to("message", "error"))[-1]
+
+    stored = await storage.read(UUID(ended["conversation_id"]))
+    assert stored.messages[0].content == "Hi \ufffd"
+
+
+async def test_null_is_as_absent(talk: Talk) -> None:
+    names = ("token", "conversation_id", "after_seq", "model", "on_busy", "on_disconnect", "options", "user_id")
+    await talk.say("message", message="Hi", **dict.fromkeys(names))
+
+    assert (await talk.hear_to("message", "error"))[-1]["type"] == "message"
 
 
 async def test_the_reply_is_stored_before_its_message(talk: Talk, storage: InMemoryStorage) -> None:
@@ -154,6 +182,19 @@ async def test_messages_of_a_conversation_are_answered_in_their_order(talk: Talk
 
     assert said == ["1", "2", "3"]
     assert [m["content"] for m in provider.requests[2].messages] == ["a", "1", "b", "2", "c"]
+
+
+async def test_a_reply_is_continued_over_the_socket(talk: Talk, provider: ScriptedProvider) -> None:
+    provider.say("Once", " upon")
+    await talk.say("message", message="A story!")
+    first = (await talk.hear_to("message"))[-1]
+    await talk.say("continue", message_id=first["message"]["id"], options={"max_tokens": 5}, client_message_id="c1")
+    started, *deltas, ended = await talk.hear_to("message")
+
+    assert (started["type"], started["client_message_id"]) == ("turn_started", "c1")
+    assert "".join(delta["content"] for delta in deltas) == " upon"
+    assert (ended["message"]["content"], ended["message"]["continues"]) == ("Once upon", first["message"]["id"])
+    assert provider.requests[1].options == {"max_tokens": 5}
 
 
 async def test_a_ping_is_answered_while_a_turn_runs(talk: Talk, provider: ScriptedProvider) -> None:
@@ -347,6 +388,13 @@ async def test_any_text_survives(talk: Talk, text: str) -> None:
         ('{"type": "cancel"}', "invalid_request", "turn_id"),
         (f'{{"type": "cancel", "turn_id": "{UNKNOWN}"}}', "turn_not_found", None),
         ('{"type": "start_conversation", "conversation_id": "x"}', "invalid_request", "conversation_id"),
+        ('{"type": "continue"}', "invalid_request", "conversation_id"),
+        (f'{{"type": "continue", "conversation_id": "{UNKNOWN}"}}', "invalid_request", "message_id"),
+        (
+            f'{{"type": "continue", "conversation_id": "{UNKNOWN}", "message_id": "x"}}',
+            "conversation_not_found",
+            None,
+        ),
         (b'{"type": "ping"}', "unsupported_media_type", None),
         (b"\xff\x00", "unsupported_media_type", None),
     ],
@@ -494,6 +542,17 @@ async def test_a_page_of_another_origin_gets_no_socket(url: str, origin: str) ->
 
     assert refused.value.response.status_code == 403
     assert json.loads(refused.value.response.body or b"")["error"]["code"] == "origin_not_allowed"
+
+
+async def test_a_refused_socket_is_no_error_in_the_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(InvalidStatus):
+        async with talking(url, additional_headers={"Origin": "https://elsewhere.example"}):
+            pass
+    async with talking(url) as talk:
+        await talk.say("ping")
+        await talk.hear()
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_page_of_the_servers_own_gets_a_socket(url: str) -> None:

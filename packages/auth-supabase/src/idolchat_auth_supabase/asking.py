@@ -24,7 +24,7 @@ def new_client() -> aiohttp.ClientSession:
 
 
 async def ask(client: aiohttp.ClientSession, url: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
-    """Give the status and the JSON of a reply, None where it is none. Raises ``AuthUnavailable``."""
+    """Return the status and the JSON of a reply, None where it is none. Raises ``AuthUnavailable``."""
     try:
         async with client.get(url, headers=headers, allow_redirects=False) as reply:
             body = await reply.content.read(MAX_BYTES + 1)

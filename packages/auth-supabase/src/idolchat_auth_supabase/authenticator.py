@@ -12,7 +12,7 @@ from idolchat_auth_supabase.asking import ask, new_client
 from idolchat_auth_supabase.claims import NOT_GOOD, decoded, principal_of
 from idolchat_auth_supabase.keyset import KeySet
 from idolchat_auth_supabase.settings import HS256, SupabaseAuthSettings
-from idolchat_core.settings import read_settings
+from idolchat_core import read_settings
 
 __all__ = ["SupabaseAuth", "open_supabase_auth"]
 

@@ -50,7 +50,7 @@ def decoded(
 
 
 def principal_of(claims: Mapping[str, Any], settings: SupabaseAuthSettings) -> Principal:
-    """Tell who a token is of. Raises ``Unauthenticated``.
+    """Return who a token is of. Raises ``Unauthenticated``.
 
     The project's own anon and service_role keys are such tokens too, and not a user's: they have another role, and no
     ``sub``. ``user_metadata`` is what users write themselves, so nothing is read from there.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from idolchat_core.settings import PackageSettings
+from idolchat_core import PackageSettings
 
 __all__ = ["HS256", "SupabaseAuthSettings"]
 
@@ -120,5 +120,5 @@ class SupabaseAuthSettings(PackageSettings):
 
     @property
     def auth_url(self) -> str:
-        """Give the address of the project's auth server."""
+        """The address of the project's auth server."""
         return f"{self.url}/auth/v1"

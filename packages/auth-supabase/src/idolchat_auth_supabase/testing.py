@@ -36,7 +36,7 @@ class SigningKey:
         )
 
     def public(self) -> dict[str, Any]:
-        """Give what is published of it."""
+        """Return what is published of it."""
         kind = jwt.get_algorithm_by_name(self.algorithm)
         shown: dict[str, Any] = json.loads(kind.to_jwk(self.private.public_key()))
         return shown | {"kid": self.id, "alg": self.algorithm, "use": "sig", "key_ops": ["verify"], "ext": True}
@@ -57,7 +57,7 @@ class Project:
         self.url = ""
 
     def claims(self, **other: Any) -> dict[str, Any]:
-        """Give the claims of an access token as Supabase makes them, with some changed; None leaves one out."""
+        """Return the claims of an access token as Supabase makes them, with some changed; None leaves one out."""
         now = int(time.time())
         claims = {
             "iss": f"{self.url}/auth/v1",
@@ -89,7 +89,7 @@ class Project:
         return web.json_response({"keys": [key.public() for key in self.keys]})
 
     async def user(self, request: web.Request) -> web.Response:
-        """Tell whose an HS256 token is."""
+        """Return whose an HS256 token is."""
         self.asked += 1
         if self.is_down:
             raise web.HTTPServiceUnavailable

@@ -37,7 +37,7 @@ class Setting(Result):
 def all_settings() -> Iterator[Setting]:
     """Tell of every setting once, core's first."""
     with suppress(ModuleNotFoundError):
-        import_module("idolchat_api.settings")  # the server is an extra
+        import_module("idolchat_api.settings.api")  # the server is an extra
     where, known = set_variables(), set[str]()
     for settings in sorted(settings_classes(), key=_order):
         for one in _settings(settings, where):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -15,11 +15,11 @@ from idolchat_cli.opening import Opened
 from idolchat_cli.progress import progress
 from idolchat_cli.results import Result
 from idolchat_core.choice import choose_storages
-from idolchat_core.erasing import forget_turns
+from idolchat_core.conversations.user_data import forget_turns, lines_about, records_about
 from idolchat_core.errors import ConversationNotFound, IdolchatError, StorageError
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.models import utc_now
-from idolchat_core.userdata import lines_about, records_about
+from idolchat_core.storage.changes import ChangeKind, changing
 
 __all__ = ["Erasure", "Receipt"]
 
@@ -34,6 +34,13 @@ class ErasedRecord(Result):
 
     namespace: str
     name: str
+
+
+class ErasedByPlugin(Result):
+    """How many things a plugin held about the user."""
+
+    plugin: str
+    count: int
 
 
 class Kept(Result):
@@ -61,13 +68,14 @@ class Receipt(Result):
     storages: list[str] = Field(description="the primary, then its mirrors")
     conversations: list[UUID]
     records: list[ErasedRecord]
+    plugins: list[ErasedByPlugin] = Field(description="what plugins hold beside the storage; not looked at before")
     kept: list[Kept]
     left: list[Left]
     dry_run: bool
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether nothing is left."""
+        """Whether nothing is left."""
         return not self.left
 
 
@@ -80,7 +88,7 @@ class Erasure:
         self._primary, *self._mirrors = choose_storages(opened.settings, opened.plugins)
 
     async def look(self) -> Receipt:
-        """Tell what there is, in the primary and in every mirror that can be reached."""
+        """Return what there is, in the primary and in every mirror that can be reached."""
         storage = self._opened.storage
         found = dict.fromkeys(await Filters(user=self._user).choose(storage))
         left: list[Left] = []
@@ -111,18 +119,33 @@ class Erasure:
                 ids |= dict.fromkeys(now.conversations)
                 records += [record for record in now.records if record not in records]
         await forget_turns(self._opened.storage, ids)
+        erased, refused = await self._of_plugins()
         left = [*now.left, *(self._failed(conversation_id, error) for conversation_id, error in failed.items())]
+        left += refused
         left += [self._queued(one) for one in now.conversations if one not in failed]
         gone = [one for one in ids if one not in failed and one not in now.conversations]
-        return self._receipt(gone, records, left, kept=now.kept, dry_run=False)
+        return self._receipt(gone, records, left, kept=now.kept, erased=erased, dry_run=False)
 
     async def _delete(self, conversation_id: UUID, failed: dict[UUID, StorageError]) -> None:
         try:
-            with suppress(ConversationNotFound):
+            with suppress(ConversationNotFound), changing(ChangeKind.USER_ERASED):
                 await self._opened.storage.delete(conversation_id)
             failed.pop(conversation_id, None)
         except StorageError as error:
             failed[conversation_id] = error
+
+    async def _of_plugins(self) -> tuple[list[ErasedByPlugin], list[Left]]:
+        """Have every plugin erase what it holds; one that cannot does not keep the others from it."""
+        erased: list[ErasedByPlugin] = []
+        left: list[Left] = []
+        registry = self._opened.plugins.user_data
+        for name in registry:
+            try:
+                async with registry.get(name)(self._opened.storage) as held:
+                    erased.append(ErasedByPlugin(plugin=name, count=await held.erase(self._user)))
+            except Exception as error:  # noqa: BLE001  whatever a plugin raises stands in the receipt
+                left.append(Left(storage=name, what="what the plugin holds", reason=repr(error), queued=False))
+        return erased, left
 
     async def _reach_mirrors(self) -> None:
         if isinstance(self._opened.storage, MirroredStorage):
@@ -157,7 +180,14 @@ class Erasure:
         return Left(storage=self._primary, what=f"conversation {conversation_id}", reason=str(error), queued=False)
 
     def _receipt(
-        self, ids: Collection[UUID], records: list[ErasedRecord], left: list[Left], *, kept: list[Kept], dry_run: bool
+        self,
+        ids: Collection[UUID],
+        records: list[ErasedRecord],
+        left: list[Left],
+        *,
+        kept: list[Kept],
+        erased: Sequence[ErasedByPlugin] = (),
+        dry_run: bool,
     ) -> Receipt:
         return Receipt(
             user_id=self._user,
@@ -165,6 +195,7 @@ class Erasure:
             storages=[self._primary, *self._mirrors],
             conversations=list(ids),
             records=records,
+            plugins=list(erased),
             kept=kept,
             left=left,
             dry_run=dry_run,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from idolchat_cli.command_cache import recall, remember
 from idolchat_cli.lazy import Lazy
-from idolchat_cli.remembered import recall, remember
 
 __all__ = ["Extensions", "find_extensions"]
 

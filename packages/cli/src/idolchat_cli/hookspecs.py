@@ -6,7 +6,7 @@ Mark an implementation ``@hookimpl(optionalhook=True)``, so that the plugin load
 from __future__ import annotations
 
 from idolchat_cli.registry import CheckRegistry, CommandRegistry
-from idolchat_core.hookspecs import hookspec
+from idolchat_core.plugins.hookspecs import hookspec
 
 __all__ = ["idolchat_register_checks", "idolchat_register_commands"]
 

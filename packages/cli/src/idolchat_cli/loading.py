@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from idolchat_cli import hookspecs
 from idolchat_cli.registry import CheckRegistry, CommandRegistry
-from idolchat_core.plugins import Plugins, load_plugins
-from idolchat_core.registry import Registry
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.plugins.registry import ServiceRegistry
 
 __all__ = ["Everything", "load_everything"]
 
@@ -22,12 +22,12 @@ class Everything(NamedTuple):
     plugins: Plugins
     commands: CommandRegistry
     checks: CheckRegistry
-    authenticators: Registry[Any]
+    authenticators: ServiceRegistry[Any]
 
 
 def load_everything(*, only: Collection[str] | None) -> Everything:
     """Load the plugins that ``only`` names (None: all). Raises ``PluginError`` for a name that is not installed."""
-    commands, checks, authenticators = CommandRegistry(), CheckRegistry(), Registry[Any]("authentication scheme")
+    commands, checks, authenticators = CommandRegistry(), CheckRegistry(), ServiceRegistry[Any]("authentication scheme")
     fillable = {"idolchat_register_commands": commands, "idolchat_register_checks": checks}
     server = _hooks_of_the_server()
     plugins = load_plugins(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from idolchat_cli.progress import progress
 from idolchat_core.choice import open_storage
 from idolchat_core.mirror import MirrorMode
-from idolchat_core.plugins import Plugins, load_plugins
+from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
-from idolchat_core.storage import Storage, used_briefly
+from idolchat_core.storage.contract import Storage, one_shot
 
 __all__ = ["Opened", "open_conversations"]
 
@@ -27,14 +27,17 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_conversations(*, mode: MirrorMode = MirrorMode.NOTE) -> AsyncGenerator[Opened]:
+async def open_conversations(
+    *, mode: MirrorMode = MirrorMode.RECORD, looks_at_all: bool = False
+) -> AsyncGenerator[Opened]:
     """Open the storage that holds the conversations; with its mirrors, where it has any.
 
-    By default what is changed reaches them when a server runs; ``MirrorMode.COPY`` copies it from here.
+    By default what is changed reaches them when a server runs; ``MirrorMode.PUSH`` copies it from here. With
+    ``looks_at_all`` the storage looks at every file, and believes no index that others keep: for what counts or erases.
     """
     settings = read_settings(CoreSettings)
     plugins = load_plugins(only=settings.plugins)
-    used_briefly.set(True)
+    one_shot.set(not looks_at_all)
     async with open_storage(settings, plugins, mode=mode) as (name, storage):
         with progress("Looking through the files"):
             await storage.settle()

@@ -31,7 +31,7 @@ class PrintableText:
         self._state = _State.TEXT
 
     def feed(self, piece: str) -> str:
-        """Give what may be shown of the next piece."""
+        """Return what may be shown of the next piece."""
         if self._state is _State.TEXT and not UNPRINTABLE.search(piece):
             return piece
         return "".join(filter(self._shows, piece))
@@ -62,5 +62,5 @@ class PrintableText:
 
 
 def printable(text: str) -> str:
-    """Give what may be shown of a whole text."""
+    """Return what may be shown of a whole text."""
     return PrintableText().feed(text)

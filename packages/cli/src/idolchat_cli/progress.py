@@ -21,7 +21,7 @@ class Progress:
         self.total = total
 
     def advance(self, count: int = 1) -> None:
-        """Say that so many more are done."""
+        """Count so many more as done."""
         self.done += count
 
 

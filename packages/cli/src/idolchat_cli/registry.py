@@ -24,11 +24,11 @@ class _Names:
         self._adding = "the application"
 
     def origin(self, name: str) -> str:
-        """Tell which distribution registered a name."""
+        """Return which distribution registered a name."""
         return self._origins[name]
 
     def adding_from(self, origin: str) -> None:
-        """Say whose registrations follow."""
+        """Describe whose registrations follow."""
         self._adding = origin
 
     def _claim(self, name: str) -> None:
@@ -54,7 +54,7 @@ class CommandRegistry(_Names):
 
     @property
     def commands(self) -> Mapping[str, Lazy]:
-        """Give what was added."""
+        """What was added."""
         return self._commands
 
     def add(self, name: str, where: str, *, help: str) -> None:  # noqa: A002  Typer's word
@@ -78,14 +78,14 @@ class CheckRegistry(_Names):
 
     @property
     def checks(self) -> Mapping[str, str]:
-        """Give what was added: names, and where each check is."""
+        """What was added: names, and where each check is."""
         return self._checks
 
     def add(self, name: str, where: str) -> None:
         """Register a check of ``idol doctor``. Raises ``PluginNameTaken``.
 
         ``where`` is ``module:function``, imported when the doctor comes: an async function without arguments that gives
-        ``Finding`` s (see ``idolchat_cli.checks.finding``); what it raises is a finding too.
+        ``CheckResult`` s (see ``idolchat_cli.checks.result``); what it raises is a finding too.
         """
         self._claim(name)
         self._checks[name] = where

@@ -11,5 +11,5 @@ class WrongUsage(typer.BadParameter):
     """Options or arguments that do not go together: one message, and exit status 2."""
 
     def format_message(self) -> str:
-        """Give the message as it is, without a parameter to blame."""
+        """Return the message as it is, without a parameter to blame."""
         return self.message

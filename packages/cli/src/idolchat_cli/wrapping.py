@@ -26,14 +26,14 @@ class WrappedText:
         self._word = ""
 
     def feed(self, piece: str) -> str:
-        """Give what can be shown by now."""
+        """Return what can be shown by now."""
         pieces = _PIECES.findall(self._word + piece)
         is_open = bool(pieces) and not pieces[-1].isspace() and len(pieces[-1]) <= self._width // 2
         self._word = pieces.pop() if is_open else ""
         return "".join(map(self._placed, pieces))
 
     def end(self) -> str:
-        """Give what was held back."""
+        """Return what was held back."""
         word, self._word = self._word, ""
         return self._placed(word) if word else ""
 

@@ -39,7 +39,7 @@ def left(child: pexpect.spawn[str]) -> tuple[str, int | None]:
 
 
 def contents(installation: Installation) -> list[str]:
-    """Give what was said in the only conversation."""
+    """Return what was said in the only conversation."""
     (conversation,) = installation.stored()
     return [message["content"] for message in conversation["messages"]]
 
@@ -227,3 +227,57 @@ def test_colours_are_for_those_who_want_them(
 
     assert status == 1
     assert bool(COLOUR.search(seen)) is has_colour
+
+
+def test_what_begins_with_a_slash_is_no_message(installation: Installation, terminal: Terminal) -> None:
+    child = asked(terminal("chat"))
+    for typed, answer in (("/help", "/regenerate"), ("/me waves", "Nothing was sent"), ("/edit", "Nothing was sent")):
+        child.send(typed + ENTER)
+        child.expect_exact(answer)
+        asked(child)
+    child.send("/quit" + ENTER)
+
+    assert left(child)[1] == 0
+    assert installation.stored() == []
+
+
+def test_two_slashes_say_one(installation: Installation, terminal: Terminal) -> None:
+    installation.script(["I ", "wave."])
+    child = asked(terminal("chat"))
+    child.send("//me waves" + ENTER)
+    child.expect_exact("I wave.")
+    asked(child).sendeof()
+    left(child)
+
+    assert contents(installation) == ["/me waves", "I wave."]
+
+
+def test_a_message_is_edited_and_a_reply_regenerated_on_branches(
+    installation: Installation, terminal: Terminal
+) -> None:
+    installation.script(["One."], ["Two."], ["Three."])
+    child = asked(terminal("chat"))
+    for typed, answer in (("Count.", "One."), ("/regenerate", "Two."), ("/edit Count on.", "Three.")):
+        child.send(typed + ENTER)
+        child.expect_exact(answer)
+        asked(child)
+    child.sendeof()
+    left(child)
+
+    assert contents(installation) == ["Count.", "One.", "Two.", "Count on.", "Three."]
+
+
+def test_another_conversation_is_begun_with_another_model(installation: Installation, terminal: Terminal) -> None:
+    installation.script(["One."], ["Two."])
+    child = asked(terminal("chat"))
+    for typed, answer in (("Hi.", "One."), ("/new", "another conversation"), ("/model test/loud", "test/loud answers")):
+        child.send(typed + ENTER)
+        child.expect_exact(answer)
+        asked(child)
+    child.send("Hello." + ENTER)
+    child.expect_exact("Two.")
+    asked(child).sendeof()
+    left(child)
+
+    assert sorted(conversation["messages"][0]["content"] for conversation in installation.stored()) == ["Hello.", "Hi."]
+    assert installation.requests()[-1]["model"] == "test/loud"

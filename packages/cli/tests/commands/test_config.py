@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def shown(installation: Installation, *, status: int = 0, **env: str) -> dict[str, Setting]:
-    """Give all settings by their variable."""
+    """Return all settings by their variable."""
     settings = installation.answer(list[Setting], "config", "show", status=status, **env)
     return {one.variable: one for one in settings}
 

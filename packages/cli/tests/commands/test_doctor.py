@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from idolchat_core.storage.data_lock import locked_data_folder
 
 if TYPE_CHECKING:
     from conftest import Installation
 
 
 def diagnosed(installation: Installation, **env: str) -> tuple[int, dict[str, Any]]:
-    """Give the exit status and the report of a run."""
+    """Return the exit status and the report of a run."""
     done = installation.run("doctor", "--json", **env)
     assert not done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
@@ -129,7 +132,7 @@ def test_a_model_that_is_not_listed_is_a_warning(installation: Installation) -> 
         (
             "warn",
             "test/quite is not among those that the provider lists",
-            "set IDOLCHAT_MODEL to one of the 2 listed, such as test/quiet, test/loud",
+            "set IDOLCHAT_MODEL to one of the 3 listed, such as test/quiet, test/loud",
         )
     ]
 
@@ -180,12 +183,12 @@ def test_a_dotenv_that_is_not_text_is_a_problem(installation: Installation) -> N
 
     assert status == 1
     assert [line["status"] for line in report["checks"]] == ["ok", "fail"]
-    assert "UTF-8" in report["checks"][1]["mend"]
+    assert "UTF-8" in report["checks"][1]["message"]
 
 
 CHECKING = """
 from idolchat_core import hookimpl
-from idolchat_cli.checks.finding import warn
+from idolchat_cli.checks.result import warn
 
 async def look():
     return [warn("bucket", "the bucket is public", "make it private")]
@@ -208,3 +211,67 @@ def test_plugins_have_checks_of_their_own(installation: Installation) -> None:
     assert (status, report["status"]) == (1, "fail")
     assert found(report, "bucket") == [("warn", "the bucket is public", "make it private")]
     assert found(report, "fault")[0][:2] == ("fail", "unexpected RuntimeError: no \x1b[2J bucket")
+
+
+def test_a_login_that_is_not_installed_is_found(installation: Installation) -> None:
+    status, report = diagnosed(installation, IDOLCHAT_AUTH="ldap")
+
+    assert status == 1
+    [(how, message, _)] = found(report, "server")
+    assert how == "fail"
+    assert "ldap" in message
+
+
+def test_a_port_that_is_taken_is_found(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        status, report = diagnosed(installation, IDOLCHAT_PORT=port)
+
+    assert status == 1
+    [(how, message, _)] = found(report, "server")
+    assert how == "fail"
+    assert port in message
+
+
+def test_a_server_of_its_own_is_no_stranger_on_the_port(installation: Installation) -> None:
+    with locked_data_folder(installation.folder / "data"):
+        _, report = diagnosed(installation)
+
+    [(how, message, _)] = found(report, "server")
+    assert how == "ok"
+    assert "a server runs on this data folder" in message
+
+
+def test_a_line_of_dotenv_that_cannot_be_read_is_told_once(installation: Installation) -> None:
+    (installation.folder / ".env").write_text("IDOLCHAT_MODEL test/loud\n")
+    status, report = diagnosed(installation)
+
+    assert status == 1
+    assert [line["message"] for line in report["checks"] if "line 1" in line["message"]] == [
+        ".env, line 1 cannot be read: write NAME=value, with quotes around a value that holds quotes or line breaks"
+    ]
+
+
+@pytest.mark.parametrize("folder", ["/proc/idol", "x" * 300])
+def test_a_data_folder_that_cannot_be_made_is_found(installation: Installation, folder: str) -> None:
+    status, report = diagnosed(installation, IDOLCHAT_DATA_DIR=folder)
+
+    assert status == 1
+    assert found(report, "data folder")[0][0] == "fail"
+
+
+def test_looking_makes_no_data_folder(installation: Installation) -> None:
+    diagnosed(installation, IDOLCHAT_DATA_DIR="some/where")
+
+    assert not (installation.folder / "some").exists()
+
+
+def test_a_model_whose_length_nobody_tells_is_a_warning_that_names_the_setting(installation: Installation) -> None:
+    _, assumed = diagnosed(installation, IDOLCHAT_MODEL="test/unmeasured")
+    _, told = diagnosed(installation, IDOLCHAT_MODEL="test/unmeasured", IDOLCHAT_CONTEXT_LENGTH="4096")
+
+    [(status, message, mend)] = found(assumed, "model")
+    assert (status, "8,192 tokens are assumed" in message) == ("warn", True)
+    assert mend is not None
+    assert "OLLAMA_CONTEXT_LENGTH" in mend
+    assert found(told, "model")[0][0] == "ok"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 from idolchat_core.testing import a_conversation, a_message
 
 if TYPE_CHECKING:

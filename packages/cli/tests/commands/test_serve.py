@@ -9,6 +9,8 @@ import subprocess
 import urllib.request
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Installation
 
@@ -42,6 +44,15 @@ def test_it_prints_where_and_with_what_it_serves(installation: Installation) -> 
     assert f"data folder  {installation.folder / 'data'}" in printed
     assert "storage      folder" in printed
     assert "model        test/quiet (scripted)" in printed
+
+
+@pytest.mark.parametrize(("auth", "is_named"), [("none", True), ("api-key", False)])
+def test_it_names_a_reference_only_where_there_is_one(installation: Installation, auth: str, is_named: bool) -> None:
+    with installation.start("serve", "--port", "0", IDOLCHAT_AUTH=auth) as server:
+        url = url_of(server)
+        printed, _ = ended(server, signal.SIGINT)
+
+    assert (f"reference    {url}/docs" in printed) is is_named
 
 
 def test_ctrl_c_ends_it_quietly(installation: Installation) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 from idolchat_core.testing import a_conversation, a_message
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def test_what_is_wrong_is_told_and_mended(installation: Installation, flawed: Co
     did = answer(installation, "repair", str(flawed.id))
 
     [verdict] = found["flawed"]
-    [flaw] = verdict["flaws"]
-    assert (verdict["conversation_id"], flaw["code"], flaw["position"]) == (str(flawed.id), "duplicate_id", 2)
+    [issue] = verdict["issues"]
+    assert (verdict["conversation_id"], issue["code"], issue["position"]) == (str(flawed.id), "duplicate_id", 2)
     assert str(flawed.id) in told.stdout
     assert "idol storage repair" in told.stdout
     assert [one["kept_as"] for one in would["repaired"]] == [None]

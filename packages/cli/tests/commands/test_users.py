@@ -73,3 +73,43 @@ def test_erasing_wants_to_be_confirmed(kept: Installation) -> None:
 @pytest.mark.parametrize("target", ["ann.json", "ann"])
 def test_an_export_is_an_archive(kept: Installation, target: str) -> None:
     assert kept.run("users", "export", str(ANN), "-o", target).returncode == 2
+
+
+@pytest.fixture
+def noted(kept: Installation) -> Installation:
+    """Keep a note of a plugin about each user, too."""
+    kept.install("idol-test-notes", "1.0", test_notes="idol_test_notes")
+    kept.env["IDOLCHAT_PLUGINS"] = "test-parts,test-notes"
+    (kept.folder / "notes").mkdir()
+    for user in (ANN, BOB):
+        (kept.folder / "notes" / str(user)).write_text(f"about {user}")
+    return kept
+
+
+def test_what_plugins_hold_is_exported(noted: Installation) -> None:
+    written = noted.answer(UserExported, "users", "export", str(ANN), "-o", "ann.zip")
+    with zipfile.ZipFile(noted.folder / "ann.zip") as archive:
+        note = archive.read("plugins/notes/note.txt")
+
+    assert (written.plugin_files, note) == (1, f"about {ANN}".encode())
+
+
+def test_what_plugins_hold_is_erased_and_told(noted: Installation) -> None:
+    erased = noted.answer(Receipt, "users", "erase", str(ANN), "--yes")
+    again = noted.answer(Receipt, "users", "erase", str(ANN), "--yes")
+
+    assert [path.name for path in (noted.folder / "notes").iterdir()] == [str(BOB)]
+    assert [[(one.plugin, one.count) for one in receipt.plugins] for receipt in (erased, again)] == [
+        [("notes", 1)], [("notes", 0)],
+    ]  # fmt: skip
+
+
+def test_a_plugin_that_cannot_erase_is_named_and_the_rest_is_erased(noted: Installation) -> None:
+    note = noted.folder / "notes" / str(ANN)
+    note.unlink()
+    note.mkdir()
+    done = noted.run("users", "erase", str(ANN), "--yes", "--json")
+    receipt = Receipt.model_validate_json(done.stdout)
+
+    assert (done.returncode, [one.storage for one in receipt.left]) == (1, ["notes"])
+    assert [one["id"] for one in noted.stored()] == [str(TALK.id)]

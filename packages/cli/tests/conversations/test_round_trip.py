@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from idolchat_cli.conversations.exporting.forms import Form, manifest
 from idolchat_cli.conversations.exporting.writers import open_writer
+from idolchat_cli.conversations.importing.candidate import Candidate, derived_id
 from idolchat_cli.conversations.importing.files import find_in
-from idolchat_cli.conversations.importing.found import Found, derived_id
 from idolchat_cli.conversations.importing.streamed import Unreadable, elements
-from idolchat_core import Conversation, document
+from idolchat_core import Conversation
+from idolchat_core.storage import document
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(
@@ -55,7 +56,7 @@ def test_a_document_comes_back_as_it_was(form: Form, given_fields: dict[str, Any
             write(conversation.id, data)
         (found,) = find_in(path)
 
-    assert isinstance(found, Found)
+    assert isinstance(found, Candidate)
     assert document.encode(found.conversation) == data
 
 

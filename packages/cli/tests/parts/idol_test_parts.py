@@ -11,8 +11,8 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field, SecretStr
@@ -25,20 +25,24 @@ from idolchat_core import (
     ModelInfo,
     Registry,
     Storage,
-    document,
     hookimpl,
 )
 from idolchat_core.errors import NotAuthorized, ProviderError, RateLimited, ReplyCut, StorageUnavailable
-from idolchat_core.record_logs import namespaces_among
 from idolchat_core.settings import PackageSettings, read_settings
+from idolchat_core.storage import document
+from idolchat_core.storage.key_value import KeyValueStorage
+from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
-from idolchat_core.whole import WholeDocumentStorage
 
 FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
 SCRIPT = Path("script.json")
 REQUESTS = Path("requests.json")
 
-MODELS = [ModelInfo(id="test/quiet", context_length=8192), ModelInfo(id="test/loud", context_length=4096)]
+MODELS = [
+    ModelInfo(id="test/quiet", context_length=8192),
+    ModelInfo(id="test/loud", context_length=4096),
+    ModelInfo(id="test/unmeasured"),
+]
 
 FAULTS: dict[str, ProviderError] = {
     "<rate limited>": RateLimited("the provider wants a pause of 7 s", retry_after_s=7),
@@ -82,6 +86,10 @@ class FolderStorage(InMemoryStorage):
         """List the folders; logs are records here."""
         return namespaces_among(path.name for path in RECORDS.glob("*/"))  # noqa: ASYNC240 - it is quick
 
+    async def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> None:
+        """Add to the records that it is made of."""
+        await Storage.append_log(self, namespace, name, lines, durable=durable)
+
     async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
         """Read the records that it is made of."""
         return await Storage.read_log(self, namespace, name, start=start)
@@ -94,9 +102,7 @@ class FolderStorage(InMemoryStorage):
 class FullStorage(FolderStorage):
     """A disk without room."""
 
-    async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+    async def append(self, conversation_id: UUID, messages: Sequence[Message], **more: Any) -> str | None:
         """Refuse."""
         raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
 
@@ -105,7 +111,7 @@ class FullStorage(FolderStorage):
         raise StorageUnavailable("the disk is full; make room in the folder 'stored'")
 
 
-class Copies(WholeDocumentStorage):
+class Copies(KeyValueStorage):
     """A mirror in a folder of its own; it is down while there is a file of the name ``down`` in it."""
 
     async def get_value(self, key: str) -> bytes | None:
@@ -166,7 +172,7 @@ def _keep(conversation_id: UUID, content: bytes) -> None:
 
 @asynccontextmanager
 async def open_scripted() -> AsyncGenerator[LLMProvider]:
-    """Say what the script says; write what was asked to a file at the end."""
+    """Describe what the script says; write what was asked to a file at the end."""
     fault = read_settings(PartsSettings).provider_fault
     provider = ScriptedProvider(*_replies(), models=MODELS, default_model="test/quiet")
     if fault:

@@ -24,7 +24,7 @@ IMPORTED = (
     "idolchat_cli.loading",
     "idolchat_cli.opening",
     "idolchat_cli.progress",
-    "idolchat_core.branches",
+    "idolchat_core.conversations.branches",
     "idolchat_core.testing",
     "rich.progress",
     "rich.table",

@@ -1,24 +1,140 @@
-"""Contracts, models and the turn engine of idolchat."""
+"""Contracts, models and the turn engine of idolchat.
 
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
-from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page, Usage
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+What a plugin needs is here. Search queries are in ``idolchat_core.search``, conformance kits in
+``idolchat_core.testing``; every other module is internal and may change with any release.
+"""
+
+from idolchat_core.errors import (
+    ConfigurationError,
+    ContextTooLong,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationNotFound,
+    DocumentRefused,
+    IdolchatError,
+    InvalidRequest,
+    ModelNotFound,
+    NotAuthorized,
+    PaymentRequired,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    ReplyCut,
+    RequestRefused,
+    RevisionMismatch,
+    StorageConflict,
+    StorageError,
+    StorageUnavailable,
+)
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
+from idolchat_core.llm.token_estimator import text_size
+from idolchat_core.models import (
+    Conversation,
+    ConversationList,
+    ConversationSummary,
+    Message,
+    Page,
+    StoredId,
+    Usage,
+    new_id,
+    utc_now,
+)
+from idolchat_core.plugins.hookspecs import hookimpl
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
+from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sources import PromptSource, PromptTurn
+from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
+from idolchat_core.storage import document, pagination
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
+from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
+from idolchat_core.storage.fallbacks import hits_in
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
+from idolchat_core.storage.id_set import IdSet
+from idolchat_core.storage.integrity import Issue, issues_of, repaired
+from idolchat_core.storage.key_value import KeyValueStorage
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
+from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.stats import StorageStats
+from idolchat_core.storage.user_data import UserData, UserFile
 
 __all__ = [
+    "EVERYTHING",
+    "Change",
+    "ChangeKind",
+    "ChangeObserver",
     "CompletionRequest",
+    "ConfigurationError",
+    "ContextTooLong",
     "Conversation",
+    "ConversationDamaged",
+    "ConversationExists",
+    "ConversationFilter",
     "ConversationList",
+    "ConversationNotFound",
     "ConversationSummary",
+    "CoreSettings",
     "Delta",
+    "DocumentRefused",
     "Finished",
+    "IdSet",
+    "IdolchatError",
+    "InvalidRequest",
+    "Issue",
+    "KeyValueStorage",
     "LLMProvider",
+    "Leftover",
     "Message",
     "ModelInfo",
+    "ModelNotFound",
+    "NotAuthorized",
+    "OnDeltas",
+    "PackageSettings",
     "Page",
+    "PaymentRequired",
+    "PromptPart",
+    "PromptSource",
+    "PromptTurn",
+    "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnavailable",
+    "RateLimited",
     "Registry",
+    "Repair",
+    "ReplyCut",
+    "RequestRefused",
+    "RevisionMismatch",
+    "ServiceRegistry",
+    "Services",
+    "Slot",
     "Storage",
+    "StorageConflict",
+    "StorageError",
+    "StorageRegistry",
+    "StorageStats",
+    "StorageUnavailable",
+    "StoredId",
     "Usage",
+    "UserData",
+    "UserFile",
+    "VerificationResult",
+    "check_count",
+    "check_record_name",
+    "check_revision",
+    "document",
+    "hits_in",
     "hookimpl",
+    "is_repeated",
+    "issues_of",
+    "namespaces_among",
+    "new_id",
+    "one_shot",
+    "pagination",
+    "read_settings",
+    "repair_of",
+    "repaired",
+    "text_size",
+    "utc_now",
 ]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.mirror import MirrorMode, Pace, open_mirrored
-from idolchat_core.plugins import Plugins
+from idolchat_core.mirror import MirrorMode, MirrorTuning, ServerNotes, open_mirrored, open_tracked
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.data_lock import is_served
 
 __all__ = ["choose_llm", "choose_storages", "open_storage"]
+
+log = logging.getLogger(__name__)
+
+SERVER_MAY_TAKE_S = 10.0
 
 
 def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]:
@@ -69,17 +77,42 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 
 @asynccontextmanager
 async def open_storage(
-    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.NOTE
+    settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.RECORD
 ) -> AsyncGenerator[tuple[str, Storage]]:
     """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
+
+    Its changes are noted for the registered observers, and for a server that runs on the same data.
 
     Raises ``ConfigurationError``, and what the storage raises when it cannot open.
     """
     name, *mirrors = choose_storages(settings, plugins)
+    observers = list(plugins.change_observers)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(plugins.storages.get(name)())
+        server = None
+        if mode is not MirrorMode.REPLICATE and is_served(settings.data_dir):
+            server = ServerNotes(storage, mode=mode)
         if mirrors:
             factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
-            mirrored = open_mirrored(storage, factories, mode=mode, pace=Pace(bytes_per_s=settings.mirror_bytes_per_s))
+            tuning = MirrorTuning(bytes_per_s=settings.mirror_bytes_per_s)
+            mirrored = open_mirrored(storage, factories, observers=observers, server=server, mode=mode, tuning=tuning)
             storage = await stack.enter_async_context(mirrored)
+        elif observers or server:
+            storage = open_tracked(storage, observers, server=server, mode=mode)
         yield name, storage
+        if server is not None:
+            await _await_server(server, settings)
+
+
+async def _await_server(server: ServerNotes, settings: CoreSettings) -> None:
+    """Give the server a few seconds to act on what was changed beside it; one that has gone does it when it starts."""
+    waiting = asyncio.ensure_future(server.followed())
+    ends_at = time.monotonic() + SERVER_MAY_TAKE_S
+    try:
+        while not waiting.done() and time.monotonic() < ends_at and is_served(settings.data_dir):
+            await asyncio.wait({waiting}, timeout=0.2)
+        if not waiting.done():
+            log.warning("the server on this data has not taken note of the changes yet, and does as soon as it can")
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})

@@ -6,8 +6,9 @@
     ├── RequestError         InvalidRequest · ConversationMismatch · ConversationBusy · QueueFull
     │                        IdempotencyMismatch · TurnNotFound · TurnExpired · TurnNotRetryable · ShuttingDown
     │                        SpendingStopped · LimitReached ── BudgetExceeded
-    ├── StorageError         ConversationNotFound · ConversationDamaged · StorageUnavailable
-    │                        StorageConflict ── ConversationExists
+    ├── StorageError         ConversationNotFound · ConversationDamaged
+    │                        StorageConflict ── ConversationExists · RevisionMismatch
+    │                        StorageUnavailable ── DocumentRefused
     └── ProviderError        ProviderUnavailable ── ProviderTimeout · ReplyCut
                              RateLimited · ContextTooLong · NotAuthorized · PaymentRequired
                              ModelNotFound · RequestRefused
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.rate_limits import Quota
 
 __all__ = [
     "BudgetExceeded",
@@ -31,6 +32,7 @@ __all__ = [
     "ConversationExists",
     "ConversationMismatch",
     "ConversationNotFound",
+    "DocumentRefused",
     "IdempotencyMismatch",
     "IdolchatError",
     "InvalidRequest",
@@ -50,6 +52,7 @@ __all__ = [
     "ReplyCut",
     "RequestError",
     "RequestRefused",
+    "RevisionMismatch",
     "ShuttingDown",
     "SpendingStopped",
     "StorageConflict",
@@ -230,6 +233,12 @@ class ConversationExists(StorageConflict):
     code = "conversation_exists"
 
 
+class RevisionMismatch(StorageConflict):
+    """The conversation has as many messages as the writer believed, but has been changed since it was read."""
+
+    code = "revision_mismatch"
+
+
 class StorageUnavailable(StorageError):
     """The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials.
 
@@ -237,6 +246,10 @@ class StorageUnavailable(StorageError):
     """
 
     code = "storage_unavailable"
+
+
+class DocumentRefused(StorageUnavailable):
+    """The store is well, and does not take this one document as it is: too large, or of a kind that it refuses."""
 
 
 class ProviderError(IdolchatError):

@@ -10,12 +10,37 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from uuid_utils import compat as uuid_utils
 
-__all__ = ["Conversation", "ConversationList", "ConversationSummary", "Message", "Page", "Usage", "new_id", "utc_now"]
+__all__ = [
+    "Conversation",
+    "ConversationList",
+    "ConversationSummary",
+    "Message",
+    "Page",
+    "StoredId",
+    "Usage",
+    "deleted_form",
+    "is_made_here",
+    "new_id",
+    "utc_now",
+]
+
+
+_MAX_MADE_HERE = 4096
+_made_here: dict[UUID, None] = {}
 
 
 def new_id() -> UUID:
     """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
-    return uuid_utils.uuid7()
+    made = uuid_utils.uuid7()
+    _made_here[made] = None
+    if len(_made_here) > _MAX_MADE_HERE:
+        del _made_here[next(iter(_made_here))]
+    return made
+
+
+def is_made_here(conversation_id: UUID) -> bool:
+    """Return whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
+    return conversation_id in _made_here
 
 
 def utc_now() -> datetime:
@@ -65,7 +90,9 @@ class Message(_Stored):
     of OpenAI content parts, or null beside ``tool_calls``. ``parent_id`` is given only where the message does not
     follow the one before it. ``finish_reason`` of a reply is the provider's (``stop``, ``length``, ``tool_calls``,
     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
-    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why).
+    ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
+    another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
+    wrote. A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
     """
 
     id: StoredId
@@ -83,6 +110,19 @@ class Message(_Stored):
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    continues: StoredId | None = None
+    origin: str | None = None
+    deleted_at: UtcTime | None = None
+
+
+def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
+    """Return what stays of a message that is deleted: its place, time and role, and nothing of what it said.
+
+    The turn stays, so that the idempotency key that it was sent with makes no second message of the same id.
+    """
+    kept = {"id", "role", "timestamp", "turn_id", "parent_id"} & message.model_fields_set
+    fields = {name: getattr(message, name) for name in kept}
+    return Message(**fields, content=None, deleted_at=message.deleted_at or deleted_at)
 
 
 class Conversation(_Stored):
@@ -106,13 +146,18 @@ class Conversation(_Stored):
 
 
 class Page(BaseModel):
-    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``."""
+    """Part of a conversation: ``conversation.messages`` are those from position ``start`` on, of ``total``.
+
+    ``revision`` is the store's name for the conversation as it was then, all of it: another one after every change,
+    whoever made it. It is 1 to 128 visible ASCII characters without quotes, and part of no document.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     conversation: Conversation
     start: int
     total: int
+    revision: str
 
 
 class ConversationSummary(BaseModel):

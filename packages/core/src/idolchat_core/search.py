@@ -30,6 +30,8 @@ _DENSE = (
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Here vowel signs are marks, which do not count as letters elsewhere."""
 _LETTER = f"(?:[^\\W_{_DENSE}]|[{_INDIC}])"
+_GAP = f"(?:(?![{_DENSE}{_INDIC}])[\\W_])"
+"""A character that is in no run; vowel signs, too, match ``\\W``."""
 _RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -84,7 +86,7 @@ class Query:
             raise InvalidRequest("the query holds no word to search for", param="text")
 
     def show(self, text: str) -> tuple[str, tuple[tuple[int, int], ...]] | None:
-        """Give a snippet of a text around its first match, and the ranges in it that match; None if it does not."""
+        """Return a snippet of a text around its first match, and the ranges in it that match; None if it does not."""
         text = unicodedata.normalize("NFC", text)
         folded, origin = _folded_with_origin(text)
         found: list[tuple[int, int]] = []
@@ -97,7 +99,7 @@ class Query:
 
 
 def tokens_of(text: str) -> list[str]:
-    """Give the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
+    """Return the tokens of a text in order, for an index: words, and of dense scripts every character and every pair.
 
     A term's tokens stand next to each other in those of every text that it matches.
     """
@@ -115,7 +117,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 def text_of(message: Message) -> str:
-    """Give what is said in a message, without what is not text."""
+    """Return what is said in a message, without what is not text."""
     content = message.content
     if isinstance(content, str):
         return content
@@ -149,7 +151,11 @@ def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
     tokens: list[str] = []
     for number, run in enumerate(runs):
         tokens += _query_tokens(run, goes_on=number + 1 < len(runs), follows=number > 0)
-    pattern = r"[\W_]*".join(re.escape(run[0]) for run in runs)
+    pattern = re.escape(runs[0][0])
+    for before, run in pairwise(runs):
+        # Two words, or two runs of dense scripts, are two because something stands between them.
+        is_same_kind = (before["dense"] is None) == (run["dense"] is None)
+        pattern += f"{_GAP}{'+' if is_same_kind else '*'}{re.escape(run[0])}"
     if runs[0]["dense"] is None:
         pattern = f"(?<!{_LETTER})" + pattern
     if runs[-1]["dense"] is None and not is_beginning:
@@ -158,7 +164,7 @@ def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
 
 
 def _query_tokens(run: re.Match[str], *, goes_on: bool, follows: bool) -> list[str]:
-    """Give the tokens that a run is found by; what stands before or after it in the text may be of the same script."""
+    """Return the tokens that a run is found by; its neighbours in the text may be of the same script."""
     text = run[0]
     if run["dense"] is None:
         return [text]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.choice import choose_llm, open_storage
-from idolchat_core.llm import LLMProvider
-from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus
-from idolchat_core.plugins import Plugins
+from idolchat_core.conversations.user_data import forget_turns
+from idolchat_core.errors import StorageUnavailable
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, ServerInbox, TrackedStorage
+from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.services import Services
+from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
-from idolchat_core.storage import Storage
-from idolchat_core.turn import TurnEngine
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.engine import TurnEngine
 
 __all__ = ["Service", "open_service"]
 
@@ -30,11 +36,23 @@ class Service:
     llm_name: str
     llm: LLMProvider
     turns: TurnEngine
+    following: BackgroundTasks
+
+    @property
+    def services(self) -> Services:
+        """What factories of the upper floor are called with."""
+        return Services(storage=self.storage, provider=self.llm, settings=self.settings)
 
     @property
     def mirror(self) -> MirrorStatus:
-        """Tell how far the mirrors are behind."""
+        """How far the mirrors are behind."""
         return self.storage.status if isinstance(self.storage, MirroredStorage) else MirrorStatus()
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        storage = self.storage.failing if isinstance(self.storage, TrackedStorage) else {}
+        return {**self.turns.failing, **self.following.failing, **storage}
 
 
 @asynccontextmanager
@@ -44,14 +62,67 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     ``recovers``: see ``TurnEngine``. Raises ``ConfigurationError``, and what the parts raise when they cannot open.
     """
     llm_name = choose_llm(settings, plugins)
-    mode = MirrorMode.KEEP if recovers else MirrorMode.COPY
+    mode = MirrorMode.REPLICATE if recovers else MirrorMode.PUSH
     async with (
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
-        TurnEngine(storage, llm, settings=settings, recovers=recovers) as turns,
+        open_prompt_sources(plugins, Services(storage=storage, provider=llm, settings=settings)) as sources,
+        _telling_observers(plugins, Services(storage=storage, provider=llm, settings=settings), is_server=recovers),
+        _without_deleted(storage, is_server=recovers),
+        TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
+        _following_commands(storage, turns, is_server=recovers) as following,
     ):
         if recovers and storage.caution:
             log.warning("the primary storage has a limit", extra={"storage": storage_name, "caution": storage.caution})
         yield Service(
-            settings=settings, storage_name=storage_name, storage=storage, llm_name=llm_name, llm=llm, turns=turns
+            settings=settings,
+            storage_name=storage_name,
+            storage=storage,
+            llm_name=llm_name,
+            llm=llm,
+            turns=turns,
+            following=following,
         )
+
+
+@asynccontextmanager
+async def open_prompt_sources(plugins: Plugins, services: Services) -> AsyncGenerator[Sequence[PromptSource]]:
+    """Open every registered prompt source, in the order of their names."""
+    async with AsyncExitStack() as stack:
+        registry = plugins.prompt_sources
+        yield [await stack.enter_async_context(registry.get(name)(services)) for name in registry]
+
+
+@asynccontextmanager
+async def _telling_observers(plugins: Plugins, services: Services, *, is_server: bool) -> AsyncGenerator[None]:
+    """Open every registered change observer, and tell it of changes; one process on a data folder does, the server."""
+    async with AsyncExitStack() as stack:
+        if is_server and isinstance(services.storage, TrackedStorage):
+            registry = plugins.change_observers
+            observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
+            await stack.enter_async_context(services.storage.telling(observers))
+        yield
+
+
+@asynccontextmanager
+async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerator[None]:
+    """Release turns that a crash has left in conversations that commands have deleted since."""
+    if is_server:
+        with suppress(StorageUnavailable):  # the engine waits for it
+            if gone := await ServerInbox(storage).deleted():
+                await forget_turns(storage, gone)
+    yield
+
+
+@asynccontextmanager
+async def _following_commands(
+    storage: Storage, turns: TurnEngine, *, is_server: bool
+) -> AsyncGenerator[BackgroundTasks]:
+    """Act on what commands change beside the server."""
+    background = BackgroundTasks()
+    if is_server:
+        background.start("follow commands", partial(ServerInbox(storage).run, turns.follow))
+    try:
+        yield background
+    finally:
+        await background.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING, check_dotenv
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.spending.settings import SpendingSettings
 
@@ -23,8 +24,8 @@ class PackageSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
+        env_file=DOTENV,
+        env_file_encoding=DOTENV_ENCODING,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -53,6 +54,24 @@ class CoreSettings(SpendingSettings, PackageSettings):
     )
     system_prompt: str | None = Field(
         None, validation_alias="SYSTEM_PROMPT", description="Text that every prompt begins with."
+    )
+    prompt_layout: Literal["stable", "sillytavern"] = Field(
+        "stable",
+        validation_alias="IDOLCHAT_PROMPT_LAYOUT",
+        description="`stable` puts what varies from turn to turn at the end of the prompt, where it spoils no prompt"
+        " cache; `sillytavern` leaves it where its source put it.",
+    )
+    prompt_retention_days: int = Field(
+        30,
+        ge=1,
+        validation_alias="IDOLCHAT_PROMPT_RETENTION_DAYS",
+        description="Days that what went into a prompt can be asked for, where plugins had a part in it.",
+    )
+    keep_thinking: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_KEEP_THINKING",
+        description="true sends the model its earlier thoughts again, those that stand in <think> at the beginning of"
+        " a reply's text.",
     )
     context_length: int = Field(
         8192,
@@ -98,6 +117,14 @@ class CoreSettings(SpendingSettings, PackageSettings):
         description="How fast the allowance grows by which one conversation is copied to a mirror again and again.",
     )
 
+    @field_validator("data_dir")
+    @classmethod
+    def _without_tilde(cls, value: Path) -> Path:
+        try:
+            return value.expanduser()
+        except RuntimeError as error:  # ~name of a user that this machine does not know
+            raise ValueError(f"{error}: write the path in full") from error
+
     @field_validator("storage", "plugins", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
@@ -112,12 +139,15 @@ def read_settings[S: PackageSettings](settings: type[S], **given: Any) -> S:
     What is ``given`` by field name comes before the environment. A value is not repeated in the error where it may
     be a secret.
     """
+    check_dotenv(_variables_of(settings))
     try:
         return settings(**{_variable(settings, name): value for name, value in given.items()})
     except ValidationError as error:
         raise ConfigurationError(_explained(settings, error)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f".env in the working directory cannot be read as UTF-8 text: {error}") from error
+
+
+def _variables_of(settings: type[PackageSettings]) -> frozenset[str]:
+    return frozenset(str(field.validation_alias).upper() for field in settings.model_fields.values())
 
 
 def _variable(settings: type[PackageSettings], name: str) -> str:

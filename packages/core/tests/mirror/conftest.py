@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 import pytest
 
-from idolchat_core.mirror import MirroredStorage, MirrorMode, Pace, open_mirrored
-from idolchat_core.storage import Storage
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage
 
 type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
@@ -15,45 +15,45 @@ type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
 type Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 PATIENCE_S = 60
-QUICK = Pace(settle_s=0.0, rest_s=0.02, look_every_s=0.01, first_pause_s=0.002, longest_pause_s=0.01)
+QUICK = MirrorTuning(settle_s=0.0, rest_s=0.02, look_every_s=0.01, first_pause_s=0.002, longest_pause_s=0.01)
 
 
 @asynccontextmanager
 async def opening(
-    primary: Storage, mirror: Storage, *, mode: MirrorMode = MirrorMode.KEEP, pace: Pace = QUICK
+    primary: Storage, mirror: Storage, *, mode: MirrorMode = MirrorMode.REPLICATE, tuning: MirrorTuning = QUICK
 ) -> AsyncGenerator[MirroredStorage]:
-    async with open_mirrored(primary, {"objects": lambda: nullcontext(mirror)}, mode=mode, pace=pace) as storage:
+    async with open_mirrored(primary, {"objects": lambda: nullcontext(mirror)}, mode=mode, tuning=tuning) as storage:
         yield storage
 
 
 @pytest.fixture
 def opened() -> Opening:
-    """Give a function that opens a primary with a mirror."""
+    """Return a function that opens a primary with a mirror."""
     return opening
 
 
 @pytest.fixture
 def primary() -> InMemoryStorage:
-    """Give an empty primary."""
+    """Return an empty primary."""
     return InMemoryStorage()
 
 
 @pytest.fixture
 def mirror() -> InMemoryObjects:
-    """Give an empty mirror."""
+    """Return an empty mirror."""
     return InMemoryObjects()
 
 
 @pytest.fixture
 async def storage(primary: InMemoryStorage, mirror: InMemoryObjects) -> AsyncGenerator[MirroredStorage]:
-    """Give the two together, open."""
+    """Return the two together, open."""
     async with opening(primary, mirror) as storage:
         yield storage
 
 
 @pytest.fixture
 def until() -> Until:
-    """Give a function that waits until something is so."""
+    """Return a function that waits until something is so."""
 
     async def wait(is_so: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -65,7 +65,7 @@ def until() -> Until:
 
 @pytest.fixture
 async def surveyed(storage: MirroredStorage, primary: InMemoryStorage, until: Until) -> MirroredStorage:
-    """Give the two together, when it is known what the mirror holds."""
+    """Return the two together, when it is known what the mirror holds."""
 
     async def is_surveyed() -> bool:
         return await primary.get_record("mirror.objects", "elsewhere") is not None

@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from idolchat_core.mirror import MirroredStorage
+from idolchat_core.mirror import MirroredStorage, TrackedStorage
 from idolchat_core.mirror.forwarding import Forwarding
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryObjects, StorageConformance
 
 
@@ -31,6 +31,6 @@ class TestWithMirrorDown(StorageConformance):
 
 def test_every_method_of_a_storage_is_forwarded_with_intent() -> None:
     public = {name for name, _ in inspect.getmembers(Storage, inspect.isfunction) if not name.startswith("_")}
-    ours = {name for kind in (Forwarding, MirroredStorage) for name in vars(kind)}
+    ours = {name for kind in (Forwarding, TrackedStorage, MirroredStorage) for name in vars(kind)}
 
     assert public - ours == set()

@@ -9,11 +9,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idolchat_core.mirror import MirroredStorage, MirrorMode, Pace, open_mirrored
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
-QUICK = Pace(settle_s=0.0, rest_s=0.001, look_every_s=0.002, first_pause_s=0.001, longest_pause_s=0.002)
+QUICK = MirrorTuning(settle_s=0.0, rest_s=0.001, look_every_s=0.002, first_pause_s=0.001, longest_pause_s=0.002)
 PATIENCE_S = 30
 
 STEPS = st.one_of(
@@ -37,7 +37,7 @@ class World:
     async def start(self) -> MirroredStorage:
         if self.storage is None:
             self.process = AsyncExitStack()
-            opening = open_mirrored(self.primary, {"objects": lambda: nullcontext(self.mirror)}, pace=QUICK)
+            opening = open_mirrored(self.primary, {"objects": lambda: nullcontext(self.mirror)}, tuning=QUICK)
             self.storage = await self.process.enter_async_context(opening)
         return self.storage
 
@@ -79,7 +79,7 @@ class World:
 
     async def delete(self, storage: MirroredStorage, conversation_id: UUID, *, elsewhere: bool) -> None:
         factories = {"objects": lambda: nullcontext(self.mirror)}
-        async with open_mirrored(self.primary, factories, mode=MirrorMode.NOTE, pace=QUICK) as other:
+        async with open_mirrored(self.primary, factories, mode=MirrorMode.RECORD, tuning=QUICK) as other:
             await (other if elsewhere else storage).delete(conversation_id)
         self.there.remove(conversation_id)
         self.gone.append(conversation_id)

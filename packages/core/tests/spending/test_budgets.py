@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,19 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
-from idolchat_core.origin import ORIGIN, Origin
-from idolchat_core.request import TurnRequest
+from idolchat_core.rate_limits import LeakyBuckets
+from idolchat_core.request_context import CALLER, CallerInfo
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.budgets import Budgets, Spender
-from idolchat_core.spending.quotas import LeakyBuckets
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 
 
 def allowing(**settings: Any) -> CoreSettings:
     return CoreSettings(**settings)
 
 
+SAYING_HI = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
 ANA, BEN = Spender("ana", "10.0.0.1"), Spender("ben", "10.0.0.1")
 
 
@@ -164,7 +165,7 @@ async def test_fifty_turns_at_the_edge_of_a_budget_overspend_by_one_each_and_no_
 
 
 async def test_who_shows_no_user_is_counted_by_the_key() -> None:
-    token = ORIGIN.set(Origin(key_id="k1", address="10.0.0.9"))
+    token = CALLER.set(CallerInfo(key_id="k1", address="10.0.0.9"))
     try:
         async with TurnEngine(InMemoryStorage(), ScriptedProvider(), settings=CoreSettings()) as turns:
             request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
@@ -172,4 +173,30 @@ async def test_who_shows_no_user_is_counted_by_the_key() -> None:
 
             assert list(turns.ledger.budgets.day.users) == ["key:k1"]
     finally:
-        ORIGIN.reset(token)
+        CALLER.reset(token)
+
+
+def test_a_clock_that_is_set_back_over_midnight_reopens_no_budget() -> None:
+    clock = Clock("2026-11-27T00:00:10")
+    budgets = Budgets(allowing(budget_daily_tokens=100), clock=clock)
+    spend(budgets, ANA, 100, at=clock.now)
+    for seconds in (-20, 20, -3600):
+        clock.now += seconds
+
+        with pytest.raises(BudgetExceeded):
+            budgets.admit(ANA)
+
+
+async def test_a_start_after_the_clock_was_set_back_goes_on_with_the_budget_of_the_newest_day() -> None:
+    storage, settings = InMemoryStorage(), CoreSettings(budget_daily_tokens=1)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    async with TurnEngine(storage, ScriptedProvider(), settings=settings) as turns:
+        await (await turns.start(SAYING_HI)).ended()
+    [today] = await storage.list_logs("spending")
+    spent = (await storage.read_log("spending", today)).replace(today.encode(), tomorrow.encode())
+    after = InMemoryStorage()
+    await after.append_log("spending", tomorrow, spent)
+
+    async with TurnEngine(after, ScriptedProvider(), settings=settings) as turns:
+        with pytest.raises(BudgetExceeded):
+            await turns.start(SAYING_HI)

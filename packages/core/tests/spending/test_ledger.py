@@ -12,15 +12,15 @@ import pytest
 from pydantic_core import from_json
 
 from idolchat_core.errors import ProviderUnavailable, SpendingStopped, StorageUnavailable
-from idolchat_core.events import TurnEnded, TurnState
-from idolchat_core.llm import CompletionRequest, Delta, Finished
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.models import Usage
-from idolchat_core.request import TurnRequest
 from idolchat_core.settings import CoreSettings
-from idolchat_core.spending.daybook import DayBook, read_day
-from idolchat_core.spending.stop import resume_spending, stop_spending
+from idolchat_core.spending.daily_totals import DailyTotals, read_day
+from idolchat_core.spending.kill_switch import resume_spending, stop_spending
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-from idolchat_core.turn import TurnEngine
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
 
 USER = uuid4()
 
@@ -74,7 +74,7 @@ async def finish(turns: TurnEngine, request: TurnRequest) -> TurnEnded:
     return await (await turns.start(request)).ended()
 
 
-async def today(storage: InMemoryStorage) -> DayBook:
+async def today(storage: InMemoryStorage) -> DailyTotals:
     book, _ = await read_day(storage, datetime.now(UTC).strftime("%Y-%m-%d"))
     return book
 
@@ -116,7 +116,7 @@ async def test_a_replay_and_a_refusal_are_no_calls(storage: InMemoryStorage, llm
 async def test_a_cancelled_reply_is_estimated_and_corrected_by_the_provider(
     storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("idolchat_core.spending.reconciling.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("idolchat_core.spending.reconciliation.PAUSES_S", (0.0, 0.0))
     llm, never = Billing(), asyncio.Event()
     llm.told = Usage(input_tokens=31, output_tokens=7, cost=0.25)
     llm.say(["Hello", never])
@@ -191,7 +191,7 @@ async def test_a_call_whose_message_was_never_stored_was_never_made(
     assert (await lines_of(storage))[-1] == {"void": "c"}
 
 
-async def test_a_ledger_that_cannot_be_written_keeps_the_provider_from_being_asked(
+async def test_a_ledger_that_cannot_be_written_fails_the_turn_before_the_provider_is_asked(
     storage: InMemoryStorage, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: Any, **__: Any) -> None:
@@ -200,8 +200,11 @@ async def test_a_ledger_that_cannot_be_written_keeps_the_provider_from_being_ask
     async with engine(storage, llm) as turns:
         with monkeypatch.context() as patch:
             patch.setattr(storage, "append_log", refuse)
-            with pytest.raises(StorageUnavailable):
-                await turns.start(ask("Hi"))
+            turn = await turns.start(ask("Hi"))
+            ended = await turn.ended()
+        assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "storage_unavailable")
+        stored = await storage.read(turn.conversation_id)
+        assert [message.id for message in stored.messages] == [turn.user_message_id]
         assert llm.requests == []
         assert turns.ledger.budgets.in_flight == 0
 
@@ -239,7 +242,7 @@ async def test_a_start_reads_no_more_than_what_the_sums_of_a_day_lack(
         for number in range(30):
             await finish(turns, ask(f"{number}"))
     day = datetime.now(UTC).strftime("%Y-%m-%d")
-    whole = DayBook(day)
+    whole = DailyTotals(day)
     whole.take(await storage.read_log("spending", day))
     book, size_bytes = await read_day(storage, day)
 
@@ -248,7 +251,7 @@ async def test_a_start_reads_no_more_than_what_the_sums_of_a_day_lack(
 
 
 def test_lines_that_are_cut_short_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    book = DayBook("2026-11-26")
+    book = DailyTotals("2026-11-26")
     book.take(b'{"open": "a", "at"\n' + _intent(uuid4()) + b'\x00\x00\n{"open": "still being wri')
 
     assert list(book.opened) == ["c"]
@@ -261,3 +264,26 @@ def _intent(conversation_id: UUID) -> bytes:
         f'{{"open":"c","at":"{at}","purpose":"chat","turn":"{uuid4()}","conversation":"{conversation_id}",'
         '"user":null,"key":null,"model":null}\n'
     ).encode()
+
+
+@pytest.mark.parametrize("cost", [float("inf"), float("nan"), 1e308, -1000.0])
+async def test_a_cost_that_cannot_be_right_is_estimated(storage: InMemoryStorage, cost: float) -> None:
+    told = Usage(input_tokens=10, output_tokens=2, cost=cost)
+    llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
+    async with engine(storage, llm) as turns:
+        ended = await finish(turns, ask("Hi"))
+    [settled] = [line for line in await lines_of(storage) if "call" in line]
+
+    assert ended.usage == Usage(input_tokens=10, output_tokens=2, is_estimate=True)
+    assert (settled["input"], settled["output"], settled["cost"], settled["estimated"]) == (10, 2, None, True)
+
+
+@pytest.mark.parametrize("count", [-1, 2**53])
+async def test_a_count_of_tokens_that_cannot_be_right_is_estimated(storage: InMemoryStorage, count: int) -> None:
+    told = Usage(input_tokens=count, output_tokens=count)
+    llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
+    async with engine(storage, llm) as turns:
+        ended = await finish(turns, ask("Hi"))
+
+    assert ended.usage is not None
+    assert (ended.usage.is_estimate, 0 < ended.usage.output_tokens < 10) == (True, True)

@@ -1,6 +1,6 @@
 import pytest
 
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing import InMemoryStorage, StorageConformance
 
 

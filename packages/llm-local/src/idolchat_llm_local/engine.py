@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from idolchat_core.errors import ConfigurationError, IdolchatError, ProviderUnavailable
+from idolchat_core import ConfigurationError, IdolchatError, ProviderUnavailable
 from idolchat_llm_local.process import LoadFailed, WorkerProcess
 from idolchat_llm_local.weights import VARIABLE
 from idolchat_llm_local.worker import WorkerConfig

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, cast
 
-from idolchat_core.errors import ProviderUnavailable, ReplyCut
+from idolchat_core import ProviderUnavailable, ReplyCut
 from idolchat_llm_local import worker
 from idolchat_llm_local.worker import WorkerConfig
 
@@ -76,7 +76,7 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether it can be asked."""
+        """Whether it can be asked."""
         return not self._reading.done()
 
     async def complete(self, body: bytes) -> AsyncGenerator[dict[str, Any]]:

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
-from idolchat_core.errors import ModelNotFound
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
-from idolchat_core.settings import read_settings
+from idolchat_core import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, ModelNotFound, read_settings
 from idolchat_llm_local.body import completion_body
 from idolchat_llm_local.cores import usable_cores
 from idolchat_llm_local.engine import Engine
@@ -19,14 +17,24 @@ from idolchat_llm_local.worker import WorkerConfig
 
 __all__ = ["LocalProvider", "open_local_llm"]
 
+CHARACTER = (
+    "You are Mika, a cheerful young idol singer. You are talking with a fan after a concert. Speak as Mika, in the"
+    " first person, warmly and in two or three short sentences. You love your songs, your stage and your fans."
+)
+"""Whom the small model plays where nobody says: its own template has it be an AI assistant."""
+
 
 class LocalProvider(LLMProvider):
     """Answers with one model, ``parallel`` replies at a time; further requests wait in the order they came."""
 
-    def __init__(self, engine: Engine, model: ModelInfo, *, parallel: int) -> None:
+    def __init__(
+        self, engine: Engine, model: ModelInfo, *, parallel: int, max_tokens: int, system_prompt: str | None = None
+    ) -> None:
         self.default_model: str = model.id
         self._engine = engine
         self._model = model
+        self._max_tokens = max_tokens
+        self._system_prompt = system_prompt
         self._turnstile = asyncio.Semaphore(parallel)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
@@ -42,12 +50,19 @@ class LocalProvider(LLMProvider):
             )
         async with self._turnstile:
             worker = await self._engine.worker()
-            body = completion_body(request, knows_tools=worker.facts.knows_tools)
+            body = completion_body(
+                request,
+                knows_tools=worker.facts.knows_tools,
+                max_tokens=self._max_tokens,
+                system_prompt=self._system_prompt,
+            )
             reply = Reply(self._model.id)
             async with aclosing(worker.complete(body)) as chunks:
                 async for chunk in chunks:
                     if delta := reply.read(chunk):
                         yield delta
+                    if reply.is_looping:
+                        break
             yield reply.end()
 
     async def list_models(self) -> Sequence[ModelInfo]:
@@ -68,7 +83,13 @@ async def open_local_llm(settings: LocalSettings | None = None) -> AsyncGenerato
     config = _config(settings, weights, context_length)
     async with Engine(config) as engine:
         model = ModelInfo(id=weights.model_id, context_length=context_length)
-        yield LocalProvider(engine, model, parallel=settings.parallel)
+        yield LocalProvider(
+            engine,
+            model,
+            parallel=settings.parallel,
+            max_tokens=settings.max_tokens,
+            system_prompt=CHARACTER if weights.is_carried else None,
+        )
 
 
 def _config(settings: LocalSettings, weights: Weights, context_length: int) -> WorkerConfig:

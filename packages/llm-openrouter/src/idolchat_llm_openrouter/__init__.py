@@ -1,4 +1,4 @@
-"""Lets idolchat talk to OpenRouter and any OpenAI-compatible server."""
+"""The idolchat provider for OpenRouter and any OpenAI-compatible server."""
 
 from idolchat_llm_openrouter.settings import Dialect, OpenRouterSettings
 

@@ -1,13 +1,10 @@
-"""What this package adds to idolchat."""
+"""The plugin: registers the provider."""
 
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.llm import LLMProvider
-from idolchat_core.registry import Registry
-from idolchat_core.settings import read_settings
+from idolchat_core import LLMProvider, Registry, hookimpl, read_settings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 
 __all__ = ["idolchat_register_llm_providers"]
@@ -15,7 +12,7 @@ __all__ = ["idolchat_register_llm_providers"]
 
 @hookimpl
 def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
-    """Register ``openrouter``, which is wanted where its key or its address is set."""
+    """Register ``openrouter``, which is chosen by default where its key or address is set."""
     registry.add("openrouter", _open, when=_is_set)
 
 

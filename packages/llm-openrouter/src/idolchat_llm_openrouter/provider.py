@@ -1,4 +1,4 @@
-"""OpenRouter, and any server that speaks the OpenAI chat completions API."""
+"""The provider for OpenRouter and any server that speaks the OpenAI chat completions API."""
 
 from __future__ import annotations
 
@@ -8,19 +8,29 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from idolchat_core.errors import ConfigurationError, PaymentRequired, ProviderError
-from idolchat_core.llm import CompletionRequest, Delta, Finished, Hear, LLMProvider, ModelInfo
-from idolchat_core.models import Usage
-from idolchat_core.settings import read_settings
-from idolchat_llm_openrouter.calls import Calls
-from idolchat_llm_openrouter.catalogue import Catalogue
+from idolchat_core import (
+    CompletionRequest,
+    ConfigurationError,
+    Delta,
+    Finished,
+    LLMProvider,
+    ModelInfo,
+    OnDeltas,
+    PaymentRequired,
+    ProviderError,
+    Usage,
+    read_settings,
+)
 from idolchat_llm_openrouter.client import Client, open_client
-from idolchat_llm_openrouter.discretion import Discretion
-from idolchat_llm_openrouter.faults import Fault, Faults
-from idolchat_llm_openrouter.models import models_in
-from idolchat_llm_openrouter.reply import Reply
+from idolchat_llm_openrouter.completion_calls import CompletionCalls
+from idolchat_llm_openrouter.completion_stream import CompletionReader
+from idolchat_llm_openrouter.errors import CallFailed, ErrorMapper
+from idolchat_llm_openrouter.http import open_http
+from idolchat_llm_openrouter.model_list import ModelList, models_in
+from idolchat_llm_openrouter.redaction import Redactor
 from idolchat_llm_openrouter.settings import OPENROUTER_URL, OpenRouterSettings
-from idolchat_llm_openrouter.wire import generation_usage
+from idolchat_llm_openrouter.transport import OpenTransport
+from idolchat_llm_openrouter.usage import generation_usage
 
 __all__ = ["OpenRouterProvider", "open_openrouter"]
 
@@ -32,19 +42,19 @@ MAX_PAGES = 50
 
 
 class OpenRouterProvider(LLMProvider):
-    """Asks one server, over connections that are kept."""
+    """Answers with the models of one server."""
 
     def __init__(self, client: Client, settings: OpenRouterSettings) -> None:
         self.default_model = settings.model
         self.can_reconcile = settings.speaks_openrouter
         self._client = client
         self._settings = settings
-        self._calls = Calls(client, settings)
-        self._catalogue = Catalogue(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
+        self._calls = CompletionCalls(client, settings)
+        self._model_list = ModelList(self._fetch_models, max_age_s=LIST_MAX_AGE_S)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Finished]:
-        """Answer as the server does; deltas that came together are given without waiting in between."""
-        reply: Reply | None = None
+        """Stream the reply; deltas that arrived together are yielded without waiting in between."""
+        reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
             while deltas:
@@ -52,31 +62,31 @@ class OpenRouterProvider(LLMProvider):
                     yield delta
                 deltas = await reply.read()
             yield reply.finished
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
         finally:
             if reply is not None:
                 await reply.close()
 
-    async def answer(self, request: CompletionRequest, hear: Hear) -> Finished:
-        """Answer as the server does, telling of deltas in the moment they are read."""
-        reply: Reply | None = None
+    async def answer(self, request: CompletionRequest, on_deltas: OnDeltas) -> Finished:
+        """Stream the reply, passing deltas on in the moment they are read."""
+        reply: CompletionReader | None = None
         try:
             reply, deltas = await self._calls.begin(request)
-            await reply.tell(deltas, hear)
+            await reply.deliver(deltas, on_deltas)
             return reply.finished
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
         finally:
             if reply is not None:
                 await reply.close()
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        """Tell what the server lists; asked anew after five minutes."""
-        return await self._catalogue.models()
+        """Return the list of the server, at most five minutes old."""
+        return await self._model_list.models()
 
     async def check(self) -> None:
-        """Ask for what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
+        """Fetch what proves key and reach: the key's own record at OpenRouter, the list of models elsewhere."""
         with_key = self._settings.speaks_openrouter and self._settings.key
         told = await self._get("/key" if with_key else "/models", timeout_s=CHECK_TIMEOUT_S)
         if with_key and _is_used_up(told):
@@ -85,7 +95,7 @@ class OpenRouterProvider(LLMProvider):
             )
 
     async def reconcile(self, completion_id: str) -> Usage | None:
-        """Ask OpenRouter what a generation took, also one that was cancelled; it knows some seconds after the end."""
+        """Ask OpenRouter what a generation took, cancelled ones too; it knows some seconds after the end."""
         if not self.can_reconcile:
             return None
         try:
@@ -98,8 +108,8 @@ class OpenRouterProvider(LLMProvider):
         return generation_usage(told)
 
     async def close(self) -> None:
-        """Stop what goes on in the background."""
-        await self._catalogue.close()
+        """Stop background work."""
+        await self._model_list.close()
 
     async def _fetch_models(self) -> Sequence[ModelInfo]:
         found: dict[str, ModelInfo] = {}
@@ -114,12 +124,12 @@ class OpenRouterProvider(LLMProvider):
 
     async def _get(self, path: str, *, timeout_s: float) -> Any:
         try:
-            return await self._client.get(path, self._faults(), timeout_s=timeout_s)
-        except Fault as fault:
-            raise fault.released() from fault.__cause__
+            return await self._client.get(path, self._error_mapper(), timeout_s=timeout_s)
+        except CallFailed as failure:
+            raise failure.released() from failure.__cause__
 
-    def _faults(self) -> Faults:
-        return Faults(self._settings.host, Discretion(self._settings.key))
+    def _error_mapper(self) -> ErrorMapper:
+        return ErrorMapper(self._settings.host, Redactor(self._settings.key))
 
 
 def _is_used_up(told: Any) -> bool:
@@ -129,7 +139,7 @@ def _is_used_up(told: Any) -> bool:
 
 
 def _next_page(listed: Any) -> str | None:
-    """Find the next page of OpenRouter's list; only its query is taken, so that the key stays where it belongs."""
+    """Find the next page of OpenRouter's list; only the query of its link is used, so the key goes to no other host."""
     links = listed.get("links") if isinstance(listed, dict) else None
     following = links.get("next") if isinstance(links, Mapping) else None
     if not isinstance(following, str) or not following:
@@ -138,15 +148,17 @@ def _next_page(listed: Any) -> str | None:
 
 
 @asynccontextmanager
-async def open_openrouter(settings: OpenRouterSettings | None = None) -> AsyncIterator[OpenRouterProvider]:
-    """Open the provider. Raises ``ConfigurationError``; what the server says is for ``check`` to tell."""
+async def open_openrouter(
+    settings: OpenRouterSettings | None = None, *, open_transport: OpenTransport = open_http
+) -> AsyncIterator[OpenRouterProvider]:
+    """Open the provider, without asking the server anything yet. Raises ``ConfigurationError``."""
     settings = settings or read_settings(OpenRouterSettings)
     if settings.at_openrouter and settings.key is None:
         raise ConfigurationError(
             "OPENROUTER_API_KEY is not set; write the key of your OpenRouter account into it or into .env,"
             f" or set OPENROUTER_BASE_URL to another server than {OPENROUTER_URL}"
         )
-    async with open_client(settings) as client:
+    async with open_client(settings, open_transport) as client:
         provider = OpenRouterProvider(client, settings)
         try:
             yield provider

@@ -1,11 +1,11 @@
-"""When a call that failed is made again."""
+"""When a failed call is made again."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-from idolchat_llm_openrouter.faults import Fault
+from idolchat_llm_openrouter.errors import CallFailed
 
 __all__ = ["Retries"]
 
@@ -14,19 +14,19 @@ FIRST_WAIT_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """``limit`` more calls at the most, none after a wait longer than ``max_wait_s``."""
+    """At most ``limit`` more calls, none after a wait longer than ``max_wait_s``."""
 
     limit: int
     max_wait_s: float
 
-    def wait_s(self, failed: int, fault: Fault) -> float | None:
-        """Tell how long to wait after the ``failed``-th failure, counted from 1; None to give up.
+    def wait_s(self, failed: int, failure: CallFailed) -> float | None:
+        """Return how long to wait after the ``failed``-th failure, counted from 1; None to give up.
 
         What the server asks for is kept; else the wait doubles each time, and half of it is left to chance, so
         that many who failed together do not come back together.
         """
-        if failed > self.limit or not fault.retryable:
+        if failed > self.limit or not failure.retryable:
             return None
-        if fault.retry_after_s is not None:
-            return fault.retry_after_s if fault.retry_after_s <= self.max_wait_s else None
+        if failure.retry_after_s is not None:
+            return failure.retry_after_s if failure.retry_after_s <= self.max_wait_s else None
         return min(FIRST_WAIT_S * (1 << failed - 1), self.max_wait_s) * random.uniform(0.5, 1)

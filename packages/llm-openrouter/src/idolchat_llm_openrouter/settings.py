@@ -1,4 +1,4 @@
-"""Settings of this package."""
+"""The settings of this package."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import PackageSettings
+from idolchat_core import ConfigurationError, PackageSettings
 
 __all__ = ["Dialect", "OpenRouterSettings"]
 
@@ -20,7 +19,7 @@ MAX_CATEGORIES = 2  # openrouter.ai/docs, App Attribution, read 2026-08-22
 
 
 class Dialect(StrEnum):
-    """What a server understands beside the OpenAI API; ``auto`` tells by its host."""
+    """The API of a server; ``auto`` decides by its host."""
 
     AUTO = "auto"
     OPENROUTER = "openrouter"
@@ -28,7 +27,7 @@ class Dialect(StrEnum):
 
 
 class OpenRouterSettings(PackageSettings):
-    """Where completions come from, and how long they may take."""
+    """The server, and the limits of its replies."""
 
     api_key: SecretStr | None = Field(
         None,
@@ -104,6 +103,18 @@ class OpenRouterSettings(PackageSettings):
         validation_alias="IDOLCHAT_OPENROUTER_MAX_REPLY_BYTES",
         description="Longest answer that is read, in bytes on the wire.",
     )
+    done_is_finish: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_OPENROUTER_DONE_IS_FINISH",
+        description="true for a server whose streams end with [DONE] without a finish_reason: such a reply is good."
+        " Otherwise it counts as cut.",
+    )
+    think_as_reasoning: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_OPENROUTER_THINK_AS_REASONING",
+        description="true for a server that leaves the thoughts of a model in its text: what stands in <think> at the"
+        " beginning of a reply becomes its `reasoning` and stays out of later prompts.",
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -138,23 +149,23 @@ class OpenRouterSettings(PackageSettings):
 
     @property
     def key(self) -> str | None:
-        """Give the key in the clear."""
+        """The key in the clear."""
         return self.api_key.get_secret_value() if self.api_key else None
 
     @property
     def host(self) -> str:
-        """Name the server in messages, with its port where the address has one."""
+        """The name of the server in messages, with its port if the address has one."""
         return urlsplit(self.base_url).netloc
 
     @property
     def at_openrouter(self) -> bool:
-        """Tell whether the server is OpenRouter itself, which answers nobody without a key."""
+        """Whether the server is OpenRouter itself, which needs a key."""
         host = urlsplit(self.base_url).hostname or ""
         return host == OPENROUTER_HOST or host.endswith(f".{OPENROUTER_HOST}")
 
     @property
     def speaks_openrouter(self) -> bool:
-        """Tell whether the server takes OpenRouter's own fields."""
+        """Whether the server takes OpenRouter's own fields."""
         return self.at_openrouter if self.dialect is Dialect.AUTO else self.dialect is Dialect.OPENROUTER
 
 

@@ -1,10 +1,10 @@
-"""Text that may hold halves of characters (UTF-16 surrogates), which neither UTF-8 nor JSON can carry."""
+"""Text with lone UTF-16 surrogates, which UTF-8 cannot encode."""
 
 from __future__ import annotations
 
-__all__ = ["without_halves"]
+__all__ = ["replace_lone_surrogates"]
 
 
-def without_halves(text: str) -> str:
-    """Join two halves that stand together; replace one that stands alone with U+FFFD."""
+def replace_lone_surrogates(text: str) -> str:
+    """Join surrogate pairs and replace lone surrogates with U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from idolchat_core.tokens import text_size
+from idolchat_core import text_size
 from idolchat_memory.contract import MemoryIndex, MemoryRow, MemoryScope, Role, ScopeReader
 from idolchat_memory.periods import Period
 from idolchat_memory.question import Question, read_question

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 from idolchat_memory.contract import MemoryIndex
 from idolchat_memory.recall import Recall
 from idolchat_memory.settings import MemorySettings

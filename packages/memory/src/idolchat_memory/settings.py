@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from idolchat_core.settings import PackageSettings
+from idolchat_core import PackageSettings
 
 __all__ = ["MemorySettings"]
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from idolchat_core.errors import InvalidRequest
+from idolchat_core import InvalidRequest
 from idolchat_memory.contract import MemoryIndex, MemoryMessage, MemoryScope, Role, ScopeReader
 from idolchat_memory.terms import terms_of
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+from idolchat_core import Registry, Storage, hookimpl
 from idolchat_storage_local.storage import open_local_storage
 
 __all__ = ["idolchat_register_storages"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from idolchat_core.settings import PackageSettings
+from idolchat_core import PackageSettings
 
 __all__ = ["LocalSettings"]
 

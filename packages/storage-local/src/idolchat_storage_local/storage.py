@@ -13,31 +13,47 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document
-from idolchat_core.census import StorageStats
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, InvalidRequest, StorageUnavailable
-from idolchat_core.models import Conversation, ConversationList, Message, Page
+from idolchat_core import (
+    EVERYTHING,
+    Conversation,
+    ConversationDamaged,
+    ConversationFilter,
+    ConversationList,
+    ConversationNotFound,
+    InvalidRequest,
+    Leftover,
+    Message,
+    Page,
+    Repair,
+    Storage,
+    StorageError,
+    StorageStats,
+    StorageUnavailable,
+    StoredId,
+    VerificationResult,
+    check_record_name,
+    document,
+    one_shot,
+    read_settings,
+)
 from idolchat_core.search import Query, SearchResults
-from idolchat_core.settings import read_settings
-from idolchat_core.storage import Storage, check_record_name, used_briefly
-from idolchat_core.upkeep import Leftover, Repair, Verdict
-from idolchat_storage_local import reading, whole
-from idolchat_storage_local.catalogue import Catalogue
-from idolchat_storage_local.disk import Disk, unavailable
-from idolchat_storage_local.document_file import Append, Update
-from idolchat_storage_local.entry import Entry, Wanted
-from idolchat_storage_local.files import Files
-from idolchat_storage_local.folder import DataFolder
-from idolchat_storage_local.index import IndexBroken
-from idolchat_storage_local.logs import AddLines, Logs
-from idolchat_storage_local.readers import Readers
-from idolchat_storage_local.records import Records
-from idolchat_storage_local.scan import Scanner
-from idolchat_storage_local.searching import Searcher, SearchUnavailable
+from idolchat_storage_local.clean_shutdown import CleanShutdown
+from idolchat_storage_local.files import message_replacement, reading, writing
+from idolchat_storage_local.files.data_folder import DataFolder
+from idolchat_storage_local.files.disk import Disk, unavailable
+from idolchat_storage_local.files.document_file import Append, Update
+from idolchat_storage_local.files.log_files import AddLines, Logs
+from idolchat_storage_local.files.open_files import Files
+from idolchat_storage_local.files.record_files import Records
+from idolchat_storage_local.index.entry import Entry, EntryFilter
+from idolchat_storage_local.index.sqlite_index import IndexBroken
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
+from idolchat_storage_local.maintenance import Upkeep
+from idolchat_storage_local.reader_threads import Readers
+from idolchat_storage_local.scanner import Scanner
+from idolchat_storage_local.search import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
-from idolchat_storage_local.trust import Trust
-from idolchat_storage_local.upkeep import Upkeep
-from idolchat_storage_local.writer import Writer
+from idolchat_storage_local.writer_thread import Writer
 
 __all__ = ["LocalStorage", "open_local_storage"]
 
@@ -62,7 +78,7 @@ async def open_local_storage(
     if settings is None:
         settings = read_settings(LocalSettings)
     loop = asyncio.get_running_loop()
-    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=used_briefly.get())
+    storage = await asyncio.to_thread(LocalStorage, settings, loop, disk or Disk(), is_brief=one_shot.get())
     try:
         yield storage
     finally:
@@ -78,52 +94,75 @@ class LocalStorage(Storage):
         self._disk = disk
         self._folder = DataFolder(settings.data_dir, disk)
         self._folder.open()
-        self._catalogue = Catalogue(self._folder.index, require_folder=self._folder.require)
-        self._files = Files(self._folder, disk, self._catalogue)
+        self._index = WriteBehindIndex(self._folder.index, require_folder=self._folder.require)
+        self._files = Files(self._folder, disk, self._index)
         self._records = Records(self._folder, disk)
         self._readers = Readers(_READERS, loop)
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
-        self._trust = Trust(self._folder, disk, self._catalogue)
-        self._scanner = Scanner(self._files, self._trust, is_brief=is_brief)
+        self._clean_shutdown = CleanShutdown(self._folder, disk, self._index)
+        self._scanner = Scanner(self._files, self._clean_shutdown, is_brief=is_brief)
         self._upkeep = Upkeep(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
-        self._trust.enter()
-        self._catalogue.start(self._scanner)
+        self._clean_shutdown.enter()
+        self._index.start(self._scanner)
         self._scanner.start()
 
     def close(self) -> None:
         """Finish what was asked for and close the files; waits for the disk."""
         self._is_closed = True
         self._writer.close()
+        with suppress(OSError, StorageError):
+            self._files.undo_failed()
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
-        self._trust.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
-        self._catalogue.close()
+        self._clean_shutdown.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
+        self._index.close()
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         if len(conversation.messages) > _FEW_MESSAGES:
-            return await self._work(whole.create_now, self._files, conversation)
-        written = whole.write_out(conversation)
-        return await self._writer.ask(lambda: whole.create(self._files, written))
+            return await self._work(writing.create_now, self._files, conversation)
+        written = writing.write_out(conversation)
+        return await self._writer.ask(lambda: writing.create(self._files, written))
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
         change = Append(
             conversation_id=conversation_id,
             lines=[document.line(message) for message in messages],
-            ids=[str(message.id) for message in messages],
             turn_ids=[str(message.turn_id) for message in messages if message.turn_id is not None],
             expected_count=expected_count,
             updated_at=updated_at,
+            head=None if head is None else str(head),
+            expected_revision=expected_revision,
         )
-        await self._writer.ask(change)
+        return await self._writer.change(change)
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
-        await self._writer.ask(Update(conversation_id, fields, expected_count))
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
+        return await self._writer.change(Update(conversation_id, fields, expected_count, expected_revision))
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        unindexed = self._searcher.unindexed
+        await self._work(
+            message_replacement.replace_message, self._files, conversation_id, message, unindexed=unindexed
+        )
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         return await self._work(reading.read_page, self._files, conversation_id, limit=limit, before=before)
@@ -132,21 +171,17 @@ class LocalStorage(Storage):
         return await self._work(reading.read_whole, self._files, conversation_id)
 
     async def read_document(self, conversation_id: UUID) -> bytes:
-        return await self._work(reading.read_document, self._files, conversation_id)
+        data, _ = await self.read_revised(conversation_id)
+        return data
+
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        return await self._work(reading.read_revised, self._files, conversation_id)
 
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
-        wanted = Wanted.of(user_id, character_id, since, until)
         place = _place(before) if before is not None else None
-        entries = await self._when_complete(self._newest, wanted, place, limit + 1)
+        entries = await self._when_complete(self._newest, EntryFilter.of(matching), place, limit + 1)
         last = entries[limit - 1] if len(entries) > limit else None
         return ConversationList(
             data=[entry.summary() for entry in entries[:limit]],
@@ -159,46 +194,35 @@ class LocalStorage(Storage):
     async def search(
         self,
         text: str,
+        matching: ConversationFilter = EVERYTHING,
         *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> SearchResults:
-        query, wanted = Query(text), Wanted.of(user_id, character_id, since, until)
+        query = Query(text)
         try:
-            return await self._when_complete(self._search, query, wanted, limit, before)
+            return await self._when_complete(self._search, query, EntryFilter.of(matching), limit, before)
         except SearchUnavailable as error:
             log.warning("there is no search index; everything is read instead", extra={"reason": str(error)})
-        filters: dict[str, Any] = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
-        return await super().search(text, **filters, limit=limit, before=before)
+        return await super().search(text, matching, limit=limit, before=before)
 
     async def settle(self) -> None:
         while not (finished := self._scanner.finished).done():
             await asyncio.wait([asyncio.wrap_future(finished)])
 
-    async def stats(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> StorageStats:
-        return await self._when_complete(self._count, Wanted.of(user_id, character_id, since, until))
+    async def stats(self, matching: ConversationFilter = EVERYTHING) -> StorageStats:
+        return await self._when_complete(self._count, EntryFilter.of(matching))
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         found = None
         with suppress(IndexBroken):
-            found = await self._work(self._catalogue.turn, str(turn_id))
+            found = await self._work(self._index.turn, str(turn_id))
         if found is None:
             found = await self._when_complete(self._turn, str(turn_id))
         return UUID(found) if found is not None else None
 
     async def put(self, conversation: Conversation) -> None:
-        await self._work(lambda: whole.put(self._files, whole.write_out(conversation)))
+        await self._work(lambda: self._put(writing.write_out(conversation)))
 
     async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         await self._work(self._put_documents, documents)
@@ -212,7 +236,7 @@ class LocalStorage(Storage):
     async def read_stored(self, conversation_id: UUID) -> bytes:
         return await self._work(self._upkeep.read_stored, conversation_id)
 
-    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    async def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         chosen = await self.list_ids() if conversation_ids is None else conversation_ids
         for some in batched(chosen, _BATCH):
             for verdict in await self._work(self._upkeep.judge, some):
@@ -249,11 +273,12 @@ class LocalStorage(Storage):
         if leftover_words is not None:
             yield leftover_words
 
-    async def delete(self, conversation_id: UUID) -> None:
-        await self._work(whole.delete, self._files, conversation_id)
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        await self._work(writing.delete, self._files, conversation_id, expected_revision=expected_revision)
 
     async def check(self) -> None:
         await self._work(self._folder.probe)
+        await self._work(self._files.undo_failed)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         check_record_name(namespace, name)
@@ -276,7 +301,7 @@ class LocalStorage(Storage):
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         check_record_name(namespace, name)
-        return self._writer.ask(AddLines(namespace, name, lines, durable))
+        return self._writer.add_lines(AddLines(namespace, name, lines, durable))
 
     async def read_log(self, namespace: str, name: str, *, start: int = 0) -> bytes:
         check_record_name(namespace, name)
@@ -313,11 +338,11 @@ class LocalStorage(Storage):
         raise StorageUnavailable("the list of conversations is being made from the files; try again later")
 
     def _documents(self, conversation_ids: Sequence[UUID]) -> dict[UUID, bytes | ConversationDamaged]:
-        self._catalogue.read_many(conversation_ids)
+        self._index.read_many(conversation_ids)
         found: dict[UUID, bytes | ConversationDamaged] = {}
         for conversation_id in conversation_ids:
             try:
-                found[conversation_id] = reading.read_document(self._files, conversation_id)
+                found[conversation_id], _ = reading.read_revised(self._files, conversation_id)
             except ConversationDamaged as error:
                 found[conversation_id] = error
             except ConversationNotFound:
@@ -326,27 +351,35 @@ class LocalStorage(Storage):
 
     def _put_documents(self, documents: Mapping[UUID, bytes]) -> None:
         for some in batched(documents.items(), _BATCH):
-            whole.put_many(self._files, [whole.take(data, conversation_id) for conversation_id, data in some])
-            self._catalogue.keep_pace()
+            written = [writing.take(data, conversation_id) for conversation_id, data in some]
+            new = [one for one in written if self._folder.find(one.about.id) is None]
+            writing.put_many(self._files, new)
+            for one in written:
+                if one not in new:
+                    self._put(one)
+            self._index.keep_pace()
+
+    def _put(self, written: writing.Written) -> None:
+        message_replacement.put(self._files, written, unindexed=self._searcher.unindexed)
 
     def _turn(self, turn_id: str) -> str | None:
         is_all = self._scanner.read_unread()
-        found = self._catalogue.turn(turn_id)
+        found = self._index.turn(turn_id)
         if found is None and not is_all:
             raise StorageUnavailable("there are conversations that cannot be read now, and the turn may be in one")
         return found
 
-    def _search(self, query: Query, wanted: Wanted, limit: int, before: str | None) -> SearchResults:
+    def _search(self, query: Query, matching: EntryFilter, limit: int, before: str | None) -> SearchResults:
         self._look_again()
-        return self._searcher.search(query, wanted, limit=limit, before=before)
+        return self._searcher.search(query, matching, limit=limit, before=before)
 
-    def _count(self, wanted: Wanted) -> StorageStats:
+    def _count(self, matching: EntryFilter) -> StorageStats:
         self._look_again()
-        return self._catalogue.count(wanted)
+        return self._index.count(matching)
 
-    def _newest(self, wanted: Wanted, before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
+    def _newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> Sequence[Entry]:
         self._look_again()
-        return self._catalogue.newest(wanted, before, limit)
+        return self._index.newest(matching, before, limit)
 
     def _look_again(self) -> None:
         self._scanner.glance()

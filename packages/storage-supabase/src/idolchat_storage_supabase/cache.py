@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 __all__ = ["DocumentCache"]
@@ -17,29 +19,55 @@ class DocumentCache:
         self._max_age_s = max_age_s
         self._kept: OrderedDict[UUID, tuple[bytes, float]] = OrderedDict()
         self._size_bytes = 0
+        self._reads: dict[UUID, set[object]] = {}
 
     def get(self, conversation_id: UUID) -> bytes | None:
-        """Give a document that is young enough."""
+        """Return a document that is young enough."""
         found = self._kept.get(conversation_id)
         if found is None:
             return None
         data, kept_at = found
         if time.monotonic() - kept_at >= self._max_age_s:
-            self.drop(conversation_id)
+            self._forget(conversation_id)
             return None
         self._kept.move_to_end(conversation_id)
         return data
 
     def keep(self, conversation_id: UUID, data: bytes) -> None:
-        """Keep a document, which has just been read or written."""
+        """Keep a document that has just been written."""
         self.drop(conversation_id)
+        self._keep(conversation_id, data)
+
+    def _keep(self, conversation_id: UUID, data: bytes) -> None:
+        self._forget(conversation_id)
         self._kept[conversation_id] = (data, time.monotonic())
         self._size_bytes += len(data)
         while self._size_bytes > self._max_bytes:
             _, (oldest, _) = self._kept.popitem(last=False)
             self._size_bytes -= len(oldest)
 
+    @contextmanager
+    def reading(self, conversation_id: UUID) -> Iterator[Callable[[bytes], None]]:
+        """Return a function that keeps what is read inside, unless the document was written or dropped meanwhile."""
+        reads, read = self._reads.setdefault(conversation_id, set()), object()
+        reads.add(read)
+
+        def keep(data: bytes) -> None:
+            if read in self._reads.get(conversation_id, ()):
+                self._keep(conversation_id, data)
+
+        try:
+            yield keep
+        finally:
+            reads.discard(read)
+            if not reads and self._reads.get(conversation_id) is reads:
+                del self._reads[conversation_id]
+
     def drop(self, conversation_id: UUID) -> None:
-        """Forget a document, which may not be the newest."""
+        """Forget a document that may not be the newest, and what is being read of it."""
+        self._reads.pop(conversation_id, None)
+        self._forget(conversation_id)
+
+    def _forget(self, conversation_id: UUID) -> None:
         data, _ = self._kept.pop(conversation_id, (b"", 0.0))
         self._size_bytes -= len(data)

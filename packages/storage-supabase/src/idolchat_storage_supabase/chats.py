@@ -2,52 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from supabase import AsyncClient
 
-from idolchat_core.errors import StorageUnavailable
-from idolchat_core.models import ConversationSummary
-from idolchat_storage_supabase.calls import Calls
+from idolchat_core import ConversationSummary, StorageUnavailable
+from idolchat_storage_supabase.errors import NoSuchColumn
+from idolchat_storage_supabase.retries import RetriedCalls
 
 __all__ = ["ChatsTable", "Row"]
 
+ASK_AGAIN_S = 60.0
 _TABLE = "chats"
 _IDS_A_PAGE = 1000
+_FIRST = ("id", "user_id", "character_id", "updated_at")
+_LATER = ("created_at", "message_count", "status")
+"""Columns that a table made by an earlier version lacks; without them, each row costs a look at its object."""
 
 
 class Row(NamedTuple):
-    """Which conversation, and when it was last changed."""
+    """Which conversation, when it was last changed, and what the row says of it, if that is all."""
 
     id: UUID
     updated_at: datetime
+    summary: ConversationSummary | None = None
 
 
-_ROWS = TypeAdapter(list[Row])
+class _Columns(NamedTuple):
+    id: UUID
+    updated_at: datetime
+    user_id: str | None = None
+    character_id: str | None = None
+    created_at: datetime | None = None
+    message_count: int | None = None
+    status: Literal["ok", "damaged"] | None = None
+    written_at: datetime | None = None
+
+
+_ROWS = TypeAdapter(list[_Columns])
 
 
 class ChatsTable:
-    """Reads and writes the rows; every method raises as ``Calls.make``, ``NoSuchTable`` among them."""
+    """Reads and writes the rows; every method raises as ``RetriedCalls.make``: ``NoSuchTable``, ``RowRefused``, others.
 
-    def __init__(self, client: AsyncClient, calls: Calls) -> None:
+    A table that lacks the later columns is written and read without them, and asked for them every ``ASK_AGAIN_S``.
+    """
+
+    def __init__(self, client: AsyncClient, calls: RetriedCalls) -> None:
         self._client = client
         self._calls = calls
+        self._plain_until: float | None = None
+        self._most_given = 0
 
-    async def put(self, summary: ConversationSummary, *, only_if_missing: bool = False) -> None:
-        """Write a conversation's row."""
-        row = summary.model_dump(mode="json", include={"id", "user_id", "character_id", "updated_at"})
-        await self._calls.make(
-            lambda: self._query().upsert(row, returning="minimal", ignore_duplicates=only_if_missing).execute()
-        )
+    async def put(self, summaries: Sequence[ConversationSummary]) -> None:
+        """Write the rows of these conversations, each given once, in one call."""
+        if self._is_full():
+            # The database reads ``now`` by its own clock, the one that tells when objects were written.
+            rows = [_row(summary, (*_FIRST, *_LATER)) | {"written_at": "now"} for summary in summaries]
+            try:
+                await self._upsert(rows)
+                return
+            except NoSuchColumn:
+                self._plain_until = time.monotonic() + ASK_AGAIN_S
+        await self._upsert([_row(summary, _FIRST) for summary in summaries])
 
-    async def remove(self, conversation_id: UUID) -> None:
-        """Remove a conversation's row; that there is none is no error."""
-        query = self._query
-        await self._calls.make(lambda: query().delete(returning="minimal").eq("id", str(conversation_id)).execute())
+    async def remove(self, conversation_ids: Collection[UUID]) -> None:
+        """Remove the rows of these conversations; that there is none is no error."""
+        ids = [str(conversation_id) for conversation_id in conversation_ids]
+        await self._calls.make(lambda: self._query().delete(returning="minimal").in_("id", ids).execute())
 
     async def page(
         self,
@@ -61,8 +88,8 @@ class ChatsTable:
     ) -> Sequence[Row]:
         """Read up to ``limit`` rows, newest first, that stand behind ``before``."""
 
-        async def call() -> Any:
-            query = self._query().select("id", "updated_at")
+        async def call(*columns: str) -> Any:
+            query = self._query().select(*columns)
             if user_id is not None:
                 query = query.eq("user_id", str(user_id))
             if character_id is not None:
@@ -76,36 +103,63 @@ class ChatsTable:
                 query = query.or_(f"updated_at.lt.{time},and(updated_at.eq.{time},id.lt.{before.id})")
             return await query.order("updated_at", desc=True).order("id", desc=True).limit(limit).execute()
 
-        return _read(await self._calls.make(call))
+        return [_read(row) for row in await self._selected(call, _FIRST, _LATER)]
 
-    async def ids(self) -> set[UUID]:
-        """Read the ids of all rows."""
-        found: set[UUID] = set()
+    def is_last(self, *, given: int, asked: int) -> bool:
+        """Return whether a page ends the list: it is short, and not because the project gives no more rows at once."""
+        return given == 0 or (given < asked and given < self._most_given)
+
+    async def written(self) -> Mapping[UUID, datetime | None]:
+        """Read the ids of all rows, and when each was written, by the database's clock, where that is known."""
+        found: dict[UUID, datetime | None] = {}
         after: UUID | None = None
         while True:
-            rows = await self._ids_after(after)
-            found.update(row.id for row in rows)
-            if (
-                not rows
-            ):  # a short page need not be the last: a project may be set to give fewer rows than are asked for
+            rows = await self._after(after)
+            found.update({row.id: row.written_at for row in rows})
+            if not rows:  # a short page need not be the last, see ``is_last``
                 return found
             after = rows[-1].id
 
-    async def _ids_after(self, after: UUID | None) -> Sequence[Row]:
-        async def call() -> Any:
-            query = self._query().select("id", "updated_at")
+    async def _after(self, after: UUID | None) -> Sequence[_Columns]:
+        async def call(*columns: str) -> Any:
+            query = self._query().select(*columns)
             if after is not None:
                 query = query.gt("id", str(after))
             return await query.order("id").limit(_IDS_A_PAGE).execute()
 
-        return _read(await self._calls.make(call))
+        return await self._selected(call, ("id", "updated_at"), ("written_at",))
+
+    async def _selected(self, call: Any, first: Sequence[str], later: Sequence[str]) -> Sequence[_Columns]:
+        if self._is_full():
+            try:
+                return self._read_all(await self._calls.make(lambda: call(*first, *later)))
+            except NoSuchColumn:
+                self._plain_until = time.monotonic() + ASK_AGAIN_S
+        return self._read_all(await self._calls.make(lambda: call(*first)))
+
+    def _read_all(self, answer: Any) -> Sequence[_Columns]:
+        try:
+            rows = _ROWS.validate_python(answer.data)
+        except ValueError as error:
+            raise StorageUnavailable(f"the table {_TABLE} holds rows that idolchat did not write") from error
+        self._most_given = max(self._most_given, len(rows))
+        return rows
+
+    async def _upsert(self, rows: list[dict[str, Any]]) -> None:
+        await self._calls.make(lambda: self._query().upsert(rows, returning="minimal").execute())
 
     def _query(self) -> Any:
         return self._client.table(_TABLE)
 
+    def _is_full(self) -> bool:
+        return self._plain_until is None or time.monotonic() >= self._plain_until
 
-def _read(answer: Any) -> Sequence[Row]:
-    try:
-        return _ROWS.validate_python([(row["id"], row["updated_at"]) for row in answer.data])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageUnavailable(f"table chats holds no ids and times: {type(error).__name__}") from error
+
+def _row(summary: ConversationSummary, columns: Collection[str]) -> dict[str, Any]:
+    return summary.model_dump(mode="json", include=set(columns))
+
+
+def _read(row: _Columns) -> Row:
+    if row.created_at is None or row.message_count is None or row.status is None:
+        return Row(row.id, row.updated_at)
+    return Row(row.id, row.updated_at, ConversationSummary.model_validate(row._asdict()))

@@ -5,8 +5,19 @@ create table if not exists public.chats (
     id uuid primary key,
     user_id text,
     character_id text,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    created_at timestamptz,
+    message_count bigint,
+    status text,
+    written_at timestamptz
 );
+
+-- A table that an earlier version made gets the columns that it lacks.
+alter table public.chats
+    add column if not exists created_at timestamptz,
+    add column if not exists message_count bigint,
+    add column if not exists status text,
+    add column if not exists written_at timestamptz;
 
 create index if not exists chats_by_time on public.chats (updated_at desc, id desc);
 create index if not exists chats_by_user on public.chats (user_id, updated_at desc, id desc);

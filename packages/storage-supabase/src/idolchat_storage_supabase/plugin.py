@@ -5,10 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from idolchat_core.hookspecs import hookimpl
-from idolchat_core.registry import Registry
-from idolchat_core.settings import read_settings
-from idolchat_core.storage import Storage
+from idolchat_core import Registry, Storage, hookimpl, read_settings
 from idolchat_storage_supabase.settings import SupabaseSettings
 
 __all__ = ["idolchat_register_commands", "idolchat_register_storages"]
@@ -38,6 +35,6 @@ def _is_set() -> bool:
 
 def _open() -> AbstractAsyncContextManager[Storage]:
     # The client takes half a second to import; a server that does not use it need not wait for it.
-    from idolchat_storage_supabase.opening import open_supabase_storage  # noqa: PLC0415
+    from idolchat_storage_supabase.factory import open_supabase_storage  # noqa: PLC0415
 
     return open_supabase_storage()

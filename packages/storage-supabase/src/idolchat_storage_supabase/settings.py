@@ -7,8 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from idolchat_core.errors import ConfigurationError
-from idolchat_core.settings import PackageSettings
+from idolchat_core import ConfigurationError, PackageSettings
 
 __all__ = ["SupabaseSettings"]
 
@@ -114,7 +113,7 @@ class SupabaseSettings(PackageSettings):
 
     @property
     def is_asked_for(self) -> bool:
-        """Tell whether conversations are to be kept there.
+        """Whether conversations are to be kept there.
 
         Raises ``ConfigurationError`` for an address without a key, unless it is there to let users in.
         """
@@ -124,7 +123,7 @@ class SupabaseSettings(PackageSettings):
         return True
 
     def access(self) -> tuple[str, str]:
-        """Give the address and the key. Raises ``ConfigurationError`` where one is missing."""
+        """Return the address and the key. Raises ``ConfigurationError`` where one is missing."""
         if self.url is None:
             raise ConfigurationError(
                 "the storage supabase needs SUPABASE_URL, which is not set; write the address of your project,"
@@ -139,7 +138,7 @@ class SupabaseSettings(PackageSettings):
 
     @property
     def host(self) -> str:
-        """Name the project in messages."""
+        """The name of the project in messages."""
         return urlsplit(self.url or "").netloc
 
 

@@ -5,35 +5,56 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document, listing
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message
-from idolchat_core.record_logs import namespaces_among
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core import (
+    EVERYTHING,
+    Conversation,
+    ConversationDamaged,
+    ConversationExists,
+    ConversationFilter,
+    ConversationList,
+    ConversationNotFound,
+    ConversationSummary,
+    KeyValueStorage,
+    Message,
+    StorageUnavailable,
+    StoredId,
+    check_revision,
+    document,
+    namespaces_among,
+    pagination,
+)
 from idolchat_storage_supabase.bucket import Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
-from idolchat_storage_supabase.directory import Directory
-from idolchat_storage_supabase.survey import Survey, document_key, facts_of
-from idolchat_storage_supabase.turns import TurnMap, holds_turn, made_at
+from idolchat_storage_supabase.conversation_index import ConversationIndex, document_key, facts_of
+from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
+from idolchat_storage_supabase.errors import AlreadyThere
+from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
 
 MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
+MAX_LISTED = 10_000
+_LONG_BYTES = 256 * 1024
+"""Reading a longer document takes so many milliseconds that others must not wait for it."""
+AT_ONCE = 8
 
 
-class SupabaseStorage(WholeDocumentStorage):
+class SupabaseStorage(KeyValueStorage):
     """Every conversation is the object ``<uuid>.json``, and every record ``records/<namespace>/<name>``.
 
     A write that has begun goes on to its end when its caller is cancelled, so that it cannot arrive later than the next
     one. What was read or written last is kept in memory for a while and taken for the newest, as one process writes.
     """
 
+    is_far = True
     caution = (
         "Supabase Storage replaces whole objects without comparing, so only one server may write a conversation:"
         " two that write to the same one at the same time can lose a message"
@@ -43,8 +64,8 @@ class SupabaseStorage(WholeDocumentStorage):
         super().__init__()
         self._bucket = bucket
         self._cache = cache
-        self._survey = Survey(bucket, self._described)
-        self._directory = Directory(table, self._survey.summaries)
+        self._index = ConversationIndex(bucket, self._described)
+        self._directory = Directory(table, self._index.summaries, self._index.summary)
         self._turns = TurnMap()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -73,126 +94,186 @@ class SupabaseStorage(WholeDocumentStorage):
     async def list_namespaces(self) -> Sequence[str]:
         return namespaces_among([entry.name async for entry in self._bucket.entries("records") if entry.is_folder])
 
-    async def create(self, conversation: Conversation) -> None:
-        await self._whole(super().create(conversation))
+    async def create(self, conversation: Conversation) -> str:
+        return await self._whole(super().create(conversation))
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
-        adding = super().append(conversation_id, messages, expected_count=expected_count, updated_at=updated_at)
-        await self._whole(adding)
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
+        adding = super().append(
+            conversation_id,
+            messages,
+            expected_count=expected_count,
+            updated_at=updated_at,
+            head=head,
+            expected_revision=expected_revision,
+        )
+        revision = await self._whole(adding)
         self._turns.note(conversation_id, messages)
+        return revision
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
-        await self._whole(super().update(conversation_id, fields, expected_count=expected_count))
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
+        changing = super().update(
+            conversation_id, fields, expected_count=expected_count, expected_revision=expected_revision
+        )
+        return await self._whole(changing)
 
     async def put(self, conversation: Conversation) -> None:
         data = document.encode(conversation)
-        await self._whole(self._put(conversation.id, data, listing.summary(conversation)))
+        await self._whole(self._put(conversation.id, data, pagination.summary(conversation)))
 
     async def put_document(self, conversation_id: UUID, data: bytes) -> None:
-        await self._whole(self._put(conversation_id, data, await asyncio.to_thread(_described, data, conversation_id)))
+        summary = await _described_soon(data, conversation_id)
+        await self._whole(self._put(conversation_id, data, summary))
 
-    async def delete(self, conversation_id: UUID) -> None:
-        await self._whole(self._delete(conversation_id))
+    async def create_document(self, conversation_id: UUID, data: bytes) -> None:
+        summary = await _described_soon(data, conversation_id)
+        try:
+            await self._whole(self._put(conversation_id, data, summary, only_if_new=True))
+        except AlreadyThere as error:
+            raise ConversationExists(f"there is a conversation {conversation_id} already") from error
 
-    async def write(self, conversation: Conversation) -> None:
-        data, summary = document.encode(conversation), listing.summary(conversation)
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        await self._whole(self._delete(conversation_id, expected_revision))
+
+    async def write(self, conversation: Conversation) -> bytes:
+        data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
         self._cache.keep(conversation.id, data)
-        await self._directory.changed(conversation.id, summary, now=False)
+        await self._directory.changed_now(conversation.id, summary)
+        return data
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         data = await self._data(conversation_id)
         return await asyncio.to_thread(_canonical, data, conversation_id)
 
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        data = await self._data(conversation_id)
+        return await asyncio.to_thread(_canonical, data, conversation_id), document.digest(data)
+
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
         last = None if before is None else _row_of(before)
-        filters = {"user_id": user_id, "character_id": character_id, "since": since, "until": until}
         if await self._directory.can_be_believed():
-            found = await self._listed_by_table(last, limit=limit, **filters)
+            found = await self._listed_by_table(last, limit=limit, **asdict(matching))
             if found is not None:
                 return found
-        summaries = [summary async for summary in self._survey.summaries()]
-        return listing.cut_list(summaries, limit=limit, before=before, **filters)  # type: ignore[arg-type]
+        summaries = [summary async for summary in self._index.summaries()]
+        return pagination.cut_list(summaries, matching, limit=limit, before=before)
 
     async def list_ids(self) -> Sequence[UUID]:
-        return [conversation_id async for conversation_id in self._survey.ids()]
+        return [conversation_id async for conversation_id in self._index.ids()]
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
-        """Tell which conversation holds a message with this turn.
+        """Return which conversation holds a message with this turn.
 
-        One that this process has not seen is looked for in the documents that were written since its id was made;
-        raises ``StorageUnavailable`` when those are more than ``MAX_SEARCHED`` and it is not in the newest of them.
+        One that this process has not seen is looked for in ``MAX_SEARCHED`` of the documents that were written since
+        its id was made; raises ``StorageUnavailable`` where there are more, and it is not in these.
         """
         known = self._turns.get(turn_id)
         if known is not None and await self._holds(known, turn_id):
             return known
-        ids, is_all = await self._survey.written_since(made_at(turn_id), at_most=MAX_SEARCHED)
-        for conversation_id in ids:
-            if await self._holds(conversation_id, turn_id):
-                return conversation_id
-        if not is_all:
+        made = made_at(turn_id)
+        written: list[tuple[UUID, datetime]] = []
+        async for one in self._index.written_since(made - CLOCKS_DIFFER_BY):
+            written.append(one)
+            if len(written) == MAX_LISTED:
+                break
+        for some in batched(likely_first(written, made)[:MAX_SEARCHED], AT_ONCE):
+            holds = await asyncio.gather(*(self._holds(conversation_id, turn_id) for conversation_id in some))
+            if True in holds:
+                return some[holds.index(True)]
+        if len(written) > MAX_SEARCHED:
             raise StorageUnavailable(
-                f"turn {turn_id} is not in the {len(ids)} conversations that were written last, and more are not"
-                " searched; read its conversation instead"
+                f"turn {turn_id} is not in {MAX_SEARCHED} of the conversations that were written since it was made,"
+                " and more are not searched; read its conversation instead"
             )
         return None
 
     async def reindex(self) -> AsyncGenerator[int]:
         for done, conversation_id in enumerate(await self.list_ids(), start=1):
             async with self._writing(conversation_id):
-                summary = await self._survey.summary(conversation_id)
+                summary = await self._index.summary(conversation_id)
                 if summary is not None:
-                    await self._directory.rewrite(summary)
+                    self._directory.changed(conversation_id, summary)
+            if done % ROWS_A_CALL == 0:
+                await self._directory.flush()
             yield done
+        await self._directory.flush()
 
     async def _data(self, conversation_id: UUID) -> bytes:
         data = self._cache.get(conversation_id)
         if data is None:
-            data = await super()._data(conversation_id)
-            self._cache.keep(conversation_id, data)
+            with self._cache.reading(conversation_id) as keep:
+                data = await super()._data(conversation_id)
+                keep(data)
         return data
 
-    async def _put(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _put(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         async with self._writing(conversation_id):
-            await self._upload(conversation_id, data, summary)
-            await self._directory.changed(conversation_id, summary, now=True)
+            await self._upload(conversation_id, data, summary, only_if_new=only_if_new)
+            self._directory.changed(conversation_id, summary)
 
-    async def _delete(self, conversation_id: UUID) -> None:
+    async def _delete(self, conversation_id: UUID, expected_revision: str | None) -> None:
         async with self._writing(conversation_id):
             self._cache.drop(conversation_id)
+            if expected_revision is not None:
+                revision = document.digest(await self._data(conversation_id))
+                check_revision(conversation_id, revision, expected_revision)
+                self._cache.drop(conversation_id)
             if await self._bucket.facts(self.document_key(conversation_id)) is None:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
-            await self._bucket.remove(self.document_key(conversation_id))
-            await self._directory.changed(conversation_id, None, now=False)
+            try:
+                await self._bucket.remove(self.document_key(conversation_id))
+            finally:
+                self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
+            await self._directory.changed_now(conversation_id, None)
 
-    async def _upload(self, conversation_id: UUID, data: bytes, summary: ConversationSummary) -> None:
+    async def _upload(
+        self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
+    ) -> None:
         self._cache.drop(conversation_id)
-        await self._bucket.write(
-            self.document_key(conversation_id), data, content_type="application/json", facts=facts_of(summary)
-        )
+        try:
+            await self._bucket.write(
+                self.document_key(conversation_id),
+                data,
+                content_type="application/json",
+                facts=facts_of(summary),
+                only_if_new=only_if_new,
+            )
+        finally:
+            self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
+        self._index.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:
         found: list[tuple[Row, ConversationSummary]] = []
-        while len(found) <= limit:
+        is_last = False
+        while len(found) <= limit and not is_last:
             wanted = limit + 1 - len(found)
-            rows = await self._directory.page(before=last, limit=wanted, **filters)
-            if rows is None:
+            answer = await self._directory.page(before=last, limit=wanted, **filters)
+            if answer is None:
                 return None
-            if not rows:
-                break
-            last = rows[-1]
-            summaries = await self._survey.those([row.id for row in rows])
+            rows, is_last = answer
+            if rows:
+                last = rows[-1]
+            summaries = await self._index.of_rows(rows)
             found += [(row, summary) for row, summary in zip(rows, summaries, strict=True) if summary is not None]
         page = found[:limit]
         more = f"{page[-1][0].updated_at.isoformat()}~{page[-1][0].id}" if page and len(found) > limit else None
@@ -216,16 +297,22 @@ class SupabaseStorage(WholeDocumentStorage):
         return await asyncio.shield(task)
 
 
+async def _described_soon(data: bytes, conversation_id: UUID) -> ConversationSummary:
+    if len(data) < _LONG_BYTES:
+        return _described(data, conversation_id)
+    return await asyncio.to_thread(_described, data, conversation_id)
+
+
 def _described(data: bytes, conversation_id: UUID) -> ConversationSummary:
     try:
-        return listing.summary(document.decode(data, conversation_id))
+        return pagination.summary(document.decode(data, conversation_id))
     except ConversationDamaged:
         return _described_as_damaged(data, conversation_id)
 
 
 def _described_as_damaged(data: bytes, conversation_id: UUID) -> ConversationSummary:
     try:
-        return listing.summary(document.salvage(data, conversation_id))
+        return pagination.summary(document.salvage(data, conversation_id))
     except ConversationDamaged:
         return ConversationSummary(
             id=conversation_id,
@@ -237,7 +324,7 @@ def _described_as_damaged(data: bytes, conversation_id: UUID) -> ConversationSum
 
 
 def _row_of(before: str) -> Row:
-    updated_at, conversation_id = listing.place(before)
+    updated_at, conversation_id = pagination.place(before)
     return Row(conversation_id, updated_at)
 
 

@@ -1,4 +1,4 @@
-"""Who is calling, and what they may touch: contracts for schemes, and the schemes that come with the server."""
+"""Authentication and access: the contract of a scheme, the built-in schemes, and what a caller may do."""
 
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import Principal, Scope

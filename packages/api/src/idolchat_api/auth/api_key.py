@@ -1,4 +1,4 @@
-"""The scheme ``api-key``: keys that are kept, hashed, as records of the storage."""
+"""The scheme ``api-key``: keys whose hashes are stored as records of the storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from idolchat_api.auth.principal import Principal
 from idolchat_api.errors import Unauthenticated
 from idolchat_core.errors import StorageError
 from idolchat_core.models import utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.services import Services
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["ApiKeys", "KeyRing", "open_api_keys"]
 
@@ -29,11 +30,11 @@ class KeyRing:
         self._storage = storage
 
     async def add(self, key: ApiKey) -> None:
-        """Keep a new key."""
+        """Store a key."""
         await self._storage.put_record(NAMESPACE, key.id, key.model_dump_json(exclude_none=True).encode())
 
     async def find(self, key_id: str) -> ApiKey | None:
-        """Find a key by its id. Raises ``StorageError`` where what is kept of it cannot be read."""
+        """Find a key by its id. Raises ``StorageError`` if its record cannot be read."""
         kept = await self._storage.get_record(NAMESPACE, key_id)
         if kept is None:
             return None
@@ -45,39 +46,32 @@ class KeyRing:
             ) from error
 
     async def ids(self) -> list[str]:
-        """List the ids of all keys, revoked ones too."""
+        """List the ids of all keys, revoked ones included."""
         return list(await self._storage.list_records(NAMESPACE))
 
     async def revoke(self, key: ApiKey, at: datetime) -> None:
-        """Make a key useless; it stays in the list."""
+        """Revoke a key; it stays in the list."""
         if key.revoked_at is None:
             await self.add(key.model_copy(update={"revoked_at": at}))
 
     async def forget(self, key_id: str) -> None:
-        """Remove all that is kept of a key, which makes it useless too."""
+        """Delete the record of a key, which revokes it too."""
         await self._storage.delete_record(NAMESPACE, key_id)
 
 
 class ApiKeys(Authenticator):
-    """Knows the keys that ``idol keys create`` made; one that is revoked stops within seconds."""
+    """Authenticates the keys that ``idol keys create`` made; a revoked one stops working within seconds."""
 
     description = "An API key, made by `idol keys create`."
     trusted_for_s = 3.0
 
-    def __init__(self) -> None:
-        self._ring: KeyRing | None = None
-
-    def use(self, storage: Storage) -> None:
-        """Look for keys there."""
-        self._ring = KeyRing(storage)
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
 
     async def authenticate(self, token: str) -> Principal:
-        """Find the key."""
         key_id = key_id_of(token)
         if key_id is None:
             raise Unauthenticated("this is no API key, or a mistyped one: they begin with idol_")
-        if self._ring is None:
-            raise AssertionError("the server says which storage to use before it asks")
         key = await self._ring.find(key_id)
         if key is None or not key.is_for(token) or key.state(utc_now()) != "active":
             raise Unauthenticated(_NOT_GOOD)
@@ -85,6 +79,5 @@ class ApiKeys(Authenticator):
 
 
 @asynccontextmanager
-async def open_api_keys() -> AsyncGenerator[ApiKeys]:
-    """Open the scheme."""
-    yield ApiKeys()
+async def open_api_keys(services: Services) -> AsyncGenerator[ApiKeys]:
+    yield ApiKeys(KeyRing(services.storage))

@@ -6,16 +6,15 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from idolchat_api.auth.principal import Principal
-from idolchat_core.storage import Storage
 
 __all__ = ["Authenticator"]
 
 
 class Authenticator(ABC):
-    """Tells who a bearer token belongs to.
+    """Finds the principal that a bearer token belongs to.
 
-    A factory registered in ``idolchat_register_authenticators`` takes no arguments and returns an async context manager
-    that gives one of these, and closes what it opened.
+    A factory registered in ``idolchat_register_authenticators`` takes the open ``Services`` and returns an async
+    context manager that yields one of these, and closes what it opened.
     """
 
     description: ClassVar[str] = "A bearer token."
@@ -24,13 +23,9 @@ class Authenticator(ABC):
     """How long an answer may be used again, in seconds: a token that is withdrawn works as long. At most until the
     principal's ``expires_at``."""
 
-    def use(self, storage: Storage) -> None:
-        """Take the open storage, once, before the first call: for schemes that keep records there."""
-        return
-
     @abstractmethod
     async def authenticate(self, token: str) -> Principal:
-        """Tell whose token this is.
+        """Return the principal of a token.
 
         Raises ``Unauthenticated`` for every token that is not good, and another ``IdolchatError``, such as
         ``AuthUnavailable`` or ``StorageUnavailable``, when that cannot be told now.

@@ -1,43 +1,80 @@
-"""What a caller may touch, decided in one place: what is somebody else's is answered as what does not exist."""
+"""What a caller may access. Another user's conversation or turn is answered like one that does not exist."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from idolchat_api.auth.bounds import Bounds
 from idolchat_api.auth.principal import Principal
+from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden
+from idolchat_core.conversations import messages
 from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
-from idolchat_core.live import LiveTurn
-from idolchat_core.models import StoredId
-from idolchat_core.request import TurnOptions, TurnRequest
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import Message, Page, StoredId
 from idolchat_core.service import Service
+from idolchat_core.storage import document
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who asks something of the service."""
+    """A principal together with the service: checks access, and starts turns within the request policy."""
 
     principal: Principal
     service: Service
-    bounds: Bounds
+    policy: RequestPolicy
 
     async def check_conversation(self, conversation_id: UUID) -> None:
-        """Raise ``ConversationNotFound`` for a conversation that is not theirs, or is not there."""
-        if not self.principal.is_bound:
-            return
-        try:
-            page = await self.service.storage.read_page(conversation_id, limit=1)
-        except (ConversationNotFound, ConversationDamaged):  # of what cannot be read it cannot be told whose it is
-            raise _no_conversation(conversation_id) from None
-        if page.conversation.user_id != self.principal.user_id:
+        """Raise ``ConversationNotFound`` unless the conversation exists and the caller may access it."""
+        if self.principal.is_bound:
+            await self.read_page(conversation_id, limit=1)
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        """Read part of a conversation, and check its owner; see ``Storage.read_page``."""
+        with self._unreadable_is_not_found(conversation_id):
+            page = await self.service.storage.read_page(conversation_id, limit=limit, before=before)
+        self._check_owner(page.conversation.user_id, conversation_id)
+        return page
+
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str | None]:
+        """Read a conversation as its stored document, with its revision, and check its owner.
+
+        Of a damaged one it is what is left, and has no revision.
+        """
+        storage = self.service.storage
+        revision: str | None = None
+        with self._unreadable_is_not_found(conversation_id):
+            try:
+                data, revision = await storage.read_revised(conversation_id)
+                owner = document.owner_of(data, conversation_id)
+            except ConversationDamaged:
+                conversation = await storage.read(conversation_id)
+                data, owner = conversation.model_dump_json(exclude_unset=True).encode(), conversation.user_id
+        self._check_owner(owner, conversation_id)
+        return data, revision
+
+    def _check_owner(self, user_id: StoredId | None, conversation_id: UUID) -> None:
+        if self.principal.is_bound and user_id != self.principal.user_id:
             raise _no_conversation(conversation_id)
 
+    @contextmanager
+    def _unreadable_is_not_found(self, conversation_id: UUID) -> Generator[None]:
+        """Answer users in the same words for what is not there, what cannot be read, and what is another user's."""
+        try:
+            yield
+        except (ConversationNotFound, ConversationDamaged):
+            if not self.principal.is_bound:
+                raise
+            raise _no_conversation(conversation_id) from None
+
     async def check_turn(self, turn_id: UUID) -> None:
-        """Raise ``TurnNotFound`` for a turn that is not theirs, or is not there."""
+        """Raise ``TurnNotFound`` unless the turn exists and the caller may access it."""
         if not self.principal.is_bound:
             return
         try:
@@ -48,7 +85,7 @@ class Caller:
             raise TurnNotFound(f"no turn {turn_id}")
 
     def acting_for(self, user_id: UUID | None) -> UUID | None:
-        """Tell for which user a request is that names this one, or none. Raises ``Forbidden``."""
+        """Return the user that a request acts for, given the user that it names. Raises ``Forbidden``."""
         own = self.principal.user_id
         if user_id is None or user_id == own:
             return own
@@ -57,47 +94,71 @@ class Caller:
         return user_id
 
     def reading(self, user_id: UUID | None) -> UUID | None:
-        """Tell whose conversations a list is of that asks for this user's, or for all. Raises ``Forbidden``."""
+        """Return the user whose conversations a list may show, None for all users. Raises ``Forbidden``."""
         return self.acting_for(user_id) if self.principal.is_bound else user_id
 
     async def start(self, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
-        """Begin a turn; see ``TurnEngine.start``. A conversation that is not theirs is not found."""
+        """Start a turn; see ``TurnEngine.start``. Raises ``ConversationNotFound`` for another user's conversation."""
         request = self._allowed(request)
         try:
             return await self.service.turns.start(request, idempotency_key=idempotency_key)
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
-    async def edit(self, message_id: StoredId, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
-        """Put other messages where one is; see ``TurnEngine.edit``."""
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
+        """Replace a message on a new branch; see ``TurnEngine.edit``."""
         request = self._allowed(request)
         try:
-            return await self.service.turns.edit(message_id, request, idempotency_key=idempotency_key)
+            return await self.service.turns.edit(
+                message_id, request, idempotency_key=idempotency_key, expected_revision=expected_revision
+            )
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
-        """Answer the last message once more; see ``TurnEngine.regenerate``."""
-        return await self.service.turns.regenerate(conversation_id, self.bounds.bounded(self.principal, options))
+        """Answer the last message again; see ``TurnEngine.regenerate``."""
+        return await self.service.turns.regenerate(conversation_id, self.policy.apply(self.principal, options))
+
+    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
+        how = self.policy.apply(self.principal, options)
+        return await self.service.turns.continue_reply(conversation_id, reply_id, how)
+
+    async def rewrite(
+        self, conversation_id: UUID, message_id: StoredId, content: str | list[dict[str, Any]]
+    ) -> Message:
+        """Write another message in place of one; see ``messages.rewrite``."""
+        storage, turns = self.service.storage, self.service.turns
+        before = await messages.rewritable(storage, conversation_id, message_id)
+        new = NewMessage.model_validate({"role": before.role, "content": content})
+        self.policy.check_message(self.principal, new, "message")
+        return await messages.rewrite(turns, storage, conversation_id, message_id, new)
 
     async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
-        """Answer the message of a turn once more; see ``TurnEngine.retry``."""
-        otherwise = self.bounds.bounded(self.principal, TurnOptions())
-        how = options and self.bounds.bounded(self.principal, options)
+        """Answer the message of a turn again; see ``TurnEngine.retry``."""
+        otherwise = self.policy.apply(self.principal, TurnOptions())
+        how = options and self.policy.apply(self.principal, options)
         return await self.service.turns.retry(turn_id, how, otherwise=otherwise)
 
     def hidden(
         self, error: ConversationMismatch, conversation_id: UUID | None
     ) -> ConversationMismatch | ConversationNotFound:
-        """Give what is told of a mismatch: that a conversation is another user's is not."""
+        """Return the error to report: another user's conversation is reported as not found."""
         if self.principal.is_bound and error.param == "user_id" and conversation_id is not None:
             return _no_conversation(conversation_id)
         return error
 
     def _allowed(self, request: TurnRequest) -> TurnRequest:
         user_id = self.acting_for(request.user_id)
-        self.bounds.check_messages(self.principal, request)
-        request = self.bounds.bounded(self.principal, request)
+        self.policy.check_messages(self.principal, request)
+        request = self.policy.apply(self.principal, request)
         return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
 
 

@@ -1,4 +1,4 @@
-"""API keys: what they look like, and what is kept of them.
+"""API keys: their form, and the record that is stored of each.
 
 A key is ``idol_<id>_<secret><check>``: 12 characters that name it, 43 of a random secret of 256 bits, and 6 that tell a
 mistyped key without looking it up. Only the SHA-256 of the whole is kept; a slow hash is for passwords, which can be
@@ -30,7 +30,7 @@ _SHAPE = re.compile(r"idol_([a-z2-7]{12})_[0-9A-Za-z]{49}")
 
 
 class ApiKey(BaseModel):
-    """What is kept of a key; ``hint`` are its last characters."""
+    """The record of a key. ``hint`` is the key's last four characters."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +53,7 @@ class ApiKey(BaseModel):
         user_id: UUID | None = None,
         expires_at: datetime | None = None,
     ) -> tuple[str, Self]:
-        """Make a key, and what is to be kept of it. The key itself is told this once."""
+        """Make a key and its record. The key itself cannot be recovered later."""
         key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
         begun = f"idol_{key_id}_{_base62(secrets.randbits(256), width=_SECRET_CHARACTERS)}"
         key = begun + _check_of(begun)
@@ -70,17 +70,17 @@ class ApiKey(BaseModel):
         return key, kept
 
     def is_for(self, key: str) -> bool:
-        """Tell whether this is kept of that key, in a time that does not depend on how much of it is right."""
+        """Return whether this is the record of a key, in constant time."""
         return hmac.compare_digest(self.hash, _hash(key))
 
     def state(self, now: datetime) -> str:
-        """Tell whether it is ``active``, ``expired`` or ``revoked``."""
+        """Return ``active``, ``expired`` or ``revoked``."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
 
     def principal(self) -> Principal:
-        """Tell who calls with it."""
+        """Return the principal of a caller with this key."""
         return Principal(
             subject=f"key:{self.id}",
             scopes=self.scopes,
@@ -91,7 +91,7 @@ class ApiKey(BaseModel):
 
 
 def key_id_of(key: str) -> str | None:
-    """Read the id in a key; None for what is no key, or one that was mistyped."""
+    """Return the id in a key; None if it is malformed or mistyped."""
     shape = _SHAPE.fullmatch(key)
     if shape is None or _check_of(key[:-_CHECK_CHARACTERS]) != key[-_CHECK_CHARACTERS:]:
         return None

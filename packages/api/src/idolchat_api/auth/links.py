@@ -1,4 +1,4 @@
-"""Links in messages, which a provider may follow: none to where only the server's own network leads."""
+"""Links in messages that a provider may follow: none may lead into the server's own network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_links(parts: Sequence[dict[str, Any]], param: str) -> None:
 
 
 def _links(value: object, depth: int) -> Iterator[str]:
-    """Find what stands under ``url``, or under a name that ends so, at any depth that a part has."""
+    """Find the values of fields named ``url``, or ending in it, at any depth."""
     if depth and isinstance(value, list):
         for one in value:
             yield from _links(one, depth)

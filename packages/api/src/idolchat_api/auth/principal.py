@@ -1,4 +1,4 @@
-"""Who makes a request, as far as the server knows."""
+"""Principals: who makes a request, and with which scopes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from idolchat_api.errors import Forbidden
 
 __all__ = ["ANYONE", "LOCAL", "NOBODY", "Principal", "Scope"]
 
@@ -41,17 +43,22 @@ class Principal:
     is_trusted: bool = False
 
     def may(self, scope: Scope) -> bool:
-        """Tell whether it may do what asks for this scope."""
+        """Return whether it may do what requires this scope."""
         return not self.scopes.isdisjoint(_IMPLIED[scope])
+
+    def require(self, scope: Scope) -> None:
+        """Raise ``Forbidden`` unless it may do what requires this scope."""
+        if not self.may(scope):
+            raise Forbidden(f"this asks for the scope {scope}, which the token does not have")
 
     @property
     def is_operator(self) -> bool:
-        """Tell whether it is one of those who run the server, and may be told how it is made."""
+        """Whether it operates the server, and may see its configuration."""
         return self.is_trusted or Scope.ADMIN in self.scopes
 
     @property
     def is_bound(self) -> bool:
-        """Tell whether it may touch one user's conversations only."""
+        """Whether it may access one user's conversations only."""
         return self.user_id is not None and Scope.ADMIN not in self.scopes
 
 

@@ -1,21 +1,30 @@
-"""Which authentication schemes there are, and the one in use."""
+"""The installed authentication schemes, and opening the one in use."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from idolchat_api.addresses import is_loopback
 from idolchat_api.auth.api_key import open_api_keys
+from idolchat_api.auth.authentication import Authentication
 from idolchat_api.auth.authenticator import Authenticator
-from idolchat_api.auth.gate import Gate
-from idolchat_api.guard import is_loopback
-from idolchat_api.settings import ApiSettings
+from idolchat_api.settings.api import ApiSettings
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.plugins import Plugins
-from idolchat_core.registry import Registry
-from idolchat_core.storage import Storage
+from idolchat_core.plugins.loader import Plugins
+from idolchat_core.plugins.registry import ServiceRegistry
+from idolchat_core.plugins.services import Services
 
-__all__ = ["HOOK", "NONE", "OPEN_ADDRESS", "check_address", "check_scheme", "new_registry", "opened_gate", "schemes_of"]
+__all__ = [
+    "HOOK",
+    "NONE",
+    "OPEN_ADDRESS",
+    "check_address",
+    "check_scheme",
+    "new_registry",
+    "open_authentication",
+    "schemes_of",
+]
 
 HOOK = "idolchat_register_authenticators"
 NONE = "none"
@@ -25,22 +34,22 @@ OPEN_ADDRESS = (
 )
 
 
-def new_registry() -> Registry[Authenticator]:
-    """Begin with the schemes of the server; ``none`` is not among them, for it asks nothing."""
-    registry = Registry[Authenticator]("authentication scheme")
+def new_registry() -> ServiceRegistry[Authenticator]:
+    """Return a registry with the built-in schemes; ``none`` is not one, since it needs no authenticator."""
+    registry = ServiceRegistry[Authenticator]("authentication scheme")
     registry.adding_from("idolchat-api")
     registry.add("api-key", open_api_keys)
     return registry
 
 
-def schemes_of(plugins: Plugins) -> Registry[Authenticator]:
-    """Find the schemes that plugins have added, where they were loaded for the server, beside its own."""
+def schemes_of(plugins: Plugins) -> ServiceRegistry[Authenticator]:
+    """Return the schemes that the plugins have added, beside the built-in ones."""
     filled = plugins.filled_by.get(HOOK)
-    return filled if isinstance(filled, Registry) else new_registry()
+    return filled if isinstance(filled, ServiceRegistry) else new_registry()
 
 
-def check_scheme(settings: ApiSettings, registry: Registry[Authenticator]) -> None:
-    """Raise ``ConfigurationError`` where the scheme that is asked for is not there."""
+def check_scheme(settings: ApiSettings, registry: ServiceRegistry[Authenticator]) -> None:
+    """Raise ``ConfigurationError`` unless the configured scheme is installed."""
     if settings.auth not in (NONE, *registry):
         raise ConfigurationError(
             f"IDOLCHAT_AUTH names {settings.auth!r}; installed: {', '.join((NONE, *registry))}."
@@ -49,7 +58,7 @@ def check_scheme(settings: ApiSettings, registry: Registry[Authenticator]) -> No
 
 
 def check_address(settings: ApiSettings) -> None:
-    """Raise ``ConfigurationError`` for a server without a login on an address that others may reach."""
+    """Raise ``ConfigurationError`` for a server without a login on an address that other machines may reach."""
     if settings.auth == NONE and not settings.allow_open and not is_loopback(settings.host.lower()):
         raise ConfigurationError(
             f"IDOLCHAT_HOST is {settings.host!r} and IDOLCHAT_AUTH is none: {OPEN_ADDRESS}. Set IDOLCHAT_AUTH=api-key"
@@ -59,13 +68,12 @@ def check_address(settings: ApiSettings) -> None:
 
 
 @asynccontextmanager
-async def opened_gate(
-    settings: ApiSettings, registry: Registry[Authenticator], storage: Storage
-) -> AsyncGenerator[Gate]:
-    """Open the scheme in use."""
+async def open_authentication(
+    settings: ApiSettings, registry: ServiceRegistry[Authenticator], services: Services
+) -> AsyncGenerator[Authentication]:
+    """Open the configured scheme."""
     if settings.auth == NONE:
-        yield Gate(None, allow_open=settings.allow_open)
+        yield Authentication(None, allow_open=settings.allow_open)
         return
-    async with registry.get(settings.auth)() as authenticator:
-        authenticator.use(storage)
-        yield Gate(authenticator)
+    async with registry.get(settings.auth)(services) as authenticator:
+        yield Authentication(authenticator)

@@ -1,1 +1,1 @@
-"""What one caller or address may ask of the server, so that the others are served."""
+"""Limits per caller and per address."""

@@ -1,35 +1,34 @@
-"""``POST /chat`` and ``POST /chat/stream``: one turn, as a whole or while it is made."""
+"""``POST /chat`` and ``POST /chat/stream``: one turn, as a whole reply or as a stream."""
 
 from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import idempotency_key, read_json
-from idolchat_api.dependencies import calling, running
-from idolchat_api.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
-from idolchat_core.request import TurnRequest
+from idolchat_api.app_state import app_state, caller_of
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import idempotency_key, read_json
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import BODY_ERRORS, TURN_START_ERRORS, json_body, operation, stream_replies, turn_replies
+from idolchat_api.streaming.turn_response import respond
+from idolchat_core.turns.request import TurnRequest
 
 __all__ = ["IDEMPOTENCY_KEY", "routes"]
 
 
 class Chat:
-    """Takes a message and answers it; with ``streams`` as a stream, whether the request says so or not."""
+    """Answers a message; with ``streams`` always as a stream."""
 
     def __init__(self, *, streams: bool) -> None:
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        app = running(scope)
+        app = app_state(scope)
         key = idempotency_key(scope["headers"])
         request = await read_json(TurnRequest, scope, receive)
         if self._streams and not request.stream:
             request = request.model_copy(update={"stream": True})
-        turn = await calling(scope).start(request, idempotency_key=key)
-        await reply(app, turn, scope, receive, send, streams=request.stream)
+        turn = await caller_of(scope).start(request, idempotency_key=key)
+        await respond(app, turn, scope, receive, send, streams=request.stream)
 
 
 IDEMPOTENCY_KEY = {
@@ -40,7 +39,7 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string"},
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
-_BODY = json_body(TurnRequest, required=True, value=examples.TURN_REQUEST)
+_BODY = json_body(TurnRequest, required=True, value=openapi_examples.TURN_REQUEST)
 _CHAT = """\
 `messages` are the new ones; the stored history of `conversation_id` is put before them. Without `conversation_id`, or
 with one not seen before, a conversation begins. A `system` message serves this turn only. Any other field of an

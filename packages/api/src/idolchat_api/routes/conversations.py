@@ -1,4 +1,4 @@
-"""Conversations: read, list, delete, and choose among their branches."""
+"""Conversations: reading, listing, deleting, and their branches."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import idempotency_key, path_id, read_json, read_optional_json
-from idolchat_api.branching import ForkPoint, Head
-from idolchat_api.dependencies import AnyCaller, RunningServer, calling, running
-from idolchat_api.openapi import (
+from idolchat_api.app_state import CurrentCaller, CurrentState, app_state, caller_of
+from idolchat_api.asgi.conditional_requests import etag, expected_revision, is_unchanged
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.authorization import checks_owner
+from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
+from idolchat_api.http.openapi import (
     BODY_ERRORS,
     errors,
     example,
@@ -25,25 +28,35 @@ from idolchat_api.openapi import (
     turn_replies,
 )
 from idolchat_api.routes.chat import IDEMPOTENCY_KEY
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
-from idolchat_core import branches
+from idolchat_api.streaming.turn_response import respond
+from idolchat_core.conversations import branches, messages
 from idolchat_core.errors import (
     ConversationBusy,
     ConversationDamaged,
     ConversationNotFound,
+    RevisionMismatch,
+    StorageConflict,
     StorageUnavailable,
     TurnNotRetryable,
 )
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.request import TurnOptions, TurnRequest
-from idolchat_core.storage import Storage
+from idolchat_core.storage.filters import ConversationFilter
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["routes"]
 
 PAGE_SIZE = 50
 
 router = APIRouter(tags=["conversations"])
+
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the conversation as it was read: where it has another one, nothing is changed.",
+    "schema": {"type": "string"},
+    "example": '"2a.5f1.185d9c"',
+}
 
 _READ_ERRORS = errors(ConversationNotFound, ConversationDamaged, StorageUnavailable)
 
@@ -58,10 +71,17 @@ class ConversationPage(BaseModel):
     next: str | None
 
 
-@router.get("/conversation/{conversation_id}", responses=example(examples.CONVERSATION) | _READ_ERRORS)
+@router.get(
+    "/conversation/{conversation_id}",
+    responses=example(openapi_examples.CONVERSATION)
+    | {304: {"description": "`If-None-Match` names the ETag that the conversation still has."}}
+    | _READ_ERRORS,
+)
+@checks_owner
 async def get_conversation(
     conversation_id: UUID,
-    app: RunningServer,
+    request: Request,
+    caller: CurrentCaller,
     limit: Annotated[int | None, Query(ge=1, le=1000, description="How many messages; without it, all.")] = None,
     before: Annotated[
         int | None, Query(ge=0, description="`next` of the page that you have, for the page before it.")
@@ -71,20 +91,23 @@ async def get_conversation(
 
     A page has besides `total`, the number of messages there are, `has_more`, whether there are older ones, and `next`,
     the `before` of the page of those. A conversation that can be read only in part has `"status": "damaged"`.
+
+    The `ETag` is another one after every change of the conversation, whoever made it: send it as `If-None-Match` to
+    read only what has changed, and as `If-Match` to change or delete only what you have read.
     """
-    storage = app.service.storage
     if limit is None and before is None:
-        return _json(await _document(storage, conversation_id))
-    page = await storage.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
+        body, revision = await caller.read_revised(conversation_id)
+        return _revised(request, body, revision)
+    page = await caller.read_page(conversation_id, limit=limit or PAGE_SIZE, before=before)
     document = page.conversation.model_dump(mode="json", exclude_unset=True)
     more = {"total": page.total, "has_more": page.start > 0, "next": page.start or None}
-    return _json(orjson.dumps(document | more))
+    return _revised(request, orjson.dumps(document | more), page.revision)
 
 
-@router.get("/conversations", responses=example(examples.CONVERSATION_LIST) | errors(StorageUnavailable))
+@router.get("/conversations", responses=example(openapi_examples.CONVERSATION_LIST) | errors(StorageUnavailable))
 async def list_conversations(
-    app: RunningServer,
-    caller: AnyCaller,
+    app: CurrentState,
+    caller: CurrentCaller,
     user_id: UUID | None = None,
     character_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -92,75 +115,144 @@ async def list_conversations(
         str | None, Query(max_length=256, description="`next` of the page that you have, for the page after it.")
     ] = None,
 ) -> ConversationPage:
-    """List conversations, the one that was last added to first; damaged ones are listed as such.
+    """List conversations, the last changed one first; damaged ones are marked.
 
     A user's token lists that user's, and refuses another `user_id`.
     """
     whose = caller.reading(user_id)
-    found = await app.service.storage.list(user_id=whose, character_id=character_id, limit=limit, before=before)
+    matching = ConversationFilter(user_id=whose, character_id=character_id)
+    found = await app.service.storage.list(matching, limit=limit, before=before)
     return ConversationPage(data=tuple(found.data), has_more=found.next is not None, next=found.next)
 
 
-@router.delete("/conversation/{conversation_id}", status_code=204, response_model=None, responses=_READ_ERRORS)
-async def delete_conversation(conversation_id: UUID, app: RunningServer) -> None:
-    """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped."""
-    await branches.delete(app.service.turns, app.service.storage, conversation_id)
+@router.delete(
+    "/conversation/{conversation_id}",
+    status_code=204,
+    response_model=None,
+    openapi_extra={"parameters": [IF_MATCH]},
+    responses=_READ_ERRORS | errors(ConversationBusy, RevisionMismatch),
+)
+async def delete_conversation(conversation_id: UUID, request: Request, app: CurrentState) -> None:
+    """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped.
+
+    With `If-Match` only while it has that ETag, and no turn runs in it.
+    """
+    expected = expected_revision(request.headers.raw)
+    await branches.delete(app.service.turns, app.service.storage, conversation_id, expected_revision=expected)
 
 
 @router.patch(
     "/conversation/{conversation_id}",
     status_code=204,
     response_model=None,
-    openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"}),
-    responses=_READ_ERRORS | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, StorageUnavailable),
+    openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"})
+    | {"parameters": [IF_MATCH]},
+    responses=_READ_ERRORS
+    | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, RevisionMismatch, StorageUnavailable),
 )
-async def choose_branch(conversation_id: UUID, request: Request, app: RunningServer) -> None:
-    """Go on with another branch: the one that ends with the message `head`."""
+async def choose_branch(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
+    """Continue another branch: the one that ends with the message `head`. The reply has the new `ETag`."""
+    expected = expected_revision(request.headers.raw)
     chosen = await read_json(Head, request.scope, request.receive)
-    await branches.choose_head(app.service.turns, app.service.storage, conversation_id, chosen.head)
+    revision = await branches.choose_head(
+        app.service.turns, app.service.storage, conversation_id, chosen.head, expected_revision=expected
+    )
+    return Response(status_code=204, headers={"ETag": etag(revision)})
 
 
 @router.post(
     "/conversation/{conversation_id}/fork",
     status_code=201,
     openapi_extra=json_body(ForkPoint, required=False, value={}),
-    responses=example(examples.CONVERSATION, status=201)
+    responses=example(openapi_examples.CONVERSATION, status=201)
     | errors(*BODY_ERRORS, ConversationNotFound, ConversationDamaged, StorageUnavailable),
 )
-async def fork_conversation(conversation_id: UUID, request: Request, app: RunningServer) -> Response:
-    """Begin a new conversation with the messages of the active branch, up to `message_id` where it is given."""
+async def fork_conversation(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
+    """Start a new conversation with the messages of the active branch, up to `message_id` where it is given."""
     point = await read_optional_json(ForkPoint, request.scope, request.receive) or ForkPoint()
     forked = await branches.fork(app.service.storage, conversation_id, upto=point.message_id)
     return _json(forked.model_dump_json(exclude_unset=True).encode(), status=201)
 
 
-class Regenerate:
-    """``POST /conversation/{conversation_id}/regenerate``: answers the last message once more, beside its reply."""
+@router.post(
+    "/conversation/{conversation_id}/messages/{message_id}/rewrite",
+    status_code=201,
+    openapi_extra=json_body(NewContent, required=True, value={"content": "Sing the *other* song, please."}),
+    responses=example(openapi_examples.CONVERSATION["messages"][0], status=201)
+    | errors(
+        *BODY_ERRORS,
+        ConversationNotFound,
+        ConversationBusy,
+        ConversationDamaged,
+        StorageConflict,
+        StorageUnavailable,
+    ),
+)
+async def rewrite_message(conversation_id: UUID, message_id: str, request: Request, caller: CurrentCaller) -> Response:
+    """Put another content where a user's message or a reply is, without an answer.
+
+    The new message stands beside the old one, on a branch of its own that is the active one; what follows the old one
+    stays with that. The reply is the new message. Roles that the caller may not send are refused here, too.
+    """
+    new = await read_json(NewContent, request.scope, request.receive)
+    message = await caller.rewrite(conversation_id, _stored_id(message_id), new.content)
+    return _json(message.model_dump_json(exclude_unset=True).encode(), status=201)
+
+
+@router.delete(
+    "/conversation/{conversation_id}/messages/{message_id}",
+    status_code=204,
+    response_model=None,
+    responses=_READ_ERRORS | errors(ConversationNotFound, ConversationBusy, ConversationDamaged, StorageUnavailable),
+)
+async def delete_one_message(conversation_id: UUID, message_id: str, app: CurrentState) -> None:
+    """Delete one message for good; its place stays.
+
+    The document then holds `{"id", "role", "content": null, "timestamp", "deleted_at"}` there, and what follows it
+    stays where it is. Its text goes from the storage, its copies and its index, and from the mirrors as soon as they
+    can be reached; it is in no later prompt. A reply that continues another one is a message of its own.
+    """
+    await messages.delete_message(app.service.turns, app.service.storage, conversation_id, _stored_id(message_id))
+
+
+class Continue:
+    """``POST /conversation/{conversation_id}/messages/{message_id}/continue``: has the model go on with a reply."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the reply is that of ``POST /chat``."""
-        app = running(scope)
+        app = app_state(scope)
         conversation_id = path_id(scope, "conversation_id")
         options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
-        turn = await calling(scope).regenerate(conversation_id, options)
-        await reply(app, turn, scope, receive, send, streams=options.stream)
+        message_id = _stored_id(scope["path_params"]["message_id"])
+        turn = await caller_of(scope).continue_reply(conversation_id, message_id, options)
+        await respond(app, turn, scope, receive, send, streams=options.stream)
+
+
+class Regenerate:
+    """``POST /conversation/{conversation_id}/regenerate``: answers the last message again."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = app_state(scope)
+        conversation_id = path_id(scope, "conversation_id")
+        options = await read_optional_json(TurnOptions, scope, receive) or TurnOptions()
+        turn = await caller_of(scope).regenerate(conversation_id, options)
+        await respond(app, turn, scope, receive, send, streams=options.stream)
 
 
 class Edit:
-    """``POST /conversation/{conversation_id}/messages/{message_id}/edit``: puts another message where one is."""
+    """``POST /conversation/{conversation_id}/messages/{message_id}/edit``: replaces a message on a new branch."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the reply is that of ``POST /chat``."""
-        app = running(scope)
+        app = app_state(scope)
         conversation_id = path_id(scope, "conversation_id")
         key = idempotency_key(scope["headers"])
         request = await read_json(TurnRequest, scope, receive)
-        turn = await calling(scope).edit(
+        turn = await caller_of(scope).edit(
             _stored_id(scope["path_params"]["message_id"]),
             request.model_copy(update={"conversation_id": conversation_id}),
             idempotency_key=key,
+            expected_revision=expected_revision(scope["headers"]),
         )
-        await reply(app, turn, scope, receive, send, streams=request.stream)
+        await respond(app, turn, scope, receive, send, streams=request.stream)
 
 
 def _stored_id(text: str) -> StoredId:
@@ -170,12 +262,13 @@ def _stored_id(text: str) -> StoredId:
         return text
 
 
-async def _document(storage: Storage, conversation_id: UUID) -> bytes:
-    try:
-        return await storage.read_document(conversation_id)
-    except ConversationDamaged:
-        conversation = await storage.read(conversation_id)
-        return conversation.model_dump_json(exclude_unset=True).encode()
+def _revised(request: Request, body: bytes, revision: str | None) -> Response:
+    if revision is None:
+        return _json(body)
+    headers = {"ETag": etag(revision)}
+    if is_unchanged(request.headers.raw, revision):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _json(body: bytes, *, status: int = 200) -> Response:
@@ -209,9 +302,25 @@ routes = [
             "Put another message where one is, and answer it",
             "What was there, and all that follows it, stays on a branch of its own.",
             tag="conversations",
-            parameters=[_CONVERSATION_ID, path_parameter("message_id"), IDEMPOTENCY_KEY],
-            body=json_body(TurnRequest, required=True, value=examples.TURN_REQUEST),
-            responses=turn_replies(ConversationNotFound),
+            parameters=[_CONVERSATION_ID, path_parameter("message_id"), IDEMPOTENCY_KEY, IF_MATCH],
+            body=json_body(TurnRequest, required=True, value=openapi_examples.TURN_REQUEST),
+            responses=turn_replies(ConversationNotFound, RevisionMismatch),
+        ),
+    ),
+    RawRoute(
+        "POST",
+        "/conversation/{conversation_id}/messages/{message_id}/continue",
+        Continue(),
+        name="continue",
+        operation=operation(
+            "Have the model go on with a reply",
+            "The whole of it, the text that was there and what is added, stands beside the old reply and names it in"
+            " `continues`. The completion has the whole; the events of a stream carry what is added. It must be a reply"
+            " to the last message of the active branch.",
+            tag="conversations",
+            parameters=[_CONVERSATION_ID, path_parameter("message_id")],
+            body=json_body(TurnOptions, required=False, value={"max_tokens": 200}),
+            responses=turn_replies(ConversationNotFound, TurnNotRetryable),
         ),
     ),
 ]

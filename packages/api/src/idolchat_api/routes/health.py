@@ -1,16 +1,17 @@
-"""``/health`` for people and monitors, ``/livez`` and ``/readyz`` for orchestrators."""
+"""``/health`` for monitoring, ``/livez`` and ``/readyz`` for orchestrators."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api import examples
-from idolchat_api.dependencies import AnyCaller, RunningServer
+from idolchat_api.app_state import CurrentCaller, CurrentState
 from idolchat_api.health import PartHealth
-from idolchat_api.openapi import example
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import example
 from idolchat_api.version import VERSION
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.mirror import MirrorState, MirrorStatus
@@ -21,7 +22,7 @@ router = APIRouter(tags=["health"])
 
 
 class MirrorHealth(BaseModel):
-    """How far the mirrors are behind: conversations still to be copied, and since when.
+    """How far the mirrors are behind: conversations still to be copied, and the age of the oldest change.
 
     ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are.
     """
@@ -35,7 +36,6 @@ class MirrorHealth(BaseModel):
 
     @classmethod
     def of(cls, status: MirrorStatus) -> Self:
-        """Tell it of the service's mirrors."""
         if not status.mirrors:
             return cls()
         return cls(
@@ -52,8 +52,21 @@ def _part(mirror: MirrorState) -> PartHealth:
     return PartHealth(name=mirror.name, status="unavailable", code=StorageUnavailable.code, message=mirror.error)
 
 
+class BackgroundHealth(BaseModel):
+    """The work beside requests: saving, copying to mirrors, telling observers; which of it fails, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "failing"]
+    failing: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, failing: Mapping[str, str]) -> Self:
+        return cls(status="failing", failing=dict(failing)) if failing else cls(status="ok")
+
+
 class Health(BaseModel):
-    """``degraded`` when something does not work; with status 503 when conversations cannot be kept.
+    """``degraded`` when a part does not work; status 503 when the storage cannot take writes.
 
     Where there is a login, only its operators (a key without a user, or with the scope admin) are told more.
     """
@@ -65,10 +78,11 @@ class Health(BaseModel):
     storage: PartHealth | None = None
     llm: PartHealth | None = None
     mirror: MirrorHealth | None = None
+    background: BackgroundHealth | None = None
 
 
 class Liveness(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +90,7 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether to send requests here, and if not, why; the parts are told to operators only, as in ``Health``."""
+    """Whether the server takes requests; the parts are shown to operators only, as in ``Health``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,8 +106,8 @@ _STORAGE_DOWN = {
     "message": "the disk is full",
 }
 _LLM_OK = {"name": "openrouter", "status": "ok"}
-_HEALTH = example(examples.HEALTH) | example(
-    examples.HEALTH | {"status": "degraded", "storage": _STORAGE_DOWN},
+_HEALTH = example(openapi_examples.HEALTH) | example(
+    openapi_examples.HEALTH | {"status": "degraded", "storage": _STORAGE_DOWN},
     status=503,
     description="The storage cannot take a write.",
 )
@@ -105,13 +119,15 @@ _READINESS = example({"status": "ready", "storage": {"name": "local", "status": 
 
 
 @router.get("/health", responses=_HEALTH, response_model_exclude_none=True)
-async def get_health(app: RunningServer, caller: AnyCaller, response: Response) -> Health:
-    """Tell how the server and its parts are; 503 when the storage cannot take a write."""
+async def get_health(app: CurrentState, caller: CurrentCaller, response: Response) -> Health:
+    """Report the health of the server and its parts; 503 when the storage cannot take a write."""
     storage, llm = await app.checks.storage(), await app.checks.llm()
     if not storage.is_ok:
         response.status_code = 503
     mirror = app.service.mirror
-    status: Literal["ok", "degraded"] = "ok" if storage.is_ok and llm.is_ok and mirror.is_ok else "degraded"
+    background = BackgroundHealth.of(app.service.failing)
+    is_ok = storage.is_ok and llm.is_ok and mirror.is_ok and background.status == "ok"
+    status: Literal["ok", "degraded"] = "ok" if is_ok else "degraded"
     if not caller.principal.is_operator:
         return Health(status=status)
     return Health(
@@ -120,18 +136,19 @@ async def get_health(app: RunningServer, caller: AnyCaller, response: Response) 
         storage=storage,
         llm=llm,
         mirror=MirrorHealth.of(mirror),
+        background=background,
     )
 
 
 @router.get("/livez", responses=example({"status": "ok"}))
 async def get_liveness() -> Liveness:
-    """Tell that the process answers."""
+    """Report that the process is alive."""
     return Liveness()
 
 
 @router.get("/readyz", responses=_READINESS, response_model_exclude_none=True)
-async def get_readiness(app: RunningServer, caller: AnyCaller, response: Response) -> Readiness:
-    """Tell whether to send requests here: 503 while stopping, and when a part needs somebody's hand.
+async def get_readiness(app: CurrentState, caller: CurrentCaller, response: Response) -> Readiness:
+    """Report whether the server takes requests: 503 while stopping, and when a part needs an operator.
 
     A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
     """

@@ -1,4 +1,4 @@
-"""``GET /models``: what can be asked for, in the form of OpenAI's list of models."""
+"""``GET /models``: the available models, in the form of OpenAI's list."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_api import examples
-from idolchat_api.dependencies import RunningServer
-from idolchat_api.openapi import errors, example
+from idolchat_api.app_state import CurrentState
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import errors, example
 from idolchat_core.errors import NotAuthorized, ProviderTimeout, ProviderUnavailable, RateLimited
 
 __all__ = ["routes"]
@@ -18,7 +18,7 @@ router = APIRouter(tags=["models"])
 
 
 class Model(BaseModel):
-    """A model; ``created`` is always 0, for providers do not tell, and OpenAI's clients want a number."""
+    """A model. ``created`` is always 0: providers do not say, and OpenAI's clients expect a number."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The models of the provider in use; ``default`` is what answers when a request names none."""
+    """The models of the provider; ``default`` answers requests that name none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,11 +43,12 @@ class ModelList(BaseModel):
 
 @router.get(
     "/models",
-    responses=example(examples.MODELS) | errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
+    responses=example(openapi_examples.MODELS)
+    | errors(ProviderUnavailable, ProviderTimeout, NotAuthorized, RateLimited),
     response_model_exclude_none=True,
 )
-async def list_models(app: RunningServer) -> ModelList:
-    """List the models that can be asked for."""
+async def list_models(app: CurrentState) -> ModelList:
+    """List the models that requests may name."""
     service = app.service
     models = tuple(
         Model(
@@ -58,9 +59,9 @@ async def list_models(app: RunningServer) -> ModelList:
             max_output_tokens=model.max_output_tokens,
         )
         for model in await app.models.get()
-        if app.bounds.offers(model.id)
+        if app.policy.allows_model(model.id)
     )
-    return ModelList(data=models, default=app.bounds.default_model)
+    return ModelList(data=models, default=app.policy.default_model)
 
 
 routes = router.routes

@@ -1,4 +1,4 @@
-"""Turns by their id: look, follow, stop, try again."""
+"""Turns by their id: status, events, cancelling, retrying."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api import examples
-from idolchat_api.body import path_id, read_optional_json
-from idolchat_api.dependencies import RunningServer, calling, running
+from idolchat_api.app_state import CurrentState, app_state, caller_of
+from idolchat_api.asgi.raw_route import RawRoute
+from idolchat_api.asgi.requests import path_id, read_optional_json
 from idolchat_api.errors import MalformedRequest
-from idolchat_api.openapi import (
+from idolchat_api.http import openapi_examples
+from idolchat_api.http.openapi import (
     errors,
     example,
     json_body,
@@ -22,32 +23,45 @@ from idolchat_api.openapi import (
     stream_replies,
     turn_replies,
 )
-from idolchat_api.routes.raw import RawRoute
-from idolchat_api.routes.replying import reply
 from idolchat_api.streaming.sse import stream_turn
+from idolchat_api.streaming.turn_response import respond
 from idolchat_core.errors import InvalidRequest, StorageUnavailable, TurnExpired, TurnNotFound, TurnNotRetryable
-from idolchat_core.events import TurnStatus
-from idolchat_core.live import LiveTurn
-from idolchat_core.request import TurnOptions
+from idolchat_core.events.events import TurnStatus
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.prompt.explanation import PromptExplanation
+from idolchat_core.turns.request import TurnOptions
 
 __all__ = ["routes"]
 
 router = APIRouter(tags=["turns"])
 
-_TURN = example(examples.TURN) | errors(TurnNotFound, StorageUnavailable)
+_TURN = example(openapi_examples.TURN) | errors(TurnNotFound, StorageUnavailable)
 
 _WHOLE_NUMBER = re.compile(r"-1|\d{1,15}")
 
 
 @router.get("/turns/{turn_id}", response_model_exclude_none=True, responses=_TURN)
-async def get_turn(turn_id: UUID, app: RunningServer) -> TurnStatus:
-    """Tell how a turn stands: its state, the text so far, its usage once it has ended."""
+async def get_turn(turn_id: UUID, app: CurrentState) -> TurnStatus:
+    """Read a turn: its state, the text so far, and its usage once it has ended."""
     return await app.service.turns.status(turn_id)
 
 
+@router.get(
+    "/turns/{turn_id}/prompt",
+    response_model_exclude_none=True,
+    responses=example(openapi_examples.PROMPT) | errors(TurnNotFound, TurnExpired, StorageUnavailable),
+)
+async def explain_prompt(turn_id: UUID, app: CurrentState) -> PromptExplanation:
+    """Explain a turn's prompt: what each source gave, what was left out and why, how much was as in the one before.
+
+    It holds no text. 410 when it is no longer kept, or the prompt is not built yet.
+    """
+    return await app.service.turns.explain_prompt(turn_id)
+
+
 @router.post("/turns/{turn_id}/cancel", response_model_exclude_none=True, responses=_TURN)
-async def cancel_turn(turn_id: UUID, app: RunningServer) -> TurnStatus:
-    """Stop a turn and keep what was said; one that is over stays as it is."""
+async def cancel_turn(turn_id: UUID, app: CurrentState) -> TurnStatus:
+    """Stop a turn and keep the text so far; a turn that has ended stays as it is."""
     return await app.service.turns.cancel(turn_id)
 
 
@@ -55,8 +69,8 @@ class FollowTurn:
     """``GET /turns/{turn_id}/stream``: its events, from the start or after the last one that the client has."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; 204 when there is nothing more to come, which tells an ``EventSource`` to stop."""
-        app = running(scope)
+        """Serve one request; 204 when the client has all events, which makes an ``EventSource`` stop."""
+        app = app_state(scope)
         turn_id = path_id(scope, "turn_id")
         after = _after(scope, turn_id)
         turn = await app.service.turns.find(turn_id)
@@ -69,19 +83,18 @@ class FollowTurn:
 
 
 class RetryTurn:
-    """``POST /turns/{turn_id}/retry``: answers the message of a turn that did not complete once more."""
+    """``POST /turns/{turn_id}/retry``: answers again the message of a turn that did not complete."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the reply is that of ``POST /chat``."""
-        app = running(scope)
+        app = app_state(scope)
         turn_id = path_id(scope, "turn_id")
         options = await read_optional_json(TurnOptions, scope, receive)
-        turn = await calling(scope).retry(turn_id, options)
-        await reply(app, turn, scope, receive, send, streams=options is not None and options.stream)
+        turn = await caller_of(scope).retry(turn_id, options)
+        await respond(app, turn, scope, receive, send, streams=options is not None and options.stream)
 
 
 def _after(scope: Scope, turn_id: UUID) -> int:
-    """Read which event the client has: the header that a reconnecting ``EventSource`` sends wins over the address."""
+    """Return the last event that the client has: a reconnecting ``EventSource``'s header wins over the query."""
     last_event_id = Headers(scope=scope).get("last-event-id")
     if last_event_id:
         of_turn, _, seq = last_event_id.rpartition(":")

@@ -1,4 +1,4 @@
-"""Server-sent events: a turn followed by one HTTP client."""
+"""Server-sent events: one HTTP client reads the events of a turn."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.dependencies import running
+from idolchat_api.app_state import app_state
+from idolchat_api.asgi.client_connection import ClientConnection
 from idolchat_api.errors import Problem, Unauthenticated, problem_from
-from idolchat_api.streaming.chunks import DONE, ChunkEncoder
-from idolchat_api.streaming.connection import Connection
+from idolchat_api.streaming.sse_encoder import DONE, ChunkEncoder
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import Event, TurnEnded, TurnStarted
-from idolchat_core.live import LiveTurn
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted
+from idolchat_core.events.live_turn import LiveTurn
 
 __all__ = ["stream_turn"]
 
@@ -49,40 +49,40 @@ async def stream_turn(
     """
     await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
     try:
-        async with Connection(scope, receive, send, heartbeat_s=heartbeat_s) as connection:
-            with running(scope).admissions.during(scope, connection.end):
-                await _told(turn, connection, after)
+        async with ClientConnection(scope, receive, send, heartbeat_s=heartbeat_s) as connection:
+            with app_state(scope).open_sessions.tracked(scope, connection.end):
+                await _stream_or_report(turn, connection, after)
     except Unauthenticated as error:
-        await send({"type": "http.response.body", "body": _put_out(turn, error) + DONE})
+        await send({"type": "http.response.body", "body": _revoked(turn, error) + DONE})
 
 
-async def _told(turn: LiveTurn, connection: Connection, after: int) -> None:
+async def _stream_or_report(turn: LiveTurn, connection: ClientConnection, after: int) -> None:
     try:
         await _follow(turn, connection, after)
     except Exception:  # the status is out: what failed here can only be told in the stream
         logger.exception("stream failed", extra={"turn_id": turn.turn_id})
-        await connection.write(_failure() + DONE, more=False)
+        await connection.write(_internal_error() + DONE, more=False)
 
 
-async def _follow(turn: LiveTurn, connection: Connection, after: int) -> None:
+async def _follow(turn: LiveTurn, connection: ClientConnection, after: int) -> None:
     stream = _Stream(connection, after)
     # From the first event on, for what a chunk says follows from those before it.
-    async with aclosing(turn.follow(take=stream.take)) as batches:
+    async with aclosing(turn.follow(on_events=stream.write_now)) as batches:
         async for first, events in batches:
             await stream.write(first, events)
 
 
 class _Stream:
-    """Encodes events and writes them: in the moment they are told where that is possible, else when there is room."""
+    """Encodes events and writes them: directly where possible, else when the client has room."""
 
-    def __init__(self, connection: Connection, after: int) -> None:
+    def __init__(self, connection: ClientConnection, after: int) -> None:
         self._connection = connection
         self._after = after
         self._opening = RETRY
         self._encoder: ChunkEncoder | None = None
 
-    def take(self, first: int, events: Sequence[Event]) -> bool:
-        """Write events without waiting, or tell that it cannot be done."""
+    def write_now(self, first: int, events: Sequence[Event]) -> bool:
+        """Write events without waiting; False where that cannot be done."""
         if self._opening or self._encoder is None or isinstance(events[-1], TurnEnded):
             return False
         return self._connection.write_now(self._encoder.encode(first, events, after=self._after))
@@ -103,20 +103,20 @@ class _Stream:
                 await self._connection.write(opening + chunks + (DONE if is_last else b""), more=not is_last)
 
 
-def _failure() -> bytes:
+def _internal_error() -> bytes:
     problem = Problem(
         status=500, type="server_error", code=IdolchatError.code, message="the server failed on this stream"
     )
-    return _last({"error": problem.as_dict(), "state": "unknown"})
+    return _final_chunk({"error": problem.as_dict(), "state": "unknown"})
 
 
-def _put_out(turn: LiveTurn, error: Unauthenticated) -> bytes:
+def _revoked(turn: LiveTurn, error: Unauthenticated) -> bytes:
     message = f"{error}; with a good token, /turns/{turn.turn_id}/stream tells the rest"
     problem = replace(problem_from(error), message=message)
     ids = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
-    return _last({**ids, "error": problem.as_dict(), "state": turn.status.state})
+    return _final_chunk({**ids, "error": problem.as_dict(), "state": turn.status.state})
 
 
-def _last(fields: Mapping[str, Any]) -> bytes:
-    """Write a chunk that is no event of the turn, and so has no id to go on from."""
+def _final_chunk(fields: Mapping[str, Any]) -> bytes:
+    """Encode a chunk that is no event of the turn, and so has no id to resume from."""
     return b"data: %b\n\n" % orjson.dumps({"object": "chat.completion.chunk", "choices": [], **fields})

@@ -1,4 +1,4 @@
-"""``/ws/chat``: conversations over one socket."""
+"""``/ws/chat``: conversations over one WebSocket."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
+from idolchat_api.app_state import app_state
 from idolchat_api.auth.principal import NOBODY
-from idolchat_api.dependencies import running
 from idolchat_api.errors import Unauthenticated
-from idolchat_api.streaming.session import Session
+from idolchat_api.streaming.websocket_session import Session
 
 __all__ = ["ChatSocket"]
 
@@ -17,29 +17,29 @@ HOW = 'send {"type": "auth", "token": "..."} first'
 
 
 class ChatSocket:
-    """The ASGI application of the socket."""
+    """The ASGI application of the WebSocket."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one socket until it closes; one that came without a token has a while to send it."""
+        """Serve one socket until it closes; without a token in the handshake, its first frame must bring one."""
         await receive()
         await send({"type": "websocket.accept"})
         async with Session(scope, send) as session:
             if scope["state"]["principal"] is NOBODY:
                 try:
-                    async with asyncio.timeout(running(scope).settings.ws_auth_timeout_s):
+                    async with asyncio.timeout(app_state(scope).settings.ws_auth_timeout_s):
                         message = await receive()
                 except TimeoutError:
-                    await session.put_out(Unauthenticated(f"no token came in time: {HOW}"))
+                    await session.revoke(Unauthenticated(f"no token came in time: {HOW}"))
                     return
-                if not await _took(message, session):
+                if not await _handled(message, session):
                     return
-            while await _took(await receive(), session):
+            while await _handled(await receive(), session):
                 pass
 
 
-async def _took(message: Message, session: Session) -> bool:
-    """Do what a message says; False when there is nothing more to come."""
+async def _handled(message: Message, session: Session) -> bool:
+    """Handle a message; False when the socket is closed."""
     if message["type"] != "websocket.receive":
         return False
-    await session.take(message)
-    return not session.is_put_out
+    await session.handle(message)
+    return not session.is_revoked

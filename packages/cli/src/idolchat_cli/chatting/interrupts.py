@@ -35,7 +35,7 @@ class Interrupts:
 
     @contextmanager
     def reply(self) -> Iterator[asyncio.Event]:
-        """Say that a reply is being made; the event is set when it shall stop."""
+        """Begin a reply; the event is set when it is to stop."""
         self._stop = asyncio.Event()
         try:
             yield self._stop
@@ -43,7 +43,7 @@ class Interrupts:
             self._stop = None
 
     def forgiven(self) -> bool:
-        """Tell whether the task was cancelled from here, and let it go on to its end."""
+        """Return whether the task was cancelled from here, and let it go on to its end."""
         if self._has_left and self._task is not None:
             self._task.uncancel()
         return self._has_left

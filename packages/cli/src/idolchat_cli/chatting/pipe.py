@@ -9,7 +9,7 @@ from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import PrintableText, printable
 from idolchat_cli.render import on_stderr
 from idolchat_core.errors import InvalidRequest
-from idolchat_core.events import TurnState
+from idolchat_core.events.events import TurnState
 
 __all__ = ["INTERRUPTED", "answer_once", "read_message"]
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from idolchat_cli.chatting.interrupts import Interrupts
+from idolchat_cli.chatting.partner import Partner, open_partner
 from idolchat_cli.chatting.pipe import INTERRUPTED, answer_once
 from idolchat_cli.chatting.talk import Talk
-from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.render import on_stderr, on_stdout
-from idolchat_core.errors import ConversationNotFound
-from idolchat_core.models import Page
-from idolchat_core.plugins import load_plugins
-from idolchat_core.service import Service, open_service
-from idolchat_core.settings import CoreSettings, read_settings
+from idolchat_core.models import Message, StoredId
 
 __all__ = ["Choices", "hold"]
 
@@ -40,68 +35,52 @@ class Choices:
 
 async def hold(choices: Choices) -> int:
     """Hold a conversation and give the exit status."""
-    async with _opened() as service:
-        page = await _last_messages(service, choices.conversation_id)
+    async with open_partner() as partner:
+        earlier: Sequence[Message] = ()
+        if choices.conversation_id is not None:
+            earlier = await partner.last_messages(choices.conversation_id, limit=SHOWN_MESSAGES)
         talk = Talk(
-            turns=service.turns,
+            turns=partner.turns,
             conversation_id=choices.conversation_id,
             system=choices.system,
             about=choices.about,
+            user_message_id=_last_of_user(earlier),
         )
-        status = await _talk(service, talk, page, choices.message)
+        status = await _talk(partner, talk, earlier, choices.message)
     if talk.conversation_id is not None:
         on_stderr().print(f"To go on: idol chat --conversation {talk.conversation_id}", style="dim")
     return status
 
 
-@asynccontextmanager
-async def _opened() -> AsyncGenerator[Service]:
-    settings = read_settings(CoreSettings)
-    plugins = load_plugins(only=settings.plugins)
-    async with AsyncExitStack() as stack:
-        with on_stderr().status("Opening the conversations and the model"):
-            service = await stack.enter_async_context(open_service(settings, plugins))
-        yield service
+def _last_of_user(messages: Sequence[Message]) -> StoredId | None:
+    return next((message.id for message in reversed(messages) if message.role == "user"), None)
 
 
-async def _last_messages(service: Service, conversation_id: UUID | None) -> Page | None:
-    if conversation_id is None:
-        return None
-    try:
-        return await service.storage.read_page(conversation_id, limit=SHOWN_MESSAGES)
-    except ConversationNotFound:
-        raise ConversationNotFound(
-            f"no conversation {conversation_id} in storage {service.storage_name};"
-            " leave --conversation out to begin a new one"
-        ) from None
-
-
-async def _talk(service: Service, talk: Talk, page: Page | None, message: str | None) -> int:
+async def _talk(partner: Partner, talk: Talk, earlier: Sequence[Message], message: str | None) -> int:
     interrupts = Interrupts()
     try:
         with interrupts.caught():
             if message is not None:
                 return await answer_once(talk, message, interrupts=interrupts)
-            await _talk_in_terminal(service, talk, page, interrupts)
+            await _talk_in_terminal(partner, talk, earlier, interrupts)
             return 0
     except asyncio.CancelledError:
         if not interrupts.forgiven():
             raise
-        await service.turns.drain(grace_s=0)
+        await partner.stop()
         return 0 if message is None else INTERRUPTED
 
 
-async def _talk_in_terminal(service: Service, talk: Talk, page: Page | None, interrupts: Interrupts) -> None:
+async def _talk_in_terminal(partner: Partner, talk: Talk, earlier: Sequence[Message], interrupts: Interrupts) -> None:
     from idolchat_cli.chatting.terminal import Terminal  # noqa: PLC0415  a pipe need not wait for a line editor
 
     console = on_stdout()
+    for line in partner.introduction(talk.about.get("model")):
+        console.print(line, style="dim")
     console.print(
-        f"{model_in_use(service, talk.about.get('model'))}, kept in storage {service.storage_name}.", style="dim"
+        "Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves. /help lists commands.\n",
+        style="dim",
     )
-    if service.llm_name == "local":
-        console.print(OPENROUTER_HINT, style="dim")
-    console.print("Enter sends, Alt-Enter begins a line. Ctrl-C stops a reply, Ctrl-D leaves.\n", style="dim")
     terminal = Terminal(talk, console=console, interrupts=interrupts)
-    if page is not None:
-        terminal.show_earlier(page)
+    terminal.show_earlier(earlier)
     await terminal.run()

@@ -11,25 +11,39 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from idolchat_cli.chatting.partner import FollowedTurn, Turns
 from idolchat_core.errors import InvalidRequest
-from idolchat_core.events import TurnEnded, TurnState
-from idolchat_core.llm import Delta
-from idolchat_core.models import Message
-from idolchat_core.request import TurnRequest
-from idolchat_core.turn import LiveTurn, TurnEngine
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.llm.contract import Delta
+from idolchat_core.models import Message, StoredId
+from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["Talk", "shortfall"]
 
 
 @dataclass(slots=True, kw_only=True)
 class Talk:
-    """A conversation as its user has it; ``about`` are the fields that every request has."""
+    """A conversation as its user has it.
 
-    turns: TurnEngine
+    ``about`` are the fields that every request has, ``user_message_id`` is the user's last message.
+    """
+
+    turns: Turns
     conversation_id: UUID | None
     system: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    user_message_id: StoredId | None = None
     _turn_id: UUID | None = None
+
+    def begin_anew(self) -> None:
+        """Have what is said next begin another conversation."""
+        self.conversation_id = self.user_message_id = self._turn_id = None
+
+    def choose_model(self, model: str | None) -> None:
+        """Have another model answer from now on; None leaves it to the settings."""
+        self.about = {name: value for name, value in self.about.items() if name != "model"}
+        if model is not None:
+            self.about = {**self.about, "model": model}
 
     async def say(self, text: str, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
         """Say something and hear the reply, piece by piece, to its end; ``stop`` ends it early.
@@ -44,6 +58,20 @@ class Talk:
             raise InvalidRequest("there is nothing to reply to yet")
         return await self._heard(await self.turns.retry(self._turn_id), hear=hear, stop=stop)
 
+    async def regenerate(self, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+        """Have the last message answered once more, beside the reply that there is."""
+        if self.conversation_id is None:
+            raise InvalidRequest("there is nothing to reply to yet")
+        options = TurnOptions(model=self.about.get("model"), stream=True)
+        return await self._heard(await self.turns.regenerate(self.conversation_id, options), hear=hear, stop=stop)
+
+    async def edit(self, text: str, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+        """Say something else instead of the last message, on a branch of its own."""
+        if self.user_message_id is None:
+            raise InvalidRequest("there is no message of yours to edit yet")
+        turn = await self.turns.edit(self.user_message_id, self._request(text))
+        return await self._heard(turn, hear=hear, stop=stop)
+
     def _request(self, text: str) -> TurnRequest:
         messages = [{"role": "system", "content": self.system}] if self.system else []
         messages.append({"role": "user", "content": text})
@@ -56,8 +84,9 @@ class Talk:
             place = ".".join(map(str, first["loc"]))
             raise InvalidRequest(f"{place}: {first['msg']}", param=place) from None
 
-    async def _heard(self, turn: LiveTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
+    async def _heard(self, turn: FollowedTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
         self.conversation_id, self._turn_id = turn.conversation_id, turn.turn_id
+        self.user_message_id = turn.user_message_id
         stopping = asyncio.create_task(self._stop_when(stop, turn.turn_id))
         try:
             return await _followed(turn, hear)
@@ -72,7 +101,7 @@ class Talk:
         await self.turns.cancel(turn_id)
 
 
-async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
+async def _followed(turn: FollowedTurn, hear: Callable[[str], object]) -> TurnEnded:
     async with aclosing(turn.follow()) as batches:
         async for _, events in batches:
             for event in events:
@@ -85,7 +114,7 @@ async def _followed(turn: LiveTurn, hear: Callable[[str], object]) -> TurnEnded:
 
 
 def shortfall(ended: TurnEnded) -> str | None:
-    """Say what a reply lacks; None if it lacks nothing."""
+    """Describe what a reply lacks; None if it lacks nothing."""
     kept = "what was said is kept" if ended.message and ended.message.content else "nothing was said yet"
     reason = ended.error and ended.error.get("message")
     match ended.state:

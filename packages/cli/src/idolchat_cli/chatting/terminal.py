@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from prompt_toolkit import PromptSession
@@ -12,12 +12,13 @@ from rich.text import Text
 
 from idolchat_cli.chatting.interrupts import Interrupts
 from idolchat_cli.chatting.keys import unseen_keys
-from idolchat_cli.chatting.spoken import SpokenReply
+from idolchat_cli.chatting.reply_view import ReplyView
+from idolchat_cli.chatting.slash_commands import HELP, SlashCommand, read_command
 from idolchat_cli.chatting.talk import Talk, shortfall
 from idolchat_cli.printable import printable
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events import TurnEnded, TurnState
-from idolchat_core.models import Message, Page
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.models import Message
 
 __all__ = ["Terminal"]
 
@@ -36,9 +37,9 @@ class Terminal:
         )
         self._again: Callable[..., Awaitable[TurnEnded]] | None = None
 
-    def show_earlier(self, page: Page) -> None:
+    def show_earlier(self, messages: Sequence[Message]) -> None:
         """Show the end of the conversation that goes on."""
-        for message in page.conversation.messages:
+        for message in messages:
             text = printable(_text(message))
             if text:
                 self._note(f"{PROMPT}{text}" if message.role == "user" else f"{text}\n")
@@ -50,15 +51,40 @@ class Terminal:
                 text = await self._lines.prompt_async(handle_sigint=False, set_exception_handler=False)
             except (EOFError, KeyboardInterrupt):
                 return
-            if text.strip():
-                await self._take_turn(partial(self._talk.say, text))
-            elif self._again:
-                await self._take_turn(self._again)
+            match read_command(text):
+                case SlashCommand(name="quit"):
+                    return
+                case SlashCommand() as command:
+                    await self._obey(command)
+                case said if said.strip():
+                    await self._take_turn(partial(self._talk.say, said))
+                case _ if self._again:
+                    await self._take_turn(self._again)
+
+    async def _obey(self, command: SlashCommand) -> None:
+        match command:
+            case ("help", _):
+                self._note(f"{HELP}\n")
+            case ("retry", _):
+                await self._take_turn(self._again or self._talk.ask_again)
+            case ("regenerate", _):
+                await self._take_turn(self._talk.regenerate)
+            case ("edit", text) if text:
+                await self._take_turn(partial(self._talk.edit, text))
+            case ("new", _):
+                self._talk.begin_anew()
+                self._again = None
+                self._note("What you say next begins another conversation.\n")
+            case ("model", name):
+                self._talk.choose_model(name or None)
+                self._note(f"{printable(name) or 'The model of the settings'} answers from now on.\n")
+            case _:
+                self._note("Nothing was sent: this is no command, or it lacks its text. /help lists them.\n")
 
     async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
         self._again = None
         try:
-            with unseen_keys(), SpokenReply(self._console) as reply, self._interrupts.reply() as stop:
+            with unseen_keys(), ReplyView(self._console) as reply, self._interrupts.reply() as stop:
                 ended = await ask(hear=reply.write, stop=stop)
         except IdolchatError as error:
             self._offer(ask, f"Not sent: {error}")

@@ -7,11 +7,11 @@ from collections.abc import Coroutine, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
-from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core.choice import choose_llm, choose_storages
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
-from idolchat_core.llm import LLMProvider, ModelInfo
-from idolchat_core.plugins import Plugins
+from idolchat_core.llm.contract import LLMProvider, ModelInfo
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 
 __all__ = ["check_by_plugin", "check_llm", "check_plugins", "check_storages"]
@@ -20,8 +20,8 @@ PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
 
 
-def check_plugins(plugins: Plugins) -> Iterator[Finding]:
-    """Tell what is loaded, and what could not be."""
+def check_plugins(plugins: Plugins) -> Iterator[CheckResult]:
+    """Return what is loaded, and what could not be."""
     for plugin in plugins.loaded:
         if plugin.error:
             yield fail("plugin", str(plugin.error), f"update or uninstall {plugin.distribution or plugin.name}")
@@ -29,7 +29,7 @@ def check_plugins(plugins: Plugins) -> Iterator[Finding]:
             yield ok("plugin", str(plugin))
 
 
-async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
     """Open each storage that is chosen, and see whether it takes a write."""
     try:
         names = choose_storages(settings, plugins)
@@ -38,26 +38,26 @@ async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Findi
     return [finding for name in names for finding in await _tried("storage", _storage(plugins, name))]
 
 
-async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[Finding]:
+async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
     """Open the provider, see whether it can take a request, and whether it knows the model."""
     try:
         name = choose_llm(settings, plugins)
     except IdolchatError as error:
         return [fail("provider", str(error))]
-    return await _tried("provider", _provider(plugins, name, settings.model))
+    return await _tried("provider", _provider(plugins, name, settings))
 
 
-async def check_by_plugin(name: str, where: str) -> list[Finding]:
+async def check_by_plugin(name: str, where: str) -> list[CheckResult]:
     """Run the check of a plugin, which is imported now."""
     return await _tried(name, _imported(where))
 
 
-async def _imported(where: str) -> list[Finding]:
+async def _imported(where: str) -> list[CheckResult]:
     module, _, function = where.partition(":")
     return list(await getattr(import_module(module), function)())
 
 
-async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> list[Finding]:
+async def _tried(check: str, attempt: Coroutine[None, None, list[CheckResult]]) -> list[CheckResult]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await attempt
@@ -69,17 +69,17 @@ async def _tried(check: str, attempt: Coroutine[None, None, list[Finding]]) -> l
         return [fail(check, f"unexpected {type(error).__name__}: {error}", "tell whoever makes the plugin")]
 
 
-async def _storage(plugins: Plugins, name: str) -> list[Finding]:
+async def _storage(plugins: Plugins, name: str) -> list[CheckResult]:
     async with plugins.storages.get(name)() as storage:
         await storage.check()
     return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
 
 
-async def _provider(plugins: Plugins, name: str, model: str | None) -> list[Finding]:
+async def _provider(plugins: Plugins, name: str, settings: CoreSettings) -> list[CheckResult]:
     async with plugins.llm_providers.get(name)() as llm:
         await _until_ready(llm)
         ready = ok("provider", f"{name} takes requests ({plugins.llm_providers.origin(name)})")
-        return [ready, _about_model(model, llm.default_model, await llm.list_models())]
+        return [ready, _about_model(settings, llm.default_model, await llm.list_models())]
 
 
 async def _until_ready(llm: LLMProvider) -> None:
@@ -94,14 +94,26 @@ async def _until_ready(llm: LLMProvider) -> None:
         await asyncio.sleep(RETRY_S)
 
 
-def _about_model(wanted: str | None, default: str | None, models: Sequence[ModelInfo]) -> Finding:
-    in_use = wanted or default
+def _about_model(settings: CoreSettings, default: str | None, models: Sequence[ModelInfo]) -> CheckResult:
+    in_use = settings.model or default
     if in_use is None:
         return ok("model", "the provider's account decides; IDOLCHAT_MODEL would")
     listed = {model.id: model for model in models}
     if in_use in listed:
         tokens = listed[in_use].context_length
-        return ok("model", f"{in_use}, reads {tokens:,} tokens" if tokens else in_use)
+        return ok("model", f"{in_use}, reads {tokens:,} tokens") if tokens else _about_length(in_use, settings)
     similar = get_close_matches(in_use, listed, n=3) or sorted(listed)[:3]
     mend = f"set IDOLCHAT_MODEL to one of the {len(listed)} listed, such as {', '.join(similar)}" if listed else None
     return warn("model", f"{in_use} is not among those that the provider lists", mend)
+
+
+def _about_length(model: str, settings: CoreSettings) -> CheckResult:
+    assumed = f"{settings.context_length:,} tokens"
+    if "context_length" in settings.model_fields_set:
+        return ok("model", f"{model}, reads {assumed} (IDOLCHAT_CONTEXT_LENGTH)")
+    return warn(
+        "model",
+        f"{model}; the provider does not tell how much it reads, so {assumed} are assumed",
+        "set IDOLCHAT_CONTEXT_LENGTH to what the server reads. Ollama reads what its OLLAMA_CONTEXT_LENGTH says, and"
+        " cuts the beginning off a longer prompt without a word, so set both alike",
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from idolchat_cli.checks.finding import Finding, fail, ok
-from idolchat_core.errors import ConfigurationError
+from idolchat_cli.checks.result import CheckResult, fail, ok
+from idolchat_core.errors import ConfigurationError, PluginError
 from idolchat_core.settings import read_settings
 
 __all__ = ["SERVE_EXTRA", "check_server"]
@@ -11,16 +11,20 @@ __all__ = ["SERVE_EXTRA", "check_server"]
 SERVE_EXTRA = "pip install 'idolchat-cli[serve]'"
 
 
-def check_server() -> Finding:
-    """Tell where the server would listen; it need not be installed."""
+def check_server() -> CheckResult:
+    """Check what a start of the server checks: address, login, port; it need not be installed."""
     try:
-        from idolchat_api import ApiSettings  # noqa: PLC0415  an extra
+        from idolchat_api.server import rehearse  # noqa: PLC0415  an extra
+        from idolchat_api.settings.api import ApiSettings  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "idolchat_api":
+        if error.name not in ("idolchat_api", "idolchat_api.server"):
             return fail("server", f"idolchat-api is installed in part: {error}", SERVE_EXTRA)
         return ok("server", "not installed; idol chat does without", SERVE_EXTRA)
     try:
         settings = read_settings(ApiSettings)
-    except ConfigurationError as error:
+        is_running = rehearse(settings)
+    except (ConfigurationError, PluginError) as error:
         return fail("server", str(error))
+    if is_running:
+        return ok("server", f"a server runs on this data folder; it was told {settings.host}, port {settings.port}")
     return ok("server", f"idol serve listens on {settings.host}, port {settings.port}")

@@ -6,12 +6,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices
 
-from idolchat_cli.checks.finding import Finding, fail, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
+from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING
+from idolchat_core.dotenv_file import check_dotenv as read_through
+from idolchat_core.errors import ConfigurationError
 from idolchat_core.settings import PackageSettings
 
 __all__ = [
@@ -23,7 +25,6 @@ __all__ = [
     "variables_of",
 ]
 
-DOTENV = Path(".env")
 PREFIX = "IDOLCHAT_"
 READERS = {"OPENROUTER_": "idolchat-llm-openrouter", "SUPABASE_": "idolchat-storage-supabase"}
 """Which distribution reads variables that begin so."""
@@ -40,14 +41,14 @@ def known_variables() -> frozenset[str]:
 
 
 def set_variables() -> Mapping[str, str]:
-    """Give the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
-    in_file = dotenv_values(DOTENV, encoding="utf-8") if DOTENV.is_file() else {}
+    """Return the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
+    in_file = dotenv_values(DOTENV, encoding=DOTENV_ENCODING) if DOTENV.is_file() else {}
     found = {name.upper(): str(DOTENV) for name, value in in_file.items() if value}
     return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
 
 
-def check_variables() -> Iterator[Finding]:
-    """Tell which settings are set, and warn of names that look like one but are read by nothing."""
+def check_variables() -> Iterator[CheckResult]:
+    """Return which settings are set, and warn of names that look like one but are read by nothing."""
     known, present = known_variables(), set_variables()
     found = [f"{name} ({where})" for name, where in sorted(present.items()) if name in known]
     yield ok("variables", f"set: {', '.join(found) or 'none, all is as it comes'}")
@@ -56,15 +57,16 @@ def check_variables() -> Iterator[Finding]:
             yield from _about_unknown(name, where, known)
 
 
-def check_dotenv() -> Finding | None:
+def check_dotenv() -> CheckResult | None:
     """Find fault with a ``.env`` that cannot be read, or that holds a key and can be read by everybody."""
     if not DOTENV.is_file():
         return None
     place = DOTENV.absolute()
     try:
-        variables = dotenv_values(DOTENV, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return fail(".env", f"{place} cannot be read: {error}", "save it as UTF-8 text that this user may read")
+        read_through(frozenset())
+    except ConfigurationError as error:
+        return fail(".env", str(error), f"correct {place} and run idol doctor again")
+    variables = dotenv_values(DOTENV, encoding=DOTENV_ENCODING)
     mode = stat.S_IMODE(DOTENV.stat().st_mode)
     if os.name == "posix" and mode & 0o004 and any(name.upper().endswith("_KEY") for name in variables):
         message = f"{place} holds a key, and everybody on this machine may read it (mode {mode:o})"
@@ -72,7 +74,7 @@ def check_dotenv() -> Finding | None:
     return ok(".env", f"{place} is read")
 
 
-def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[Finding]:
+def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[CheckResult]:
     similar = get_close_matches(name, known, n=1, cutoff=0.85)
     reader = next((distribution for prefix, distribution in READERS.items() if name.startswith(prefix)), None)
     if similar:

@@ -38,10 +38,12 @@ def chat(
         typer.Option("--system", "-s", metavar="TEXT", help="Instructions for every prompt; they are not stored."),
     ] = None,
 ) -> None:
-    """Talk in the terminal, without a server.
+    """Talk in the terminal, without a server or with the one on this data.
 
-    Every message is stored before it is answered. Ctrl-C stops a reply and keeps what was said; Ctrl-C again, or
-    Ctrl-D, leaves. What comes through a pipe is one message, and its reply goes to standard output.
+    Where a server runs on the data folder, it answers, and its turns and these wait for each other. Every message is
+    stored before it is answered. Ctrl-C stops a reply and keeps what was said; Ctrl-C again, or Ctrl-D, leaves. /help
+    lists what else can be done: /retry, /regenerate, /edit, /new, /model, /quit. What comes through a pipe is one
+    message, and its reply goes to standard output.
     """
     about = {"user_id": user, "character_id": character, "model": model}
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()

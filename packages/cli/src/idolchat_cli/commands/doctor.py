@@ -11,8 +11,8 @@ from pydantic import Field
 from rich.console import Console
 
 import idolchat_cli
-from idolchat_cli.checks.examination import examine
-from idolchat_cli.checks.finding import Finding, Status
+from idolchat_cli.checks.result import CheckResult, Status
+from idolchat_cli.checks.runner import run_checks
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, columns, number_of, on_stderr, on_stdout, print_json, show
@@ -29,7 +29,9 @@ class Report(Result):
 
     status: Status = Field(description="the worst of all")
     version: str
-    checks: list[Finding] = Field(description="a check may come more than once, or not at all where it does not apply")
+    checks: list[CheckResult] = Field(
+        description="a check may come more than once, or not at all where it does not apply"
+    )
 
 
 RESULT = Report
@@ -57,9 +59,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-async def _collected(show: Callable[[Finding], None]) -> list[Finding]:
-    findings: list[Finding] = []
-    checks = examine()
+async def _collected(show: Callable[[CheckResult], None]) -> list[CheckResult]:
+    findings: list[CheckResult] = []
+    checks = run_checks()
     while True:
         with on_stderr().status("Checking"):
             finding = await anext(checks, None)
@@ -69,14 +71,14 @@ async def _collected(show: Callable[[Finding], None]) -> list[Finding]:
         findings.append(finding)
 
 
-def _show(console: Console, finding: Finding) -> None:
+def _show(console: Console, finding: CheckResult) -> None:
     rows = [[cell(finding.status, STYLES[finding.status]), cell(finding.check), cell(finding.message)]]
     if finding.mend:
         rows.append([cell(""), cell(""), cell(f"mend: {finding.mend}", "dim")])
     show(console, columns(rows, widths=WIDTHS))
 
 
-def _sum_up(console: Console, findings: list[Finding]) -> None:
+def _sum_up(console: Console, findings: list[CheckResult]) -> None:
     counted = Counter(finding.status for finding in findings)
     problems, warnings = counted[Status.FAIL], counted[Status.WARN]
     console.print(f"\n{number_of(problems, 'problem')}, {number_of(warnings, 'warning')}")

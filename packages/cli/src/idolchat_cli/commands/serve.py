@@ -49,17 +49,19 @@ def serve(
         raise ConfigurationError(f"the server is not installed: {SERVE_EXTRA}") from None
     given = {name: value for name, value in {"IDOLCHAT_HOST": host, "IDOLCHAT_PORT": port}.items() if value is not None}
     settings = read_settings(idolchat_api.ApiSettings, **given)
-    idolchat_api.serve(settings, on_started=_announce)
+    reference = "docs" if settings.shows_docs else None
+    idolchat_api.serve(settings, on_started=lambda service, url: _announce(service, url, reference=reference))
 
 
-def _announce(service: Service, url: str) -> None:
+def _announce(service: Service, url: str, *, reference: str | None) -> None:
     console = on_stdout()
     facts = {
         "data folder": str(service.settings.data_dir.absolute()),
         "storage": service.storage_name,
         "model": model_in_use(service),
-        "reference": f"{url}/docs",
     }
+    if reference is not None:
+        facts["reference"] = f"{url}/{reference}"
     console.print(f"Serving {url} (Ctrl-C stops it)", style="bold")
     show(console, columns(([cell(name), cell(fact)] for name, fact in facts.items()), widths=[FACT_WIDTH]))
     if service.llm_name == "local":

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from idolchat_cli.ages import parse_age
-from idolchat_core.defaults import summaries
+from idolchat_cli.durations import parse_duration
 from idolchat_core.models import ConversationSummary, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import summaries
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["Character", "Filters", "Since", "State", "Status", "Until", "User", "parse_time"]
 
@@ -32,7 +33,7 @@ def parse_time(text: str | datetime) -> datetime:
     if isinstance(text, datetime):
         return text
     with suppress(typer.BadParameter):
-        return utc_now() - parse_age(text)
+        return utc_now() - parse_duration(text)
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -66,15 +67,15 @@ class Filters:
 
     @property
     def is_limited(self) -> bool:
-        """Tell whether anything limits them."""
+        """Whether anything limits them."""
         return any(getattr(self, name) is not None for name in ("user", "character", "since", "until", "status"))
 
-    def for_storage(self) -> dict[str, Any]:
-        """Give the arguments of ``Storage.list``, ``search`` and ``stats``; ``status`` is none of them."""
-        return {"user_id": self.user, "character_id": self.character, "since": self.since, "until": self.until}
+    def for_storage(self) -> ConversationFilter:
+        """Return the filter that storages know; ``status`` is not in it."""
+        return ConversationFilter(user_id=self.user, character_id=self.character, since=self.since, until=self.until)
 
     def takes(self, summary: ConversationSummary) -> bool:
-        """Tell whether one that the storage lists for them has the wanted status."""
+        """Return whether one that the storage lists for them has the wanted status."""
         return self.status is None or summary.status == self.status
 
     async def choose(self, storage: Storage) -> Collection[UUID]:
@@ -83,11 +84,11 @@ class Filters:
             return await storage.list_ids()
         begun_at = utc_now()
         wanted = self.for_storage()
-        found = [summary.id async for summary in summaries(storage, **wanted) if self.takes(summary)]
+        found = [summary.id async for summary in summaries(storage, wanted) if self.takes(summary)]
         if self.until is not None and self.until <= begun_at:
             return found
         # What changed while this went from new to old went up, to where this had been.
-        again = wanted | {"since": max(begun_at, self.since or begun_at)}
+        again = replace(wanted, since=max(begun_at, self.since or begun_at))
         known = set(found)
-        found += [s.id async for s in summaries(storage, **again) if self.takes(s) and s.id not in known]
+        found += [s.id async for s in summaries(storage, again) if self.takes(s) and s.id not in known]
         return found

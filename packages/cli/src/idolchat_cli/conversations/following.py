@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_cli.conversations.filters import Filters
-from idolchat_core.defaults import summaries
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.models import Conversation, Message, Page, utc_now
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import summaries
 
 __all__ = ["Heard", "Listener"]
 
@@ -39,11 +40,11 @@ class Listener:
         self._counts: dict[UUID, int] = {}
 
     async def listen(self, filters: Filters) -> AsyncGenerator[Heard]:
-        """Give every message that is stored from now on, in all conversations that the filters take."""
+        """Return every message that is stored from now on, in all conversations that the filters take."""
         newest_at = self._begun_at
         while True:
-            wanted = filters.for_storage() | {"since": newest_at, "until": None}
-            changed = [summary async for summary in summaries(self._storage, **wanted)]
+            wanted = replace(filters.for_storage(), since=newest_at, until=None)
+            changed = [summary async for summary in summaries(self._storage, wanted)]
             for summary in reversed(changed):
                 newest_at = max(newest_at, summary.updated_at)
                 if self._counts.get(summary.id) != summary.message_count:
@@ -52,7 +53,7 @@ class Listener:
             await asyncio.sleep(EVERY_S)
 
     async def listen_to(self, conversation_id: UUID, *, last: int) -> AsyncGenerator[Heard]:
-        """Give the last messages of a conversation, and then what is stored. Raises ``ConversationNotFound``."""
+        """Return the last messages of a conversation, and then what is stored. Raises ``ConversationNotFound``."""
         page = await self._storage.read_page(conversation_id, limit=max(last, 1))
         self._counts[conversation_id] = page.total
         for heard in _placed(page)[-last or len(page.conversation.messages) :]:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from idolchat_cli.conversations.message_text import remarks, said
 from idolchat_cli.conversations.tree import Tree
-from idolchat_cli.conversations.words import remarks, said
 from idolchat_cli.printable import printable
 from idolchat_cli.render import cell, clock, columns, show
 from idolchat_core.models import Conversation, Message
@@ -21,7 +21,7 @@ INDENT = 2
 
 
 def show_heading(console: Console, conversation: Conversation, tree: Tree) -> None:
-    """Tell about a conversation before what was said in it."""
+    """Show the facts of a conversation, then its messages."""
     facts = {
         "conversation": str(conversation.id),
         "user": conversation.user_id,

@@ -11,8 +11,9 @@ import pytest
 from parts.kept import ANN, BOB, EMPTY, EVERYTHING, SONG, TALK
 
 from idolchat_cli.commands.conversations.delete import Deleted
+from idolchat_cli.commands.conversations.delete_message import DeletedMessage
 from idolchat_cli.commands.conversations.fork import Forked
-from idolchat_core import document
+from idolchat_core.storage import document
 
 if TYPE_CHECKING:
     from conftest import Installation
@@ -26,7 +27,7 @@ def kept(installation: Installation) -> Installation:
 
 
 def stored_ids(kept: Installation) -> set[str]:
-    """Give the ids of what is kept."""
+    """Return the ids of what is kept."""
     return {one["id"] for one in kept.stored()}
 
 
@@ -40,6 +41,23 @@ def test_a_fork_begins_with_the_messages_of_the_branch(kept: Installation) -> No
     assert (forked.messages, forked.forked_from, new["forked_from"]) == (2, SONG.id, str(SONG.id))
     assert [message["content"] for message in new["messages"]] == [m.content for m in SONG.messages[:2]]
     assert (kept.folder / "stored" / f"{SONG.id}.json").read_bytes() == document.encode(SONG)
+
+
+def test_a_deleted_message_is_shown_as_such_and_exported_without_its_text(kept: Installation) -> None:
+    first = SONG.messages[0]
+    word = "cherry"
+    refused = kept.run("conversations", "delete-message", str(SONG.id), str(first.id))
+    deleted = kept.answer(DeletedMessage, "conversations", "delete-message", str(SONG.id), str(first.id), "--yes")
+    shown = kept.run("conversations", "show", str(SONG.id))
+    exported = {
+        form: kept.run("conversations", "export", str(SONG.id), "--format", form).stdout
+        for form in ("json", "jsonl", "markdown")
+    }
+
+    assert (refused.returncode, deleted.id, deleted.role) == (2, first.id, first.role)
+    assert "deleted" in shown.stdout
+    assert [name for name, text in exported.items() if word in text or not text] == []
+    assert word.encode() not in (kept.folder / "stored" / f"{SONG.id}.json").read_bytes()
 
 
 def test_those_that_are_named_are_deleted_and_one_that_is_missing_is_told(kept: Installation) -> None:

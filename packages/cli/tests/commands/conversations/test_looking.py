@@ -15,8 +15,8 @@ from parts.kept import ANN, BOB, EMPTY, EVERYTHING, SONG, TALK
 from idolchat_cli.commands.conversations.list import Listed
 from idolchat_cli.printable import printable
 from idolchat_core import Conversation
-from idolchat_core.census import StorageStats
 from idolchat_core.search import SearchResults
+from idolchat_core.storage.stats import StorageStats
 
 if TYPE_CHECKING:
     from conftest import Installation

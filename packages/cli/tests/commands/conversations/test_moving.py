@@ -12,8 +12,8 @@ import pytest
 from parts.kept import ANN, EVERYTHING, MIKA, SONG, TALK
 
 from idolchat_cli.commands.conversations.export import Exported
-from idolchat_cli.commands.conversations.take_in import Imported
-from idolchat_core import document
+from idolchat_cli.commands.conversations.import_ import Imported
+from idolchat_core.storage import document
 
 if TYPE_CHECKING:
     from conftest import Installation
@@ -27,7 +27,7 @@ def kept(installation: Installation) -> Installation:
 
 
 def counts(result: Imported) -> tuple[int, int, int, int, int]:
-    """Give what became of what was found."""
+    """Return what became of what was found."""
     return result.created, result.extended, result.overwritten, result.unchanged, result.conflicts
 
 
@@ -112,7 +112,7 @@ def test_messages_that_were_added_since_are_added_and_nothing_else_is_changed(ke
 
     assert [counts(one) for one in (first, older, over)] == [(0, 1, 0, 1, 1), (0, 0, 0, 2, 1), (0, 0, 1, 2, 0)]
     assert [(one.source, one.reason) for one in first.not_taken] == [
-        ("newer.jsonl, line 2", f"another conversation {TALK.id} is there already: see --on-conflict")
+        ("newer.jsonl, line 2", f"another conversation has its id, see --on-conflict: {TALK.id}")
     ]
     assert len(json.loads((kept.folder / "stored" / f"{SONG.id}.json").read_bytes())["messages"]) == 6
     assert (kept.folder / "stored" / f"{TALK.id}.json").read_bytes() == document.encode(other)
@@ -138,7 +138,8 @@ def test_chats_of_sillytavern_come_with_their_swipes(installation: Installation)
     told = [(m["role"], m["content"], m["timestamp"], m.get("model"), m["speaker"]) for m in stored["messages"]]
 
     assert (counts(first), counts(again)) == ((1, 0, 0, 0, 0), (0, 0, 0, 1, 0))
-    assert [one.source for one in first.not_taken] == [f"Mika.jsonl, line {number}" for number in (4, 5, 7)]
+    assert [one.source for one in first.not_taken] == ["Mika.jsonl, line 5", "Mika.jsonl, line 7"]
+    assert [(one.what, one.count) for one in first.left_out] == [("note of the program", 1)]
     assert stored["user_id"] == str(ANN)
     assert stored["imported_from"] == {"program": "sillytavern", "user_name": "Ann", "character_name": "Mika"}
     assert told == [
@@ -196,15 +197,12 @@ def test_conversations_of_chatgpt_come_with_their_branches(installation: Install
         (installation.folder / name).write_text(text)
     first, again = (installation.answer(Imported, "conversations", "import", name, status=1) for _ in range(2))
     (stored,) = installation.stored()
-    reasons = [one.reason for one in first.not_taken]
+    left_out = {one.what: one.count for one in first.left_out}
 
     assert (counts(first), counts(again)) == ((1, 0, 0, 0, 0), (0, 0, 0, 1, 0))
-    assert reasons[:3] == [
-        "left out: a part of the kind image_asset_pointer",
-        "left out: content of the kind thoughts",
-        "it is no conversation in a form that is known",
-    ]
-    assert ("its name does not end" in " ".join(reasons[3:])) == (name == "export.zip")
+    assert [one.reason for one in first.not_taken] == ["it is no conversation in a form that is known"]
+    assert left_out.pop("attached image, of which only the name is in the export") == 1
+    assert [*left_out] == ["file whose name does not end with .json or .jsonl"] * (name == "export.zip")
     assert (stored["title"], stored["imported_from"]) == ("A song", {"program": "chatgpt", "id": "6655-abc"})
     assert [(m["role"], m["content"], m.get("model")) for m in stored["messages"]] == [
         ("user", "Sing!", None),
@@ -225,11 +223,12 @@ def test_files_of_the_original_service_are_taken(installation: Installation) -> 
     (stored,) = installation.stored()
 
     assert counts(result) == (1, 0, 0, 0, 0)
-    assert [one.source for one in result.not_taken] == ["old/broken.json", "old/notes.txt"]
+    assert [one.source for one in result.not_taken] == ["old/broken.json"]
+    assert [one.what for one in result.left_out] == ["file whose name does not end with .json or .jsonl"]
     assert (stored["id"], stored["mood"], stored["created_at"]) == (str(SONG.id), "gay", "2024-05-01T10:00:00.100000Z")
 
 
-def test_people_are_told_line_by_line_what_was_not_taken(installation: Installation) -> None:
+def test_people_are_told_what_was_not_taken(installation: Installation) -> None:
     (installation.folder / "some.jsonl").write_bytes(document.encode(SONG).replace(b"\n", b" ") + b'\n{"no": 1}\n')
     done = installation.run("conversations", "import", "some.jsonl")
     piped = installation.run("conversations", "import", "-", stdin=(installation.folder / "some.jsonl").read_bytes())

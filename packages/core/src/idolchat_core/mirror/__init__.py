@@ -1,27 +1,32 @@
 """A primary storage and its mirrors: one ``Storage`` to the turn engine, copied in the background."""
 
-from idolchat_core.mirror.compare import Compared, Difference, DifferenceKind, compare
-from idolchat_core.mirror.link import MirrorLink, MirrorMode
-from idolchat_core.mirror.mending import Mended, Restored, mend_all, restore_all
-from idolchat_core.mirror.opening import open_mirrored
-from idolchat_core.mirror.pace import Pace
+from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare
+from idolchat_core.mirror.mirror import Mirror, MirrorMode
+from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
+from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
-from idolchat_core.mirror.storage import MirroredStorage
+from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
+from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
+from idolchat_core.mirror.tuning import MirrorTuning
 
 __all__ = [
-    "Compared",
+    "Comparison",
     "Difference",
     "DifferenceKind",
-    "Mended",
-    "MirrorLink",
+    "Mirror",
     "MirrorMode",
+    "MirrorRepair",
     "MirrorState",
     "MirrorStatus",
+    "MirrorTuning",
     "MirroredStorage",
-    "Pace",
     "Restored",
+    "ServerInbox",
+    "ServerNotes",
+    "TrackedStorage",
     "compare",
-    "mend_all",
     "open_mirrored",
+    "open_tracked",
+    "repair_all",
     "restore_all",
 ]

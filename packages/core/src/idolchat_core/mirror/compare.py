@@ -11,14 +11,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.mirror.link import MirrorLink
+from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.storage import MirroredStorage
 from idolchat_core.models import Conversation
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 
-__all__ = ["Compared", "Difference", "DifferenceKind", "compare", "find_difference"]
+__all__ = ["Comparison", "Difference", "DifferenceKind", "compare", "find_difference"]
 
 AT_ONCE = 8
 PATIENCE_S = 30.0
@@ -54,7 +54,7 @@ class Difference(BaseModel):
     mirror_messages: int | None = Field(None, description="how many the mirror holds, where it can be read")
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """How far a comparison has come, and what was found last."""
 
     done: int
@@ -68,40 +68,39 @@ class _Side(NamedTuple):
 
 
 async def compare(
-    storage: MirroredStorage, link: MirrorLink, conversation_ids: Iterable[UUID] | None = None
-) -> AsyncGenerator[Compared]:
+    storage: MirroredStorage, mirror: Mirror, conversation_ids: Iterable[UUID] | None = None
+) -> AsyncGenerator[Comparison]:
     """Compare these conversations (None: all that either side holds). Raises ``StorageUnavailable``."""
-    mirror = await link.ask(within_s=PATIENCE_S)
-    await link.outbox.read()
-    chosen = set(conversation_ids) if conversation_ids is not None else await _all_ids(storage.primary, mirror)
+    target = await mirror.ask(within_s=PATIENCE_S)
+    await mirror.outbox.read()
+    chosen = set(conversation_ids) if conversation_ids is not None else await _all_ids(storage.primary, target)
     done = 0
     for batch in batched(sorted(chosen), AT_ONCE):
-        found = await asyncio.gather(*(find_difference(storage, link, conversation_id) for conversation_id in batch))
+        found = await asyncio.gather(*(find_difference(storage, mirror, conversation_id) for conversation_id in batch))
         for difference in found:
             done += 1
-            yield Compared(done, len(chosen), difference)
+            yield Comparison(done, len(chosen), difference)
 
 
-async def _all_ids(primary: Storage, mirror: Storage) -> set[UUID]:
-    await mirror.check()  # an empty list is believed of a mirror that is well
-    return {*await primary.list_ids(), *await mirror.list_ids()}
+async def _all_ids(primary: Storage, target: Storage) -> set[UUID]:
+    return {*await primary.list_ids(), *await target.list_ids()}
 
 
-async def find_difference(storage: MirroredStorage, link: MirrorLink, conversation_id: UUID) -> Difference | None:
+async def find_difference(storage: MirroredStorage, mirror: Mirror, conversation_id: UUID) -> Difference | None:
     """Compare one conversation. Raises ``StorageUnavailable``."""
     mine, theirs = await asyncio.gather(
-        _read(storage.primary, conversation_id), _read(link.door.get(), conversation_id)
+        _read(storage.primary, conversation_id), _read(mirror.connection.get(), conversation_id)
     )
     if mine == theirs:
         return None
-    is_noted = bool(link.outbox.of(conversation_id))
+    is_noted = bool(mirror.outbox.of(conversation_id))
     found = await asyncio.to_thread(_judged, conversation_id, mine, theirs, is_noted=is_noted)
     if found is None:
         return None
     kind, *counts = found
     return Difference(
         conversation_id=conversation_id,
-        mirror=link.name,
+        mirror=mirror.name,
         kind=kind,
         primary_messages=counts[0],
         mirror_messages=counts[1],

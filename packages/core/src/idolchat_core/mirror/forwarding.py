@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from idolchat_core.census import StorageStats
 from idolchat_core.models import ConversationList
 from idolchat_core.search import SearchResults
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Leftover, Verdict
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
+from idolchat_core.storage.maintenance import Leftover, VerificationResult
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["Forwarding"]
 
@@ -21,20 +22,12 @@ class Forwarding(Storage):
     def __init__(self, primary: Storage) -> None:
         self._primary = primary
         self.caution = primary.caution
+        self.is_far = primary.is_far
 
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
-        return await self._primary.list(
-            user_id=user_id, character_id=character_id, since=since, until=until, limit=limit, before=before
-        )
+        return await self._primary.list(matching, limit=limit, before=before)
 
     async def list_ids(self) -> Collection[UUID]:
         return await self._primary.list_ids()
@@ -45,29 +38,17 @@ class Forwarding(Storage):
     async def search(
         self,
         text: str,
+        matching: ConversationFilter = EVERYTHING,
         *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
         limit: int = 20,
         before: str | None = None,
     ) -> SearchResults:
-        return await self._primary.search(
-            text, user_id=user_id, character_id=character_id, since=since, until=until, limit=limit, before=before
-        )
+        return await self._primary.search(text, matching, limit=limit, before=before)
 
-    async def stats(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> StorageStats:
-        return await self._primary.stats(user_id=user_id, character_id=character_id, since=since, until=until)
+    async def stats(self, matching: ConversationFilter = EVERYTHING) -> StorageStats:
+        return await self._primary.stats(matching)
 
-    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[Verdict]:
+    def verify(self, conversation_ids: Iterable[UUID] | None = None) -> AsyncGenerator[VerificationResult]:
         return self._primary.verify(conversation_ids)
 
     def reindex(self) -> AsyncGenerator[int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["ANY_HISTORY", "Note", "Outbox"]
 
@@ -18,65 +18,100 @@ log = logging.getLogger(__name__)
 ANY_HISTORY = "*"
 """Stands for a history that could not be read when it was replaced or deleted."""
 
+_UNDONE = "?"
+"""Begins a note whose change is still being made."""
+_DONE_AFTER_S = 60.0
+"""After so long a change of another process has been made, or that process has died."""
+
 
 class Note(NamedTuple):
-    """One note; ``history`` is the ``created_at`` of what was there, which the mirror need not keep."""
+    """One note; ``is_done`` says that its change has been made, so that whoever follows it may drop it."""
 
     name: str
-    history: str
+    text: str
+    is_done: bool
 
 
 class Outbox:
-    """The notes for one mirror, records of the primary; any process on the data folder may add some.
+    """The notes for one consumer, records of the primary; any process on the data folder may add some.
 
-    A note says: make the mirror as the primary is. It does not say how the primary is.
+    A note says: look at the conversation again. It does not say how the conversation is. It is written before the
+    change, so one that is followed before the change was made is kept: until its writer says that it was made, or has
+    had a minute for it.
     """
 
-    def __init__(self, storage: Storage, mirror: str) -> None:
+    def __init__(self, storage: Storage, namespace: str) -> None:
         self._storage = storage
-        self._namespace = f"mirror.{mirror}.outbox"
+        self._namespace = f"{namespace}.outbox"
         self._notes: dict[UUID, dict[str, Note]] = {}
-        self._dropped: set[str] = set()
+        self._unreadable: set[str] = set()
+        self._being_made: set[str] = set()
 
     def of(self, conversation_id: UUID) -> Sequence[Note]:
-        """Give the notes about a conversation."""
+        """Return the notes about a conversation, oldest first."""
         return tuple(self._notes.get(conversation_id, {}).values())
 
     def __iter__(self) -> Iterator[UUID]:
         return iter(tuple(self._notes))
 
-    async def add(self, conversation_id: UUID, history: datetime | str | None) -> None:
-        """Note a change before it is made, durably; ``history`` is what it replaces or deletes, if anything."""
-        text = history.isoformat() if isinstance(history, datetime) else history or ""
-        name = f"{conversation_id}.{new_id().hex}"
-        await self._storage.put_record(self._namespace, name, text.encode())
-        self._notes.setdefault(conversation_id, {})[name] = Note(name, text)
+    async def add(self, conversation_id: UUID, text: str) -> Note:
+        """Record a change before it is made, durably; ``done`` is to be called after it."""
+        note = Note(f"{conversation_id}.{new_id().hex}", text, is_done=False)
+        await self._storage.put_record(self._namespace, note.name, (_UNDONE + text).encode())
+        self._being_made.add(note.name)
+        self._keep(conversation_id, note)
+        return note
+
+    def done(self, conversation_id: UUID, note: Note) -> None:
+        """Learn that a change that was noted here has been made, or has failed."""
+        self._being_made.discard(note.name)
+        self._keep(conversation_id, note._replace(is_done=True))
+
+    async def publish_done(self, note: Note) -> None:
+        """Let other processes know what ``done`` says. Raises ``StorageUnavailable``."""
+        await self._storage.put_record(self._namespace, note.name, note.text.encode(), durable=False)
 
     async def read(self) -> list[UUID]:
-        """Take up notes that this process does not know yet. Raises ``StorageUnavailable``."""
-        known = {name for notes in self._notes.values() for name in notes} | self._dropped
+        """Take up notes that this process does not know yet, or whose changes were made by now.
+
+        Raises ``StorageUnavailable``.
+        """
+        known = {name: note for notes in self._notes.values() for name, note in notes.items()}
         found = []
         for name in await self._storage.list_records(self._namespace):
-            if name in known:
+            is_waited_for = name in known and not known[name].is_done and name not in self._being_made
+            if name in self._unreadable or (name in known and not is_waited_for):
                 continue
+            note = await self._read_one(name)
             conversation_id = _id_of(name)
-            text = await self._storage.get_record(self._namespace, name)
-            if conversation_id is None or text is None:
-                log.warning("a note for the mirror cannot be read", extra={"record": name})
-                self._dropped.add(name)
-                continue
-            self._notes.setdefault(conversation_id, {})[name] = Note(name, text.decode())
-            found.append(conversation_id)
+            if note is not None and conversation_id is not None and note != known.get(name):
+                self._keep(conversation_id, note)
+                found.append(conversation_id)
         return found
 
+    async def _read_one(self, name: str) -> Note | None:
+        value = await self._storage.get_record(self._namespace, name)
+        if value is None or _id_of(name) is None:
+            if value is not None:
+                log.warning("a note of a change cannot be read", extra={"record": name})
+                self._unreadable.add(name)
+            return None
+        text = value.decode()
+        is_done = not text.startswith(_UNDONE) or _age_s(name) > _DONE_AFTER_S
+        return Note(name, text.removeprefix(_UNDONE), is_done)
+
     async def remove(self, conversation_id: UUID, notes: Iterable[Note]) -> None:
-        """Drop notes that have been followed. Raises ``StorageUnavailable``."""
+        """Drop notes that have been followed, unless their change may come yet. Raises ``StorageUnavailable``."""
         for note in notes:
-            await self._storage.delete_record(self._namespace, note.name)
-            mine = self._notes.get(conversation_id, {})
-            mine.pop(note.name, None)
-            if not mine:
-                self._notes.pop(conversation_id, None)
+            if note.is_done:
+                await self._storage.delete_record(self._namespace, note.name)
+                mine = self._notes.get(conversation_id, {})
+                mine.pop(note.name, None)
+                if not mine:
+                    self._notes.pop(conversation_id, None)
+
+    def _keep(self, conversation_id: UUID, note: Note) -> None:
+        self._notes.setdefault(conversation_id, {})[note.name] = note
 
 
 def _id_of(name: str) -> UUID | None:
@@ -84,3 +119,12 @@ def _id_of(name: str) -> UUID | None:
         return UUID(name.partition(".")[0])
     except ValueError:
         return None
+
+
+def _age_s(name: str) -> float:
+    """Return how old a note is by the time in its own id (UUIDv7, RFC 9562); a clock may have been set back since."""
+    try:
+        made_ms = UUID(name.partition(".")[2]).int >> 80
+    except ValueError:
+        return float("inf")
+    return abs(time.time() - made_ms / 1000)

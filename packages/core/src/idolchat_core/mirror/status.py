@@ -41,10 +41,10 @@ class MirrorStatus:
 
     @property
     def lag_s(self) -> float:
-        """Tell how old the oldest change is that some mirror lacks, in seconds."""
+        """How old the oldest change is that some mirror lacks, in seconds."""
         return max((mirror.lag_s for mirror in self.mirrors), default=0.0)
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether every mirror can be reached and holds nothing that it should not."""
+        """Whether every mirror can be reached and holds nothing that it should not."""
         return all(mirror.error is None and not mirror.conflicts for mirror in self.mirrors)

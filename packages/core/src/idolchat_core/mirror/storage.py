@@ -2,146 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
-from idolchat_core.defaults import documents_of
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.mirror.forwarding import Forwarding
-from idolchat_core.mirror.link import MirrorLink
-from idolchat_core.mirror.outbox import ANY_HISTORY
-from idolchat_core.mirror.restoring import Restoring
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
+from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
+from idolchat_core.mirror.mirror import Mirror
+from idolchat_core.mirror.observer import ObserverFeed
+from idolchat_core.mirror.restore import Restorer
+from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.status import MirrorStatus
-from idolchat_core.models import Conversation, Message, Page
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Repair
+from idolchat_core.mirror.tracked import OBSERVER_TUNING, TrackedStorage
+from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.models import Conversation
+from idolchat_core.plugins.registry import Factory
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.fallbacks import documents_of
 
-__all__ = ["MirroredStorage"]
+__all__ = ["MirroredStorage", "open_mirrored"]
 
-_MESSAGE_BYTES = 300
-"""What a message takes beside its text."""
+_USUAL = MirrorTuning()
 
 
-class MirroredStorage(Forwarding):
+class MirroredStorage(TrackedStorage):
     """Made by ``open_mirrored``. Reads and writes are the primary's, and wait for no mirror.
 
     The exception is a conversation that the primary does not have and a mirror may: it is restored first.
     """
 
-    def __init__(self, primary: Storage, links: Sequence[MirrorLink]) -> None:
-        super().__init__(primary)
-        self.primary = primary
-        self.links = links
-        self.restoring = Restoring(primary, links)
+    def __init__(
+        self,
+        primary: Storage,
+        mirrors: Sequence[Mirror],
+        feeds: Sequence[ObserverFeed] = (),
+        *,
+        server: ServerNotes | None = None,
+    ) -> None:
+        super().__init__(primary, feeds, server=server)
+        self.mirrors = mirrors
+        self.restoring = Restorer(primary, mirrors, super().consumers)
+
+    @property
+    def consumers(self) -> Sequence[ChangeConsumer]:
+        """The mirrors, then the others."""
+        return (*self.mirrors, *super().consumers)
 
     @property
     def status(self) -> MirrorStatus:
-        """Tell how far the mirrors are behind."""
-        return MirrorStatus(mirrors=tuple(link.state for link in self.links))
+        """How far the mirrors are behind."""
+        return MirrorStatus(mirrors=tuple(mirror.state for mirror in self.mirrors))
 
     async def has_copied(self) -> None:
         """Wait until the mirrors have all that was changed here, as long as that takes."""
-        for link in self.links:
-            await link.has_copied()
+        for mirror in self.mirrors:
+            await mirror.has_copied()
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         # One that a mirror holds and the primary has lost exists: the primary says so once it is restored.
         await self.restoring.bring_back(conversation.id)
-        await self._note_time(conversation.updated_at)
-        try:
-            await self._primary.create(conversation)
-        finally:
-            self._changed(conversation.id, conversation.updated_at, conversation.messages)
-
-    async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
-        await self._note_time(updated_at)
-        try:
-            await self._found(
-                conversation_id,
-                lambda: self._primary.append(
-                    conversation_id, messages, expected_count=expected_count, updated_at=updated_at
-                ),
-            )
-        finally:
-            self._changed(conversation_id, updated_at, messages)
-
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
-        await self.read_page(conversation_id, limit=1)  # it is there, or is restored, or there is nothing to note
-        await self._note(conversation_id, None)
-        try:
-            await self._primary.update(conversation_id, fields, expected_count=expected_count)
-        finally:
-            self._changed(conversation_id, None, ())
-
-    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
-        return await self._found(
-            conversation_id, lambda: self._primary.read_page(conversation_id, limit=limit, before=before)
-        )
-
-    async def read(self, conversation_id: UUID) -> Conversation:
-        return await self._found(conversation_id, lambda: self._primary.read(conversation_id))
-
-    async def read_document(self, conversation_id: UUID) -> bytes:
-        return await self._found(conversation_id, lambda: self._primary.read_document(conversation_id))
+        return await super().create(conversation)
 
     async def read_documents(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, bytes | ConversationDamaged]:
         # One by one, for any may have to be restored first.
         return await documents_of(self, conversation_ids)
-
-    async def put(self, conversation: Conversation) -> None:
-        await self._note(conversation.id, await self._history(conversation.id))
-        try:
-            await self._primary.put(conversation)
-        finally:
-            self._changed(conversation.id, None, ())
-
-    async def put_document(self, conversation_id: UUID, data: bytes) -> None:
-        await self._note(conversation_id, await self._history(conversation_id))
-        try:
-            await self._primary.put_document(conversation_id, data)
-        finally:
-            self._changed(conversation_id, None, ())
-
-    async def put_documents(self, documents: Mapping[UUID, bytes]) -> None:
-        for conversation_id in documents:
-            await self._note(conversation_id, await self._history(conversation_id))
-        try:
-            await self._primary.put_documents(documents)
-        finally:
-            for conversation_id in documents:
-                self._changed(conversation_id, None, ())
-
-    async def read_stored(self, conversation_id: UUID) -> bytes:
-        return await self._found(conversation_id, lambda: self._primary.read_stored(conversation_id))
-
-    async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
-        if dry_run:
-            return await self._primary.repair(conversation_id, dry_run=True)
-        await self._note(conversation_id, None)
-        try:
-            return await self._primary.repair(conversation_id)
-        finally:
-            self._changed(conversation_id, None, ())
-
-    async def delete(self, conversation_id: UUID) -> None:
-        history = await self._history(conversation_id)
-        if history is None:
-            raise ConversationNotFound(f"there is no conversation {conversation_id}")
-        is_noted = True
-        try:
-            await self._note(conversation_id, history)
-        except StorageUnavailable:
-            is_noted = False  # a full disk: what frees space must not need any
-        try:
-            await self._primary.delete(conversation_id)
-            if not is_noted:
-                await self._note(conversation_id, history)
-        finally:
-            self._changed(conversation_id, None, ())
 
     async def _found[T](self, conversation_id: UUID, call: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -151,27 +75,26 @@ class MirroredStorage(Forwarding):
                 raise
             return await call()
 
-    async def _note_time(self, changed_at: datetime) -> None:
-        for link in self.links:
-            if not link.will_notice(changed_at):
-                await link.go_back(changed_at)
 
-    async def _history(self, conversation_id: UUID) -> datetime | str | None:
-        """Tell which history is about to be replaced or deleted, in the primary or in a mirror; None for none."""
-        try:
-            return (await self.read_page(conversation_id, limit=1)).conversation.created_at
-        except ConversationNotFound:
-            return None
-        except ConversationDamaged:
-            return ANY_HISTORY
+@asynccontextmanager
+async def open_mirrored(
+    primary: Storage,
+    factories: Mapping[str, Factory[Storage]],
+    *,
+    observers: Sequence[str] = (),
+    server: ServerNotes | None = None,
+    mode: MirrorMode = MirrorMode.REPLICATE,
+    tuning: MirrorTuning = _USUAL,
+) -> AsyncGenerator[MirroredStorage]:
+    """Mirror an open primary to others, by name, until the end; for ``observers`` and ``server``
+    see ``open_tracked``.
 
-    async def _note(self, conversation_id: UUID, history: datetime | str | None) -> None:
-        for link in self.links:
-            await link.outbox.add(conversation_id, history)
-
-    def _changed(self, conversation_id: UUID, changed_at: datetime | None, messages: Sequence[Message]) -> None:
-        new_bytes = sum(
-            _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
-        )
-        for link in self.links:
-            link.changed(conversation_id, changed_at, new_bytes=new_bytes)
+    A mirror that cannot be reached is opened when it can; one that is not set up rightly raises
+    ``ConfigurationError``.
+    """
+    mirrors = [Mirror(primary, name, factory, mode=mode, tuning=tuning) for name, factory in factories.items()]
+    feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
+    async with AsyncExitStack() as stack:
+        for mirror in mirrors:
+            await stack.enter_async_context(mirror.running())
+        yield MirroredStorage(primary, mirrors, feeds, server=server)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
-from idolchat_core.spending.daybook import DayBook
-from idolchat_core.spending.quotas import LeakyBuckets, Quota
+from idolchat_core.rate_limits import LeakyBuckets, Quota
+from idolchat_core.spending.daily_totals import DailyTotals
 from idolchat_core.spending.settings import SpendingSettings
 
 __all__ = ["Budgets", "Spender", "Window"]
@@ -67,7 +67,8 @@ class Budgets:
         self._clock = clock
         self._settings = settings
         self._budgets = list(_budgets(settings))
-        self.day, self.month = _day(clock()), _month(clock())
+        self._latest = clock()
+        self.day, self.month = _day(self._latest), _month(self._latest)
         self.in_flight = 0
         self._of_user: Counter[str] = Counter()
         self._of_address: Counter[str] = Counter()
@@ -80,6 +81,16 @@ class Budgets:
             )
             if limit
         ]
+
+    def now(self) -> float:
+        """Return the time, in seconds since 1970, which never goes backwards here: no budget reopens with the clock."""
+        self._latest = max(self._latest, self._clock())
+        return self._latest
+
+    def begin_no_earlier(self, at: float) -> None:
+        """Count from a time on, though the clock is behind it: something was spent then."""
+        self._latest = max(self._latest, at)
+        self._turn_over()
 
     def admit(self, who: Spender) -> None:
         """Count one more in flight. Raises ``QueueFull``, ``LimitReached`` and ``BudgetExceeded``."""
@@ -101,7 +112,7 @@ class Budgets:
                     del counter[name]
 
     def spend(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
-        """Take in what a call took that began at ``at``, or what is to be added to that."""
+        """Record what a call took that began at ``at``, or what is to be added to that."""
         self._count(who, at=at, tokens=tokens, cost=cost)
         now = time.monotonic()
         for of, rate in self._rates:
@@ -109,8 +120,8 @@ class Budgets:
             if key is not None and tokens > 0:
                 rate.add(key, tokens, now)
 
-    def take_in(self, book: DayBook) -> None:
-        """Take in what the ledger says of a day."""
+    def take_in(self, book: DailyTotals) -> None:
+        """Record what the ledger says of a day."""
         at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
         for payer, tally in book.sums.items():
             self._count(Spender.of(payer.user, payer.key, None), at=at, tokens=tally.tokens, cost=tally.cost)
@@ -119,7 +130,7 @@ class Budgets:
             self.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
 
     def learn(self, *, tokens: float, cost: float) -> None:
-        """Take in what a turn took, for those in flight."""
+        """Record what a turn took, for those in flight."""
         mean = self._mean
         if mean is None:
             self._mean = Amount(tokens, cost)
@@ -128,7 +139,7 @@ class Budgets:
             mean.cost += 0.1 * (cost - mean.cost)
 
     def quotas(self, user: str | None = None) -> list[Quota]:
-        """Tell how the budgets stand: those for all, and with ``user`` also theirs."""
+        """Return how the budgets stand: those for all, and with ``user`` also theirs."""
         self._turn_over()
         return [self._quota(budget, user or "-") for budget in self._budgets if user is not None or not budget.per_user]
 
@@ -212,11 +223,11 @@ class Budgets:
             limit=budget.limit,
             window_s=window.ends_at - window.starts_at,
             remaining=max(0.0, budget.limit - used),
-            reset_s=max(0.0, window.ends_at - self._clock()),
+            reset_s=max(0.0, window.ends_at - self.now()),
         )
 
     def _turn_over(self) -> None:
-        now = self._clock()
+        now = self.now()
         if not self.day.starts_at <= now < self.day.ends_at:
             self.day = _day(now)
         if not self.month.starts_at <= now < self.month.ends_at:

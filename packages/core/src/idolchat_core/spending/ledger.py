@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
-from idolchat_core.llm import LLMProvider
-from idolchat_core.models import Usage, utc_now
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.models import Usage
 from idolchat_core.spending.budgets import Budgets, Spender
-from idolchat_core.spending.daybook import DayBook, read_day
-from idolchat_core.spending.entries import NAMESPACE, CallFacts, named
-from idolchat_core.spending.paid_call import PaidCall
-from idolchat_core.spending.prices import Prices
-from idolchat_core.spending.reconciling import Reconciler
+from idolchat_core.spending.daily_totals import DailyTotals, read_day
+from idolchat_core.spending.kill_switch import Stop, read_stop
+from idolchat_core.spending.ledger_lines import NAMESPACE, CallFacts, named
+from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.spending.price_estimates import Prices
+from idolchat_core.spending.reconciliation import Reconciler
 from idolchat_core.spending.settings import SpendingSettings
-from idolchat_core.spending.stop import Stop, read_stop
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Ledger"]
 
@@ -29,7 +30,10 @@ log = logging.getLogger(__name__)
 
 WRITE_AFTER_S = 0.2
 """How long what can be told from the documents after a crash may be kept in memory, to be written with other lines."""
+WRITE_FAR_AFTER_S = 10.0
+"""The same for a storage that is far: lines of a turn then go with those of the next."""
 WATCH_EVERY_S = 1.0
+CLOCK_MAY_BE_BEHIND = timedelta(days=2)
 ROLL_UP_BYTES = 1024 * 1024
 """Of a day's log that a start may have to read."""
 
@@ -41,25 +45,33 @@ class Ledger:
         self.budgets = Budgets(settings)
         self.stop: Stop | None = None
         self._storage = storage
+        self._write_after_s = WRITE_FAR_AFTER_S if storage.is_far else WRITE_AFTER_S
         self._prices = Prices()
         self._reconciler = Reconciler(llm, self._corrected)
         self._unwritten: dict[str, list[bytes]] = {}
         self._unnamed: dict[UUID | str, tuple[CallFacts, str]] = {}
         self._writing_later: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
         self._grown_bytes: dict[str, int] = {}
         self._rolling_up: set[str] = set()
 
-    async def load(self) -> list[DayBook]:
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong."""
+        return self._background.failing
+
+    async def load(self) -> list[DailyTotals]:
         """Read the days of this month, which ``start`` takes; see ``recovery`` for what a crash has left in them.
 
         A storage that cannot be read leaves the budgets as if nothing had been spent, and is told of.
         """
-        now = utc_now()
-        since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
         books = []
         try:
-            for day in await self._storage.list_logs(NAMESPACE):
+            days = await self._storage.list_logs(NAMESPACE)
+            now = self._no_earlier_than(days)
+            since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
+            for day in days:
                 if since <= day <= now.strftime("%Y-%m-%d"):
                     book, self._grown_bytes[day] = await read_day(self._storage, day)
                     books.append(book)
@@ -70,7 +82,20 @@ class Ledger:
             log.error("what was spent before cannot be read", extra={"code": error.code})
         return books
 
-    def start(self, books: list[DayBook]) -> None:
+    def _no_earlier_than(self, days: Sequence[str]) -> datetime:
+        """Return the time, no earlier than the newest day of the ledger: the clock may have been set back since.
+
+        A day that is more than two days ahead is not believed: the clock was wrong when it was written.
+        """
+        now = datetime.fromtimestamp(self.budgets.now(), UTC)
+        newest = max((day for day in days if day <= (now + CLOCK_MAY_BE_BEHIND).strftime("%Y-%m-%d")), default="")
+        if newest > now.strftime("%Y-%m-%d"):
+            log.warning("the clock is behind the newest day of the ledger, whose budgets go on", extra={"day": newest})
+            self.budgets.begin_no_earlier(datetime.fromisoformat(f"{newest}T00:00:00+00:00").timestamp())
+            return datetime.fromtimestamp(self.budgets.now(), UTC)
+        return now
+
+    def start(self, books: list[DailyTotals]) -> None:
         """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""
         for book in books:
             self.budgets.take_in(book)
@@ -78,11 +103,12 @@ class Ledger:
                 self._spawn(self._roll_up(book.day))
             for line in book.unsure.values():
                 self._reconciler.add(line)
-        self._spawn(self._watch())
+        self._background.start("ledger", self._watch)
 
     async def close(self) -> None:
         """Write what is left, and stop."""
         self._reconciler.close()
+        await self._background.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -90,7 +116,7 @@ class Ledger:
         self._cancel_timer()
         await self._write_all(durable=True)
 
-    def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> PaidCall:
+    def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> MeteredCall:
         """Let a call be made, or refuse it before anything is stored or asked.
 
         Raises ``SpendingStopped``, ``BudgetExceeded``, ``LimitReached`` and ``QueueFull``.
@@ -98,7 +124,7 @@ class Ledger:
         self.check_stopped()
         who = Spender.of(user_id, key_id, address)
         self.budgets.admit(who)
-        return PaidCall(self, who, purpose=purpose, key_id=key_id)
+        return MeteredCall(self, who, purpose=purpose, key_id=key_id)
 
     def check_stopped(self) -> None:
         """Raise ``SpendingStopped`` when the switch says so."""
@@ -140,8 +166,8 @@ class Ledger:
         """Take what is to be written of a day, to write it with something else."""
         return b"".join(self._unwritten.pop(day, ())) if self._unwritten else b""
 
-    def settle(self, call: PaidCall, line: bytes, usage: Usage) -> None:
-        """Take in a call that is over."""
+    def settle(self, call: MeteredCall, line: bytes, usage: Usage) -> None:
+        """Record a call that is over."""
         facts = call.facts
         if facts is None:
             raise AssertionError("a call that is settled was opened")
@@ -154,7 +180,7 @@ class Ledger:
         if usage.is_estimate and call.completion_id is not None:
             self._reconciler.add_line(line)
 
-    def leave(self, call: PaidCall) -> None:
+    def leave(self, call: MeteredCall) -> None:
         """Count a call as in flight no more."""
         self.budgets.leave(call.who)
 
@@ -170,7 +196,7 @@ class Ledger:
 
     def _write_later(self) -> None:
         if self._writing_later is None:
-            self._writing_later = asyncio.get_running_loop().call_later(WRITE_AFTER_S, self._write_now)
+            self._writing_later = asyncio.get_running_loop().call_later(self._write_after_s, self._write_now)
 
     def _write_now(self) -> None:
         self._writing_later = None

@@ -7,10 +7,10 @@ from datetime import date
 from enum import StrEnum
 
 from idolchat_core.spending.budgets import Budgets
-from idolchat_core.spending.daybook import DayBook, Payer, Tally, read_day
-from idolchat_core.spending.entries import NAMESPACE
+from idolchat_core.spending.daily_totals import DailyTotals, Payer, Tally, read_day
+from idolchat_core.spending.ledger_lines import NAMESPACE
 from idolchat_core.spending.settings import SpendingSettings
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["By", "added_up", "budgets_of", "read_days"]
 
@@ -25,13 +25,13 @@ class By(StrEnum):
     PURPOSE = "purpose"
 
 
-async def read_days(storage: Storage, since: date, until: date) -> list[DayBook]:
+async def read_days(storage: Storage, since: date, until: date) -> list[DailyTotals]:
     """Read the days from ``since`` to ``until``, both included, oldest first. Raises ``StorageUnavailable``."""
     days = [day for day in await storage.list_logs(NAMESPACE) if since.isoformat() <= day <= until.isoformat()]
     return [(await read_day(storage, day))[0] for day in days]
 
 
-def added_up(books: Iterable[DayBook], by: By, *, user: str | None = None) -> dict[str | None, Tally]:
+def added_up(books: Iterable[DailyTotals], by: By, *, user: str | None = None) -> dict[str | None, Tally]:
     """Add up, for one user or for all; what is named by nothing stands under None."""
     sums: dict[str | None, Tally] = {}
     for book in books:
@@ -41,7 +41,7 @@ def added_up(books: Iterable[DayBook], by: By, *, user: str | None = None) -> di
     return sums
 
 
-def budgets_of(settings: SpendingSettings, month: Sequence[DayBook]) -> Budgets:
+def budgets_of(settings: SpendingSettings, month: Sequence[DailyTotals]) -> Budgets:
     """Hold the budgets against the days of this month."""
     budgets = Budgets(settings)
     for book in month:
@@ -49,5 +49,5 @@ def budgets_of(settings: SpendingSettings, month: Sequence[DayBook]) -> Budgets:
     return budgets
 
 
-def _name(book: DayBook, payer: Payer, by: By) -> str | None:
+def _name(book: DailyTotals, payer: Payer, by: By) -> str | None:
     return book.day if by is By.DAY else getattr(payer, by)

@@ -2,17 +2,27 @@
 
 import pytest
 
-pytest.register_assert_rewrite("idolchat_core.testing.provider", "idolchat_core.testing.storage_rules")
+pytest.register_assert_rewrite(
+    "idolchat_core.testing.observer",
+    "idolchat_core.testing.prompt_source",
+    "idolchat_core.testing.provider",
+    "idolchat_core.testing.storage_rules",
+)
 
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.objects import InMemoryObjects  # noqa: E402
+from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserver  # noqa: E402
+from idolchat_core.testing.prompt_source import PromptSourceConformance, a_prompt_turn  # noqa: E402
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402
 from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
 from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
 
 __all__ = [
+    "ChangeObserverConformance",
     "InMemoryObjects",
     "InMemoryStorage",
+    "OpenObserver",
+    "PromptSourceConformance",
     "ProviderConformance",
     "Reopen",
     "ScriptedProvider",
@@ -20,6 +30,7 @@ __all__ = [
     "StorageConformance",
     "a_conversation",
     "a_message",
+    "a_prompt_turn",
     "asking",
     "collect",
 ]

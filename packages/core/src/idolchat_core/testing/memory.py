@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core import document, listing
-from idolchat_core.errors import ConversationExists, ConversationNotFound, StorageConflict
-from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page
-from idolchat_core.record_logs import namespaces_among
-from idolchat_core.storage import Storage, check_record_name
+from idolchat_core.errors import ConversationExists, ConversationNotFound
+from idolchat_core.models import Conversation, ConversationList, ConversationSummary, Message, Page, StoredId
+from idolchat_core.storage import document, pagination
+from idolchat_core.storage.contract import Storage, check_record_name
+from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
+from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
+from idolchat_core.storage.record_log import namespaces_among
 
 __all__ = ["InMemoryStorage"]
 
@@ -22,15 +24,21 @@ class _Stored:
     fixed: dict[str, Any]
     messages: list[Message]
     fields: dict[str, Any]
+    revision: str
 
     @classmethod
-    def of(cls, conversation: Conversation) -> _Stored:
+    def of(cls, conversation: Conversation, *, revision: str) -> _Stored:
         opening, *lines, closing = document.encode(conversation).split(b"\n")
         return cls(
             document.parse_opening(opening),
             document.parse_lines(b"\n".join(lines)),
             document.parse_closing(b"\n" + closing),
+            revision,
         )
+
+    def check(self, conversation_id: UUID, expected_count: int, expected_revision: str | None) -> None:
+        check_count(conversation_id, len(self.messages), expected_count)
+        check_revision(conversation_id, self.revision, expected_revision)
 
     def conversation(self, conversation_id: UUID, *, start: int = 0, end: int | None = None) -> Conversation:
         fields = {**self.fixed, **self.fields, "messages": ()}
@@ -49,60 +57,70 @@ class InMemoryStorage(Storage):
         self._stored: dict[UUID, _Stored] = {}
         self._records: dict[tuple[str, str], bytes] = {}
         self._logs: dict[tuple[str, str], bytearray] = {}
+        self._changes = 0
 
-    async def create(self, conversation: Conversation) -> None:
+    async def create(self, conversation: Conversation) -> str:
         if conversation.id in self._stored:
             raise ConversationExists(f"there is a conversation {conversation.id} already")
-        self._stored[conversation.id] = _Stored.of(conversation)
+        return self._keep(conversation)
 
     async def append(
-        self, conversation_id: UUID, messages: Sequence[Message], *, expected_count: int, updated_at: datetime
-    ) -> None:
+        self,
+        conversation_id: UUID,
+        messages: Sequence[Message],
+        *,
+        expected_count: int,
+        updated_at: datetime,
+        head: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> str | None:
         stored = self._found(conversation_id)
         # Through the written form, so that what a file cannot hold is refused, and nothing is shared with the caller.
         added = document.parse_lines(document.lines(messages, follows=False))
-        there = stored.messages[expected_count : expected_count + len(added)]
-        if [message.id for message in there] == [message.id for message in added]:
-            return
-        self._check_count(conversation_id, expected_count)
+        if is_repeated(stored.messages, added, expected_count=expected_count):
+            return None
+        stored.check(conversation_id, expected_count, expected_revision)
+        if not added:
+            return stored.revision
         stored.messages.extend(added)
         stored.fields = {name: value for name, value in stored.fields.items() if name != "head"}
-        stored.fields["updated_at"] = updated_at
+        stored.fields |= {"updated_at": updated_at} | ({} if head is None else {"head": str(head)})
+        stored.revision = self._next_revision()
+        return stored.revision
 
-    async def update(self, conversation_id: UUID, fields: Mapping[str, Any], *, expected_count: int) -> None:
+    async def update(
+        self,
+        conversation_id: UUID,
+        fields: Mapping[str, Any],
+        *,
+        expected_count: int,
+        expected_revision: str | None = None,
+    ) -> str:
         stored = self._found(conversation_id)
-        self._check_count(conversation_id, expected_count)
+        stored.check(conversation_id, expected_count, expected_revision)
         stored.fields = document.parse_closing(document.closing_of(document.changed(stored.fields, fields)))
+        stored.revision = self._next_revision()
+        return stored.revision
 
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         stored = self._found(conversation_id)
         total = len(stored.messages)
         end = total if before is None else max(0, min(before, total))
         start = max(0, end - limit)
-        return Page(conversation=stored.conversation(conversation_id, start=start, end=end), start=start, total=total)
+        part = stored.conversation(conversation_id, start=start, end=end)
+        return Page(conversation=part, start=start, total=total, revision=stored.revision)
 
     async def read(self, conversation_id: UUID) -> Conversation:
         return self._found(conversation_id).conversation(conversation_id)
 
+    async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
+        return await self.read_document(conversation_id), self._found(conversation_id).revision
+
     async def list(
-        self,
-        *,
-        user_id: UUID | str | None = None,
-        character_id: UUID | str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        before: str | None = None,
+        self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
-        return listing.cut_list(
-            (stored.summary(key) for key, stored in self._stored.items()),
-            user_id=user_id,
-            character_id=character_id,
-            since=since,
-            until=until,
-            limit=limit,
-            before=before,
-        )
+        summaries = (stored.summary(key) for key, stored in self._stored.items())
+        return pagination.cut_list(summaries, matching, limit=limit, before=before)
 
     async def find_turn(self, turn_id: UUID) -> UUID | None:
         return next(
@@ -110,10 +128,10 @@ class InMemoryStorage(Storage):
         )
 
     async def put(self, conversation: Conversation) -> None:
-        self._stored[conversation.id] = _Stored.of(conversation)
+        self._keep(conversation)
 
-    async def delete(self, conversation_id: UUID) -> None:
-        self._found(conversation_id)
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        check_revision(conversation_id, self._found(conversation_id).revision, expected_revision)
         del self._stored[conversation_id]
 
     async def check(self) -> None:
@@ -156,10 +174,11 @@ class InMemoryStorage(Storage):
         except KeyError:
             raise ConversationNotFound(f"there is no conversation {conversation_id}") from None
 
-    def _check_count(self, conversation_id: UUID, expected_count: int) -> None:
-        actual_count = len(self._stored[conversation_id].messages)
-        if actual_count != expected_count:
-            raise StorageConflict(
-                f"conversation {conversation_id} holds {actual_count} messages, not {expected_count}",
-                actual_count=actual_count,
-            )
+    def _next_revision(self) -> str:
+        self._changes += 1
+        return str(self._changes)
+
+    def _keep(self, conversation: Conversation) -> str:
+        stored = _Stored.of(conversation, revision=self._next_revision())
+        self._stored[conversation.id] = stored
+        return stored.revision

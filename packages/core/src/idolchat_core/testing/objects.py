@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from idolchat_core.errors import StorageUnavailable
-from idolchat_core.whole import WholeDocumentStorage
+from idolchat_core.storage.key_value import KeyValueStorage
 
 __all__ = ["InMemoryObjects"]
 
 
-class InMemoryObjects(WholeDocumentStorage):
+class InMemoryObjects(KeyValueStorage):
     """Keeps values by key while it lives; several may share ``values``, as several clients share a bucket.
 
-    Nothing can be had of it while ``is_down``, and the documents of ``refused`` conversations are not taken.
+    Nothing can be had of it while ``is_down``, and to send a conversation that is ``refused`` ends in that error.
     ``uploads`` holds the size of each document that was taken, ``calls`` counts all that was asked of it.
     """
 
@@ -22,7 +22,7 @@ class InMemoryObjects(WholeDocumentStorage):
         super().__init__()
         self.values = {} if values is None else values
         self.is_down = False
-        self.refused: set[UUID] = set()
+        self.refused: dict[UUID, StorageUnavailable] = {}
         self.uploads: list[int] = []
         self.calls = 0
 
@@ -33,8 +33,9 @@ class InMemoryObjects(WholeDocumentStorage):
     async def put_value(self, key: str, value: bytes) -> None:
         self._check_up()
         if key.startswith("conversations/"):
-            if any(str(conversation_id) in key for conversation_id in self.refused):
-                raise StorageUnavailable("the object exceeded the maximum allowed size")
+            for conversation_id, error in self.refused.items():
+                if str(conversation_id) in key:
+                    raise error
             self.uploads.append(len(value))
         self.values[key] = value
 

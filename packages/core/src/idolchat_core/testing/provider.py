@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from idolchat_core.errors import ContextTooLong, ModelNotFound
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider
 
 __all__ = ["ProviderConformance", "asking", "collect"]
 
@@ -42,6 +42,10 @@ async def collect(provider: LLMProvider, request: CompletionRequest) -> list[Del
         return [piece async for piece in reply]
 
 
+async def _not_observable(count: int) -> None:
+    pytest.skip("observable is False")
+
+
 def _text(pieces: Sequence[Delta | Finished]) -> str:
     return "".join(piece.content for piece in pieces if isinstance(piece, Delta))
 
@@ -57,8 +61,9 @@ def _end(pieces: Sequence[Delta | Finished]) -> Finished:
 class ProviderConformance:
     """The contract of ``LLMProvider``, as tests.
 
-    Override the fixture ``provider`` with an open one that can be reached, and those below that do not fit.
-    What a provider need not do is a class attribute to set to False, so that the gap stands in the open.
+    Override the fixtures ``provider``, with an open one that can be reached, and ``long_request``; ``echo_request``
+    and ``wait_for_replies`` too, or set ``echoes`` and ``observable`` to False. What a provider need not do is a class
+    attribute to set to False, so that the gap stands in the open.
     """
 
     echoes: ClassVar[bool] = True
@@ -78,7 +83,7 @@ class ProviderConformance:
 
     @pytest.fixture
     def provider(self) -> LLMProvider:
-        """Give an open provider with a ``default_model``."""
+        """Return an open provider with a ``default_model``."""
         raise NotImplementedError("override the fixture `provider`")
 
     @pytest.fixture
@@ -98,17 +103,19 @@ class ProviderConformance:
 
     @pytest.fixture
     def echo_request(self) -> Callable[[str], CompletionRequest]:
-        """Give a maker of requests that are answered with their text; not used if ``echoes`` is False."""
+        """Return a maker of requests that are answered with their text; not used if ``echoes`` is False."""
         self._needs("echoes")
         raise NotImplementedError("override the fixture `echo_request`, or set `echoes = False`")
 
     @pytest.fixture
     def wait_for_replies(self) -> Callable[[int], Awaitable[None]]:
-        """Give a waiter: it returns once exactly so many replies are being made upstream.
+        """Return a waiter: it returns once exactly so many replies are being made upstream.
 
         Not used if ``observable`` is False.
         """
-        raise NotImplementedError("override the fixture `wait_for_replies`, or set `observable = False`")
+        if self.observable:
+            raise NotImplementedError("override the fixture `wait_for_replies`, or set `observable = False`")
+        return _not_observable
 
     # What a reply is
 
@@ -272,11 +279,11 @@ class ProviderConformance:
         heard: list[Delta] = []
         spoke = asyncio.Event()
 
-        def hear(deltas: Sequence[Delta]) -> None:
+        def on_deltas(deltas: Sequence[Delta]) -> None:
             heard.extend(deltas)
             spoke.set()
 
-        task = asyncio.create_task(provider.answer(long_request, hear))
+        task = asyncio.create_task(provider.answer(long_request, on_deltas))
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             await spoke.wait()
         task.cancel()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from idolchat_core.errors import ContextTooLong, ModelNotFound, ProviderError
-from idolchat_core.llm import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
+from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo
 from idolchat_core.models import Usage
 
 __all__ = ["ScriptedProvider", "Step"]

@@ -1,16 +1,26 @@
-"""A small HTTP/1.1 client: what asking one server for streams of JSON takes, and no more.
+"""A small HTTP/1.1 client for one server that answers with JSON and streams of it.
 
-It sends requests whose bodies are known, over connections that are kept, straight or through a proxy. It follows no
-redirects, keeps no cookies and takes no compressed bodies.
+It sends requests whose bodies are known, over connections that are kept, directly or through a proxy. It follows no
+redirects, keeps no cookies and decompresses nothing.
 """
 
-from idolchat_llm_openrouter.http.connection import Connection
-from idolchat_llm_openrouter.http.errors import Disconnected, HTTPError
-from idolchat_llm_openrouter.http.pace import Pace
+from idolchat_llm_openrouter.http.connection import HTTPConnection
+from idolchat_llm_openrouter.http.connector import Connector
 from idolchat_llm_openrouter.http.pool import Pool
 from idolchat_llm_openrouter.http.proxy import proxy_for
-from idolchat_llm_openrouter.http.request import Requests
+from idolchat_llm_openrouter.http.read_coalescing import ReadCoalescing
+from idolchat_llm_openrouter.http.request import RequestWriter
 from idolchat_llm_openrouter.http.response import Response
-from idolchat_llm_openrouter.http.route import Route
+from idolchat_llm_openrouter.http.transport import HTTPTransport, open_http
 
-__all__ = ["Connection", "Disconnected", "HTTPError", "Pace", "Pool", "Requests", "Response", "Route", "proxy_for"]
+__all__ = [
+    "Connector",
+    "HTTPConnection",
+    "HTTPTransport",
+    "Pool",
+    "ReadCoalescing",
+    "RequestWriter",
+    "Response",
+    "open_http",
+    "proxy_for",
+]

@@ -1,27 +1,15 @@
-"""What can go wrong between us and a server.
-
-HTTPError
-└── Disconnected
-"""
+"""The words for what goes wrong with a connection."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-__all__ = ["Disconnected", "HTTPError", "why"]
+__all__ = ["reason_of"]
 
 
-class HTTPError(Exception):
-    """No connection, or nothing on it that can be used; the text says why, in words that may be shown to anybody."""
-
-
-class Disconnected(HTTPError):
-    """The connection was closed before an answer began: most often a kept one, with the request on its way."""
-
-
-def why(error: Exception) -> str:
-    """Say what is wrong with a connection; the event loop's own words would repeat the address."""
+def reason_of(error: Exception) -> str:
+    """Describe a failed connection; the event loop's own words would repeat the address."""
     if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     return getattr(error, "strerror", None) or type(error).__name__

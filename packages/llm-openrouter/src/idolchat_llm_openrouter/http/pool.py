@@ -1,12 +1,12 @@
-"""The connections to one server."""
+"""The pool of connections to one server."""
 
 from __future__ import annotations
 
 import asyncio
 
-from idolchat_llm_openrouter.http.connection import Connection
-from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.route import Route
+from idolchat_llm_openrouter.http.connection import HTTPConnection
+from idolchat_llm_openrouter.http.connector import Connector
+from idolchat_llm_openrouter.transport import TransportError
 
 __all__ = ["Pool"]
 
@@ -14,41 +14,46 @@ KEEP_ALIVE_S = 60.0
 
 
 class Pool:
-    """Keeps connections that are free, for a while; there is no limit to how many are in use.
+    """Keeps free connections for a while; any number can be in use.
 
-    The last one that became free is the first to be used, so that the others grow old where fewer are needed.
+    The connection that became free last is used first, so that surplus ones grow old and are closed.
     """
 
-    def __init__(self, route: Route, *, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S) -> None:
-        self._route = route
+    def __init__(self, connector: Connector, *, connect_timeout_s: float, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self._connector = connector
         self._connect_timeout_s = connect_timeout_s
         self._keep_alive_s = keep_alive_s
         self._loop = asyncio.get_running_loop()
-        self._open: set[Connection] = set()
-        self._free: dict[Connection, float] = {}  # since when, oldest first
+        self._open: set[HTTPConnection] = set()
+        self._free: dict[HTTPConnection, float] = {}  # since when, oldest first
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None  # is wanted once the pool is closed
 
-    def take(self) -> Connection | None:
-        """Give a connection that is free, if there is one."""
+    def take(self) -> HTTPConnection | None:
+        """Return a free connection, or None."""
         return self._free.popitem()[0] if self._free else None
 
-    async def connect(self) -> Connection:
-        """Make a connection: name, TCP, TLS and all. Raises ``HTTPError``."""
-        connection = Connection(self)
+    async def connect(self) -> HTTPConnection:
+        """Open a connection, TLS included. Raises ``TransportError``, also when the time for it is over."""
+        connection = HTTPConnection(self)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                await self._route.open(connection)
+                await self._connector.open(connection)
         except TimeoutError:
-            connection.abort()
-            raise HTTPError(f"no connection within {self._connect_timeout_s:g} s") from None
+            self._give_up(connection)
+            raise TransportError(f"no connection within {self._connect_timeout_s:g} s") from None
         except BaseException:
-            connection.abort()
+            self._give_up(connection)
             raise
         return connection
 
+    def _give_up(self, connection: HTTPConnection) -> None:
+        """Drop a connection that did not open; uvloop may close one without telling it."""
+        connection.abort()
+        self.gone(connection)
+
     async def close(self) -> None:
-        """Close all connections, and wait until they are."""
+        """Close all connections and wait until they are closed."""
         self._emptied = self._loop.create_future()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -59,12 +64,10 @@ class Pool:
 
     # What connections tell
 
-    def opened(self, connection: Connection) -> None:
-        """Note that it is there."""
+    def opened(self, connection: HTTPConnection) -> None:
         self._open.add(connection)
 
-    def free(self, connection: Connection) -> None:
-        """Keep it for the next request."""
+    def free(self, connection: HTTPConnection) -> None:
         if self._emptied is not None:
             connection.abort()
             return
@@ -72,18 +75,16 @@ class Pool:
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(self._keep_alive_s, self._sweep)
 
-    def lost(self, connection: Connection) -> None:
-        """Keep it no more."""
+    def lost(self, connection: HTTPConnection) -> None:
         self._free.pop(connection, None)
 
-    def gone(self, connection: Connection) -> None:
-        """Note that nothing is left of it."""
+    def gone(self, connection: HTTPConnection) -> None:
         self._open.discard(connection)
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
 
     def _sweep(self) -> None:
-        """Close what was free for too long, and come back when the next one will have been."""
+        """Close connections that were free for too long, and schedule the next sweep."""
         self._sweeping = None
         now = self._loop.time()
         for connection, since in list(self._free.items()):

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 
 __all__ = ["PORTS", "Proxy", "proxy_for"]
 
 PORTS = {"http": 80, "https": 443}
-"""Where to connect when a URL does not say."""
+"""The ports of URLs that name none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where a proxy is, and what it wants to see: the value of Proxy-Authorization."""
+    """An HTTP proxy; ``authorization`` is the value of its Proxy-Authorization header."""
 
     host: str
     port: int
@@ -26,12 +26,12 @@ class Proxy:
 
     @property
     def name(self) -> str:
-        """Name the proxy in messages."""
+        """The name of the proxy in messages."""
         return f"the proxy {self.host}:{self.port}"
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """Find the proxy for a server, as ``http_proxy``, ``https_proxy`` and ``no_proxy`` name it.
+    """Find the proxy for a server in ``http_proxy``, ``https_proxy`` and ``no_proxy``.
 
     Raises ``ConfigurationError`` that names the variable, and not its value, which may hold a password.
     """
@@ -62,7 +62,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _authorization(parts: SplitResult) -> str | None:
-    """Make the value of Proxy-Authorization (RFC 7617)."""
+    """Encode user and password for Proxy-Authorization (RFC 7617)."""
     if parts.username is None:
         return None
     credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -1,40 +1,39 @@
-"""One answer, while it comes in."""
+"""A response while it arrives."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from idolchat_llm_openrouter.http.errors import HTTPError
-from idolchat_llm_openrouter.http.pace import Pace
+from idolchat_llm_openrouter.http.read_coalescing import ReadCoalescing
+from idolchat_llm_openrouter.transport import OnPieces, TransportError
 
 __all__ = ["Response"]
 
-type Hear = Callable[[list[bytes]], bool]
-
 MAX_BARE_BYTES = 64 * 1024
-"""How much may come in a row that is no body: heads, trailers, extensions of chunks."""
+"""The limit for bytes in a row that are no body: heads, trailers, chunk extensions."""
 
 MAX_UNREAD_BYTES = 256 * 1024
-"""How much waits to be read before the server is made to wait."""
+"""With more unread bytes than this, reading from the socket pauses."""
 
 
 class Response:
-    """Takes the bytes of one answer from its connection, and gives its head and body to the one who reads it.
+    """Parses one response from the bytes of its connection and holds its head and body for the reader.
 
     ``status`` is 0 until the head has come. Once ``is_over``, the whole answer has come, read or not, and the
     connection serves others.
     """
 
     __slots__ = (
-        "_bare_bytes", "_failure", "_fault", "_goes_on", "_headers", "_hear", "_is_paused", "_is_resting", "_loop",
-        "_pace", "_parser", "_pieces", "_transport", "_unread_bytes", "_waiter", "is_over", "may_follow", "on_body",
-        "status",
+        "_bare_bytes", "_coalescing", "_failure", "_goes_on", "_headers", "_is_paused", "_is_resting", "_is_stream",
+        "_loop", "_on_pieces", "_parser", "_pieces", "_raised", "_transport", "_unread_bytes", "_waiter", "is_over",
+        "may_follow", "on_body", "status",
     )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, coalescing: ReadCoalescing
+    ) -> None:
         self.status = 0
         self.is_over = False
         self.may_follow = False  # another request, on the same connection
@@ -42,12 +41,13 @@ class Response:
         self._pieces: list[bytes] = []
         self._unread_bytes = self._bare_bytes = 0
         self._is_paused = self._is_resting = False
-        self._pace: Pace | None = None
+        self._coalescing = coalescing
+        self._is_stream = False
         # An exception that was raised refers to frames which refer to us: kept, it would make a ring.
-        self._failure: tuple[type[HTTPError], str] | None = None
+        self._failure: tuple[type[TransportError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._hear: Hear | None = None
-        self._fault: Exception | None = None
+        self._on_pieces: OnPieces | None = None
+        self._raised: Exception | None = None
         self._goes_on = False
         self._loop = loop
         self._transport: asyncio.Transport | None = transport
@@ -61,34 +61,23 @@ class Response:
     # For the one who reads
 
     async def head(self) -> None:
-        """Wait for the head. Raises ``HTTPError``."""
+        """Wait for the head. Raises ``TransportError``."""
         while not self.status:
             await self._more()
 
-    def header(self, name: bytes) -> str | None:
-        """Give a field of the head by its name in lower case; of several, the last."""
-        value = self._headers.get(name)
+    def header(self, name: str) -> str | None:
+        """Look up a header by its name in lower case; of several, the last."""
+        value = self._headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
-    @property
-    def content_type(self) -> str:
-        """Give the media type without parameters, in lower case; nothing where it is not told."""
-        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
-
-    @property
-    def coding(self) -> str:
-        """Name what the body is compressed with; nothing where it is not."""
-        coding = (self.header(b"content-encoding") or "").strip().lower()
-        return "" if coding == "identity" else coding
-
     async def read(self) -> bytes:
-        """Give what has come of the body, waiting while that is nothing; nothing at the end. Raises ``HTTPError``."""
+        """Wait for the next part of the body; empty at its end. Raises ``TransportError``."""
         while not self._pieces and not self.is_over:
             await self._more()
         return self.take()
 
     def take(self) -> bytes:
-        """Give what has come of the body and was not given before."""
+        """Return what has arrived of the body since the last call."""
         pieces = self._taken()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -100,28 +89,34 @@ class Response:
             self._resume()
         return pieces
 
-    async def tell(self, hear: Hear) -> None:
-        """Call ``hear`` with pieces of the body in the moment they come, until it returns false or the body ends.
+    async def deliver(self, on_pieces: OnPieces) -> None:
+        """Call ``on_pieces`` with parts of the body as they arrive, until it returns false or the body ends.
 
-        It must be quick. What it raises is raised here, as is ``HTTPError``.
+        It must be quick. What it raises is raised here, as is ``TransportError``.
         """
-        if self._pieces and not hear(self._taken()):
+        if self._pieces and not on_pieces(self._taken()):
             return
-        self._hear, self._goes_on = hear, True
+        self._on_pieces, self._goes_on = on_pieces, True
         try:
             while self._goes_on and not self.is_over:
                 await self._more()
-            if self._fault is not None:
-                raise self._fault
+            if self._raised is not None:
+                raise self._raised
         finally:
-            self._hear = self._fault = None
+            self._on_pieces = self._raised = None
 
-    def keep(self, pace: Pace) -> None:
-        """Be read at the pace of many streams from now on."""
-        self._pace = pace
+    def expect_stream(self) -> None:
+        """Be read together with other streams from now on, when there are many."""
+        if self._transport is not None and not self._is_stream:
+            self._is_stream = True
+            self._coalescing.streams += 1
+
+    def interrupt(self, reason: str) -> None:
+        """End the response unless it is over; the reader gets what came, then the reason."""
+        self.fail(TransportError, reason)
 
     def abort(self) -> None:
-        """Give the answer up unless it is over: reset the connection, so that the server stops at once.
+        """Give the response up. Unless it is over, its connection is reset, so that the server stops at once.
 
         A polite end of a TLS session would wait for the server.
         """
@@ -132,7 +127,7 @@ class Response:
     # For the connection
 
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Parse the next bytes of the connection."""
         if self._transport is None:
             return
         had = len(self._pieces)
@@ -145,46 +140,46 @@ class Response:
         elif len(self._pieces) > had:
             self._bare_bytes = 0
             self._unread_bytes += len(data)
-            if self._pace is not None and self._pace.rests(self):
+            if self._is_stream and self._coalescing.pause_after_read(self):
                 self._is_resting = True
                 self._pause()
             elif self._unread_bytes > MAX_UNREAD_BYTES:
                 self._pause()
         else:
             self._count_bare(len(data))
-        if self._hear is None or not self._is_heard(self._hear):
+        if self._on_pieces is None or not self._is_delivered(self._on_pieces):
             self._wake()
 
     def _count_bare(self, size_bytes: int) -> None:
         self._bare_bytes += size_bytes
         if self._bare_bytes > MAX_BARE_BYTES:
-            self.fail(HTTPError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
+            self.fail(TransportError, f"it sent more than {MAX_BARE_BYTES} bytes that are no body")
 
-    def _is_heard(self, hear: Hear) -> bool:
-        """Tell what has come to the one who waits; false where they have to be woken."""
+    def _is_delivered(self, on_pieces: OnPieces) -> bool:
+        """Hand new parts of the body to ``on_pieces``; return false when the reader has to be woken."""
         try:
             if self._pieces and self._goes_on:
-                self._goes_on = hear(self._taken())
+                self._goes_on = on_pieces(self._taken())
         except Exception as error:  # noqa: BLE001  is raised to the one who waits; the connection can go on
-            self._goes_on, self._fault = False, error
+            self._goes_on, self._raised = False, error
         return self._goes_on and not self.is_over
 
     def end(self) -> None:
-        """Take the end of the connection, which is that of an answer that does not tell its length."""
+        """End of the connection; it also ends a response that declares no length."""
         if self.status and not self.is_over and self._failure is None and not self._tells_length():
             self.is_over = True
             self._let_go()
             self._wake()
 
-    def fail(self, kind: type[HTTPError], why: str) -> None:
-        """End the answer and its connection, unless it is over; who reads gets what came, then an error."""
+    def fail(self, kind: type[TransportError], why: str) -> None:
+        """End the response and its connection unless it is over; the reader gets what came, then the error."""
         if not self.is_over and self._failure is None:
             self._failure = kind, why
             self.abort()
             self._wake()
 
     def go_on(self) -> None:
-        """Be read again after a rest."""
+        """Resume reading after a pause for coalescing."""
         self._is_resting = False
         if self._is_paused and self._unread_bytes <= MAX_UNREAD_BYTES:
             self._resume()
@@ -192,16 +187,14 @@ class Response:
     # For the parser
 
     def on_message_begin(self) -> None:
-        """Take the beginning of an answer, or of something else behind it."""
         if self.is_over:
-            raise HTTPError("nobody asked for a second answer")  # stops the parser
+            raise TransportError("nobody asked for a second answer")  # stops the parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head, or of a trailer."""
-        self._headers[name.lower()] = value
+        if not self.status:  # else it is a trailer, which is no header (RFC 9110, section 6.5.1)
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """Take the end of a head; after that of "100 Continue" and the like the answer is still to come."""
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()
@@ -209,7 +202,6 @@ class Response:
             self.status = status
 
     def on_message_complete(self) -> None:
-        """Take the end of an answer."""
         if self.status:
             self.is_over = True
             self.may_follow = self._parser.should_keep_alive()
@@ -234,7 +226,7 @@ class Response:
         if self.is_over:
             self.may_follow = False
         else:
-            self.fail(HTTPError, "it sent what is not HTTP")
+            self.fail(TransportError, "it sent what is not HTTP")
 
     def _tells_length(self) -> bool:
         codings = self._headers.get(b"transfer-encoding", b"")
@@ -251,9 +243,11 @@ class Response:
             self._transport.resume_reading()
 
     def _let_go(self) -> asyncio.Transport | None:
-        """Leave the connection, and the parser, which refers to us; give what was left."""
+        """Detach from the connection and drop the parser, which refers to us; return the transport that was left."""
         transport, self._transport = self._transport, None
         if transport is not None:
+            if self._is_stream:
+                self._coalescing.streams -= 1
             del self._parser
             if self._is_paused and self.is_over:
                 transport.resume_reading()

@@ -1,4 +1,4 @@
-"""The way through a proxy to a server that speaks TLS (RFC 9110, section 9.3.6)."""
+"""A tunnel through a proxy to a server that speaks TLS (RFC 9110, section 9.3.6)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import cast
 
-from idolchat_llm_openrouter.http.errors import HTTPError
+from idolchat_llm_openrouter.transport import TransportError
 
 __all__ = ["Tunnel"]
 
@@ -15,7 +15,7 @@ STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
 class Tunnel(asyncio.Protocol):
-    """Asks a proxy for a connection to a server; what then comes is the server's. ``proxy`` names it in messages."""
+    """Asks a proxy to connect to a server; all later bytes are the server's. ``proxy`` names it in messages."""
 
     def __init__(self, proxy: str) -> None:
         self._proxy = proxy
@@ -24,19 +24,19 @@ class Tunnel(asyncio.Protocol):
         self._answered = asyncio.get_running_loop().create_future()
 
     async def reach(self, host: str, port: int, authorization: str | None) -> asyncio.Transport:
-        """Give the transport, once it leads to the server. Raises ``HTTPError``."""
+        """Return the transport once it leads to the server. Raises ``TransportError``."""
         transport = self._transport
         if transport is None:
-            raise HTTPError(f"{self._proxy} closed the connection")
+            raise TransportError(f"{self._proxy} closed the connection")
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         credentials = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
         transport.write(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{credentials}\r\n".encode())
         await self._answered
         status = STATUS.match(self._head)
         if status and not status[1].startswith(b"2"):
-            raise HTTPError(f"{self._proxy} answers HTTP {status[1].decode()}")
+            raise TransportError(f"{self._proxy} answers HTTP {status[1].decode()}")
         if status is None or not self._head.endswith(b"\r\n\r\n"):
-            raise HTTPError(f"{self._proxy} does not answer as a proxy does")
+            raise TransportError(f"{self._proxy} does not answer as a proxy does")
         return transport
 
     def abort(self) -> None:
@@ -47,17 +47,15 @@ class Tunnel(asyncio.Protocol):
     # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; uvloop's is no subclass of asyncio's."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take some of the answer. Nothing of the server can be behind it: there it is we who begin."""
+        # In TLS the client speaks first, so no bytes of the server can follow the answer of the proxy.
         self._head += data
         if b"\r\n\r\n" in self._head or len(self._head) > MAX_HEAD_BYTES:
             self._answer()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the end of the connection, and forget the transport, which refers to us."""
         self._transport = None
         self._answer()
 

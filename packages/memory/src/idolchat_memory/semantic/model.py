@@ -13,7 +13,7 @@ import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from idolchat_core.errors import ConfigurationError
+from idolchat_core import ConfigurationError
 
 __all__ = ["MODEL_SHA256", "Model", "load_model"]
 

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core.errors import StorageUnavailable
+from idolchat_core import StorageUnavailable
 from idolchat_memory.contract import MemoryMessage, MemoryScope, Role
 from idolchat_memory.terms import TERMS_VERSION
 

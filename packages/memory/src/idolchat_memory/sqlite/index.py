@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate
 from uuid import UUID
 
-from idolchat_core.errors import InvalidRequest
+from idolchat_core import InvalidRequest
 from idolchat_memory.contract import (
     KnownConversation,
     MemoryIndex,

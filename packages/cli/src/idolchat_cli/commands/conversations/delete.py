@@ -19,7 +19,7 @@ from idolchat_cli.progress import progress
 from idolchat_cli.render import number_of, on_stderr, on_stdout, print_json
 from idolchat_cli.results import Problem, Result
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.erasing import forget_turns
+from idolchat_core.conversations.user_data import forget_turns
 from idolchat_core.errors import ConversationNotFound, StorageError
 
 __all__ = ["RESULT", "app"]

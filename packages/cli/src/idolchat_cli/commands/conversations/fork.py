@@ -9,13 +9,13 @@ from uuid import UUID
 import typer
 from pydantic import Field
 
-from idolchat_cli.conversations.words import message_id
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
 from idolchat_cli.render import on_stdout, print_json
 from idolchat_cli.results import Result
-from idolchat_core.branches import copied
+from idolchat_core.conversations.branches import copied
 from idolchat_core.models import StoredId
 
 __all__ = ["RESULT", "app"]

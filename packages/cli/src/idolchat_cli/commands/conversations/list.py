@@ -18,7 +18,7 @@ from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, clock, on_stderr, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_core.models import ConversationSummary, StoredId
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RESULT", "app"]
 
@@ -78,7 +78,7 @@ async def read_list(storage: Storage, filters: Filters, *, limit: int, before: s
     """Read a page; with a wanted status, as many pages of the storage as it takes."""
     found: list[ConversationSummary] = []
     while True:
-        page = await storage.list(**filters.for_storage(), limit=limit - len(found), before=before)
+        page = await storage.list(filters.for_storage(), limit=limit - len(found), before=before)
         found += filter(filters.takes, page.data)
         before = page.next
         if before is None or len(found) == limit:

@@ -57,7 +57,7 @@ def search(
 
 async def _found(query: str, filters: Filters, limit: int, before: str | None) -> SearchResults:
     async with open_conversations() as opened:
-        return await opened.storage.search(query, **filters.for_storage(), limit=limit, before=before)
+        return await opened.storage.search(query, filters.for_storage(), limit=limit, before=before)
 
 
 def _show(console: Console, found: SearchResults) -> None:

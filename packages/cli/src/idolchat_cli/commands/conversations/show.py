@@ -8,14 +8,14 @@ from uuid import UUID
 
 import typer
 
+from idolchat_cli.conversations.message_text import message_id
 from idolchat_cli.conversations.transcript import show_heading, show_message
 from idolchat_cli.conversations.tree import Tree
-from idolchat_cli.conversations.words import message_id
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import on_stderr, on_stdout, print_json
-from idolchat_core.branches import active_branch
+from idolchat_core.conversations.branches import active_branch
 from idolchat_core.models import Conversation, Message
 
 __all__ = ["RESULT", "app"]

@@ -9,7 +9,7 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, clock, columns, on_stdout, print_json, show
-from idolchat_core.census import StorageStats
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["RESULT", "app"]
 
@@ -44,5 +44,5 @@ def stats(
 
 
 async def _counted(filters: Filters) -> StorageStats:
-    async with open_conversations() as opened:
-        return await opened.storage.stats(**filters.for_storage())
+    async with open_conversations(looks_at_all=True) as opened:
+        return await opened.storage.stats(filters.for_storage())

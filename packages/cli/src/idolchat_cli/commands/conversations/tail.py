@@ -21,7 +21,7 @@ from idolchat_cli.render import on_stdout, print_json_line
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
 from idolchat_core.models import Message, StoredId
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RESULT_LINES", "app"]
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from idolchat_cli.loading import Everything
 from idolchat_cli.results import Problem, Result
-from idolchat_core.plugins import LoadedPlugin
+from idolchat_core.plugins.loader import LoadedPlugin
 
 __all__ = ["PluginInfo", "describe"]
 

@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 from pydantic import Field
 
-from idolchat_cli.ages import parse_age
 from idolchat_cli.confirmation import confirm
+from idolchat_cli.durations import parse_duration
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun, Yes
 from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
-from idolchat_core.garbage import collect_garbage
-from idolchat_core.upkeep import Leftover
+from idolchat_core.conversations.orphans import collect_garbage
+from idolchat_core.storage.maintenance import Leftover
 
 __all__ = ["RESULT", "app"]
 
@@ -36,7 +36,10 @@ RESULT = Garbage
 OlderThan = Annotated[
     timedelta,
     typer.Option(
-        "--older-than", metavar="AGE", parser=parse_age, help="How old bytes kept by repairs must be: 12h, 30d, 8w."
+        "--older-than",
+        metavar="AGE",
+        parser=parse_duration,
+        help="How old bytes kept by repairs must be: 12h, 30d, 8w.",
     ),
 ]
 

@@ -12,14 +12,14 @@ from pydantic import Field
 
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson, DryRun
-from idolchat_cli.places import Place, parse_place
 from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
+from idolchat_cli.targets import Target, parse_target
 from idolchat_cli.usage import WrongUsage
 from idolchat_core.choice import choose_storages
-from idolchat_core.migration import Failure, Migration, migrate
-from idolchat_core.plugins import load_plugins
+from idolchat_core.conversations.migration import Failure, Migration, migrate
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 
 __all__ = ["RESULT", "app"]
@@ -77,8 +77,8 @@ def migrate_storage(
     """
     settings = read_settings(CoreSettings)
     plugins = load_plugins(only=settings.plugins)
-    origin = parse_place(source or choose_storages(settings, plugins)[0], plugins, env_file=source_env)
-    destination = parse_place(target, plugins, env_file=target_env)
+    origin = parse_target(source or choose_storages(settings, plugins)[0], plugins, env_file=source_env)
+    destination = parse_target(target, plugins, env_file=target_env)
     if origin.is_same(destination):
         raise WrongUsage(
             f"{origin.text} and {destination.text} are the same storage; name a place: {destination.name}:PLACE"
@@ -117,7 +117,7 @@ def _result(ended: Migration, *, dry_run: bool, seconds: float) -> Migrated:
     )
 
 
-def _show(result: Migrated, origin: Place, destination: Place) -> None:
+def _show(result: Migrated, origin: Target, destination: Target) -> None:
     console = on_stdout()
     if result.failures:
         rows = ([cell(one.what), cell(one.code, "red"), cell(one.message)] for one in result.failures)

@@ -31,7 +31,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol storage reindex", "idol storage reindex --json"))
 def reindex(as_json: AsJson = False) -> None:
-    """Make lists and search anew from the conversations.
+    """Rebuild the indexes of lists and search from the conversations.
 
     Nothing is lost by it, and everything goes on meanwhile. An index that is missing or broken is made anew without
     being asked; this is for one that is not to be trusted, and to have search ready before it is needed.

@@ -17,8 +17,8 @@ from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Problem, Result
 from idolchat_core.errors import ConversationNotFound, StorageError
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Repair
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import Repair
 
 __all__ = ["RESULT", "app"]
 
@@ -85,7 +85,7 @@ async def _repaired(chosen: list[UUID] | None, *, dry_run: bool) -> Repairs:
                 async for verdict in verdicts:
                     count += 1
                     bar.advance()
-                    if not verdict.flaws:
+                    if not verdict.issues:
                         continue
                     outcome = await _mended(storage, verdict.conversation_id, dry_run=dry_run)
                     if isinstance(outcome, Repair):
@@ -104,15 +104,15 @@ async def _mended(storage: Storage, conversation_id: UUID, *, dry_run: bool) -> 
         return None
     except StorageError as error:
         return Unmended(conversation_id=conversation_id, error=Problem.of(error))
-    return outcome if outcome.flaws else None
+    return outcome if outcome.issues else None
 
 
 def _show(result: Repairs) -> None:
     console = on_stdout()
     rows = [
-        [cell(str(one.conversation_id)), cell(flaw.code, "yellow"), cell(flaw.message), cell(one.kept_as or "")]
+        [cell(str(one.conversation_id)), cell(issue.code, "yellow"), cell(issue.message), cell(one.kept_as or "")]
         for one in result.repaired
-        for flaw in one.flaws
+        for issue in one.issues
     ]
     rows += [
         [cell(str(one.conversation_id)), cell("not mended", "red"), cell(one.error.message), cell("")]

@@ -10,7 +10,7 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, columns, on_stdout, print_json, show
-from idolchat_core.census import StorageStats
+from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["RESULT", "app"]
 
@@ -28,7 +28,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol storage stats", "idol storage stats --json | jq .size_bytes"))
 def stats(as_json: AsJson = False) -> None:
-    """Tell how much there is of what.
+    """Count conversations, messages, users and bytes.
 
     Exits with 0 even if there are damaged conversations; idol storage verify tells more of them.
     """
@@ -52,6 +52,6 @@ def stats(as_json: AsJson = False) -> None:
 
 
 async def _counted() -> StorageReport:
-    async with open_conversations() as opened:
+    async with open_conversations(looks_at_all=True) as opened:
         counted = await opened.storage.stats()
         return StorageReport(**counted.model_dump(), storage=opened.storage_name)

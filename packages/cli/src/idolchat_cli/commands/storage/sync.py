@@ -14,7 +14,7 @@ from idolchat_cli.options import AsJson, DryRun
 from idolchat_cli.progress import progress
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
-from idolchat_core.mirror import Mended, mend_all
+from idolchat_core.mirror import MirrorRepair, repair_all
 
 __all__ = ["RESULT", "app"]
 
@@ -26,7 +26,7 @@ class Synchronisation(Result):
     compared: int = Field(description="how many conversations were compared, counted per mirror")
     differing: int
     mended: int
-    differences: tuple[Mended, ...]
+    differences: tuple[MirrorRepair, ...]
 
 
 RESULT = Synchronisation
@@ -59,11 +59,11 @@ def sync(
 
 async def _synchronised(*, mine: bool, dry_run: bool) -> Synchronisation:
     compared_count = 0
-    found: list[Mended] = []
+    found: list[MirrorRepair] = []
     async with open_with_mirrors() as storage:
-        for link in storage.links:
-            with progress(f"Comparing with {link.name}", unit="conversations") as bar:
-                async for compared, mended in mend_all(storage, link, dry_run=dry_run, mine_only=mine):
+        for mirror in storage.mirrors:
+            with progress(f"Comparing with {mirror.name}", unit="conversations") as bar:
+                async for compared, mended in repair_all(storage, mirror, dry_run=dry_run, mine_only=mine):
                     bar.done, bar.total = compared.done, compared.total
                     compared_count += 1
                     if mended is not None:
@@ -94,7 +94,7 @@ def _show(result: Synchronisation) -> None:
     console.print(f"{result.compared:,} compared, {result.differing:,} differed, {result.mended:,} mended")
 
 
-def _outcome(one: Mended, *, dry_run: bool) -> str:
+def _outcome(one: MirrorRepair, *, dry_run: bool) -> str:
     if one.is_mended:
         return "mended"
     return "would be mended" if dry_run else one.message or "still differs"

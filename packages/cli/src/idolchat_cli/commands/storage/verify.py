@@ -18,8 +18,8 @@ from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.mirror import Difference, MirroredStorage, compare
-from idolchat_core.storage import Storage
-from idolchat_core.upkeep import Verdict
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import VerificationResult
 
 __all__ = ["RESULT", "app", "flaw_rows"]
 
@@ -29,7 +29,7 @@ class Verification(Result):
 
     conversations: int = Field(description="how many were read")
     messages: int = Field(description="how many messages can be read in them")
-    flawed: tuple[Verdict, ...] = Field(description="those with which something is wrong")
+    flawed: tuple[VerificationResult, ...] = Field(description="those with which something is wrong")
     differing: tuple[Difference, ...] = Field((), description="those that are not the same in a mirror")
 
 
@@ -62,7 +62,7 @@ def verify(
 
 async def _verified(chosen: list[UUID] | None) -> Verification:
     conversations = messages = 0
-    flawed: list[Verdict] = []
+    flawed: list[VerificationResult] = []
     async with open_conversations() as opened:
         total = len(chosen or await opened.storage.list_ids())
         with progress("Verifying", total=total, unit="conversations") as bar:
@@ -70,7 +70,7 @@ async def _verified(chosen: list[UUID] | None) -> Verification:
                 conversations += 1
                 messages += verdict.message_count
                 bar.advance()
-                if verdict.flaws:
+                if verdict.issues:
                     flawed.append(verdict)
         if chosen and conversations < len(chosen):
             raise ConversationNotFound(f"{len(chosen) - conversations} of these conversations are not there")
@@ -83,17 +83,18 @@ async def _verified(chosen: list[UUID] | None) -> Verification:
 async def _differing(storage: Storage, chosen: list[UUID] | None) -> AsyncGenerator[Difference]:
     if not isinstance(storage, MirroredStorage):
         return
-    for link in storage.links:
-        with progress(f"Comparing with {link.name}", unit="conversations") as bar:
-            async for bar.done, bar.total, difference in compare(storage, link, chosen or None):
+    for mirror in storage.mirrors:
+        with progress(f"Comparing with {mirror.name}", unit="conversations") as bar:
+            async for bar.done, bar.total, difference in compare(storage, mirror, chosen or None):
                 if difference is not None:
                     yield difference
 
 
-def flaw_rows(verdict: Verdict) -> list[list[str]]:
+def flaw_rows(verdict: VerificationResult) -> list[list[str]]:
     """Write the flaws of a conversation as rows."""
     return [
-        [str(verdict.conversation_id), flaw.code, flaw.message, f"{verdict.message_count:,}"] for flaw in verdict.flaws
+        [str(verdict.conversation_id), issue.code, issue.message, f"{verdict.message_count:,}"]
+        for issue in verdict.issues
     ]
 
 

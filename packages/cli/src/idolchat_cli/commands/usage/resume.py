@@ -8,7 +8,7 @@ import typer
 
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
-from idolchat_core.spending.stop import resume_spending
+from idolchat_core.spending.kill_switch import resume_spending
 
 __all__ = ["app"]
 

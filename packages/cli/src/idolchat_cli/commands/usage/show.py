@@ -18,10 +18,10 @@ from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.spending.daybook import Tally
-from idolchat_core.spending.quotas import Quota
+from idolchat_core.rate_limits import Quota
+from idolchat_core.spending.daily_totals import Tally
+from idolchat_core.spending.kill_switch import Stop, read_stop
 from idolchat_core.spending.report import By, added_up, budgets_of, read_days
-from idolchat_core.spending.stop import Stop, read_stop
 
 __all__ = ["RESULT", "app", "show_usage"]
 

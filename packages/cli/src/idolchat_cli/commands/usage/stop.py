@@ -10,7 +10,7 @@ import typer
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.printable import printable
-from idolchat_core.spending.stop import Stop, stop_spending
+from idolchat_core.spending.kill_switch import Stop, stop_spending
 
 __all__ = ["app"]
 

@@ -50,15 +50,16 @@ def erase(
 
 
 async def _erased(user: str, *, dry_run: bool, yes: bool) -> Receipt:
-    async with open_conversations(mode=MirrorMode.NOTE if dry_run else MirrorMode.COPY) as opened:
+    async with open_conversations(mode=MirrorMode.RECORD if dry_run else MirrorMode.PUSH, looks_at_all=True) as opened:
         erasure = Erasure(opened, user)
         found = await erasure.look()
         if dry_run:
             return found
-        if not (found.conversations or found.records):
+        if not (found.conversations or found.records or list(opened.plugins.user_data)):
             return found.model_copy(update={"dry_run": False})
         what = f"{number_of(len(found.conversations), 'conversation')} and {number_of(len(found.records), 'record')}"
-        confirm(f"Erase {what} of user {user} from {', '.join(found.storages)}?", yes=yes)
+        places = ", ".join((*found.storages, *opened.plugins.user_data))
+        confirm(f"Erase {what} of user {user} from {places}?", yes=yes)
         return await erasure.erase(found)
 
 
@@ -67,6 +68,9 @@ def _show(receipt: Receipt) -> None:
     did = "Would erase" if receipt.dry_run else "Erased"
     what = f"{number_of(len(receipt.conversations), 'conversation')} and {number_of(len(receipt.records), 'record')}"
     console.print(f"{did} {what} of user {receipt.user_id} from {', '.join(receipt.storages)}")
+    for erased in receipt.plugins:
+        if erased.count:
+            console.print(f"Erased {erased.count} of what {erased.plugin} holds")
     for kept in receipt.kept:
         console.print(f"Kept: {number_of(kept.lines, 'line')} of {kept.namespace}: {kept.reason}")
     for left in receipt.left:

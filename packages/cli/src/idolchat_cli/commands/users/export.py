@@ -17,14 +17,14 @@ from idolchat_cli.conversations.exporting.reading import read_documents
 from idolchat_cli.conversations.exporting.writers import Archive, open_archive
 from idolchat_cli.conversations.filters import Filters
 from idolchat_cli.lazy import examples, new_app
-from idolchat_cli.opening import open_conversations
+from idolchat_cli.opening import Opened, open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.progress import progress
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
-from idolchat_core.storage import Storage
-from idolchat_core.userdata import lines_about, records_about
+from idolchat_core.conversations.user_data import lines_about, records_about
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RESULT", "app"]
 
@@ -37,6 +37,7 @@ class UserExported(Result):
     conversations: int
     records: int = Field(description="API keys, turns that are not finished, and what plugins keep")
     log_lines: int = Field(description="such as what was spent")
+    plugin_files: int = Field(description="what plugins hold beside the storage")
     damaged: list[UUID] = Field(description="of these, only what can be read was written, or nothing")
 
 
@@ -54,7 +55,8 @@ def export(
 ) -> None:
     """Write everything held about a user into one archive.
 
-    conversations/ holds their documents, records/ and logs/ everything else that names the user. Exits with 1 if a
+    conversations/ holds their documents, records/ and logs/ everything else that names the user, plugins/ what
+    plugins hold elsewhere. Exits with 1 if a
     conversation is damaged; what can be read of it is written.
     """
     form = form_of(output)
@@ -74,7 +76,7 @@ def export(
 
 
 async def _written(archive: Archive, user: str, path: str) -> UserExported:
-    async with open_conversations() as opened:
+    async with open_conversations(looks_at_all=True) as opened:
         count, damaged = await _conversations(archive, opened.storage, user)
         records = lines = 0
         async for record in records_about(opened.storage, user):
@@ -83,7 +85,27 @@ async def _written(archive: Archive, user: str, path: str) -> UserExported:
         async for log in lines_about(opened.storage, user):
             archive.add_file(f"logs/{log.namespace}/{log.name}.jsonl", b"".join(line + b"\n" for line in log.lines))
             lines += len(log.lines)
-    return UserExported(path=path, user_id=user, conversations=count, records=records, log_lines=lines, damaged=damaged)
+        files = await _of_plugins(archive, opened, user)
+    return UserExported(
+        path=path,
+        user_id=user,
+        conversations=count,
+        records=records,
+        log_lines=lines,
+        plugin_files=files,
+        damaged=damaged,
+    )
+
+
+async def _of_plugins(archive: Archive, opened: Opened, user: str) -> int:
+    count = 0
+    registry = opened.plugins.user_data
+    for name in registry:
+        async with registry.get(name)(opened.storage) as held, aclosing(held.export(user)) as files:
+            async for file in files:
+                archive.add_file(f"plugins/{name}/{file.name}", file.data)
+                count += 1
+    return count
 
 
 async def _conversations(archive: Archive, storage: Storage, user: str) -> tuple[int, list[UUID]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from idolchat_cli.conversations.words import remarks, said
+from idolchat_cli.conversations.message_text import remarks, said
 from idolchat_cli.printable import printable
 from idolchat_cli.render import clock
-from idolchat_core.branches import active_branch
+from idolchat_core.conversations.branches import active_branch
 from idolchat_core.models import Conversation
 
 __all__ = ["markdown"]

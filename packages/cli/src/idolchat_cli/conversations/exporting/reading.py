@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["Read", "read_documents"]
 

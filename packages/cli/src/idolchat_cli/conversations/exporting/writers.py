@@ -13,8 +13,8 @@ from uuid import UUID
 
 from idolchat_cli.conversations.exporting.forms import Form
 from idolchat_cli.conversations.exporting.markdown import markdown
-from idolchat_core import document
 from idolchat_core.models import utc_now
+from idolchat_core.storage import document
 
 __all__ = ["Archive", "Writer", "folder_writer", "open_archive", "open_writer"]
 
@@ -43,10 +43,12 @@ def open_writer(form: Form, stream: IO[bytes], *, about: bytes) -> Iterator[Writ
 
 
 @contextmanager
-def open_archive(form: Form, stream: IO[bytes], *, about: bytes) -> Iterator[Archive]:
+def open_archive(
+    form: Form, stream: IO[bytes], *, about: bytes, name: str = "idolchat-export.json"
+) -> Iterator[Archive]:
     """Write an archive, whose first file says what it is."""
     with _ARCHIVES[form](stream) as archive:
-        archive.add_file("idolchat-export.json", about)
+        archive.add_file(name, about)
         yield archive
 
 

@@ -1,146 +1,152 @@
 """Conversations of ChatGPT, as its data export has them in ``conversations.json``.
 
 Each is a tree of nodes: {"mapping": {node: {"id", "message", "parent", "children"}}, "current_node": node, ...}.
-Nodes without a message, and those that the model alone sees, stand between others and are left out.
+Nodes without a message, and those that the model alone sees, stand between others and are left out. Some exports name
+only the parents of nodes, some only the children.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import uuid5
 
-from pydantic import ValidationError
-
-from idolchat_cli.conversations.importing.branching import Placed, in_order
-from idolchat_cli.conversations.importing.found import Finding, Found, NotTaken, derived_id
-from idolchat_core.models import Conversation, Message, StoredId
+from idolchat_cli.conversations.importing.candidate import Findings
+from idolchat_cli.conversations.importing.exported import Exported
+from idolchat_cli.conversations.importing.parts import (
+    Content,
+    attachment,
+    key_in,
+    list_in,
+    mapping_in,
+    mappings_in,
+    read_content,
+    string_in,
+)
+from idolchat_cli.conversations.importing.times import read_time
 
 __all__ = ["is_chatgpt", "read_chatgpt"]
 
 _ENDINGS = {"stop": "stop", "max_tokens": "length", "interrupted": "cancelled"}
+_INSTRUCTIONS = ("user_editable_context", "model_editable_context")
 
 
 def is_chatgpt(value: Mapping[str, Any]) -> bool:
-    """Tell whether an object is such a conversation."""
+    """Return whether an object is such a conversation."""
     return isinstance(value.get("mapping"), dict)
 
 
-def read_chatgpt(value: Mapping[str, Any], source: str) -> Iterator[Finding]:
-    """Read one conversation; what is left out of it is told first."""
-    name = value.get("conversation_id") or value.get("id")
-    if not isinstance(name, str):
-        yield NotTaken(source, "it has no id")
-        return
-    reading = _Reading(value, name, source)
-    try:
-        messages = in_order(reading.placed())
-        found = reading.conversation(messages)
-    except (ValidationError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        yield NotTaken(source, f"it is not as ChatGPT writes it: {type(error).__name__} {' '.join(str(error).split())}")
-        return
-    yield from reading.left_out
-    yield Found(found, source) if messages else NotTaken(source, "nothing in it can be taken")
+def read_chatgpt(value: Mapping[str, Any], source: str, name: str) -> Findings:
+    """Read one conversation."""
+    given = value.get("conversation_id") or value.get("id")
+    result = Exported(
+        "chatgpt",
+        str(given or [name, value.get("title"), value.get("create_time")]),
+        source,
+        title=value.get("title"),
+        created_at=read_time(value.get("create_time")),
+        updated_at=read_time(value.get("update_time")),
+        active=key_in(value, "current_node"),
+        about={"id": given} if isinstance(given, str) else {},
+    )
+    nodes = {key: node for key, node in value["mapping"].items() if isinstance(node, Mapping)}
+    reading = _Reading(result, nodes)
+    for node in nodes:
+        reading.add(node)
+    yield from result.findings()
 
 
 class _Reading:
-    def __init__(self, value: Mapping[str, Any], name: str, source: str) -> None:
-        self._value = value
-        self._nodes: Mapping[str, Any] = value["mapping"]
-        self._name = name
-        self._source = source
-        self._id = derived_id("chatgpt", name)
-        self._begun_at = _time(value.get("create_time")) or datetime.fromtimestamp(0, UTC)
-        self.left_out: list[NotTaken] = []
+    def __init__(self, result: Exported, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        self._result = result
+        self._nodes = nodes
+        self._parents = dict(_parents(nodes))
+        self._thoughts: dict[str, str] = {}
+        for key, node in nodes.items():
+            content = mapping_in(mapping_in(node, "message"), "content")
+            if content.get("content_type") == "thoughts":
+                self._thoughts[key] = read_content([content]).reasoning or ""
 
-    def conversation(self, messages: Sequence[Message]) -> Conversation:
-        times = [message.timestamp for message in messages]
-        about = {"title": self._value["title"]} if isinstance(self._value.get("title"), str) else {}
-        return Conversation.model_validate(
-            {
-                "id": self._id,
-                "created_at": self._begun_at,
-                "messages": tuple(messages),
-                "updated_at": _time(self._value.get("update_time")) or max(times, default=self._begun_at),
-                **about,
-                "imported_from": {"program": "chatgpt", "id": self._name},
-            }
+    def add(self, key: str) -> None:
+        message, parent = mapping_in(self._nodes[key], "message"), self._parents.get(key)
+        role = mapping_in(message, "author").get("role")
+        reason = self._reason_to_leave_out(key, message, role) if message else ""
+        if not message or reason is not None:
+            if reason:
+                self._result.skip(reason, key)
+            self._result.add_gap(key, parent)
+            return
+        content = _content(message)
+        for other in content.others:
+            self._result.skip(other, key, is_lost=role == "user")
+        about = mapping_in(message, "metadata")
+        self._result.add(
+            key,
+            parent,
+            str(role),
+            content.text(),
+            time=read_time(message.get("create_time")),
+            reasoning="\n\n".join(filter(None, self._thoughts_before(parent))) or None,
+            attachments=content.attachments,
+            model=string_in(about, "model_slug") if role == "assistant" else None,
+            finish_reason=_ENDINGS.get(str(mapping_in(about, "finish_details").get("type"))),
         )
 
-    def placed(self) -> Iterator[Placed]:
-        """Walk down the tree; the branch that was shown last comes last, so that it is the active one."""
-        active = set(self._path_to(self._value.get("current_node")))
-        roots = [node for node, about in self._nodes.items() if about.get("parent") not in self._nodes]
-        waiting: list[tuple[str, StoredId | None]] = [(node, None) for node in _last(roots, active)]
-        seen = set[str]()
-        while waiting:
-            node, parent = waiting.pop()
-            if node in seen or node not in self._nodes:
-                continue
-            seen.add(node)
-            message = self._message(node)
-            if message is not None:
-                yield Placed(message, parent)
-                parent = message.id
-            waiting += [(child, parent) for child in _last(self._nodes[node].get("children") or (), active)]
-
-    def _path_to(self, node: Any) -> Iterator[str]:
-        seen = set[str]()
-        while isinstance(node, str) and node in self._nodes and node not in seen:
-            seen.add(node)
-            yield node
-            node = self._nodes[node].get("parent")
-
-    def _message(self, node: str) -> Message | None:
-        said = self._nodes[node].get("message")
-        if not said:
-            return None
-        role = said["author"]["role"]
-        content = self._content(node, said.get("content") or {})
-        if content is None:
-            return None
-        if role not in ("user", "assistant") or said.get("recipient", "all") != "all":
-            self._leave_out(node, f"what {role} says to {said.get('recipient', 'all')}")
-            return None
-        about = said.get("metadata") or {}
-        more = {
-            "model": about.get("model_slug") if role == "assistant" else None,
-            "finish_reason": _ENDINGS.get((about.get("finish_details") or {}).get("type", "")),
-        }
-        return Message.model_validate(
-            {
-                "id": uuid5(self._id, node),
-                "role": role,
-                "content": content,
-                "timestamp": _time(said.get("create_time")) or self._begun_at,
-                **{field: value for field, value in more.items() if value},
-            }
-        )
-
-    def _content(self, node: str, content: Mapping[str, Any]) -> str | list[dict[str, Any]] | None:
+    def _reason_to_leave_out(self, key: str, message: Mapping[str, Any], role: Any) -> str | None:
+        """Describe why a node is left out, None where it is not; "" for what nobody misses."""
+        about = mapping_in(message, "metadata")
+        content = mapping_in(message, "content")
         kind = content.get("content_type")
-        if kind not in ("text", "multimodal_text"):
-            self._leave_out(node, f"content of the kind {kind}")
-            return None
-        texts = []
-        for part in content.get("parts") or ():
-            text = part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None
-            if isinstance(text, str):
-                texts.append(text)
-            else:
-                what = part.get("content_type") if isinstance(part, dict) else type(part).__name__
-                self._leave_out(node, f"a part of the kind {what}")
-        return "\n".join(texts) if any(texts) else None
+        if key in self._thoughts or kind == "reasoning_recap":
+            return ""
+        if about.get("is_visually_hidden_from_conversation") or about.get("is_user_system_message"):
+            return "message that ChatGPT hides, such as custom instructions" if _said(message) else ""
+        if kind in _INSTRUCTIONS:
+            return "message that ChatGPT hides, such as custom instructions"
+        if role not in ("user", "assistant"):
+            return f"message of {role}" if _said(message) else ""
+        if message.get("recipient") not in (None, "all"):
+            return "tool call or its result"
+        return None
 
-    def _leave_out(self, node: str, what: str) -> None:
-        self.left_out.append(NotTaken(f"{self._source}, message {node}", f"left out: {what}"))
+    def _thoughts_before(self, key: str | None) -> list[str]:
+        """Gather what the model thought, in the nodes between a reply and the message that it answers."""
+        found: list[str] = []
+        seen: set[str] = set()
+        while key is not None and key not in seen and key in self._nodes:
+            seen.add(key)
+            if key in self._thoughts:
+                found.insert(0, self._thoughts[key])
+            elif mapping_in(mapping_in(self._nodes[key], "message"), "author").get("role") == "user":
+                break
+            key = self._parents.get(key)
+        return found
 
 
-def _last(nodes: Iterable[str], active: Collection[str]) -> list[str]:
-    """Order nodes so that one of the active branch is taken last from the end of the list."""
-    return sorted(nodes, key=lambda node: node in active)[::-1]
+def _content(message: Mapping[str, Any]) -> Content:
+    content = mapping_in(message, "content")
+    kind = content.get("content_type", "text")
+    if kind not in ("text", "multimodal_text"):
+        return Content(others=[f"content of the kind {kind}"])
+    result = read_content(content.get("parts") or content.get("text") or [])
+    named = [attachment(one) for one in mappings_in(mapping_in(message, "metadata"), "attachments")]
+    images = sum(one.kind == "image" for one in result.attachments)
+    named_images = [one for one in named if one.kind == "image"]
+    if images and len(named_images) == images:  # the same ones, by their names
+        result.attachments = [one for one in result.attachments if one.kind != "image"]
+    result.attachments += named
+    return result
 
 
-def _time(seconds: Any) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) and seconds else None
+def _said(message: Mapping[str, Any]) -> bool:
+    content = mapping_in(message, "content")
+    return bool(content) and (content.get("content_type") != "text" or any(list_in(content, "parts")))
+
+
+def _parents(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for key, node in nodes.items():
+        for child in list_in(node, "children"):
+            if isinstance(child, str):
+                yield child, key
+    for key, node in nodes.items():
+        if isinstance(node.get("parent"), str) and node["parent"] in nodes:
+            yield key, node["parent"]

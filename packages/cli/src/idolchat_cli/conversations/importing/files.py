@@ -1,26 +1,30 @@
-"""Find conversations in files, folders and archives."""
+"""Find conversations in files, folders and streams."""
 
 from __future__ import annotations
 
-import json
+import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from io import BytesIO, TextIOWrapper
-from pathlib import Path, PurePath
-from typing import IO, Any
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
-from idolchat_cli.conversations.importing.chatgpt import is_chatgpt, read_chatgpt
-from idolchat_cli.conversations.importing.found import Finding, NotTaken
-from idolchat_cli.conversations.importing.ours import is_ours, read_ours
-from idolchat_cli.conversations.importing.sillytavern import is_sillytavern, read_sillytavern
-from idolchat_cli.conversations.importing.streamed import Unreadable, elements, first_character, json_lines
+from idolchat_cli.conversations.importing.archives import (
+    HELD_BYTES,
+    UNPACKING_ERRORS,
+    find_in_tar,
+    find_in_zip,
+    is_archive,
+    is_beside,
+    is_json,
+    no_json,
+)
+from idolchat_cli.conversations.importing.candidate import Finding, Findings, Skipped
+from idolchat_cli.conversations.importing.formats import UNKNOWN
+from idolchat_cli.conversations.importing.texts import find_in_text
 
 __all__ = ["find_in", "find_in_stream"]
-
-_OURS = "idolchat-export.json"
-_KNOWN = (".json", ".jsonl", ".ndjson")
 
 
 def find_in(path: Path) -> Iterator[Finding]:
@@ -28,128 +32,55 @@ def find_in(path: Path) -> Iterator[Finding]:
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.is_file() and not file.name.startswith("."):
-                yield from _in_file(file) if _is_known(file.name) else _unknown(str(file))
+                yield from _in_folder(file)
     else:
         yield from _in_file(path)
 
 
-def find_in_stream(stream: IO[bytes], source: str) -> Iterator[Finding]:
+def find_in_stream(stream: IO[bytes], source: str, name: str = "") -> Iterator[Finding]:
     """Find what is in a stream that may be read once, such as standard input."""
-    yield from _in_text(BytesIO(stream.read()), source)
+    with SpooledTemporaryFile(HELD_BYTES) as held:
+        shutil.copyfileobj(stream, held)
+        held.seek(0)
+        yield from _in_stream(held, source, name)
 
 
-def _in_file(path: Path) -> Iterator[Finding]:
-    try:
-        if zipfile.is_zipfile(path):
-            yield from _in_zip(path)
-        elif tarfile.is_tarfile(path):
-            yield from _in_tar(path)
+def _in_folder(file: Path) -> Findings:
+    if not (is_json(file.name) or is_archive(file.name)):
+        yield no_json(str(file))
+        return
+    for finding in _in_file(file):
+        if isinstance(finding, Skipped) and finding.reason == UNKNOWN and is_beside(file.name):
+            yield finding._replace(is_lost=False)
         else:
-            with path.open("rb") as stream:
-                yield from _in_text(stream, str(path))
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
-        yield NotTaken(str(path), f"it cannot be read: {error}")
+            yield finding
 
 
-def _in_zip(path: Path) -> Iterator[Finding]:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if not member.is_dir():
-                yield from _in_member(member.filename, path, partial(archive.open, member))
-
-
-def _in_tar(path: Path) -> Iterator[Finding]:
-    with tarfile.open(path, "r|*") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.isfile() else None
-            if content is not None:
-                # What is compressed as one can be read once, and forwards.
-                yield from _in_member(member.name, path, partial(BytesIO, content.read()))
-
-
-def _in_member(name: str, path: Path, opened: Callable[[], IO[bytes]]) -> Iterator[Finding]:
-    source = f"{path}, {name}"
-    if PurePath(name).name == _OURS:
-        return
-    if not _is_known(name):
-        yield from _unknown(source)
-        return
-    with opened() as stream:
-        yield from _in_text(stream, source)
-
-
-def _is_known(name: str) -> bool:
-    return name.lower().endswith(_KNOWN)
-
-
-def _unknown(source: str) -> Iterator[Finding]:
-    yield NotTaken(source, "left out: its name does not end with .json or .jsonl")
-
-
-def _in_text(stream: IO[bytes], source: str) -> Iterator[Finding]:
-    with TextIOWrapper(stream, encoding="utf-8-sig") as text:
-        try:
-            yield from _in_json(text, source, PurePath(source.rpartition(", ")[2]).stem)
-        except (Unreadable, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            yield NotTaken(source, f"it is not valid: {error}")
-
-
-def _in_json(text: TextIOWrapper, source: str, name: str) -> Iterator[Finding]:
-    first = first_character(text)
-    if first == "[":
-        for number, value in elements(text):
-            yield from _in_object(value, f"{source}, conversation {number}", name="")
-    elif first == "{" and _is_one_object(text):
-        text.seek(0)
-        yield from _in_object(json.load(text), source, name=name)
-    elif first == "{":
-        text.seek(0)
-        yield from _in_lines(json_lines(text), source, name)
-    else:
-        yield NotTaken(source, "it is no JSON")
-
-
-def _is_one_object(text: TextIOWrapper) -> bool:
-    """Tell a file with one object from one with an object a line."""
-    text.seek(0)
-    line = text.readline()
-    while line and not line.strip():
-        line = text.readline()
+def _in_file(path: Path) -> Findings:
     try:
-        json.loads(line)
-    except json.JSONDecodeError:
-        return True
-    return not any(rest.strip() for rest in text)
+        with path.open("rb") as stream:
+            if stream.seekable():
+                yield from _in_stream(stream, str(path), path.stem)
+            else:
+                yield from find_in_stream(stream, str(path), path.stem)
+    except OSError as error:
+        yield Skipped(str(path), "file that cannot be read", detail=str(error))
 
 
-def _in_lines(lines: Iterator[tuple[int, Any]], source: str, name: str) -> Iterator[Finding]:
-    number, first = next(lines)
-    if isinstance(first, Exception):
-        yield NotTaken(f"{source}, line {number}", f"it is not valid: {first}")
-    elif is_sillytavern(first):
-        yield from read_sillytavern(_again(number, first, lines), source, name=name)
-        return
-    else:
-        yield from _in_object(first, f"{source}, line {number}", name="")
-    for number, value in lines:
-        place = f"{source}, line {number}"
-        if isinstance(value, Exception):
-            yield NotTaken(place, f"it is not valid: {value}")
+def _in_stream(stream: IO[bytes], source: str, name: str) -> Findings:
+    try:
+        if zipfile.is_zipfile(stream):
+            yield from find_in_zip(stream, source)
+        elif _is_tar(stream):
+            yield from find_in_tar(stream, source)
         else:
-            yield from _in_object(value, place, name="")
+            yield from find_in_text(stream, source, name)
+    except UNPACKING_ERRORS as error:
+        yield Skipped(source, "archive that cannot be read", detail=str(error))
 
 
-def _again(number: int, first: Any, lines: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    yield number, first
-    yield from lines
-
-
-def _in_object(value: Any, source: str, *, name: str) -> Iterator[Finding]:
-    if isinstance(value, dict) and is_ours(value):
-        yield read_ours(value, source, name=name)
-    elif isinstance(value, dict) and is_chatgpt(value):
-        yield from read_chatgpt(value, source)
-    elif isinstance(value, dict) and is_sillytavern(value):
-        yield from read_sillytavern([(1, value)], source, name=name)
-    else:
-        yield NotTaken(source, "it is no conversation in a form that is known")
+def _is_tar(stream: IO[bytes]) -> bool:
+    stream.seek(0)
+    is_tar = tarfile.is_tarfile(stream)
+    stream.seek(0)
+    return is_tar

@@ -10,7 +10,8 @@ import pytest
 
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.models import ConversationSummary, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 from idolchat_core.testing.storage_rules.making import (
     START,
     a_conversation,
@@ -71,7 +72,7 @@ class ListingRules:
         assert await listed(storage, user_id="ann", since=second.updated_at) == [third.id, second.id]
         assert await listed(storage, until=second.updated_at) == [first.id]
         assert await listed(storage, user_id="ann", since=second.updated_at, until=third.updated_at) == [second.id]
-        page = await storage.list(user_id="ann", since=second.updated_at, limit=1)
+        page = await storage.list(ConversationFilter(user_id="ann", since=second.updated_at), limit=1)
         assert await listed(storage, user_id="ann", since=second.updated_at, before=page.next) == [second.id]
 
     @pytest.mark.parametrize("same_time", [False, True])
@@ -155,7 +156,7 @@ class ListingRules:
 async def pages_of(storage: Storage, *, user_id: UUID, limit: int) -> AsyncIterator[ConversationSummary]:
     before: str | None = None
     while True:
-        page = await storage.list(user_id=user_id, limit=limit, before=before)
+        page = await storage.list(ConversationFilter(user_id=user_id), limit=limit, before=before)
         assert len(page.data) <= limit
         for summary in page.data:
             yield summary

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from idolchat_core.errors import StorageConflict
 from idolchat_core.models import Conversation, Message, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 
 __all__ = ["START", "TEXTS", "a_conversation", "a_message", "append", "append_retrying", "listed", "texts_of"]
 
@@ -44,10 +45,13 @@ def a_conversation(*texts: str, after_s: float = 0, **fields: Any) -> Conversati
     return Conversation.model_validate({"messages": messages, "updated_at": updated_at, **given})
 
 
-async def append(storage: Storage, to: Conversation, *messages: Message, expected_count: int | None = None) -> None:
+async def append(
+    storage: Storage, to: Conversation, *messages: Message, expected_count: int | None = None, **more: Any
+) -> str | None:
     """Add messages to a conversation, which holds those that it was made with, or so many."""
     before = len(to.messages) if expected_count is None else expected_count
-    await storage.append(to.id, messages, expected_count=before, updated_at=START + timedelta(hours=1))
+    updated_at = START + timedelta(hours=1)
+    return await storage.append(to.id, messages, expected_count=before, updated_at=updated_at, **more)
 
 
 async def append_retrying(storage: Storage, to: UUID, message: Message, *, expected_count: int) -> None:
@@ -67,6 +71,7 @@ async def texts_of(storage: Storage, conversation_id: UUID) -> list[Any]:
     return [message.content for message in (await storage.read(conversation_id)).messages]
 
 
-async def listed(storage: Storage, **filters: Any) -> list[UUID]:
-    """List the ids of conversations."""
-    return [summary.id for summary in (await storage.list(**filters)).data]
+async def listed(storage: Storage, *, limit: int = 20, before: str | None = None, **filters: Any) -> list[UUID]:
+    """List the ids of the conversations that match a filter."""
+    page = await storage.list(ConversationFilter(**filters), limit=limit, before=before)
+    return [summary.id for summary in page.data]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import Message
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     START,
     a_conversation,
@@ -73,6 +73,7 @@ class ReadingRules:
 
         assert document.decode(data, conversation.id) == await storage.read(conversation.id)
         assert json.loads(data)["title"] == "kept"
+        assert document.owner_of(data, conversation.id) == conversation.user_id
 
     async def test_what_was_never_stored_is_not_found(self, storage: Storage) -> None:
         nowhere = a_conversation("one")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 
 __all__ = ["RecordRules"]
 

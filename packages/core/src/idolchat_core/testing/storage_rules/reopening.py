@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from idolchat_core.models import new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     a_conversation,
     a_message,

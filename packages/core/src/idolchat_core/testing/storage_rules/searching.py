@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.search import SearchHit
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.filters import ConversationFilter
 from idolchat_core.testing.storage_rules.making import START, a_conversation, a_message, append
 
 __all__ = ["SearchingRules"]
@@ -93,8 +95,8 @@ class SearchingRules:
         await storage.create(a_conversation("miku five", user_id=ann))
         second, third = START + timedelta(seconds=1), START + timedelta(seconds=2)
 
-        async def found(**filters: object) -> set[str]:
-            return {hit.snippet for hit in (await storage.search("miku", **filters)).data}  # type: ignore[arg-type]
+        async def found(**filters: Any) -> set[str]:
+            return {hit.snippet for hit in (await storage.search("miku", ConversationFilter(**filters))).data}
 
         assert await found(user_id=ann) == {"miku one", "miku two", "miku three", "miku five"}
         assert await found(user_id=str(ann), character_id=miku) == {"miku one", "miku two", "miku three"}
@@ -150,8 +152,9 @@ class SearchingRules:
         for conversation in made:
             await storage.create(conversation)
         all_of_it = await storage.stats()
-        anns = await storage.stats(user_id="ann")
-        lately = await storage.stats(since=START + timedelta(seconds=60), until=START + timedelta(seconds=120))
+        anns = await storage.stats(ConversationFilter(user_id="ann"))
+        second, third = (START + timedelta(seconds=seconds) for seconds in (60, 120))
+        lately = await storage.stats(ConversationFilter(since=second, until=third))
 
         assert (all_of_it.conversations, all_of_it.messages, all_of_it.users, all_of_it.characters) == (3, 3, 2, 2)
         assert (all_of_it.damaged, all_of_it.first_at) == (0, START)

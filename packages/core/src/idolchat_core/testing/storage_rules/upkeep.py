@@ -8,9 +8,9 @@ import pytest
 
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import Conversation, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.maintenance import VerificationResult
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message, append, listed, texts_of
-from idolchat_core.upkeep import Verdict
 
 __all__ = ["UpkeepRules"]
 
@@ -30,24 +30,24 @@ class UpkeepRules:
             conversation.id: 3,
             other.id: 0,
         }
-        assert [verdict.flaws for verdict in verdicts] == [(), ()]
+        assert [verdict.issues for verdict in verdicts] == [(), ()]
 
     async def test_flaws_are_found_and_mended_and_no_word_is_lost(self, storage: Storage) -> None:
         flawed, sound = _flawed(), a_conversation("fine")
         await storage.put(flawed)
         await storage.put(sound)
         found = {
-            verdict.conversation_id: [flaw.code for flaw in verdict.flaws] for verdict in await verdicts_of(storage)
+            verdict.conversation_id: [issue.code for issue in verdict.issues] for verdict in await verdicts_of(storage)
         }
         would = await storage.repair(flawed.id, dry_run=True)
         untouched = await storage.read(flawed.id)
         did = await storage.repair(flawed.id)
 
         assert found == {flawed.id: ["time_order", "duplicate_id", "reference"], sound.id: []}
-        assert ([flaw.code for flaw in would.flaws], would.kept_as) == (found[flawed.id], None)
+        assert ([issue.code for issue in would.issues], would.kept_as) == (found[flawed.id], None)
         assert untouched == flawed
-        assert (did.flaws, did.kept_as is None) == (would.flaws, False)
-        assert [verdict.flaws for verdict in await verdicts_of(storage)] == [(), ()]
+        assert (did.issues, did.kept_as is None) == (would.issues, False)
+        assert [verdict.issues for verdict in await verdicts_of(storage)] == [(), ()]
         assert await texts_of(storage, flawed.id) == ["one", "two", "three", "four"]
         await append(storage, flawed, a_message("five"))
 
@@ -56,7 +56,7 @@ class UpkeepRules:
         await storage.create(conversation)
         repair = await storage.repair(conversation.id)
 
-        assert (repair.flaws, repair.kept_as, repair.message_count) == ((), None, 1)
+        assert (repair.issues, repair.kept_as, repair.message_count) == ((), None, 1)
         assert await storage.read(conversation.id) == conversation
         with pytest.raises(ConversationNotFound):
             await storage.repair(new_id())
@@ -135,5 +135,5 @@ def _flawed() -> Conversation:
     return conversation.model_copy(update={"messages": (one, two, three, four)})
 
 
-async def verdicts_of(storage: Storage) -> list[Verdict]:
+async def verdicts_of(storage: Storage) -> list[VerificationResult]:
     return [verdict async for verdict in storage.verify()]

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from idolchat_core import document
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.models import new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage import document
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     a_conversation,
     a_message,

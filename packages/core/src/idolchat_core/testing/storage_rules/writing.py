@@ -11,7 +11,7 @@ import pytest
 
 from idolchat_core.errors import ConversationExists, InvalidRequest, StorageConflict
 from idolchat_core.models import Usage, new_id
-from idolchat_core.storage import Storage
+from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import (
     START,
     TEXTS,
@@ -53,7 +53,7 @@ class WritingRules:
     async def test_of_many_who_create_the_same_conversation_one_succeeds(self, storage: Storage) -> None:
         rivals = [a_conversation(str(number), id=UUID(int=7)) for number in range(10)]
         results = await asyncio.gather(*map(storage.create, rivals), return_exceptions=True)
-        winners = [rival for rival, result in zip(rivals, results, strict=True) if result is None]
+        winners = [rival for rival, result in zip(rivals, results, strict=True) if isinstance(result, str)]
 
         assert len(winners) == 1
         assert sum(isinstance(result, ConversationExists) for result in results) == 9
@@ -174,6 +174,28 @@ class WritingRules:
             with pytest.raises(StorageConflict):
                 await append(storage, conversation, *messages, expected_count=1)
         assert await texts_of(storage, conversation.id) == ["one", "two"]
+
+    async def test_the_same_ids_with_other_contents_are_a_conflict(self, storage: Storage) -> None:
+        conversation = a_conversation("one")
+        reply = a_message("all of the reply", role="assistant", finish_reason="stop")
+        part = reply.model_copy(update={"content": "all of", "finish_reason": "incomplete"})
+        await storage.create(conversation)
+        await append(storage, conversation, part)
+
+        with pytest.raises(StorageConflict) as conflict:
+            await append(storage, conversation, reply)
+        assert conflict.value.actual_count == 2
+        assert await texts_of(storage, conversation.id) == ["one", "all of"]
+
+    async def test_the_head_is_set_together_with_the_messages(self, storage: Storage) -> None:
+        conversation = a_conversation("one", "two", title="kept")
+        head = conversation.messages[0].id
+        await storage.create(conversation)
+        await append(storage, conversation, a_message("three"), a_message("four"), head=head)
+
+        read = await storage.read(conversation.id)
+        assert (read.head, read.model_extra) == (head, {"title": "kept"})
+        assert [message.content for message in read.messages] == ["one", "two", "three", "four"]
 
     async def test_concurrent_writers_who_retry_are_all_there_in_order(self, storage: Storage) -> None:
         conversation = a_conversation("start")

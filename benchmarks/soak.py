@@ -1,0 +1,259 @@
+"""Whether the server stays as it was under mixed requests, of which a quarter are bad.
+
+    python benchmarks/soak.py [--count 50000] [--at-once 16] [--conversations 2000] [--time-limit-s 3600]
+
+Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, open
+files and asyncio tasks after each tenth, and ends them. Bad are malformed bodies, unknown ids, clients that leave in
+the middle, cancelled turns, keys that are used again, broken frames, and providers that refuse, break off or send what
+cannot be read. Ends with status 1 where a request met an internal error or the server's log holds a traceback.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from socket import SHUT_RDWR
+from uuid import UUID, uuid4
+
+import aiohttp
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.server import Server  # noqa: E402
+
+SAMPLES = 10
+BAD_SHARE = 0.25
+METRICS_TOKEN = "a-token-of-the-soak"  # noqa: S105  of a server that lives as long as this script
+GOOD_MODEL = "mock/n16-d0"
+FAULTS = ("x429-r0", "x500", "x502", "x503", "xcut", "xerr", "xbad", "x401", "x402", "xctx", "xquota", "xdetail")
+BUSY = re.compile(r"^idolchat_(turns_running|turns_waiting|sockets) [^0]", re.MULTILINE)
+SETTINGS = {
+    "IDOLCHAT_API_LOG_LEVEL": "warning",
+    "IDOLCHAT_METRICS_TOKEN": METRICS_TOKEN,
+    "IDOLCHAT_OPENROUTER_RETRIES": "0",
+    "OPENROUTER_API_KEY": "sk-x",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the server holds: memory in MB, open files, asyncio tasks."""
+
+    pss_mb: float
+    files: int
+    tasks: int
+
+
+@dataclass(slots=True)
+class Soak:
+    """One run against a server."""
+
+    client: aiohttp.ClientSession
+    server: Server
+    conversations: list[str]
+    chance: random.Random = field(default_factory=random.Random)
+    statuses: Counter[int] = field(default_factory=Counter)
+    turns: list[str] = field(default_factory=list)
+
+    def body(self, model: str = GOOD_MODEL, **more: object) -> dict[str, object]:
+        messages = [{"role": "user", "content": "Sing about the moon, please! " * 4}]
+        where = {"conversation_id": self.chance.choice(self.conversations)}
+        return {"model": model, "messages": messages, **where, **more}
+
+    async def send(self, method: str, path: str, **more: object) -> bytes:
+        """Send a request and read the whole answer."""
+        async with self.client.request(method, path, **more) as response:  # type: ignore[arg-type]
+            self.statuses[response.status] += 1
+            return await response.read()
+
+    async def whole(self) -> None:
+        answer = json.loads(await self.send("POST", "/chat", json=self.body()))
+        if "turn_id" in answer:
+            self.turns = [*self.turns[-100:], answer["turn_id"]]
+
+    async def streamed(self) -> None:
+        await self.send("POST", "/chat/stream", json=self.body())
+
+    async def read_conversation(self) -> None:
+        await self.send("GET", f"/conversation/{self.chance.choice(self.conversations)}")
+
+    async def listed(self) -> None:
+        await self.send("GET", "/conversations?limit=20")
+
+    async def read_turn(self) -> None:
+        if self.turns:
+            await self.send("GET", f"/turns/{self.chance.choice(self.turns)}")
+
+    async def over_a_socket(self) -> None:
+        async with self.client.ws_connect("/ws/chat") as socket:
+            await socket.send_json({"type": "message", "message": "Hi", "model": GOOD_MODEL})
+            while (await socket.receive_json())["type"] not in ("message", "error"):
+                pass
+
+    async def malformed(self) -> None:
+        bodies = [b"", b"{", b"[]", b'{"messages": 5}', b'{"messages": [{"role": "ghost"}]}', b"\xff\xfe", b"[" * 5000]
+        headers = {"Content-Type": "application/json"}
+        await self.send("POST", "/chat", data=self.chance.choice(bodies), headers=headers)
+
+    async def unknown(self) -> None:
+        paths = [f"/conversation/{uuid4()}", f"/turns/{uuid4()}", "/conversation/nobody", "/nowhere"]
+        await self.send("GET", self.chance.choice(paths))
+        await self.send("POST", f"/turns/{uuid4()}/retry")
+
+    async def leaving(self) -> None:
+        """Leave while the reply is being made, whether it is to go on or not."""
+        how = self.chance.choice(["cancel", "continue"])
+        body = self.body("mock/n16-d5", on_disconnect=how)
+        async with self.client.post("/chat/stream", json=body) as response:
+            self.statuses[response.status] += 1
+            await response.content.readany()
+
+    async def cancelled(self) -> None:
+        async with self.client.post("/chat/stream", json=self.body("mock/n16-d5")) as response:
+            self.statuses[response.status] += 1
+            found = re.search(rb'"turn_id": ?"([^"]+)"', await response.content.readany())
+            if found:
+                await self.send("POST", f"/turns/{found[1].decode()}/cancel")
+            await response.read()
+
+    async def told_again(self) -> None:
+        """Use a key for the same request at once and again, and for another."""
+        headers, body = {"Idempotency-Key": f'"{uuid4()}"'}, self.body()
+        same = [self.send("POST", "/chat", json=body, headers=headers) for _ in range(2)]
+        await asyncio.gather(*same)
+        await self.send("POST", "/chat", json=body | {"temperature": 1.5}, headers=headers)
+
+    async def faulty_provider(self) -> None:
+        model = f"mock/n8-{self.chance.choice(FAULTS)}"
+        answer = await self.send("POST", self.chance.choice(["/chat", "/chat/stream"]), json=self.body(model))
+        found = re.search(rb'"turn_id": ?"([^"]+)"', answer)
+        if found:
+            await self.send("POST", f"/turns/{found[1].decode()}/retry")
+
+    async def broken_frames(self) -> None:
+        """Send frames that cannot be read, then go without a word."""
+        async with self.client.ws_connect("/ws/chat") as socket:
+            for frame in ("{", "[]", '{"type": "ghost"}', '{"type": "message"}'):
+                await socket.send_str(frame)
+                await socket.receive_json()
+            await socket.send_json({"type": "message", "message": "Hi", "model": "mock/n16-d5"})
+            socket.get_extra_info("socket").shutdown(SHUT_RDWR)
+
+    @property
+    def good(self) -> list[Callable[[], Awaitable[None]]]:
+        return [self.whole, self.streamed, self.streamed, self.read_conversation, self.listed, self.read_turn,
+                self.over_a_socket]  # fmt: skip
+
+    @property
+    def bad(self) -> list[Callable[[], Awaitable[None]]]:
+        return [self.malformed, self.unknown, self.leaving, self.cancelled, self.told_again, self.faulty_provider,
+                self.faulty_provider, self.broken_frames]  # fmt: skip
+
+    async def run(self, count: int, *, at_once: int) -> None:
+        """Do so many things, a quarter of them bad, ``at_once`` at a time."""
+        todo = iter(range(count))
+
+        async def work() -> None:
+            for _ in todo:
+                kinds = self.bad if self.chance.random() < BAD_SHARE else self.good
+                with suppress(aiohttp.ClientConnectionError):
+                    await self.chance.choice(kinds)()
+
+        await asyncio.gather(*(work() for _ in range(at_once)))
+
+    async def settle(self, *, timeout_s: float = 30) -> None:
+        """Wait until no turn runs any more and every socket is closed."""
+        async with asyncio.timeout(timeout_s):
+            while BUSY.search(await self.metrics()):  # noqa: ASYNC110  another process is waited for
+                await asyncio.sleep(0.05)
+
+    async def metrics(self) -> str:
+        headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        async with self.client.get("/metrics", headers=headers) as response:
+            return await response.text()
+
+    async def sample(self) -> Sample:
+        """Measure the server at rest."""
+        await self.settle()
+        process = Path(f"/proc/{self.server.pid}")
+        tasks = re.search(r"^idolchat_tasks (\S+)", await self.metrics(), re.MULTILINE)
+        pss = re.search(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)
+        assert tasks
+        assert pss
+        return Sample(int(pss[1]) / 1024, len(list((process / "fd").iterdir())), int(float(tasks[1])))
+
+
+def _session(server: Server) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(server.url, timeout=aiohttp.ClientTimeout(total=60))
+
+
+async def soak(server: Server, *, count: int, at_once: int, conversations: int, samples: int = SAMPLES) -> list[Sample]:
+    """Run ``count`` mixed requests, and return what the server held before and after each part of them.
+
+    Each part has connections of its own, which are closed before the server is measured. Raises ``AssertionError``
+    for an answer that is an internal error, or a traceback in the log.
+    """
+    ids = [str(UUID(int=uuid4().int)) for _ in range(conversations)]
+    measured: list[Sample] = []
+    statuses: Counter[int] = Counter()
+    for part in range(samples + 1):
+        async with _session(server) as client:
+            run = Soak(client, server, ids, random.Random(part))
+            await run.run(count // samples if part else 2 * at_once, at_once=at_once)
+            statuses += run.statuses
+        async with _session(server) as client:
+            measured.append(await Soak(client, server, ids).sample())
+        print(_row(part * count // samples, measured[-1]), flush=True)
+    log = server.log.read_text()
+    assert not statuses[500], f"{statuses[500]} internal errors: {server.log}"
+    assert "Traceback" not in log, log[-4000:]
+    print("\nanswers by status: " + ", ".join(f"{status}: {times:,}" for status, times in sorted(statuses.items())))
+    return measured
+
+
+def _row(done: int, sample: Sample) -> str:
+    return f"| {done:,} | {sample.pss_mb:.1f} | {sample.files} | {sample.tasks} |"
+
+
+@contextmanager
+def _mock() -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as mock:
+        assert mock.stdout
+        try:
+            yield mock.stdout.readline().strip() + "/api/v1"
+        finally:
+            mock.terminate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--conversations", type=int, default=2_000)
+    parser.add_argument("--time-limit-s", type=float, default=3600)
+    asked = parser.parse_args()
+    begun = time.perf_counter()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(_mock())
+        server = stack.enter_context(Server(folder, SETTINGS | {"OPENROUTER_BASE_URL": url}))
+        print("| requests | PSS, MB | open files | tasks |\n|---:|---:|---:|---:|")
+        work = soak(server, count=asked.count, at_once=asked.at_once, conversations=asked.conversations)
+        asyncio.run(asyncio.wait_for(work, asked.time_limit_s))
+    print(f"{asked.count:,} requests in {time.perf_counter() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

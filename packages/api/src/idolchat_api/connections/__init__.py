@@ -1,0 +1,1 @@
+"""Connections to clients: the HTTP and WebSocket protocols, and their limits."""

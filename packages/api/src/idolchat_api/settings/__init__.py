@@ -1,0 +1,1 @@
+"""Settings of the server, one class per subject."""

@@ -1,0 +1,45 @@
+"""The errors of this package; they are those of a request that cannot be met as it stands."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from idolchat_core import InvalidRequest, StorageConflict
+
+__all__ = ["CardRefused", "SlugTaken", "TooManyCharacters", "VersionConflict"]
+
+
+class CardRefused(InvalidRequest):
+    """A card cannot be read or written; the text says what is wrong and how to mend it.
+
+    ``param`` is the place: a field (``data.name``), a PNG chunk (``chunk ccv3``), an entry of an archive
+    (``card.json``), or ``file``.
+    """
+
+    code = "card_refused"
+
+    def __init__(self, message: str, *, place: str) -> None:
+        super().__init__(f"{place}: {message}", param=place)
+
+
+class TooManyCharacters(InvalidRequest):
+    """A user has as many characters as one may have, or they take as much room."""
+
+    code = "too_many_characters"
+
+
+class VersionConflict(StorageConflict):
+    """A character has changed since it was read; read it again and repeat the change."""
+
+    code = "version_conflict"
+
+    def __init__(self, character_id: UUID, *, wanted: int, found: int) -> None:
+        super().__init__(
+            f"character {character_id} is at version {found}, not {wanted}: read it again and repeat the change"
+        )
+
+
+class SlugTaken(StorageConflict):
+    """Another character has this slug: among the public ones, or among those of the same owner."""
+
+    code = "slug_taken"

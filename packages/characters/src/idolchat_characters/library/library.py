@@ -1,0 +1,275 @@
+"""The library of characters: what is stored, read, changed and deleted, and by whom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from pydantic import ValidationError
+
+from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
+from idolchat_characters.character import Character
+from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
+from idolchat_characters.library.access import Viewer
+from idolchat_characters.library.index import CharacterIndex, CharacterPage
+from idolchat_characters.library.records import CharacterRecord, OriginalCard, StoredAsset, owner_in
+from idolchat_characters.library.store import CharacterStore
+from idolchat_characters.settings import CharactersSettings
+from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
+from idolchat_core import InvalidRequest, Storage, new_id, read_settings, utc_now
+
+__all__ = ["CharacterLibrary", "library_of"]
+
+EDITABLE = frozenset(Character.model_fields) - {"unknown_fields"}
+
+
+class CharacterLibrary:
+    """The characters in a storage.
+
+    Writers of one process take turns; of two processes that change a character at the same moment, the later wins.
+    The methods that take a ``viewer`` return None for a character that this viewer may not know of, as for an unknown
+    one, and raise ``StorageUnavailable``.
+    """
+
+    def __init__(self, storage: Storage, settings: CharactersSettings) -> None:
+        self.settings = settings
+        self._store = CharacterStore(storage)
+        self._index = CharacterIndex()
+        self._writing = asyncio.Lock()
+        self._loading = asyncio.Lock()
+        self._reading = asyncio.Semaphore(2)  # each may take a few times the card's size in memory
+        self._looked_at: float | None = None
+
+    async def load(self) -> None:
+        """Find characters that came and went by another process; the first time, all of them."""
+        async with self._loading:
+            if self._looked_at is not None and asyncio.get_running_loop().time() - self._looked_at < REFRESH_S:
+                return
+            names = await self._store.ids()
+            for character_id in [held for held in self._index if held not in names]:
+                self._index.discard(character_id)
+            await self._store.read_into(self._index.put, [held for held in names if held not in self._index])
+            self._looked_at = asyncio.get_running_loop().time()
+
+    async def remove_orphans(self) -> int:
+        """Remove cards and files of characters that were erased with their owner, or never finished.
+
+        Those of the last day are left, as a character may be about to come. Returns how many were removed.
+        """
+        return await self._store.remove_orphans(older_than=utc_now() - ORPHAN_AGE)
+
+    async def list(
+        self,
+        viewer: Viewer,
+        *,
+        tag: str | None = None,
+        text: str | None = None,
+        owner_id: UUID | None = None,
+        limit: int = 20,
+        before: UUID | None = None,
+    ) -> CharacterPage:
+        """List the characters that a viewer may see, newest first; see ``CharacterIndex.page``."""
+        await self.load()
+        return self._index.page(viewer, tag=tag, text=text, owner_id=owner_id, limit=limit, before=before)
+
+    async def find(self, name: str, viewer: Viewer) -> CharacterRecord | None:
+        """Read a character by its id or slug."""
+        try:
+            character_id: UUID | None = UUID(name)
+        except ValueError:
+            await self.load()
+            character_id = self._index.named(name, viewer)
+        return None if character_id is None else await self.get(character_id, viewer)
+
+    async def get(self, character_id: UUID, viewer: Viewer) -> CharacterRecord | None:
+        """Read a character by its id."""
+        record = await self._store.read(character_id)
+        if record is None:
+            if character_id in self._index:
+                self._index.discard(character_id)
+            return None
+        if self._index.version(character_id) != record.version:
+            self._index.put(record)
+        return record if viewer.may_use(record.character) else None
+
+    async def create(self, character: Character, viewer: Viewer) -> CharacterRecord:
+        """Store a new character. Raises ``InvalidRequest``, ``SlugTaken``."""
+        return await self._add(character, viewer, None, b"")
+
+    async def create_from(self, fields: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
+        """Store a new character of these fields; see ``create``."""
+        return await self.create(_changed(None, fields), viewer)
+
+    async def import_card(
+        self, content: bytes, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
+    ) -> tuple[CharacterRecord, CardReading]:
+        """Store the character of a card, with the card itself and its files.
+
+        ``fields`` are those that no card sets, such as ``visibility``. Raises ``CardRefused``, ``InvalidRequest``,
+        ``SlugTaken``.
+        """
+        limits = CardLimits(file_bytes=self.settings.max_import_bytes)
+        async with self._reading:
+            reading = await asyncio.to_thread(read_card, content, limits=limits)
+        character = _changed(reading.character, fields or {})
+        return await self._add(character, viewer, reading, content), reading
+
+    async def update(
+        self, record: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer, *, version: int | None = None
+    ) -> CharacterRecord:
+        """Change fields of a character, by their names; ``version`` is the one that the change is meant for.
+
+        Raises ``InvalidRequest``, ``SlugTaken`` and ``VersionConflict``.
+        """
+        async with self._writing:
+            current = await self._store.read(record.id) or record
+            if version is not None and version != current.version:
+                raise VersionConflict(record.id, wanted=version, found=current.version)
+            character = _changed(current.character, changes)
+            _check_rights(character, viewer, before=current.character)
+            self._check_slug(character, current.id)
+            changed = current.model_copy(
+                update={
+                    "character": character,
+                    "user_id": owner_in(character),
+                    "version": current.version + 1,
+                    "updated_at": utc_now(),
+                }
+            )
+            await self._store.write(changed)
+            self._index.put(changed)
+            return changed
+
+    async def delete(self, record: CharacterRecord, *, version: int | None = None) -> None:
+        """Delete a character with her card and files; her conversations stay. Raises ``VersionConflict``."""
+        async with self._writing:
+            current = await self._store.read(record.id)
+            if current is not None:
+                if version is not None and version != current.version:
+                    raise VersionConflict(record.id, wanted=version, found=current.version)
+                await self._store.delete(current)
+            self._index.discard(record.id)
+
+    async def export(self, record: CharacterRecord, card_format: CardFormat | None = None) -> tuple[bytes, CardFormat]:
+        """Write a character as a card, byte for byte the original where it was not edited.
+
+        Without a format it is that of the original, and JSON where there is none. Raises ``CardRefused``.
+        """
+        original = await self._store.original(record)
+        chosen = card_format or (record.original.format if record.original and original else "json")
+        return await asyncio.to_thread(write_card, record.character, chosen, original=original), chosen
+
+    async def asset(self, record: CharacterRecord, file_name: str) -> tuple[StoredAsset, bytes] | None:
+        """Read a file of a character; None where there is none of this name."""
+        described = next((asset for asset in record.assets if asset.file_name == file_name), None)
+        content = await self._store.asset(record.id, file_name) if described else None
+        return (described, content) if described and content is not None else None
+
+    async def _add(
+        self, character: Character, viewer: Viewer, reading: CardReading | None, content: bytes
+    ) -> CharacterRecord:
+        await self.load()
+        if character.owner_id is None and viewer.user_id is not None and not viewer.is_operator:
+            character = character.model_copy(update={"owner_id": viewer.user_id})
+        _check_rights(character, viewer, before=None)
+        async with self._writing:
+            character = self._with_slug(character)
+            record = _new_record(character, reading, content, self.settings.max_asset_bytes)
+            self._check_room(record, viewer)
+            files = {asset.file_name: asset.content for asset in reading.assets} if reading else {}
+            await self._store.add(record, content, files)
+            self._index.put(record)
+            return record
+
+    def _with_slug(self, character: Character) -> Character:
+        if character.slug is not None:
+            self._check_slug(character, None)
+            return character
+        slug, number = slug_of(character.name), 1
+        while self._index.holder(character, slug) is not None:
+            number += 1
+            end = f"-{number}"
+            slug = slug_of(character.name)[: MAX_SLUG_LENGTH - len(end)].strip("-") + end
+        return character.model_copy(update={"slug": slug})
+
+    def _check_slug(self, character: Character, own_id: UUID | None) -> None:
+        if character.slug is None or self._index.holder(character, character.slug) in (None, own_id):
+            return
+        whose = "public characters" if character.visibility == "public" else "characters of this owner"
+        raise SlugTaken(f"slug: {character.slug!r} is taken among the {whose}; choose another")
+
+    def _check_room(self, record: CharacterRecord, viewer: Viewer) -> None:
+        owner_id = record.character.owner_id
+        if owner_id is None or viewer.is_operator:
+            return
+        count, size_bytes = self._index.taken_by(owner_id)
+        if count >= self.settings.max_per_user:
+            most = self.settings.max_per_user
+            raise TooManyCharacters(f"a user may have {most} characters (IDOLCHAT_CHARACTERS_MAX_PER_USER); delete one")
+        if size_bytes + record.size_bytes > self.settings.max_user_bytes:
+            raise TooManyCharacters(
+                f"a user's cards and files may take {self.settings.max_user_bytes:,} bytes"
+                " (IDOLCHAT_CHARACTERS_MAX_USER_BYTES); delete a character"
+            )
+
+
+REFRESH_S = 5.0
+"""How long another process's new and deleted characters may stay unseen in lists."""
+
+ORPHAN_AGE = timedelta(days=1)
+
+_libraries: WeakKeyDictionary[Storage, CharacterLibrary] = WeakKeyDictionary()
+
+
+def library_of(storage: Storage) -> CharacterLibrary:
+    """Return the library of a storage, the same for all who ask. Raises ``ConfigurationError``."""
+    if storage not in _libraries:
+        _libraries[storage] = CharacterLibrary(storage, read_settings(CharactersSettings))
+    return _libraries[storage]
+
+
+def _changed(character: Character | None, changes: Mapping[str, Any]) -> Character:
+    for name in changes:
+        if name not in EDITABLE:
+            raise InvalidRequest(f"{name}: is no field of a character that can be set", param=name)
+    try:
+        return Character.model_validate({**(character.model_dump() if character else {}), **changes})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        param = ".".join(map(str, problem["loc"]))
+        raise InvalidRequest(f"{param}: {problem['msg'].removeprefix('Value error, ')}", param=param) from None
+
+
+def _check_rights(character: Character, viewer: Viewer, *, before: Character | None) -> None:
+    """Raise ``InvalidRequest`` where only an operator may set what the viewer sets."""
+    if viewer.is_operator:
+        return
+    if character.visibility != (before.visibility if before else "private"):
+        raise InvalidRequest(
+            "visibility: only an operator publishes characters; leave it out, and yours is private", param="visibility"
+        )
+    owner_id = before.owner_id if before else viewer.user_id if viewer.is_bound else character.owner_id
+    if character.owner_id != owner_id:
+        raise InvalidRequest("owner_id: must be left out, or be the user of the token", param="owner_id")
+
+
+def _new_record(
+    character: Character, reading: CardReading | None, content: bytes, max_asset_bytes: int
+) -> CharacterRecord:
+    now = utc_now()
+    assets = reading.assets if reading else ()
+    original = OriginalCard(format=reading.format, digest=reading.digest, size_bytes=len(content)) if reading else None
+    return CharacterRecord(
+        id=new_id(),
+        version=1,
+        created_at=now,
+        updated_at=now,
+        user_id=owner_in(character),
+        character=character,
+        original=original,
+        assets=tuple(StoredAsset.of(asset) for asset in assets if len(asset.content) <= max_asset_bytes),
+    )

@@ -1,0 +1,97 @@
+"""Reads and writes the records of characters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from idolchat_characters.id_times import made_at
+from idolchat_characters.library.records import ASSETS, CHARACTERS, CharacterRecord, asset_name, original_name
+from idolchat_core import Storage
+
+__all__ = ["CharacterStore"]
+
+AT_ONCE = 64
+MAX_CACHED = 64
+
+
+class CharacterStore:
+    """The records of characters in a storage, and those of their cards and files.
+
+    A card and files are written before the character and removed after, so that a character that is there is whole.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._read: OrderedDict[UUID, tuple[bytes, CharacterRecord]] = OrderedDict()
+
+    async def ids(self) -> set[UUID]:
+        """List the ids of all characters."""
+        return {UUID(name) for name in await self._storage.list_records(CHARACTERS)}
+
+    async def read(self, character_id: UUID) -> CharacterRecord | None:
+        """Read a character; one whose record has not changed is not parsed again."""
+        value = await self._storage.get_record(CHARACTERS, str(character_id))
+        if value is None:
+            self._read.pop(character_id, None)
+            return None
+        known = self._read.get(character_id)
+        if known is not None and known[0] == value:
+            self._read.move_to_end(character_id)
+            return known[1]
+        record = CharacterRecord.model_validate_json(value)
+        self._read[character_id] = (value, record)
+        if len(self._read) > MAX_CACHED:
+            self._read.popitem(last=False)
+        return record
+
+    async def read_into(self, put: Callable[[CharacterRecord], None], ids: Sequence[UUID]) -> None:
+        """Read many characters and hand each over; the event loop goes on in between."""
+        for start in range(0, len(ids), AT_ONCE):
+            names = map(str, ids[start : start + AT_ONCE])
+            values = await asyncio.gather(*(self._storage.get_record(CHARACTERS, name) for name in names))
+            for value in values:
+                if value is not None:
+                    put(CharacterRecord.model_validate_json(value))
+
+    async def write(self, record: CharacterRecord) -> None:
+        """Write a character."""
+        await self._storage.put_record(CHARACTERS, str(record.id), record.model_dump_json().encode())
+
+    async def add(self, record: CharacterRecord, original: bytes, files: Mapping[str, bytes]) -> None:
+        """Write a new character with her card and those of her files that the record names."""
+        if record.original is not None:
+            await self._storage.put_record(ASSETS, original_name(record.id), original)
+        for asset in record.assets:
+            await self._storage.put_record(ASSETS, asset_name(record.id, asset.file_name), files[asset.file_name])
+        await self.write(record)
+
+    async def delete(self, record: CharacterRecord) -> None:
+        """Remove a character with her card and files."""
+        await self._storage.delete_record(CHARACTERS, str(record.id))
+        self._read.pop(record.id, None)
+        await self._storage.delete_record(ASSETS, original_name(record.id))
+        for asset in record.assets:
+            await self._storage.delete_record(ASSETS, asset_name(record.id, asset.file_name))
+
+    async def original(self, record: CharacterRecord) -> bytes | None:
+        """Read the card that a character was imported from; None where it was made here."""
+        return await self._storage.get_record(ASSETS, original_name(record.id)) if record.original else None
+
+    async def asset(self, character_id: UUID, file_name: str) -> bytes | None:
+        """Read a file of a character."""
+        return await self._storage.get_record(ASSETS, asset_name(character_id, file_name))
+
+    async def remove_orphans(self, *, older_than: datetime) -> int:
+        """Remove cards and files of characters that are not there, whose id was made before a time."""
+        held, removed = await self.ids(), 0
+        for name in await self._storage.list_records(ASSETS):
+            character_id = UUID(name.partition(".")[0])
+            made = made_at(character_id)
+            if character_id not in held and (made is None or made < older_than):
+                await self._storage.delete_record(ASSETS, name)
+                removed += 1
+        return removed

@@ -1,0 +1,48 @@
+"""What this package adds to idolchat."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from idolchat_core import PromptSource, ServiceRegistry, Services, hookimpl
+
+if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
+    from idolchat_api import RouteRegistry
+    from idolchat_cli.registry import CommandRegistry
+
+__all__ = ["idolchat_register_commands", "idolchat_register_prompt_sources", "idolchat_register_routes"]
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@hookimpl
+def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
+    """Register ``characters``."""
+    registry.add("characters", _open_source)
+
+
+def _open_source(services: Services) -> AbstractAsyncContextManager[PromptSource]:
+    from idolchat_characters.prompt import open_character_source  # noqa: PLC0415  a command needs no lore engine
+
+    return open_character_source(services)
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_routes(registry: RouteRegistry) -> None:
+    """Register the routes under ``/characters``."""
+    from idolchat_api import Access  # noqa: PLC0415  a command imports every plugin, and needs no server
+    from idolchat_characters.routes import IMPORT_PATH, any_file, may_access, router  # noqa: PLC0415
+
+    registry.add_router(
+        router,
+        access=Access.CALLER,
+        find={"character_id": may_access, "file_name": any_file},
+        body_limits={IMPORT_PATH: MAX_BODY_BYTES},
+    )
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_commands(registry: CommandRegistry) -> None:
+    """Register ``idol characters``."""
+    registry.add("characters", "idolchat_characters.commands:app", help="Look after characters and their cards.")

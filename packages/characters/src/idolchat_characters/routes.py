@@ -1,0 +1,216 @@
+"""Routes of characters."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Header, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from idolchat_api import BodyTooLarge, Caller, CurrentCaller, MalformedRequest, NotFound, PreconditionFailed, Wants
+from idolchat_characters.cards import CardFormat
+from idolchat_characters.errors import VersionConflict
+from idolchat_characters.library import CharacterLibrary, CharacterPage, CharacterRecord, Viewer, library_of
+from idolchat_characters.problems import Problem
+from idolchat_core import InvalidRequest
+
+__all__ = ["IMPORT_PATH", "any_file", "may_access", "router"]
+
+IMPORT_PATH = "/characters/import"
+MEDIA_TYPES: dict[str, str] = {
+    "json": "application/json",
+    "png": "image/png",
+    "charx": "application/zip",
+    "webp": "image/webp",
+}
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"|(\d{1,18})')
+
+router = APIRouter(prefix="/characters", tags=["characters"])
+
+
+class ImportedCharacter(BaseModel):
+    """A character that was imported, and what was read otherwise than the card's author may expect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    character: CharacterRecord
+    warnings: tuple[Problem, ...]
+
+
+IfMatch = Annotated[str | None, Header(description="The `ETag` of what is to be changed; without it, whatever it is.")]
+
+
+async def may_access(caller: Caller, character_id: str, wants: Wants) -> bool:
+    """Whether a caller may read, or change, the character of an id or slug."""
+    viewer = _viewer(caller)
+    record = await _library(caller).find(character_id, viewer)
+    if record is None:
+        return False
+    return wants is Wants.READ or viewer.may_change(record.character)
+
+
+async def any_file(caller: Caller, file_name: str, wants: Wants) -> bool:
+    """Let a file be asked for: it is its character's."""
+    return True
+
+
+@router.get("")
+async def list_characters(
+    caller: CurrentCaller,
+    tag: Annotated[str | None, Query(max_length=256, description="A tag, in any case.")] = None,
+    text: Annotated[str | None, Query(max_length=256, description="Words of the name, creator or tags.")] = None,
+    owner_id: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    before: Annotated[UUID | None, Query(description="`next` of the page that you have, for the one after it.")] = None,
+) -> CharacterPage:
+    """List the characters that the caller may use, the newest first."""
+    return await _library(caller).list(
+        _viewer(caller), tag=tag, text=text, owner_id=owner_id, limit=limit, before=before
+    )
+
+
+@router.post("", status_code=201)
+async def create_character(
+    fields: Annotated[dict[str, Any], Body(description="The fields of a character; `name` is needed.")],
+    caller: CurrentCaller,
+    response: Response,
+) -> CharacterRecord:
+    """Create a character; a user's is private."""
+    record = await _library(caller).create_from(fields, _viewer(caller))
+    response.headers["etag"] = _etag(record)
+    return record
+
+
+@router.post("/import", status_code=201)
+async def import_character(
+    request: Request,
+    caller: CurrentCaller,
+    response: Response,
+    slug: str | None = None,
+    visibility: str | None = None,
+    owner_id: UUID | None = None,
+) -> ImportedCharacter:
+    """Create a character from a card, which is the body as it is: JSON, PNG, APNG, CHARX or WebP."""
+    library = _library(caller)
+    content = await _received(request, library.settings.max_import_bytes)
+    given = {"slug": slug, "visibility": visibility, "owner_id": owner_id}
+    fields = {name: value for name, value in given.items() if value is not None}
+    record, reading = await library.import_card(content, _viewer(caller), fields=fields)
+    response.headers["etag"] = _etag(record)
+    return ImportedCharacter(character=record, warnings=reading.warnings)
+
+
+@router.get("/{character_id}")
+async def get_character(character_id: str, caller: CurrentCaller, response: Response) -> CharacterRecord:
+    """Read a character by its id or slug."""
+    record = await _found(caller, character_id)
+    response.headers["etag"] = _etag(record)
+    return record
+
+
+@router.patch("/{character_id}")
+async def update_character(
+    character_id: str,
+    changes: Annotated[dict[str, Any], Body(description="The fields to change, with their new values.")],
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> CharacterRecord:
+    """Change fields of a character; with `If-Match` only where nobody else has changed it since."""
+    record = await _found(caller, character_id)
+    try:
+        changed = await _library(caller).update(record, changes, _viewer(caller), version=_version(if_match))
+    except VersionConflict as error:
+        raise PreconditionFailed(str(error)) from None
+    response.headers["etag"] = _etag(changed)
+    return changed
+
+
+@router.delete("/{character_id}", status_code=204)
+async def delete_character(character_id: str, caller: CurrentCaller, if_match: IfMatch = None) -> None:
+    """Delete a character for good; the conversations with it stay."""
+    record = await _found(caller, character_id)
+    try:
+        await _library(caller).delete(record, version=_version(if_match))
+    except VersionConflict as error:
+        raise PreconditionFailed(str(error)) from None
+
+
+@router.get("/{character_id}/export", response_class=Response)
+async def export_character(
+    character_id: str,
+    caller: CurrentCaller,
+    card_format: Annotated[CardFormat | None, Query(alias="format", description="By default the original's.")] = None,
+) -> Response:
+    """Write a character as a card: the original byte for byte where it was not edited, else V3."""
+    record = await _found(caller, character_id)
+    content, chosen = await _library(caller).export(record, card_format)
+    file_name = f"{record.character.slug or record.id}.{chosen}"
+    return Response(content, media_type=MEDIA_TYPES[chosen], headers={"content-disposition": _attached(file_name)})
+
+
+@router.get("/{character_id}/files/{file_name}", response_class=Response)
+async def get_file(character_id: str, file_name: str, caller: CurrentCaller) -> Response:
+    """Read a file of a character: pictures as they are, anything else to be downloaded."""
+    record = await _found(caller, character_id)
+    found = await _library(caller).asset(record, file_name)
+    if found is None:
+        raise NotFound(f"character {character_id} has no file {file_name!r}")
+    asset, content = found
+    headers = {} if asset.media_type else {"content-disposition": _attached(asset.file_name)}
+    return Response(content, media_type=asset.media_type or "application/octet-stream", headers=headers)
+
+
+def _library(caller: Caller) -> CharacterLibrary:
+    return library_of(caller.service.storage)
+
+
+def _viewer(caller: Caller) -> Viewer:
+    principal = caller.principal
+    return Viewer(user_id=principal.user_id, is_bound=principal.is_bound, is_operator=principal.is_operator)
+
+
+async def _found(caller: Caller, character_id: str) -> CharacterRecord:
+    record = await _library(caller).find(character_id, _viewer(caller))
+    if record is None:  # deleted since it was looked for
+        raise NotFound(f"no character {character_id}")
+    return record
+
+
+async def _received(request: Request, most: int) -> bytes:
+    """Read a body by way of the disk. Raises ``BodyTooLarge``, ``InvalidRequest``."""
+    size_bytes = 0
+    with tempfile.TemporaryFile() as received:
+        async for part in request.stream():
+            size_bytes += len(part)
+            if size_bytes > most:
+                raise BodyTooLarge(f"a card may have {most} bytes (IDOLCHAT_CHARACTERS_MAX_IMPORT_BYTES)")
+            await asyncio.to_thread(received.write, part)
+        if not size_bytes:
+            raise InvalidRequest("the body is empty: send the card's file as it is")
+        received.seek(0)
+        return await asyncio.to_thread(received.read)
+
+
+def _etag(record: CharacterRecord) -> str:
+    return f'"{record.version}"'
+
+
+def _version(if_match: str | None) -> int | None:
+    """Read the version in ``If-Match`` (RFC 9110, section 13.1.1). Raises ``MalformedRequest``."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(if_match.strip())
+    if found is None:
+        raise MalformedRequest('the If-Match header must be the ETag of the character, such as "3"', param="If-Match")
+    return int(found[1] or found[2])
+
+
+def _attached(file_name: str) -> str:
+    return f"attachment; filename*=UTF-8''{quote(file_name)}"

@@ -1,0 +1,42 @@
+"""The settings of characters."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from idolchat_core import PackageSettings
+
+__all__ = ["CharactersSettings"]
+
+MIB = 1024 * 1024
+
+
+class CharactersSettings(PackageSettings):
+    """How much may be imported and kept."""
+
+    max_import_bytes: int = Field(
+        64 * MIB,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_IMPORT_BYTES",
+        ge=1024,
+        le=64 * MIB,
+        description="How large a card may be that is imported, in bytes.",
+    )
+    max_asset_bytes: int = Field(
+        16 * MIB,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_ASSET_BYTES",
+        ge=1024,
+        le=64 * MIB,
+        description="How large a file of a card may be that is served, in bytes; a larger one stays in the card alone.",
+    )
+    max_per_user: int = Field(
+        100,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_PER_USER",
+        ge=0,
+        description="How many characters a user may have.",
+    )
+    max_user_bytes: int = Field(
+        256 * MIB,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_USER_BYTES",
+        ge=0,
+        description="How many bytes the cards and files of a user's characters may take.",
+    )

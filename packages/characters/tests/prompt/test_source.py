@@ -1,0 +1,270 @@
+"""What a character puts into prompts: part by part, as the provider is sent it."""
+
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from idolchat_api import ApiSettings
+from idolchat_api.testing import Parts, serving
+from idolchat_characters import Character, plugin
+from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
+from idolchat_characters.prompt import CharacterSource, open_character_source
+from idolchat_core import Conversation, CoreSettings, PromptSource, Services
+from idolchat_core.testing import (
+    InMemoryObjects,
+    InMemoryStorage,
+    PromptSourceConformance,
+    ScriptedProvider,
+    a_conversation,
+    a_message,
+    a_prompt_turn,
+)
+
+OPERATOR = Viewer(is_bound=False, is_operator=True)
+BOOK: dict[str, Any] = {
+    "entries": [
+        {
+            "keys": ["stage"],
+            "content": "The stage is in {{char}}'s town.",
+            "id": 1,
+            "insertion_order": 1,
+            "comment": "s",
+        },
+        {"keys": ["town"], "content": "The town is Akiba.", "id": 2, "insertion_order": 2},
+        {
+            "keys": ["deep"],
+            "content": "At depth.",
+            "id": 3,
+            "insertion_order": 3,
+            "extensions": {"position": 4, "depth": 1, "role": 0, "prevent_recursion": False},
+        },
+    ],
+}
+AOI = Character(
+    name="Aoi",
+    nickname="Ao",
+    description="{{char}} sings for {{user}}.",
+    personality="cheerful",
+    scenario="Backstage.",
+    system_prompt="{{original}}Be {{char}}.",
+    post_history_instructions="Stay {{char}}.",
+    mes_example="<START>\n{{user}}: Hi\n{{char}}: Hello!\nDear.",
+    creator_notes="never sent",
+    character_book=BOOK,
+    visibility="public",
+)
+
+
+@pytest.fixture
+def storage() -> InMemoryStorage:
+    return InMemoryStorage()
+
+
+@pytest.fixture
+def library(storage: InMemoryStorage) -> CharacterLibrary:
+    return library_of(storage)
+
+
+@pytest.fixture
+def provider() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+async def client(
+    tmp_path: Path, storage: InMemoryStorage, provider: ScriptedProvider
+) -> AsyncGenerator[httpx.AsyncClient]:
+    settings = ApiSettings(data_dir=tmp_path, shutdown_grace_s=5, plugins=(), system_prompt="Operator's words.")
+    plugins = [Parts(storage, provider), plugin]
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        yield client
+
+
+async def say(client: httpx.AsyncClient, text: str, **fields: Any) -> dict[str, Any]:
+    reply = await client.post("/chat", json={"messages": [{"role": "user", "content": text}], **fields})
+    assert reply.status_code == 200, reply.text
+    said: dict[str, Any] = reply.json()
+    return said
+
+
+class TestCharacterSource(PromptSourceConformance):
+    """The kit asks for a source over a storage, with a conversation of one that uses every part."""
+
+    @pytest.fixture
+    async def record(self, storage: InMemoryStorage) -> CharacterRecord:
+        return await library_of(storage).create(AOI, OPERATOR)
+
+    @pytest.fixture
+    def storage(self) -> InMemoryStorage:
+        return InMemoryStorage()
+
+    @pytest.fixture
+    def conversation(self, record: CharacterRecord) -> Conversation:
+        messages = (a_message("Hi"), a_message("Hello!", role="assistant"), a_message("To the deep stage!"))
+        return a_conversation().model_copy(update={"messages": messages, "character_id": record.id})
+
+    @pytest.fixture
+    async def source(self, storage: InMemoryStorage, record: CharacterRecord) -> AsyncGenerator[PromptSource]:
+        source = CharacterSource(library_of(storage))
+        yield source
+        await source.close()
+
+
+async def test_the_provider_is_sent_each_part_in_its_place(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    aoi = await library.create(AOI, OPERATOR)
+    await say(client, "To the deep stage, {{char}}!", character_id=str(aoi.id))
+
+    assert [dict(message) for message in provider.requests[0].messages] == [
+        {"role": "system", "content": "Operator's words."},
+        {"role": "system", "content": "Be Ao."},
+        {"role": "system", "content": "Ao sings for User."},
+        {"role": "system", "content": "Ao's personality: cheerful"},
+        {"role": "system", "content": "Scenario: Backstage."},
+        {"role": "system", "content": "[Example Chat]"},
+        {"role": "system", "content": "Hi", "name": "example_user"},
+        {"role": "system", "content": "Hello!\nDear.", "name": "example_assistant"},
+        {"role": "system", "content": "The stage is in Ao's town."},
+        {"role": "system", "content": "The town is Akiba."},
+        {"role": "system", "content": "At depth."},
+        {"role": "user", "content": "To the deep stage, {{char}}!"},
+        {"role": "system", "content": "Stay Ao."},
+    ]
+
+
+async def test_an_explanation_names_the_key_and_the_recursion(
+    client: httpx.AsyncClient, library: CharacterLibrary
+) -> None:
+    aoi = await library.create(AOI, OPERATOR)
+    reply = await say(client, "To the stage!", character_id=str(aoi.id))
+    explained = (await client.get(f"/turns/{reply['turn_id']}/prompt")).json()
+    why = {part["key"]: part["why"] for part in explained["parts"] if part["key"].startswith("lore/")}
+
+    assert why["lore/1"] == {"reason": "key", "key": "stage", "recursion": 0, "entry": "s"}
+    assert why["lore/2"] == {"reason": "key", "key": "town", "recursion": 1}
+
+
+@pytest.mark.parametrize("character_id", [None, "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"])
+async def test_a_conversation_without_a_known_character_is_sent_as_before(
+    client: httpx.AsyncClient, provider: ScriptedProvider, character_id: str | None
+) -> None:
+    await say(client, "Hi", **({"character_id": character_id} if character_id else {}))
+
+    assert [message["content"] for message in provider.requests[0].messages] == ["Operator's words.", "Hi"]
+
+
+async def test_another_users_private_character_is_in_no_prompt(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    ana, ben = uuid4(), uuid4()
+    private = AOI.model_copy(update={"visibility": "private", "description": "CANARY"})
+    aoi = await library.create(private, Viewer(user_id=ana))
+    for user_id in (ana, ben):
+        await say(client, "stage", character_id=str(aoi.id), user_id=str(user_id))
+
+    sent = [json.dumps([dict(message) for message in request.messages]) for request in provider.requests]
+    assert ["CANARY" in one for one in sent] == [True, False]
+    assert "Akiba" not in sent[1]
+
+
+async def test_a_card_neither_reads_nor_replaces_the_operators_words(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    thief = "{{original}}{{reverse::{{original}}}}{{charPrompt}}{{system}}{{getvar::x}}"
+    aoi = await library.create(AOI.model_copy(update={"system_prompt": thief, "description": thief}), OPERATOR)
+    await say(client, "Hi", character_id=str(aoi.id))
+    first, *others = [str(message["content"]) for message in provider.requests[0].messages]
+
+    assert first == "Operator's words."
+    assert not any("perator" in text or "rotarepO" in text for text in others)
+
+
+async def test_macros_of_users_and_models_are_text(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    note = Character(name="Aoi", post_history_instructions="You heard: {{lastMessage}}", visibility="public")
+    aoi = await library.create(note, OPERATOR)
+    await say(client, "{{char}} {{random::a,b}}", character_id=str(aoi.id))
+    sent = [message["content"] for message in provider.requests[0].messages]
+
+    assert sent[-2:] == ["{{char}} {{random::a,b}}", "You heard: {{char}} {{random::a,b}}"]
+
+
+async def test_an_edited_character_speaks_by_its_new_card(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    aoi = await library.create(AOI, OPERATOR)
+    first = await say(client, "stage", character_id=str(aoi.id))
+    book = {"entries": [{"keys": ["stage"], "content": "The stage is gone.", "id": 1}]}
+    await library.update(aoi, {"character_book": book, "description": "New."}, OPERATOR)
+    await say(client, "stage", conversation_id=first["conversation_id"])
+    sent = [message["content"] for message in provider.requests[1].messages]
+
+    assert "New." in sent
+    assert "The stage is gone." in sent
+    assert "The town is Akiba." not in sent
+
+
+async def test_a_sticky_entry_stays_for_its_messages_and_comes_out_the_same_after_a_restart(
+    storage: InMemoryStorage, library: CharacterLibrary
+) -> None:
+    entry = {"keys": ["stage"], "content": "Sticky.", "id": 1, "extensions": {"sticky": 3, "selectiveLogic": 0}}
+    aoi = await library.create(AOI.model_copy(update={"character_book": {"entries": [entry]}}), OPERATOR)
+    texts = ["stage", "yes", "and", "so", "it", "ends", "now"]
+    warm = CharacterSource(library)
+    seen = []
+    for count in range(1, len(texts) + 1, 2):
+        turn = a_prompt_turn(_conversation(aoi.id, texts[:count]))
+        cold = CharacterSource(library)
+        keys = [[part.key for part in await source.parts(turn) if part.key == "lore/1"] for source in (warm, cold)]
+        assert keys[0] == keys[1]
+        seen.append(bool(keys[0]))
+        await cold.close()
+    await warm.close()
+
+    assert seen == [True, True, False, False]
+
+
+async def test_a_source_opens_while_the_storage_is_away() -> None:
+    objects = InMemoryObjects()
+    objects.is_down = True
+    settings = CoreSettings(plugins=())
+
+    async with open_character_source(
+        Services(storage=objects, provider=ScriptedProvider(), settings=settings)
+    ) as source:
+        assert source.name == "characters"
+
+
+async def test_a_large_book_is_compiled_once_and_then_scanned_in_time(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    """The turns that come while it is being compiled go without it, and do not begin anew with it."""
+    entries = [{"keys": [f"word{n}"], "content": f"Entry {n}.", "id": n} for n in range(1_500)]
+    aoi = await library.create(AOI.model_copy(update={"character_book": {"entries": entries}}), OPERATOR)
+    sent: set[object] = set()
+    for _ in range(50):
+        await say(client, "word1499 and word3", character_id=str(aoi.id))
+        sent = {message["content"] for message in provider.requests[-1].messages}
+        if "Entry 3." in sent:
+            break
+
+    assert {"Entry 1499.", "Entry 3."} <= sent
+
+
+_IDS = [uuid4() for _ in range(8)]
+
+
+def _conversation(character_id: UUID, texts: list[str]) -> Conversation:
+    messages = tuple(
+        a_message(text, role="assistant" if place % 2 else "user").model_copy(update={"id": _IDS[place]})
+        for place, text in enumerate(texts)
+    )
+    conversation = a_conversation().model_copy(update={"messages": messages, "character_id": character_id})
+    return conversation.model_copy(update={"id": _IDS[7]})

@@ -1,0 +1,115 @@
+"""What is done to a conversation as a whole: choose a branch, fork it, delete it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from idolchat_core.errors import ConversationBusy, ConversationDamaged, InvalidRequest
+from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.expectations import check_revision
+from idolchat_core.turns.engine import TurnEngine
+
+__all__ = ["active_branch", "choose_head", "copied", "delete", "fork"]
+
+
+def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -> tuple[Message, ...]:
+    """Return the messages of a branch, oldest first: the one that ends with ``upto``, else the active one.
+
+    Raises ``InvalidRequest`` when there is no such message.
+    """
+    messages = conversation.messages
+    positions = {message.id: position for position, message in enumerate(messages)}
+    wanted = upto if upto is not None else conversation.head
+    if wanted is not None and wanted not in positions:
+        raise InvalidRequest(f"no message {wanted} in conversation {conversation.id}", param="message_id")
+    position = positions[wanted] if wanted is not None else len(messages) - 1
+    branch: list[Message] = []
+    while position >= 0:
+        message = messages[position]
+        branch.append(message)
+        if "parent_id" not in message.model_fields_set:
+            position -= 1
+        else:
+            position = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
+    return tuple(reversed(branch))
+
+
+async def choose_head(
+    turns: TurnEngine,
+    storage: Storage,
+    conversation_id: UUID,
+    head: StoredId,
+    *,
+    expected_revision: str | None = None,
+) -> str:
+    """Make the branch that ends with this message the active one, for the next turn; return the new revision.
+
+    Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``InvalidRequest``, and
+    ``RevisionMismatch`` when the conversation has another revision than the one given.
+    """
+    if turns.is_busy(conversation_id):
+        raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")
+    conversation = await storage.read(conversation_id)
+    active_branch(conversation, upto=head)
+    revision = await storage.update(
+        conversation_id,
+        {"head": str(head)},
+        expected_count=len(conversation.messages),
+        expected_revision=expected_revision,
+    )
+    turns.forget(conversation_id)
+    return revision
+
+
+async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None = None) -> Conversation:
+    """Begin a new conversation with the messages of a branch, and give it.
+
+    Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``.
+    """
+    forked = copied(await storage.read(conversation_id), upto=upto)
+    await storage.create(forked)
+    return forked
+
+
+def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversation:
+    """Make the conversation that a fork would begin, and store it nowhere. Raises as ``fork`` does."""
+    if source.status == "damaged":
+        raise ConversationDamaged(f"conversation {source.id} is damaged and cannot be forked")
+    now = utc_now()
+    branch = [message for message in active_branch(source, upto=upto) if message.deleted_at is None]
+    copies = tuple(message.model_copy(update={"id": new_id()}) for message in branch)
+    return Conversation(
+        id=new_id(),
+        created_at=now,
+        user_id=source.user_id,
+        character_id=source.character_id,
+        messages=tuple(_without_turn(message) for message in copies),
+        updated_at=now,
+        forked_from=source.id,
+    )
+
+
+async def delete(
+    turns: TurnEngine, storage: Storage, conversation_id: UUID, *, expected_revision: str | None = None
+) -> None:
+    """Stop what runs in a conversation and remove it.
+
+    Raises ``ConversationNotFound``, and ``RevisionMismatch`` when it has another revision than the one given: nothing
+    is stopped then.
+    """
+    if expected_revision is not None:
+        page = await storage.read_page(conversation_id, limit=1)
+        check_revision(conversation_id, page.revision, expected_revision)
+        if turns.is_busy(conversation_id):
+            raise ConversationBusy(f"a turn is running in conversation {conversation_id} and will change it")
+    await turns.stop_all(conversation_id)
+    await storage.delete(conversation_id, expected_revision=expected_revision)
+    turns.forget(conversation_id)
+
+
+def _without_turn(message: Message) -> Message:
+    """A copy belongs to no turn: a turn id, and a key, are in one conversation only."""
+    dropped = {"turn_id", "parent_id", "idempotency_key", "request_hash"}
+    given = {name: value for name, value in message if name in message.model_fields_set and name not in dropped}
+    return Message(**given)

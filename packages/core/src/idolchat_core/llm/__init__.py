@@ -1,0 +1,1 @@
+"""The contract of model providers, and what is known of their models."""

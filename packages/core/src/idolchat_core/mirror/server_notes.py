@@ -1,0 +1,100 @@
+"""What commands beside a running server have changed: they note it, and the server acts on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageError
+from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
+from idolchat_core.mirror.outbox import Note, Outbox
+from idolchat_core.mirror.tuning import MirrorTuning
+from idolchat_core.storage.changes import GONE, ChangeKind
+from idolchat_core.storage.contract import Storage
+
+__all__ = ["ServerInbox", "ServerNotes"]
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "server"
+LOOK_EVERY_S = 0.25
+LOOK_FAR_EVERY_S = 5.0
+"""Where each look is a request to another machine."""
+_POLL_S = 0.02
+
+
+type Act = Callable[[UUID, Collection[ChangeKind]], Awaitable[None]]
+
+
+class ServerNotes(ChangeConsumer):
+    """The side of a command: notes for the server that runs on the same data."""
+
+    def __init__(self, primary: Storage, *, mode: MirrorMode) -> None:
+        super().__init__(primary, "server", namespace=NAMESPACE, mode=mode, is_mirror=False, tuning=MirrorTuning())
+
+    def _text(self, history: datetime | str | None, kind: ChangeKind) -> str:
+        return kind
+
+    async def note(self, conversation_id: UUID, *, history: datetime | str | None, kind: ChangeKind) -> Note | None:
+        """Record a change as every consumer does, unless it begins a conversation."""
+        if kind is ChangeKind.IMPORTED and history is None:
+            return None
+        return await super().note(conversation_id, history=history, kind=kind)
+
+    def changed(self, conversation_id: UUID, changed_at: datetime | None, **facts: object) -> None:
+        """Leave it to the note."""
+
+    async def followed(self) -> None:
+        """Wait until the server has acted on all that was noted here. Raises ``StorageUnavailable``."""
+        mine = {note.name for conversation_id in self.outbox for note in self.outbox.of(conversation_id)}
+        while mine & set(await self._primary.list_records(f"{NAMESPACE}.outbox")):  # noqa: ASYNC110  another process
+            await asyncio.sleep(_POLL_S)
+
+
+class ServerInbox:
+    """The side of the server: it looks for notes, and drops each when it has acted on it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._outbox = Outbox(storage, NAMESPACE)
+        self._storage = storage
+        self._pause_s = LOOK_FAR_EVERY_S if storage.is_far else LOOK_EVERY_S
+
+    async def run(self, act: Act) -> None:
+        """Look again and again, and act on what is found."""
+        while True:
+            await asyncio.sleep(self._pause_s)
+            try:
+                await self.look(act)
+            except StorageError as error:
+                log.info("what commands have changed cannot be looked for now", extra={"code": error.code})
+
+    async def deleted(self) -> Sequence[UUID]:
+        """Return the conversations that commands have deleted while no server ran. Raises ``StorageUnavailable``."""
+        await self._outbox.read()
+        noted = [
+            one
+            for one in self._outbox
+            if not GONE.isdisjoint(ChangeKind.of(note.text) for note in self._outbox.of(one))
+        ]
+        return [one for one in noted if not await self._is_there(one)]
+
+    async def _is_there(self, conversation_id: UUID) -> bool:
+        try:
+            await self._storage.read_page(conversation_id, limit=1)
+        except ConversationNotFound:
+            return False
+        except ConversationDamaged:
+            return True
+        return True
+
+    async def look(self, act: Act) -> None:
+        """Act on what commands have changed since the last look. Raises ``StorageError``."""
+        await self._outbox.read()
+        for conversation_id in self._outbox:
+            notes = [note for note in self._outbox.of(conversation_id) if note.is_done]
+            if notes:
+                await act(conversation_id, {ChangeKind.of(note.text) for note in notes})
+                await self._outbox.remove(conversation_id, notes)

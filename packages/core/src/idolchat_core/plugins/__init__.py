@@ -1,0 +1,1 @@
+"""Hooks, registries, and the loader that finds plugins by their entry points."""

@@ -1,0 +1,50 @@
+"""What a plugin can add. Hooks run once, at start, synchronously; they register factories."""
+
+from __future__ import annotations
+
+from pluggy import HookimplMarker, HookspecMarker
+
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
+from idolchat_core.prompt.sources import PromptSource
+from idolchat_core.storage.changes import ChangeObserver
+from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.user_data import UserData
+
+__all__ = [
+    "hookimpl",
+    "idolchat_register_change_observers",
+    "idolchat_register_llm_providers",
+    "idolchat_register_prompt_sources",
+    "idolchat_register_storages",
+    "idolchat_register_user_data",
+]
+
+PROJECT = "idolchat"
+hookspec = HookspecMarker(PROJECT)
+hookimpl = HookimplMarker(PROJECT)
+
+
+@hookspec
+def idolchat_register_storages(registry: Registry[Storage]) -> None:
+    """Add storage back ends: ``registry.add("local", open_local_storage)``."""
+
+
+@hookspec
+def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
+    """Add model providers: ``registry.add("openrouter", open_openrouter)``."""
+
+
+@hookspec
+def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
+    """Add what has something to say in prompts: ``registry.add("memory", open_memory)``."""
+
+
+@hookspec
+def idolchat_register_change_observers(registry: ServiceRegistry[ChangeObserver]) -> None:
+    """Add what follows the changes of conversations: ``registry.add("memory", open_memory_index)``."""
+
+
+@hookspec
+def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
+    """Add what holds data of users beside the conversations: ``registry.add("memory", open_memory_notes)``."""

@@ -1,0 +1,218 @@
+"""Builds what is sent to the model: the parts that sources give, and as much of the history as fits.
+
+What no longer fits is left out in blocks, a large part of the window at a time, and stays out, so that one prompt
+begins with nearly all of the one before and the provider's prompt cache keeps hitting. What varies stands at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from idolchat_core.errors import ContextTooLong
+from idolchat_core.llm.token_estimator import message_size
+from idolchat_core.models import StoredId
+from idolchat_core.prompt.budget import Selection
+from idolchat_core.prompt.history import Entry
+from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.thinking import without_thinking
+from idolchat_core.prompt.window import choose_start
+
+__all__ = ["Prompt", "build_prompt", "shared_size"]
+
+_CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
+
+    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``outline`` names
+    what the prompt consists of, in order, each with its size: a part by its text, a message of the history by its id.
+    """
+
+    messages: Sequence[Mapping[str, Any]]
+    size: float
+    cut: StoredId | None
+    stable_until: tuple[int, ...] = ()
+    outline: Sequence[tuple[object, float]] = ()
+
+
+def build_prompt(
+    selection: Selection,
+    path: Sequence[Entry],
+    *,
+    budget_tokens: float,
+    tokens_per_size: float,
+    reserved_tokens: float = 0.0,
+    cut: StoredId | None = None,
+    is_complete: bool = True,
+    extra_size: float = 0.0,
+    late_system: bool = True,
+    begun: str = "",
+    keeps_thinking: bool = False,
+) -> Prompt:
+    """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
+
+    A reply that has ``begun`` with a text, and is to be continued, stands after all else.
+
+    ``tokens_per_size`` is what a size of 1 is estimated at (see ``token_estimator``). ``reserved_tokens`` are kept for
+    parts that vary, whether they need them or not. ``cut`` is the first history message of the prompt before this one;
+    without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
+    taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
+    system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
+    user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
+    leaves thoughts in the text of replies (see ``without_thinking``). Raises ``ContextTooLong`` when the newest
+    turn alone does not fit.
+    """
+    said = sendable(path if keeps_thinking else without_thinking(path))
+    beginning = [{"role": "assistant", "content": begun}] if begun else []
+    extra_size += sum([message_size(message) for message in beginning])
+    room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
+    has_been_cut = cut is not None or not is_complete
+    starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]
+    current = _position_after(said, path, cut) if cut is not None else (0 if is_complete else None)
+    sizes = [tokens_per_size * entry.size for entry in said]
+    start = None if has_been_cut else choose_start(sizes, starts, available=room.left(selection), current=current)
+    if start != 0 and selection.of(Slot.EXAMPLES):
+        selection.leave_out(Slot.EXAMPLES, reason="examples make room for the history")
+    if start != 0:
+        start = choose_start(sizes, starts, available=room.left(selection), current=current)
+    if start is None:
+        raise _too_long(said, room, selection)
+    first = said[start].id if start < len(said) else None
+    messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
+    messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
+    outline = _outline(selection, said[start:])
+    size = extra_size + sum([size for _, size in outline])
+    return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until, outline=outline)
+
+
+def shared_size(before: Sequence[tuple[object, float]], after: Sequence[tuple[object, float]]) -> float:
+    """Return how much of a prompt equals the beginning of the one before, given the outlines of both."""
+    size = 0.0
+    for one, other in zip(before, after, strict=False):
+        if one[0] != other[0]:
+            break
+        size += other[1]
+    return size
+
+
+def _outline(selection: Selection, said: Sequence[Entry]) -> list[tuple[object, float]]:
+    entries: list[tuple[object, float]] = [(entry.id, entry.size) for entry in said]
+    newest = _last_turn(said) if said else 0
+    deepest = max((part.depth for part in selection.of(Slot.HISTORY)), default=0)
+    varying = min(newest, len(said) - deepest) if selection.of(Slot.HISTORY) else newest
+    late = [part for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY) for part in selection.of(slot)]
+    head = [_named(part) for part in selection.before_history]
+    return [*head, *entries[:varying], *map(_named, late), *entries[varying:]]
+
+
+def _named(part: PromptPart) -> tuple[object, float]:
+    return (part.content if isinstance(part.content, str) else str(part.content)), message_size(part.sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    budget_tokens: float
+    tokens_per_size: float
+    reserved_tokens: float
+    extra_size: float
+
+    def left(self, selection: Selection) -> float:
+        """Tokens that the history may take."""
+        return self.budget_tokens - self.taken(selection)
+
+    def taken(self, selection: Selection) -> float:
+        """Tokens that the parts take, the reserved ones included."""
+        fixed = varying = 0.0
+        for parts in selection.chosen.values():
+            for part in parts:
+                if part.stability == "conversation":
+                    fixed += message_size(part.sent)
+                else:
+                    varying += message_size(part.sent)
+        tokens = self.tokens_per_size * (fixed + self.extra_size)
+        return tokens + max(self.reserved_tokens, self.tokens_per_size * varying)
+
+
+def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> ContextTooLong:
+    newest = sum(entry.size for entry in said[_last_turn(said) :])
+    wanted = round(room.tokens_per_size * newest + room.taken(selection))
+    return ContextTooLong(
+        f"the newest message and the instructions take about {wanted} tokens, and the model has room for"
+        f" {max(round(room.budget_tokens), 0)} beside its reply: shorten them, or lower max_tokens"
+    )
+
+
+def _arranged(
+    selection: Selection, said: Sequence[Entry], *, late_system: bool
+) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+    """Put the messages in order, and tell up to where they stay as they are."""
+    head = [part.sent for part in selection.before_history]
+    history = joined_roles([entry.sent for entry in said])
+    newest = max((i for i, message in enumerate(history) if message["role"] == "user"), default=len(history))
+    deep, tail, last = (list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY))
+    if not (deep or tail or last):
+        return [*head, *history], _marks(len(head), len(head) + len(history))
+    if not late_system:
+        messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
+        return messages, _marks(len(head), len(head) + newest)
+    arranged = [*history[:newest], *(part.sent for part in tail), *history[newest:]]
+    unchanged = newest if tail else len(history)
+    for part in sorted(deep, key=lambda part: part.depth):
+        place = _before_calls(arranged, max(0, len(arranged) - part.depth))
+        arranged.insert(place, part.sent)
+        unchanged = min(unchanged, place)
+    messages = [*head, *joined_roles(arranged), *(part.sent for part in last)]
+    return messages, _marks(len(head), len(head) + unchanged)
+
+
+def _marks(head: int, unchanged: int) -> tuple[int, ...]:
+    """Positions of the last message of what every prompt begins with, and of the last one before what varies."""
+    return tuple(sorted({position for position in (head - 1, unchanged - 1) if position >= 0}))
+
+
+def _before_calls(messages: Sequence[Mapping[str, Any]], place: int) -> int:
+    """Move a place out from between a tool call and its results."""
+    while place and place < len(messages) and messages[place]["role"] == "tool":
+        place -= 1
+    return place
+
+
+def _with_context(history: Sequence[dict[str, Any]], newest: int, parts: Sequence[PromptPart]) -> list[dict[str, Any]]:
+    """Put what varies before the newest words of the user, in a tag that nothing inside can close."""
+    texts = [_escaped(part.content) for part in parts if isinstance(part.content, str)]
+    context = "<context>\n" + "\n\n".join(texts) + "\n</context>"
+    if newest == len(history):
+        return [*history, {"role": "user", "content": context}]
+    message = history[newest]
+    content = message["content"]
+    if isinstance(content, str):
+        content = f"{context}\n\n{_escaped(content)}"
+    else:
+        given = [
+            part | {"text": _escaped(part["text"])} if isinstance(part.get("text"), str) else part
+            for part in content_parts(content)
+        ]
+        content = [{"type": "text", "text": context}, *given]
+    return [*history[:newest], message | {"content": content}, *history[newest + 1 :]]
+
+
+def _escaped(text: str) -> str:
+    return _CONTEXT_TAG.sub(r"&lt;\1", text)
+
+
+def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId) -> int | None:
+    """Find where a cut stands among what is sent now: at that message, or at the next one that is sent."""
+    position = next((entry.position for entry in path if entry.id == cut), None)
+    if position is None:
+        return None
+    return next((i for i, entry in enumerate(said) if entry.position >= position), None)
+
+
+def _last_turn(said: Sequence[Entry]) -> int:
+    return max((i for i, entry in enumerate(said) if entry.sent["role"] == "user"), default=0)

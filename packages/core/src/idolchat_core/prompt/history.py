@@ -1,0 +1,297 @@
+"""The newest part of a conversation's active branch, kept in memory between turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound
+from idolchat_core.llm.token_estimator import message_size
+from idolchat_core.memory_size import memory_size
+from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
+from idolchat_core.storage.contract import Storage
+
+__all__ = ["UNFINISHED", "Entry", "Histories", "History"]
+
+PAGE_SIZE = 64
+UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
+"""The ``finish_reason`` of replies that are not what the model meant to say."""
+_SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
+"""What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
+_ENTRY_BYTES = 300
+_HISTORY_BYTES = 700
+"""Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
+
+
+class Entry(NamedTuple):
+    """What is kept of a message of the branch.
+
+    ``position`` is its place in the document, ``sent`` its form for providers, ``size`` is that of ``tokens``.
+    """
+
+    id: StoredId
+    position: int
+    sent: dict[str, Any]
+    size: float
+    turn_id: UUID | None
+    parent_id: StoredId | None
+    finish_reason: str | None
+    is_deleted: bool = False
+
+    @property
+    def role(self) -> str:
+        """Who speaks."""
+        role: str = self.sent["role"]
+        return role
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory it takes."""
+        return _ENTRY_BYTES + memory_size(self.sent)
+
+
+def _entry(message: Message, position: int) -> Entry:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    given = message.model_fields_set
+    for name in _SENT_FIELDS:
+        if name in given and (value := getattr(message, name)) is not None:
+            sent[name] = value
+    if message.finish_reason in UNFINISHED:
+        sent.pop("tool_calls", None)
+    size = message_size(sent)
+    is_deleted = message.deleted_at is not None
+    given_by = (message.turn_id, message.parent_id, message.finish_reason)
+    return Entry(message.id, position, sent, size, *given_by, is_deleted)
+
+
+class History:
+    """One conversation as the turn engine knows it.
+
+    ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
+    all branches together, as do ``updated_at`` and ``revision`` (None where what is stored may be more); ``cut`` is
+    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. A history that
+    ``is_outdated`` serves the turn that has it, and is kept for no other.
+    """
+
+    __slots__ = (
+        "_at_root",
+        "_unread",
+        "_wanted",
+        "character_id",
+        "created_at",
+        "cut",
+        "held_bytes",
+        "id",
+        "is_outdated",
+        "last_id",
+        "last_prompt",
+        "path",
+        "revision",
+        "total",
+        "updated_at",
+        "user_id",
+    )
+
+    def __init__(self, page: Page) -> None:
+        conversation = page.conversation
+        self.id = conversation.id
+        self.user_id = conversation.user_id
+        self.character_id = conversation.character_id
+        self.total = page.total
+        self.revision: str | None = page.revision
+        self.created_at = conversation.created_at
+        self.updated_at = conversation.updated_at
+        self.last_id: StoredId | None = conversation.messages[-1].id if conversation.messages else None
+        self.path: list[Entry] = []
+        self.held_bytes = _HISTORY_BYTES
+        self.cut: StoredId | None = None
+        self.is_outdated = False
+        self.last_prompt: Sequence[tuple[object, float]] | None = None
+        self._wanted = conversation.head
+        self._unread = page.total
+        self._at_root = False
+        self.extend(page)
+
+    @classmethod
+    def of_new(cls, conversation: Conversation, *, revision: str) -> History:
+        """Take a conversation that was just made."""
+        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=revision))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether ``path`` begins with the first message of the branch."""
+        return self._at_root or self._unread == 0
+
+    @property
+    def unread(self) -> int:
+        """How many messages of the document stand before what was read."""
+        return self._unread
+
+    @property
+    def first_id(self) -> StoredId | None:
+        """The id of the first message of the branch, where it is loaded."""
+        return self.path[0].id if self.path and self.is_complete else None
+
+    def extend(self, page: Page) -> None:
+        """Walk the branch on towards its root, through the messages that stand just before those already read."""
+        older: list[Entry] = []
+        messages = page.conversation.messages
+        for position in range(len(messages) - 1, -1, -1):
+            message = messages[position]
+            if self._at_root:
+                break
+            if self._wanted is None or message.id == self._wanted:
+                older.append(_entry(message, page.start + position))
+                self._wanted = message.parent_id
+                self._at_root = message.parent_id is None and "parent_id" in message.model_fields_set
+        self.path[:0] = reversed(older)
+        self.held_bytes += _held(older)
+        self._unread = page.start
+
+    def position_of(self, message_id: StoredId) -> int | None:
+        """Find a message in ``path``."""
+        path = self.path
+        for position in range(len(path) - 1, -1, -1):
+            if path[position].id == message_id:
+                return position
+        return None
+
+    def placed(self, messages: Sequence[Message], *, keep: int) -> list[Message]:
+        """Give messages the ``parent_id`` they need to follow the first ``keep`` of ``path``."""
+        parent = self.path[keep - 1].id if keep else None
+        if not messages or parent == self.last_id:
+            return list(messages)
+        return [messages[0].model_copy(update={"parent_id": parent}), *messages[1:]]
+
+    def interruption(self, keep: int) -> list[Message]:
+        """Return the reply that stands for none, where the first ``keep`` of ``path`` end with a turn's question.
+
+        A crash has left it so; with that reply the roles alternate, and everybody can see that the turn failed.
+        """
+        last = self.path[keep - 1] if keep else None
+        if last is None or last.role != "user" or last.turn_id is None or last.is_deleted:
+            return []
+        return [
+            Message(
+                id=new_id(),
+                role="assistant",
+                content="",
+                timestamp=utc_now(),
+                finish_reason="interrupted",
+                turn_id=last.turn_id,
+            )
+        ]
+
+    def add(self, messages: Iterable[Message], *, keep: int) -> None:
+        """Record messages that were stored after the first ``keep`` of ``path``, which they now follow."""
+        if keep < len(self.path):
+            self.held_bytes -= _held(self.path[keep:])
+            del self.path[keep:]
+        for message in messages:
+            entry = _entry(message, self.total)
+            self.path.append(entry)
+            self.held_bytes += entry.held_bytes
+            self.last_id = message.id
+            self.updated_at = max(self.updated_at, message.timestamp)
+            self.total += 1
+
+    def forget_before_cut(self) -> None:
+        """Release what prompts no longer begin with; it can be read again."""
+        start = self.position_of(self.cut) if self.cut is not None else None
+        if start is not None and start > PAGE_SIZE:
+            oldest = self.path[start]
+            self.held_bytes -= _held(self.path[:start])
+            del self.path[:start]
+            self._wanted = oldest.parent_id
+            self._at_root = False
+            self._unread = oldest.position
+
+
+def _held(entries: Iterable[Entry]) -> int:
+    return sum(entry.held_bytes for entry in entries)
+
+
+class Histories:
+    """The histories in use, least recently used first, together no larger than ``max_bytes``, or one alone."""
+
+    def __init__(self, storage: Storage, *, max_bytes: int) -> None:
+        self._storage = storage
+        self._max_bytes = max_bytes
+        self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()
+        self._held = 0
+
+    async def get(self, conversation_id: UUID) -> History:
+        """Return a history, read from storage where it is not known.
+
+        Raises ``ConversationNotFound``, ``ConversationDamaged``, ``StorageUnavailable``.
+        """
+        known = self._known.get(conversation_id)
+        if known is not None:
+            self._known.move_to_end(conversation_id)
+            return known[0]
+        page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
+        if page.conversation.status == "damaged":
+            raise ConversationDamaged(
+                f"conversation {conversation_id} is damaged and takes no new messages; what can be read of it is"
+                " served. Mend its file, or restore it"
+            )
+        history = History(page)
+        self.keep(history)
+        return history
+
+    async def refreshed(self, history: History) -> History:
+        """Return a history as it is stored now, read again only where another process has changed it.
+
+        The cost is that of a page of one message. Raises as ``get``.
+        """
+        try:
+            page = await self._storage.read_page(history.id, limit=1)
+        except ConversationNotFound:
+            self.forget(history.id)
+            raise
+        if page.revision == history.revision:
+            return history
+        self.forget(history.id)
+        return await self.get(history.id)
+
+    def keep(self, history: History) -> None:
+        """Remember a history, or that it has grown."""
+        self._drop(history.id)
+        if history.is_outdated:
+            return
+        self._known[history.id] = (history, history.held_bytes)
+        self._held += history.held_bytes
+        while self._held > self._max_bytes and len(self._known) > 1:
+            self._drop(next(iter(self._known)))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Read it again next time, also where a turn that runs has it now and goes on to use it."""
+        if conversation_id in self._known:
+            self._known[conversation_id][0].is_outdated = True
+            self._drop(conversation_id)
+
+    def _drop(self, conversation_id: UUID) -> None:
+        _, held = self._known.pop(conversation_id, (None, 0))
+        self._held -= held
+
+    async def load_until(self, history: History, *, size: float) -> None:
+        """Load older messages until those loaded have at least this size, or all are loaded."""
+        while not history.is_complete and sum(entry.size for entry in history.path) < size:
+            await self.extend(history)
+
+    async def load_message(self, history: History, message_id: StoredId) -> int | None:
+        """Find a message's position in the branch, loading what is needed; None when it is not in the branch."""
+        position = history.position_of(message_id)
+        while position is None and not history.is_complete:
+            await self.extend(history)
+            position = history.position_of(message_id)
+        return position
+
+    async def extend(self, history: History) -> None:
+        """Load the next older messages, more at a time the more there are already."""
+        limit = max(PAGE_SIZE, len(history.path))
+        history.extend(await self._storage.read_page(history.id, limit=limit, before=history.unread))
+        if history.id in self._known:
+            self.keep(history)

@@ -1,0 +1,99 @@
+"""The parts of a prompt beside the history, as sources give them and the builder orders them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple, get_args
+
+from idolchat_core.events.json_values import plain_json
+
+__all__ = ["PromptPart", "Role", "Slot", "Stability", "checked_part"]
+
+type Role = Literal["system", "developer", "user", "assistant"]
+
+type Stability = Literal["conversation", "cut", "turn"]
+"""How long a part stays as it is: as long as its conversation; until the history's beginning moves; or one turn."""
+
+
+class Slot(StrEnum):
+    """Where a part stands, in the order of the prompt.
+
+    ``history`` stands inside the history, ``depth`` messages before its end; ``tail`` before the newest message of the
+    user, ``post_history`` after the history. What stands before the history and varies from turn to turn spoils the
+    provider's prompt cache for all that follows, so it is moved to the tail.
+    """
+
+    SYSTEM = "system"
+    CHARACTER = "character"
+    PERSONA = "persona"
+    EXAMPLES = "examples"
+    SUMMARY = "summary"
+    HISTORY = "history"
+    TAIL = "tail"
+    POST_HISTORY = "post_history"
+
+    @property
+    def is_before_history(self) -> bool:
+        """Whether it belongs to what every prompt begins with."""
+        return self not in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)
+
+
+class PromptPart(NamedTuple):
+    """A text for the prompt.
+
+    ``source`` and ``key`` name it; ``key`` is unique in its source (``book/7``, a message id). ``content`` is text or a
+    list of OpenAI content parts. Parts of a slot stand by ``order``, then as they were given. Where there is no room,
+    the lowest ``priority`` is left out first, and None never. ``name`` is that of an OpenAI message. ``why`` says what
+    brought it here (the key that matched, a score, message ids), for whoever asks for an explanation.
+    """
+
+    source: str
+    key: str
+    content: str | Sequence[Mapping[str, Any]]
+    slot: Slot
+    role: Role = "system"
+    stability: Stability = "conversation"
+    priority: int | None = None
+    order: int = 0
+    depth: int = 0
+    name: str | None = None
+    why: Mapping[str, Any] = {}
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The part as a message in OpenAI form."""
+        message: dict[str, Any] = {"role": self.role, "content": self.content}
+        return message | {"name": self.name} if self.name else message
+
+
+def checked_part(part: object) -> PromptPart:
+    """Return a part that a plugin made, its ``why`` reduced to JSON. Raises ``TypeError`` for one of wrong types."""
+    if not isinstance(part, PromptPart):
+        raise TypeError(f"a part is a PromptPart, not {type(part).__name__}")
+    checks = {
+        "key": isinstance(part.key, str),
+        "content": isinstance(part.content, str) or _are_content_parts(part.content),
+        "slot": isinstance(part.slot, Slot),
+        "role": part.role in get_args(Role.__value__),
+        "stability": part.stability in get_args(Stability.__value__),
+        "priority": part.priority is None or isinstance(part.priority, int),
+        "order": isinstance(part.order, int),
+        "depth": isinstance(part.depth, int),
+        "name": part.name is None or isinstance(part.name, str),
+        "why": isinstance(part.why, Mapping),
+    }
+    wrong = [name for name, is_right in checks.items() if not is_right]
+    if wrong:
+        raise TypeError(f"the part {part.key!r} has values of wrong types: {', '.join(wrong)}")
+    return part._replace(why=_plain_why(part.why)) if part.why else part
+
+
+def _are_content_parts(content: object) -> bool:
+    is_list = isinstance(content, Sequence) and all(isinstance(item, dict) for item in content)
+    return is_list and plain_json(content) == content
+
+
+def _plain_why(why: Mapping[str, Any]) -> dict[str, Any]:
+    plain = plain_json(dict(why))
+    return plain if isinstance(plain, dict) else {}

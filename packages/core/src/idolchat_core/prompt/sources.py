@@ -1,0 +1,73 @@
+"""The contract of prompt sources: plugins that have something to say in a prompt."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from idolchat_core.models import StoredId
+from idolchat_core.prompt.history import Entry
+from idolchat_core.prompt.parts import PromptPart
+
+__all__ = ["Generation", "PromptSource", "PromptTurn"]
+
+type Generation = Literal["normal", "regenerate", "continue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptTurn:
+    """The turn that a prompt is built for.
+
+    ``history`` is the loaded end of the active branch, oldest first, up to the message that is answered, without those
+    that were deleted; a reply that is continued stands behind it. The prompt
+    before this one began with the message ``cut``, and None means with the first. ``window_tokens`` is what the model
+    can read, ``budget_tokens`` what this source's varying parts may take, and ``count`` estimates the tokens of a text.
+    ``next_character_id`` is the character who speaks.
+    """
+
+    conversation_id: UUID
+    turn_id: UUID
+    user_message_id: StoredId
+    user_id: StoredId | None
+    character_id: StoredId | None
+    next_character_id: StoredId | None
+    model: str | None
+    generation: Generation
+    history: Sequence[Entry]
+    cut: StoredId | None
+    started_at: datetime
+    window_tokens: int
+    budget_tokens: int
+    count: Callable[[str], int]
+
+    @property
+    def in_window(self) -> Sequence[Entry]:
+        """The part of the history that the prompt holds anyway, unless its beginning moves now."""
+        start = next((place for place, entry in enumerate(self.history) if entry.id == self.cut), 0)
+        return self.history[start:]
+
+
+class PromptSource(ABC):
+    """Says what else a prompt should hold: a character, lore, memories, a summary.
+
+    A factory registered in ``idolchat_register_prompt_sources`` takes the open ``Services`` and returns an async
+    context manager that gives one of these. A source that raises or takes longer than 250 ms costs its parts, never
+    the turn; ``GET /turns/{id}/prompt`` tells of it.
+    """
+
+    name: ClassVar[str]
+    """Named in parts, explanations and logs."""
+
+    max_share: ClassVar[float] = 0.0
+    """The share of the window, 0 to 0.2, for parts that vary.
+
+    It is reserved whole at every turn, so that the history's beginning does not move when they do.
+    """
+
+    @abstractmethod
+    async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
+        """Return the parts for a turn, each with this source's name; none where there is nothing to say."""

@@ -1,0 +1,104 @@
+"""One call of a provider that costs something, from the wish to make it to what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from idolchat_core.models import Usage, utc_now
+from idolchat_core.spending.budgets import Spender
+from idolchat_core.spending.ledger_lines import CallFacts, Outcome, opened, settled, void
+
+if TYPE_CHECKING:
+    from idolchat_core.spending.ledger import Ledger
+
+__all__ = ["MeteredCall"]
+
+
+class MeteredCall:
+    """Made by ``Ledger.admit``: counted as in flight until it is settled or withdrawn, whichever comes first."""
+
+    __slots__ = ("_carried", "_is_over", "_ledger", "_writing", "completion_id", "facts", "key_id", "purpose", "who")
+
+    def __init__(self, ledger: Ledger, who: Spender, *, purpose: str, key_id: str | None) -> None:
+        self.who = who
+        self.purpose = purpose
+        self.key_id = key_id
+        self.facts: CallFacts | None = None
+        self.completion_id: str | None = None
+        self._ledger = ledger
+        self._carried = b""
+        self._writing: Awaitable[None] | None = None
+        self._is_over = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it stands in the ledger, not settled yet."""
+        return self.facts is not None and not self._is_over
+
+    def open(
+        self,
+        *,
+        call_id: UUID | str,
+        turn_id: UUID | None = None,
+        conversation_id: UUID | None = None,
+        user_id: UUID | str | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Begin to write that it is about to be made; ``written`` waits for that."""
+        self.facts = CallFacts(
+            call_id=call_id,
+            at=datetime.fromtimestamp(self._ledger.budgets.now(), UTC),
+            purpose=self.purpose,
+            turn_id=turn_id,
+            conversation_id=conversation_id,
+            user_id=user_id,
+            key_id=self.key_id,
+            model=model,
+        )
+        self._carried = self._ledger.take_unwritten(self.facts.log)
+        self._writing = self._ledger.append(self.facts.log, self._carried + opened(self.facts))
+
+    async def written(self) -> None:
+        """Return when it stands in the ledger, whatever happens to the machine. Raises ``StorageUnavailable``."""
+        writing, self._writing = self._writing, None
+        if writing is None or self.facts is None:
+            return
+        try:
+            await writing
+        except BaseException:
+            self._ledger.note(self.facts.log, self._carried)
+            raise
+
+    def named(self, completion_id: str) -> None:
+        """Record what the provider calls it."""
+        if self.completion_id is None and self.is_open and self.facts is not None:
+            self.completion_id = completion_id
+            self._ledger.note_name(self.facts, completion_id)
+
+    def settle(self, outcome: Outcome, usage: Usage, *, model: str | None = None) -> None:
+        """Record how it ended, and what it took as far as that is known."""
+        if not self.is_open or self.facts is None:
+            return
+        self._is_over = True
+        usage = self._ledger.priced(usage, model or self.facts.model)
+        line = settled(
+            self.facts,
+            ended_at=utc_now(),
+            outcome=outcome,
+            usage=usage,
+            model=model,
+            completion_id=self.completion_id,
+        )
+        self._ledger.settle(self, line, usage)
+
+    def withdraw(self) -> None:
+        """Void it: it was not made. One that is settled stays so."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._ledger.leave(self)
+        if self.facts is not None:
+            self._ledger.note(self.facts.log, void(self.facts.call_id))

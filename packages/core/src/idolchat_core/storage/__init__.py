@@ -1,0 +1,1 @@
+"""The contract of storages, the document they keep, and what any storage can do by reading."""

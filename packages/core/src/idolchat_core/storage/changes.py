@@ -1,0 +1,109 @@
+"""The contract of change observers: plugins that follow what is stored, edited and deleted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+__all__ = ["GONE", "Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
+
+
+class ChangeKind(StrEnum):
+    """What happened to a conversation.
+
+    ``CHANGED`` stands for what nobody noted: another field was set, or the change was found after a crash by comparing
+    revisions. ``MESSAGE_DELETED``: the text of one message is gone. ``DELETED``: all of it is. ``USER_ERASED``: it was
+    deleted with everything else of its user.
+    """
+
+    STORED = "stored"
+    EDITED = "edited"
+    REGENERATED = "regenerated"
+    ROLLED_BACK = "rolled_back"
+    HEAD_MOVED = "head_moved"
+    MESSAGE_DELETED = "message_deleted"
+    CHANGED = "changed"
+    IMPORTED = "imported"
+    REPAIRED = "repaired"
+    RESTORED = "restored"
+    DELETED = "deleted"
+    USER_ERASED = "user_erased"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the kind that a note names; ``CHANGED`` for one that a newer version has written."""
+        return cls(text) if text in cls else cls(cls.CHANGED)
+
+
+GONE = frozenset({ChangeKind.DELETED, ChangeKind.USER_ERASED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One conversation that is no longer as the observer has noted it.
+
+    ``revision`` names its state now; None: it is gone. ``kinds`` is what happened since the noted revision, each kind
+    once, oldest first as far as that is known: one that was deleted and imported again has both.
+    """
+
+    conversation_id: UUID
+    revision: str | None
+    kinds: tuple[ChangeKind, ...]
+
+
+class ChangeObserver(ABC):
+    """Follows all changes of conversations, whichever process makes them.
+
+    A factory registered in ``idolchat_register_change_observers`` takes the open ``Services`` and returns an async
+    context manager that gives one of these. The server tells it of changes outside of the turns' own time: of those
+    made while no server ran at the next start, and of everything stored before it was installed. It is told of several
+    conversations at once, and of one conversation one change after the other. A change that it raises on is told
+    again, after a pause.
+    """
+
+    @abstractmethod
+    async def noted(self, conversation_id: UUID) -> str | None:
+        """Return the revision of the last change that was noted of a conversation; None where it is gone, or unknown.
+
+        It is asked after a start, and a change of that revision is not told again.
+        """
+
+    @abstractmethod
+    async def note(self, change: Change) -> None:
+        """Take note of a change: when this returns, ``change.revision`` is kept durably for ``noted``.
+
+        Keep it in one transaction with what is derived from the conversation, and nothing is missed or counted twice,
+        whatever crashes. The storage may hold newer messages by then; another change tells of those.
+        """
+
+    async def known(self) -> Collection[UUID]:
+        """Return the conversations for which a revision is kept; those that are gone are then told as deleted.
+
+        It is asked once after a start, for an observer that was not installed when they were deleted. Without it,
+        nothing is compared so.
+        """
+        return ()
+
+
+_KIND: ContextVar[ChangeKind | None] = ContextVar("kind_of_change", default=None)
+
+
+@contextmanager
+def changing(kind: ChangeKind) -> Iterator[None]:
+    """Describe what the writes inside mean, where a storage cannot tell that from the call."""
+    token = _KIND.set(kind)
+    try:
+        yield
+    finally:
+        _KIND.reset(token)
+
+
+def current_kind(default: ChangeKind) -> ChangeKind:
+    """Return what ``changing`` says that a write means, else ``default``."""
+    return _KIND.get() or default

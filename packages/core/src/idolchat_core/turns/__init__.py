@@ -1,0 +1,1 @@
+"""The turn engine: from a request to a stored reply."""

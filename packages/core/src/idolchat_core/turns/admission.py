@@ -1,0 +1,238 @@
+"""Admits a turn: its messages are checked and stored before anything is asked of a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import (
+    ConversationMismatch,
+    ConversationNotFound,
+    InvalidRequest,
+    TurnNotRetryable,
+)
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
+from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.sendable import sendable
+from idolchat_core.storage.changes import ChangeKind
+from idolchat_core.storage.expectations import check_revision
+from idolchat_core.turns.checkpoints import unfinished
+from idolchat_core.turns.continuation import (
+    begin_prefilled,
+    continue_head,
+    go_on_from_stored,
+    proof_of,
+    replied_head,
+)
+from idolchat_core.turns.message_writer import Placement
+from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.request import NewMessage
+from idolchat_core.turns.resources import EngineResources
+
+__all__ = ["admit", "check_may", "load", "stored_form"]
+
+_OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
+"""Fields of a stored message that no client may set."""
+
+
+async def load(resources: EngineResources, plan: Plan) -> History | None:
+    """Return the conversation's history; None when there is no such conversation yet.
+
+    What is still to be stored of earlier turns is stored first. Raises ``StorageError``.
+    """
+    await resources.unstored.flush(plan.conversation_id)
+    return await resources.writer.load(plan.conversation_id)
+
+
+def check_may(plan: Plan, history: History | None) -> None:
+    """Refuse a turn for another user or character than the conversation's, or on one that must exist and does not.
+
+    Raises ``ConversationMismatch``, ``ConversationNotFound``.
+    """
+    if history is None:
+        if not plan.messages or plan.instead_of is not None:
+            raise ConversationNotFound(f"no conversation {plan.conversation_id}")
+        return
+    _check_same("user_id", plan.user_id, history.user_id, history.id)
+    _check_same("character_id", plan.character_id, history.character_id, history.id)
+
+
+def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation_id: UUID) -> None:
+    if given is not None and given != known:
+        has = "another" if known is not None else "none"
+        raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
+
+
+async def admit(
+    resources: EngineResources, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
+) -> History:
+    """Make the turn durable; the reply then follows ``live.user_message_id``.
+
+    ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
+    """
+
+    if history is not None and (not plan.messages or plan.expected_revision is not None):
+        history = await resources.histories.refreshed(history)
+
+    async def decide(history: History | None) -> Placement | Conversation | None:
+        check_may(plan, history)
+        if history is None:
+            return _new_conversation(plan, live)
+        check_revision(history.id, history.revision or "unknown", plan.expected_revision)
+        if plan.continues is not None:
+            await go_on_from_stored(resources.storage, history, plan, live)
+        if not plan.messages:
+            await _take_up(resources, history, plan, live)
+            return None
+        return await _place(resources, plan, live, history, taken_back)
+
+    admitted, _ = await resources.writer.write(plan.conversation_id, decide, history=history)
+    if admitted is None:
+        raise AssertionError("a turn is admitted to a conversation")
+    return admitted
+
+
+def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
+    check_tool_results(plan.messages, after=())
+    messages = _to_store(plan, live, plan.messages, after=None)
+    return Conversation(
+        id=plan.conversation_id,
+        created_at=messages[0].timestamp,
+        user_id=plan.user_id,
+        character_id=plan.character_id,
+        messages=tuple(messages),
+        updated_at=messages[-1].timestamp,
+    )
+
+
+async def _take_up(resources: EngineResources, history: History, plan: Plan, live: LiveTurn) -> None:
+    """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
+    answer_to = live.user_message_id
+    position = await resources.histories.load_message(history, answer_to)
+    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
+        what = "make that reply the head first" if plan.continues else "send the message anew, or edit it"
+        raise TurnNotRetryable(f"the conversation has moved on since; {what}")
+    if history.path[position].is_deleted:
+        raise TurnNotRetryable(f"message {answer_to}, which is to be answered, was deleted")
+    await resources.checkpoints.save(unfinished(live), durable=True)
+
+
+async def _place(
+    resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
+) -> Placement | None:
+    keep = await _base(resources, plan, history, taken_back)
+    branch = history.path[:keep]
+    kind = _kind(plan, history, keep)
+    new = _unknown(plan, history, branch)
+    if plan.is_prefilled and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None:
+        if continue_head(plan, live, branch):
+            await resources.checkpoints.save(unfinished(live), durable=True)
+            return None
+        new, keep, kind = new[-1:], keep - 1, ChangeKind.EDITED
+        branch = branch[:-1]
+    check_tool_results(new, after=branch)
+    said = _to_store(plan, live, new, after=branch[-1].id if branch else None)
+    if plan.is_prefilled and len(said) == 1:
+        await resources.checkpoints.save(unfinished(live), durable=True)
+        return Placement(messages=said, keep=keep, kind=kind)
+    return Placement(messages=[*history.interruption(keep), *said], keep=keep, kind=kind)
+
+
+def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:
+    if plan.instead_of is not None:
+        return ChangeKind.EDITED
+    return ChangeKind.ROLLED_BACK if keep < len(history.path) else ChangeKind.STORED
+
+
+def _to_store(plan: Plan, live: LiveTurn, new: tuple[NewMessage, ...], *, after: StoredId | None) -> Sequence[Message]:
+    if not plan.is_prefilled:
+        return stored_form(new, plan, live)
+    return begin_prefilled(plan, live, stored_form(new[:-1], plan, live), after=after)
+
+
+async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
+    """Return after how many messages of the loaded branch the new ones go."""
+    if plan.instead_of is not None:
+        position = await resources.histories.load_message(history, plan.instead_of)
+        if position is None:
+            where = f"the active branch of conversation {history.id}"
+            raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")
+        return position
+    if taken_back:
+        for position, entry in enumerate(history.path):
+            if entry.turn_id in taken_back:
+                return position
+    return len(history.path)
+
+
+def _said_in(history: History, branch: Sequence[Entry]) -> list[tuple[Any, Any]] | None:
+    """Return the roles and contents of what is sent of a branch; None where not all of it is loaded."""
+    if not history.is_complete:
+        return None
+    return [(entry.sent["role"], entry.sent["content"]) for entry in sendable(branch)]
+
+
+def _unknown(plan: Plan, history: History, branch: Sequence[Entry]) -> tuple[NewMessage, ...]:
+    """Leave out a leading run that repeats everything stored, as clients that send the whole history do."""
+    messages = plan.messages
+    known = _said_in(history, branch) if len(messages) > 1 else None
+    if known is None:
+        return messages
+    sent = [(message.role, message.content) for message in messages[: len(known)]]
+    has_reply = any(role == "assistant" for role, _ in known)
+    return messages[len(known) :] if has_reply and sent == known and len(messages) > len(known) else messages
+
+
+def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]) -> None:
+    """Refuse results of tools that answer no call, and calls that are answered in part: no provider takes those.
+
+    Raises ``InvalidRequest`` that names the message.
+    """
+    open_calls = _open_calls(after)
+    for number, message in enumerate(messages):
+        if message.role == "tool":
+            if message.tool_call_id not in open_calls:
+                waiting = f"open are {', '.join(sorted(open_calls))}" if open_calls else "no call is open"
+                text = f"tool_call_id {message.tool_call_id!r} names no call of the reply before it; {waiting}"
+                raise InvalidRequest(text, param=f"messages.{number}.tool_call_id")
+            open_calls.discard(message.tool_call_id)
+            continue
+        if open_calls and number and messages[number - 1].role == "tool":
+            raise _unanswered(open_calls, number)
+        open_calls = {str(call.get("id")) for call in message.tool_calls or ()}
+    if open_calls and messages[-1].role == "tool":
+        raise _unanswered(open_calls, len(messages))
+
+
+def _unanswered(open_calls: Collection[str], number: int) -> InvalidRequest:
+    text = f"the results of {', '.join(sorted(open_calls))} are missing: send the results of all calls of a reply"
+    return InvalidRequest(text, param=f"messages.{number}")
+
+
+def _open_calls(path: Sequence[Entry]) -> set[str]:
+    """Find the calls at the end of a branch that have no result yet."""
+    answered: set[Any] = set()
+    for entry in reversed(path):
+        if entry.role != "tool":
+            calls = entry.sent.get("tool_calls") or () if entry.role == "assistant" else ()
+            return {str(call.get("id")) for call in calls} - answered
+        answered.add(entry.sent.get("tool_call_id"))
+    return set()
+
+
+def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
+    """Return new messages their ids and time; the last carries the idempotency key and what it was used for."""
+    now = utc_now()
+    proof = proof_of(plan)
+    return [
+        Message(
+            **message.model_dump(exclude_unset=True, exclude=_OURS),
+            id=live.user_message_id if message is messages[-1] else new_id(),
+            timestamp=now,
+            turn_id=live.turn_id,
+            **(proof if message is messages[-1] else {}),
+        )
+        for message in messages
+    ]

@@ -1,0 +1,94 @@
+"""Settles the calls that were open when a crash came, by what the conversations say of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import ConversationNotFound, StorageError
+from idolchat_core.llm.token_estimator import message_size, text_size
+from idolchat_core.models import Message, Usage, utc_now
+from idolchat_core.spending.daily_totals import DailyTotals
+from idolchat_core.spending.ledger import Ledger
+from idolchat_core.spending.ledger_lines import CallFacts, settled, void
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.lookup import StoredTurn, find_stored_turn, state_of
+
+__all__ = ["settle_open_calls"]
+
+log = logging.getLogger(__name__)
+
+PROMPT_MESSAGES = 64
+_OUTCOMES = {"interrupted": "unknown"}
+
+
+async def settle_open_calls(storage: Storage, ledger: Ledger, books: Iterable[DailyTotals]) -> int:
+    """Settle what is open in these days, where nothing of it can be running any more; give how many calls.
+
+    A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
+    never made; of a call that left nothing, nobody can tell: it counts as made, with an estimate of its prompt.
+    """
+    count = 0
+    for book in books:
+        for line in list(book.opened.values()):
+            try:
+                lines = await _settled(storage, ledger, line)
+                await ledger.append(book.day, lines)
+            except StorageError as error:
+                log.warning("a call that a crash cut off cannot be settled yet", extra={"code": error.code})
+                continue
+            book.take(lines)
+            count += 1
+    return count
+
+
+async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any]) -> bytes:
+    facts = CallFacts.read(line)
+    turn, is_known = await _turn_of(storage, facts)
+    if is_known and turn is None:
+        return void(facts.call_id)
+    reply = turn.reply if turn is not None else None
+    usage = reply.usage if reply is not None else None
+    if usage is None:
+        usage = await _estimated(storage, facts, turn)
+    outcome = state_of(reply) if reply is not None else "unknown"
+    model = (reply.model if reply is not None else None) or facts.model
+    return settled(
+        facts,
+        ended_at=utc_now(),
+        outcome=_OUTCOMES.get(outcome, outcome),
+        usage=ledger.priced(usage, model),
+        model=model,
+        completion_id=line.get("completion"),
+    )
+
+
+async def _turn_of(storage: Storage, facts: CallFacts) -> tuple[StoredTurn | None, bool]:
+    """Find the turn of a call, and tell whether its conversation is there to say."""
+    if facts.conversation_id is None or facts.turn_id is None:
+        return None, False
+    conversation_id = UUID(str(facts.conversation_id))
+    try:
+        await storage.read_page(conversation_id, limit=1)
+    except ConversationNotFound:
+        return None, False
+    return await find_stored_turn(storage, UUID(str(facts.turn_id)), conversation_id=conversation_id), True
+
+
+async def _estimated(storage: Storage, facts: CallFacts, turn: StoredTurn | None) -> Usage:
+    if turn is None:
+        return Usage(is_estimate=True)
+    page = await storage.read_page(turn.conversation_id, limit=PROMPT_MESSAGES)
+    asked = [m for m in page.conversation.messages if turn.reply is None or m.id != turn.reply.id]
+    said = turn.reply.content if turn.reply is not None and isinstance(turn.reply.content, str) else ""
+    return Usage(
+        input_tokens=round(sum(message_size(_sent(m)) for m in asked)),
+        output_tokens=round(text_size(said)),
+        is_estimate=True,
+    )
+
+
+def _sent(message: Message) -> dict[str, Any]:
+    return {"role": message.role, "content": message.content}

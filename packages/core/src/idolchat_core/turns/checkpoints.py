@@ -1,0 +1,196 @@
+"""What keeps a turn through a crash of ours: its reply so far, or its message while it waits.
+
+They are records beside the conversations, gone when the turn's messages are in the document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from idolchat_core.errors import StorageError
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import Message, StoredId
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.checkpoint_records import CheckpointRecords
+
+__all__ = ["EVERY_S", "FAR_EVERY_S", "NAMESPACE", "Checkpoints", "UnfinishedTurn", "turns_in", "unfinished"]
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "turns"
+EVERY_S = 0.5
+"""How often running replies are saved: less than the one second of text that a crash may cost."""
+FAR_EVERY_S = 5.0
+"""The same for a storage that is far, where each time is an upload."""
+_AT_ONCE = 64
+"""Replies that are written out before others have a turn on the event loop."""
+
+
+class UnfinishedTurn(BaseModel):
+    """A turn that is not in its conversation yet.
+
+    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``. One that
+    ``continues`` a conversation does not begin it anew when it has been deleted meanwhile.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    turn_id: UUID
+    conversation_id: UUID
+    user_id: StoredId | None = None
+    character_id: StoredId | None = None
+    user_message_id: StoredId
+    message_id: StoredId
+    model: str | None = None
+    content: str = ""
+    fields: dict[str, Any] = {}
+    messages: tuple[Message, ...] = ()
+    continues: bool = False
+
+
+class Checkpoints:
+    """Saves unfinished turns and drops them once they are in the document.
+
+    What must be durable at once has a record of its own; the replies so far share some.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._running = CheckpointRecords(storage, NAMESPACE)
+        self._lengths: dict[UUID, int] = {}
+        self._saved: set[UUID] = set()
+        self._writing = asyncio.Lock()
+        self._dropping: set[asyncio.Task[None]] = set()
+        self._undropped: set[UUID] = set()
+
+    async def save(self, turn: UnfinishedTurn, *, durable: bool) -> None:
+        """Write one down. Raises ``StorageUnavailable``; it may be written all the same, so it is to be dropped."""
+        self._saved.add(turn.turn_id)
+        value = turn.model_dump_json(exclude_unset=True).encode()
+        async with self._writing:
+            if turn.turn_id in self._saved:
+                await self._storage.put_record(NAMESPACE, str(turn.turn_id), value, durable=durable)
+
+    async def save_running(self, turns: Iterable[LiveTurn]) -> None:
+        """Save those that have said something new; that the disk refuses it does not stop them."""
+        for number, live in enumerate(list(turns), 1):
+            content = live.reply.content
+            if content and self._lengths.get(live.turn_id) != len(content) and not live.is_over:
+                self._lengths[live.turn_id] = len(content)
+                self._running.set(live.turn_id, unfinished(live).model_dump_json(exclude_unset=True).encode())
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        try:
+            await self._running.write()
+        except StorageError as error:
+            log.warning("running replies cannot be saved", extra={"code": error.code})
+
+    async def load(self) -> list[UnfinishedTurn]:
+        """Read those that a crash has left, in the order in which they are to be stored.
+
+        Those that were running come first: the others waited for them. One that cannot be read is left where it is.
+        Raises ``StorageUnavailable`` when it cannot be told which there are.
+        """
+        turns: dict[UUID, UnfinishedTurn] = {}
+        for name in await self._storage.list_records(NAMESPACE):
+            try:
+                found = turns_in(name, await self._storage.get_record(NAMESPACE, name) or b"")
+            except (ValidationError, StorageError) as error:
+                log.error("an unfinished turn cannot be read", extra={"record": name, "error": type(error).__name__})
+                continue
+            if CheckpointRecords.is_record(name):
+                self._running.take_up(name, {turn.turn_id: line for turn, line in found})
+            else:
+                self._saved.update(turn.turn_id for turn, _ in found)
+            for turn, _ in found:
+                before = turns.get(turn.turn_id)
+                turns[turn.turn_id] = turn if before is None else _joined(before, turn)
+        return sorted(turns.values(), key=lambda turn: turn.messages[0].timestamp.timestamp() if turn.messages else 0.0)
+
+    def drop(self, turn_id: UUID) -> None:
+        """Remove one, in the background, again and again where that fails."""
+        self._lengths.pop(turn_id, None)
+        self._running.drop(turn_id)
+        if turn_id in self._saved:
+            self._saved.discard(turn_id)
+            self._undropped.add(turn_id)
+            task = asyncio.create_task(self._drop_quietly(turn_id))
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
+
+    async def drop_left_over(self) -> None:
+        """Remove what could not be removed before, as far as that is possible now."""
+        if not self._dropping:
+            for turn_id in list(self._undropped):
+                await self._drop_quietly(turn_id)
+
+    async def dropped(self) -> None:
+        """Wait until all that was dropped is gone. Raises ``StorageUnavailable``."""
+        await self._wait_for_drops()
+        for turn_id in list(self._undropped):
+            await self._drop(turn_id)
+        await self._running.write(durable=True)
+
+    async def close(self) -> None:
+        """Wait for what is being removed, and keep nothing but what is still to be stored."""
+        await self._wait_for_drops()
+        await self.save_running(())
+
+    async def _wait_for_drops(self) -> None:
+        if self._dropping:
+            await asyncio.wait(self._dropping)
+
+    async def _drop_quietly(self, turn_id: UUID) -> None:
+        try:
+            await self._drop(turn_id)
+        except StorageError as error:
+            log.warning("a saved turn cannot be removed yet", extra={"turn_id": str(turn_id), "code": error.code})
+
+    async def _drop(self, turn_id: UUID) -> None:
+        async with self._writing:
+            if turn_id not in self._saved:
+                await self._storage.delete_record(NAMESPACE, str(turn_id))
+            self._undropped.discard(turn_id)
+
+
+def turns_in(name: str, value: bytes) -> list[tuple[UnfinishedTurn, bytes]]:
+    """Read the turns of a record, each with its line. Raises ``ValidationError``."""
+    lines = CheckpointRecords.lines_of(value) if CheckpointRecords.is_record(name) else [value]
+    return [(UnfinishedTurn.model_validate_json(line), line) for line in lines]
+
+
+def _joined(one: UnfinishedTurn, other: UnfinishedTurn) -> UnfinishedTurn:
+    """Make one of what two records say of a turn: its message while it waited, and its reply so far."""
+    further, earlier = (one, other) if len(one.content) >= len(other.content) else (other, one)
+    if further.messages:
+        return further
+    return further.model_copy(update={"messages": earlier.messages, "character_id": earlier.character_id})
+
+
+def unfinished(
+    live: LiveTurn,
+    *,
+    messages: Sequence[Message] = (),
+    character_id: StoredId | None = None,
+    continues: bool = False,
+) -> UnfinishedTurn:
+    """Describe a turn as it stands."""
+    return UnfinishedTurn(
+        turn_id=live.turn_id,
+        conversation_id=live.conversation_id,
+        user_id=live.user_id,
+        character_id=character_id,
+        user_message_id=live.user_message_id,
+        message_id=live.message_id,
+        model=live.reply.model or live.model,
+        content=live.content,
+        fields=live.reply.fields | live.reply_fields,
+        messages=tuple(messages),
+        continues=continues,
+    )

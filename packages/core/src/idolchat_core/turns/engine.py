@@ -1,0 +1,491 @@
+"""The turn engine: begins turns, finds them again, stops them, and keeps them for a while when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.errors import (
+    ConfigurationError,
+    ShuttingDown,
+    StorageError,
+    StorageUnavailable,
+    TurnExpired,
+    TurnNotFound,
+    TurnNotRetryable,
+)
+from idolchat_core.events.events import TurnState, TurnStatus
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import LLMProvider
+from idolchat_core.llm.model_catalog import ModelCatalog
+from idolchat_core.llm.token_estimator import TokenEstimator
+from idolchat_core.models import StoredId
+from idolchat_core.prompt.explanation import PromptExplanation
+from idolchat_core.prompt.history import Histories
+from idolchat_core.prompt.sources import PromptSource
+from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.ledger import Ledger
+from idolchat_core.storage.changes import GONE, ChangeKind
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.call_recovery import settle_open_calls
+from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints
+from idolchat_core.turns.derived_ids import derivation_secret
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter
+from idolchat_core.turns.observers import TurnObserver
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
+from idolchat_core.turns.queue import ConversationQueue
+from idolchat_core.turns.recovery import UnstoredTurns
+from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
+from idolchat_core.turns.resources import EngineResources
+from idolchat_core.turns.retention import FinishedTurns
+from idolchat_core.turns.runner import TurnRun, mismatch
+
+__all__ = ["LiveTurn", "TurnEngine"]
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 6 * 3600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Between attempts to read a storage that was away at the start."""
+
+
+class TurnEngine:
+    """Runs turns over one storage and one provider; an async context manager that drains when it closes.
+
+    With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: CoreSettings,
+        recovers: bool = False,
+        prompt_sources: Sequence[PromptSource] = (),
+    ) -> None:
+        histories = Histories(storage, max_bytes=settings.history_bytes)
+        writer = MessageWriter(storage, histories)
+        checkpoints = Checkpoints(storage)
+        self._resources = EngineResources(
+            storage=storage,
+            llm=llm,
+            settings=settings,
+            histories=histories,
+            writer=writer,
+            checkpoints=checkpoints,
+            unstored=UnstoredTurns(storage, histories=histories, writer=writer, checkpoints=checkpoints),
+            catalog=ModelCatalog(llm),
+            ledger=Ledger(storage, llm, settings=settings),
+            estimator=TokenEstimator(),
+            prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
+            prompt_sources=prompt_sources,
+        )
+        self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
+        self._runs: dict[UUID, TurnRun] = {}
+        self._finished = FinishedTurns(
+            kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes, forgotten=self._forgotten
+        )
+        self._again: dict[UUID, TurnRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._secret = uuid4()
+        self._recovers = recovers
+        self._unread_because: StorageUnavailable | None = None
+        self._background = BackgroundTasks()
+
+    async def __aenter__(self) -> Self:
+        if (now := time.time()) < 0:
+            raise ConfigurationError(
+                f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
+                " and every id carries the time"
+            )
+        try:
+            await self._read_what_was_left()
+        except StorageUnavailable as error:
+            log.warning("the storage cannot be reached; turns begin when it can", extra={"reason": str(error)})
+            self._unread_because = error
+            self._background.start("opening", self._read_later)
+        self._background.start("checkpoints", self._save_regularly)
+        if self._resources.prompt_sources:
+            self._background.start("prompts", self._prune_prompts)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
+        await self._background.close()
+        await self._resources.checkpoints.close()
+        await self._resources.prompt_records.close()
+        await self._resources.ledger.close()
+        await self._resources.catalog.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was spent, and what may be."""
+        return self._resources.ledger
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
+        return {**self._background.failing, **self._resources.ledger.failing}
+
+    def observe(self, observer: TurnObserver) -> None:
+        """Tell somebody of every turn from now on."""
+        self._resources.observers.append(observer)
+
+    @property
+    def waiting(self) -> int:
+        """Count the turns that wait for another in their conversation."""
+        return self._queue.waiting
+
+    @property
+    def unstored(self) -> int:
+        """Count the turns that are over and could not be stored yet."""
+        return self._resources.unstored.count
+
+    @property
+    def running(self) -> int:
+        """Count the turns that are queued or running."""
+        return len(self._runs)
+
+    async def start(self, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+        """Begin a turn, or find the one that this key began. When it returns, the user's message is on disk.
+
+        Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
+        ``ShuttingDown`` and ``StorageError``.
+        """
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
+
+    async def edit(
+        self,
+        message_id: StoredId,
+        request: TurnRequest,
+        *,
+        idempotency_key: str | None = None,
+        expected_revision: str | None = None,
+    ) -> LiveTurn:
+        """Put other messages where a stored one is, on a branch of their own, and answer them.
+
+        ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when
+        the message is not in the active branch, and ``RevisionMismatch`` when the conversation has another revision.
+        """
+        plan = Plan.of(
+            request,
+            key=idempotency_key,
+            secret=self._secret,
+            instead_of=message_id,
+            expected_revision=expected_revision,
+        )
+        return await self._begin(plan)
+
+    async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
+        """Answer the last message of the active branch once more; the replies it has stay, as siblings.
+
+        Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is nothing to answer.
+        """
+        histories = self._resources.histories
+        history = await histories.refreshed(await histories.get(conversation_id))
+        asked = [entry.id for entry in history.path if entry.role != "assistant"]
+        if not asked:
+            raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
+        return await self._launch(Plan.anew(conversation_id, asked[-1], options))
+
+    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Have the model go on with a reply to the last message of the active branch.
+
+        The whole of it, what was there and what is added, becomes a sibling of that reply; events carry what is added.
+        Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when there is no such message, and
+        ``TurnNotRetryable`` when it cannot be continued.
+        """
+        return await self._launch(Plan.continuing(conversation_id, reply_id, options))
+
+    async def retry(
+        self, turn_id: UUID, options: TurnOptions | None = None, *, otherwise: TurnOptions | None = None
+    ) -> LiveTurn:
+        """Answer the message of a turn that did not complete once more, as a new turn.
+
+        Without ``options`` it runs as it did before, or, where that is no longer known, as ``otherwise`` says. Asked
+        again, it gives the same new turn.
+        Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
+        """
+        status, answer_to, newest_turn_id, continues = await self._retryable(turn_id)
+        retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
+        if retried is not None:  # asked for before, or by another request at the same moment
+            await retried.live.begun()
+            return retried.live
+        before = self._finished.get(turn_id)
+        if before is not None and options is None:
+            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id), continues=continues)
+        else:
+            how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
+            if continues is not None:
+                plan = Plan.continuing(status.conversation_id, continues, how, turn_id=new_id)
+            else:
+                plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
+        return await self._launch(plan, again=turn_id)
+
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None]:
+        """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, and which reply
+        that continues."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            status, newest_turn_id, continues = run.live.status, turn_id, run.live.reply_fields.get("continues")
+        else:
+            stored = await self._stored(turn_id)
+            status, newest_turn_id = stored.status, stored.newest_turn_id
+            continues = stored.reply.continues if stored.reply else None
+        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
+            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
+        return status, status.user_message_id, newest_turn_id, continues
+
+    async def find(self, turn_id: UUID) -> LiveTurn:
+        """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
+        run = self._run_of(turn_id)
+        if run is not None:
+            return run.live
+        await self.status(turn_id)
+        raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
+
+    async def status(self, turn_id: UUID) -> TurnStatus:
+        """Return how a turn stands, from its events or from its messages. Raises ``TurnNotFound``."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            return run.live.status
+        return (await self._stored(turn_id)).status
+
+    async def _stored(self, turn_id: UUID) -> StoredTurn:
+        stored = await find_stored_turn(self._resources.storage, turn_id)
+        if stored is None:
+            raise TurnNotFound(f"no turn {turn_id}")
+        return stored
+
+    async def owner(self, turn_id: UUID) -> StoredId | None:
+        """Return whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
+        run = self._run_of(turn_id)
+        if run is not None and run.live.has_begun:
+            return run.live.user_id
+        status = await self.status(turn_id)
+        page = await self._resources.storage.read_page(status.conversation_id, limit=1)
+        return page.conversation.user_id
+
+    async def cancel(self, turn_id: UUID) -> TurnStatus:
+        """Stop a turn, keep what was said, and tell how it ended; one that is over stays as it is.
+
+        One that waits is stopped when its place comes. Raises ``TurnNotFound``.
+        """
+        run = self._runs.get(turn_id)
+        if run is None:
+            return await self.status(turn_id)
+        await run.live.begun()
+        run.stop(TurnState.CANCELLED)
+        if run.live.state is TurnState.QUEUED:
+            return replace(run.live.status, state=TurnState.CANCELLED)
+        await run.live.ended()
+        return run.live.status
+
+    async def explain_prompt(self, turn_id: UUID) -> PromptExplanation:
+        """Return what went into the prompt of a turn.
+
+        Raises ``TurnNotFound``, and ``TurnExpired`` where that is not known any more, or not yet.
+        """
+        run = self._run_of(turn_id)
+        if run is not None and run.explain_prompt is not None:
+            return run.explain_prompt()
+        status = await self.status(turn_id)
+        kept = await self._resources.prompt_records.find(status.conversation_id, turn_id)
+        if kept is None:
+            raise TurnExpired(f"what went into the prompt of turn {turn_id} is not known, or no longer")
+        return kept
+
+    def is_busy(self, conversation_id: UUID) -> bool:
+        """Return whether a turn runs or waits in a conversation."""
+        return bool(self._queue.turns_of(conversation_id))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Read a conversation from storage again: somebody has changed it there."""
+        self._resources.histories.forget(conversation_id)
+
+    async def follow(self, conversation_id: UUID, kinds: Collection[ChangeKind]) -> None:
+        """Act on what another process has done to a conversation. Raises ``StorageUnavailable``.
+
+        Where it was deleted, nothing that runs, waits or is still to be stored belongs to it any more. Where it was
+        replaced, turns go on in what is there now: their messages were acknowledged.
+        """
+        if not GONE.isdisjoint(kinds):
+            await self.stop_all(conversation_id)
+        else:
+            self.forget(conversation_id)
+
+    async def release(self, conversation_id: UUID) -> None:
+        """Store what is left of a conversation's turns, and keep nothing of them in memory or in checkpoints.
+
+        Raises ``StorageError`` where that cannot be done now.
+        """
+        await self._resources.unstored.flush(conversation_id)
+        await self._resources.checkpoints.dropped()
+        self._resources.histories.forget(conversation_id)
+        self._finished.forget_conversation(conversation_id)
+
+    async def stop_all(self, conversation_id: UUID) -> None:
+        """Cancel what runs and waits in a conversation, and forget what is known of it.
+
+        Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
+        """
+        runs = self._queue.turns_of(conversation_id)
+        for run in runs:
+            run.stop(TurnState.CANCELLED)
+        for run in runs:
+            await run.over()
+        self._resources.unstored.forget(conversation_id)
+        await self._resources.checkpoints.dropped()
+        await forget_prompts(self._resources.storage, conversation_id)
+        self._resources.histories.forget(conversation_id)
+        self._finished.forget_conversation(conversation_id)
+
+    async def drain(self, *, grace_s: float) -> None:
+        """Take no new turns, wait for the running ones, then keep what they have said as ``incomplete``."""
+        self._is_draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for run in list(self._runs.values()):
+            run.stop(TurnState.INCOMPLETE)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._resources.unstored.flush_all(at_once=True)
+        if self._resources.unstored.count:
+            log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
+
+    async def _begin(self, plan: Plan) -> LiveTurn:
+        known = self._newest(plan.turn_id) if plan.key is not None else None
+        return await (self._attach(known, plan) if known else self._launch(plan))
+
+    async def _attach(self, run: TurnRun, plan: Plan) -> LiveTurn:
+        """Join a turn that the same key began; one that failed runs again."""
+        if run.live.fingerprint != plan.fingerprint:
+            raise mismatch(plan.key or "")
+        await run.live.begun()
+        newest = self._newest(plan.turn_id)
+        if newest is not None and newest is not run:
+            return await self._attach(newest, plan)
+        if run.live.is_over and run.live.state in RETRYABLE:
+            continues = run.live.reply_fields.get("continues")
+            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
+            return await self._launch(again, again=run.live.turn_id)
+        return run.live
+
+    async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
+        if self._is_draining:
+            raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
+        self._check_read()
+        run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
+        self._runs[plan.turn_id] = run
+        if again is not None:
+            self._again[again] = run
+        task = run.spawn(self._over)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await run.live.begun()
+        except asyncio.CancelledError:
+            if plan.on_disconnect is OnDisconnect.CANCEL:
+                run.stop(TurnState.CANCELLED)
+            raise
+        return run.live
+
+    def _check_read(self) -> None:
+        """Refuse what rests on what could not be read yet. Raises ``StorageUnavailable``."""
+        if self._unread_because is not None:
+            raise StorageUnavailable(
+                f"the storage could not be read since the start: {self._unread_because}"
+            ) from self._unread_because
+
+    def _renamed(self, run: TurnRun, before: UUID) -> None:
+        del self._runs[before]
+        self._runs[run.live.turn_id] = run
+        self._again[before] = run
+
+    def _over(self, run: TurnRun) -> None:
+        del self._runs[run.live.turn_id]
+        if run.live.has_begun:
+            self._finished.add(run)
+        else:
+            self._forgotten(run)
+
+    def _forgotten(self, run: TurnRun) -> None:
+        for turn_id in [before for before, after in self._again.items() if after is run]:
+            del self._again[turn_id]
+
+    def _run_of(self, turn_id: UUID) -> TurnRun | None:
+        return self._runs.get(turn_id) or self._finished.get(turn_id)
+
+    def _newest(self, turn_id: UUID) -> TurnRun | None:
+        """Find the run that a key stands for now: the one it began, or the last that was run again in its place."""
+        run = self._run_of(turn_id)
+        while turn_id in self._again:
+            run = self._again[turn_id]
+            turn_id = run.live.turn_id
+        return run
+
+    async def _read_what_was_left(self) -> None:
+        """Read what turns rest on, and bring in what a crash left. Raises ``StorageUnavailable``."""
+        self._secret = await derivation_secret(self._resources.storage)
+        if self._recovers:
+            await self._recover()
+        await self._open_ledger()
+        self._unread_because = None
+
+    async def _read_later(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while self._unread_because is not None:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            try:
+                await self._read_what_was_left()
+            except StorageUnavailable as error:
+                self._unread_because = error
+        log.warning("the storage can be reached; turns begin")
+
+    async def _recover(self) -> None:
+        unstored = self._resources.unstored
+        await unstored.load()
+        if unstored.count:
+            log.warning("turns were interrupted by a crash", extra={"turns": unstored.count})
+            await unstored.flush_all(at_once=True)
+
+    async def _open_ledger(self) -> None:
+        ledger = self._resources.ledger
+        books = await ledger.load()
+        if self._recovers:
+            count = await settle_open_calls(self._resources.storage, ledger, books)
+            if count:
+                log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
+        ledger.start(books)
+
+    async def _prune_prompts(self) -> None:
+        while True:
+            try:
+                await self._resources.prompt_records.prune()
+            except StorageError as error:
+                log.warning("old explanations of prompts cannot be removed yet", extra={"code": error.code})
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FAR_EVERY_S if self._resources.storage.is_far else EVERY_S)
+            if self._unread_because is not None:
+                continue
+            self._finished.sweep()
+            await self._resources.checkpoints.save_running(run.live for run in self._runs.values())
+            await self._resources.checkpoints.drop_left_over()
+            await self._resources.unstored.flush_all()

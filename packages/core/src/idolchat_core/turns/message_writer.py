@@ -1,0 +1,161 @@
+"""The one writer of a turn's messages: it puts them where they belong, whoever else writes meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idolchat_core.errors import ConversationNotFound, StorageConflict
+from idolchat_core.models import Conversation, Message, StoredId, new_id
+from idolchat_core.prompt.history import Histories, History
+from idolchat_core.storage.changes import ChangeKind, changing
+from idolchat_core.storage.contract import Storage
+
+__all__ = ["Decide", "MessageWriter", "Placement"]
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+PAGE_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where messages go: after the first ``keep`` of the loaded branch.
+
+    With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch
+    has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes.
+    """
+
+    messages: Sequence[Message]
+    keep: int | None
+    is_aside: bool = False
+    kind: ChangeKind = ChangeKind.STORED
+
+
+type Decide = Callable[[History | None], Awaitable[Placement | Conversation | None]]
+"""Decides, given the conversation as it is now (None: there is none): messages to add, a conversation to create, or
+nothing to write. It is asked again when another process has changed the conversation meanwhile."""
+
+
+class MessageWriter:
+    """Writes to conversations and keeps their histories up to date."""
+
+    def __init__(self, storage: Storage, histories: Histories) -> None:
+        self._storage = storage
+        self._histories = histories
+
+    async def load(self, conversation_id: UUID) -> History | None:
+        """Return the history of a conversation, None where there is none. Raises ``StorageError``."""
+        try:
+            return await self._histories.get(conversation_id)
+        except ConversationNotFound:
+            return None
+
+    async def write(
+        self, conversation_id: UUID, decide: Decide, *, history: History | None
+    ) -> tuple[History | None, Sequence[Message]]:
+        """Write what ``decide`` says, and return the history with it and the messages as they were stored.
+
+        ``history`` is the conversation as it was loaded before. Raises ``StorageError``, ``StorageConflict`` when
+        others keep changing the conversation, and what ``decide`` raises.
+        """
+        for _ in range(ATTEMPTS):
+            decided = await decide(history)
+            try:
+                if isinstance(decided, Conversation):
+                    return await self._create(decided), decided.messages
+                if decided is None or history is None:
+                    return history, ()
+                return history, await self._append(history, decided)
+            except (StorageConflict, ConversationNotFound) as conflict:
+                log.info("another process has changed the conversation", extra={"code": conflict.code})
+                self._histories.forget(conversation_id)
+            history = await self.load(conversation_id)
+        raise StorageConflict(f"conversation {conversation_id} is being changed by another process; send again")
+
+    async def write_reply(
+        self, conversation_id: UUID, reply: Message, *, answers: StoredId, history: History | None
+    ) -> Message:
+        """Put a reply after the message that it answers, and return it as it was stored.
+
+        Raises ``ConversationNotFound`` where the conversation is gone, and as ``write``.
+        """
+
+        async def place(history: History | None) -> Placement | None:
+            if history is None:
+                raise ConversationNotFound(f"conversation {conversation_id} was deleted while it was answered")
+            return await self.place_reply(history, reply, answers=answers)
+
+        _, stored = await self.write(conversation_id, place, history=history)
+        return stored[0] if stored else reply
+
+    async def place_reply(self, history: History, reply: Message, *, answers: StoredId) -> Placement | None:
+        """Find where a reply goes; None where it is stored already."""
+        position = await self._histories.load_message(history, answers)
+        if position is None:
+            # Where another process has replaced the conversation, the reply is kept, and follows nothing.
+            parent_id = answers if await self._is_stored(history, answers) else None
+            beside = reply.model_copy(update={"parent_id": parent_id})
+            return Placement(messages=[beside], keep=None, is_aside=bool(history.path), kind=ChangeKind.REGENERATED)
+        following = history.path[position + 1 :]
+        same = next((entry for entry in following if entry.id == reply.id), None)
+        if same is not None:
+            if same.sent["content"] == reply.content and same.finish_reason == reply.finish_reason:
+                return None
+            reply = reply.model_copy(update={"id": new_id()})  # another process has stored part of it under this id
+        has_gone_on = any(entry.role != "assistant" for entry in following)
+        kind = ChangeKind.REGENERATED if following else ChangeKind.STORED
+        return Placement(messages=[reply], keep=position + 1, is_aside=has_gone_on, kind=kind)
+
+    async def _is_stored(self, history: History, message_id: StoredId) -> bool:
+        """Whether a message that is not in the active branch is in the document."""
+        before: int | None = None
+        while before != 0:
+            page = await self._storage.read_page(history.id, limit=PAGE_SIZE, before=before)
+            if any(message.id == message_id for message in page.conversation.messages):
+                return True
+            before = page.start
+        return False
+
+    async def _create(self, conversation: Conversation) -> History:
+        revision = await self._storage.create(conversation)
+        history = History.of_new(conversation, revision=revision)
+        self._histories.keep(history)
+        return history
+
+    async def _append(self, history: History, placement: Placement) -> Sequence[Message]:
+        keep, messages = placement.keep, _in_order(placement.messages, after=history.updated_at)
+        placed = messages if keep is None else history.placed(messages, keep=keep)
+        if not placed:
+            return placed
+        with changing(placement.kind):
+            revision = await self._storage.append(
+                history.id,
+                placed,
+                expected_count=history.total,
+                updated_at=placed[-1].timestamp,
+                head=history.path[-1].id if placement.is_aside else None,
+                expected_revision=history.revision,
+            )
+        is_followed = not placement.is_aside and keep is not None
+        if is_followed:
+            history.add(placed, keep=keep or 0)
+        history.revision = revision
+        if is_followed and revision is not None:
+            self._histories.keep(history)
+        else:
+            self._histories.forget(history.id)
+        return placed
+
+
+def _in_order(messages: Sequence[Message], *, after: datetime) -> Sequence[Message]:
+    """Give messages no earlier time than what stands before them: a clock may have been set back."""
+    ordered = []
+    for message in messages:
+        after = max(after, message.timestamp)
+        ordered.append(message if message.timestamp == after else message.model_copy(update={"timestamp": after}))
+    return ordered

@@ -1,0 +1,146 @@
+"""What one turn is to do, made of what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from uuid import UUID, uuid5
+
+from idolchat_core.models import StoredId, new_id
+from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
+
+__all__ = ["Plan", "retry_id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One turn to run.
+
+    ``messages`` are to be stored, at the head of the branch or in place of the message ``instead_of``; or there are
+    none, and the message ``answer_to`` is answered anew, or the reply ``continues`` is gone on with. ``instructions``
+    serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it.
+    """
+
+    conversation_id: UUID
+    turn_id: UUID
+    user_message_id: StoredId
+    user_id: UUID | None = None
+    character_id: UUID | None = None
+    messages: tuple[NewMessage, ...] = ()
+    instructions: tuple[NewMessage, ...] = ()
+    answer_to: StoredId | None = None
+    instead_of: StoredId | None = None
+    continues: StoredId | None = None
+    expected_revision: str | None = None
+    model: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = True
+    on_busy: OnBusy = OnBusy.ENQUEUE
+    on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
+    key: str | None = None
+    fingerprint: str | None = None
+    is_first: bool = False
+    """Whether ``conversation_id`` was made for this turn, so that nothing can be stored of it."""
+
+    @classmethod
+    def of(
+        cls,
+        request: TurnRequest,
+        *,
+        key: str | None,
+        secret: UUID,
+        instead_of: StoredId | None = None,
+        expected_revision: str | None = None,
+    ) -> Self:
+        """Plan a turn for new messages.
+
+        With an idempotency key its ids follow from the key, so that the same request finds the same turn, and without
+        a conversation the same new conversation, whatever has been forgotten in between; ``secret`` keeps others from
+        making that id first.
+        """
+        conversation_id = request.conversation_id
+        if conversation_id is None:
+            conversation_id = uuid5(secret, f"{request.user_id}:{key}") if key else new_id()
+        is_first = request.conversation_id is None and not key
+        turn_id = uuid5(conversation_id, f"turn {request.user_id} {key}") if key else new_id()
+        return cls(
+            conversation_id=conversation_id,
+            turn_id=turn_id,
+            user_message_id=uuid5(turn_id, "message") if key else new_id(),
+            user_id=request.user_id,
+            character_id=request.character_id,
+            messages=tuple([message for message in request.messages if not message.is_instruction]),
+            instructions=tuple([message for message in request.messages if message.is_instruction]),
+            instead_of=instead_of,
+            expected_revision=expected_revision,
+            key=key,
+            fingerprint=request.fingerprint() if key else None,
+            is_first=is_first,
+            **_how(request),
+        )
+
+    @classmethod
+    def anew(
+        cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+    ) -> Self:
+        """Plan another answer to a stored message."""
+        return cls(
+            conversation_id=conversation_id,
+            turn_id=turn_id or new_id(),
+            user_message_id=answer_to,
+            answer_to=answer_to,
+            **_how(options),
+        )
+
+    @classmethod
+    def continuing(
+        cls, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+    ) -> Self:
+        """Plan to go on with a stored reply; what it answers is found when the turn is admitted."""
+        return cls(
+            conversation_id=conversation_id,
+            turn_id=turn_id or new_id(),
+            user_message_id=reply_id,
+            continues=reply_id,
+            **_how(options),
+        )
+
+    @property
+    def is_prefilled(self) -> bool:
+        """Whether the last of the messages is the beginning of the reply."""
+        return bool(self.messages) and self.messages[-1].role == "assistant"
+
+    @property
+    def prefill_id(self) -> UUID:
+        """The id of that message where it is stored; it follows from the turn's, as a resent key finds it by that."""
+        return uuid5(self.turn_id, "prefill")
+
+    def again(self, answer_to: StoredId, *, turn_id: UUID, continues: StoredId | None = None) -> Self:
+        """Plan the same turn once more, now that its message is stored."""
+        return replace(
+            self,
+            turn_id=turn_id,
+            user_message_id=answer_to,
+            messages=(),
+            instead_of=None,
+            expected_revision=None,
+            answer_to=None if continues is not None else answer_to,
+            continues=continues,
+            is_first=False,
+        )
+
+
+def retry_id(turn_id: UUID) -> UUID:
+    """Make the id of the turn that retries another: the same for whoever asks, whenever and in whatever process."""
+    return uuid5(turn_id, "retry")
+
+
+def _how(options: TurnOptions) -> dict[str, Any]:
+    return {
+        "model": options.model,
+        "options": options.options,
+        "stream": options.stream,
+        "on_busy": options.on_busy,
+        "on_disconnect": options.on_disconnect,
+    }

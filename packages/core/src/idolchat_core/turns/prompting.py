@@ -1,0 +1,198 @@
+"""The prompt of a turn: what sources say, collected within their time, and the history that there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from idolchat_core.llm.token_estimator import text_size
+from idolchat_core.models import utc_now
+from idolchat_core.prompt.budget import Selection, clipped_shares, select_parts
+from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
+from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
+from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.parts import PromptPart, Role, Slot, checked_part
+from idolchat_core.prompt.sources import Generation, PromptSource, PromptTurn
+from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.resources import EngineResources
+
+__all__ = ["Prompting"]
+
+log = logging.getLogger(__name__)
+
+SOURCE_TIMEOUT_S = 0.25
+
+
+@dataclass(slots=True)
+class _Collected:
+    parts: list[PromptPart] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+class Prompting:
+    """Builds the prompt of one turn."""
+
+    def __init__(self, resources: EngineResources, plan: Plan, *, turn_id: UUID, model: str | None) -> None:
+        self._resources = resources
+        self._plan = plan
+        self._turn_id = turn_id
+        self._model = model
+        self._collected: _Collected | None = None
+        self._generation: Generation = "normal"
+        self.explain: Callable[[], PromptExplanation] | None = None
+
+    async def build(
+        self,
+        history: History,
+        branch: Sequence[Entry],
+        *,
+        budget_tokens: float,
+        window_tokens: float,
+        begun: str = "",
+    ) -> Prompt:
+        """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``.
+
+        ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's.
+        """
+        resources, sources = self._resources, self._resources.prompt_sources
+        per_size = resources.estimator.tokens(1.0, self._model)
+        shares = clipped_shares({source.name: source.max_share for source in sources})
+        budgets = {name: share * window_tokens for name, share in shares.items()}
+        self._generation = "continue" if begun else "regenerate" if self._plan.answer_to is not None else "normal"
+        collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
+        selection = select_parts(
+            [*self._instructions(), *collected.parts],
+            budgets=budgets,
+            tokens_of=lambda size: size * per_size,
+            keeps_slots=resources.settings.prompt_layout == "sillytavern",
+        )
+        prompt = build_prompt(
+            selection,
+            branch,
+            budget_tokens=budget_tokens,
+            tokens_per_size=per_size,
+            reserved_tokens=sum(budgets.values()),
+            cut=history.cut,
+            is_complete=history.is_complete,
+            extra_size=text_size(str(self._plan.options.get("tools", ""))),
+            late_system=await resources.catalog.late_system(self._model),
+            begun=begun,
+            keeps_thinking=resources.settings.keep_thinking,
+        )
+        self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
+        return prompt
+
+    def _instructions(self) -> list[PromptPart]:
+        system = self._resources.settings.system_prompt
+        parts = [PromptPart("core", "system_prompt", system, Slot.SYSTEM, order=-1)] if system else []
+        for number, message in enumerate(self._plan.instructions):
+            role: Role = "developer" if message.role == "developer" else "system"
+            content = message.content or ""
+            parts.append(PromptPart("request", f"system/{number}", content, Slot.SYSTEM, role=role, order=-1))
+        return parts
+
+    async def _collect(
+        self, history: History, branch: Sequence[Entry], *, window_tokens: float, budgets: Mapping[str, float]
+    ) -> _Collected:
+        if self._collected is None:
+            self._collected = collected = _Collected()
+            sources = self._resources.prompt_sources
+            turns = [self._turn(history, branch, window_tokens, budgets[source.name]) for source in sources]
+            if sources:
+                await self._ask_all(sources, turns, collected)
+        return self._collected
+
+    async def _ask_all(
+        self, sources: Sequence[PromptSource], turns: Sequence[PromptTurn], collected: _Collected
+    ) -> None:
+        """Ask all at once. One that is late, whatever it does about being cancelled, is not waited for."""
+        asked = [asyncio.create_task(_parts_of(*pair)) for pair in zip(sources, turns, strict=True)]
+        try:
+            await asyncio.wait(asked, timeout=SOURCE_TIMEOUT_S)
+        finally:
+            for task in asked:
+                task.cancel()
+                task.add_done_callback(_is_known)
+        for source, task in zip(sources, asked, strict=True):
+            facts = {"source": source.name, "turn_id": str(self._turn_id)}
+            if not task.done():
+                log.warning("a prompt source took too long and is left out", extra=facts)
+                collected.failures[source.name] = f"no answer within {SOURCE_TIMEOUT_S:g} s"
+            elif task.cancelled():
+                log.error("a prompt source was cancelled, by itself, and is left out", extra=facts)
+                collected.failures[source.name] = "it was cancelled, by itself"
+            elif (error := task.exception()) is not None:
+                log.error("a prompt source failed and is left out", exc_info=error, extra=facts)
+                told = f"failed with {type(error).__name__}; the server's log says more"
+                collected.failures[source.name] = told
+            else:
+                collected.parts.extend(task.result())
+
+    def _turn(
+        self, history: History, branch: Sequence[Entry], window_tokens: float, budget_tokens: float
+    ) -> PromptTurn:
+        plan, estimator, model = self._plan, self._resources.estimator, self._model
+        return PromptTurn(
+            conversation_id=history.id,
+            turn_id=self._turn_id,
+            user_message_id=branch[-1].id if branch else plan.user_message_id,
+            user_id=history.user_id,
+            character_id=history.character_id,
+            next_character_id=history.character_id,
+            model=model,
+            generation=self._generation,
+            history=tuple([entry for entry in branch if not entry.is_deleted]),
+            cut=history.cut,
+            started_at=history.created_at,
+            window_tokens=round(window_tokens),
+            budget_tokens=round(budget_tokens),
+            count=lambda text: round(estimator.tokens(text_size(text), model)),
+        )
+
+    def _explain(
+        self,
+        history: History,
+        branch: Sequence[Entry],
+        prompt: Prompt,
+        selection: Selection,
+        *,
+        per_size: float,
+        window_tokens: float,
+    ) -> None:
+        before, history.last_prompt = history.last_prompt, prompt.outline
+        start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
+        # Most turns are never asked about: without sources, which it is kept for, it is made when it is asked for.
+        self.explain = partial(
+            PromptExplanation,
+            turn_id=self._turn_id,
+            conversation_id=history.id,
+            user_id=history.user_id,
+            made_at=utc_now(),
+            model=self._model,
+            window_tokens=round(window_tokens),
+            tokens=round(per_size * prompt.size),
+            shared_tokens=None if before is None else round(per_size * shared_size(before, prompt.outline)),
+            parts=tuple([ExplainedPart.of(decision) for decision in selection.decisions]),
+            history_messages=len(branch) - start,
+            left_out_messages=branch[start].position if start < len(branch) else 0,
+            failures=dict(self._collected.failures) if self._collected else {},
+        )
+
+
+async def _parts_of(source: PromptSource, turn: PromptTurn) -> list[PromptPart]:
+    """Return what a source says, each part checked. Raises what the source raises, ``TypeError`` and ``ValueError``."""
+    parts = [checked_part(part)._replace(source=source.name) for part in await source.parts(turn)]
+    tokens = sum(turn.count(part.content) for part in parts if isinstance(part.content, str))
+    if tokens > turn.window_tokens:
+        raise ValueError(f"its parts take {tokens} tokens, and the model reads {turn.window_tokens}")
+    return parts
+
+
+def _is_known(task: asyncio.Task[list[PromptPart]]) -> None:
+    """Take note of what a source raised too late, which asyncio would complain of."""
+    if not task.cancelled():
+        task.exception()

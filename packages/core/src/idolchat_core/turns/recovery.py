@@ -1,0 +1,142 @@
+"""Turns that ended before they could be stored, because we crashed or the disk refused; they are stored later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import StorageError
+from idolchat_core.models import Conversation, Message, Page, utc_now
+from idolchat_core.prompt.history import Histories, History
+from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
+from idolchat_core.turns.lookup import find_stored_turn
+from idolchat_core.turns.message_writer import MessageWriter, Placement
+
+__all__ = ["UnstoredTurns"]
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+PAGE_SIZE = 256
+
+
+class UnstoredTurns:
+    """What is still to be stored of turns that are over, by conversation, in the order of the turns.
+
+    A conversation takes no other turn before: ``flush`` is to be called first.
+    """
+
+    def __init__(
+        self, storage: Storage, *, histories: Histories, writer: MessageWriter, checkpoints: Checkpoints
+    ) -> None:
+        self._storage = storage
+        self._histories = histories
+        self._writer = writer
+        self._checkpoints = checkpoints
+        self._turns: dict[UUID, list[tuple[UnfinishedTurn, Message]]] = {}
+        self._storing = asyncio.Lock()
+        self._pause_s = FIRST_PAUSE_S
+        self._again_at = 0.0
+
+    @property
+    def count(self) -> int:
+        """Count the turns."""
+        return sum(map(len, self._turns.values()))
+
+    async def load(self) -> None:
+        """Take up what a crash has left. Raises ``StorageUnavailable``."""
+        for turn in await self._checkpoints.load():
+            self.add(turn, _interrupted(turn))
+
+    def add(self, turn: UnfinishedTurn, reply: Message) -> None:
+        """Take up a turn whose ``messages``, if it has any, and ``reply`` are still to be stored."""
+        self._turns.setdefault(turn.conversation_id, []).append((turn, reply))
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Release a conversation that is being deleted."""
+        for turn, _ in self._turns.pop(conversation_id, ()):
+            self._checkpoints.drop(turn.turn_id)
+
+    async def flush(self, conversation_id: UUID) -> None:
+        """Store what is left of a conversation's turns. Raises ``StorageError`` when that cannot be done now."""
+        if conversation_id not in self._turns:
+            return
+        async with self._storing:
+            waiting = self._turns.get(conversation_id, [])
+            while waiting:
+                turn, reply = waiting[0]
+                self._histories.forget(conversation_id)
+                await self._store(turn, reply)
+                self._checkpoints.drop(turn.turn_id)
+                del waiting[0]
+            self._turns.pop(conversation_id, None)
+
+    async def flush_all(self, *, at_once: bool = False) -> None:
+        """Store what is left, as far as that can be done now; after a failure, wait longer before the next attempt."""
+        if not self._turns or (not at_once and time.monotonic() < self._again_at):
+            return
+        for conversation_id in list(self._turns):
+            try:
+                await self.flush(conversation_id)
+            except StorageError as error:
+                facts = {"conversation_id": str(conversation_id), "code": error.code}
+                log.warning("a turn that is over cannot be stored yet", extra=facts)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if self._turns else FIRST_PAUSE_S
+        self._again_at = time.monotonic() + self._pause_s
+
+    async def _store(self, turn: UnfinishedTurn, reply: Message) -> None:
+        async def decide(history: History | None) -> Placement | Conversation | None:
+            if history is None:
+                return _new_conversation(turn, reply) if turn.messages and not turn.continues else None
+            if turn.user_id not in (None, history.user_id):
+                return None  # another user's conversation of this id, not the one that the turn was meant for
+            page = await self._storage.read_page(history.id, limit=PAGE_SIZE)
+            if await self._is_stored(turn, page):
+                return None
+            if turn.messages and all(message.id != turn.user_message_id for message in page.conversation.messages):
+                keep = len(history.path)
+                return Placement(messages=[*history.interruption(keep), *turn.messages, reply], keep=keep)
+            return await self._writer.place_reply(history, reply, answers=turn.user_message_id)
+
+        conversation_id = turn.conversation_id
+        await self._writer.write(conversation_id, decide, history=await self._writer.load(conversation_id))
+
+    async def _is_stored(self, turn: UnfinishedTurn, page: Page) -> bool:
+        """Whether a turn's reply is there: we crashed before the record of it was removed."""
+        messages = page.conversation.messages
+        if any(m.id == turn.message_id or (m.role == "assistant" and m.turn_id == turn.turn_id) for m in messages):
+            return True
+        stored = await find_stored_turn(self._storage, turn.turn_id) if page.start else None
+        return stored is not None and stored.reply is not None
+
+
+def _new_conversation(turn: UnfinishedTurn, reply: Message) -> Conversation:
+    now = utc_now()
+    return Conversation(
+        id=turn.conversation_id,
+        created_at=now,
+        user_id=turn.user_id,
+        character_id=turn.character_id,
+        messages=(*turn.messages, reply),
+        updated_at=now,
+    )
+
+
+def _interrupted(turn: UnfinishedTurn) -> Message:
+    given: dict[str, Any] = {name: value for name, value in turn.fields.items() if name != "tool_calls"}
+    if turn.model:
+        given["model"] = turn.model
+    return Message(
+        id=turn.message_id,
+        role="assistant",
+        content=turn.content,
+        timestamp=utc_now(),
+        finish_reason="interrupted",
+        turn_id=turn.turn_id,
+        **given,
+    )

@@ -1,0 +1,55 @@
+"""Turns that are over, kept for a while so that they can be read again."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from uuid import UUID
+
+from idolchat_core.turns.runner import TurnRun
+
+__all__ = ["FinishedTurns"]
+
+
+class FinishedTurns:
+    """The newest finished turns, no older than ``kept_s`` seconds and together no larger than ``max_bytes``."""
+
+    def __init__(self, *, kept_s: float, max_bytes: int, forgotten: Callable[[TurnRun], None]) -> None:
+        self._kept_s = kept_s
+        self._max_bytes = max_bytes
+        self._forgotten = forgotten
+        self._runs: OrderedDict[UUID, tuple[TurnRun, float, int]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, turn_id: UUID) -> TurnRun | None:
+        """Find a turn."""
+        kept = self._runs.get(turn_id)
+        return kept[0] if kept else None
+
+    def add(self, run: TurnRun) -> None:
+        """Keep a turn that has just ended."""
+        run.rest()
+        size_bytes = run.live.size_bytes
+        self._runs[run.live.turn_id] = (run, time.monotonic() + self._kept_s, size_bytes)
+        self._bytes += size_bytes
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Release what is too old or too much."""
+        now = time.monotonic()
+        while self._runs:
+            turn_id, (_, until, _) = next(iter(self._runs.items()))
+            if until > now and self._bytes <= self._max_bytes:
+                return
+            self._forget(turn_id)
+
+    def forget_conversation(self, conversation_id: UUID) -> None:
+        """Release all turns of a conversation."""
+        for turn_id in [t for t, (run, _, _) in self._runs.items() if run.conversation_id == conversation_id]:
+            self._forget(turn_id)
+
+    def _forget(self, turn_id: UUID) -> None:
+        run, _, size_bytes = self._runs.pop(turn_id)
+        self._bytes -= size_bytes
+        self._forgotten(run)

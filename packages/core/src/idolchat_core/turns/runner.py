@@ -1,0 +1,395 @@
+"""One turn, from what was asked to what is on disk: may, wait, store, answer, store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+from idolchat_core.errors import (
+    ConversationDamaged,
+    ConversationNotFound,
+    IdempotencyMismatch,
+    IdolchatError,
+    ReplyCut,
+    ShuttingDown,
+    StorageConflict,
+    StorageError,
+    StorageUnavailable,
+)
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.prompt.explanation import PromptExplanation
+from idolchat_core.prompt.history import History
+from idolchat_core.request_context import CALLER
+from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.turns.admission import admit, check_may, load, stored_form
+from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
+from idolchat_core.turns.completion import Completion, described
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
+from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.queue import ConversationQueue
+from idolchat_core.turns.request import OnBusy, OnDisconnect
+from idolchat_core.turns.resources import EngineResources
+
+__all__ = ["TurnRun", "mismatch"]
+
+log = logging.getLogger(__name__)
+
+
+class TurnRun:
+    """Runs one turn; its task is the only owner of ``live``."""
+
+    PURPOSE = "chat"
+
+    __slots__ = (
+        "_is_streaming",
+        "_must_exist",
+        "_queue",
+        "_renamed",
+        "_resources",
+        "_stopped_as",
+        "_taken_back",
+        "_task",
+        "_waiting",
+        "explain_prompt",
+        "is_admitted",
+        "live",
+        "plan",
+    )
+
+    def __init__(
+        self,
+        resources: EngineResources,
+        queue: ConversationQueue[TurnRun],
+        plan: Plan,
+        *,
+        renamed: Callable[[TurnRun, UUID], None],
+    ) -> None:
+        self.plan = plan
+        self.live = LiveTurn(
+            turn_id=plan.turn_id,
+            conversation_id=plan.conversation_id,
+            user_id=plan.user_id,
+            user_message_id=plan.user_message_id,
+            message_id=new_id(),
+            model=plan.model or resources.settings.model or resources.llm.default_model,
+            created_at=utc_now(),
+            fingerprint=plan.fingerprint,
+            on_last_reader_gone=self._reader_gone,
+        )
+        self._resources = resources
+        self._queue = queue
+        self._renamed = renamed
+        self._task: asyncio.Task[None] | None = None
+        self._stopped_as: TurnState | None = None
+        self._is_streaming = False
+        self._taken_back: list[TurnRun] = []
+        self._waiting: UnfinishedTurn | None = None
+        self._must_exist = False
+        self.is_admitted = False
+        self.explain_prompt: Callable[[], PromptExplanation] | None = None
+
+    @property
+    def conversation_id(self) -> UUID:
+        """Where it belongs."""
+        return self.plan.conversation_id
+
+    def spawn(self, over: Callable[[TurnRun], None]) -> asyncio.Task[None]:
+        """Start it as a task of its own, so that nobody's leaving ends it.
+
+        ``over`` is called when nothing of it is left to do, before anybody acts on how it ended.
+        """
+        self._task = asyncio.create_task(self._run(over))
+        return self._task
+
+    async def over(self) -> None:
+        """Wait until nothing of it is left to do."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def rest(self) -> None:
+        """Release what only a running turn needs; it must be over."""
+        self._task, self._waiting, self._taken_back = None, None, []
+        self.live.rest()
+
+    def stop(self, state: TurnState) -> None:
+        """End the reply where it is; what was said is kept, under this state. A finished reply stays finished."""
+        if self._stopped_as is None and not self.live.is_over:
+            self._stopped_as = state
+            if self._is_streaming and self._task is not None:
+                self._task.cancel()
+
+    def _reader_gone(self) -> None:
+        if self.plan.on_disconnect is OnDisconnect.CANCEL:
+            self.stop(TurnState.CANCELLED)
+
+    async def _run(self, over: Callable[[TurnRun], None]) -> None:
+        try:
+            await self._perform()
+        except IdolchatError as error:
+            self._give_up(error)
+        except Exception as error:
+            log.exception("a turn failed by a fault of ours", extra={"turn_id": str(self.live.turn_id)})
+            self._give_up(error)
+        finally:
+            if not self.live.is_settled:
+                self.live.refuse(ShuttingDown("the server stopped before the turn began; send it again"))
+            over(self)
+
+    def _give_up(self, error: Exception) -> None:
+        self._resources.checkpoints.drop(self.live.turn_id)
+        if not self.live.has_begun:
+            self.live.refuse(error)
+        elif not self.live.is_over:
+            self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
+
+    async def _perform(self) -> None:
+        history = None if self.plan.is_first else await load(self._resources, self.plan)
+        check_may(self.plan, history)
+        if history is not None:
+            self.live.user_id = history.user_id
+            if await self._is_told_again(history):
+                return
+        call = self._admit()
+        try:
+            await self._take_place(call, history)
+        finally:
+            call.withdraw()
+
+    def _admit(self) -> MeteredCall:
+        origin = CALLER.get()
+        user_id = self.live.user_id
+        return self._resources.ledger.admit(
+            user_id=user_id, key_id=origin.key_id, address=origin.address, purpose=self.PURPOSE
+        )
+
+    async def _take_place(self, call: MeteredCall, history: History | None) -> None:
+        place = self._queue.join(self, self.plan.on_busy)
+        try:
+            if place is not None:
+                self._clear_the_way()
+                await self._wait(place, exists=history is not None)
+            admitted = await self._admit_messages(call, history, has_waited=place is not None)
+            if admitted is not None:
+                await self._answer(admitted, call)
+        finally:
+            self._queue.leave(self)
+
+    async def _is_told_again(self, history: History) -> bool:
+        """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
+        key = self.plan.key
+        if key is None or not self.plan.messages:
+            return False
+        is_loaded = any(entry.turn_id == self.plan.turn_id for entry in history.path)
+        if not is_loaded and len(history.path) == history.total:
+            return False
+        # What is loaded may not be known to the storage's index yet.
+        where = history.id if is_loaded else None
+        try:
+            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=where)
+        except StorageUnavailable:
+            # The index cannot tell; a keyed turn is in its own conversation or nowhere.
+            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
+        if stored is None:
+            return False
+        if stored.user_message.deleted_at is not None and stored.user_message.turn_id == stored.turn_id:
+            raise IdempotencyMismatch(
+                f"what was sent with the key {key!r} was deleted: make a new key to send it again"
+            )
+        if stored.request_hash != self.plan.fingerprint:
+            raise mismatch(key)
+        if state_of(stored.reply) in RETRYABLE or stored.reply is None:
+            self._run_again(stored)
+            return False
+        await self._replay(stored, stored.reply)
+        return True
+
+    def _run_again(self, stored: StoredTurn) -> None:
+        before = self.live.turn_id
+        continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
+        turn_id = retry_id(stored.newest_turn_id)
+        self.plan = self.plan.again(stored.user_message.id, turn_id=turn_id, continues=continues)
+        self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
+        self._renamed(self, before)
+
+    async def _replay(self, stored: StoredTurn, reply: Message) -> None:
+        live = self.live
+        said = reply.content if isinstance(reply.content, str) else ""
+        if reply.continues is not None:
+            found = await find_message(self._resources.storage, stored.conversation_id, reply.continues)
+            live.continued_text = begun = str(found[0].content or "") if found else ""
+            said = said.removeprefix(begun)
+        live.user_message_id, live.message_id = stored.user_message.id, reply.id
+        live.model, live.created_at = reply.model, reply.timestamp
+        live.begin()
+        live.say(Delta(said, _fields_of(reply), reply.model))
+        live.end(TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error))
+
+    def _clear_the_way(self) -> None:
+        if self.plan.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK):
+            ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
+            for run in ahead:
+                run.stop(TurnState.CANCELLED)
+            if self.plan.on_busy is OnBusy.ROLLBACK:
+                self._taken_back = ahead
+
+    async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
+        """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
+        ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
+        if self.plan.messages and not self.plan.is_prefilled:
+            messages = stored_form(self.plan.messages, self.plan, self.live)
+            exists = exists or any(run.is_admitted for run in ahead)
+            character_id = self.plan.character_id
+            turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
+            await self._resources.checkpoints.save(turn, durable=True)
+            self._waiting = turn
+            self.live.begin(turns_ahead=len(ahead))
+        await place
+        self._must_exist = exists or any(run.is_admitted for run in ahead)
+
+    async def _admit_messages(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History | None:
+        """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
+        gone = {run.live.turn_id for run in self._taken_back}
+        started_at = perf_counter()
+        try:
+            admitted = await self._admit_and_open(call, history, gone, has_waited=has_waited)
+        except (StorageUnavailable, ConversationDamaged) as error:
+            if self._waiting is None:
+                raise
+            self._end_unasked(self._waiting, error)
+            return None
+        self.is_admitted = True
+        self._stored(started_at)
+        refused = await self._refused_line(call)
+        if not self.live.has_begun:
+            self.live.begin()
+        if refused is not None:
+            self._end_unasked(unfinished(self.live), refused)
+            return None
+        return admitted
+
+    async def _refused_line(self, call: MeteredCall) -> StorageUnavailable | None:
+        """Wait for the ledger's line; return why it could not be written, for a turn whose messages are stored.
+
+        Such a turn exists for its sender, who would send the messages twice otherwise.
+        """
+        try:
+            await call.written()
+        except StorageUnavailable as error:
+            if self.plan.answer_to is not None:
+                raise
+            return error
+        return None
+
+    def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
+        """End a turn of which its sender knows, without asking the provider."""
+        self._end_unstored(turn, Completion(self._resources, self.plan, self.live).outcome(None, error, None), error)
+
+    async def _admit_and_open(
+        self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
+    ) -> History:
+        """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
+        call.open(
+            call_id=self.live.message_id,
+            turn_id=self.live.turn_id,
+            conversation_id=self.conversation_id,
+            user_id=self.live.user_id,
+            model=self.live.model,
+        )
+        try:
+            if has_waited:
+                history = await load(self._resources, self.plan)
+                if history is None and self._must_exist:
+                    raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
+            return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
+        except BaseException:
+            with suppress(StorageError):  # the line is written later, or is void: nobody is asked
+                await call.written()
+            raise
+
+    async def _answer(self, history: History, call: MeteredCall) -> None:
+        answer = Completion(self._resources, self.plan, self.live, call)
+        self.live.state = TurnState.RUNNING
+        ended = await self._asked(answer, history)
+        self.explain_prompt = answer.prompting.explain
+        if self.explain_prompt is not None and self._resources.prompt_sources:
+            self._resources.prompt_records.save(self.explain_prompt())
+        started_at = perf_counter()
+        try:
+            ended = await answer.store(ended)
+        except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
+            self._end_unstored(unfinished(self.live), ended, refused)
+        else:
+            self._stored(started_at)
+            self.live.end(ended)
+            self._resources.checkpoints.drop(self.live.turn_id)
+        for observer in self._resources.observers:
+            observer.turn_ended(answer.report(ended))
+
+    async def _asked(self, answer: Completion, history: History) -> TurnEnded:
+        """Have the provider answer, and tell how that ended."""
+        finished: Finished | None = None
+        error: Exception | None = None
+        self._is_streaming = True
+        try:
+            if self._stopped_as is None:
+                finished = await answer.ask(history)
+        except asyncio.CancelledError as raised:
+            error = self._stopped_by(raised)
+        except IdolchatError as raised:
+            error = raised
+        except Exception as raised:
+            log.exception("the provider failed in a way it should not", extra={"turn_id": str(self.live.turn_id)})
+            error = raised
+        finally:
+            self._is_streaming = False
+        ended = answer.outcome(finished, error, self._stopped_as)
+        answer.settle(ended, error)
+        return ended
+
+    def _stopped_by(self, cancelled: asyncio.CancelledError) -> Exception | None:
+        """Take a cancellation as the stop that it is; one that nobody asked for is a fault of the provider's."""
+        task = asyncio.current_task()
+        if self._stopped_as is not None and task is not None:
+            task.uncancel()
+            return None
+        if task is None or task.cancelling():
+            raise cancelled
+        log.error("the provider cancelled its own reply", extra={"turn_id": str(self.live.turn_id)})
+        return ReplyCut("the provider cancelled the reply before it was finished; try again")
+
+    def _stored(self, started_at: float) -> None:
+        for observer in self._resources.observers:
+            observer.stored(perf_counter() - started_at)
+
+    def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
+        """End without having stored the reply, which is kept until it can be, as one that did not arrive."""
+        told, is_empty = described(error), self.live.reply.is_empty
+        reason, state = ("error", TurnState.FAILED) if is_empty else ("incomplete", TurnState.INCOMPLETE)
+        if ended.message is not None:
+            reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
+            self._resources.unstored.add(turn, reply)
+        self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
+
+
+def mismatch(key: str) -> IdempotencyMismatch:
+    """Return the error of a key used for another request (draft-ietf-httpapi-idempotency-key-header-07, 2.7)."""
+    return IdempotencyMismatch(
+        f"the idempotency key {key!r} was used with another request: make a new key for this one"
+    )
+
+
+def _fields_of(reply: Message) -> dict[str, Any] | None:
+    fields = {"tool_calls": reply.tool_calls} if reply.tool_calls else {}
+    for name in ("reasoning", "reasoning_details", "refusal"):
+        value = (reply.__pydantic_extra__ or {}).get(name)
+        if value:
+            fields[name] = value
+    return fields or None

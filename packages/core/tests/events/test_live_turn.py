@@ -1,0 +1,119 @@
+"""A turn's events reach whoever follows it, woken or not."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from uuid import uuid4
+
+import pytest
+
+from idolchat_core.events.events import Event, TurnEnded, TurnState
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
+from idolchat_core.models import new_id, utc_now
+
+ENDED = TurnEnded(state=TurnState.COMPLETED)
+
+
+def a_turn() -> LiveTurn:
+    live = LiveTurn(
+        turn_id=new_id(),
+        conversation_id=uuid4(),
+        user_id=None,
+        user_message_id=new_id(),
+        message_id=new_id(),
+        model="m",
+        created_at=utc_now(),
+        on_last_reader_gone=lambda: None,
+    )
+    live.begin()
+    return live
+
+
+class Reader:
+    """Follows a turn; keeps what it takes, and what is yielded to it, as ``(seq, event)``."""
+
+    def __init__(self, live: LiveTurn, *, takes: Callable[[int], bool] = lambda _: True) -> None:
+        self.taken: list[tuple[int, Event]] = []
+        self.yielded: list[tuple[int, Event]] = []
+        self.task = asyncio.create_task(self._follow(live))
+        self._takes = takes
+
+    async def _follow(self, live: LiveTurn) -> None:
+        async with aclosing(live.follow(on_events=self._take)) as batches:
+            async for first, events in batches:
+                self.yielded += enumerate(events, first)
+
+    def _take(self, first: int, events: Sequence[Event]) -> bool:
+        if events[-1] is ENDED or not self._takes(first):
+            return False
+        self.taken += enumerate(events, first)
+        return True
+
+
+async def waits() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_told_while_a_reader_waits_is_taken_at_once() -> None:
+    live = a_turn()
+    reader = Reader(live)
+    await waits()
+
+    live.say(Delta("Once "), Delta("upon "))
+    live.say(Delta("a time"))
+
+    assert reader.taken == [(1, Delta("Once ")), (2, Delta("upon ")), (3, Delta("a time"))]
+    live.end(ENDED)
+    await reader.task
+    assert [seq for seq, _ in reader.yielded] == [0, 4]
+
+
+async def test_what_is_not_taken_is_yielded_and_all_before_it_is_not_again() -> None:
+    live = a_turn()
+    reader = Reader(live, takes=lambda seq: seq % 3 != 0)
+    await waits()
+    for number in range(1, 50):
+        live.say(Delta(f"{number} "))
+        if number % 7 == 0:
+            await waits()
+    live.end(ENDED)
+    await reader.task
+
+    seqs = [seq for seq, _ in reader.taken], [seq for seq, _ in reader.yielded]
+    assert sorted(seqs[0] + seqs[1]) == list(range(51))
+    assert seqs[0] == sorted(seqs[0])
+    assert seqs[1] == sorted(seqs[1])
+    assert seqs[0]
+
+
+async def test_a_reader_who_cannot_take_does_not_keep_others_from_it() -> None:
+    live = a_turn()
+    broken, fine = Reader(live, takes=_broken), Reader(live)
+    await waits()
+
+    live.say(Delta("Once"))
+
+    assert fine.taken == [(1, Delta("Once"))]
+    with pytest.raises(ValueError, match="cannot be written"):
+        await broken.task
+    live.end(ENDED)
+    await fine.task
+
+
+async def test_a_reader_who_leaves_takes_nothing_more() -> None:
+    live = a_turn()
+    reader = Reader(live)
+    await waits()
+    reader.task.cancel()
+
+    live.say(Delta("Once"))
+
+    assert reader.taken == []
+    with pytest.raises(asyncio.CancelledError):
+        await reader.task
+
+
+def _broken(seq: int) -> bool:
+    raise ValueError("cannot be written")

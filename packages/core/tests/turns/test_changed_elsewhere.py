@@ -1,0 +1,171 @@
+"""Conversations change in the storage while an engine knows them: another process imports, deletes and forks there."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from idolchat_core.errors import ConversationNotFound, RevisionMismatch
+from idolchat_core.events.events import TurnState
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import new_id
+from idolchat_core.settings import CoreSettings
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider, a_message
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnOptions, TurnRequest
+
+
+@pytest.fixture
+def storage() -> InMemoryStorage:
+    return InMemoryStorage()
+
+
+@pytest.fixture
+def llm() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
+    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as opened:
+        yield opened
+
+
+async def begin(turns: TurnEngine, text: str, before: LiveTurn | None = None) -> LiveTurn:
+    about = {"conversation_id": str(before.conversation_id)} if before else {}
+    return await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **about}))
+
+
+async def test_a_conversation_that_was_deleted_begins_anew_with_the_next_message(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say("Hello", "Who are you?")
+    turn = await begin(turns, "I am Ann")
+    await turn.ended()
+    await storage.delete(turn.conversation_id)
+    await (await begin(turns, "Do you know me?", turn)).ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Do you know me?", "Who are you?"]
+    assert [message["content"] for message in llm.requests[-1].messages] == ["Do you know me?"]
+
+
+async def test_the_reply_in_a_conversation_that_was_deleted_meanwhile_does_not_bring_it_back(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    may_go_on = asyncio.Event()
+    llm.say([may_go_on, "Hello"])
+    turn = await begin(turns, "Hi")
+    await storage.delete(turn.conversation_id)
+    may_go_on.set()
+    ended = await turn.ended()
+
+    assert ended.state is TurnState.FAILED
+    assert "was deleted" in (ended.error or {})["message"]
+    with pytest.raises(ConversationNotFound):
+        await storage.read(turn.conversation_id)
+
+
+async def test_another_reply_in_a_conversation_that_was_deleted_is_not_paid_for(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say("Hello")
+    turn = await begin(turns, "Hi")
+    await turn.ended()
+    await storage.delete(turn.conversation_id)
+
+    with pytest.raises(ConversationNotFound):
+        await turns.regenerate(turn.conversation_id, TurnOptions())
+    assert len(llm.requests) == 1
+
+
+async def replace(storage: InMemoryStorage, turn: LiveTurn, *texts: str, keeps_ids: bool) -> None:
+    """Put other messages in place of those of a conversation, as many as there are, as an import does."""
+    old = await storage.read(turn.conversation_id)
+    assert len(old.messages) == len(texts)
+    changed = [
+        message.model_copy(update={"content": text, "id": message.id if keeps_ids else new_id()})
+        for message, text in zip(old.messages, texts, strict=True)
+    ]
+    await storage.put(old.model_copy(update={"messages": tuple(changed)}))
+
+
+@pytest.mark.parametrize("keeps_ids", [True, False])
+async def test_the_next_turn_reads_what_replaced_as_many_messages(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider, *, keeps_ids: bool
+) -> None:
+    llm.say("Hello", "La la la")
+    turn = await begin(turns, "Hi")
+    await turn.ended()
+    await replace(storage, turn, "Sing", "La", keeps_ids=keeps_ids)
+    await (await begin(turns, "More", turn)).ended()
+
+    assert [message["content"] for message in llm.requests[-1].messages] == ["Sing", "La", "More"]
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Sing", "La", "More", "La la la"]
+
+
+@pytest.mark.parametrize("keeps_ids", [True, False])
+async def test_another_reply_answers_what_is_stored_now(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider, *, keeps_ids: bool
+) -> None:
+    llm.say("Hello", "La la la")
+    turn = await begin(turns, "Hi")
+    await turn.ended()
+    await replace(storage, turn, "Sing", "La", keeps_ids=keeps_ids)
+    await (await turns.regenerate(turn.conversation_id, TurnOptions())).ended()
+
+    assert [message["content"] for message in llm.requests[-1].messages] == ["Sing"]
+    asked, _, reply = (await storage.read(turn.conversation_id)).messages
+    assert (reply.content, reply.parent_id) == ("La la la", asked.id)
+
+
+async def test_a_reply_to_a_message_that_was_replaced_is_kept_and_follows_nothing(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    may_go_on = asyncio.Event()
+    llm.say([may_go_on, "Hello"])
+    turn = await begin(turns, "Hi")
+    await replace(storage, turn, "Sing", keeps_ids=False)
+    may_go_on.set()
+    await turn.ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Sing", "Hello"]
+    assert stored.messages[1].parent_id is None
+    assert stored.head == stored.messages[0].id
+
+
+async def test_an_edit_of_what_has_changed_since_it_was_read_is_refused(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say("Hello")
+    turn = await begin(turns, "Hi")
+    await turn.ended()
+    page = await storage.read_page(turn.conversation_id, limit=2)
+    await storage.update(turn.conversation_id, {"title": "x"}, expected_count=2)
+    edited = {"messages": [{"role": "user", "content": "Ho"}], "conversation_id": str(turn.conversation_id)}
+
+    with pytest.raises(RevisionMismatch):
+        await turns.edit(
+            page.conversation.messages[0].id,
+            TurnRequest.model_validate(edited),
+            expected_revision=page.revision,
+        )
+    assert (await storage.read_page(turn.conversation_id, limit=1)).total == 2
+
+
+async def test_a_conversation_that_was_replaced_goes_on_from_what_is_there_now(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    llm.say("Hello", "La la la")
+    turn = await begin(turns, "Hi")
+    await turn.ended()
+    old = await storage.read(turn.conversation_id)
+    other = (a_message("Sing"), a_message("La", role="assistant"), a_message("More"))
+    await storage.put(old.model_copy(update={"messages": other}))
+    await (await begin(turns, "And more", turn)).ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Sing", "La", "More", "And more", "La la la"]
+    assert [message["content"] for message in llm.requests[-1].messages][:2] == ["Sing", "La"]

@@ -1,0 +1,156 @@
+"""Whether the index can be believed without a look at every file: so that a short command need not take one.
+
+It can be, when whoever used the folder before closed it, in this run of the machine, and no folder has changed since;
+or when somebody else is using it now, who has looked at every file since. Every process holds a lock on a file of its
+own in ``run/``, in which it writes when it has looked; one that died leaves its file behind, without a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from idolchat_core import StorageUnavailable
+from idolchat_storage_local.files.data_folder import DataFolder
+from idolchat_storage_local.files.disk import Disk
+from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
+
+__all__ = ["CleanShutdown"]
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT = "boot"
+_LOOKED = b"looked\n"
+
+
+class CleanShutdown:
+    """Knows who uses a data folder, and how the folders were when the index was last as they are."""
+
+    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._index = index
+        self._own: tuple[int, str] | None = None
+        self._dead: list[str] = []
+
+    def enter(self) -> None:
+        """Show that this process uses the folder."""
+        with suppress(OSError):
+            self._disk.mkdir(self._folder.run)
+            path = f"{self._folder.run}/{os.getpid()}.{secrets.token_hex(4)}.lock"
+            fd = self._disk.create(path)
+            self._disk.lock(fd)
+            self._own = fd, path
+
+    def leave(self, *, is_known: bool) -> None:
+        """Show that it does not any more; ``is_known`` says that the index is as the files are."""
+        if self._own is None:
+            return
+        fd, path = self._own
+        is_in_order = self._index.is_kept
+        if is_known and not self.others() and not self._dead:
+            is_in_order = is_in_order and self._note()
+        self._disk.close(fd)
+        if is_in_order:
+            with suppress(OSError):
+                self._disk.unlink(path)
+
+    def others(self) -> Mapping[str, bool]:
+        """Return who else uses the folder, and whether they have looked at every file; remember those that died."""
+        alive: dict[str, bool] = {}
+        for path in self._others():
+            if self._is_alive(path):
+                alive[path] = self._has_looked(path)
+            elif path not in self._dead:
+                self._dead.append(path)
+        return alive
+
+    def changed(self) -> list[str] | None:
+        """List the folders that are to be looked through before the index can be believed; None for all of it."""
+        if self._own is None:
+            return None
+        alive = self.others()
+        noted = self._noted()
+        boot = _boot_id()
+        if self._dead or not boot or noted.get(_BOOT) != boot:
+            return None
+        if alive:
+            return [] if any(alive.values()) else None
+        return [path for path, mtime in self._times().items() if noted.get(path) != mtime]
+
+    def looked(self) -> None:
+        """Note that all of the folder was looked through; those that died before are history."""
+        for path in self._dead:
+            with suppress(OSError):
+                self._disk.unlink(path)
+        self._dead.clear()
+        if self._note() and self._own is not None:
+            with suppress(OSError):
+                self._disk.write(self._own[0], _LOOKED, 0)
+
+    def lose(self) -> None:
+        """Note that the index is not as the files are any more."""
+        if self._own is not None:
+            with suppress(OSError):
+                self._disk.truncate(self._own[0], 0)
+
+    def _others(self) -> list[str]:
+        own = self._own and self._own[1]
+        with suppress(OSError):
+            names = self._disk.names(self._folder.run)
+            return [path for name in names if (path := f"{self._folder.run}/{name}") != own]
+        return []
+
+    def _has_looked(self, path: str) -> bool:
+        try:
+            return Path(path).read_bytes() == _LOOKED
+        except OSError:
+            return False
+
+    def _is_alive(self, path: str) -> bool:
+        try:
+            fd = self._disk.open(path, writable=True)
+        except FileNotFoundError:
+            return True  # it has just left, in order
+        except OSError:
+            return False
+        try:
+            return not self._disk.lock(fd)
+        finally:
+            self._disk.close(fd)
+
+    def _note(self) -> bool:
+        """Note how the folders are; return whether the index is up to date."""
+        boot = _boot_id()
+        try:
+            self._index.wait_until_updated()
+            now = {_BOOT: boot or "", **self._times()}
+            if now != self._index.looked():
+                self._index.note_looked(now)
+        except (IndexBroken, IndexBusy, StorageUnavailable):
+            return False
+        return True
+
+    def _noted(self) -> dict[str, str]:
+        try:
+            return self._index.looked()
+        except (IndexBroken, IndexBusy):
+            return {}
+
+    def _times(self) -> dict[str, str]:
+        times = {}
+        # The first is the data folder itself, where the index and others come and go; lists look at it every time.
+        for path in list(self._folder.folders())[1:]:
+            with suppress(OSError):
+                times[path] = str(Path(path).stat().st_mtime_ns)
+        return times
+
+
+def _boot_id() -> str | None:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None

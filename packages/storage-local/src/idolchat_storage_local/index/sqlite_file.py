@@ -1,0 +1,147 @@
+"""SQLite files that are derived: what is common to them, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = [
+    "Identity",
+    "IndexBroken",
+    "IndexBusy",
+    "explained",
+    "is_passing",
+    "own_number",
+    "remove_index",
+    "transaction",
+]
+
+_OWN_NUMBER = (68, 4)
+"""Where a database file keeps its application id, and in how many bytes: https://sqlite.org/fileformat.html, 1.3."""
+_SHARED_SIZE = 32 * 1024
+"""Bytes of the shared memory of a WAL: https://sqlite.org/walformat.html, 2. Reading it where it is cut is fatal."""
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+}
+"""Errors that another time may not give; every other one says that the index is no good."""
+
+
+class IndexBroken(Exception):
+    """The index cannot be read: it is to be made anew."""
+
+
+class IndexBusy(Exception):
+    """The index cannot be read or written now: another process, or the disk."""
+
+
+def remove_index(path: str) -> None:
+    """Throw an index away. Raises ``OSError``."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(path + suffix).unlink()
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
+    """Do what follows all or not at all, alone among writers."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Distinguish errors that pass and a file that is no good. Raises ``IndexBusy``, ``IndexBroken``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_passing(error):
+            raise IndexBusy(str(error)) from error
+        raise IndexBroken(str(error)) from error
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Return whether another time may not give this error."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    # A file that ends too early was cut.
+    return code != sqlite3.SQLITE_IOERR_SHORT_READ and code & 0xFF in _PASSING
+
+
+class Identity:
+    """The files that an open database is made of, to notice when somebody removes, replaces or overwrites them.
+
+    SQLite itself goes on with what it holds open and has cached: https://sqlite.org/howtocorrupt.html, section 4. The
+    first page of the file, where ``PRAGMA application_id`` put a number of its own, is read through a descriptor that
+    is open as long as the database is: closing one would drop SQLite's locks (the same page, section 2.2).
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self._files = self._found()
+
+    def close(self) -> None:
+        """Let go of the file, when the database is closed."""
+        os.close(self._fd)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the files of these names are the ones that were opened, and begin as they did, as far as one sees."""
+        try:
+            return self._files == self._found()
+        except OSError:
+            return True
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another database has the name: another process has made one."""
+        return _file(self._path) not in (None, self._files[0])
+
+    def _found(self) -> tuple[object, ...]:
+        paths = (self._path, f"{self._path}-wal", f"{self._path}-shm")
+        return (*map(_file, paths), _mend_shared(paths[2]), os.pread(self._fd, _OWN_NUMBER[1], _OWN_NUMBER[0]))
+
+
+def own_number() -> int:
+    """Make the number that tells a database from every other, for ``PRAGMA application_id``."""
+    return secrets.randbelow(1 << 31)
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _mend_shared(path: str) -> bool:
+    """Make shared memory that was cut as large as it must be, and return whether it was cut.
+
+    SQLite has it mapped, and would be killed by a SIGBUS where it touches what is not there, even to close it.
+    """
+    try:
+        is_cut = Path(path).stat().st_size < _SHARED_SIZE
+        if is_cut:
+            os.truncate(path, _SHARED_SIZE)
+    except OSError:
+        return False
+    return is_cut

@@ -1,0 +1,254 @@
+"""The SQLite index beside the documents: derived, and thrown away rather than mended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from importlib import resources
+from typing import Any, NamedTuple
+
+from idolchat_storage_local.index.entry import Entry, EntryFilter
+from idolchat_storage_local.index.sqlite_file import (
+    Identity,
+    IndexBroken,
+    IndexBusy,
+    explained,
+    is_passing,
+    own_number,
+    remove_index,
+    transaction,
+)
+
+__all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
+
+log = logging.getLogger(__name__)
+
+_MEMORY = ":memory:"
+_SCHEMA_VERSION = 5
+_SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
+_COLUMNS = ", ".join(Entry._fields)
+_SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
+_UPSERT = (
+    f"INSERT INTO conversations ({_COLUMNS}) VALUES ({', '.join('?' * len(Entry._fields))})"  # noqa: S608 - our names
+    f" ON CONFLICT (id) DO UPDATE SET {_SET}"
+)
+_UPSERT_NEWER = f"{_UPSERT} WHERE excluded.mtime_ns >= conversations.mtime_ns"
+_SELECT = f"SELECT {_COLUMNS} FROM conversations"  # noqa: S608 - our names
+
+_MARK_STALE = "INSERT INTO stale VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET changes = changes + 1"
+
+_COUNTED = (
+    "count(*)",
+    "coalesce(sum(message_count), 0)",
+    "count(DISTINCT user_id)",
+    "count(DISTINCT character_id)",
+    "coalesce(sum(form = 'damaged'), 0)",
+    "coalesce(sum(length), 0)",
+    "min(created_at)",
+    "max(updated_at)",
+)
+
+
+class Change(NamedTuple):
+    """An update of the index for one conversation; no ``entry`` when it is gone.
+
+    ``is_whole`` says that the turns and marks given are all there are.
+    """
+
+    entry: Entry | None
+    turn_ids: list[str]
+    marks: list[tuple[int, int]]
+    is_whole: bool
+
+
+class Index:
+    """One index file; in memory where no file can be made. Any thread may read and write."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
+        with explained():
+            try:
+                self._writer = _connect(path)
+                self._reader = _connect(path)
+                self._identity: Identity | None = Identity(path)
+            except (sqlite3.OperationalError, OSError) as error:
+                if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
+                    raise
+                log.warning("the index is kept in memory", extra={"reason": str(error)})
+                self._writer = self._reader = _connect(_MEMORY)
+                self._identity = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its files are still the ones in use: neither removed, nor replaced, nor overwritten."""
+        return self._identity is None or self._identity.is_there
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another process has made the index anew."""
+        return self._identity is not None and self._identity.is_replaced
+
+    @property
+    def is_kept(self) -> bool:
+        """Return whether this is a file, and still the one of that name."""
+        return self._reader is not self._writer and self.is_current
+
+    def close(self) -> None:
+        """Close it."""
+        with self._reading:
+            self._reader.close()
+            self._writer.close()
+            if self._identity is not None:
+                self._identity.close()
+
+    def check(self) -> None:
+        """Read all of it. Raises ``IndexBroken``."""
+        with explained(), self._writing, self._at_a_time():
+            [[answer]] = self._writer.execute("PRAGMA quick_check(1)").fetchall()
+        if answer != "ok":
+            raise IndexBroken(answer)
+
+    def apply(self, changes: Mapping[str, Change]) -> None:
+        """Apply changes, all or none."""
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
+            for conversation_id, change in changes.items():
+                if change.is_whole or change.entry is None:
+                    _forget(database, conversation_id, is_gone=change.entry is None)
+            for query, is_whole in ((_UPSERT, True), (_UPSERT_NEWER, False)):
+                database.executemany(
+                    query, [c.entry for c in changes.values() if c.entry is not None and c.is_whole == is_whole]
+                )
+            database.executemany(
+                "INSERT OR REPLACE INTO turns VALUES (?, ?)",
+                [(turn_id, key) for key, change in changes.items() for turn_id in change.turn_ids],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)",
+                [(key, *mark) for key, change in changes.items() for mark in change.marks],
+            )
+            database.executemany(_MARK_STALE, [(key,) for key in changes])
+
+    def looked(self) -> dict[str, str]:
+        """Return how the folders were when this was last as they are."""
+        return dict(self._rows("SELECT name, value FROM looked", ()))
+
+    def note_looked(self, values: Mapping[str, str]) -> None:
+        """Note how the folders are now."""
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
+            database.execute("DELETE FROM looked")
+            database.executemany("INSERT INTO looked VALUES (?, ?)", values.items())
+
+    def stale(self, limit: int) -> list[tuple[str, int]]:
+        """List conversations that changed since search looked at them, each with how often."""
+        return [(row[0], row[1]) for row in self._rows("SELECT id, changes FROM stale LIMIT ?", (limit,))]
+
+    def count_stale(self) -> int:
+        """Count conversations that changed since search looked at them."""
+        [[count]] = self._rows("SELECT count(*) FROM stale", ())
+        return int(count)
+
+    def mark_stale(self, conversation_ids: Iterable[str] | None) -> None:
+        """Mark these conversations (None: all) for search to look at once more."""
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
+            if conversation_ids is None:
+                database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
+            else:
+                database.executemany(_MARK_STALE, [(key,) for key in conversation_ids])
+
+    def mark_fresh(self, looked_at: Iterable[tuple[str, int]]) -> None:
+        """Note that search has looked at conversations; those that changed meanwhile stay stale."""
+        with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
+            database.executemany("DELETE FROM stale WHERE id = ? AND changes = ?", looked_at)
+
+    def entry(self, conversation_id: str) -> Entry | None:
+        """Find what is known of a file."""
+        rows = self._rows(f"{_SELECT} WHERE id = ?", (conversation_id,))
+        return Entry(*rows[0]) if rows else None
+
+    def entries(self, conversation_ids: Sequence[str]) -> list[Entry]:
+        """Find what is known of many files."""
+        marks = ", ".join("?" * len(conversation_ids))
+        rows = self._rows(f"{_SELECT} WHERE id IN ({marks})", tuple(conversation_ids))
+        return [Entry(*row) for row in rows]
+
+    def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
+        """List those that match and come after ``before``, newest first."""
+        conditions, values = matching.condition()
+        if before is not None:
+            conditions.append("(updated_at, id) < (?, ?)")
+            values.extend(before)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
+        return [Entry(*row) for row in rows]
+
+    def count(self, matching: EntryFilter) -> tuple[Any, ...]:
+        """Count those that match: see ``_COUNTED`` for what."""
+        conditions, values = matching.condition()
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        counted = ", ".join(_COUNTED)
+        [row] = self._rows(f"SELECT {counted} FROM conversations{where}", tuple(values))  # noqa: S608 - our names
+        return row
+
+    def in_folder(self, place: str) -> dict[str, Entry]:
+        """Find what is known of the files in a folder, by their places; not of those in folders below it."""
+        # The index by place alone tells which they are, without a look at every conversation below.
+        here = "SELECT id FROM conversations WHERE place >= ? AND place < ? AND instr(substr(place, ?), '/') = 0"
+        rows = self._rows(f"{_SELECT} WHERE id IN ({here})", (f"{place}/", f"{place}0", len(place) + 2))
+        return {entry.place: entry for entry in (Entry(*row) for row in rows)}
+
+    def turn(self, turn_id: str) -> str | None:
+        """Find the conversation that a turn belongs to."""
+        rows = self._rows("SELECT conversation_id FROM turns WHERE turn_id = ?", (turn_id,))
+        return str(rows[0][0]) if rows else None
+
+    def mark_after(self, conversation_id: str, position: int) -> tuple[int, int] | None:
+        """Find the first kept place of a message at or after a position."""
+        query = (
+            "SELECT position, start FROM marks WHERE conversation_id = ? AND position >= ? ORDER BY position LIMIT 1"
+        )
+        rows = self._rows(query, (conversation_id, position))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with explained(), self._reading:
+            return self._reader.execute(query, values).fetchall()
+
+    def _at_a_time(self) -> AbstractContextManager[object]:
+        return self._reading if self._reader is self._writer else nullcontext()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    if path != _MEMORY:
+        with suppress(OSError):  # SQLite says what is wrong, too
+            # It names conversations and their owners: for its owner only, as are the documents.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        [[version]] = database.execute("PRAGMA user_version").fetchall()
+        if version == 0:
+            database.executescript(_SCHEMA)
+            database.execute(f"PRAGMA application_id = {own_number()}")
+            database.execute("PRAGMA wal_checkpoint")
+        elif version != _SCHEMA_VERSION:
+            raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _forget(database: sqlite3.Connection, conversation_id: str, *, is_gone: bool) -> None:
+    known = database.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+    if known:  # else there is nothing to look for in all the turns
+        database.execute("DELETE FROM turns WHERE conversation_id = ?", (conversation_id,))
+        database.execute("DELETE FROM marks WHERE conversation_id = ?", (conversation_id,))
+    if is_gone:
+        database.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))

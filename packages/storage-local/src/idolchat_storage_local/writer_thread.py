@@ -1,0 +1,167 @@
+"""One thread that writes: it takes whatever is asked for, and waits for the disk once for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, NamedTuple, overload
+from uuid import UUID
+
+from idolchat_core import StorageUnavailable
+from idolchat_storage_local.files.disk import unavailable
+from idolchat_storage_local.files.document_file import Append, Update
+from idolchat_storage_local.files.group_commit import Job, run_together
+from idolchat_storage_local.files.log_files import AddLines, Logs
+from idolchat_storage_local.files.open_files import Files, NeedsSlowPath
+from idolchat_storage_local.files.writing import change
+from idolchat_storage_local.reader_threads import Readers
+
+__all__ = ["Writer"]
+
+
+_MAX_BATCH = 128
+"""As many files may be open at a time."""
+
+type _Key = UUID | tuple[str, str] | int
+"""What may be done at once has the same."""
+
+type _What = Append | Update | AddLines | Callable[[], Job[Any]]
+
+type _Result = Exception | str | None
+"""What a change raises, or the revision after it."""
+
+
+class _Asked(NamedTuple):
+    """Something to do, and who waits for it."""
+
+    future: asyncio.Future[Any]
+    what: _What
+
+
+type _Told = list[tuple[asyncio.Future[Any], _Result]]
+
+
+class Writer:
+    """Runs jobs in batches, in the order in which they were asked for.
+
+    A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``readers``.
+    """
+
+    def __init__(self, files: Files, logs: Logs, readers: Readers, loop: asyncio.AbstractEventLoop) -> None:
+        self._files = files
+        self._logs = logs
+        self._readers = readers
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
+        self._thread.start()
+
+    @overload
+    def change(self, what: Update) -> asyncio.Future[str]: ...
+    @overload
+    def change(self, what: Append) -> asyncio.Future[str | None]: ...
+    def change(self, what: Append | Update) -> asyncio.Future[Any]:
+        """Ask for a change to a conversation's file; see ``writing.change`` for the result."""
+        return self._ask(what)
+
+    def ask[T](self, job: Callable[[], Job[T]]) -> asyncio.Future[T]:
+        """Ask for a job, and have its result."""
+        return self._ask(job)
+
+    def add_lines(self, lines: AddLines) -> asyncio.Future[None]:
+        """Ask for lines in a log."""
+        return self._ask(lines)
+
+    def _ask(self, what: _What) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._loop.create_future()
+        with self._lock:
+            if self._is_closed:
+                raise StorageUnavailable("this storage is closed")
+            self._queue.put(_Asked(future, what))
+        return future
+
+    def close(self) -> None:
+        """Do what was asked for, and stop."""
+        with self._lock:
+            self._is_closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            batch = [self._queue.get()]
+            batch += [self._queue.get() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
+            is_open = None not in batch
+            # Who was cancelled meanwhile has not asked for anything.
+            self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
+
+    def _do(self, batch: Sequence[_Asked]) -> None:
+        groups: dict[_Key, list[_Asked]] = {}
+        for asked in batch:
+            groups.setdefault(_key(asked), []).append(asked)
+        together = list(groups.values())
+        outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
+        told: _Told = []
+        for group, outcome in zip(together, outcomes, strict=True):
+            if isinstance(outcome, NeedsSlowPath):
+                self._readers.submit(partial(self._do_with_care, group))
+            else:
+                told += _answers(group, outcome)
+        self._tell(told)
+
+    def _do_with_care(self, group: Sequence[_Asked]) -> None:
+        [outcome] = run_together(self._files.disk, [self._job(group, patient=True)])
+        self._tell(_answers(group, outcome))
+
+    def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[_Result]]:
+        first = group[0].what
+        if isinstance(first, AddLines):
+            added = [asked.what for asked in group if isinstance(asked.what, AddLines)]
+            return _without_error(lambda: self._logs.add(added), count=len(added))
+        if not isinstance(first, Append | Update):
+            return _without_error(first)
+        changes = [asked.what for asked in group if isinstance(asked.what, Append | Update)]
+        return change(self._files, first.conversation_id, changes, patient=patient)
+
+    def _tell(self, told: _Told) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_deliver, told)
+
+
+def _key(asked: _Asked) -> _Key:
+    match asked.what:
+        case Append() | Update():
+            return asked.what.conversation_id
+        case AddLines():
+            return asked.what.log
+    return id(asked)
+
+
+def _without_error(what: Callable[[], Job[Any]], *, count: int = 1) -> Job[list[_Result]]:
+    result = yield from what()
+    return [result] * count
+
+
+def _answers(group: Sequence[_Asked], outcome: list[_Result] | Exception) -> _Told:
+    if isinstance(outcome, OSError):
+        return [(asked.future, unavailable(outcome)) for asked in group]
+    if isinstance(outcome, Exception):
+        return [(asked.future, outcome) for asked in group]
+    return [(asked.future, result) for asked, result in zip(group, outcome, strict=True)]
+
+
+def _deliver(told: _Told) -> None:
+    for future, result in told:
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -1,0 +1,172 @@
+"""A short command believes the index where it can, and is right where it cannot."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from idolchat_core import Conversation, Storage, document, one_shot
+from idolchat_core.testing import Reopen, a_conversation, a_message
+from idolchat_storage_local import LocalSettings, open_local_storage
+from idolchat_storage_local.files.disk import Disk
+
+
+@pytest.fixture
+async def conversation(open_storage: Reopen) -> Conversation:
+    conversation = a_conversation("one")
+    async with open_storage() as storage:
+        await storage.create(conversation)
+        await storage.list()
+    return conversation
+
+
+@asynccontextmanager
+async def briefly(data_dir: Path) -> AsyncGenerator[Storage]:
+    token = one_shot.set(True)
+    try:
+        async with open_local_storage(LocalSettings(data_dir=data_dir)) as storage:
+            await storage.settle()
+            yield storage
+    finally:
+        one_shot.reset(token)
+
+
+def misremember(data_dir: Path) -> None:
+    """Have the index say something else, so that it shows whether it is believed."""
+    with sqlite3.connect(data_dir / "index.sqlite3") as database:
+        database.execute("UPDATE conversations SET message_count = 99, mtime_ns = 1")
+    database.close()
+
+
+async def counts(storage: Storage) -> list[int]:
+    return [summary.message_count for summary in (await storage.list()).data]
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/random/boot_id").exists(), reason="the index is never believed here")
+async def test_the_index_is_believed_after_an_orderly_end(data_dir: Path, conversation: Conversation) -> None:
+    misremember(data_dir)
+
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [99]
+    assert list((data_dir / "run").iterdir()) == []
+
+
+async def test_a_server_looks_all_the_same(open_storage: Reopen, data_dir: Path, conversation: Conversation) -> None:
+    misremember(data_dir)
+
+    async with open_storage() as storage:
+        assert await counts(storage) == [1]
+
+
+async def test_files_that_came_and_went_are_noticed(
+    data_dir: Path, conversation: Conversation, file_of: Callable[[UUID], Path]
+) -> None:
+    added = a_conversation("two", "three")
+    file_of(added.id).parent.mkdir(exist_ok=True)
+    file_of(added.id).write_bytes(document.encode(added))
+    async with briefly(data_dir) as storage:
+        assert sorted(await counts(storage)) == [1, 2]
+    file_of(conversation.id).unlink()
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [2]
+
+
+async def test_another_run_of_the_machine_is_not_believed(data_dir: Path, conversation: Conversation) -> None:
+    with sqlite3.connect(data_dir / "index.sqlite3") as database:
+        database.execute("UPDATE looked SET value = 'another' WHERE name = 'boot'")
+    database.close()
+    misremember(data_dir)
+
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [1]
+
+
+async def test_the_index_of_one_who_died_is_not_believed(data_dir: Path, conversation: Conversation) -> None:
+    dying = multiprocessing.get_context("spawn").Process(target=die_using, args=(data_dir,))
+    dying.start()
+    dying.join()
+    assert dying.exitcode == -signal.SIGKILL
+    misremember(data_dir)
+
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [1]
+    misremember(data_dir)
+    async with briefly(data_dir) as storage:
+        assert (await storage.list()).data  # what died is history
+
+
+async def test_beside_a_server_lists_are_what_it_knows(
+    open_storage: Reopen, data_dir: Path, conversation: Conversation
+) -> None:
+    async with open_storage() as server:
+        await server.list()
+        added = a_message("two")
+        await server.append(conversation.id, [added], expected_count=1, updated_at=added.timestamp)
+        await server.stats()  # it has learnt of it then
+        async with briefly(data_dir) as storage:
+            assert await counts(storage) == [2]
+
+
+class SlowDisk(Disk):
+    """Opens no document before it is told to."""
+
+    def __init__(self) -> None:
+        self.may_open = threading.Event()
+        self.is_asked = threading.Event()
+
+    def open(self, path: str, *, writable: bool) -> int:
+        if "/conversations/" in path:
+            self.is_asked.set()
+            self.may_open.wait()
+        return super().open(path, writable=writable)
+
+
+async def test_a_server_that_still_looks_through_the_files_is_not_relied_on(
+    data_dir: Path, conversation: Conversation, file_of: Callable[[UUID], Path]
+) -> None:
+    added = a_conversation("two", "three")
+    file_of(added.id).parent.mkdir(exist_ok=True)
+    file_of(added.id).write_bytes(document.encode(added))
+    disk = SlowDisk()
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as server:
+        await asyncio.to_thread(disk.is_asked.wait)
+        try:
+            async with briefly(data_dir) as storage:
+                assert sorted(await counts(storage)) == [1, 2]
+        finally:
+            disk.may_open.set()
+        await server.list()
+        async with briefly(data_dir) as storage:
+            assert sorted(await counts(storage)) == [1, 2]
+
+
+def die_using(data_dir: Path) -> None:
+    async def use() -> None:
+        async with open_local_storage(LocalSettings(data_dir=data_dir)) as storage:
+            await storage.list()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("page", [1, 2, 4])
+async def test_a_broken_index_is_noticed_where_it_is_asked(
+    data_dir: Path, conversation: Conversation, page: int
+) -> None:
+    size = 4096
+    with (data_dir / "index.sqlite3").open("r+b") as index:
+        index.seek(page * size)
+        index.write(b"\xff" * size)
+
+    async with briefly(data_dir) as storage:
+        assert await counts(storage) == [1]
+    async with briefly(data_dir) as storage:
+        assert (await storage.stats()).messages == 1
