@@ -30,7 +30,7 @@ def test_each_setting_has_its_value_and_where_it_comes_from(installation: Instal
         "IDOLCHAT_MODEL": ("in/environment", "environment", "idolchat-core"),
         "IDOLCHAT_CONTEXT_LENGTH": (1024, ".env", "idolchat-core"),
         "IDOLCHAT_DATA_DIR": ("data", "default", "idolchat-core"),
-        "IDOLCHAT_PORT": (8000, "default", "idolchat-api"),
+        "IDOLCHAT_PORT": (0, "environment", "idolchat-api"),
         "IDOL_TEST_STORAGE_FAULT": ("none", "environment", "idol-test-parts"),
     }
 
