@@ -343,3 +343,12 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
         history.add([said("assistant", "da " * chance.randint(20, 90), turn_id=user.turn_id)], keep=len(history.path))
 
     assert sum(shares) / len(shares) >= least
+
+
+def test_what_is_reserved_keeps_no_turn_from_being_answered() -> None:
+    prompt = build_prompt(
+        chosen(SYSTEM), history_of(*TALK).path, budget_tokens=60, tokens_per_size=1.0, reserved_tokens=1000
+    )
+
+    assert spoken(prompt)[-1] == "Sing!"
+    assert prompt.size <= 60

@@ -60,7 +60,8 @@ def build_prompt(
     A reply that has ``begun`` with a text, and is to be continued, stands after all else.
 
     ``tokens_per_size`` is what a size of 1 is estimated at (see ``token_estimator``). ``reserved_tokens`` are kept for
-    parts that vary, whether they need them or not. ``cut`` is the first history message of the prompt before this one;
+    parts that vary, whether they need them or not, unless the newest turn alone would not fit then.
+    ``cut`` is the first history message of the prompt before this one;
     without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
@@ -80,6 +81,9 @@ def build_prompt(
     if start != 0 and selection.of(Slot.EXAMPLES):
         selection.leave_out(Slot.EXAMPLES, reason="examples make room for the history")
     if start != 0:
+        start = choose_start(sizes, starts, available=room.left(selection), current=current)
+    if start is None and reserved_tokens:  # what is kept free keeps no turn from being answered
+        room = _Room(budget_tokens, tokens_per_size, 0.0, extra_size)
         start = choose_start(sizes, starts, available=room.left(selection), current=current)
     if start is None:
         raise _too_long(said, room, selection)
