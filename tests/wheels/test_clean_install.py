@@ -11,11 +11,17 @@ IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.startswith("idolchat_core.testing"):
+    if not module.name.startswith(("idolchat_core.testing", "idolchat_memory.testing")):
         print(importlib.import_module(module.name).__name__)
 """
 
-BESIDE = {"api": ["idolchat-api[otel]"], "cli": ["idolchat-cli[serve]"], "storage-supabase": ["idolchat-cli"]}
+BESIDE = {
+    "api": ["idolchat-api[otel]"],
+    "characters": ["idolchat-cli[serve]"],
+    "cli": ["idolchat-cli[serve]"],
+    "memory": ["idolchat-memory[semantic]"],
+    "storage-supabase": ["idolchat-cli"],
+}
 """What some modules of a package are for; they are imported where it is installed."""
 
 
