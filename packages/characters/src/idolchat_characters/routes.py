@@ -132,7 +132,7 @@ async def update_character(
     return changed
 
 
-@router.delete("/{character_id}", status_code=204)
+@router.delete("/{character_id}", status_code=204, response_model=None)
 async def delete_character(character_id: str, caller: CurrentCaller, if_match: IfMatch = None) -> None:
     """Delete a character for good; the conversations with it stay."""
     record = await _found(caller, character_id)
