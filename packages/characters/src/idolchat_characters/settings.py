@@ -40,3 +40,8 @@ class CharactersSettings(PackageSettings):
         ge=0,
         description="How many bytes the cards and files of a user's characters may take.",
     )
+    starter: bool = Field(
+        True,
+        validation_alias="IDOLCHAT_CHARACTERS_STARTER",
+        description="Whether a storage that never had a character begins with the one that comes with idolchat.",
+    )

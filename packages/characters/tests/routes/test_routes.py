@@ -26,7 +26,10 @@ def storage() -> InMemoryStorage:
 
 
 @pytest.fixture
-async def client(tmp_path: Path, storage: InMemoryStorage) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(
+    tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[httpx.AsyncClient]:
+    monkeypatch.setenv("IDOLCHAT_CHARACTERS_STARTER", "false")
     settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key")
     plugins = [Parts(storage, ScriptedProvider()), plugin]
     async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:

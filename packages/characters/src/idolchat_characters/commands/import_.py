@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from idolchat_characters.commands.files import card_files, file_content
 from idolchat_characters.commands.opening import open_library
 from idolchat_characters.library import CharacterLibrary
 from idolchat_characters.library.access import OPERATOR
+from idolchat_characters.starter import starter_card
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
 from idolchat_cli.printable import printable
@@ -56,11 +58,13 @@ app = new_app()
     epilog=examples(
         "idol characters import mika.png",
         "idol characters import cards/ --visibility hidden",
+        "idol characters import --starter",
         "idol characters import mika.charx --visibility private --owner 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e",
     ),
 )
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Card files, and folders of them.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Card files, and folders of them.")] = None,
+    starter: Annotated[bool, typer.Option("--starter", help="The character that comes with idolchat.")] = False,
     visibility: Annotated[Visibility, typer.Option(help="Who may use the characters.")] = Visibility.PUBLIC,
     owner: Annotated[UUID | None, typer.Option(metavar="ID", help="The user whose characters they are.")] = None,
     as_json: AsJson = False,
@@ -71,8 +75,10 @@ def import_(
     """
     if visibility is Visibility.PRIVATE and owner is None:
         raise WrongUsage("a private character is its owner's: name the user with --owner, or make it public or hidden")
+    if not files and not starter:
+        raise WrongUsage("nothing to import: name card files, or write --starter")
     fields = {"visibility": visibility.value, "owner_id": owner}
-    results = asyncio.run(_imported(card_files(files), fields))
+    results = asyncio.run(_imported(_cards(files or (), starter=starter), fields))
     if as_json:
         print_json(results)
     else:
@@ -82,24 +88,35 @@ def import_(
         raise typer.Exit(1)
 
 
-async def _imported(files: Sequence[Path], fields: Mapping[str, Any]) -> list[ImportedCard]:
+type Card = tuple[str, Callable[[int], bytes]]
+"""What to call a card, and how to read at most so many bytes of it."""
+
+
+def _cards(files: Sequence[Path], *, starter: bool) -> list[Card]:
+    cards: list[Card] = [(str(file), partial(file_content, file)) for file in card_files(files)]
+    return [("lumi.png", lambda _: starter_card()), *cards] if starter else cards
+
+
+async def _imported(cards: Sequence[Card], fields: Mapping[str, Any]) -> list[ImportedCard]:
     results = []
     async with open_library() as library:
-        with progress("Importing", total=len(files), unit="cards") as importing:
-            for file in files:
-                results.append(await _import(library, file, fields))
+        with progress("Importing", total=len(cards), unit="cards") as importing:
+            for file, read in cards:
+                results.append(await _import(library, file, read, fields))
                 importing.advance()
     return results
 
 
-async def _import(library: CharacterLibrary, file: Path, fields: Mapping[str, Any]) -> ImportedCard:
+async def _import(
+    library: CharacterLibrary, file: str, read: Callable[[int], bytes], fields: Mapping[str, Any]
+) -> ImportedCard:
     try:
-        content = await asyncio.to_thread(file_content, file, library.settings.max_import_bytes)
+        content = await asyncio.to_thread(read, library.settings.max_import_bytes)
         record, reading = await library.import_card(content, OPERATOR, fields=fields)
     except (InvalidRequest, StorageConflict) as error:
-        return ImportedCard(file=str(file), id=None, slug=None, error=str(error), warnings=[])
+        return ImportedCard(file=file, id=None, slug=None, error=str(error), warnings=[])
     warnings = [f"{problem.place}: {problem.message}" for problem in reading.warnings]
-    return ImportedCard(file=str(file), id=record.id, slug=record.character.slug, error=None, warnings=warnings)
+    return ImportedCard(file=file, id=record.id, slug=record.character.slug, error=None, warnings=warnings)
 
 
 def _show(result: ImportedCard) -> None:

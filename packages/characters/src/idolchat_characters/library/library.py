@@ -20,6 +20,7 @@ from idolchat_characters.library.records import CharacterRecord, OriginalCard, S
 from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
+from idolchat_characters.starter import STARTER_ID, starter_card
 from idolchat_core import InvalidRequest, Storage, new_id, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
@@ -61,6 +62,21 @@ class CharacterLibrary:
         Those of the last day are left, as a character may be about to come. Returns how many were removed.
         """
         return await self._store.remove_orphans(older_than=utc_now() - ORPHAN_AGE)
+
+    async def offer_starter(self) -> CharacterRecord | None:
+        """Add the character that comes with idolchat where there is none, and never was one; deleted, she stays away.
+
+        Returns her where she was added.
+        """
+        if not self.settings.starter or await self._store.ids() or await self._store.has_offered_starter():
+            return None
+        reading = await asyncio.to_thread(read_card, content := starter_card())
+        public = reading.character.model_copy(update={"visibility": "public", "slug": slug_of(reading.character.name)})
+        record = _new_record(public, reading, content, self.settings.max_asset_bytes, character_id=STARTER_ID)
+        await self._store.add(record, content, {asset.file_name: asset.content for asset in reading.assets})
+        await self._store.note_starter()
+        self._index.put(record)
+        return record
 
     async def list(
         self,
@@ -258,13 +274,18 @@ def _check_rights(character: Character, viewer: Viewer, *, before: Character | N
 
 
 def _new_record(
-    character: Character, reading: CardReading | None, content: bytes, max_asset_bytes: int
+    character: Character,
+    reading: CardReading | None,
+    content: bytes,
+    max_asset_bytes: int,
+    *,
+    character_id: UUID | None = None,
 ) -> CharacterRecord:
     now = utc_now()
     assets = reading.assets if reading else ()
     original = OriginalCard(format=reading.format, digest=reading.digest, size_bytes=len(content)) if reading else None
     return CharacterRecord(
-        id=new_id(),
+        id=character_id or new_id(),
         version=1,
         created_at=now,
         updated_at=now,

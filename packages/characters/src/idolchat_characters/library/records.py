@@ -13,6 +13,7 @@ from idolchat_characters.character import Character
 __all__ = [
     "ASSETS",
     "CHARACTERS",
+    "STARTER",
     "CharacterRecord",
     "OriginalCard",
     "StoredAsset",
@@ -23,6 +24,7 @@ __all__ = [
 
 CHARACTERS: Final = "characters"
 ASSETS: Final = "assets"
+STARTER: Final = "starter"
 """Namespaces of the storage."""
 
 

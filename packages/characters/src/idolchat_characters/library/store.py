@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idolchat_characters.id_times import made_at
-from idolchat_characters.library.records import ASSETS, CHARACTERS, CharacterRecord, asset_name, original_name
+from idolchat_characters.library.records import ASSETS, CHARACTERS, STARTER, CharacterRecord, asset_name, original_name
 from idolchat_core import Storage
 
 __all__ = ["CharacterStore"]
@@ -76,6 +76,14 @@ class CharacterStore:
         await self._storage.delete_record(ASSETS, original_name(record.id))
         for asset in record.assets:
             await self._storage.delete_record(ASSETS, asset_name(record.id, asset.file_name))
+
+    async def has_offered_starter(self) -> bool:
+        """Whether the character that comes with idolchat was ever added."""
+        return await self._storage.get_record(STARTER, "offered") is not None
+
+    async def note_starter(self) -> None:
+        """Take note that she was added."""
+        await self._storage.put_record(STARTER, "offered", b"{}")
 
     async def original(self, record: CharacterRecord) -> bytes | None:
         """Read the card that a character was imported from; None where it was made here."""

@@ -91,6 +91,8 @@ async def open_character_source(services: Services) -> AsyncGenerator[PromptSour
     try:
         if removed := await library.remove_orphans():
             log.info("cards of erased characters were removed", extra={"count": removed})
+        if starter := await library.offer_starter():
+            log.info("the character that comes with idolchat was added", extra={"slug": starter.character.slug})
     except StorageUnavailable as error:  # a server starts without its storage, and serves when that is back
         log.warning("cards of erased characters are looked for at the next start", extra={"reason": str(error)})
     source = CharacterSource(library)
