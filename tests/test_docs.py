@@ -33,7 +33,12 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
 
 
 EXAMPLES = DOCS.parent / "examples"
-SHOWN = ["change-observer/src/idolchat_activity", "prompt-source/src/idolchat_absence", "route-page/src/idolchat_notes"]
+SHOWN = [
+    "change-observer/src/idolchat_activity",
+    "character-directory/src/idolchat_cast",
+    "prompt-source/src/idolchat_absence",
+    "route-page/src/idolchat_notes",
+]
 """Examples that the page on plugins shows word for word."""
 
 

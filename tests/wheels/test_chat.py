@@ -65,7 +65,12 @@ async def test_a_third_partys_routes_and_page_are_served(
 
 
 @pytest.mark.parametrize(
-    ("distribution", "example"), [("idolchat-storage-sqlite", "storage-sqlite"), ("idolchat-absence", "prompt-source")]
+    ("distribution", "example"),
+    [
+        ("idolchat-storage-sqlite", "storage-sqlite"),
+        ("idolchat-absence", "prompt-source"),
+        ("idolchat-cast", "character-directory"),
+    ],
 )
 async def test_a_third_partys_plugin_passes_its_kit(
     install: Callable[..., Environment], distribution: str, example: str

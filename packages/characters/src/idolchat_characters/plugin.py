@@ -5,15 +5,32 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from idolchat_core import PromptSource, ServiceRegistry, Services, hookimpl
+from idolchat_core import CharacterDirectory, PromptSource, ServiceRegistry, Services, hookimpl
 
 if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
     from idolchat_api import RouteRegistry
     from idolchat_cli.registry import CommandRegistry
 
-__all__ = ["idolchat_register_commands", "idolchat_register_prompt_sources", "idolchat_register_routes"]
+__all__ = [
+    "idolchat_register_character_directories",
+    "idolchat_register_commands",
+    "idolchat_register_prompt_sources",
+    "idolchat_register_routes",
+]
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@hookimpl
+def idolchat_register_character_directories(registry: ServiceRegistry[CharacterDirectory]) -> None:
+    """Register ``characters``."""
+    registry.add("characters", _open_directory)
+
+
+def _open_directory(services: Services) -> AbstractAsyncContextManager[CharacterDirectory]:
+    from idolchat_characters.directory import open_directory  # noqa: PLC0415  most commands need no characters
+
+    return open_directory(services)
 
 
 @hookimpl

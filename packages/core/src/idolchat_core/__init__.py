@@ -4,6 +4,7 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 ``idolchat_core.testing``; every other module is internal and may change with any release.
 """
 
+from idolchat_core.characters.contract import CharacterDirectory, DirectoryEntry, DirectoryPage
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
@@ -65,6 +66,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangeObserver",
+    "CharacterDirectory",
     "CompletionRequest",
     "ConfigurationError",
     "ContextTooLong",
@@ -77,6 +79,8 @@ __all__ = [
     "ConversationSummary",
     "CoreSettings",
     "Delta",
+    "DirectoryEntry",
+    "DirectoryPage",
     "DocumentRefused",
     "Finished",
     "IdSet",

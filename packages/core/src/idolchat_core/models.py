@@ -128,8 +128,8 @@ def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
 class Conversation(_Stored):
     """A series of messages between one user and one character, oldest first: the stored document.
 
-    ``head`` is the last message of the active branch where that is not simply the last message; ``forked_from``
-    is the conversation that this one began as a copy of.
+    ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
+    the last message; ``forked_from`` is the conversation that this one began as a copy of.
     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
     not believed, and what else it says there is kept like any unknown field.
     """
@@ -140,6 +140,7 @@ class Conversation(_Stored):
     character_id: StoredId | None = None
     messages: tuple[Message, ...] = ()
     updated_at: UtcTime
+    persona_id: StoredId | None = None
     head: StoredId | None = None
     forked_from: StoredId | None = None
     status: str | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.choice import choose_llm, open_storage
 from idolchat_core.conversations.user_data import forget_turns
 from idolchat_core.errors import StorageUnavailable
@@ -35,13 +37,14 @@ class Service:
     storage: Storage
     llm_name: str
     llm: LLMProvider
+    characters: CharacterDirectory
     turns: TurnEngine
     following: BackgroundTasks
 
     @property
     def services(self) -> Services:
         """What factories of the upper floor are called with."""
-        return Services(storage=self.storage, provider=self.llm, settings=self.settings)
+        return Services(storage=self.storage, provider=self.llm, settings=self.settings, characters=self.characters)
 
     @property
     def mirror(self) -> MirrorStatus:
@@ -66,8 +69,9 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     async with (
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
-        open_prompt_sources(plugins, Services(storage=storage, provider=llm, settings=settings)) as sources,
-        _telling_observers(plugins, Services(storage=storage, provider=llm, settings=settings), is_server=recovers),
+        open_services(plugins, Services(storage=storage, provider=llm, settings=settings)) as services,
+        open_prompt_sources(plugins, services) as sources,
+        _telling_observers(plugins, services, is_server=recovers),
         _without_deleted(storage, is_server=recovers),
         TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
         _following_commands(storage, turns, is_server=recovers) as following,
@@ -80,9 +84,19 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             storage=storage,
             llm_name=llm_name,
             llm=llm,
+            characters=services.characters,
             turns=turns,
             following=following,
         )
+
+
+@asynccontextmanager
+async def open_services(plugins: Plugins, services: Services) -> AsyncGenerator[Services]:
+    """Open every registered character directory over storage and provider, and give the services with them."""
+    async with AsyncExitStack() as stack:
+        registry = plugins.character_directories
+        opened = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
+        yield replace(services, characters=JoinedDirectories(opened))
 
 
 @asynccontextmanager

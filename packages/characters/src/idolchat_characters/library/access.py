@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from idolchat_characters.character import Visibility
+from idolchat_core import StoredId
 
 __all__ = ["OPERATOR", "Viewer"]
 
@@ -30,6 +31,11 @@ class Viewer:
     user_id: UUID | None = None
     is_bound: bool = True
     is_operator: bool = False
+
+    @classmethod
+    def of(cls, user_id: StoredId | None) -> Viewer:
+        """Return the viewer whose conversation it is; one without a user may be with any character."""
+        return cls(user_id=user_id if isinstance(user_id, UUID) else None, is_bound=user_id is not None)
 
     def may_use(self, character: _Owned) -> bool:
         """Whether the character exists for this viewer, who knows its id."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from idolchat_characters.character import Character
 from idolchat_characters.id_times import made_at
 from idolchat_characters.macros import MacroContext
-from idolchat_core import PromptTurn, utc_now
+from idolchat_core import Conversation, PromptTurn, utc_now
 
-__all__ = ["USER_NAME", "in_prefix", "in_tail", "message_text"]
+__all__ = ["USER_NAME", "in_greeting", "in_prefix", "in_tail", "message_text"]
 
 USER_NAME = "User"
 """What ``{{user}}`` stands for, as long as users have no personas."""
@@ -35,6 +35,25 @@ def in_prefix(character: Character, turn: PromptTurn) -> MacroContext:
         character_version=character.character_version,
         model=turn.model or "",
         max_prompt_tokens=turn.window_tokens,
+    )
+
+
+def in_greeting(character: Character, conversation: Conversation) -> MacroContext:
+    """Return what macros tell in the first message of a conversation, which stays as it was said."""
+    return MacroContext(
+        char=character.spoken_name,
+        user=USER_NAME,
+        conversation_id=str(conversation.id),
+        started_at=conversation.created_at,
+        now=conversation.created_at,
+        knows_v3=True,
+        description=character.description,
+        personality=character.personality,
+        scenario=character.scenario,
+        examples=character.mes_example,
+        system_prompt=character.system_prompt,
+        post_history_instructions=character.post_history_instructions,
+        character_version=character.character_version,
     )
 
 

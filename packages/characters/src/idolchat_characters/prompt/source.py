@@ -43,8 +43,7 @@ class CharacterSource(PromptSource):
         character_id = turn.next_character_id or turn.character_id
         if not isinstance(character_id, UUID):
             return ()
-        user_id = turn.user_id if isinstance(turn.user_id, UUID) else None
-        record = await self._library.get(character_id, Viewer(user_id=user_id))
+        record = await self._library.get(character_id, Viewer.of(turn.user_id))
         if record is None:
             return ()
         prefix = in_prefix(record.character, turn)

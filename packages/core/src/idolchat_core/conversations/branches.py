@@ -79,7 +79,7 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
     now = utc_now()
     branch = [message for message in active_branch(source, upto=upto) if message.deleted_at is None]
     copies = tuple(message.model_copy(update={"id": new_id()}) for message in branch)
-    return Conversation(
+    forked = Conversation(
         id=new_id(),
         created_at=now,
         user_id=source.user_id,
@@ -88,6 +88,7 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
         updated_at=now,
         forked_from=source.id,
     )
+    return forked if source.persona_id is None else forked.model_copy(update={"persona_id": source.persona_id})
 
 
 async def delete(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pluggy import HookimplMarker, HookspecMarker
 
+from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
@@ -14,6 +15,7 @@ from idolchat_core.storage.user_data import UserData
 __all__ = [
     "hookimpl",
     "idolchat_register_change_observers",
+    "idolchat_register_character_directories",
     "idolchat_register_llm_providers",
     "idolchat_register_prompt_sources",
     "idolchat_register_storages",
@@ -38,6 +40,11 @@ def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
 @hookspec
 def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
     """Add what has something to say in prompts: ``registry.add("memory", open_memory)``."""
+
+
+@hookspec
+def idolchat_register_character_directories(registry: ServiceRegistry[CharacterDirectory]) -> None:
+    """Add what knows characters: ``registry.add("characters", open_directory)``."""
 
 
 @hookspec

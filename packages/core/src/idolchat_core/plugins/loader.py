@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pluggy
 
+from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
@@ -58,6 +59,9 @@ class Plugins:
     prompt_sources: ServiceRegistry[PromptSource] = field(
         default_factory=lambda: ServiceRegistry[PromptSource]("prompt source")
     )
+    character_directories: ServiceRegistry[CharacterDirectory] = field(
+        default_factory=lambda: ServiceRegistry[CharacterDirectory]("character directory")
+    )
     change_observers: ServiceRegistry[ChangeObserver] = field(
         default_factory=lambda: ServiceRegistry[ChangeObserver]("change observer")
     )
@@ -70,6 +74,7 @@ class Plugins:
             "idolchat_register_storages": self.storages,
             "idolchat_register_llm_providers": self.llm_providers,
             "idolchat_register_prompt_sources": self.prompt_sources,
+            "idolchat_register_character_directories": self.character_directories,
             "idolchat_register_change_observers": self.change_observers,
             "idolchat_register_user_data": self.user_data,
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
@@ -13,8 +15,12 @@ __all__ = ["Services"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The chosen storage and provider, open and ready, and the settings that chose them."""
+    """The chosen storage and provider, open and ready, and the settings that chose them.
+
+    ``characters`` is all character directories as one; a directory itself is opened before they are together.
+    """
 
     storage: Storage
     provider: LLMProvider
     settings: CoreSettings
+    characters: CharacterDirectory = field(default_factory=JoinedDirectories)

@@ -88,6 +88,7 @@ class History:
         "last_id",
         "last_prompt",
         "path",
+        "persona_id",
         "revision",
         "total",
         "updated_at",
@@ -99,6 +100,7 @@ class History:
         self.id = conversation.id
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
+        self.persona_id = conversation.persona_id
         self.total = page.total
         self.revision: str | None = page.revision
         self.created_at = conversation.created_at

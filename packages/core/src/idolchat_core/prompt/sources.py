@@ -26,7 +26,7 @@ class PromptTurn:
     that were deleted; a reply that is continued stands behind it. The prompt
     before this one began with the message ``cut``, and None means with the first. ``window_tokens`` is what the model
     can read, ``budget_tokens`` what this source's varying parts may take, and ``count`` estimates the tokens of a text.
-    ``next_character_id`` is the character who speaks.
+    ``next_character_id`` is the character who speaks, ``persona_id`` whom the user plays.
     """
 
     conversation_id: UUID
@@ -35,6 +35,7 @@ class PromptTurn:
     user_id: StoredId | None
     character_id: StoredId | None
     next_character_id: StoredId | None
+    persona_id: StoredId | None
     model: str | None
     generation: Generation
     history: Sequence[Entry]

@@ -3,12 +3,14 @@
 import pytest
 
 pytest.register_assert_rewrite(
+    "idolchat_core.testing.character_directory",
     "idolchat_core.testing.observer",
     "idolchat_core.testing.prompt_source",
     "idolchat_core.testing.provider",
     "idolchat_core.testing.storage_rules",
 )
 
+from idolchat_core.testing.character_directory import CharacterDirectoryConformance  # noqa: E402
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.objects import InMemoryObjects  # noqa: E402
 from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserver  # noqa: E402
@@ -19,6 +21,7 @@ from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversa
 
 __all__ = [
     "ChangeObserverConformance",
+    "CharacterDirectoryConformance",
     "InMemoryObjects",
     "InMemoryStorage",
     "OpenObserver",

@@ -143,6 +143,7 @@ class Prompting:
             user_id=history.user_id,
             character_id=history.character_id,
             next_character_id=history.character_id,
+            persona_id=history.persona_id,
             model=model,
             generation=self._generation,
             history=tuple([entry for entry in branch if not entry.is_deleted]),

@@ -1,0 +1,81 @@
+"""The characters of the chosen storage, as everybody else knows them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
+from idolchat_characters.macros import expand
+from idolchat_characters.prompt.macro_contexts import in_greeting
+from idolchat_core import (
+    CharacterDirectory,
+    Conversation,
+    DirectoryEntry,
+    DirectoryPage,
+    InvalidRequest,
+    Services,
+    StoredId,
+)
+
+__all__ = ["StoredCharacters", "open_directory"]
+
+MAX_DESCRIPTION_CHARS = 300
+
+
+class StoredCharacters(CharacterDirectory):
+    """Gives each user the public and hidden characters, and their own; None all of them."""
+
+    def __init__(self, library: CharacterLibrary) -> None:
+        self._library = library
+
+    async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
+        """Find a character by id or slug, as she is now."""
+        record = await self._library.find(str(reference), Viewer.of(user_id))
+        return _entry(record) if record is not None else None
+
+    async def page(self, user_id: StoredId | None, *, limit: int, after: str | None = None) -> DirectoryPage:
+        """List the characters that are not hidden, or are the user's, newest first."""
+        viewer = Viewer.of(user_id)
+        page = await self._library.list(viewer, limit=limit, before=_id_in(after))
+        records = [await self._library.get(summary.id, viewer) for summary in page.data]
+        entries = [_entry(record) for record in records if record is not None]
+        return DirectoryPage(data=entries, next=str(page.next) if page.next else None)
+
+    async def openings(self, entry: DirectoryEntry, conversation: Conversation) -> Sequence[str]:
+        """Return the first message and its alternates, their macros resolved."""
+        record = await self._library.get(entry.id, Viewer.of(conversation.user_id))
+        if record is None:  # deleted since
+            return ()
+        context = in_greeting(record.character, conversation)
+        said = [expand(greeting, context).strip() for greeting in record.character.greetings]
+        return [text for text in said if text]
+
+
+@asynccontextmanager
+async def open_directory(services: Services) -> AsyncGenerator[CharacterDirectory]:
+    """Open the directory over the characters of the chosen storage."""
+    yield StoredCharacters(library_of(services.storage))
+
+
+def _id_in(after: str | None) -> UUID | None:
+    try:
+        return UUID(after) if after is not None else None
+    except ValueError:
+        raise InvalidRequest(f"after: {after!r} was given by no list of characters", param="after") from None
+
+
+def _entry(record: CharacterRecord) -> DirectoryEntry:
+    character = record.character
+    return DirectoryEntry(
+        id=record.id,
+        name=character.spoken_name,
+        slug=character.slug,
+        description=" ".join(character.creator_notes.split())[:MAX_DESCRIPTION_CHARS],
+        avatar=f"/characters/{record.id}/files/{record.icon}" if record.icon else None,
+        model=character.model,
+        options=character.sampling.model_dump(mode="json", exclude_none=True),
+        owner_id=character.owner_id,
+        created_at=record.created_at,
+    )

@@ -1,0 +1,1 @@
+"""Characters as everybody but their own package needs them: by id or slug, with greetings and defaults."""
