@@ -45,8 +45,8 @@ class Neighbours:
         path = os.pathsep.join((str(self.folder / "site"), str(ROOT)))
         return self._settings | {"LD_PRELOAD": str(self._shim), "FAULTS": str(faults.path), "PYTHONPATH": path}
 
-    async def idol(self, *arguments: str, kill_at: int | None = None) -> tuple[int, str]:
-        """Run a command; give its exit status, -9 where it was killed at its n-th call, and what it printed."""
+    async def idol(self, *arguments: str, kill_at: int | None = None, text: str = "") -> tuple[int, str]:
+        """Run a command on a text; give its exit status, -9 where it was killed at its n-th call, and its output."""
         faults = Faults(self.folder / f"command.{len(list(self.folder.glob('command.*')))}", root=self.data)
         if kill_at is not None:
             faults.kill_at(kill_at)
@@ -58,9 +58,10 @@ class Neighbours:
             *arguments,
             cwd=self.folder,
             env=inherited | self._environment(faults),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed, _ = await process.communicate()
+        printed, _ = await process.communicate(text.encode())
         assert process.returncode is not None
         return process.returncode, printed.decode()
