@@ -47,6 +47,7 @@ from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
+from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
@@ -63,6 +64,7 @@ from idolchat_core.storage.user_data import UserData, UserFile
 
 __all__ = [
     "EVERYTHING",
+    "BackgroundCompletions",
     "Change",
     "ChangeKind",
     "ChangeObserver",

@@ -37,14 +37,14 @@ class Service:
     storage: Storage
     llm_name: str
     llm: LLMProvider
-    characters: CharacterDirectory
+    services: Services
     turns: TurnEngine
     following: BackgroundTasks
 
     @property
-    def services(self) -> Services:
-        """What factories of the upper floor are called with."""
-        return Services(storage=self.storage, provider=self.llm, settings=self.settings, characters=self.characters)
+    def characters(self) -> CharacterDirectory:
+        """All character directories as one."""
+        return self.services.characters
 
     @property
     def mirror(self) -> MirrorStatus:
@@ -73,7 +73,14 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         open_prompt_sources(plugins, services) as sources,
         _telling_observers(plugins, services, is_server=recovers),
         _without_deleted(storage, is_server=recovers),
-        TurnEngine(storage, llm, settings=settings, recovers=recovers, prompt_sources=sources) as turns,
+        TurnEngine(
+            storage,
+            llm,
+            settings=settings,
+            recovers=recovers,
+            prompt_sources=sources,
+            background=services.background,
+        ) as turns,
         _following_commands(storage, turns, is_server=recovers) as following,
     ):
         if recovers and storage.caution:
@@ -84,7 +91,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             storage=storage,
             llm_name=llm_name,
             llm=llm,
-            characters=services.characters,
+            services=services,
             turns=turns,
             following=following,
         )

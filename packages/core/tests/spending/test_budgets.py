@@ -41,7 +41,7 @@ class Clock:
 def spend(budgets: Budgets, who: Spender, tokens: int, cost: float = 0.0, *, at: float | None = None) -> None:
     budgets.admit(who)
     budgets.leave(who)
-    budgets.spend(who, at=time.time() if at is None else at, tokens=tokens, cost=cost)
+    budgets.spend(who, "chat", at=time.time() if at is None else at, tokens=tokens, cost=cost)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ CHARACTER = (
 class LocalProvider(LLMProvider):
     """Answers with one model, ``parallel`` replies at a time; further requests wait in the order they came."""
 
+    is_embedded = True
+
     def __init__(
         self, engine: Engine, model: ModelInfo, *, parallel: int, max_tokens: int, system_prompt: str | None = None
     ) -> None:

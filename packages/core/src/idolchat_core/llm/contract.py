@@ -94,6 +94,9 @@ class LLMProvider(ABC):
     default_model: str | None = None
     """What answers when a request names no model; None lets the provider's account decide."""
 
+    is_embedded: bool = False
+    """Whether the model runs on this machine's processor, so that work in the background would slow turns down."""
+
     can_reconcile: bool = False
     """Whether ``reconcile`` can tell afterwards what a reply took."""
 

@@ -49,6 +49,7 @@ class Window:
     ends_at: float
     overall: Amount = field(default_factory=Amount)
     users: dict[str, Amount] = field(default_factory=dict)
+    purposes: dict[str, Amount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,18 @@ class Budgets:
         if who.address is not None:
             self._of_address[who.address] += 1
 
+    def admit_background(self, who: Spender, *, purpose: str, daily_tokens: int | None) -> None:
+        """Let a call of the background be made, which is counted when it is over. Raises ``BudgetExceeded``."""
+        self._check_budgets(who)
+        self._turn_over()
+        used = (self.day.purposes.get(purpose) or Amount()).tokens
+        if daily_tokens is not None and used >= daily_tokens:
+            left_s = max(0.0, self.day.ends_at - self.now())
+            raise BudgetExceeded(
+                f"the tokens of this day for {purpose!r} are used up: {used:.0f} of {daily_tokens}",
+                retry_after_s=left_s,
+            )
+
     def leave(self, who: Spender) -> None:
         """Count one less in flight."""
         self.in_flight -= 1
@@ -111,9 +124,9 @@ class Budgets:
                 if not counter[name]:
                     del counter[name]
 
-    def spend(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
+    def spend(self, who: Spender, purpose: str, *, at: float, tokens: int, cost: float) -> None:
         """Record what a call took that began at ``at``, or what is to be added to that."""
-        self._count(who, at=at, tokens=tokens, cost=cost)
+        self._count(who, purpose, at=at, tokens=tokens, cost=cost)
         now = time.monotonic()
         for of, rate in self._rates:
             key = getattr(who, of)
@@ -124,7 +137,8 @@ class Budgets:
         """Record what the ledger says of a day."""
         at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
         for payer, tally in book.sums.items():
-            self._count(Spender.of(payer.user, payer.key, None), at=at, tokens=tally.tokens, cost=tally.cost)
+            who = Spender.of(payer.user, payer.key, None)
+            self._count(who, payer.purpose, at=at, tokens=tally.tokens, cost=tally.cost)
         total = book.total
         if total.calls:
             self.learn(tokens=total.tokens / total.calls, cost=total.cost / total.calls)
@@ -143,11 +157,13 @@ class Budgets:
         self._turn_over()
         return [self._quota(budget, user or "-") for budget in self._budgets if user is not None or not budget.per_user]
 
-    def _count(self, who: Spender, *, at: float, tokens: int, cost: float) -> None:
+    def _count(self, who: Spender, purpose: str, *, at: float, tokens: int, cost: float) -> None:
         self._turn_over()
         for window in (self.day, self.month):
             if window.starts_at <= at < window.ends_at:
-                for amount in (window.overall, window.users.setdefault(who.user, Amount())):
+                of_user = window.users.setdefault(who.user, Amount())
+                of_purpose = window.purposes.setdefault(purpose, Amount())
+                for amount in (window.overall, of_user, of_purpose):
                     amount.tokens += tokens
                     amount.cost += cost
 

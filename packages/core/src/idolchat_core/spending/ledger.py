@@ -126,6 +126,16 @@ class Ledger:
         self.budgets.admit(who)
         return MeteredCall(self, who, purpose=purpose, key_id=key_id)
 
+    def admit_background(self, *, user_id: object, purpose: str, daily_tokens: int | None = None) -> MeteredCall:
+        """Let a call be made that no turn asks for; ``daily_tokens`` is what its purpose may use in a day.
+
+        Raises ``SpendingStopped`` and ``BudgetExceeded``.
+        """
+        self.check_stopped()
+        who = Spender.of(user_id, None, None)
+        self.budgets.admit_background(who, purpose=purpose, daily_tokens=daily_tokens)
+        return MeteredCall(self, who, purpose=purpose, key_id=None, takes_place=False)
+
     def check_stopped(self) -> None:
         """Raise ``SpendingStopped`` when the switch says so."""
         if self.stop is not None:
@@ -173,8 +183,9 @@ class Ledger:
             raise AssertionError("a call that is settled was opened")
         tokens, cost = usage.input_tokens + usage.output_tokens, usage.cost or 0.0
         self.leave(call)
-        self.budgets.spend(call.who, at=facts.at.timestamp(), tokens=tokens, cost=cost)
-        self.budgets.learn(tokens=tokens, cost=cost)
+        self.budgets.spend(call.who, call.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+        if call.takes_place:
+            self.budgets.learn(tokens=tokens, cost=cost)
         self._unnamed.pop(facts.call_id, None)
         self.note(facts.log, line)
         if usage.is_estimate and call.completion_id is not None:
@@ -182,7 +193,8 @@ class Ledger:
 
     def leave(self, call: MeteredCall) -> None:
         """Count a call as in flight no more."""
-        self.budgets.leave(call.who)
+        if call.takes_place:
+            self.budgets.leave(call.who)
 
     def _corrected(self, line: dict[str, Any], correction: bytes, usage: Usage | None) -> None:
         """Write what the provider told about a call after all, or that it will not tell."""
@@ -192,7 +204,7 @@ class Ledger:
             tokens = usage.input_tokens + usage.output_tokens - line["input"] - line["output"]
             cost = (usage.cost or 0.0) - (line["cost"] or 0.0)
             who = Spender.of(facts.user_id, facts.key_id, None)
-            self.budgets.spend(who, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+            self.budgets.spend(who, facts.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
 
     def _write_later(self) -> None:
         if self._writing_later is None:

@@ -18,12 +18,29 @@ __all__ = ["MeteredCall"]
 
 
 class MeteredCall:
-    """Made by ``Ledger.admit``: counted as in flight until it is settled or withdrawn, whichever comes first."""
+    """Made by ``Ledger.admit``: counted as in flight until it is settled or withdrawn, whichever comes first.
 
-    __slots__ = ("_carried", "_is_over", "_ledger", "_writing", "completion_id", "facts", "key_id", "purpose", "who")
+    One of the background does not ``takes_place``: it is counted only when it is settled.
+    """
 
-    def __init__(self, ledger: Ledger, who: Spender, *, purpose: str, key_id: str | None) -> None:
+    __slots__ = (
+        "_carried",
+        "_is_over",
+        "_ledger",
+        "_writing",
+        "completion_id",
+        "facts",
+        "key_id",
+        "purpose",
+        "takes_place",
+        "who",
+    )
+
+    def __init__(
+        self, ledger: Ledger, who: Spender, *, purpose: str, key_id: str | None, takes_place: bool = True
+    ) -> None:
         self.who = who
+        self.takes_place = takes_place
         self.purpose = purpose
         self.key_id = key_id
         self.facts: CallFacts | None = None

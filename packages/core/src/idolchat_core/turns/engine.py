@@ -31,6 +31,7 @@ from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import Histories
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
@@ -62,6 +63,7 @@ class TurnEngine:
     """Runs turns over one storage and one provider; an async context manager that drains when it closes.
 
     With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
+    ``background`` is opened with the ledger, and closed before it.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class TurnEngine:
         settings: CoreSettings,
         recovers: bool = False,
         prompt_sources: Sequence[PromptSource] = (),
+        background: BackgroundCompletions | None = None,
     ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         writer = MessageWriter(storage, histories)
@@ -102,6 +105,7 @@ class TurnEngine:
         self._recovers = recovers
         self._unread_because: StorageUnavailable | None = None
         self._background = BackgroundTasks()
+        self._background_completions = background
 
     async def __aenter__(self) -> Self:
         if (now := time.time()) < 0:
@@ -123,6 +127,8 @@ class TurnEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._background_completions is not None:
+            await self._background_completions.close()
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
         await self._resources.checkpoints.close()
@@ -471,6 +477,8 @@ class TurnEngine:
             if count:
                 log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
         ledger.start(books)
+        if self._background_completions is not None:
+            self._background_completions.open(ledger, self._resources.llm)
 
     async def _prune_prompts(self) -> None:
         while True:
