@@ -48,6 +48,8 @@ class Authentication:
         if given is None:
             return NOBODY
         kind, _, token = given.partition(b" ")
+        if kind.lower() == b"bearer" and not token.strip():  # how SillyTavern and others send that they have no key
+            return NOBODY
         if kind.lower() != b"bearer":
             raise Unauthenticated(f"the Authorization header is of another kind: {_HINT}")
         return await self._cached_principal(token.strip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Message, Page, StoredId
 from idolchat_core.service import Service
 from idolchat_core.storage import document
+from idolchat_core.turns.ephemeral import EphemeralRequest
+from idolchat_core.turns.plan import After
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["Caller"]
@@ -97,11 +99,15 @@ class Caller:
         """Return the user whose conversations a list may show, None for all users. Raises ``Forbidden``."""
         return self.acting_for(user_id) if self.principal.is_bound else user_id
 
-    async def start(self, request: TurnRequest, *, idempotency_key: str | None) -> LiveTurn:
-        """Start a turn; see ``TurnEngine.start``. Raises ``ConversationNotFound`` for another user's conversation."""
-        request = self._allowed(request)
+    async def start(self, request: TurnRequest, *, idempotency_key: str | None, after: After | None = None) -> LiveTurn:
+        """Start a turn; see ``TurnEngine.start``. Raises ``ConversationNotFound`` for another user's conversation.
+
+        With ``after``, what the assistant said may be among the messages, whoever sends them: the client has chosen
+        from its own copy of the conversation where they go.
+        """
+        request = self._allowed(request, with_replies=after is not None)
         try:
-            return await self.service.turns.start(request, idempotency_key=idempotency_key)
+            return await self.service.turns.start(request, idempotency_key=idempotency_key, after=after)
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
@@ -126,10 +132,33 @@ class Caller:
         """Answer the last message again; see ``TurnEngine.regenerate``."""
         return await self.service.turns.regenerate(conversation_id, self.policy.apply(self.principal, options))
 
-    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+    async def answer_again(self, conversation_id: UUID, message_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Answer a message again, whatever branch it is on; see ``TurnEngine.answer_again``."""
+        how = self.policy.apply(self.principal, options)
+        return await self.service.turns.answer_again(conversation_id, message_id, how)
+
+    async def answer_unstored(self, request: EphemeralRequest, options: TurnOptions) -> LiveTurn:
+        """Answer what is stored nowhere, as ``options`` say; see ``TurnEngine.answer_unstored``."""
+        for position, message in enumerate(request.messages):
+            self.policy.check_message(self.principal, message, f"messages.{position}", with_replies=True)
+        how = self.policy.apply(self.principal, options)
+        return await self.service.turns.answer_unstored(
+            replace(
+                request,
+                user_id=self.acting_for(request.user_id),
+                model=how.model,
+                options=how.options,
+                stream=how.stream,
+                on_disconnect=how.on_disconnect,
+            )
+        )
+
+    async def continue_reply(
+        self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, changes_branch: bool = False
+    ) -> LiveTurn:
         """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
         how = self.policy.apply(self.principal, options)
-        return await self.service.turns.continue_reply(conversation_id, reply_id, how)
+        return await self.service.turns.continue_reply(conversation_id, reply_id, how, changes_branch=changes_branch)
 
     async def rewrite(
         self, conversation_id: UUID, message_id: StoredId, content: str | list[dict[str, Any]]
@@ -155,9 +184,9 @@ class Caller:
             return _no_conversation(conversation_id)
         return error
 
-    def _allowed(self, request: TurnRequest) -> TurnRequest:
+    def _allowed(self, request: TurnRequest, *, with_replies: bool = False) -> TurnRequest:
         user_id = self.acting_for(request.user_id)
-        self.policy.check_messages(self.principal, request)
+        self.policy.check_messages(self.principal, request, with_replies=with_replies)
         request = self.policy.apply(self.principal, request)
         return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
 

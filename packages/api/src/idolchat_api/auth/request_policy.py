@@ -16,6 +16,7 @@ from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 __all__ = ["RequestPolicy"]
 
 USER_ROLES = frozenset({"user", "tool"})
+REPLY_ROLES = frozenset({"assistant"})
 _TOKENS = ("max_tokens", "max_completion_tokens")
 
 
@@ -33,16 +34,21 @@ class RequestPolicy:
         self._replacement_default = self._default_within(default_model)
         self.default_model = self._replacement_default or default_model
 
-    def check_messages(self, principal: Principal, request: TurnRequest) -> None:
+    def check_messages(self, principal: Principal, request: TurnRequest, *, with_replies: bool = False) -> None:
         """Raise ``InvalidRequest`` for a message that the caller may not send."""
         for position, message in enumerate(request.messages):
-            self.check_message(principal, message, f"messages.{position}")
+            self.check_message(principal, message, f"messages.{position}", with_replies=with_replies)
 
-    def check_message(self, principal: Principal, message: NewMessage, place: str) -> None:
-        """Raise ``InvalidRequest`` where the caller may not send this message; ``place`` names it."""
+    def check_message(
+        self, principal: Principal, message: NewMessage, place: str, *, with_replies: bool = False
+    ) -> None:
+        """Raise ``InvalidRequest`` where the caller may not send this message; ``place`` names it.
+
+        ``with_replies`` lets in what the assistant said.
+        """
         if principal.is_trusted and not self._roles:
             return
-        allowed = self._roles or USER_ROLES
+        allowed = (self._roles or USER_ROLES) | (REPLY_ROLES if with_replies else frozenset())
         if message.role not in allowed:
             raise InvalidRequest(
                 f"{place}.role: only {' and '.join(sorted(allowed))} messages are taken; the server has"

@@ -152,6 +152,15 @@ class History:
         self.held_bytes += _held(older)
         self._unread = page.start
 
+    def turn_to(self, branch: History | None) -> None:
+        """Have ``path`` be that of another branch of the conversation; None: of one that begins anew."""
+        self.path = branch.path if branch is not None else []
+        self.held_bytes = branch.held_bytes if branch is not None else _HISTORY_BYTES
+        self._wanted = branch._wanted if branch is not None else None  # noqa: SLF001  its own kind
+        self._unread = branch._unread if branch is not None else 0  # noqa: SLF001
+        self._at_root = branch is None or branch._at_root  # noqa: SLF001
+        self.cut, self.last_prompt = None, None
+
     def position_of(self, message_id: StoredId) -> int | None:
         """Find a message in ``path``."""
         path = self.path
@@ -290,6 +299,29 @@ class Histories:
             await self.extend(history)
             position = history.position_of(message_id)
         return position
+
+    async def turn_to(self, history: History, message_id: StoredId | None) -> bool:
+        """Have a history end with a message of whatever branch; None: with none. False where there is no such message.
+
+        What is stored still names the branch that it had: where nothing is written there, ``forget`` the history.
+        """
+        if message_id is None:
+            history.turn_to(None)
+            return True
+        before: int | None = None
+        branch: History | None = None
+        while before != 0:
+            page = await self._storage.read_page(history.id, limit=PAGE_SIZE, before=before)
+            if branch is None:
+                ending = page.conversation.model_copy(update={"head": message_id})
+                branch = History(page.model_copy(update={"conversation": ending}))
+            else:
+                branch.extend(page)
+            if branch.path:
+                history.turn_to(branch)
+                return True
+            before = page.start
+        return False
 
     async def extend(self, history: History) -> None:
         """Load the next older messages, more at a time the more there are already."""

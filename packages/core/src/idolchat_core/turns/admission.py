@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from idolchat_core.turns.continuation import (
     replied_head,
 )
 from idolchat_core.turns.message_writer import Placement
-from idolchat_core.turns.plan import Plan
+from idolchat_core.turns.plan import After, Plan
 from idolchat_core.turns.request import NewMessage
 from idolchat_core.turns.resources import EngineResources
 
@@ -88,10 +89,22 @@ async def admit(
             return None
         return await _place(resources, plan, live, history, taken_back)
 
-    admitted, _ = await resources.writer.write(plan.conversation_id, decide, history=history)
+    with _forgotten_if_turned(resources, plan):
+        admitted, _ = await resources.writer.write(plan.conversation_id, decide, history=history)
     if admitted is None:
         raise AssertionError("a turn is admitted to a conversation")
     return admitted
+
+
+@contextmanager
+def _forgotten_if_turned(resources: EngineResources, plan: Plan) -> Generator[None]:
+    """Forget a history that may have been turned to a branch that is not the stored one, where nothing comes of it."""
+    try:
+        yield
+    except BaseException:
+        if plan.after is not None or plan.changes_branch:
+            resources.histories.forget(plan.conversation_id)
+        raise
 
 
 def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
@@ -110,13 +123,27 @@ def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
 async def _take_up(resources: EngineResources, history: History, plan: Plan, live: LiveTurn) -> None:
     """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
     answer_to = live.user_message_id
-    position = await resources.histories.load_message(history, answer_to)
-    if position is None or any(entry.role != "assistant" for entry in history.path[position + 1 :]):
+    position = await _turned_to(resources, history, answer_to, may_turn=plan.changes_branch)
+    if position is None:
         what = "make that reply the head first" if plan.continues else "send the message anew, or edit it"
         raise TurnNotRetryable(f"the conversation has moved on since; {what}")
     if history.path[position].is_deleted:
         raise TurnNotRetryable(f"message {answer_to}, which is to be answered, was deleted")
     await resources.checkpoints.save(unfinished(live), durable=True)
+
+
+async def _turned_to(
+    resources: EngineResources, history: History, answer_to: StoredId, *, may_turn: bool
+) -> int | None:
+    """Find the message to answer at the end of the branch, which nothing but replies follow; or turn to its branch."""
+    position = (
+        history.position_of(answer_to) if may_turn else await resources.histories.load_message(history, answer_to)
+    )
+    if position is not None and all(entry.role == "assistant" for entry in history.path[position + 1 :]):
+        return position
+    if may_turn and await resources.histories.turn_to(history, answer_to):
+        return len(history.path) - 1
+    return None
 
 
 async def _place(
@@ -125,8 +152,12 @@ async def _place(
     keep = await _base(resources, plan, history, taken_back)
     branch = history.path[:keep]
     kind = _kind(plan, history, keep)
-    new = _unknown(plan, history, branch)
-    if plan.is_prefilled and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None:
+    new = plan.messages if plan.after is not None else _unknown(plan, history, branch)
+    if (
+        plan.is_prefilled
+        and plan.after is None
+        and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None
+    ):
         if continue_head(plan, live, branch):
             await resources.checkpoints.save(unfinished(live), durable=True)
             return None
@@ -137,12 +168,14 @@ async def _place(
     if plan.is_prefilled and len(said) == 1:
         await resources.checkpoints.save(unfinished(live), durable=True)
         return Placement(messages=said, keep=keep, kind=kind)
-    return Placement(messages=[*history.interruption(keep), *said], keep=keep, kind=kind)
+    interruption = history.interruption(keep) if plan.after is None else []
+    return Placement(messages=[*interruption, *said], keep=keep, kind=kind)
 
 
 def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:
-    if plan.instead_of is not None:
-        return ChangeKind.EDITED
+    if plan.instead_of is not None or plan.after is not None:
+        is_end = plan.after is not None and keep and history.path[keep - 1].id == history.last_id
+        return ChangeKind.STORED if is_end else ChangeKind.EDITED
     return ChangeKind.ROLLED_BACK if keep < len(history.path) else ChangeKind.STORED
 
 
@@ -154,6 +187,8 @@ def _to_store(plan: Plan, live: LiveTurn, new: tuple[NewMessage, ...], *, after:
 
 async def _base(resources: EngineResources, plan: Plan, history: History, taken_back: Collection[UUID]) -> int:
     """Return after how many messages of the loaded branch the new ones go."""
+    if plan.after is not None:
+        return await _base_after(resources, plan.after, history)
     if plan.instead_of is not None:
         position = await resources.histories.load_message(history, plan.instead_of)
         if position is None:
@@ -164,6 +199,15 @@ async def _base(resources: EngineResources, plan: Plan, history: History, taken_
         for position, entry in enumerate(history.path):
             if entry.turn_id in taken_back:
                 return position
+    return len(history.path)
+
+
+async def _base_after(resources: EngineResources, after: After, history: History) -> int:
+    position = history.position_of(after.message_id) if after.message_id is not None else None
+    if position is not None:
+        return position + 1
+    if not await resources.histories.turn_to(history, after.message_id):
+        raise InvalidRequest(f"no message {after.message_id} in conversation {history.id}", param="message_id")
     return len(history.path)
 
 
@@ -225,10 +269,11 @@ def _open_calls(path: Sequence[Entry]) -> set[str]:
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
     """Return new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
-    proof = proof_of(plan)
+    proof, by_client = proof_of(plan), dict[str, Any](origin="client")
     return [
         Message(
             **message.model_dump(exclude_unset=True, exclude=_OURS),
+            **(by_client if message.role == "assistant" else {}),
             id=live.user_message_id if message is messages[-1] else new_id(),
             timestamp=now,
             turn_id=live.turn_id,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import (
@@ -38,10 +38,11 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints
 from idolchat_core.turns.derived_ids import derivation_secret
+from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
-from idolchat_core.turns.plan import Plan, retry_id
+from idolchat_core.turns.plan import After, Plan, retry_id
 from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
 from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
@@ -100,6 +101,7 @@ class TurnEngine:
         )
         self._again: dict[UUID, TurnRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ephemeral: set[EphemeralTurn] = set()
         self._is_draining = False
         self._secret = uuid4()
         self._recovers = recovers
@@ -165,13 +167,16 @@ class TurnEngine:
         """Count the turns that are queued or running."""
         return len(self._runs)
 
-    async def start(self, request: TurnRequest, *, idempotency_key: str | None = None) -> LiveTurn:
+    async def start(
+        self, request: TurnRequest, *, idempotency_key: str | None = None, after: After | None = None
+    ) -> LiveTurn:
         """Begin a turn, or find the one that this key began. When it returns, the user's message is on disk.
 
+        With ``after`` the messages go there, all of them, and make a branch where something follows it already.
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret))
+        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, after=after))
 
     async def edit(
         self,
@@ -207,14 +212,43 @@ class TurnEngine:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
         return await self._launch(Plan.anew(conversation_id, asked[-1], options))
 
-    async def continue_reply(self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions) -> LiveTurn:
+    async def answer_again(self, conversation_id: UUID, message_id: StoredId, options: TurnOptions) -> LiveTurn:
+        """Answer a message of whatever branch once more; the branch up to it and the new reply is then the active one.
+
+        Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is no such message.
+        """
+        return await self._launch(Plan.anew(conversation_id, message_id, options, changes_branch=True))
+
+    async def continue_reply(
+        self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, changes_branch: bool = False
+    ) -> LiveTurn:
         """Have the model go on with a reply to the last message of the active branch.
 
         The whole of it, what was there and what is added, becomes a sibling of that reply; events carry what is added.
+        With ``changes_branch`` it may be a reply of another branch, which is then the active one.
         Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when there is no such message, and
         ``TurnNotRetryable`` when it cannot be continued.
         """
-        return await self._launch(Plan.continuing(conversation_id, reply_id, options))
+        return await self._launch(Plan.continuing(conversation_id, reply_id, options, changes_branch=changes_branch))
+
+    async def answer_unstored(self, request: EphemeralRequest) -> LiveTurn:
+        """Answer messages that are stored nowhere; see ``EphemeralTurn``. The call is in the ledger all the same.
+
+        Raises ``ShuttingDown``, ``SpendingStopped``, ``BudgetExceeded``, ``LimitReached``, ``StorageUnavailable``.
+        """
+        self._check_running()
+        turn = EphemeralTurn(self._resources, request)
+        self._ephemeral.add(turn)
+        task = turn.spawn(self._ephemeral.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await turn.live.begun()
+        return turn.live
+
+    def derived_id(self, *names: str) -> UUID:
+        """Make an id that follows from names, the same at every call and start, and that nobody else can make."""
+        self._check_read()
+        return uuid5(self._secret, "\0".join(names))
 
     async def retry(
         self, turn_id: UUID, options: TurnOptions | None = None, *, otherwise: TurnOptions | None = None
@@ -366,6 +400,8 @@ class TurnEngine:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for run in list(self._runs.values()):
             run.stop(TurnState.INCOMPLETE)
+        for turn in list(self._ephemeral):
+            turn.stop(TurnState.INCOMPLETE)
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._resources.unstored.flush_all(at_once=True)
@@ -391,9 +427,7 @@ class TurnEngine:
         return run.live
 
     async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
-        if self._is_draining:
-            raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
-        self._check_read()
+        self._check_running()
         run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
         self._runs[plan.turn_id] = run
         if again is not None:
@@ -408,6 +442,11 @@ class TurnEngine:
                 run.stop(TurnState.CANCELLED)
             raise
         return run.live
+
+    def _check_running(self) -> None:
+        if self._is_draining:
+            raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
+        self._check_read()
 
     def _check_read(self) -> None:
         """Refuse what rests on what could not be read yet. Raises ``StorageUnavailable``."""

@@ -10,7 +10,14 @@ from uuid import UUID, uuid5
 from idolchat_core.models import StoredId, new_id
 from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
-__all__ = ["Plan", "retry_id"]
+__all__ = ["After", "Plan", "retry_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A place in a conversation's tree: after a message, whatever branch it is on; None: before the first one."""
+
+    message_id: StoredId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +26,9 @@ class Plan:
 
     ``messages`` are to be stored, at the head of the branch or in place of the message ``instead_of``; or there are
     none, and the message ``answer_to`` is answered anew, or the reply ``continues`` is gone on with. ``instructions``
-    serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it.
+    serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it. ``after`` says
+    where the messages go when that is not the head; a plan that ``changes_branch`` may answer or continue a message
+    that is on another branch than the active one. The branch is then the active one.
     """
 
     conversation_id: UUID
@@ -32,6 +41,8 @@ class Plan:
     answer_to: StoredId | None = None
     instead_of: StoredId | None = None
     continues: StoredId | None = None
+    after: After | None = None
+    changes_branch: bool = False
     expected_revision: str | None = None
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -52,6 +63,7 @@ class Plan:
         secret: UUID,
         instead_of: StoredId | None = None,
         expected_revision: str | None = None,
+        after: After | None = None,
     ) -> Self:
         """Plan a turn for new messages.
 
@@ -74,6 +86,7 @@ class Plan:
             instructions=tuple([message for message in request.messages if message.is_instruction]),
             instead_of=instead_of,
             expected_revision=expected_revision,
+            after=after,
             key=key,
             fingerprint=request.fingerprint() if key else None,
             is_first=is_first,
@@ -82,7 +95,13 @@ class Plan:
 
     @classmethod
     def anew(
-        cls, conversation_id: UUID, answer_to: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+        cls,
+        conversation_id: UUID,
+        answer_to: StoredId,
+        options: TurnOptions,
+        *,
+        turn_id: UUID | None = None,
+        changes_branch: bool = False,
     ) -> Self:
         """Plan another answer to a stored message."""
         return cls(
@@ -90,12 +109,19 @@ class Plan:
             turn_id=turn_id or new_id(),
             user_message_id=answer_to,
             answer_to=answer_to,
+            changes_branch=changes_branch,
             **_how(options),
         )
 
     @classmethod
     def continuing(
-        cls, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, turn_id: UUID | None = None
+        cls,
+        conversation_id: UUID,
+        reply_id: StoredId,
+        options: TurnOptions,
+        *,
+        turn_id: UUID | None = None,
+        changes_branch: bool = False,
     ) -> Self:
         """Plan to go on with a stored reply; what it answers is found when the turn is admitted."""
         return cls(
@@ -103,6 +129,7 @@ class Plan:
             turn_id=turn_id or new_id(),
             user_message_id=reply_id,
             continues=reply_id,
+            changes_branch=changes_branch,
             **_how(options),
         )
 
@@ -124,6 +151,7 @@ class Plan:
             user_message_id=answer_to,
             messages=(),
             instead_of=None,
+            after=None,
             expected_revision=None,
             answer_to=None if continues is not None else answer_to,
             continues=continues,
