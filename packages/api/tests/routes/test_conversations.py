@@ -488,3 +488,21 @@ async def test_bodies_of_another_type_are_refused(client: httpx.AsyncClient, met
     reply = await client.request(method, f"/conversation/{UNKNOWN}{path}", content=b"{}")
 
     assert reply.status_code == 415
+
+
+async def test_the_window_of_a_conversation_tells_how_full_it_is(
+    client: httpx.AsyncClient, storage: FailingStorage
+) -> None:
+    long = conversation(4)
+    await storage.create(long)
+    reply = await client.get(f"/conversation/{long.id}/window")
+
+    assert reply.status_code == 200
+    told = reply.json()
+    assert (told["history_messages"], told["is_cut"], told["left_out_messages"]) == (4, False, 0)
+    assert told["begins_with"] == str(long.messages[0].id)
+    assert 0 < told["history_tokens"] <= told["prompt_tokens"] < told["window_tokens"]
+
+
+async def test_the_window_of_an_unknown_conversation_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/conversation/{UNKNOWN}/window")).status_code == 404

@@ -45,7 +45,7 @@ from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
-from idolchat_core.prompt.sources import PromptSource, PromptTurn
+from idolchat_core.prompt.sources import HistoryWindow, PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.storage import document, pagination
@@ -85,6 +85,7 @@ __all__ = [
     "DirectoryPage",
     "DocumentRefused",
     "Finished",
+    "HistoryWindow",
     "IdSet",
     "IdolchatError",
     "InvalidRequest",

@@ -352,3 +352,111 @@ def test_what_is_reserved_keeps_no_turn_from_being_answered() -> None:
 
     assert spoken(prompt)[-1] == "Sing!"
     assert prompt.size <= 60
+
+
+def summary_of(message: Message, text: str = "They met.", **more: Any) -> PromptPart:
+    return PromptPart("summary", str(message.id), text, Slot.SUMMARY, stability="cut", stands_for=message.id, **more)
+
+
+def talk(turns: int, *, words: str = "and on and on ") -> list[Message]:
+    return [message for turn in range(turns) for message in exchange(f"{turn}: {words}", words)]
+
+
+def with_summaries(
+    messages: Sequence[Message],
+    *summaries: PromptPart,
+    budget_tokens: float,
+    cut: Any = None,
+    is_complete: bool = True,
+    reserved_tokens: float = 40.0,
+) -> tuple[Prompt, Selection]:
+    selection = chosen(SYSTEM)
+    prompt = build_prompt(
+        selection,
+        history_of(*messages).path,
+        budget_tokens=budget_tokens,
+        tokens_per_size=1.0,
+        reserved_tokens=reserved_tokens,
+        cut=cut,
+        is_complete=is_complete,
+        summaries=summaries,
+        predicts=True,
+    )
+    return prompt, selection
+
+
+def test_a_summary_stays_out_while_the_history_holds_what_it_stands_for() -> None:
+    messages = [*talk(20), said("user", "Sing!")]
+    prompt, selection = with_summaries(messages, summary_of(messages[9]), budget_tokens=1e6)
+
+    assert prompt.cut == messages[0].id
+    assert selection.decisions[-1].reason == "the history holds what it stands for"
+
+
+def test_the_next_cut_is_made_where_a_summary_ends() -> None:
+    messages = [*talk(40), said("user", "Sing!")]
+    whole, _ = with_summaries(messages, budget_tokens=1e6)
+    prompt, _ = with_summaries(messages, summary_of(messages[29]), budget_tokens=whole.size - 1)
+    without, _ = with_summaries(messages, budget_tokens=whole.size - 1)
+
+    assert prompt.cut == messages[30].id != without.cut
+    assert prompt.messages[1]["content"] == "They met."
+
+
+def test_of_two_summaries_before_the_beginning_the_one_that_reaches_further_is_in() -> None:
+    messages = [*talk(20), said("user", "Sing!")]
+    both = summary_of(messages[5], "Older"), summary_of(messages[9], "Newer")
+    prompt, selection = with_summaries(messages, *both, budget_tokens=1e6, cut=messages[10].id)
+
+    assert [part.content for part in selection.of(Slot.SUMMARY)] == ["Newer"]
+    assert prompt.cut == messages[10].id
+
+
+def test_a_forgotten_beginning_is_where_the_summary_ends() -> None:
+    messages = [*talk(20), said("user", "Sing!")]
+    prompt, _ = with_summaries(messages[6:], summary_of(messages[19]), budget_tokens=1e6, is_complete=False)
+
+    assert prompt.cut == messages[20].id
+
+
+def test_a_summary_of_everything_that_was_said_leaves_the_newest_turn() -> None:
+    messages = [*talk(5), said("user", "Sing!")]
+    prompt, _ = with_summaries(messages, summary_of(messages[-1]), budget_tokens=1e6, is_complete=False)
+
+    assert texts(prompt)[-1] == ("user", "Sing!")
+
+
+def test_a_summary_keeps_no_turn_from_being_answered() -> None:
+    messages = [*talk(20), said("user", "Sing!")]
+    newest, _ = with_summaries(messages[-1:], budget_tokens=1e6, reserved_tokens=0)
+    long = summary_of(messages[-2], "They met. " * 50)
+    prompt, selection = with_summaries(
+        messages, long, budget_tokens=newest.size + 5, cut=messages[-1].id, reserved_tokens=0
+    )
+
+    assert texts(prompt) == [("user", "Sing!")]
+    assert selection.decisions[-1].reason == "there is no room beside the newest turn"
+
+
+@given(turns=st.integers(30, 60), length=st.integers(1, 30), room=st.floats(0.86, 0.99))
+@settings(deadline=None)
+def test_the_next_cut_comes_where_it_was_predicted_when_turns_go_on_alike(turns: int, length: int, room: float) -> None:
+    words = "la " * length
+    messages = [*talk(turns, words=words), said("user", "Sing!")]
+    whole, _ = with_summaries(messages, budget_tokens=1e6)
+    budget = (whole.size - whole.history_size) + 40 + whole.history_size / room
+    predicted = with_summaries(messages, budget_tokens=budget)[0].next_cut
+    assert predicted is not None
+    place = next(at for at, message in enumerate(messages) if message.id == predicted)
+    longer, cut = messages, messages[0].id
+    while cut == messages[0].id:
+        longer = [*longer[:-1], *exchange("99: " + words, words), longer[-1]]
+        cut = with_summaries(longer, summary_of(messages[place - 1]), budget_tokens=budget, cut=cut)[0].cut
+
+    assert cut == predicted
+
+
+def test_no_cut_is_predicted_while_it_is_far() -> None:
+    messages = [*talk(20), said("user", "Sing!")]
+
+    assert with_summaries(messages, budget_tokens=1e6)[0].next_cut is None

@@ -15,6 +15,7 @@ __all__ = [
     "REQUEST_ID",
     "TURN",
     "TURN_REQUEST",
+    "WINDOW",
 ]
 
 REQUEST_ID = "5f0c1c6f6e1b4a0f8d2e7c3b"
@@ -104,6 +105,21 @@ PROMPT: dict[str, Any] = {
     "history_messages": 12,
     "left_out_messages": 0,
     "failures": {},
+}
+
+WINDOW: dict[str, Any] = {
+    "conversation_id": _CONVERSATION_ID,
+    "model": _MODEL,
+    "window_tokens": 8192,
+    "reply_tokens": 2048,
+    "reserved_tokens": 1475,
+    "prompt_tokens": 4630,
+    "history_tokens": 4214,
+    "history_messages": 61,
+    "free_tokens": 415,
+    "begins_with": _USER_MESSAGE_ID,
+    "is_cut": True,
+    "left_out_messages": 120,
 }
 
 CONVERSATION: dict[str, Any] = {

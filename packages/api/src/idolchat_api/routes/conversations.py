@@ -31,6 +31,7 @@ from idolchat_api.routes.chat import IDEMPOTENCY_KEY
 from idolchat_api.streaming.turn_response import respond
 from idolchat_core.conversations import branches, messages
 from idolchat_core.errors import (
+    ContextTooLong,
     ConversationBusy,
     ConversationDamaged,
     ConversationNotFound,
@@ -41,6 +42,7 @@ from idolchat_core.errors import (
 )
 from idolchat_core.models import ConversationSummary, StoredId
 from idolchat_core.storage.filters import ConversationFilter
+from idolchat_core.turns.context_window import ContextWindow
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 __all__ = ["routes"]
@@ -123,6 +125,21 @@ async def list_conversations(
     matching = ConversationFilter(user_id=whose, character_id=character_id)
     found = await app.service.storage.list(matching, limit=limit, before=before)
     return ConversationPage(data=tuple(found.data), has_more=found.next is not None, next=found.next)
+
+
+@router.get(
+    "/conversation/{conversation_id}/window",
+    response_model_exclude_none=True,
+    responses=example(openapi_examples.WINDOW)
+    | errors(ConversationNotFound, ConversationDamaged, ContextTooLong, StorageUnavailable),
+)
+async def measure_window(conversation_id: UUID, app: CurrentState) -> ContextWindow:
+    """Tell how full the context window is, what was cut off the history, and which summary stands for that.
+
+    It is that of the next turn, before its message, for the model that answers a turn which names none; the model is
+    not asked. Nothing that is cut leaves the conversation.
+    """
+    return await app.service.turns.window(conversation_id)
 
 
 @router.delete(

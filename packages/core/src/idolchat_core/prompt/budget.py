@@ -41,6 +41,16 @@ class Selection:
         """What the prompt begins with, in order."""
         return [part for slot in Slot if slot.is_before_history for part in self.of(slot)]
 
+    def add(self, part: PromptPart, tokens: float) -> None:
+        """Take in a part after all."""
+        self.chosen.setdefault(part.slot, []).append(part)
+        self.chosen[part.slot].sort(key=lambda one: one.order)
+        self.decisions.append(Decision(part, round(tokens), True))
+
+    def refuse(self, part: PromptPart, tokens: float, *, reason: str) -> None:
+        """Record that a part stays out."""
+        self.decisions.append(Decision(part, round(tokens), False, reason))
+
     def leave_out(self, slot: Slot, *, reason: str) -> None:
         """Leave out all parts of a slot after all."""
         gone = set(map(id, self.chosen.pop(slot, ())))

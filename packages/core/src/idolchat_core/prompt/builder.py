@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from idolchat_core.errors import ContextTooLong
@@ -19,7 +20,7 @@ from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
 from idolchat_core.prompt.thinking import without_thinking
-from idolchat_core.prompt.window import choose_start
+from idolchat_core.prompt.window import choose_start, predict_start
 
 __all__ = ["Prompt", "build_prompt", "shared_size"]
 
@@ -32,6 +33,9 @@ class Prompt:
 
     ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``outline`` names
     what the prompt consists of, in order, each with its size: a part by its text, a message of the history by its id.
+    ``next_cut`` is the message that the history is likely to begin with after the next cut, where that is near and was
+    asked for; ``history_size`` is that of the history in it, and ``free_tokens`` is what that can
+    grow by.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -39,6 +43,9 @@ class Prompt:
     cut: StoredId | None
     stable_until: tuple[int, ...] = ()
     outline: Sequence[tuple[object, float]] = ()
+    history_size: float = 0.0
+    free_tokens: float = 0.0
+    next_cut: StoredId | None = None
 
 
 def build_prompt(
@@ -54,6 +61,8 @@ def build_prompt(
     late_system: bool = True,
     begun: str = "",
     keeps_thinking: bool = False,
+    summaries: Sequence[PromptPart] = (),
+    predicts: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
 
@@ -66,8 +75,9 @@ def build_prompt(
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
     user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
-    leaves thoughts in the text of replies (see ``without_thinking``). Raises ``ContextTooLong`` when the newest
-    turn alone does not fit.
+    leaves thoughts in the text of replies (see ``without_thinking``). Of the ``summaries``, parts that stand for
+    messages, the one goes in that reaches up to the history's beginning, or next to it. ``predicts`` asks for
+    ``next_cut``. Raises ``ContextTooLong`` when the newest turn alone does not fit.
     """
     said = sendable(path if keeps_thinking else without_thinking(path))
     beginning = [{"role": "assistant", "content": begun}] if begun else []
@@ -77,22 +87,39 @@ def build_prompt(
     starts = [i for i, entry in enumerate(said) if entry.sent["role"] == "user" or (i == 0 and is_complete)]
     current = _position_after(said, path, cut) if cut is not None else (0 if is_complete else None)
     sizes = [tokens_per_size * entry.size for entry in said]
-    start = None if has_been_cut else choose_start(sizes, starts, available=room.left(selection), current=current)
+    ends = [(_start_after(said, path, starts, part), part) for part in summaries]
+    wished = frozenset([start for start, _ in ends if start < len(said)])
+    if current is None and wished:  # it began there before it was forgotten
+        current = min(wished)
+    choose = partial(choose_start, sizes, starts, current=current, wished=wished)
+    start = None if has_been_cut else choose(available=room.left(selection))
     if start != 0 and selection.of(Slot.EXAMPLES):
         selection.leave_out(Slot.EXAMPLES, reason="examples make room for the history")
     if start != 0:
-        start = choose_start(sizes, starts, available=room.left(selection), current=current)
+        start = choose(available=room.left(selection))
     if start is None and reserved_tokens:  # what is kept free keeps no turn from being answered
         room = _Room(budget_tokens, tokens_per_size, 0.0, extra_size)
-        start = choose_start(sizes, starts, available=room.left(selection), current=current)
+        start = choose(available=room.left(selection))
     if start is None:
         raise _too_long(said, room, selection)
     first = said[start].id if start < len(said) else None
+    available = room.left(selection)
+    _put_summary(selection, ends, room, start=start, history_tokens=sum(sizes[start:]))
     messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
     messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
     outline = _outline(selection, said[start:])
     size = extra_size + sum([size for _, size in outline])
-    return Prompt(messages=messages, size=size, cut=first, stable_until=stable_until, outline=outline)
+    following = predict_start(sizes, starts, available=available, current=start) if predicts else None
+    return Prompt(
+        messages=messages,
+        size=size,
+        cut=first,
+        stable_until=stable_until,
+        outline=outline,
+        history_size=sum([entry.size for entry in said[start:]]),
+        free_tokens=available - sum(sizes[start:]),
+        next_cut=said[following].id if following is not None else None,
+    )
 
 
 def shared_size(before: Sequence[tuple[object, float]], after: Sequence[tuple[object, float]]) -> float:
@@ -103,6 +130,35 @@ def shared_size(before: Sequence[tuple[object, float]], after: Sequence[tuple[ob
             break
         size += other[1]
     return size
+
+
+def _start_after(said: Sequence[Entry], path: Sequence[Entry], starts: Sequence[int], summary: PromptPart) -> int:
+    """Find where a prompt may begin after what a summary stands for, which may be older than all that is loaded."""
+    last = next((entry.position for entry in path if entry.id == summary.stands_for), -1)
+    return next((start for start in starts if said[start].position > last), len(said))
+
+
+def _put_summary(
+    selection: Selection,
+    ends: Sequence[tuple[int, PromptPart]],
+    room: _Room,
+    *,
+    start: int,
+    history_tokens: float,
+) -> None:
+    """Take in the summary that reaches furthest of those that end before the history begins, where it has room."""
+    newest = max([end for end, _ in ends if end <= start], default=None)
+    for end, part in ends:
+        tokens = room.tokens_per_size * message_size(part.sent)
+        if end > start:
+            selection.refuse(part, tokens, reason="the history holds what it stands for")
+        elif end != newest:
+            selection.refuse(part, tokens, reason="another summary reaches further")
+        elif history_tokens > room.left_beside(selection, tokens):
+            selection.refuse(part, tokens, reason="there is no room beside the newest turn")
+        else:
+            newest = None  # of two that reach as far, one is enough
+            selection.add(part, tokens)
 
 
 def _outline(selection: Selection, said: Sequence[Entry]) -> list[tuple[object, float]]:
@@ -130,8 +186,12 @@ class _Room:
         """Tokens that the history may take."""
         return self.budget_tokens - self.taken(selection)
 
-    def taken(self, selection: Selection) -> float:
-        """Tokens that the parts take, the reserved ones included."""
+    def left_beside(self, selection: Selection, more_tokens: float) -> float:
+        """Tokens that the history may take beside another varying part."""
+        return self.budget_tokens - self.taken(selection, more_tokens)
+
+    def taken(self, selection: Selection, more_tokens: float = 0.0) -> float:
+        """Tokens that the parts take, the reserved ones included, and ``more_tokens`` of another varying part."""
         fixed = varying = 0.0
         for parts in selection.chosen.values():
             for part in parts:
@@ -140,7 +200,7 @@ class _Room:
                 else:
                     varying += message_size(part.sent)
         tokens = self.tokens_per_size * (fixed + self.extra_size)
-        return tokens + max(self.reserved_tokens, self.tokens_per_size * varying)
+        return tokens + max(self.reserved_tokens, self.tokens_per_size * varying + more_tokens)
 
 
 def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> ContextTooLong:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, get_args
+from uuid import UUID
 
 from idolchat_core.events.json_values import plain_json
+from idolchat_core.models import StoredId
 
 __all__ = ["PromptPart", "Role", "Slot", "Stability", "checked_part"]
 
@@ -46,6 +48,10 @@ class PromptPart(NamedTuple):
     list of OpenAI content parts. Parts of a slot stand by ``order``, then as they were given. Where there is no room,
     the lowest ``priority`` is left out first, and None never. ``name`` is that of an OpenAI message. ``why`` says what
     brought it here (the key that matched, a score, message ids), for whoever asks for an explanation.
+
+    A summary ``stands_for`` the messages up to one, which its source knows to be on the branch: it is in the prompt
+    only where the history begins after that message, and only the one that reaches furthest. The history's next cut is
+    made there, if that leaves room for some turns.
     """
 
     source: str
@@ -59,6 +65,7 @@ class PromptPart(NamedTuple):
     depth: int = 0
     name: str | None = None
     why: Mapping[str, Any] = {}
+    stands_for: StoredId | None = None
 
     @property
     def sent(self) -> dict[str, Any]:
@@ -82,6 +89,7 @@ def checked_part(part: object) -> PromptPart:
         "depth": isinstance(part.depth, int),
         "name": part.name is None or isinstance(part.name, str),
         "why": isinstance(part.why, Mapping),
+        "stands_for": part.stands_for is None or isinstance(part.stands_for, UUID | str),
     }
     wrong = [name for name, is_right in checks.items() if not is_right]
     if wrong:

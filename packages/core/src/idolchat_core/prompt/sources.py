@@ -13,7 +13,7 @@ from idolchat_core.models import StoredId
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart
 
-__all__ = ["Generation", "PromptSource", "PromptTurn"]
+__all__ = ["Generation", "HistoryWindow", "PromptSource", "PromptTurn"]
 
 type Generation = Literal["normal", "regenerate", "continue"]
 
@@ -52,6 +52,19 @@ class PromptTurn:
         return self.history[start:]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryWindow:
+    """What a prompt that was built holds of the history.
+
+    It ``begins_with`` this message; None: with the first of the branch. When the next cut is near, ``next_cut`` is the
+    message that the history is likely to begin with then: a summary of all before it is of use soon.
+    """
+
+    turn: PromptTurn
+    begins_with: StoredId | None
+    next_cut: StoredId | None
+
+
 class PromptSource(ABC):
     """Says what else a prompt should hold: a character, lore, memories, a summary.
 
@@ -72,3 +85,9 @@ class PromptSource(ABC):
     @abstractmethod
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return the parts for a turn, each with this source's name; none where there is nothing to say."""
+
+    def built(self, window: HistoryWindow) -> None:  # noqa: B027  most have no use for it
+        """Learn what a prompt holds of the history, before it is sent.
+
+        It must be quick; what it raises is logged. A source that does not override it costs a turn nothing.
+        """

@@ -26,6 +26,7 @@ from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.plausibility import plausible_usage
 from idolchat_core.turns.admission import load
+from idolchat_core.turns.context_window import REPLY_SHARE, window_tokens_of
 from idolchat_core.turns.finish import well_formed
 from idolchat_core.turns.observers import TurnReport
 from idolchat_core.turns.plan import Plan
@@ -34,8 +35,6 @@ from idolchat_core.turns.resources import EngineResources
 
 __all__ = ["Completion", "described"]
 
-REPLY_SHARE = 0.25
-"""Of the context window, kept free for the reply of a request that does not say how long it may be."""
 MOST_REPLY_SHARE = 0.75
 
 
@@ -123,8 +122,9 @@ class Completion:
 
     async def _budget_tokens(self) -> float:
         """Return how long the prompt may be: the context window less the reply's share."""
-        told = await self._resources.catalog.context_length(self._live.model)
-        self._window_tokens = window = told or self._resources.settings.context_length
+        resources = self._resources
+        window = await window_tokens_of(self._live.model, catalog=resources.catalog, settings=resources.settings)
+        self._window_tokens = window
         wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
         if not isinstance(wanted, int):
             return window * (1 - REPLY_SHARE)

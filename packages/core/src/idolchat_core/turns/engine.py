@@ -37,6 +37,7 @@ from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints
+from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
@@ -347,6 +348,11 @@ class TurnEngine:
         if kept is None:
             raise TurnExpired(f"what went into the prompt of turn {turn_id} is not known, or no longer")
         return kept
+
+    async def window(self, conversation_id: UUID) -> ContextWindow:
+        """Measure how full the context window of a conversation is; see ``measure_window``."""
+        self._check_read()
+        return await measure_window(self._resources, conversation_id)
 
     def is_busy(self, conversation_id: UUID) -> bool:
         """Return whether a turn runs or waits in a conversation."""

@@ -16,7 +16,7 @@ from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
 from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.parts import PromptPart, Role, Slot, checked_part
-from idolchat_core.prompt.sources import Generation, PromptSource, PromptTurn
+from idolchat_core.prompt.sources import Generation, HistoryWindow, PromptSource, PromptTurn
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.resources import EngineResources
 
@@ -43,6 +43,9 @@ class Prompting:
         self._model = model
         self._collected: _Collected | None = None
         self._generation: Generation = "normal"
+        self._listening: list[tuple[PromptSource, PromptTurn]] = []
+        self._summaries: Sequence[PromptPart] = ()
+        self.reserved_tokens = 0.0
         self.explain: Callable[[], PromptExplanation] | None = None
 
     async def build(
@@ -53,19 +56,23 @@ class Prompting:
         budget_tokens: float,
         window_tokens: float,
         begun: str = "",
+        is_rehearsal: bool = False,
     ) -> Prompt:
         """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``.
 
-        ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's.
+        ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's. Of a
+        rehearsal, which is sent nowhere, no source learns.
         """
         resources, sources = self._resources, self._resources.prompt_sources
         per_size = resources.estimator.tokens(1.0, self._model)
         shares = clipped_shares({source.name: source.max_share for source in sources})
         budgets = {name: share * window_tokens for name, share in shares.items()}
+        self.reserved_tokens = sum(budgets.values())
         self._generation = "continue" if begun else "regenerate" if self._plan.answer_to is not None else "normal"
         collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
+        summaries = [part for part in collected.parts if part.stands_for is not None]
         selection = select_parts(
-            [*self._instructions(), *collected.parts],
+            [*self._instructions(), *(part for part in collected.parts if part.stands_for is None)],
             budgets=budgets,
             tokens_of=lambda size: size * per_size,
             keeps_slots=resources.settings.prompt_layout == "sillytavern",
@@ -75,16 +82,45 @@ class Prompting:
             branch,
             budget_tokens=budget_tokens,
             tokens_per_size=per_size,
-            reserved_tokens=sum(budgets.values()),
+            reserved_tokens=self.reserved_tokens,
             cut=history.cut,
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
             begun=begun,
             keeps_thinking=resources.settings.keep_thinking,
+            summaries=summaries,
+            predicts=bool(self._listening) and not is_rehearsal,
         )
         self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
+        self._summaries = summaries
+        if not is_rehearsal:
+            self._tell(history, prompt)
         return prompt
+
+    @property
+    def explanation(self) -> PromptExplanation:
+        """What went into the prompt that was built last."""
+        if self.explain is None:
+            raise AssertionError("no prompt was built")
+        return self.explain()
+
+    @property
+    def summary(self) -> ExplainedPart | None:
+        """The summary in the prompt that was built last."""
+        named = {(part.source, part.key) for part in self._summaries}
+        parts = self.explanation.parts if named else ()
+        return next((part for part in parts if part.included and (part.source, part.key) in named), None)
+
+    def _tell(self, history: History, prompt: Prompt) -> None:
+        """Tell the sources that want to know what the prompt holds of the history."""
+        begins_with = prompt.cut if prompt.cut != history.first_id else None
+        for source, turn in self._listening:
+            try:
+                source.built(HistoryWindow(turn=turn, begins_with=begins_with, next_cut=prompt.next_cut))
+            except Exception:  # a fault of the plugin, which costs no turn
+                facts = {"source": source.name, "turn_id": str(self._turn_id)}
+                log.exception("a prompt source failed when it was told of a prompt", extra=facts)
 
     def _instructions(self) -> list[PromptPart]:
         system = self._resources.settings.system_prompt
@@ -103,6 +139,8 @@ class Prompting:
             sources = self._resources.prompt_sources
             turns = [self._turn(history, branch, window_tokens, budgets[source.name]) for source in sources]
             if sources:
+                pairs = zip(sources, turns, strict=True)
+                self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
                 await self._ask_all(sources, turns, collected)
         return self._collected
 
