@@ -109,4 +109,4 @@ async def _run_all(checks: list[Awaitable[None]]) -> None:
 def token_of(scope: Scope) -> str | None:
     """Return the token of an authenticated request or handshake; None without one."""
     given = dict(scope["headers"]).get(b"authorization")
-    return given.partition(b" ")[2].strip().decode("ascii") if given else None
+    return (given.partition(b" ")[2].strip().decode("ascii") or None) if given else None

@@ -16,18 +16,20 @@ from uuid import UUID
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idolchat_api.app_state import caller_of
+from idolchat_api.app_state import app_state, caller_of
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.principal import NOBODY, Principal
 from idolchat_api.auth.principal import Scope as Needed
 from idolchat_api.errors import NotFound, Unauthenticated
 from idolchat_api.http.query_parameters import check_query, declared_query
+from idolchat_api.limits.request_context import set_request_context
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 
 __all__ = [
     "OPEN_PATHS",
     "SOCKET_PATHS",
     "Access",
+    "Identify",
     "MayAccess",
     "RouteRule",
     "Wants",
@@ -79,6 +81,10 @@ class Wants(StrEnum):
     WRITE = "write"
 
 
+type Identify = Callable[[Scope, Caller], Awaitable[Principal]]
+"""Returns who makes a request, given who its token says, which is ``NOBODY`` without one; it may be the same. Raises
+``Unauthenticated``."""
+
 type MayAccess = Callable[[Caller, str, Wants], Awaitable[bool]]
 """Returns whether a caller may access what has this id; False for an unknown id, too. The caller is ``NOBODY`` for
 requests without a token to an open route."""
@@ -88,12 +94,14 @@ requests without a token to an open route."""
 class RouteRule:
     """The rights of a route: who may call it, and by the name of each id in its path who may access that.
 
-    ``is_page`` routes answer with a page that may load scripts, styles and images of this server.
+    ``is_page`` routes answer with a page that may load scripts, styles and images of this server. ``identify`` says who
+    is calling where something else than the token tells.
     """
 
     access: Access
     find: Mapping[str, MayAccess] = field(default_factory=dict)
     is_page: bool = False
+    identify: Identify | None = None
 
 
 _CHECKING_OWNER: set[object] = set()
@@ -184,6 +192,8 @@ class _Protected:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal: Principal = scope["state"]["principal"]
+        if self.rule.identify is not None:
+            principal = await self._identified(self.rule.identify, scope)
         needed = self.rule.access.scope_for(scope["method"])
         if needed is not None:
             if principal is NOBODY:
@@ -198,6 +208,16 @@ class _Protected:
         if self.rule.is_page:
             scope["state"]["is_page"] = True
         await self._app(scope, receive, send)
+
+    async def _identified(self, identify: Identify, scope: Scope) -> Principal:
+        """Find out who is calling, and count the request as theirs."""
+        caller = caller_of(scope)
+        principal = await identify(scope, caller)
+        if principal is not caller.principal:
+            scope["state"]["principal"] = principal
+            set_request_context(scope, dict(scope["headers"]), principal)
+            app_state(scope).rates.take(principal, None)
+        return principal
 
     async def _check_own_ids(self, caller: Caller, path: dict[str, object]) -> None:
         if _USER in self._own_ids:

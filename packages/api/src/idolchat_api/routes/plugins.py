@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.routing import BaseRoute, Route
 
 from idolchat_api.auth.caller import Caller
-from idolchat_api.http.authorization import Access, MayAccess, RouteRule, Wants, protected
+from idolchat_api.http.authorization import Access, Identify, MayAccess, RouteRule, Wants, protected
 from idolchat_api.routes.static_files import static_routes
 from idolchat_core.errors import ConfigurationError, PluginBroken, PluginNameTaken
 
@@ -55,6 +55,7 @@ class RouteRegistry:
         find: Mapping[str, MayAccess] | None = None,
         page: bool = False,
         body_limits: Mapping[str, int] | None = None,
+        identify: Identify | None = None,
     ) -> None:
         """Add the routes of a router, which must be complete.
 
@@ -62,10 +63,14 @@ class RouteRegistry:
         ``{"memory_id": may}``; where the rule returns False the answer is a 404. With ``page`` they answer with pages,
         which may load scripts, styles and images of this server, and no inline script. ``body_limits`` are the bytes of
         a body at those of their paths that take larger ones than ``IDOLCHAT_API_MAX_BODY_BYTES``, and hold no id.
+        ``identify`` says who is calling where something else than the token tells; it is asked before rights are looked
+        at, and must not believe what anybody could write.
         Raises ``PluginBroken`` and ``PluginNameTaken``.
         """
         self.body_limits |= self._checked_limits(router, body_limits or {})
-        rule = RouteRule(access=self._stated(access, "add_router(router"), find=find or {}, is_page=page)
+        rule = RouteRule(
+            access=self._stated(access, "add_router(router"), find=find or {}, is_page=page, identify=identify
+        )
         unused = set(rule.find)
         for route in router.routes:
             if not isinstance(route, Route):
