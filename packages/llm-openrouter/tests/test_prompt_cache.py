@@ -66,3 +66,4 @@ def test_the_list_of_models_says_who_takes_system_messages_late(model: str, late
     [listed] = models_in([{"id": model}])
 
     assert listed.late_system is late
+    assert listed.assistant_first is late

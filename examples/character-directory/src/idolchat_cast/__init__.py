@@ -30,7 +30,7 @@ class Cast(CharacterDirectory):
     def __init__(self, file: Path) -> None:
         written: dict[str, dict[str, Any]] = json.loads(file.read_text("utf-8"))
         since = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        self.says = {slug: fields.get("says", []) for slug, fields in written.items()}
+        self.says: dict[str, list[str]] = {slug: fields.get("says", []) for slug, fields in written.items()}
         self.entries = {slug: entry_of(slug, fields, since) for slug, fields in written.items()}
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 
 from idolchat_api.app import create_app
 from idolchat_api.server import GracefulServer, listen, url_of
 from idolchat_api.settings.api import ApiSettings
+from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins.hookspecs import hookimpl
 from idolchat_core.plugins.loader import Plugins
-from idolchat_core.plugins.registry import Factory, Registry
+from idolchat_core.plugins.registry import Factory, Registry, ServiceRegistry
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["Parts", "serving", "serving_app"]
 
 
 class Parts:
-    """A plugin with one open storage and one open provider, both named ``local``; the settings must not name others."""
+    """A plugin with one open storage and one open provider, both named ``local``; the settings must not name others.
 
-    def __init__(self, storage: Storage, llm: LLMProvider) -> None:
+    It may have an open character directory, too.
+    """
+
+    def __init__(self, storage: Storage, llm: LLMProvider, characters: CharacterDirectory | None = None) -> None:
         self._storage = storage
         self._llm = llm
+        self._characters = characters
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
@@ -34,6 +39,11 @@ class Parts:
     @hookimpl
     def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
         registry.add("local", _as_it_is(self._llm))
+
+    @hookimpl
+    def idolchat_register_character_directories(self, registry: ServiceRegistry[CharacterDirectory]) -> None:
+        if (characters := self._characters) is not None:
+            registry.add("local", lambda services: nullcontext(characters))
 
 
 @asynccontextmanager

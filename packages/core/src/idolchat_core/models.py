@@ -92,7 +92,8 @@ class Message(_Stored):
     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
     ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
     another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
-    wrote. A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
+    wrote, and ``greeting`` for what a character says first. A message that was deleted keeps its place with
+    ``deleted_at`` and without content: see ``deleted_form``.
     """
 
     id: StoredId

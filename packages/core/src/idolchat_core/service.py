@@ -80,6 +80,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             recovers=recovers,
             prompt_sources=sources,
             background=services.background,
+            characters=services.characters,
         ) as turns,
         _following_commands(storage, turns, is_server=recovers) as following,
     ):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from idolchat_core import ModelInfo, ProviderError
-from idolchat_llm_openrouter.prompt_cache import takes_late_system
+from idolchat_llm_openrouter.prompt_cache import takes_assistant_first, takes_late_system
 
 __all__ = ["ModelList", "models_in"]
 
@@ -88,6 +88,7 @@ def _model(entry: Mapping[str, Any]) -> ModelInfo:
         max_output_tokens=_first_number(provider, ("max_completion_tokens",))
         or _first_number(entry, ("max_completion_tokens",)),
         late_system=takes_late_system(entry["id"]),
+        assistant_first=takes_assistant_first(entry["id"]),
     )
 
 

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["marked", "takes_late_system", "wants_marks"]
+__all__ = ["marked", "takes_assistant_first", "takes_late_system", "wants_marks"]
 
 _WANTS_MARKS = re.compile(r"anthropic/|claude", re.IGNORECASE)
 _EARLY_SYSTEM_ONLY = re.compile(r"anthropic/|claude|gemini|gemma", re.IGNORECASE)
+_USER_FIRST = re.compile(r"anthropic/|claude|gemini|gemma|mistral|mixtral", re.IGNORECASE)
 _MARK = {"type": "ephemeral"}
 
 
@@ -29,6 +30,14 @@ def takes_late_system(model: str) -> bool:
     The APIs of Claude and Gemini have one system text: what is said later is moved to it, or refused.
     """
     return not _EARLY_SYSTEM_ONLY.search(model)
+
+
+def takes_assistant_first(model: str) -> bool:
+    """Whether a model takes a reply as the first message after the instructions.
+
+    The APIs of Claude and Gemini want the user's first, and so do the chat templates of Gemma and Mistral.
+    """
+    return not _USER_FIRST.search(model)
 
 
 def marked(messages: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> Sequence[Mapping[str, Any]]:

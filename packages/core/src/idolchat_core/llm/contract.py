@@ -71,7 +71,8 @@ class ModelInfo:
 
     ``context_length`` is in tokens, prompt and reply together, None if not told. ``late_system`` is false for a model
     that takes system messages at the beginning only: Claude and Gemini, whose APIs have one system text, and strict
-    chat templates.
+    chat templates. ``assistant_first`` is false where the first message after the instructions must be the user's, as
+    it must for these.
     """
 
     id: str
@@ -79,6 +80,7 @@ class ModelInfo:
     name: str | None = None
     max_output_tokens: int | None = None
     late_system: bool = True
+    assistant_first: bool = True
 
 
 type OnDeltas = Callable[[Sequence[Delta]], None]

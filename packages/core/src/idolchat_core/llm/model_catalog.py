@@ -37,6 +37,11 @@ class ModelCatalog:
         known = await self._find(model)
         return known.late_system if known else True
 
+    async def assistant_first(self, model: str | None) -> bool:
+        """Whether a prompt's history may begin with a reply; yes where the provider does not tell."""
+        known = await self._find(model)
+        return known.assistant_first if known else True
+
     async def _find(self, model: str | None) -> ModelInfo | None:
         if time.monotonic() >= self._fresh_until:
             if self._fetching is None:

@@ -24,6 +24,7 @@ from idolchat_core.prompt.window import choose_start, predict_start
 
 __all__ = ["Prompt", "build_prompt", "shared_size"]
 
+_TOLD = "You began this conversation by saying:"
 _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 
 
@@ -59,6 +60,7 @@ def build_prompt(
     is_complete: bool = True,
     extra_size: float = 0.0,
     late_system: bool = True,
+    assistant_first: bool = True,
     begun: str = "",
     keeps_thinking: bool = False,
     summaries: Sequence[PromptPart] = (),
@@ -74,10 +76,11 @@ def build_prompt(
     without it, and with ``is_complete`` false, the history has been cut already, nobody knows where. ``extra_size`` is
     taken by what travels beside the messages, such as tool definitions. ``late_system`` says that the model takes
     system messages after the first of the user; for others, what would be one stands in ``<context>`` before the
-    user's newest words. Examples are left out before any of the history is. ``keeps_thinking``
-    leaves thoughts in the text of replies (see ``without_thinking``). Of the ``summaries``, parts that stand for
-    messages, the one goes in that reaches up to the history's beginning, or next to it. ``predicts`` asks for
-    ``next_cut``. Raises ``ContextTooLong`` when the newest turn alone does not fit.
+    user's newest words. Where the history may not begin with a reply (``assistant_first`` is false), a system message
+    tells the greeting. Examples are left out before any of the history is. ``keeps_thinking`` leaves thoughts in the
+    text of replies (see ``without_thinking``). Of the ``summaries``, parts that stand for messages, the one goes in
+    that reaches up to the history's beginning, or next to it. ``predicts`` asks for ``next_cut``. Raises
+    ``ContextTooLong`` when the newest turn alone does not fit.
     """
     said = sendable(path if keeps_thinking else without_thinking(path))
     beginning = [{"role": "assistant", "content": begun}] if begun else []
@@ -105,7 +108,9 @@ def build_prompt(
     first = said[start].id if start < len(said) else None
     available = room.left(selection)
     _put_summary(selection, ends, room, start=start, history_tokens=sum(sizes[start:]))
-    messages, stable_until = _arranged(selection, said[start:], late_system=late_system)
+    messages, stable_until = _arranged(
+        selection, said[start:], late_system=late_system, assistant_first=assistant_first
+    )
     messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
     outline = _outline(selection, said[start:])
     size = extra_size + sum([size for _, size in outline])
@@ -213,11 +218,13 @@ def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> Conte
 
 
 def _arranged(
-    selection: Selection, said: Sequence[Entry], *, late_system: bool
+    selection: Selection, said: Sequence[Entry], *, late_system: bool, assistant_first: bool
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     """Put the messages in order, and tell up to where they stay as they are."""
     head = [part.sent for part in selection.before_history]
     history = joined_roles([entry.sent for entry in said])
+    if not assistant_first and history and _is_text_of_assistant(history[0]):
+        head, history = [*head, _told(history[0])], history[1:]
     newest = max((i for i, message in enumerate(history) if message["role"] == "user"), default=len(history))
     deep, tail, last = (list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY))
     if not (deep or tail or last):
@@ -233,6 +240,16 @@ def _arranged(
         unchanged = min(unchanged, place)
     messages = [*head, *joined_roles(arranged), *(part.sent for part in last)]
     return messages, _marks(len(head), len(head) + unchanged)
+
+
+def _is_text_of_assistant(message: Mapping[str, Any]) -> bool:
+    return message["role"] == "assistant" and "tool_calls" not in message
+
+
+def _told(greeting: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in the instructions what the assistant has said first."""
+    texts = [part["text"] for part in content_parts(greeting["content"]) if isinstance(part.get("text"), str)]
+    return {"role": "system", "content": "\n\n".join([_TOLD, *texts])}
 
 
 def _marks(head: int, unchanged: int) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def sendable(path: Sequence[Entry]) -> list[Entry]:
 
 
 def _is_plain(path: Sequence[Entry]) -> bool:
-    expected = "user"
+    expected = path[0].role if path and path[0].role == "assistant" else "user"
     for entry in path:
         if entry.sent["role"] != expected or entry.finish_reason in UNFINISHED or "tool_calls" in entry.sent:
             return False

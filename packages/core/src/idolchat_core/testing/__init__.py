@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
 )
 
 from idolchat_core.testing.character_directory import CharacterDirectoryConformance  # noqa: E402
+from idolchat_core.testing.directory import InMemoryDirectory  # noqa: E402
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.objects import InMemoryObjects  # noqa: E402
 from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserver  # noqa: E402
@@ -22,6 +23,7 @@ from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversa
 __all__ = [
     "ChangeObserverConformance",
     "CharacterDirectoryConformance",
+    "InMemoryDirectory",
     "InMemoryObjects",
     "InMemoryStorage",
     "OpenObserver",

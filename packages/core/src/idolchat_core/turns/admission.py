@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.characters.contract import DirectoryEntry
+from idolchat_core.characters.greeting import greeting_of
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -67,11 +69,18 @@ def _check_same(name: str, given: UUID | None, known: StoredId | None, conversat
 
 
 async def admit(
-    resources: EngineResources, plan: Plan, live: LiveTurn, history: History | None, *, taken_back: Collection[UUID]
+    resources: EngineResources,
+    plan: Plan,
+    live: LiveTurn,
+    history: History | None,
+    *,
+    taken_back: Collection[UUID],
+    character: DirectoryEntry | None,
 ) -> History:
     """Make the turn durable; the reply then follows ``live.user_message_id``.
 
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
+    ``character`` greets where the turn begins a conversation.
     """
 
     if history is not None and (not plan.messages or plan.expected_revision is not None):
@@ -80,7 +89,7 @@ async def admit(
     async def decide(history: History | None) -> Placement | Conversation | None:
         check_may(plan, history)
         if history is None:
-            return _new_conversation(plan, live)
+            return await _new_conversation(resources, plan, live, character)
         check_revision(history.id, history.revision or "unknown", plan.expected_revision)
         if plan.continues is not None:
             await go_on_from_stored(resources.storage, history, plan, live)
@@ -107,10 +116,12 @@ def _forgotten_if_turned(resources: EngineResources, plan: Plan) -> Generator[No
         raise
 
 
-def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
+async def _new_conversation(
+    resources: EngineResources, plan: Plan, live: LiveTurn, character: DirectoryEntry | None
+) -> Conversation:
     check_tool_results(plan.messages, after=())
     messages = _to_store(plan, live, plan.messages, after=None)
-    return Conversation(
+    begun = Conversation(
         id=plan.conversation_id,
         created_at=messages[0].timestamp,
         user_id=plan.user_id,
@@ -118,6 +129,17 @@ def _new_conversation(plan: Plan, live: LiveTurn) -> Conversation:
         messages=tuple(messages),
         updated_at=messages[-1].timestamp,
     )
+    if character is None or not plan.may_greet:
+        return begun
+    greeting = await greeting_of(resources.characters, character, begun.model_copy(update={"messages": ()}))
+    return begun.model_copy(update={"messages": (*greeting, *_following(greeting, begun.messages))})
+
+
+def _following(greeting: Sequence[Message], said: Sequence[Message]) -> Sequence[Message]:
+    """Have messages follow a greeting, not the last of its alternates."""
+    if len(greeting) < 2:
+        return said
+    return [said[0].model_copy(update={"parent_id": greeting[0].id}), *said[1:]]
 
 
 async def _take_up(resources: EngineResources, history: History, plan: Plan, live: LiveTurn) -> None:
@@ -224,9 +246,13 @@ def _unknown(plan: Plan, history: History, branch: Sequence[Entry]) -> tuple[New
     known = _said_in(history, branch) if len(messages) > 1 else None
     if known is None:
         return messages
-    sent = [(message.role, message.content) for message in messages[: len(known)]]
-    has_reply = any(role == "assistant" for role, _ in known)
-    return messages[len(known) :] if has_reply and sent == known and len(messages) > len(known) else messages
+    asked = next((place for place, (role, _) in enumerate(known) if role != "assistant"), 0)
+    for said in (known, known[asked:]):  # a client that began the conversation itself need not know the greeting
+        sent = [(message.role, message.content) for message in messages[: len(said)]]
+        has_reply = any(role == "assistant" for role, _ in said)
+        if has_reply and sent == said and len(messages) > len(said):
+            return messages[len(said) :]
+    return messages
 
 
 def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]) -> None:

@@ -12,6 +12,8 @@ from typing import Self
 from uuid import UUID, uuid4, uuid5
 
 from idolchat_core.background_tasks import BackgroundTasks
+from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -77,6 +79,7 @@ class TurnEngine:
         recovers: bool = False,
         prompt_sources: Sequence[PromptSource] = (),
         background: BackgroundCompletions | None = None,
+        characters: CharacterDirectory | None = None,
     ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         writer = MessageWriter(storage, histories)
@@ -85,6 +88,7 @@ class TurnEngine:
             storage=storage,
             llm=llm,
             settings=settings,
+            characters=characters or JoinedDirectories(),
             histories=histories,
             writer=writer,
             checkpoints=checkpoints,

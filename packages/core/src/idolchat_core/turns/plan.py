@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import UUID, uuid5
 
+from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.models import StoredId, new_id
-from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest, WithCharacter
 
 __all__ = ["After", "Plan", "retry_id"]
 
@@ -28,7 +29,8 @@ class Plan:
     none, and the message ``answer_to`` is answered anew, or the reply ``continues`` is gone on with. ``instructions``
     serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it. ``after`` says
     where the messages go when that is not the head; a plan that ``changes_branch`` may answer or continue a message
-    that is on another branch than the active one. The branch is then the active one.
+    that is on another branch than the active one. The branch is then the active one. ``with_character`` says how it is
+    run by a character, and ``may_greet`` that she greets where it begins a conversation.
     """
 
     conversation_id: UUID
@@ -44,6 +46,8 @@ class Plan:
     after: After | None = None
     changes_branch: bool = False
     expected_revision: str | None = None
+    with_character: WithCharacter = TurnOptions().with_character
+    may_greet: bool = False
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = True
@@ -90,6 +94,7 @@ class Plan:
             key=key,
             fingerprint=request.fingerprint() if key else None,
             is_first=is_first,
+            may_greet=request.greeting and all(message.role != "assistant" for message in request.messages),
             **_how(request),
         )
 
@@ -143,6 +148,11 @@ class Plan:
         """The id of that message where it is stored; it follows from the turn's, as a resent key finds it by that."""
         return uuid5(self.turn_id, "prefill")
 
+    def spoken_by(self, entry: DirectoryEntry) -> Self:
+        """Plan the same turn as this character's."""
+        options = self.with_character(entry)
+        return replace(self, model=options.model, options=options.options)
+
     def again(self, answer_to: StoredId, *, turn_id: UUID, continues: StoredId | None = None) -> Self:
         """Plan the same turn once more, now that its message is stored."""
         return replace(
@@ -166,6 +176,7 @@ def retry_id(turn_id: UUID) -> UUID:
 
 def _how(options: TurnOptions) -> dict[str, Any]:
     return {
+        "with_character": options.with_character,
         "model": options.model,
         "options": options.options,
         "stream": options.stream,

@@ -87,6 +87,7 @@ class Prompting:
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
+            assistant_first=await resources.catalog.assistant_first(self._model),
             begun=begun,
             keeps_thinking=resources.settings.keep_thinking,
             summaries=summaries,

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, to_json
 
-__all__ = ["NewMessage", "OnBusy", "OnDisconnect", "TurnOptions", "TurnRequest"]
+from idolchat_core.characters.contract import DirectoryEntry
+
+__all__ = [
+    "NewMessage",
+    "OnBusy",
+    "OnDisconnect",
+    "TurnOptions",
+    "TurnRequest",
+    "WithCharacter",
+]
 
 REFUSED_FIELDS = frozenset(
     {
@@ -76,6 +94,12 @@ def _refusal(field: str, why: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{param} {why}", {"param": field, "why": why})
 
 
+type WithCharacter = Callable[[DirectoryEntry], TurnOptions]
+"""Returns the options for a turn of this character's: with what she brings, as far as the caller may have it."""
+
+_LENGTHS = frozenset({"max_tokens", "max_completion_tokens"})
+
+
 class TurnOptions(BaseModel):
     """How a turn is to be run.
 
@@ -89,6 +113,7 @@ class TurnOptions(BaseModel):
     stream: bool = False
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
+    _with_character: WithCharacter | None = PrivateAttr(default=None)
 
     @field_validator("stream", "on_busy", "on_disconnect", mode="before")
     @classmethod
@@ -117,18 +142,42 @@ class TurnOptions(BaseModel):
         """The fields that go to the provider unchanged; null is as absent."""
         return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
+    def within(self, with_character: WithCharacter) -> Self:
+        """Return the same options for a caller who may not have whatever a character brings."""
+        limited = self.model_copy()
+        limited._with_character = with_character  # noqa: SLF001  of our own kind
+        return limited
+
+    def with_character(self, entry: DirectoryEntry) -> TurnOptions:
+        """Return the options for a turn of this character's: with her model and options where none are given."""
+        if self._with_character is not None:
+            return self._with_character(entry)
+        given = self.options
+        named = given.keys() | (_LENGTHS if _LENGTHS & given.keys() else set())
+        brought: dict[str, Any] = {name: value for name, value in entry.options.items() if name not in named}
+        if self.model is None and "models" not in given and entry.model is not None:
+            brought["model"] = entry.model
+        return self.model_copy(update=brought) if brought else self
+
 
 class TurnRequest(TurnOptions):
     """One turn: the new messages, where they belong, and any other field of a chat completions request.
 
     ``messages`` are the new ones, oldest first; a client may also send the whole history again. Where the last is a
-    text of the assistant, the turn continues it.
+    text of the assistant, the turn continues it. With ``greeting`` a conversation that begins here begins with the
+    greeting of its character, if she has one and no message is the assistant's.
     """
 
     messages: Annotated[tuple[NewMessage, ...], Field(min_length=1, max_length=MAX_MESSAGES)]
     conversation_id: UUID | None = None
     user_id: UUID | None = None
     character_id: UUID | None = None
+    greeting: bool = True
+
+    @field_validator("greeting", mode="before")
+    @classmethod
+    def _null_is_true(cls, value: object) -> object:
+        return True if value is None else value
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
@@ -29,6 +30,7 @@ class EngineResources:
     storage: Storage
     llm: LLMProvider
     settings: CoreSettings
+    characters: CharacterDirectory
     histories: Histories
     writer: MessageWriter
     checkpoints: Checkpoints

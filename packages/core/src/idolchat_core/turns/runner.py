@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationNotFound,
@@ -49,6 +50,7 @@ class TurnRun:
     PURPOSE = "chat"
 
     __slots__ = (
+        "_character",
         "_is_streaming",
         "_must_exist",
         "_queue",
@@ -93,6 +95,7 @@ class TurnRun:
         self._taken_back: list[TurnRun] = []
         self._waiting: UnfinishedTurn | None = None
         self._must_exist = False
+        self._character: DirectoryEntry | None = None
         self.is_admitted = False
         self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
@@ -157,11 +160,22 @@ class TurnRun:
             self.live.user_id = history.user_id
             if await self._is_told_again(history):
                 return
+        await self._find_character(history)
         call = self._admit()
         try:
             await self._take_place(call, history)
         finally:
             call.withdraw()
+
+    async def _find_character(self, history: History | None) -> None:
+        """Find who speaks, and run the turn with the model and options that she brings."""
+        of = self.plan if history is None else history
+        if not isinstance(of.character_id, UUID):
+            return
+        self._character = await self._resources.characters.find(of.character_id, of.user_id)
+        if self._character is not None:
+            self.plan = self.plan.spoken_by(self._character)
+            self.live.model = self.plan.model or self.live.model
 
     def _admit(self) -> MeteredCall:
         origin = CALLER.get()
@@ -308,7 +322,9 @@ class TurnRun:
                 history = await load(self._resources, self.plan)
                 if history is None and self._must_exist:
                     raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
-            return await admit(self._resources, self.plan, self.live, history, taken_back=gone)
+            return await admit(
+                self._resources, self.plan, self.live, history, taken_back=gone, character=self._character
+            )
         except BaseException:
             with suppress(StorageError):  # the line is written later, or is void: nobody is asked
                 await call.written()

@@ -1,0 +1,25 @@
+"""What a character says first in a conversation."""
+
+from __future__ import annotations
+
+from idolchat_core.characters.contract import CharacterDirectory, DirectoryEntry
+from idolchat_core.models import Conversation, Message, new_id
+
+__all__ = ["GREETING", "greeting_of"]
+
+GREETING = "greeting"
+"""The ``origin`` of a message that stands on a character's card: no model made it."""
+
+
+async def greeting_of(
+    characters: CharacterDirectory, entry: DirectoryEntry, conversation: Conversation
+) -> tuple[Message, ...]:
+    """Return the first messages of a new conversation: a character's greeting, and its alternates as siblings.
+
+    Each begins a branch of its own. Raises as ``CharacterDirectory.openings``.
+    """
+    said = [
+        Message(id=new_id(), role="assistant", content=text, timestamp=conversation.created_at, origin=GREETING)
+        for text in await characters.openings(entry, conversation)
+    ]
+    return (*said[:1], *(message.model_copy(update={"parent_id": None}) for message in said[1:]))
