@@ -10,7 +10,10 @@ from idolchat_core.testing import Reopen, StorageConformance
 
 
 class TestSqliteStorage(StorageConformance):
-    """Two processes may not append to one conversation at once: documents are read and written whole."""
+    """Two processes may not append to one conversation at once: documents are read and written whole.
+
+    Records may be written by both: SQLite compares them.
+    """
 
     shared = False
 

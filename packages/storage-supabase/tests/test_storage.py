@@ -15,6 +15,7 @@ type Open = Callable[..., AbstractAsyncContextManager[SupabaseStorage]]
 
 class TestSupabaseStorage(StorageConformance):
     shared = False
+    shares_records = False
 
     @pytest.fixture
     async def storage(self, open_storage: Open) -> AsyncIterator[SupabaseStorage]:

@@ -12,6 +12,9 @@ from idolchat_core import CoreSettings, KeyValueStorage, Registry, Storage, Stor
 GET = "SELECT value FROM documents WHERE key = ?"
 PUT = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
 DELETE = "DELETE FROM documents WHERE key = ?"
+INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?) RETURNING key"
+REPLACE = "UPDATE documents SET value = ? WHERE key = ? AND value = ? RETURNING key"
+REMOVE = "DELETE FROM documents WHERE key = ? AND value = ? RETURNING key"
 LIST = "SELECT key FROM documents WHERE substr(key, 1, ?) = ?"
 
 
@@ -33,14 +36,21 @@ class SqliteStorage(KeyValueStorage):
     async def delete_value(self, key: str) -> None:
         await self._execute(DELETE, key)
 
+    async def replace_value(self, key: str, value: bytes | None, *, expected: bytes | None) -> bool:
+        if value is None:
+            return bool(await self._execute(REMOVE, key, expected))
+        if expected is None:
+            return bool(await self._execute(INSERT, key, value))
+        return bool(await self._execute(REPLACE, value, key, expected))
+
     async def list_keys(self, prefix: str) -> Sequence[str]:
         return [key for (key,) in await self._execute(LIST, len(prefix), prefix)]
 
-    async def _execute(self, sql: str, *values: str | bytes | int) -> list[Any]:
+    async def _execute(self, sql: str, *values: str | bytes | int | None) -> list[Any]:
         # Shielded, so that a statement whose caller leaves is over before the next one begins.
         return await asyncio.shield(self._alone_execute(sql, values))
 
-    async def _alone_execute(self, sql: str, values: Sequence[str | bytes | int]) -> list[Any]:
+    async def _alone_execute(self, sql: str, values: Sequence[str | bytes | int | None]) -> list[Any]:
         async with self._alone:
             try:
                 return await asyncio.to_thread(lambda: self._database.execute(sql, values).fetchall())

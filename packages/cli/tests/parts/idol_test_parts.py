@@ -32,6 +32,7 @@ from idolchat_core.settings import PackageSettings, read_settings
 from idolchat_core.storage import document
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.records import check_record_version, names_after, record_version
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
 
 FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
@@ -68,19 +69,24 @@ class FolderStorage(InMemoryStorage):
         kept = RECORDS / namespace / name
         return kept.read_bytes() if kept.exists() else None
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
         """Write a file."""
+        check_record_version(namespace, name, record_version(await self.get_record(namespace, name)), if_version)
         (RECORDS / namespace).mkdir(parents=True, exist_ok=True)
         (RECORDS / f"{namespace}.new").write_bytes(value)
         (RECORDS / f"{namespace}.new").replace(RECORDS / namespace / name)
+        return record_version(value)
 
-    async def delete_record(self, namespace: str, name: str) -> None:
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
         """Remove a file."""
+        check_record_version(namespace, name, record_version(await self.get_record(namespace, name)), if_version)
         (RECORDS / namespace / name).unlink(missing_ok=True)
 
-    async def list_records(self, namespace: str) -> Sequence[str]:
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
         """List the files."""
-        return sorted(path.name for path in (RECORDS / namespace).glob("*"))
+        return names_after(sorted(path.name for path in (RECORDS / namespace).glob("*")), after, limit)
 
     async def list_namespaces(self) -> Sequence[str]:
         """List the folders; logs are records here."""

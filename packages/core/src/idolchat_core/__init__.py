@@ -59,11 +59,13 @@ from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
 from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.records import NO_RECORD, Record, check_record_version, names_after, record_version
 from idolchat_core.storage.stats import StorageStats
 from idolchat_core.storage.user_data import UserData, UserFile
 
 __all__ = [
     "EVERYTHING",
+    "NO_RECORD",
     "BackgroundCompletions",
     "Change",
     "ChangeKind",
@@ -108,6 +110,7 @@ __all__ = [
     "ProviderTimeout",
     "ProviderUnavailable",
     "RateLimited",
+    "Record",
     "Registry",
     "Repair",
     "ReplyCut",
@@ -129,17 +132,20 @@ __all__ = [
     "VerificationResult",
     "check_count",
     "check_record_name",
+    "check_record_version",
     "check_revision",
     "document",
     "hits_in",
     "hookimpl",
     "is_repeated",
     "issues_of",
+    "names_after",
     "namespaces_among",
     "new_id",
     "one_shot",
     "pagination",
     "read_settings",
+    "record_version",
     "repair_of",
     "repaired",
     "text_size",

@@ -215,9 +215,9 @@ class ConversationDamaged(StorageError):
 
 
 class StorageConflict(StorageError):
-    """The conversation is not as the writer believed; read it again.
+    """The conversation, or the record, is not as the writer believed; read it again.
 
-    ``actual_count`` is the number of messages that it holds, where known.
+    ``actual_count`` is the number of messages that a conversation holds, where known.
     """
 
     code = "storage_conflict"

@@ -708,13 +708,15 @@ class CrashingStorage(InMemoryStorage):
         super().__init__()
         self.crashed: asyncio.Future[InMemoryStorage] = asyncio.get_running_loop().create_future()
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        await super().put_record(namespace, name, value, durable=durable)
-        if namespace != "turns":
-            return
-        crashed = InMemoryStorage()
-        crashed.__dict__.update(deepcopy({name: value for name, value in vars(self).items() if name != "crashed"}))
-        self.crashed.set_result(crashed)
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        version = await super().put_record(namespace, name, value, durable=durable, if_version=if_version)
+        if namespace == "turns":
+            crashed = InMemoryStorage()
+            crashed.__dict__.update(deepcopy({name: value for name, value in vars(self).items() if name != "crashed"}))
+            self.crashed.set_result(crashed)
+        return version
 
 
 async def test_a_reply_is_recovered_as_interrupted_after_a_crash(llm: ScriptedProvider) -> None:

@@ -38,10 +38,13 @@ class RefusingStorage(InMemoryStorage):
         left.__dict__.update(deepcopy({name: vars(self)[name] for name in vars(left)}, memo))
         return left
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        await super().put_record(namespace, name, value, durable=durable)
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        version = await super().put_record(namespace, name, value, durable=durable, if_version=if_version)
         if not durable:
             self.saved.set()
+        return version
 
     async def append(self, conversation_id: UUID, messages: Sequence[Message], **more: Any) -> str | None:
         if self.refuses:
@@ -50,10 +53,10 @@ class RefusingStorage(InMemoryStorage):
         self.appended.set()
         return revision
 
-    async def delete_record(self, namespace: str, name: str) -> None:
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
         if self.keeps_records:
             raise StorageUnavailable("the disk is read-only")
-        await super().delete_record(namespace, name)
+        await super().delete_record(namespace, name, if_version=if_version)
 
 
 @pytest.fixture

@@ -284,20 +284,23 @@ class LocalStorage(Storage):
         check_record_name(namespace, name)
         return await self._work(self._records.get, namespace, name)
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
         check_record_name(namespace, name)
-        await self._writer.ask(lambda: self._records.put(namespace, name, value, durable=durable))
+        putting = partial(self._records.put, namespace, name, value, durable=durable, if_version=if_version)
+        return await self._writer.ask(putting)
 
-    async def delete_record(self, namespace: str, name: str) -> None:
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
         check_record_name(namespace, name)
-        await self._writer.ask(lambda: self._records.delete(namespace, name))
+        await self._writer.ask(partial(self._records.delete, namespace, name, if_version=if_version))
 
     async def list_namespaces(self) -> Sequence[str]:
         return await self._work(self._folder.namespaces)
 
-    async def list_records(self, namespace: str) -> Sequence[str]:
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
         check_record_name(namespace)
-        return await self._work(self._records.names, namespace)
+        return await self._work(self._records.names, namespace, after, limit)
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         check_record_name(namespace, name)

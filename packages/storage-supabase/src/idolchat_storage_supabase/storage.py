@@ -82,7 +82,22 @@ class SupabaseStorage(KeyValueStorage):
         return await self._bucket.read(key)
 
     async def put_value(self, key: str, value: bytes) -> None:
-        await self._whole(self._bucket.write(key, value, content_type="application/octet-stream"))
+        await self._bucket.write(key, value, content_type="application/octet-stream")
+
+    async def replace_value(self, key: str, value: bytes | None, *, expected: bytes | None) -> bool:
+        """Write a value, which the server compares with nothing but whether there is one.
+
+        So writers of several processes are kept apart only when they make a value. A retry may find what the first try
+        has made.
+        """
+        if value is None or expected is not None:
+            return await super().replace_value(key, value, expected=expected)
+        writing = self._bucket.write(key, value, content_type="application/octet-stream", only_if_new=True)
+        try:
+            await writing
+        except AlreadyThere:
+            return await self.get_value(key) == value
+        return True
 
     async def delete_value(self, key: str) -> None:
         await self._bucket.remove(key)
@@ -90,6 +105,15 @@ class SupabaseStorage(KeyValueStorage):
     async def list_keys(self, prefix: str) -> Sequence[str]:
         folder = prefix.rstrip("/")
         return [f"{folder}/{entry.name}" async for entry in self._bucket.entries(folder) if not entry.is_folder]
+
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        putting = super().put_record(namespace, name, value, durable=durable, if_version=if_version)
+        return await self._whole(putting)
+
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        await self._whole(super().delete_record(namespace, name, if_version=if_version))
 
     async def list_namespaces(self) -> Sequence[str]:
         return namespaces_among([entry.name async for entry in self._bucket.entries("records") if entry.is_folder])

@@ -11,6 +11,7 @@ from idolchat_core.search import SearchResults
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Leftover, VerificationResult
+from idolchat_core.storage.records import Record
 from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["Forwarding"]
@@ -69,14 +70,19 @@ class Forwarding(Storage):
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         return await self._primary.get_record(namespace, name)
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        await self._primary.put_record(namespace, name, value, durable=durable)
+    async def read_record(self, namespace: str, name: str) -> Record | None:
+        return await self._primary.read_record(namespace, name)
 
-    async def delete_record(self, namespace: str, name: str) -> None:
-        await self._primary.delete_record(namespace, name)
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        return await self._primary.put_record(namespace, name, value, durable=durable, if_version=if_version)
 
-    async def list_records(self, namespace: str) -> Sequence[str]:
-        return await self._primary.list_records(namespace)
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        await self._primary.delete_record(namespace, name, if_version=if_version)
+
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
+        return await self._primary.list_records(namespace, after=after, limit=limit)
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         return self._primary.append_log(namespace, name, lines, durable=durable)

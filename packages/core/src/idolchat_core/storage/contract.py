@@ -19,6 +19,7 @@ from idolchat_core.storage import document, fallbacks, maintenance
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
 from idolchat_core.storage.record_log import RecordLogs
+from idolchat_core.storage.records import Record, record_version
 from idolchat_core.storage.stats import StorageStats
 
 __all__ = ["Storage", "check_record_name", "one_shot"]
@@ -278,17 +279,37 @@ class Storage(ABC):
         ``ValueError``.
         """
 
-    @abstractmethod
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        """Write a small named value, all or nothing; with ``durable`` false it may be lost with the machine's power."""
+    async def read_record(self, namespace: str, name: str) -> Record | None:
+        """Read a small named value with its version, which every change of the value changes; None if there is none."""
+        value = await self.get_record(namespace, name)
+        return None if value is None else Record(value, record_version(value))
 
     @abstractmethod
-    async def delete_record(self, namespace: str, name: str) -> None:
-        """Remove a small named value; that there is none is no error."""
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        """Write a small named value, all or nothing, and return the version that it has then.
+
+        With ``durable`` false it may be lost with the machine's power. Where ``if_version`` is given, it is written
+        only in place of the value of this version (``NO_RECORD``: where there is none): of several writers that give
+        the same, one succeeds, and the others get a ``StorageConflict``. A writer that gives none replaces what is
+        there, and may be replaced by one that compared a moment before.
+        """
 
     @abstractmethod
-    async def list_records(self, namespace: str) -> Sequence[str]:
-        """List the names in a namespace, sorted."""
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        """Remove a small named value; that there is none is no error, but where another ``if_version`` is given.
+
+        Raises ``StorageConflict`` as ``put_record`` does.
+        """
+
+    @abstractmethod
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
+        """List the names in a namespace that sort after ``after`` by their characters, sorted, ``limit`` at most.
+
+        Whoever pages begins each page after the last name of the one before. What others add or remove meanwhile may
+        be listed or not; all else is, once.
+        """
 
     async def list_namespaces(self) -> Sequence[str]:
         """List the namespaces of records and logs, sorted; a store that cannot tell gives none."""

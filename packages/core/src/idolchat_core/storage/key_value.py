@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound
+from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, ConversationList, Message, Page, StoredId
 from idolchat_core.storage import document, integrity, maintenance, pagination
 from idolchat_core.storage.contract import Storage, check_record_name
@@ -19,6 +19,7 @@ from idolchat_core.storage.expectations import check_count, check_revision, is_r
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Repair
 from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.records import RecordPages, check_record_version, record_version
 
 __all__ = ["KeyValueStorage"]
 
@@ -31,12 +32,14 @@ class KeyValueStorage(Storage):
 
     ``put``, ``append`` and the other changes end in ``put_value``; ``put_document`` hands it the bytes as they are.
     Writers in this process are put in order, one a conversation; between processes the last one wins, so let one
-    process write. ``list`` and ``find_turn`` read everything: a back end that can do better overrides them.
+    process write. Records that are written with ``if_version`` are compared, by ``replace_value``. ``list`` and
+    ``find_turn`` read everything: a back end that can do better overrides them.
     Keys are ``conversations/<uuid>.json``, unless ``document_key`` says otherwise, and ``records/<namespace>/<name>``.
     """
 
     def __init__(self) -> None:
-        self._writers: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._writers: WeakValueDictionary[UUID | str, asyncio.Lock] = WeakValueDictionary()
+        self._pages = RecordPages()
 
     @abstractmethod
     async def get_value(self, key: str) -> bytes | None:
@@ -49,6 +52,15 @@ class KeyValueStorage(Storage):
     @abstractmethod
     async def delete_value(self, key: str) -> None:
         """Remove a value; that there is none is no error."""
+
+    async def replace_value(self, key: str, value: bytes | None, *, expected: bytes | None) -> bool:
+        """Write a value (None: remove it) where ``expected`` is what is there (None: nothing); tell whether it was.
+
+        As it stands here it is simply written: writers of this process have been kept apart, and ``expected`` was read
+        just now. A back end that can compare as it writes overrides this, and keeps those of other processes apart too.
+        """
+        await (self.delete_value(key) if value is None else self.put_value(key, value))
+        return True
 
     @abstractmethod
     async def list_keys(self, prefix: str) -> Sequence[str]:
@@ -178,23 +190,49 @@ class KeyValueStorage(Storage):
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         return await self.get_value(_record_key(namespace, name))
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        await self.put_value(_record_key(namespace, name), value)
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        key = _record_key(namespace, name)
+        async with self._writing(key):
+            if if_version is None:
+                await self.put_value(key, value)
+            else:
+                await self._replace_record(namespace, name, value, if_version=if_version)
+        self._pages.forget(namespace)
+        return record_version(value)
 
-    async def delete_record(self, namespace: str, name: str) -> None:
-        await self.delete_value(_record_key(namespace, name))
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        key = _record_key(namespace, name)
+        async with self._writing(key):
+            if if_version is None:
+                await self.delete_value(key)
+            else:
+                await self._replace_record(namespace, name, None, if_version=if_version)
+        self._pages.forget(namespace)
+
+    async def _replace_record(self, namespace: str, name: str, value: bytes | None, *, if_version: str) -> None:
+        key = _record_key(namespace, name)
+        found = await self.get_value(key)
+        check_record_version(namespace, name, record_version(found), if_version)
+        if (value, found) != (None, None) and not await self.replace_value(key, value, expected=found):
+            raise StorageConflict(f"record {namespace}/{name} was changed just now; read it again")
 
     async def list_namespaces(self) -> Sequence[str]:
         return namespaces_among(key.split("/")[1] for key in await self.list_keys("records/"))
 
-    async def list_records(self, namespace: str) -> Sequence[str]:
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
         check_record_name(namespace)
-        prefix = f"records/{namespace}/"
-        return sorted(key.removeprefix(prefix) for key in await self.list_keys(prefix))
+        names = self._pages.following(namespace, after)
+        if names is None:
+            prefix = f"records/{namespace}/"
+            names = sorted(key.removeprefix(prefix) for key in await self.list_keys(prefix))
+        return self._pages.cut(namespace, names, after=after, limit=limit)
 
     @asynccontextmanager
-    async def _writing(self, conversation_id: UUID) -> AsyncGenerator[None]:
-        lock = self._writers.setdefault(conversation_id, asyncio.Lock())
+    async def _writing(self, what: UUID | str) -> AsyncGenerator[None]:
+        """Keep other writers of this process from a conversation, or from the value of a key."""
+        lock = self._writers.setdefault(what, asyncio.Lock())
         async with lock:
             yield
 

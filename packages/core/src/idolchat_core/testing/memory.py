@@ -15,6 +15,7 @@ from idolchat_core.storage.contract import Storage, check_record_name
 from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.record_log import namespaces_among
+from idolchat_core.storage.records import check_record_version, names_after, record_version
 
 __all__ = ["InMemoryStorage"]
 
@@ -141,20 +142,23 @@ class InMemoryStorage(Storage):
         check_record_name(namespace, name)
         return self._records.get((namespace, name))
 
-    async def put_record(self, namespace: str, name: str, value: bytes, *, durable: bool = True) -> None:
-        check_record_name(namespace, name)
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        self._check_version(namespace, name, if_version)
         self._records[namespace, name] = value
+        return record_version(value)
 
-    async def delete_record(self, namespace: str, name: str) -> None:
-        check_record_name(namespace, name)
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        self._check_version(namespace, name, if_version)
         self._records.pop((namespace, name), None)
 
     async def list_namespaces(self) -> Sequence[str]:
         return namespaces_among(space for space, _ in (*self._records, *self._logs))
 
-    async def list_records(self, namespace: str) -> Sequence[str]:
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
         check_record_name(namespace)
-        return sorted(name for space, name in self._records if space == namespace)
+        return names_after(sorted(name for space, name in self._records if space == namespace), after, limit)
 
     async def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> None:
         check_record_name(namespace, name)
@@ -173,6 +177,11 @@ class InMemoryStorage(Storage):
             return self._stored[conversation_id]
         except KeyError:
             raise ConversationNotFound(f"there is no conversation {conversation_id}") from None
+
+    def _check_version(self, namespace: str, name: str, if_version: str | None) -> None:
+        check_record_name(namespace, name)
+        version = record_version(self._records.get((namespace, name)))
+        check_record_version(namespace, name, version, if_version)
 
     def _next_revision(self) -> str:
         self._changes += 1

@@ -1,7 +1,7 @@
 """The calls on the file system that everything here rests on."""
 
 # Paths are strings here: they are made anew for every call.
-# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH113, PTH208
+# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH113, PTH116, PTH208
 
 from __future__ import annotations
 
@@ -146,6 +146,10 @@ class Disk:
     def is_file(self, path: str) -> bool:
         """Whether a name is that of a file, or of a link to one."""
         return os.path.isfile(path)
+
+    def changed_ns(self, path: str) -> int:
+        """Return when a folder's names changed last, in nanoseconds."""
+        return os.stat(path).st_mtime_ns
 
     def names(self, path: str) -> list[str]:
         """List what is in a folder."""

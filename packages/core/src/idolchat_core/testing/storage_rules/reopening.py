@@ -9,8 +9,10 @@ from typing import ClassVar
 
 import pytest
 
+from idolchat_core.errors import StorageConflict
 from idolchat_core.models import new_id
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.records import NO_RECORD
 from idolchat_core.testing.storage_rules.making import (
     a_conversation,
     a_message,
@@ -35,6 +37,8 @@ class ReopeningRules:
     """Whether what is stored is there when the store is opened again."""
     shared: ClassVar[bool] = True
     """Whether the store may be open twice at a time, with appends from both sides."""
+    shares_records: ClassVar[bool] = True
+    """Whether the same holds for records, which are then written with ``if_version``."""
 
     @pytest.fixture
     def again(self, request: pytest.FixtureRequest) -> Reopen:
@@ -50,7 +54,7 @@ class ReopeningRules:
         await storage.create(conversation)
         await append(storage, conversation, a_message("two", turn_id=turn_id))
         await storage.update(conversation.id, {"head": str(conversation.messages[0].id)}, expected_count=2)
-        await storage.put_record("notes", "a", b"value")
+        version = await storage.put_record("notes", "a", b"value")
         stored = await storage.read(conversation.id)
         gone = a_conversation("gone")
         await storage.create(gone)
@@ -60,7 +64,7 @@ class ReopeningRules:
             assert await reopened.read(conversation.id) == stored
             assert await listed(reopened) == [conversation.id]
             assert await reopened.find_turn(turn_id) == conversation.id
-            assert await reopened.get_record("notes", "a") == b"value"
+            assert await reopened.read_record("notes", "a") == (b"value", version)
 
     async def test_a_conversation_goes_on_when_the_store_is_opened_again(self, storage: Storage, again: Reopen) -> None:
         conversation = a_conversation("one")
@@ -92,3 +96,25 @@ class ReopeningRules:
         assert read[0] == read[1]
         assert {message.id for message in read[0][1:]} == {message.id for message in messages}
         assert len(read[0]) == WRITERS + 1
+
+    async def test_of_two_openers_none_replaces_a_record_that_the_other_has_changed(
+        self, storage: Storage, again: Reopen
+    ) -> None:
+        if not self.shares_records:
+            pytest.skip("shares_records = False")
+        async with again() as other:
+            await asyncio.gather(*(_count_up((storage, other)[number % 2]) for number in range(WRITERS)))
+
+            assert await other.get_record("counts", "a") == str(WRITERS).encode()
+
+
+async def _count_up(storage: Storage) -> None:
+    """Add one to a number that is a record, as one of many who do."""
+    while True:
+        read = await storage.read_record("counts", "a")
+        value, version = (int(read.value), read.version) if read else (0, NO_RECORD)
+        try:
+            await storage.put_record("counts", "a", str(value + 1).encode(), if_version=version)
+        except StorageConflict:
+            continue
+        return
