@@ -29,9 +29,8 @@ PRODUCT = [
     "llm-openrouter",
     "llm-local[smollm2]",
     "characters",
+    "memory[semantic]",
 ]
-# What is tested, and no plugin yet that a server finds.
-LIBRARIES = ["memory[semantic]"]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
 
@@ -79,7 +78,7 @@ def newest(session: nox.Session, package: str) -> None:
 @nox.session(python=PYTHONS[0])
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
-    install(session, *PRODUCT, *LIBRARIES, "api[otel]", groups=["product", "parallel"])
+    install(session, *PRODUCT, "api[otel]", groups=["product", "parallel"])
     others = [f"--ignore=tests/{folder}" for folder in ("crash", "image", "wheels")]
     session.run("pytest", *SIDE_BY_SIDE, "tests", *others, *session.posargs)
 
@@ -102,7 +101,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
-    install(session, *PRODUCT, *LIBRARIES, groups=["product", "types", "nox", *map(test_group, PACKAGES)])
+    install(session, *PRODUCT, groups=["product", "types", "nox", *map(test_group, PACKAGES)])
     session.run("mypy", *map(str, Path("packages").glob("*/src")))
     session.run("mypy", *(tree for tree in TYPED_TREES if Path(tree).exists()))
     for folder in Path("packages").glob("*/tests"):  # one run each: their modules share names
@@ -161,7 +160,7 @@ def sbom(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run every package's tests with the lowest versions it says it works with."""
     groups = [*map(test_group, PACKAGES), "parallel"]
-    install(session, *PRODUCT, *LIBRARIES, groups=groups, lock="requirements-lowest.lock")
+    install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
     for package in PACKAGES:  # one run each, as a process that tests one package holds nothing of another's
         folder = f"packages/{package}/tests"
         session.run("pytest", *SIDE_BY_SIDE, folder, *session.posargs, env={"IDOLCHAT_FUZZ_CASES": "1"})

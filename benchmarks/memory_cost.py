@@ -21,9 +21,9 @@ from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex, Role, ScopeReader
-from idolchat_memory.thesaurus import load_thesaurus
+from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, ScopeReader, Speaker
+from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall.thesaurus import load_thesaurus
 
 SCOPE_SIZE, SESSION_SIZE, WORDS = 588, 30, 25
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Texts:
     def message(self, number: int) -> MemoryMessage:
         """Make a message of a scope."""
         said_at = START + timedelta(days=number // SESSION_SIZE, minutes=number % SESSION_SIZE)
-        role: Role = "assistant" if number % 2 else "user"
+        role: Speaker = "assistant" if number % 2 else "user"
         count = max(3, round(self._random.gauss(WORDS, 8)))
         return MemoryMessage(str(UUID(int=self._random.getrandbits(128))), number, role, "", said_at, self._text(count))
 
@@ -62,15 +62,19 @@ async def fill(index: MemoryIndex, texts: Texts, scopes: int) -> None:
     """Index whole conversations of others, some of whom say the same."""
     talks = [[texts.message(position) for position in range(SCOPE_SIZE)] for _ in range(min(scopes, TALKS))]
     for number in range(scopes):
-        await index.replace(scope_of(number), UUID(int=number), talks[number % TALKS], revision=1)
+        await index.replace(scope_of(number), UUID(int=number), talks[number % TALKS], revision="1")
 
 
 async def append(index: MemoryIndex, texts: Texts) -> tuple[float, float]:
     """Append two messages at a time, as a turn does; give wall and CPU milliseconds a message."""
-    pairs = [[texts.message(2 * turn), texts.message(2 * turn + 1)] for turn in range(APPENDS)]
+    conversation_id = UUID(int=1 << 40)
+    first, *pairs = [[texts.message(2 * turn), texts.message(2 * turn + 1)] for turn in range(APPENDS + 1)]
+    await index.replace(scope_of(1 << 40), conversation_id, first, revision="1")
     wall, cpu = time.perf_counter(), time.process_time()
-    for revision, pair in enumerate(pairs, 1):
-        await index.append(scope_of(1 << 40), UUID(int=1 << 40), pair, revision=revision)
+    last = first[-1]
+    for pair in pairs:
+        await index.extend(conversation_id, pair, after=last.message_id, revision=pair[0].message_id)
+        last = pair[-1]
     return (time.perf_counter() - wall) * 500 / APPENDS, (time.process_time() - cpu) * 500 / APPENDS
 
 
@@ -82,15 +86,16 @@ async def ask(index: MemoryIndex, recall: Recall, texts: Texts, scopes: int) -> 
     for _ in range(QUERIES):
         query = RecallQuery(texts.question(), now=now, budget_tokens=1000)
         started = time.perf_counter()
-        cpu.append(await index.read(scope_of(chance.randrange(scopes)), _timed(recall, query)))
+        scope = scope_of(chance.randrange(scopes))
+        cpu.append(await index.read(scope, _timed(recall, scope, query)))
         wall.append(1000 * (time.perf_counter() - started))
     return wall, cpu
 
 
-def _timed(recall: Recall, query: RecallQuery) -> Callable[[ScopeReader], float]:
+def _timed(recall: Recall, scope: MemoryScope, query: RecallQuery) -> Callable[[ScopeReader], float]:
     def work(reader: ScopeReader) -> float:
         started = time.thread_time()
-        recall.answer(reader, query)
+        recall.answer(reader, scope, query)
         return 1000 * (time.thread_time() - started)
 
     return work

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex, Role
-from idolchat_memory.recall import DEFAULT_FLOOR
+from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
+from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall.recall import DEFAULT_FLOOR
 
 KS = (5, 10, 25, 50)
 ADVERSARIAL = 5
@@ -74,7 +74,7 @@ def _messages(talk: dict[str, Any]) -> Iterator[MemoryMessage]:
         for turn in talk[f"session_{number}"]:
             caption = turn.get("blip_caption")
             text = f"{turn['text']} [{caption}]" if caption else turn["text"]
-            role: Role = "user" if turn["speaker"] == talk["speaker_a"] else "assistant"
+            role: Speaker = "user" if turn["speaker"] == talk["speaker_a"] else "assistant"
             yield MemoryMessage(turn["dia_id"], position, role, turn["speaker"], said_at, text)
             position += 1
 
@@ -115,11 +115,11 @@ async def measure(talks: Sequence[Talk], folder: Path, *, semantic: bool) -> dic
             query = RecallQuery("", now=talk.messages[-1].said_at, names=talk.speakers, limit=50, floor=None)
             for question in talk.questions:
                 start = time.perf_counter()
-                found = await recall.search(_scope(talk), query._replace(text=question.text))
+                found = await recall.search([_scope(talk)], query._replace(text=question.text))
                 latencies.append(1000 * (time.perf_counter() - start))
                 ranked.add(question, [item.row.message.message_id for item in found.items])
                 turn = query._replace(text=question.text, floor=DEFAULT_FLOOR, budget_tokens=BUDGET_TOKENS)
-                found = await recall.search(_scope(talk), turn)
+                found = await recall.search([_scope(talk)], turn)
                 as_a_turn.add(question, [item.row.message.message_id for item in found.items])
                 tokens.append(found.tokens)
                 items.append(len(found.items))
@@ -138,7 +138,7 @@ async def measure(talks: Sequence[Talk], folder: Path, *, semantic: bool) -> dic
 
 async def _recall(index: MemoryIndex, talks: Sequence[Talk], *, semantic: bool) -> Recall:
     for talk in talks:
-        await index.replace(_scope(talk), uuid5(NAMESPACE_URL, talk.name), talk.messages, revision=1)
+        await index.replace(_scope(talk), uuid5(NAMESPACE_URL, talk.name), talk.messages, revision="1")
     if not semantic:
         return Recall(index)
     from idolchat_memory.semantic import LateInteraction, encode_waiting  # noqa: PLC0415 - needs the extra

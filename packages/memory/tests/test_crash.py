@@ -4,15 +4,13 @@ import asyncio
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_memory import MemoryMessage, MemoryScope, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex
-from idolchat_memory.testing import snapshot
+from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope
+from idolchat_core.testing import memory_snapshot
+from idolchat_memory import open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 KILLS = 8
@@ -25,24 +23,12 @@ asyncio.run(write_for_ever(Path(sys.argv[1])))
 """
 
 
-class State(NamedTuple):
-    """The conversation after so many revisions."""
-
-    active: Sequence[MemoryMessage]
-    inactive: Sequence[MemoryMessage]
-
-
-def state_at(revision: int) -> State:
-    """The conversation grows, and every seventh revision takes the last three messages out of the branch."""
-    active: list[MemoryMessage] = []
-    inactive: list[MemoryMessage] = []
+def state_at(revision: int) -> list[MemoryMessage]:
+    """The conversation grows, and at every seventh revision its last three messages give way to others."""
+    messages: list[MemoryMessage] = []
     for number in range(1, revision + 1):
-        if number % 7 == 0:
-            inactive += active[-3:]
-            del active[-3:]
-        else:
-            active += messages_of(number)
-    return State(active, inactive)
+        messages = (messages[:-3] if number % 7 == 0 else messages) + messages_of(number)
+    return messages
 
 
 def messages_of(number: int) -> list[MemoryMessage]:
@@ -56,18 +42,19 @@ def messages_of(number: int) -> list[MemoryMessage]:
 
 async def write(index: MemoryIndex, revision: int) -> None:
     """Bring the index from the revision before to this one."""
-    if revision % 7:
-        await index.append(SCOPE, TALK, messages_of(revision), revision=revision)
-    else:
-        ids = [message.message_id for message in state_at(revision).active]
-        await index.set_active_branch(SCOPE, TALK, ids, revision=revision)
+    before = state_at(revision - 1)
+    if not before:
+        await index.replace(SCOPE, TALK, messages_of(revision), revision=str(revision))
+        return
+    after = before[-4 if revision % 7 == 0 else -1].message_id
+    assert await index.extend(TALK, messages_of(revision), after=after, revision=str(revision))
 
 
 async def write_for_ever(path: Path) -> None:
     """Go on from what is known, and say when there is something to be killed for."""
     async with open_sqlite_index(path) as index:
-        known = await index.known(SCOPE, TALK)
-        revision = known.revision if known else 0
+        known = await index.known(TALK)
+        revision = int(known.revision) if known else 0
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         while True:
@@ -95,12 +82,12 @@ def test_an_index_whose_writer_is_killed_equals_one_built_anew(tmp_path: Path) -
 
 async def _check(path: Path, scratch: Path) -> int:
     async with open_sqlite_index(path) as index, open_sqlite_index(scratch) as anew:
-        known = await index.known(SCOPE, TALK)
-        revision = known.revision if known else 0
-        active, inactive = state_at(revision)
-        await anew.replace(SCOPE, TALK, active, inactive=inactive, revision=1)
+        known = await index.known(TALK)
+        revision = int(known.revision) if known else 0
+        messages = state_at(revision)
+        await anew.replace(SCOPE, TALK, messages, revision="anew")
 
         assert await index.verify() == []
-        assert await index.read(SCOPE, snapshot) == await anew.read(SCOPE, snapshot)
-        assert (await index.stats())[:4] == ((1, 1, len(active), len(inactive)) if revision else (0, 0, 0, 0))
+        assert await index.read(SCOPE, memory_snapshot) == await anew.read(SCOPE, memory_snapshot)
+        assert (await index.stats()).messages == len(messages)
     return revision

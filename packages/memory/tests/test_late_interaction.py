@@ -7,9 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core import ConfigurationError
-from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex
+from idolchat_core import ConfigurationError, MemoryIndex, MemoryMessage, MemoryScope
+from idolchat_memory import Recall, RecallQuery, open_sqlite_index
 from idolchat_memory.semantic import LateInteraction, encode_waiting
 from idolchat_memory.semantic.model import load_model
 
@@ -35,7 +34,7 @@ async def index(tmp_path: Path) -> AsyncIterator[MemoryIndex]:
         for number, text in enumerate(TEXTS)
     ]
     async with open_sqlite_index(tmp_path / "index.sqlite") as index:
-        await index.append(SCOPE, TALK, messages, revision=1)
+        await index.replace(SCOPE, TALK, messages, revision="1")
         yield index
 
 
@@ -50,7 +49,7 @@ async def test_meaning_goes_before_words(index: MemoryIndex, late_interaction: L
     query = RecallQuery("Which bad habit was hard to give up, cigarettes?", now=NOW, floor=None)
     await encode_waiting(index, late_interaction)
 
-    result = await Recall(index, reranker=late_interaction).search(SCOPE, query)
+    result = await Recall(index, reranker=late_interaction).search([SCOPE], query)
 
     assert result.is_semantic
     assert result.items[0].row.message.text == TEXTS[0]
@@ -62,7 +61,7 @@ async def test_without_vectors_the_order_is_the_lexical_one(
     query = RecallQuery("hard disk photos", now=NOW, floor=None)
 
     results = [
-        await recall.search(SCOPE, query) for recall in (Recall(index), Recall(index, reranker=late_interaction))
+        await recall.search([SCOPE], query) for recall in (Recall(index), Recall(index, reranker=late_interaction))
     ]
 
     assert results[0].items == results[1].items

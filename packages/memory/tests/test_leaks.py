@@ -11,9 +11,9 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex, Role
-from idolchat_memory.testing import Snapshot, snapshot
+from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
+from idolchat_core.testing import memory_snapshot
+from idolchat_memory import Recall, RecallQuery, open_sqlite_index
 
 SCOPES = [MemoryScope(user_id=user, character_id=character) for user in ("mia", "ben") for character in ("yui", None)]
 TEXTS = ["My dog Biscuit ate the cake", "私の猫はきなこ", "Do you remember my dog?", "the"]
@@ -29,17 +29,11 @@ class Step(NamedTuple):
     number: int
 
 
-class Branches(NamedTuple):
-    """A conversation as the model holds it."""
-
-    active: Sequence[MemoryMessage]
-    inactive: Sequence[MemoryMessage]
-
-
-Model = dict[tuple[int, int], Branches]
+Model = dict[tuple[int, int], Sequence[MemoryMessage]]
+"""What each conversation of each scope holds."""
 steps = st.builds(
     Step,
-    st.sampled_from(["append"] * 4 + ["branch", "replace", "message", "conversation", "scope", "user"]),
+    st.sampled_from(["append"] * 4 + ["branch", "replace", "message", "conversation", "moved", "user"]),
     st.integers(0, 3),
     st.integers(0, 1),
     st.integers(0, 5),
@@ -58,14 +52,12 @@ async def _check(folder: Path, done: list[Step]) -> None:
     async with open_sqlite_index(folder / "lived.sqlite") as index, open_sqlite_index(folder / "anew.sqlite") as anew:
         for revision, step in enumerate(done, 1):
             await _perform(index, model, step, revision)
-        for (owner, conversation), branches in model.items():
-            await anew.replace(
-                SCOPES[owner], _id(conversation), branches.active, inactive=branches.inactive, revision=1
-            )
+        for (owner, conversation), messages in model.items():
+            await anew.replace(SCOPES[owner], _id(owner, conversation), messages, revision="anew")
 
         assert await index.verify() == []
         for number, scope in enumerate(SCOPES):
-            assert await index.read(scope, snapshot) == await anew.read(scope, snapshot)
+            assert await index.read(scope, memory_snapshot) == await anew.read(scope, memory_snapshot)
             assert await _found(index, scope) <= _owned(model, number)
 
 
@@ -73,46 +65,41 @@ async def _found(index: MemoryIndex, scope: MemoryScope) -> set[str]:
     """Everything that any question brings up."""
     recall, found = Recall(index), set[str]()
     for text in [*TEXTS, "yesterday", "2026-03-01", "きなこ", "cake"]:
-        result = await recall.search(scope, RecallQuery(text, now=START + timedelta(days=1), floor=None))
+        result = await recall.search([scope], RecallQuery(text, now=START + timedelta(days=1), floor=None))
         found |= {item.row.message.message_id for item in result.items}
-    lived: Snapshot = await index.read(scope, snapshot)
+    lived = await index.read(scope, memory_snapshot)
     return found | {message.message_id for _, message, _ in lived.messages}
 
 
 def _owned(model: Model, scope: int) -> set[str]:
-    return {
-        message.message_id for (number, _), branches in model.items() if number == scope for message in branches.active
-    }
+    return {message.message_id for (number, _), messages in model.items() if number == scope for message in messages}
 
 
 async def _perform(index: MemoryIndex, model: Model, step: Step, revision: int) -> None:
     key = (step.scope, step.conversation)
-    scope, conversation = SCOPES[step.scope], _id(step.conversation)
-    there = model.get(key, Branches((), ()))
+    scope, conversation, name = SCOPES[step.scope], _id(*key), str(revision)
+    there = model.get(key, ())
     said = _message(step, revision)
+    at = step.number % len(there) if there else 0
     match step.what:
+        case "append" | "replace" if not there:
+            model[key] = [said]
+            await index.replace(scope, conversation, [said], revision=name)
         case "append":
-            model[key] = Branches([*there.active, said], there.inactive)
-            await index.append(scope, conversation, [said], revision=revision)
-        case "replace":
-            model[key] = Branches([said], there.active)
-            await index.replace(scope, conversation, [said], inactive=there.active, revision=revision)
-        case "branch" if key in model:
-            everything = [*there.active, *there.inactive]
-            chosen, rest = everything[step.number :], everything[: step.number]
-            model[key] = Branches(chosen, rest)
-            ids = [message.message_id for message in chosen]
-            await index.set_active_branch(scope, conversation, ids, revision=revision)
-        case "message" if there.active:
-            gone = there.active[step.number % len(there.active)]
-            model[key] = Branches([one for one in there.active if one != gone], there.inactive)
-            await index.delete_message(scope, conversation, gone.message_id)
+            model[key] = [*there, said]
+            await index.extend(conversation, [said], after=there[-1].message_id, revision=name)
+        case "branch" if there:
+            model[key] = [*there[: at + 1], said]
+            await index.extend(conversation, [said], after=there[at].message_id, revision=name)
+        case "message" if len(there) > 1:
+            model[key] = [one for one in there if one != there[at]]
+            await index.replace(scope, conversation, model[key], revision=name)
         case "conversation":
             model.pop(key, None)
-            await index.delete_conversation(scope, conversation)
-        case "scope":
-            _drop(model, {step.scope})
-            await index.delete_scope(scope)
+            await index.delete_conversation(conversation)
+        case "moved" if there:
+            await index.replace(SCOPES[step.number % 4], conversation, there, revision=name)
+            await index.replace(scope, conversation, there, revision=name)
         case "user":
             user = scope.user_id
             _drop(model, {number for number, one in enumerate(SCOPES) if one.user_id == user})
@@ -124,13 +111,12 @@ def _drop(model: Model, scopes: set[int]) -> None:
         del model[key]
 
 
-def _id(conversation: int) -> UUID:
-    """The same ids in every scope: it is not by them that scopes are told apart."""
-    return UUID(int=1 + conversation)
+def _id(scope: int, conversation: int) -> UUID:
+    return UUID(int=10 * scope + conversation)
 
 
 def _message(step: Step, revision: int) -> MemoryMessage:
     text = TEXTS[(step.number + revision) % len(TEXTS)]
     said_at = START + timedelta(hours=revision * (step.number + 1))
-    role: Role = "user" if step.number % 2 else "assistant"
+    role: Speaker = "user" if step.number % 2 else "assistant"
     return MemoryMessage(f"{step.scope}-{revision}", revision, role, "", said_at, text)

@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 
 from idolchat_core import ConfigurationError, read_settings
+from idolchat_core.testing import InMemoryStorage
 from idolchat_memory.service import open_memory
 from idolchat_memory.settings import MemorySettings
 
 
 async def test_the_model_is_loaded_where_the_extra_is_installed(tmp_path: Path) -> None:
-    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path)) as memory:
+    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path), InMemoryStorage()) as memory:
         assert memory.late_interaction is not None
         assert memory.lexical_reason is None
         assert (tmp_path / "memory" / "index.sqlite").exists()
 
 
 async def test_off_says_so(tmp_path: Path) -> None:
-    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path, semantic="off")) as memory:
+    async with open_memory(
+        read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), InMemoryStorage()
+    ) as memory:
         assert memory.late_interaction is None
         assert memory.lexical_reason == "IDOLCHAT_MEMORY_SEMANTIC is off"
 
@@ -31,7 +34,7 @@ async def test_a_model_that_cannot_be_used_leaves_words_alone_and_is_told(
     settings = read_settings(MemorySettings, data_dir=tmp_path, model_path=tmp_path / "none.onnx")
 
     with caplog.at_level(logging.WARNING):
-        async with open_memory(settings) as memory:
+        async with open_memory(settings, InMemoryStorage()) as memory:
             assert memory.late_interaction is None
             assert "none.onnx cannot be read" in str(memory.lexical_reason)
     assert [record.message for record in caplog.records] == ["memory goes by words alone"]
@@ -41,7 +44,7 @@ async def test_a_model_that_must_be_there_stops_the_start(tmp_path: Path) -> Non
     settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="on", model_path=tmp_path / "none.onnx")
 
     with pytest.raises(ConfigurationError, match=r"none.onnx cannot be read"):
-        async with open_memory(settings):
+        async with open_memory(settings, InMemoryStorage()):
             pass
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from idolchat_core import StorageUnavailable
+from idolchat_core.testing import PLAIN_WORDS, MemoryIndexConformance
+from idolchat_core.testing.memory_index import SCOPE, TALK, OpenIndex, held, some_messages
 from idolchat_memory.sqlite import SqliteMemoryIndex, open_sqlite_index
-from idolchat_memory.testing import SCOPE, TALK, MemoryIndexConformance, Reopen, active, some_messages
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def index(path: Path) -> AsyncIterator[SqliteMemoryIndex]:
-    async with open_sqlite_index(path) as index:
+    async with open_sqlite_index(path, PLAIN_WORDS) as index:
         yield index
 
 
@@ -32,22 +33,22 @@ def change(path: Path, statement: str) -> None:
 class TestSqliteMemoryIndex(MemoryIndexConformance):
     @pytest.fixture
     async def index(self, path: Path) -> AsyncIterator[SqliteMemoryIndex]:
-        async with open_sqlite_index(path) as index:
+        async with open_sqlite_index(path, PLAIN_WORDS) as index:
             yield index
 
     @pytest.fixture
-    def reopen(self, path: Path) -> Reopen:
-        return lambda: open_sqlite_index(path)
+    def reopen(self, path: Path) -> OpenIndex:
+        return lambda: open_sqlite_index(path, PLAIN_WORDS)
 
 
 async def test_the_file_is_for_its_owner_only(index: SqliteMemoryIndex, path: Path) -> None:
-    await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")
 
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
 
 
 async def test_nothing_of_a_deleted_user_is_left_in_the_files(index: SqliteMemoryIndex, path: Path) -> None:
-    await index.append(SCOPE, TALK, some_messages("my secret is xylophone", "and zeppelin"), revision=1)
+    await index.replace(SCOPE, TALK, some_messages("my secret is xylophone", "and zeppelin"), revision="1")
     assert any(b"xylophone" in file.read_bytes() for file in path.parent.iterdir())
 
     await index.delete_user("mia")
@@ -64,19 +65,19 @@ def damaged(path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 async def test_a_damaged_file_is_made_anew(damaged: Path) -> None:
-    async with open_sqlite_index(damaged) as index:
-        await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    async with open_sqlite_index(damaged, PLAIN_WORDS) as index:
+        await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")
 
-        assert len(await active(index)) == 1
+        assert len(await held(index)) == 1
 
 
 async def test_a_file_of_another_version_is_made_anew(path: Path) -> None:
-    async with open_sqlite_index(path) as index:
-        await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    async with open_sqlite_index(path, PLAIN_WORDS) as index:
+        await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")
     change(path, "PRAGMA user_version = 7")
 
-    async with open_sqlite_index(path) as index:
-        assert await index.known(SCOPE, TALK) is None
+    async with open_sqlite_index(path, PLAIN_WORDS) as index:
+        assert await index.known(TALK) is None
 
 
 async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 async def test_verify_names_what_does_not_agree(
     index: SqliteMemoryIndex, path: Path, damage: str, problem: str
 ) -> None:
-    await index.append(SCOPE, TALK, some_messages("apple"), revision=1)
+    await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")
     change(path, damage)
 
     assert any(problem in line for line in await index.verify())

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idolchat_memory.recall.thesaurus import load_thesaurus
 from idolchat_memory.terms import terms_of
-from idolchat_memory.thesaurus import load_thesaurus
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,22 @@ from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
+from idolchat_core.storage.memory_index import (
+    SESSION_GAP_S,
+    KnownConversation,
+    MemoryIndex,
+    MemoryMessage,
+    MemoryRow,
+    MemoryScope,
+    MemoryStats,
+    MessageTraits,
+    Posting,
+    ScopeReader,
+    ScopeStatistics,
+    Speaker,
+    TextAnalysis,
+    Unencoded,
+)
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.records import NO_RECORD, Record, check_record_version, names_after, record_version
 from idolchat_core.storage.stats import StorageStats
@@ -66,6 +82,7 @@ from idolchat_core.storage.user_data import UserData, UserFile
 __all__ = [
     "EVERYTHING",
     "NO_RECORD",
+    "SESSION_GAP_S",
     "BackgroundCompletions",
     "Change",
     "ChangeKind",
@@ -93,9 +110,16 @@ __all__ = [
     "InvalidRequest",
     "Issue",
     "KeyValueStorage",
+    "KnownConversation",
     "LLMProvider",
     "Leftover",
+    "MemoryIndex",
+    "MemoryMessage",
+    "MemoryRow",
+    "MemoryScope",
+    "MemoryStats",
     "Message",
+    "MessageTraits",
     "ModelInfo",
     "ModelNotFound",
     "NotAuthorized",
@@ -103,6 +127,7 @@ __all__ = [
     "PackageSettings",
     "Page",
     "PaymentRequired",
+    "Posting",
     "PromptPart",
     "PromptSource",
     "PromptTurn",
@@ -116,9 +141,12 @@ __all__ = [
     "ReplyCut",
     "RequestRefused",
     "RevisionMismatch",
+    "ScopeReader",
+    "ScopeStatistics",
     "ServiceRegistry",
     "Services",
     "Slot",
+    "Speaker",
     "Storage",
     "StorageConflict",
     "StorageError",
@@ -126,6 +154,8 @@ __all__ = [
     "StorageStats",
     "StorageUnavailable",
     "StoredId",
+    "TextAnalysis",
+    "Unencoded",
     "Usage",
     "UserData",
     "UserFile",

@@ -13,8 +13,26 @@ __all__ = ["MemorySettings"]
 
 
 class MemorySettings(PackageSettings):
-    """Where the index is kept, and whether meaning counts beside words."""
+    """What is recalled, where the index is kept, and whether meaning counts beside words."""
 
+    is_on: bool = Field(
+        True,
+        validation_alias="IDOLCHAT_MEMORY",
+        description="Whether anything is recalled in prompts; what is indexed can be searched and deleted in any case.",
+    )
+    budget_tokens: int = Field(
+        1000,
+        validation_alias="IDOLCHAT_MEMORY_BUDGET_TOKENS",
+        ge=0,
+        le=100_000,
+        description="How many tokens recalled messages may take in a prompt; at most 8 % of the model's window.",
+    )
+    anonymous: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_MEMORY_ANONYMOUS",
+        description="Whether conversations without a user are remembered, as those of one person: for a server of your"
+        " own.",
+    )
     data_dir: Path = Field(
         Path("data"),
         validation_alias="IDOLCHAT_DATA_DIR",

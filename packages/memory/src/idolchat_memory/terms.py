@@ -8,12 +8,11 @@ from importlib import resources
 
 import snowballstemmer  # type: ignore[import-untyped]
 
+from idolchat_core import TextAnalysis
 from idolchat_core.search import tokens_of
 
-__all__ = ["STOP_WORDS", "TERMS_VERSION", "stem", "terms_of", "words_of"]
+__all__ = ["ANALYSIS", "STOP_WORDS", "stem", "terms_of", "words_of"]
 
-TERMS_VERSION = 1
-"""Raised whenever a text gives other terms than before; an index of other terms is built anew."""
 STOP_WORDS = frozenset(resources.files("idolchat_memory.data").joinpath("stop_words.txt").read_text("ascii").split())
 _LATIN = re.compile("[a-z0-9]")
 _stemmer = snowballstemmer.stemmer("english")
@@ -47,6 +46,10 @@ def words_of(text: str) -> list[str]:
 def terms_of(text: str) -> list[str]:
     """Give the terms of a text in order, repeated as often as they occur."""
     return [stem(word) for word in words_of(text)]
+
+
+ANALYSIS = TextAnalysis("english-1", terms_of)
+"""Renamed whenever a text gives other terms than before."""
 
 
 def _is_in_a_pair(before: str, token: str, after: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from idolchat_core.search import SearchResults
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Leftover, VerificationResult
+from idolchat_core.storage.memory_index import MemoryIndex, TextAnalysis
 from idolchat_core.storage.records import Record
 from idolchat_core.storage.stats import StorageStats
 
@@ -57,6 +59,9 @@ class Forwarding(Storage):
 
     def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
         return self._primary.collect_garbage(older_than=older_than, dry_run=dry_run)
+
+    def memory_index(self, analysis: TextAnalysis) -> AbstractAsyncContextManager[MemoryIndex] | None:
+        return self._primary.memory_index(analysis)
 
     async def list_namespaces(self) -> Sequence[str]:
         return await self._primary.list_namespaces()

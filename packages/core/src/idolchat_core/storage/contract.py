@@ -6,6 +6,7 @@ import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -18,6 +19,7 @@ from idolchat_core.search import SearchResults
 from idolchat_core.storage import document, fallbacks, maintenance
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult
+from idolchat_core.storage.memory_index import MemoryIndex, TextAnalysis
 from idolchat_core.storage.record_log import RecordLogs
 from idolchat_core.storage.records import Record, record_version
 from idolchat_core.storage.stats import StorageStats
@@ -314,6 +316,13 @@ class Storage(ABC):
     async def list_namespaces(self) -> Sequence[str]:
         """List the namespaces of records and logs, sorted; a store that cannot tell gives none."""
         return ()
+
+    def memory_index(self, analysis: TextAnalysis) -> AbstractAsyncContextManager[MemoryIndex] | None:
+        """Open an index of memory that lives with what is stored here; None: it is kept in a file of this machine.
+
+        It must pass ``MemoryIndexConformance`` of ``idolchat_core.testing``.
+        """
+        return None
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         """Add lines, each with its newline, at the end of a log that is made when it is not there; await the result.

@@ -4,6 +4,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "idolchat_core.testing.character_directory",
+    "idolchat_core.testing.memory_index",
     "idolchat_core.testing.observer",
     "idolchat_core.testing.prompt_source",
     "idolchat_core.testing.provider",
@@ -13,6 +14,13 @@ pytest.register_assert_rewrite(
 from idolchat_core.testing.character_directory import CharacterDirectoryConformance  # noqa: E402
 from idolchat_core.testing.directory import InMemoryDirectory  # noqa: E402
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
+from idolchat_core.testing.memory_index import (  # noqa: E402
+    PLAIN_WORDS,
+    MemoryIndexConformance,
+    MemorySnapshot,
+    a_memory,
+    memory_snapshot,
+)
 from idolchat_core.testing.objects import InMemoryObjects  # noqa: E402
 from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserver  # noqa: E402
 from idolchat_core.testing.prompt_source import PromptSourceConformance, a_prompt_turn  # noqa: E402
@@ -21,11 +29,14 @@ from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
 from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
 
 __all__ = [
+    "PLAIN_WORDS",
     "ChangeObserverConformance",
     "CharacterDirectoryConformance",
     "InMemoryDirectory",
     "InMemoryObjects",
     "InMemoryStorage",
+    "MemoryIndexConformance",
+    "MemorySnapshot",
     "OpenObserver",
     "PromptSourceConformance",
     "ProviderConformance",
@@ -34,8 +45,10 @@ __all__ = [
     "Step",
     "StorageConformance",
     "a_conversation",
+    "a_memory",
     "a_message",
     "a_prompt_turn",
     "asking",
     "collect",
+    "memory_snapshot",
 ]

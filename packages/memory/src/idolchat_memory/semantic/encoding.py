@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from idolchat_memory.contract import MemoryIndex, Unencoded
+from idolchat_core import MemoryIndex, Unencoded
 from idolchat_memory.semantic.late_interaction import LateInteraction
 
 __all__ = ["encode_waiting"]

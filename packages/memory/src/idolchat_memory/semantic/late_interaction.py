@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from idolchat_memory.contract import ScopeReader
-from idolchat_memory.ranking import Candidate, Ranking
+from idolchat_core import ScopeReader
+from idolchat_memory.recall.ranking import Candidate, Ranking
 from idolchat_memory.semantic.encoder import DIMENSIONS, Encoder
 from idolchat_memory.semantic.model import load_model
 

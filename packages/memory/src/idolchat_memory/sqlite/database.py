@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
-from idolchat_core import StorageUnavailable
-from idolchat_memory.contract import MemoryMessage, MemoryScope, Role
-from idolchat_memory.terms import TERMS_VERSION
+from idolchat_core import MemoryMessage, MemoryScope, Speaker, StorageUnavailable, TextAnalysis
 
 __all__ = [
     "FOLLOWS_QUESTION",
@@ -30,6 +29,7 @@ __all__ = [
     "microseconds",
     "prepare",
     "scope_key",
+    "scope_of",
     "stored_id",
     "time_of",
     "traits_of",
@@ -37,17 +37,16 @@ __all__ = [
 ]
 
 PLACES_PER_SESSION = 4096
-ROLES: tuple[Role, Role] = ("user", "assistant")
+ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
 IS_OF_CHARACTER, IS_QUESTION, FOLLOWS_QUESTION = 1, 2, 4
-_SCHEMA_VERSION = 1
-_VERSION = _SCHEMA_VERSION * 1000 + TERMS_VERSION
+_SCHEMA_VERSION = 2
 _SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
 _PATIENCE_S = 10.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, analysis: TextAnalysis) -> None:
     """Make the file, also in place of one that is damaged or of another version. Raises ``StorageUnavailable``."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,14 +55,15 @@ def prepare(path: Path) -> None:
     except OSError as error:
         raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
     with explained():
-        if not _is_usable(path):
+        version = _version(analysis)
+        if not _is_usable(path, version):
             for suffix in ("", "-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     Path(f"{path}{suffix}").unlink()
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             database = connect(path)
             database.executescript(_SCHEMA)
-            database.execute(f"PRAGMA user_version = {_VERSION}")
+            database.execute(f"PRAGMA user_version = {version}")
             database.close()
 
 
@@ -102,6 +102,12 @@ def explained() -> Generator[None]:
 def scope_key(scope: MemoryScope) -> str:
     """Name a scope; no id and an empty one are told apart."""
     return json.dumps([scope.user_id, scope.character_id])
+
+
+def scope_of(key: str) -> MemoryScope:
+    """Read what ``scope_key`` gave."""
+    user_id, character_id = json.loads(key)
+    return MemoryScope(user_id=user_id, character_id=character_id)
 
 
 def find_scope(database: sqlite3.Connection, scope: MemoryScope) -> int | None:
@@ -150,7 +156,11 @@ def _asks(message: MemoryMessage) -> bool:
     return message.text.rstrip().endswith(("?", "\uff1f"))
 
 
-def _is_usable(path: Path) -> bool:
+def _version(analysis: TextAnalysis) -> int:
+    return _SCHEMA_VERSION << 24 | int.from_bytes(blake2b(analysis.name.encode(), digest_size=3).digest())
+
+
+def _is_usable(path: Path, wanted: int) -> bool:
     try:
         database = sqlite3.connect(path, timeout=_PATIENCE_S)
         try:
@@ -164,4 +174,4 @@ def _is_usable(path: Path) -> bool:
         return False
     except sqlite3.DatabaseError:
         return False
-    return bool(version == _VERSION)
+    return bool(version == wanted)

@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Concatenate
 from uuid import UUID
 
-from idolchat_core import InvalidRequest
-from idolchat_memory.contract import (
+from idolchat_core import (
     KnownConversation,
     MemoryIndex,
     MemoryMessage,
     MemoryScope,
     MemoryStats,
     ScopeReader,
+    TextAnalysis,
     Unencoded,
 )
+from idolchat_memory.sqlite import conversations as stored
 from idolchat_memory.sqlite import vectors as stored_vectors
-from idolchat_memory.sqlite.database import connect, explained, find_scope, prepare, scope_key, transaction
+from idolchat_memory.sqlite.database import connect, explained, find_scope, prepare, scope_of, transaction
 from idolchat_memory.sqlite.reader import SqliteScopeReader
 from idolchat_memory.sqlite.verification import count, find_problems
-from idolchat_memory.sqlite.writer import ConversationWriter
+from idolchat_memory.terms import ANALYSIS
 
 __all__ = ["SqliteMemoryIndex", "open_sqlite_index"]
 
@@ -33,13 +34,18 @@ __all__ = ["SqliteMemoryIndex", "open_sqlite_index"]
 class SqliteMemoryIndex(MemoryIndex):
     """One file, with one writer at a time and any number of readers; other processes may use it too."""
 
-    def __init__(self, path: Path) -> None:
-        prepare(path)
+    def __init__(self, path: Path, analysis: TextAnalysis = ANALYSIS) -> None:
+        prepare(path, analysis)
         self._path = path
+        self._analysis = analysis
         self._writing = threading.Lock()
         self._idle_readers: list[sqlite3.Connection] = []
         with explained():
             self._writer = connect(path)
+            # Of scopes, and of users, that may hold something: what is not among them need not be looked for.
+            self._hashes = set[int]()
+            for (key,) in self._writer.execute("SELECT key FROM scopes"):
+                self._remember(scope_of(key))
 
     def close(self) -> None:
         """Close the file; nothing may be running."""
@@ -52,47 +58,46 @@ class SqliteMemoryIndex(MemoryIndex):
             self._read, lambda database: work(SqliteScopeReader(database, find_scope(database, scope)))
         )
 
-    async def known(self, scope: MemoryScope, conversation_id: UUID) -> KnownConversation | None:
-        return await asyncio.to_thread(self._read, lambda database: _known(database, scope, conversation_id))
+    def is_empty(self, scope: MemoryScope) -> bool:
+        return hash(scope) not in self._hashes
 
-    async def append(
-        self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: int
+    def holds_nothing_of(self, user_id: str | None) -> bool:
+        return hash(("user", user_id)) not in self._hashes
+
+    async def scopes_of(self, user_id: str | None, *, limit: int) -> Sequence[MemoryScope]:
+        keys = await asyncio.to_thread(self._read, lambda database: stored.scopes_of(database, user_id, limit))
+        return [scope_of(key) for key in keys]
+
+    async def known(self, conversation_id: UUID) -> KnownConversation | None:
+        known = await asyncio.to_thread(self._read, lambda database: stored.known(database, conversation_id))
+        if known is not None:  # another process may have brought the scope
+            self._remember(known.scope)
+        return known
+
+    async def conversations(self) -> Collection[UUID]:
+        return await asyncio.to_thread(self._read, stored.list_all)
+
+    async def extend(
+        self, conversation_id: UUID, messages: Sequence[MemoryMessage], *, after: str, revision: str
     ) -> bool:
-        return await self._change(
-            scope, conversation_id, revision, lambda conversation: conversation.append(messages), create=True
-        )
+        removed = await self._write(stored.extend, self._analysis, conversation_id, messages, after, revision)
+        await self._forgotten(removed)
+        return removed is not None
 
     async def replace(
-        self,
-        scope: MemoryScope,
-        conversation_id: UUID,
-        active: Sequence[MemoryMessage],
-        *,
-        inactive: Sequence[MemoryMessage] = (),
-        revision: int,
-    ) -> bool:
-        return await self._change(
-            scope, conversation_id, revision, lambda conversation: conversation.lay_out(active, inactive), create=True
-        )
+        self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: str
+    ) -> None:
+        self._remember(scope)
+        removed = await self._write(stored.replace, self._analysis, scope, conversation_id, messages, revision)
+        await self._forgotten(removed)
 
-    async def set_active_branch(
-        self, scope: MemoryScope, conversation_id: UUID, message_ids: Sequence[str], *, revision: int
-    ) -> bool:
-        return await self._change(
-            scope, conversation_id, revision, lambda conversation: _choose(conversation, message_ids), create=False
-        )
+    async def delete_conversation(self, conversation_id: UUID) -> None:
+        await self._forgotten(await self._write(stored.delete, self._analysis, conversation_id))
 
-    async def delete_message(self, scope: MemoryScope, conversation_id: UUID, message_id: str) -> None:
-        await self._forget(_delete_message, scope, conversation_id, message_id)
-
-    async def delete_conversation(self, scope: MemoryScope, conversation_id: UUID) -> None:
-        await self._forget(_delete_conversation, scope, conversation_id)
-
-    async def delete_scope(self, scope: MemoryScope) -> None:
-        await self._forget(_delete_scopes, "key = ?", scope_key(scope))
-
-    async def delete_user(self, user_id: str) -> None:
-        await self._forget(_delete_scopes, "user_id = ?", str(user_id))
+    async def delete_user(self, user_id: str) -> int:
+        removed = await self._write(stored.delete_user, user_id)
+        await self._forgotten(removed)
+        return removed
 
     async def unencoded(self, encoding: str, *, limit: int) -> Sequence[Unencoded]:
         return await self._write(stored_vectors.unencoded, encoding, limit)
@@ -104,36 +109,15 @@ class SqliteMemoryIndex(MemoryIndex):
         return await asyncio.to_thread(self._read, lambda database: count(database, scope, self._path))
 
     async def verify(self) -> Sequence[str]:
-        return await asyncio.to_thread(self._read, find_problems)
+        return await asyncio.to_thread(self._read, lambda database: find_problems(database, self._analysis))
 
-    async def _change(
-        self,
-        scope: MemoryScope,
-        conversation_id: UUID,
-        revision: int,
-        work: Callable[[ConversationWriter], None],
-        *,
-        create: bool,
-    ) -> bool:
-        def changed(database: sqlite3.Connection) -> bool:
-            conversation = _claim(database, scope, conversation_id, revision, create=create)
-            if conversation is not None:
-                work(conversation)
-            return conversation is not None
+    def _remember(self, scope: MemoryScope) -> None:
+        self._hashes |= {hash(scope), hash(("user", scope.user_id))}
 
-        return await self._write(changed)
-
-    async def _forget[**P](
-        self, work: Callable[Concatenate[sqlite3.Connection, P], None], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        def forgotten(database: sqlite3.Connection) -> None:
-            work(database, *args, **kwargs)
-            database.execute(
-                "DELETE FROM scopes WHERE NOT EXISTS (SELECT 1 FROM conversations WHERE scope = scopes.number)"
-            )
-
-        await self._write(forgotten)
-        await asyncio.to_thread(self._empty_log)
+    async def _forgotten(self, removed: int | None) -> None:
+        """Have the write-ahead log hold nothing of what was removed."""
+        if removed:
+            await asyncio.to_thread(self._empty_log)
 
     async def _write[**P, T](
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -160,90 +144,12 @@ class SqliteMemoryIndex(MemoryIndex):
             return connect(self._path)
 
     def _empty_log(self) -> None:
-        """Have the write-ahead log hold nothing of what was deleted."""
         with explained(), self._writing:
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @asynccontextmanager
-async def open_sqlite_index(path: Path) -> AsyncGenerator[SqliteMemoryIndex]:
+async def open_sqlite_index(path: Path, analysis: TextAnalysis = ANALYSIS) -> AsyncGenerator[SqliteMemoryIndex]:
     """Open the index in a file, which is made when it is missing. Raises ``StorageUnavailable``."""
-    with closing(await asyncio.to_thread(SqliteMemoryIndex, path)) as index:
+    with closing(await asyncio.to_thread(SqliteMemoryIndex, path, analysis)) as index:
         yield index
-
-
-def _known(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID) -> KnownConversation | None:
-    number = find_scope(database, scope)
-    row = _find(database, number, conversation_id)
-    if number is None or row is None:
-        return None
-    conversation = ConversationWriter(database, number, row[0])
-    newest = conversation.newest()
-    return KnownConversation(row[1], conversation.message_count(), newest.message_id if newest else None)
-
-
-def _find(database: sqlite3.Connection, scope: int | None, conversation_id: UUID) -> tuple[int, int] | None:
-    found: tuple[int, int] | None = database.execute(
-        "SELECT number, revision FROM conversations WHERE scope = ? AND id = ?", (scope, conversation_id.bytes)
-    ).fetchone()
-    return found
-
-
-def _claim(
-    database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID, revision: int, *, create: bool
-) -> ConversationWriter | None:
-    """Set the revision of a conversation; None where that is not to be written."""
-    number = find_scope(database, scope)
-    row = _find(database, number, conversation_id)
-    if number is not None and row is not None:
-        if revision <= row[1]:
-            return None
-        database.execute("UPDATE conversations SET revision = ? WHERE number = ?", (revision, row[0]))
-        return ConversationWriter(database, number, row[0])
-    if not create:
-        return None
-    database.execute(
-        "INSERT INTO scopes (user_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (scope.user_id, scope_key(scope))
-    )
-    number = find_scope(database, scope)
-    made = database.execute(
-        "INSERT INTO conversations (scope, id, revision) VALUES (?, ?, ?) RETURNING number",
-        (number, conversation_id.bytes, revision),
-    ).fetchone()
-    assert number is not None  # noqa: S101 - it was just made
-    return ConversationWriter(database, number, made[0])
-
-
-def _choose(conversation: ConversationWriter, message_ids: Sequence[str]) -> None:
-    known = {message.message_id: message for _, message in conversation.active()}
-    known |= {message.message_id: message for message in conversation.inactive()}
-    missing = [message_id for message_id in message_ids if message_id not in known]
-    if missing:
-        raise InvalidRequest(f"the memory index knows no message {missing[0]}", param="message_ids")
-    active = [known.pop(message_id) for message_id in message_ids]
-    conversation.lay_out(active, known.values())
-
-
-def _delete_message(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID, message_id: str) -> None:
-    number = find_scope(database, scope)
-    row = _find(database, number, conversation_id)
-    if number is None or row is None:
-        return
-    conversation = ConversationWriter(database, number, row[0])
-    active = [message for _, message in conversation.active() if message.message_id != message_id]
-    conversation.lay_out(active, [one for one in conversation.inactive() if one.message_id != message_id])
-
-
-def _delete_conversation(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID) -> None:
-    number = find_scope(database, scope)
-    row = _find(database, number, conversation_id)
-    if number is None or row is None:
-        return
-    ConversationWriter(database, number, row[0]).lay_out((), ())
-    database.execute("DELETE FROM conversations WHERE number = ?", (row[0],))
-
-
-def _delete_scopes(database: sqlite3.Connection, condition: str, value: str) -> None:
-    numbers = database.execute(f"SELECT number FROM scopes WHERE {condition}", (value,)).fetchall()  # noqa: S608
-    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors"):
-        database.executemany(f"DELETE FROM {table} WHERE scope = ?", numbers)  # noqa: S608 - our names

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from idolchat_memory.contract import MemoryRow, MessageTraits, Posting, ScopeReader, ScopeStatistics
+from idolchat_core import MemoryRow, MessageTraits, Posting, ScopeReader, ScopeStatistics
 from idolchat_memory.sqlite.database import (
     FOLLOWS_QUESTION,
     IS_OF_CHARACTER,

@@ -15,10 +15,10 @@ CREATE INDEX scopes_of_user ON scopes (user_id);
 CREATE TABLE conversations (
     number INTEGER PRIMARY KEY,
     scope INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    revision INTEGER NOT NULL,
-    UNIQUE (scope, id)
+    id BLOB NOT NULL UNIQUE,
+    revision TEXT NOT NULL
 );
+CREATE INDEX conversations_of_scope ON conversations (scope);
 
 -- Times are microseconds since 1970.
 CREATE TABLE sessions (
@@ -37,7 +37,7 @@ CREATE INDEX sessions_by_time ON sessions (scope, last_at);
 
 -- Traits: 1 if the character said it, 2 if it ends in a question mark, 4 if the one before it in its session does.
 
--- The active messages. A place is the number of a session times 4096, and the message's place in the session.
+-- The messages of active branches. A place is the number of a session times 4096, and the message's place in the session.
 CREATE TABLE messages (
     scope INTEGER NOT NULL,
     place INTEGER NOT NULL,
@@ -48,19 +48,6 @@ CREATE TABLE messages (
     said_at INTEGER NOT NULL,
     text TEXT NOT NULL,
     PRIMARY KEY (scope, place)
-) WITHOUT ROWID;
-
--- The messages of other branches: kept to be chosen again, and never searched.
-CREATE TABLE inactive (
-    scope INTEGER NOT NULL,
-    conversation INTEGER NOT NULL,
-    message_id BLOB NOT NULL,
-    position INTEGER NOT NULL,
-    traits INTEGER NOT NULL,
-    speaker TEXT NOT NULL,
-    said_at INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (scope, conversation, message_id)
 ) WITHOUT ROWID;
 
 -- Weight: the number of terms of the message times 16, and how often this one is among them, at most 15.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 
-from idolchat_memory.contract import MemoryScope, Unencoded
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, scope_key, stored_id
+from idolchat_core import Unencoded
+from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, scope_key, scope_of, stored_id
 
 __all__ = ["put", "unencoded"]
 
@@ -32,7 +31,7 @@ def unencoded(database: sqlite3.Connection, encoding: str, limit: int) -> Sequen
     """See ``MemoryIndex.unencoded``."""
     _use(database, encoding)
     return [
-        Unencoded(_scope(key), place, id_of(message_id), speaker, text, before or "")
+        Unencoded(scope_of(key), place, id_of(message_id), speaker, text, before or "")
         for key, place, message_id, speaker, text, before in database.execute(_UNENCODED, (limit,))
     ]
 
@@ -55,8 +54,3 @@ def _use(database: sqlite3.Connection, encoding: str) -> None:
     database.execute("INSERT INTO encodings VALUES (?)", (encoding,))
     database.execute("DELETE FROM vectors")
     database.execute("UPDATE sessions SET encoded_count = 0")
-
-
-def _scope(key: str) -> MemoryScope:
-    user_id, character_id = json.loads(key)
-    return MemoryScope(user_id=user_id, character_id=character_id)

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from idolchat_memory.contract import SESSION_GAP_S, MemoryScope, MemoryStats
+from idolchat_core import SESSION_GAP_S, MemoryScope, MemoryStats, TextAnalysis
 from idolchat_memory.sqlite.database import PLACES_PER_SESSION, find_scope
 from idolchat_memory.sqlite.writer import weights_of
 
 __all__ = ["count", "find_problems"]
 
-_TABLES = ("conversations", "messages", "inactive", "vectors")
+_TABLES = ("conversations", "messages", "vectors")
 _STRAY = "SELECT count(*) FROM {table} WHERE scope NOT IN (SELECT number FROM scopes)"
 _VECTORS_OF_NOTHING = (
     "SELECT count(*) FROM vectors WHERE NOT EXISTS"
@@ -30,7 +30,7 @@ def count(database: sqlite3.Connection, scope: MemoryScope | None, path: Path) -
     """See ``MemoryIndex.stats``; the size is that of the whole file."""
     number = None if scope is None else find_scope(database, scope)
     condition, values = ("", ()) if scope is None else (" WHERE scope = ?", (number,))
-    conversations, active, inactive, encoded = (
+    conversations, messages, encoded = (
         database.execute(f"SELECT count(*) FROM {table}{condition}", values).fetchone()[0]  # noqa: S608 - our names
         for table in _TABLES
     )
@@ -38,24 +38,23 @@ def count(database: sqlite3.Connection, scope: MemoryScope | None, path: Path) -
     return MemoryStats(
         scopes=scopes if scope is None else int(number is not None),
         conversations=conversations,
-        active_messages=active,
-        inactive_messages=inactive,
+        messages=messages,
         encoded_messages=encoded,
         size_bytes=path.stat().st_size,
     )
 
 
-def find_problems(database: sqlite3.Connection) -> Sequence[str]:
+def find_problems(database: sqlite3.Connection, analysis: TextAnalysis) -> Sequence[str]:
     """See ``MemoryIndex.verify``."""
     damage = [row[0] for row in database.execute("PRAGMA quick_check") if row[0] != "ok"]
     if damage:
         return [f"the file is damaged: {line}" for line in damage]
     scopes = [number for (number,) in database.execute("SELECT number FROM scopes")]
-    return [*_strays(database), *(problem for scope in scopes for problem in _problems_of(database, scope))]
+    return [*_strays(database), *(problem for scope in scopes for problem in _problems_of(database, scope, analysis))]
 
 
 def _strays(database: sqlite3.Connection) -> Iterator[str]:
-    for table in ("conversations", "sessions", "messages", "inactive", "postings", "vectors"):
+    for table in ("conversations", "sessions", "messages", "postings", "vectors"):
         [[found]] = database.execute(_STRAY.format(table=table)).fetchall()
         if found:
             yield f"{found} rows of {table} are of no scope"
@@ -67,13 +66,13 @@ def _strays(database: sqlite3.Connection) -> Iterator[str]:
         yield f"{found} sessions disagree with their vectors"
 
 
-def _problems_of(database: sqlite3.Connection, scope: int) -> Iterator[str]:
+def _problems_of(database: sqlite3.Connection, scope: int, analysis: TextAnalysis) -> Iterator[str]:
     wanted: set[tuple[str, int, int]] = set()
     sessions: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for place, said_at, text in database.execute(
         "SELECT place, said_at, text FROM messages WHERE scope = ? ORDER BY place", (scope,)
     ):
-        length, weights = weights_of(text)
+        length, weights = weights_of(analysis, text)
         wanted |= {(term, place, weight) for term, weight in weights.items()}
         sessions[place // PLACES_PER_SESSION].append((place % PLACES_PER_SESSION, said_at, length))
     found = set(database.execute("SELECT term, place, weight FROM postings WHERE scope = ?", (scope,)))

@@ -1,6 +1,6 @@
-"""Writing one conversation: where its active messages lie, and what is kept with them.
+"""Writing one conversation: where its messages lie, and what is kept with them.
 
-The places of a conversation follow from its active branch alone. Whatever changes it keeps the places before the
+The places of a conversation follow from its messages alone. Whatever changes it keeps the places before the
 first difference, takes away those behind, and appends.
 """
 
@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from idolchat_memory.contract import SESSION_GAP_S, MemoryMessage
+from idolchat_core import SESSION_GAP_S, MemoryMessage, TextAnalysis
 from idolchat_memory.sqlite.database import PLACES_PER_SESSION, message_of, microseconds, stored_id, traits_of
-from idolchat_memory.terms import terms_of
+from idolchat_memory.terms import ANALYSIS
 
 __all__ = ["ConversationWriter", "weights_of"]
 
 _MAX_COUNT, _MAX_LENGTH = 15, 65_535
 _GAP = SESSION_GAP_S * 1_000_000
+_SESSIONS = "SELECT number, message_count, length, first_at, last_at FROM sessions"
 _COLUMNS = "message_id, position, traits, speaker, said_at, text"
 
 
@@ -42,17 +43,20 @@ class _Session(NamedTuple):
 class ConversationWriter:
     """Writes one conversation of one scope, within a transaction that somebody else began."""
 
-    def __init__(self, database: sqlite3.Connection, scope: int, conversation: int) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, scope: int, conversation: int, analysis: TextAnalysis = ANALYSIS
+    ) -> None:
         self._database = database
         self._scope = scope
         self._conversation = conversation
+        self._analysis = analysis
 
-    def active(self) -> list[tuple[int, MemoryMessage]]:
-        """List the active branch with its places."""
+    def messages(self) -> list[tuple[int, MemoryMessage]]:
+        """List all messages with their places."""
         return [found for session in self._sessions() for found in self._messages_in(session)]
 
     def newest(self) -> MemoryMessage | None:
-        """Read the last message of the active branch."""
+        """Read the last message."""
         session = self._last_session()
         if session is None:
             return None
@@ -63,20 +67,8 @@ class ConversationWriter:
         ).fetchone()
         return message_of(row)
 
-    def inactive(self) -> list[MemoryMessage]:
-        """List the messages of other branches."""
-        rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM inactive WHERE scope = ? AND conversation = ?",  # noqa: S608 - our names
-            (self._scope, self._conversation),
-        )
-        return [message_of(row) for row in rows]
-
-    def message_count(self) -> int:
-        """Count the active messages."""
-        return sum(session.message_count for session in self._sessions())
-
     def append(self, messages: Sequence[MemoryMessage]) -> None:
-        """Add messages at the end of the active branch."""
+        """Add messages at the end."""
         session, before = self._last_session(), self.newest() if messages else None
         postings: list[tuple[int, str, int, int]] = []
         for message in messages:
@@ -88,7 +80,7 @@ class ConversationWriter:
                 "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (self._scope, place, *_columns(message, before)),
             )
-            length, weights = weights_of(message.text)
+            length, weights = self._weights_of(message.text)
             postings += [(self._scope, term, place, weight) for term, weight in weights.items()]
             session, before = session.with_message(said_at, length), message
             self._store(session)
@@ -96,37 +88,45 @@ class ConversationWriter:
         # In the order of their key: many at once lie closer, and are written faster.
         self._database.executemany("INSERT INTO postings VALUES (?, ?, ?, ?)", sorted(postings))
 
-    def lay_out(self, active: Sequence[MemoryMessage], inactive: Iterable[MemoryMessage]) -> None:
-        """Make the conversation consist of these messages."""
-        there = self.active()
+    def lay_out(self, messages: Sequence[MemoryMessage]) -> int:
+        """Make the conversation consist of these messages, and return how many were removed."""
+        there = self.messages()
         same = 0
-        while same < min(len(there), len(active)) and there[same][1] == active[same]:
+        while same < min(len(there), len(messages)) and there[same][1] == messages[same]:
             same += 1
         self._remove(there[same:])
-        self.append(active[same:])
-        self._database.execute(
-            "DELETE FROM inactive WHERE scope = ? AND conversation = ?", (self._scope, self._conversation)
-        )
-        self._database.executemany(
-            "INSERT INTO inactive VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(self._scope, self._conversation, *_columns(message, None)) for message in inactive],
-        )
+        self.append(messages[same:])
+        return len(there) - same
 
-    def _sessions(self) -> list[_Session]:
+    def go_on(self, after: str, messages: Sequence[MemoryMessage]) -> int | None:
+        """Put messages in place of what follows one, and return how many were removed; None where it is unknown."""
+        behind: list[tuple[int, MemoryMessage]] = []
+        for session in self._sessions(newest_first=True):
+            there = self._messages_in(session)
+            at = next((at for at, (_, message) in enumerate(there) if message.message_id == after), None)
+            behind[:0] = there if at is None else there[at + 1 :]
+            if at is not None:
+                self._remove(behind)
+                self.append(messages)
+                return len(behind)
+        return None
+
+    def _weights_of(self, text: str) -> tuple[int, dict[str, int]]:
+        return weights_of(self._analysis, text)
+
+    def _sessions(self, *, newest_first: bool = False) -> Iterator[_Session]:
+        order = "DESC" if newest_first else "ASC"
         rows = self._database.execute(
-            "SELECT number, message_count, length, first_at, last_at FROM sessions"
-            " WHERE scope = ? AND conversation = ? ORDER BY number",
+            f"{_SESSIONS} WHERE scope = ? AND conversation = ? ORDER BY number {order}",
             (self._scope, self._conversation),
         )
-        return [_Session(*row) for row in rows]
+        return (_Session(*row) for row in rows)
+
+    def _session(self, number: int) -> _Session:
+        return _Session(*self._database.execute(f"{_SESSIONS} WHERE number = ?", (number,)).fetchone())
 
     def _last_session(self) -> _Session | None:
-        row = self._database.execute(
-            "SELECT number, message_count, length, first_at, last_at FROM sessions"
-            " WHERE scope = ? AND conversation = ? ORDER BY number DESC LIMIT 1",
-            (self._scope, self._conversation),
-        ).fetchone()
-        return _Session(*row) if row else None
+        return next(self._sessions(newest_first=True), None)
 
     def _messages_in(self, session: _Session) -> list[tuple[int, MemoryMessage]]:
         first = session.number * PLACES_PER_SESSION
@@ -148,22 +148,21 @@ class ConversationWriter:
         return _Session(number, 0, 0, said_at, said_at)
 
     def _remove(self, found: Sequence[tuple[int, MemoryMessage]]) -> None:
-        """Take away the last messages of the active branch."""
+        """Take away the last messages."""
         removed: Counter[int] = Counter()
         for place, message in found:
             key = (self._scope, place)
             for table in ("messages", "vectors"):
                 self._database.execute(f"DELETE FROM {table} WHERE scope = ? AND place = ?", key)  # noqa: S608
-            length, weights = weights_of(message.text)
+            length, weights = self._weights_of(message.text)
             self._database.executemany(
                 "DELETE FROM postings WHERE scope = ? AND term = ? AND place = ?",
                 [(self._scope, term, place) for term in weights],
             )
             self._count(messages=-1, sessions=0, length=-length)
             removed[place // PLACES_PER_SESSION] += 1
-        for session in self._sessions():
-            if removed[session.number]:
-                self._shorten(session)
+        for number in removed:
+            self._shorten(self._session(number))
 
     def _shorten(self, session: _Session) -> None:
         rest = self._messages_in(session)
@@ -172,7 +171,7 @@ class ConversationWriter:
             self._count(messages=0, sessions=-1, length=0)
             return
         times = [microseconds(message.said_at) for _, message in rest]
-        length = sum(weights_of(message.text)[0] for _, message in rest)
+        length = sum(self._weights_of(message.text)[0] for _, message in rest)
         self._store(_Session(session.number, len(rest), length, min(times), max(times)))
 
     def _store(self, session: _Session) -> None:
@@ -191,9 +190,9 @@ class ConversationWriter:
         )
 
 
-def weights_of(text: str) -> tuple[int, dict[str, int]]:
+def weights_of(analysis: TextAnalysis, text: str) -> tuple[int, dict[str, int]]:
     """Count the terms of a text, and make the weight of each as it is stored."""
-    counts = Counter(terms_of(text))
+    counts = Counter(analysis.terms_of(text))
     length = min(counts.total(), _MAX_LENGTH)
     return length, {term: length << 4 | min(count, _MAX_COUNT) for term, count in counts.items()}
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from idolchat_memory.contract import MessageTraits, Posting, ScopeReader
-from idolchat_memory.periods import Period
-from idolchat_memory.question import Question
+from idolchat_core import MessageTraits, Posting, ScopeReader
+from idolchat_memory.recall.periods import Period
+from idolchat_memory.recall.question import Question
+from idolchat_memory.recall.thesaurus import Thesaurus
 from idolchat_memory.terms import stem
-from idolchat_memory.thesaurus import Thesaurus
 
 __all__ = ["Candidate", "Ranking", "idf", "rank"]
 

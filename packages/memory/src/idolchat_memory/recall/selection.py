@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from idolchat_memory.contract import MemoryRow
-from idolchat_memory.ranking import Candidate
+from idolchat_core import MemoryRow, MemoryScope
+from idolchat_memory.recall.ranking import Candidate
 from idolchat_memory.terms import terms_of
 
 __all__ = ["Found", "Selection", "keep_relevant", "newer_first", "select"]
@@ -26,9 +26,10 @@ _PATIENCE = 8
 class Found:
     """A candidate and its message, with what of it is compared with others."""
 
-    def __init__(self, candidate: Candidate, row: MemoryRow) -> None:
+    def __init__(self, candidate: Candidate, row: MemoryRow, scope: MemoryScope) -> None:
         self.candidate = candidate
         self.row = row
+        self.scope = scope
 
     @cached_property
     def terms(self) -> frozenset[str]:

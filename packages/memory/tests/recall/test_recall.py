@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_memory import MemoryMessage, MemoryScope, Recall, RecallQuery, RecallResult, open_sqlite_index
-from idolchat_memory.contract import MemoryIndex, Role
+from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
+from idolchat_memory import Recall, RecallQuery, RecallResult, open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -21,14 +21,14 @@ async def index(tmp_path: Path) -> AsyncIterator[MemoryIndex]:
         yield index
 
 
-def said(days_ago: float, text: str, role: Role = "user") -> MemoryMessage:
+def said(days_ago: float, text: str, role: Speaker = "user") -> MemoryMessage:
     at = NOW - timedelta(days=days_ago)
     return MemoryMessage(f"{role}-{days_ago}", 0, role, "", at, text)
 
 
 async def recalled(index: MemoryIndex, text: str, *messages: MemoryMessage, **more: Any) -> RecallResult:
-    await index.replace(SCOPE, TALK, messages, revision=1)
-    return await Recall(index).search(SCOPE, RecallQuery(text, **{"now": NOW, **more}))
+    await index.replace(SCOPE, TALK, messages, revision="1")
+    return await Recall(index).search([SCOPE], RecallQuery(text, **{"now": NOW, **more}))
 
 
 def texts(result: RecallResult) -> list[str]:
@@ -48,7 +48,7 @@ async def test_what_answers_the_question_comes_first(index: MemoryIndex) -> None
 async def test_an_empty_scope_gives_nothing(index: MemoryIndex) -> None:
     result = await recalled(index, "dog")
 
-    assert (result.items, result.tokens) == ((), 0.0)
+    assert (result.items, result.tokens) == ([], 0)
 
 
 async def test_small_talk_recalls_nothing(index: MemoryIndex) -> None:
@@ -121,7 +121,7 @@ async def test_last_week_of_an_old_message_is_counted_from_that_message(index: M
 
 async def test_a_time_that_cannot_be_read_changes_nothing_and_is_told(index: MemoryIndex) -> None:
     without = await recalled(index, "Where did my dog go?", DOG, CAKE, floor=None)
-    result = await Recall(index).search(SCOPE, RecallQuery("Where did my dog go the other day?", now=NOW, floor=None))
+    result = await Recall(index).search([SCOPE], RecallQuery("Where did my dog go the other day?", now=NOW, floor=None))
 
     assert result.vague_words == "the other day"
     assert result.period is None

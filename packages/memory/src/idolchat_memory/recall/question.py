@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from idolchat_memory.contract import Role
-from idolchat_memory.periods import Period, find_period, find_vague_words
+from idolchat_core import Speaker
+from idolchat_memory.recall.periods import Period, find_period, find_vague_words
 from idolchat_memory.terms import stem, words_of
 
 __all__ = ["Question", "read_question"]
@@ -50,7 +50,7 @@ class Question(NamedTuple):
     """
 
     words: dict[str, float]
-    speaker: Role | None
+    speaker: Speaker | None
     is_named: bool
     period: Period | None
     vague_words: str | None
@@ -75,16 +75,16 @@ def _without(text: str, words: str) -> str:
     return text.replace(words, " ", 1)
 
 
-def _named(text: str, names: tuple[str, str]) -> Role | None:
+def _named(text: str, names: tuple[str, str]) -> Speaker | None:
     words = {stem(word) for word in words_of(text)}
-    mentioned: list[Role] = []
+    mentioned: list[Speaker] = []
     for role, name in zip(("user", "assistant"), names, strict=True):
         if not words.isdisjoint(stem(word) for word in words_of(name)):
             mentioned.append("user" if role == "user" else "assistant")
     return mentioned[0] if len(mentioned) == 1 else None
 
 
-def _by_pronoun(text: str) -> Role | None:
+def _by_pronoun(text: str) -> Speaker | None:
     said_by = _only(role for role, pattern in _SAID_BY.items() if pattern.search(text))
     if said_by is not None:
         return said_by
@@ -92,7 +92,7 @@ def _by_pronoun(text: str) -> Role | None:
     return _only(role for role, pattern in _PRONOUNS.items() if pattern.search(rest))
 
 
-def _only(roles: Iterable[str]) -> Role | None:
+def _only(roles: Iterable[str]) -> Speaker | None:
     found = list(roles)
     if len(found) != 1:
         return None

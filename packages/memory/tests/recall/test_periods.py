@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idolchat_memory.periods import find_period, find_vague_words
+from idolchat_memory.recall.periods import find_period, find_vague_words
 
 NOW = datetime(2026, 11, 29, 15, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""The index of memory: what was said in one scope, by terms, and the contract of whatever keeps it.
+"""The index of memory: what was said, by scope and by term, and the contract of whatever keeps it.
 
 The index is derived: it is built from the conversations, and can be built from them again at any time.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
@@ -23,16 +24,17 @@ __all__ = [
     "MemoryStats",
     "MessageTraits",
     "Posting",
-    "Role",
     "ScopeReader",
     "ScopeStatistics",
+    "Speaker",
+    "TextAnalysis",
     "Unencoded",
 ]
 
 SESSION_GAP_S = 6 * 3600
 """A message that comes later than this after the one before it begins a session."""
 
-Role = Literal["user", "assistant"]
+Speaker = Literal["user", "assistant"]
 """Who said a message; what nobody said, as tool results and system messages, is never indexed."""
 
 _Id = Annotated[str | None, BeforeValidator(lambda value: None if value is None else str(value))]
@@ -50,6 +52,17 @@ class MemoryScope(BaseModel):
     character_id: _Id = None
 
 
+@dataclass(frozen=True, slots=True)
+class TextAnalysis:
+    """How a text becomes the terms that it is found by, in order and as often as they occur.
+
+    Whoever changes what ``terms_of`` gives changes ``name``, too, and an index of another name is built anew.
+    """
+
+    name: str
+    terms_of: Callable[[str], Sequence[str]]
+
+
 class MemoryMessage(NamedTuple):
     """A message to be indexed; ``position`` counts from 0 in its conversation, over all branches.
 
@@ -58,7 +71,7 @@ class MemoryMessage(NamedTuple):
 
     message_id: str
     position: int
-    role: Role
+    role: Speaker
     speaker: str
     said_at: datetime
     text: str
@@ -67,7 +80,7 @@ class MemoryMessage(NamedTuple):
 class MemoryRow(NamedTuple):
     """A message as it is found again.
 
-    ``place`` orders the active messages of a scope: neighbours of one session have neighbouring places, and no other
+    ``place`` orders the messages of a scope: neighbours of one session have neighbouring places, and no other
     session's place comes between. It is good within one call of ``MemoryIndex.read``.
     """
 
@@ -77,7 +90,7 @@ class MemoryRow(NamedTuple):
     message: MemoryMessage
 
 
-MessageTraits = tuple[Role, float, bool, bool]
+MessageTraits = tuple[Speaker, float, bool, bool]
 """As much of a message as ranking needs: its role, when it was said in seconds since 1970, and whether it and the one
 before it in its session end in a question mark."""
 
@@ -86,7 +99,7 @@ Posting = tuple[int, int, int, int]
 
 
 class ScopeStatistics(NamedTuple):
-    """The active messages of a scope: how many, in how many sessions, with how many terms together."""
+    """The messages of a scope: how many, in how many sessions, with how many terms together."""
 
     message_count: int
     session_count: int
@@ -94,10 +107,10 @@ class ScopeStatistics(NamedTuple):
 
 
 class KnownConversation(NamedTuple):
-    """What the index knows of a conversation: its revision, and the newest message of its active branch."""
+    """What the index knows of a conversation: whose it is, its revision, and the last message of its active branch."""
 
-    revision: int
-    message_count: int
+    scope: MemoryScope
+    revision: str
     last_message_id: str | None
 
 
@@ -113,12 +126,11 @@ class Unencoded(NamedTuple):
 
 
 class MemoryStats(NamedTuple):
-    """How much an index holds; ``inactive`` messages are those on branches that are not the active one."""
+    """How much an index holds."""
 
     scopes: int
     conversations: int
-    active_messages: int
-    inactive_messages: int
+    messages: int
     encoded_messages: int
     size_bytes: int
 
@@ -160,68 +172,64 @@ class ScopeReader(ABC):
 
 
 class MemoryIndex(ABC):
-    """What users and characters said to each other, kept to be found again.
+    """What users and characters said to each other on the active branch of each conversation, to be found again.
 
-    Each operation names its scope, which is part of every key that it reads or writes. Writes are atomic: a process
-    that dies leaves all of one or nothing. Of two writes of one conversation the higher ``revision`` stands; a write
-    with one that is not higher than what is known changes nothing and returns False, so that changes may come twice.
-    A conversation that was deleted is not known any more. All raise ``StorageUnavailable``.
+    What is read is read of one scope, which is part of every key. Writes are atomic: a process that dies leaves all of
+    one or nothing. Each sets the ``revision`` of its conversation, which is the storage's name for the state that the
+    messages were taken from; one conversation is written by one caller at a time. All raise ``StorageUnavailable``.
     """
 
     @abstractmethod
     async def read[T](self, scope: MemoryScope, work: Callable[[ScopeReader], T]) -> T:
         """Run ``work`` over one scope, off the event loop; what it returns is returned."""
 
-    @abstractmethod
-    async def known(self, scope: MemoryScope, conversation_id: UUID) -> KnownConversation | None:
-        """Look up how much of a conversation is indexed, so that what is missing can be added."""
+    def is_empty(self, scope: MemoryScope) -> bool:
+        """Whether it is known, without looking, that nothing was ever said in a scope; turns ask this first."""
+        return False
+
+    def holds_nothing_of(self, user_id: str | None) -> bool:
+        """Whether it is known, without looking, that all scopes of a user are empty."""
+        return False
 
     @abstractmethod
-    async def append(
-        self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: int
+    async def scopes_of(self, user_id: str | None, *, limit: int) -> Sequence[MemoryScope]:
+        """List the scopes of a user, or of nobody, that hold anything; at most ``limit``, the last used first."""
+
+    @abstractmethod
+    async def known(self, conversation_id: UUID) -> KnownConversation | None:
+        """Look up what is indexed of a conversation."""
+
+    @abstractmethod
+    async def conversations(self) -> Collection[UUID]:
+        """List the conversations that are known, those without messages too."""
+
+    @abstractmethod
+    async def extend(
+        self, conversation_id: UUID, messages: Sequence[MemoryMessage], *, after: str, revision: str
     ) -> bool:
-        """Add messages at the end of the active branch. What this costs does not grow with what is there."""
+        """Have the branch of a known conversation go on with these messages after one of it.
 
-    @abstractmethod
-    async def replace(
-        self,
-        scope: MemoryScope,
-        conversation_id: UUID,
-        active: Sequence[MemoryMessage],
-        *,
-        inactive: Sequence[MemoryMessage] = (),
-        revision: int,
-    ) -> bool:
-        """Make a conversation consist of these messages, and of no other: its active branch in order, and the rest."""
-
-    @abstractmethod
-    async def set_active_branch(
-        self, scope: MemoryScope, conversation_id: UUID, message_ids: Sequence[str], *, revision: int
-    ) -> bool:
-        """Choose which of the known messages are active, in this order; only these are found.
-
-        Raises ``InvalidRequest`` for an id that is not known.
+        What stood there is forgotten. What this costs does not grow with what stands before. Returns False, and changes
+        nothing, where the conversation or the message ``after`` is not known.
         """
 
     @abstractmethod
-    async def delete_message(self, scope: MemoryScope, conversation_id: UUID, message_id: str) -> None:
-        """Remove a message, active or not; nothing happens where it is not known."""
+    async def replace(
+        self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: str
+    ) -> None:
+        """Make a conversation, which may be new or have been another scope's, consist of these messages alone."""
 
     @abstractmethod
-    async def delete_conversation(self, scope: MemoryScope, conversation_id: UUID) -> None:
-        """Remove a conversation; nothing happens where it is not known."""
+    async def delete_conversation(self, conversation_id: UUID) -> None:
+        """Forget a conversation; nothing happens where it is not known."""
 
     @abstractmethod
-    async def delete_scope(self, scope: MemoryScope) -> None:
-        """Remove everything that one user and one character said to each other."""
-
-    @abstractmethod
-    async def delete_user(self, user_id: str) -> None:
-        """Remove everything of a user, with whichever character."""
+    async def delete_user(self, user_id: str) -> int:
+        """Forget everything of a user, with whichever character; return how many messages that were."""
 
     @abstractmethod
     async def unencoded(self, encoding: str, *, limit: int) -> Sequence[Unencoded]:
-        """List active messages without vectors of this encoding, oldest first. Vectors of another one are dropped."""
+        """List messages without vectors of this encoding, oldest first. Vectors of another one are dropped."""
 
     @abstractmethod
     async def put_vectors(self, encoding: str, vectors: Sequence[tuple[Unencoded, bytes]]) -> None:

@@ -1,0 +1,75 @@
+"""What users choose about their memory: records of the storage, exported and erased with the rest of them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from hashlib import blake2b
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from idolchat_core import Storage
+
+__all__ = ["MemoryChoice", "MemoryChoices"]
+
+NAMESPACE = "memory-choices"
+MAX_KEPT = 10_000
+FRESH_S = 5.0
+"""How long another process's change may stay unseen."""
+
+
+class MemoryChoice(BaseModel):
+    """What a user has chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recall: bool = Field(True, description="whether anything is recalled in prompts; off, it can still be read")
+    cross_character: bool = Field(False, description="whether a character recalls what was said to the others, too")
+
+
+class _Stored(MemoryChoice):
+    user_id: str
+
+
+_DEFAULT = MemoryChoice()
+
+
+class MemoryChoices:
+    """The choices of all users, read when they are needed."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._kept: OrderedDict[str, tuple[MemoryChoice, float]] = OrderedDict()
+
+    async def of(self, user_id: str | None) -> MemoryChoice:
+        """Return what a user has chosen, and what holds without a choice. Raises ``StorageUnavailable``."""
+        if user_id is None:
+            return _DEFAULT
+        kept = self._kept.get(user_id)
+        if kept is not None and kept[1] > time.monotonic():
+            return kept[0]
+        value = await self._storage.get_record(NAMESPACE, _name(user_id))
+        return self._keep(user_id, _Stored.model_validate_json(value) if value else _DEFAULT)
+
+    async def put(self, user_id: str, choice: MemoryChoice) -> None:
+        """Store what a user chooses. Raises ``StorageUnavailable``."""
+        stored = _Stored(user_id=user_id, **choice.model_dump(include=set(MemoryChoice.model_fields)))
+        await self._storage.put_record(NAMESPACE, _name(user_id), stored.model_dump_json().encode())
+        self._keep(user_id, stored)
+
+    def _keep(self, user_id: str, choice: MemoryChoice) -> MemoryChoice:
+        choice = MemoryChoice(recall=choice.recall, cross_character=choice.cross_character)
+        self._kept[user_id] = (choice, time.monotonic() + FRESH_S)
+        self._kept.move_to_end(user_id)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return choice
+
+
+def _name(user_id: str) -> str:
+    """Name the record of a user, whose id need not be a UUID."""
+    try:
+        return str(UUID(user_id))
+    except ValueError:
+        return f"x-{blake2b(user_id.encode(), digest_size=16).hexdigest()}"

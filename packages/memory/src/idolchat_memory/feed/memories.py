@@ -1,0 +1,87 @@
+"""Which messages of a conversation are memories, and along which branch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from idolchat_core import Conversation, MemoryMessage, MemoryScope, Message, Page, Speaker, StoredId
+from idolchat_core.search import text_of
+
+__all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "memories_of", "memory_text", "scope_of"]
+
+MAX_TEXT = 16_384
+"""Characters of a message that are indexed."""
+_THOUGHTS = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
+"""At the beginning of a reply, as local models leave them there."""
+
+
+class Numbered(NamedTuple):
+    """A message and its position in the document."""
+
+    position: int
+    message: Message
+
+
+def scope_of(conversation: Conversation) -> MemoryScope:
+    """Name the scope that a conversation belongs to."""
+    return MemoryScope.model_validate({"user_id": conversation.user_id, "character_id": conversation.character_id})
+
+
+def memory_text(message: Message) -> str:
+    """Return what of a message is remembered: what a user or the character said, without thoughts; or nothing."""
+    if message.role not in ("user", "assistant") or message.deleted_at is not None:
+        return ""
+    text = text_of(message)
+    thoughts = _THOUGHTS.match(text) if message.role == "assistant" else None
+    return text[thoughts.end() if thoughts else 0 :].strip()[:MAX_TEXT]
+
+
+def active_branch(page: Page) -> list[Numbered]:
+    """List the active branch as far as a page holds it, oldest first; nothing where its end is not in the page."""
+    messages = page.conversation.messages
+    positions = {message.id: position for position, message in enumerate(messages)}
+    head = page.conversation.head
+    end = len(messages) - 1 if head is None else positions.get(head, -1)
+    return _ancestors(page, end)
+
+
+def branch_end(page: Page, last_id: str) -> list[Numbered] | None:
+    """List a branch that ends with a message, as ``active_branch``; None where that is not in the page."""
+    end = next((at for at, message in enumerate(page.conversation.messages) if str(message.id) == last_id), None)
+    return None if end is None else _ancestors(page, end)
+
+
+def memories_of(branch: Sequence[Numbered], *, goes_on: bool = False) -> Iterator[MemoryMessage]:
+    """Make memories of a branch, or of one that ``goes_on`` behind others.
+
+    What is said before the user has said anything is a greeting, which is canned: it is nobody's memory.
+    """
+    user_has_spoken = goes_on
+    for position, message in branch:
+        user_has_spoken = user_has_spoken or message.role == "user"
+        text = memory_text(message)
+        if text and user_has_spoken:
+            role: Speaker = "assistant" if message.role == "assistant" else "user"
+            yield MemoryMessage(str(message.id), position, role, message.name or "", message.timestamp, text)
+
+
+def all_memories(conversation: Conversation) -> list[MemoryMessage]:
+    """Make memories of the active branch of a whole conversation."""
+    whole = Page(conversation=conversation, start=0, total=len(conversation.messages), revision="")
+    return list(memories_of(active_branch(whole)))
+
+
+def _ancestors(page: Page, end: int) -> list[Numbered]:
+    messages = page.conversation.messages
+    positions: dict[StoredId, int] = {message.id: position for position, message in enumerate(messages)}
+    branch: list[Numbered] = []
+    while end >= 0:
+        message = messages[end]
+        branch.append(Numbered(page.start + end, message))
+        if "parent_id" not in message.model_fields_set:
+            end -= 1
+        else:
+            end = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
+    return branch[::-1]

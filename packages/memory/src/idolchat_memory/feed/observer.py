@@ -1,0 +1,153 @@
+"""The change observer of memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+from idolchat_core import (
+    Change,
+    ChangeKind,
+    ChangeObserver,
+    ConversationNotFound,
+    KnownConversation,
+    MemoryIndex,
+    MemoryScope,
+    Services,
+    Storage,
+)
+from idolchat_memory.feed.memories import (
+    Numbered,
+    active_branch,
+    all_memories,
+    branch_end,
+    memories_of,
+    memory_text,
+    scope_of,
+)
+from idolchat_memory.service import Memory, memory_of
+
+__all__ = ["MemoryFeed", "open_feed"]
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 64
+RETRY_S = 30.0
+_GOES_ON = frozenset(
+    {ChangeKind.STORED, ChangeKind.EDITED, ChangeKind.REGENERATED, ChangeKind.ROLLED_BACK, ChangeKind.HEAD_MOVED}
+)
+"""Kinds of changes that leave what stands before the end of the active branch as it was."""
+_INDEXED, _LEFT_OUT = "+", "-"
+"""What a revision begins with in the index: whether the messages were indexed, or nobody's and left out."""
+
+
+class MemoryFeed(ChangeObserver):
+    """Keeps in the index what the active branches hold."""
+
+    def __init__(
+        self, index: MemoryIndex, storage: Storage, *, anonymous: bool, indexed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._index = index
+        self._storage = storage
+        self._anonymous = anonymous
+        self._indexed = indexed
+
+    async def noted(self, conversation_id: UUID) -> str | None:
+        known = await self._index.known(conversation_id)
+        return known.revision[1:] if known is not None and self._is_right(known) else None
+
+    async def known(self) -> Collection[UUID]:
+        return await self._index.conversations()
+
+    async def note(self, change: Change) -> None:
+        if change.revision is None:
+            await self._index.delete_conversation(change.conversation_id)
+            return
+        if not (_GOES_ON.issuperset(change.kinds) and await self._go_on(change.conversation_id, change.revision)):
+            await self.index(change.conversation_id, change.revision)
+        self._indexed()
+
+    async def index(self, conversation_id: UUID, revision: str) -> None:
+        """Index the whole of a conversation. Raises ``StorageError``."""
+        try:
+            conversation = await self._storage.read(conversation_id)
+        except ConversationNotFound:
+            await self._index.delete_conversation(conversation_id)
+            return
+        scope = scope_of(conversation)
+        messages = await asyncio.to_thread(all_memories, conversation) if self._remembers(scope) else []
+        await self._index.replace(scope, conversation_id, messages, revision=self._marked(scope, revision))
+
+    async def _go_on(self, conversation_id: UUID, revision: str) -> bool:
+        """Index what the active branch has beyond what is known, at a cost that does not grow with it."""
+        known = await self._index.known(conversation_id)
+        if known is None or known.last_message_id is None or not self._is_right(known):
+            return False
+        try:
+            page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
+        except ConversationNotFound:
+            return False
+        if scope_of(page.conversation) != known.scope:
+            return False
+        branch = active_branch(page)
+        start = _where_it_goes_on(branch, branch_end(page, known.last_message_id))
+        if start is None:
+            return False
+        messages = list(memories_of(branch[start + 1 :], goes_on=True))
+        marked = self._marked(known.scope, revision)
+        after = str(branch[start].message.id)
+        return await self._index.extend(conversation_id, messages, after=after, revision=marked)
+
+    def _remembers(self, scope: MemoryScope) -> bool:
+        return self._anonymous or scope.user_id is not None
+
+    def _marked(self, scope: MemoryScope, revision: str) -> str:
+        return (_INDEXED if self._remembers(scope) else _LEFT_OUT) + revision
+
+    def _is_right(self, known: KnownConversation) -> bool:
+        """Whether the messages are indexed if, and only if, the settings want that now."""
+        return known.revision.startswith(_INDEXED) == self._remembers(known.scope)
+
+
+def _where_it_goes_on(branch: list[Numbered], known: list[Numbered] | None) -> int | None:
+    """Find the last memory of a branch that is on the known one, too."""
+    common = {one.position for one in known or ()}
+    for at in reversed(range(len(branch))):
+        if branch[at].position in common and memory_text(branch[at].message):
+            return at
+    return None
+
+
+@asynccontextmanager
+async def open_feed(services: Services) -> AsyncGenerator[ChangeObserver]:
+    """Open the observer, and encode in the background what it has indexed."""
+    async with memory_of(services.storage) as memory:
+        waiting = asyncio.Event()
+        waiting.set()
+        encoding = asyncio.create_task(_encode(memory, waiting))
+        try:
+            yield MemoryFeed(memory.index, services.storage, anonymous=memory.settings.anonymous, indexed=waiting.set)
+        finally:
+            encoding.cancel()
+            with suppress(asyncio.CancelledError):
+                await encoding
+
+
+async def _encode(memory: Memory, waiting: asyncio.Event) -> None:
+    """Make vectors of what is indexed, off the event loop, for as long as there is a model."""
+    if memory.late_interaction is None:
+        return
+    from idolchat_memory.semantic import encode_waiting  # noqa: PLC0415 - needs the extra
+
+    while True:
+        await waiting.wait()
+        waiting.clear()
+        try:
+            await encode_waiting(memory.index, memory.late_interaction)
+        except Exception:  # whatever it is, what is said later is to be encoded
+            log.exception("messages could not be encoded, and are tried again")
+            waiting.set()
+            await asyncio.sleep(RETRY_S)

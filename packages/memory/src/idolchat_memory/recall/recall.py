@@ -1,0 +1,182 @@
+"""Recall: what was said in some scopes that answers a text, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from idolchat_core import MemoryIndex, MemoryRow, MemoryScope, ScopeReader, Speaker, text_size
+from idolchat_memory.recall.excerpt import excerpt
+from idolchat_memory.recall.periods import Period
+from idolchat_memory.recall.question import Question, read_question
+from idolchat_memory.recall.ranking import Candidate, Ranking, idf, rank
+from idolchat_memory.recall.selection import Found, Selection, keep_relevant, newer_first, select
+from idolchat_memory.recall.thesaurus import load_thesaurus
+
+__all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
+
+DEFAULT_FLOOR = 1.15
+"""Relevance below which nothing is recalled, where 1 is that of a word which one message alone has."""
+MAX_RERANKED = 200
+ITEM_OVERHEAD = 20.0
+"""Tokens that the date, the age and the speaker of a recalled message take, and a message of the prompt around them."""
+
+
+class RecallQuery(NamedTuple):
+    """What is asked of whose memory.
+
+    ``text`` is the newest message, ``context`` what was said just before it. ``now`` is the time of that message,
+    aware, in the time zone of the user: "yesterday" counts from there. ``names`` are those of the user and of the
+    character. ``excluded_ids`` are the messages that the prompt holds anyway. ``floor`` None: nothing is left out;
+    ``budget_tokens`` None: as many as ``limit`` says, also those that say the same. ``tokens_of`` estimates a text's.
+    """
+
+    text: str
+    now: datetime
+    context: str = ""
+    names: tuple[str, str] = ("", "")
+    excluded_ids: frozenset[str] = frozenset()
+    limit: int = 50
+    floor: float | None = DEFAULT_FLOOR
+    budget_tokens: float | None = None
+    tokens_of: Callable[[str], float] = text_size
+
+    @property
+    def question(self) -> Question:
+        """What it asks for."""
+        return read_question(self.text, context=self.context, names=self.names, now=self.now)
+
+
+class Recalled(NamedTuple):
+    """A message that is recalled, and why: ``matched`` words of the question, its period, who was asked for.
+
+    ``shown`` is its text, or the part of a long one that answers.
+    """
+
+    scope: MemoryScope
+    row: MemoryRow
+    score: float
+    relevance: float
+    matched: Sequence[str]
+    is_in_period: bool
+    is_of_speaker: bool
+    shown: str
+
+
+class RecallResult(NamedTuple):
+    """What is recalled, best first, and how the question was read.
+
+    ``vague_words`` speak of a time that could not be read, and changed nothing. ``is_semantic`` says that late
+    interaction took part.
+    """
+
+    items: Sequence[Recalled]
+    tokens: float
+    period: Period | None
+    keeps_to_period: bool
+    vague_words: str | None
+    speaker: Speaker | None
+    is_semantic: bool
+    below_floor: int
+    duplicates: int
+    over_budget: int
+
+
+class Reranker(Protocol):
+    """Orders candidates anew by more than their words."""
+
+    def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:
+        """Give the same candidates with scores of its own, best first; None where it has nothing to judge by."""
+
+
+class _FoundInScope(NamedTuple):
+    found: list[Found]
+    below_floor: int
+    keeps_to_period: bool
+    is_semantic: bool
+
+
+class Recall:
+    """Answers questions from an index."""
+
+    def __init__(self, index: MemoryIndex, *, reranker: Reranker | None = None) -> None:
+        self._index = index
+        self._reranker = reranker
+
+    async def search(self, scopes: Sequence[MemoryScope], query: RecallQuery) -> RecallResult:
+        """Find what answers a query in some scopes, each read on its own. Raises ``StorageUnavailable``."""
+        question = query.question
+        if len(scopes) == 1:  # all in one hop off the event loop
+            [scope] = scopes
+            return await self._index.read(
+                scope, lambda reader: _chosen(question, query, [self._found(reader, scope, question, query)])
+            )
+        each = [
+            await self._index.read(scope, lambda reader, scope=scope: self._found(reader, scope, question, query))  # type: ignore[misc]
+            for scope in scopes
+        ]
+        return _chosen(question, query, each)
+
+    def answer(self, reader: ScopeReader, scope: MemoryScope, query: RecallQuery) -> RecallResult:
+        """Find what answers a query in one scope, within a call of ``MemoryIndex.read``."""
+        return _chosen(query.question, query, [self._found(reader, scope, query.question, query)])
+
+    def _found(self, reader: ScopeReader, scope: MemoryScope, question: Question, query: RecallQuery) -> _FoundInScope:
+        count = reader.statistics().message_count
+        if not count:
+            return _FoundInScope([], 0, False, False)
+        ranking = rank(reader, question, load_thesaurus())
+        candidates, is_semantic = self._reranked(reader, query.text, ranking)
+        best = candidates[: query.limit + len(query.excluded_ids)]
+        rows = reader.rows(candidate.place for candidate in best)
+        found = [Found(candidate, rows[candidate.place], scope) for candidate in best]
+        found = [one for one in found if one.row.message.message_id not in query.excluded_ids][: query.limit]
+        kept = found if query.floor is None else keep_relevant(found, query.floor * idf(count, 1))
+        return _FoundInScope(kept, len(found) - len(kept), ranking.keeps_to_period, is_semantic)
+
+    def _reranked(self, reader: ScopeReader, text: str, ranking: Ranking) -> tuple[Sequence[Candidate], bool]:
+        if self._reranker is not None:
+            reranked = self._reranker.rerank(
+                reader, text, ranking._replace(candidates=ranking.candidates[:MAX_RERANKED])
+            )
+            if reranked is not None:
+                return reranked, True
+        return ranking.candidates, False
+
+
+def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope]) -> RecallResult:
+    """Choose the best of all scopes together."""
+    found = [one for scope in each for one in scope.found]
+    if len(each) > 1:
+        found.sort(key=lambda one: -one.candidate.score)
+    found = newer_first(found[: query.limit])
+
+    def shown(one: Found) -> str:
+        return excerpt(one.row.message.text, one.candidate.matched)
+
+    def size(one: Found) -> float:
+        return ITEM_OVERHEAD + query.tokens_of(shown(one))
+
+    if query.budget_tokens is None:
+        selection = Selection(found, sum(map(size, found)), 0, 0)
+    else:
+        selection = select(found, budget_tokens=query.budget_tokens, size=size)
+    return RecallResult(
+        items=[_recalled(one, shown(one), question.speaker) for one in selection.chosen],
+        tokens=selection.tokens,
+        period=question.period,
+        keeps_to_period=any(scope.keeps_to_period for scope in each),
+        vague_words=question.vague_words,
+        speaker=question.speaker,
+        is_semantic=any(scope.is_semantic for scope in each),
+        below_floor=sum(scope.below_floor for scope in each),
+        duplicates=selection.duplicates,
+        over_budget=selection.over_budget,
+    )
+
+
+def _recalled(found: Found, shown: str, speaker: Speaker | None) -> Recalled:
+    _, score, relevance, matched, is_in_period = found.candidate
+    is_of_speaker = speaker == found.row.message.role
+    return Recalled(found.scope, found.row, score, relevance, matched, is_in_period, is_of_speaker, shown)

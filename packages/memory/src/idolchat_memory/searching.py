@@ -1,0 +1,49 @@
+"""Searching the memory of a user: in which scopes, and nothing that is not stored any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
+from idolchat_memory.feed.memories import memory_text, scope_of
+from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
+from idolchat_memory.service import Memory
+
+__all__ = ["MAX_OTHER_SCOPES", "scopes_for", "search"]
+
+MAX_OTHER_SCOPES = 8
+"""So many other characters' scopes are searched where a user has chosen that, those last used."""
+
+
+async def scopes_for(memory: Memory, scope: MemoryScope) -> Sequence[MemoryScope]:
+    """List the scopes that a user's character may recall from. Raises ``StorageUnavailable``."""
+    choice = await memory.choices.of(scope.user_id)
+    if not choice.cross_character:
+        return (scope,)
+    others = await memory.index.scopes_of(scope.user_id, limit=MAX_OTHER_SCOPES + 1)
+    return (scope, *[other for other in others if other != scope][:MAX_OTHER_SCOPES])
+
+
+async def search(memory: Memory, scopes: Sequence[MemoryScope], query: RecallQuery) -> RecallResult:
+    """Find what answers a query, and leave out what has been deleted since it was indexed.
+
+    Raises ``StorageUnavailable``.
+    """
+    result = await memory.recall.search(scopes, query)
+    stored = await asyncio.gather(*(_is_stored(memory.storage, item) for item in result.items))
+    items = [item for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
+    return result._replace(items=items) if len(items) < len(result.items) else result
+
+
+async def _is_stored(storage: Storage, item: Recalled) -> bool:
+    """Whether a message is what it was: this very text, of this very user and character."""
+    message = item.row.message
+    try:
+        page = await storage.read_page(item.row.conversation_id, limit=1, before=message.position + 1)
+    except (ConversationNotFound, ConversationDamaged):
+        return False
+    if page.start != message.position or scope_of(page.conversation) != item.scope:
+        return False
+    [stored] = page.conversation.messages
+    return str(stored.id) == message.message_id and memory_text(stored) == message.text

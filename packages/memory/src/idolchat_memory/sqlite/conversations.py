@@ -1,0 +1,129 @@
+"""Whole conversations in the file: looked up, written, and forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_core import KnownConversation, MemoryMessage, MemoryScope, TextAnalysis
+from idolchat_memory.sqlite.database import find_scope, scope_key, scope_of
+from idolchat_memory.sqlite.writer import ConversationWriter
+
+__all__ = ["delete", "delete_user", "extend", "known", "list_all", "replace", "scopes_of"]
+
+_FIND = (
+    "SELECT conversations.number, scopes.number, scopes.key, revision FROM conversations"
+    " JOIN scopes ON scopes.number = conversations.scope WHERE id = ?"
+)
+_SCOPES_OF = (
+    "SELECT key FROM scopes WHERE user_id IS ? AND message_count > 0 ORDER BY"
+    " (SELECT max(last_at) FROM sessions WHERE sessions.scope = scopes.number) DESC LIMIT ?"
+)
+_EMPTY_SCOPES = "DELETE FROM scopes WHERE NOT EXISTS (SELECT 1 FROM conversations WHERE scope = scopes.number)"
+
+
+class _Found(NamedTuple):
+    number: int
+    scope: int
+    scope_key: str
+    revision: str
+
+
+def _find(database: sqlite3.Connection, conversation_id: UUID) -> _Found | None:
+    row = database.execute(_FIND, (conversation_id.bytes,)).fetchone()
+    return _Found(*row) if row else None
+
+
+def known(database: sqlite3.Connection, conversation_id: UUID) -> KnownConversation | None:
+    """See ``MemoryIndex.known``."""
+    found = _find(database, conversation_id)
+    if found is None:
+        return None
+    newest = ConversationWriter(database, found.scope, found.number).newest()
+    return KnownConversation(scope_of(found.scope_key), found.revision, newest.message_id if newest else None)
+
+
+def list_all(database: sqlite3.Connection) -> Collection[UUID]:
+    """See ``MemoryIndex.conversations``."""
+    return {UUID(bytes=stored) for (stored,) in database.execute("SELECT id FROM conversations")}
+
+
+def scopes_of(database: sqlite3.Connection, user_id: str | None, limit: int) -> Sequence[str]:
+    """Give the keys of scopes; see ``MemoryIndex.scopes_of``."""
+    return [key for (key,) in database.execute(_SCOPES_OF, (user_id, limit))]
+
+
+def extend(
+    database: sqlite3.Connection,
+    analysis: TextAnalysis,
+    conversation_id: UUID,
+    messages: Sequence[MemoryMessage],
+    after: str,
+    revision: str,
+) -> int | None:
+    """Return how many messages were removed, or None where nothing could be done; see ``MemoryIndex.extend``."""
+    found = _find(database, conversation_id)
+    if found is None:
+        return None
+    writer = ConversationWriter(database, found.scope, found.number, analysis)
+    removed = writer.go_on(after, messages)
+    if removed is not None:
+        _set_revision(database, found.number, revision)
+    return removed
+
+
+def replace(
+    database: sqlite3.Connection,
+    analysis: TextAnalysis,
+    scope: MemoryScope,
+    conversation_id: UUID,
+    messages: Sequence[MemoryMessage],
+    revision: str,
+) -> int:
+    """Return how many messages were removed; see ``MemoryIndex.replace``."""
+    found, moved = _find(database, conversation_id), 0
+    if found is not None and found.scope_key != scope_key(scope):
+        moved, found = delete(database, analysis, conversation_id), None
+    number, scope_number = (found.number, found.scope) if found else _create(database, scope, conversation_id)
+    _set_revision(database, number, revision)
+    return moved + ConversationWriter(database, scope_number, number, analysis).lay_out(messages)
+
+
+def delete(database: sqlite3.Connection, analysis: TextAnalysis, conversation_id: UUID) -> int:
+    """Return how many messages were removed; see ``MemoryIndex.delete_conversation``."""
+    found = _find(database, conversation_id)
+    if found is None:
+        return 0
+    removed = ConversationWriter(database, found.scope, found.number, analysis).lay_out(())
+    database.execute("DELETE FROM conversations WHERE number = ?", (found.number,))
+    database.execute(_EMPTY_SCOPES + " AND number = ?", (found.scope,))
+    return removed
+
+
+def delete_user(database: sqlite3.Connection, user_id: str) -> int:
+    """See ``MemoryIndex.delete_user``."""
+    scopes = database.execute("SELECT number FROM scopes WHERE user_id = ?", (str(user_id),)).fetchall()
+    counts = [database.execute("SELECT count(*) FROM messages WHERE scope = ?", row).fetchone()[0] for row in scopes]
+    for table in ("conversations", "sessions", "messages", "postings", "vectors"):
+        database.executemany(f"DELETE FROM {table} WHERE scope = ?", scopes)  # noqa: S608 - our names
+    database.executemany("DELETE FROM scopes WHERE number = ?", scopes)
+    return sum(counts)
+
+
+def _create(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID) -> tuple[int, int]:
+    database.execute(
+        "INSERT INTO scopes (user_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (scope.user_id, scope_key(scope))
+    )
+    scope_number = find_scope(database, scope)
+    assert scope_number is not None  # noqa: S101 - it was just made
+    [[number]] = database.execute(
+        "INSERT INTO conversations (scope, id, revision) VALUES (?, ?, '') RETURNING number",
+        (scope_number, conversation_id.bytes),
+    ).fetchall()
+    return number, scope_number
+
+
+def _set_revision(database: sqlite3.Connection, number: int, revision: str) -> None:
+    database.execute("UPDATE conversations SET revision = ? WHERE number = ?", (revision, number))
