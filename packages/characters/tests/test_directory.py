@@ -24,18 +24,23 @@ MIKA = Character(
 
 
 @pytest.fixture
-def library() -> CharacterLibrary:
-    return library_of(InMemoryStorage())
+def characters() -> InMemoryStorage:
+    return InMemoryStorage()
+
+
+@pytest.fixture
+def library(characters: InMemoryStorage) -> CharacterLibrary:
+    return library_of(characters)
 
 
 class TestStoredCharacters(CharacterDirectoryConformance):
     """The kit asks for characters that everybody may use, and a private one."""
 
     @pytest.fixture
-    async def directory(self, library: CharacterLibrary) -> CharacterDirectory:
+    async def directory(self, library: CharacterLibrary, characters: InMemoryStorage) -> CharacterDirectory:
         for character in (MIKA, Character(name="Aoi", visibility="public"), Character(name="Draft")):
             await library.create(character, OPERATOR)
-        return StoredCharacters(library)
+        return StoredCharacters(characters)
 
     @pytest.fixture
     async def private(self, library: CharacterLibrary) -> tuple[UUID, UUID]:

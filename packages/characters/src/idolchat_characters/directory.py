@@ -6,9 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from idolchat_characters.books import books_of
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.macros import expand
+from idolchat_characters.personas import personas_of
 from idolchat_characters.prompt.macro_contexts import in_greeting
+from idolchat_characters.scanning import compiled_of
 from idolchat_core import (
     CharacterDirectory,
     Conversation,
@@ -16,6 +19,7 @@ from idolchat_core import (
     DirectoryPage,
     InvalidRequest,
     Services,
+    Storage,
     StoredId,
 )
 
@@ -27,8 +31,11 @@ MAX_DESCRIPTION_CHARS = 300
 class StoredCharacters(CharacterDirectory):
     """Gives each user the public and hidden characters, and their own; None all of them."""
 
-    def __init__(self, library: CharacterLibrary) -> None:
-        self._library = library
+    def __init__(self, storage: Storage) -> None:
+        self._library: CharacterLibrary = library_of(storage)
+        self._personas = personas_of(storage)
+        self._books = books_of(storage)
+        self._compiled = compiled_of(storage)
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
         """Find a character by id or slug, as she is now."""
@@ -48,7 +55,9 @@ class StoredCharacters(CharacterDirectory):
         record = await self._library.get(entry.id, Viewer.of(conversation.user_id))
         if record is None:  # deleted since
             return ()
-        context = in_greeting(record.character, conversation)
+        persona = await self._personas.played(conversation.user_id, conversation.persona_id)
+        context = in_greeting(record.character, persona, conversation)
+        self._compiled.prepare(record, await self._books.active(conversation.user_id, conversation.id))
         said = [expand(greeting, context).strip() for greeting in record.character.greetings]
         return [text for text in said if text]
 
@@ -56,7 +65,7 @@ class StoredCharacters(CharacterDirectory):
 @asynccontextmanager
 async def open_directory(services: Services) -> AsyncGenerator[CharacterDirectory]:
     """Open the directory over the characters of the chosen storage."""
-    yield StoredCharacters(library_of(services.storage))
+    yield StoredCharacters(services.storage)
 
 
 def _id_in(after: str | None) -> UUID | None:

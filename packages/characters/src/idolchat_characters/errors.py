@@ -6,7 +6,15 @@ from uuid import UUID
 
 from idolchat_core import InvalidRequest, StorageConflict
 
-__all__ = ["CardRefused", "SlugTaken", "TooManyCharacters", "VersionConflict"]
+__all__ = [
+    "BookVersionConflict",
+    "CardRefused",
+    "SlugTaken",
+    "TooManyBooks",
+    "TooManyCharacters",
+    "TooManyPersonas",
+    "VersionConflict",
+]
 
 
 class CardRefused(InvalidRequest):
@@ -39,7 +47,30 @@ class VersionConflict(StorageConflict):
         )
 
 
+class BookVersionConflict(StorageConflict):
+    """A lorebook has changed since it was read; read it again and repeat the change."""
+
+    code = "version_conflict"
+
+    def __init__(self, lorebook_id: UUID, *, wanted: int, found: int) -> None:
+        super().__init__(
+            f"lorebook {lorebook_id} is at version {found}, not {wanted}: read it again and repeat the change"
+        )
+
+
 class SlugTaken(StorageConflict):
     """Another character has this slug: among the public ones, or among those of the same owner."""
 
     code = "slug_taken"
+
+
+class TooManyPersonas(InvalidRequest):
+    """A user has as many personas as one may have."""
+
+    code = "too_many_personas"
+
+
+class TooManyBooks(InvalidRequest):
+    """There are as many lorebooks as there may be."""
+
+    code = "too_many_lorebooks"

@@ -49,13 +49,22 @@ def _open_source(services: Services) -> AbstractAsyncContextManager[PromptSource
 def idolchat_register_routes(registry: RouteRegistry) -> None:
     """Register the routes under ``/characters``."""
     from idolchat_api import Access  # noqa: PLC0415  a command imports every plugin, and needs no server
-    from idolchat_characters.routes import IMPORT_PATH, any_file, may_access, router  # noqa: PLC0415
+    from idolchat_characters import routes  # noqa: PLC0415
+    from idolchat_characters.books import routes as books  # noqa: PLC0415
+    from idolchat_characters.personas import routes as personas  # noqa: PLC0415
 
     registry.add_router(
-        router,
+        routes.router,
         access=Access.CALLER,
-        find={"character_id": may_access, "file_name": any_file},
-        body_limits={IMPORT_PATH: MAX_BODY_BYTES},
+        find={"character_id": routes.may_access, "file_name": routes.any_file},
+        body_limits={routes.IMPORT_PATH: MAX_BODY_BYTES},
+    )
+    registry.add_router(personas.router, access=Access.CALLER, find={"persona_id": personas.may_access})
+    registry.add_router(
+        books.router,
+        access=Access.CALLER,
+        find={"lorebook_id": books.may_access},
+        body_limits={books.BOOKS_PATH: MAX_BODY_BYTES},
     )
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import tempfile
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from idolchat_api import BodyTooLarge, Caller, CurrentCaller, MalformedRequest, NotFound, PreconditionFailed, Wants
+from idolchat_api import Caller, CurrentCaller, NotFound, PreconditionFailed, Wants
 from idolchat_characters.cards import CardFormat
 from idolchat_characters.errors import VersionConflict
+from idolchat_characters.http import IfMatch, attached, etag, expected_version, received
 from idolchat_characters.library import CharacterLibrary, CharacterPage, CharacterRecord, Viewer, library_of
 from idolchat_characters.problems import Problem
-from idolchat_core import InvalidRequest
 
 __all__ = ["IMPORT_PATH", "any_file", "may_access", "router"]
 
@@ -29,7 +25,6 @@ MEDIA_TYPES: dict[str, str] = {
     "charx": "application/zip",
     "webp": "image/webp",
 }
-_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"|(\d{1,18})')
 
 router = APIRouter(prefix="/characters", tags=["characters"])
 
@@ -41,9 +36,6 @@ class ImportedCharacter(BaseModel):
 
     character: CharacterRecord
     warnings: tuple[Problem, ...]
-
-
-IfMatch = Annotated[str | None, Header(description="The `ETag` of what is to be changed; without it, whatever it is.")]
 
 
 async def may_access(caller: Caller, character_id: str, wants: Wants) -> bool:
@@ -83,7 +75,7 @@ async def create_character(
 ) -> CharacterRecord:
     """Create a character; a user's is private."""
     record = await _library(caller).create_from(fields, _viewer(caller))
-    response.headers["etag"] = _etag(record)
+    response.headers["etag"] = etag(record.version)
     return record
 
 
@@ -98,11 +90,11 @@ async def import_character(
 ) -> ImportedCharacter:
     """Create a character from a card, which is the body as it is: JSON, PNG, APNG, CHARX or WebP."""
     library = _library(caller)
-    content = await _received(request, library.settings.max_import_bytes)
+    content = await received(request, library.settings.max_import_bytes, "IDOLCHAT_CHARACTERS_MAX_IMPORT_BYTES")
     given = {"slug": slug, "visibility": visibility, "owner_id": owner_id}
     fields = {name: value for name, value in given.items() if value is not None}
     record, reading = await library.import_card(content, _viewer(caller), fields=fields)
-    response.headers["etag"] = _etag(record)
+    response.headers["etag"] = etag(record.version)
     return ImportedCharacter(character=record, warnings=reading.warnings)
 
 
@@ -110,7 +102,7 @@ async def import_character(
 async def get_character(character_id: str, caller: CurrentCaller, response: Response) -> CharacterRecord:
     """Read a character by its id or slug."""
     record = await _found(caller, character_id)
-    response.headers["etag"] = _etag(record)
+    response.headers["etag"] = etag(record.version)
     return record
 
 
@@ -125,10 +117,10 @@ async def update_character(
     """Change fields of a character; with `If-Match` only where nobody else has changed it since."""
     record = await _found(caller, character_id)
     try:
-        changed = await _library(caller).update(record, changes, _viewer(caller), version=_version(if_match))
+        changed = await _library(caller).update(record, changes, _viewer(caller), version=expected_version(if_match))
     except VersionConflict as error:
         raise PreconditionFailed(str(error)) from None
-    response.headers["etag"] = _etag(changed)
+    response.headers["etag"] = etag(changed.version)
     return changed
 
 
@@ -137,7 +129,7 @@ async def delete_character(character_id: str, caller: CurrentCaller, if_match: I
     """Delete a character for good; the conversations with it stay."""
     record = await _found(caller, character_id)
     try:
-        await _library(caller).delete(record, version=_version(if_match))
+        await _library(caller).delete(record, version=expected_version(if_match))
     except VersionConflict as error:
         raise PreconditionFailed(str(error)) from None
 
@@ -152,7 +144,7 @@ async def export_character(
     record = await _found(caller, character_id)
     content, chosen = await _library(caller).export(record, card_format)
     file_name = f"{record.character.slug or record.id}.{chosen}"
-    return Response(content, media_type=MEDIA_TYPES[chosen], headers={"content-disposition": _attached(file_name)})
+    return Response(content, media_type=MEDIA_TYPES[chosen], headers={"content-disposition": attached(file_name)})
 
 
 @router.get("/{character_id}/files/{file_name}", response_class=Response)
@@ -163,7 +155,7 @@ async def get_file(character_id: str, file_name: str, caller: CurrentCaller) -> 
     if found is None:
         raise NotFound(f"character {character_id} has no file {file_name!r}")
     asset, content = found
-    headers = {} if asset.media_type else {"content-disposition": _attached(asset.file_name)}
+    headers = {} if asset.media_type else {"content-disposition": attached(asset.file_name)}
     return Response(content, media_type=asset.media_type or "application/octet-stream", headers=headers)
 
 
@@ -181,36 +173,3 @@ async def _found(caller: Caller, character_id: str) -> CharacterRecord:
     if record is None:  # deleted since it was looked for
         raise NotFound(f"no character {character_id}")
     return record
-
-
-async def _received(request: Request, most: int) -> bytes:
-    """Read a body by way of the disk. Raises ``BodyTooLarge``, ``InvalidRequest``."""
-    size_bytes = 0
-    with tempfile.TemporaryFile() as received:
-        async for part in request.stream():
-            size_bytes += len(part)
-            if size_bytes > most:
-                raise BodyTooLarge(f"a card may have {most} bytes (IDOLCHAT_CHARACTERS_MAX_IMPORT_BYTES)")
-            await asyncio.to_thread(received.write, part)
-        if not size_bytes:
-            raise InvalidRequest("the body is empty: send the card's file as it is")
-        received.seek(0)
-        return await asyncio.to_thread(received.read)
-
-
-def _etag(record: CharacterRecord) -> str:
-    return f'"{record.version}"'
-
-
-def _version(if_match: str | None) -> int | None:
-    """Read the version in ``If-Match`` (RFC 9110, section 13.1.1). Raises ``MalformedRequest``."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = _ETAG.fullmatch(if_match.strip())
-    if found is None:
-        raise MalformedRequest('the If-Match header must be the ETag of the character, such as "3"', param="If-Match")
-    return int(found[1] or found[2])
-
-
-def _attached(file_name: str) -> str:
-    return f"attachment; filename*=UTF-8''{quote(file_name)}"

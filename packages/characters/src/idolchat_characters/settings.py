@@ -45,3 +45,24 @@ class CharactersSettings(PackageSettings):
         validation_alias="IDOLCHAT_CHARACTERS_STARTER",
         description="Whether a storage that never had a character begins with the one that comes with idolchat.",
     )
+    max_personas: int = Field(
+        50,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_PERSONAS",
+        ge=0,
+        le=1000,
+        description="How many personas a user may have.",
+    )
+    max_books: int = Field(
+        50,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_BOOKS",
+        ge=0,
+        le=1000,
+        description="How many lorebooks a user may have, those of their conversations included; the server as many.",
+    )
+    max_book_bytes: int = Field(
+        4 * MIB,
+        validation_alias="IDOLCHAT_CHARACTERS_MAX_BOOK_BYTES",
+        ge=1024,
+        le=64 * MIB,
+        description="How large a lorebook may be, in bytes.",
+    )

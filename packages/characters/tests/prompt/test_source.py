@@ -110,7 +110,7 @@ class TestCharacterSource(PromptSourceConformance):
 
     @pytest.fixture
     async def source(self, storage: InMemoryStorage, record: CharacterRecord) -> AsyncGenerator[PromptSource]:
-        source = CharacterSource(library_of(storage))
+        source = CharacterSource(storage)
         yield source
         await source.close()
 
@@ -217,11 +217,11 @@ async def test_a_sticky_entry_stays_for_its_messages_and_comes_out_the_same_afte
     entry = {"keys": ["stage"], "content": "Sticky.", "id": 1, "extensions": {"sticky": 3, "selectiveLogic": 0}}
     aoi = await library.create(AOI.model_copy(update={"character_book": {"entries": [entry]}}), OPERATOR)
     texts = ["stage", "yes", "and", "so", "it", "ends", "now"]
-    warm = CharacterSource(library)
+    warm = CharacterSource(storage)
     seen = []
     for count in range(1, len(texts) + 1, 2):
         turn = a_prompt_turn(_conversation(aoi.id, texts[:count]))
-        cold = CharacterSource(library)
+        cold = CharacterSource(storage)
         keys = [[part.key for part in await source.parts(turn) if part.key == "lore/1"] for source in (warm, cold)]
         assert keys[0] == keys[1]
         seen.append(bool(keys[0]))

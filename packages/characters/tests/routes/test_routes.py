@@ -1,66 +1,13 @@
 """The routes of a real server over HTTP: characters, their cards and files, and who may have them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
-from idolchat_characters import plugin
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-
 type Headers = dict[str, str]
-type NewKey = Callable[..., Awaitable[Headers]]
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-async def client(
-    tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[httpx.AsyncClient]:
-    monkeypatch.setenv("IDOLCHAT_CHARACTERS_STARTER", "false")
-    settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key")
-    plugins = [Parts(storage, ScriptedProvider()), plugin]
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
-        yield client
-
-
-@pytest.fixture
-def new_key(storage: InMemoryStorage) -> NewKey:
-    """Makes an API key, and the header that carries it."""
-
-    async def make(*scopes: str, **fields: Any) -> Headers:
-        key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), **fields)
-        await KeyRing(storage).add(kept)
-        return {"Authorization": f"Bearer {key}"}
-
-    return make
-
-
-@pytest.fixture
-async def ana(new_key: NewKey) -> Headers:
-    return await new_key(user_id=uuid4())
-
-
-@pytest.fixture
-async def ben(new_key: NewKey) -> Headers:
-    return await new_key(user_id=uuid4())
-
-
-@pytest.fixture
-async def operator(new_key: NewKey) -> Headers:
-    return await new_key("admin")
 
 
 async def create(client: httpx.AsyncClient, headers: Headers, **fields: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,11 @@ class CharacterLibrary:
         """List the characters that a viewer may see, newest first; see ``CharacterIndex.page``."""
         await self.load()
         return self._index.page(viewer, tag=tag, text=text, owner_id=owner_id, limit=limit, before=before)
+
+    async def newest(self, limit: int) -> Sequence[CharacterRecord]:
+        """Read the newest characters, whoever's they are."""
+        ids = sorted(await self._store.ids(), reverse=True)[:limit]
+        return [record for held in ids if (record := await self._store.read(held)) is not None]
 
     async def find(self, name: str, viewer: Viewer) -> CharacterRecord | None:
         """Read a character by its id or slug."""

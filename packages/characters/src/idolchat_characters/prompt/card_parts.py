@@ -20,7 +20,7 @@ HIGHEST_PRIORITY = 1_000_000
 
 
 def card_parts(character: Character, prefix: MacroContext, tail: MacroContext, *, source: str) -> Iterator[PromptPart]:
-    """Make the parts of a card: what begins the prompt, and what stands at its end. Empty ones are left out."""
+    """Make the parts of a card and of a persona: what begins the prompt, and what ends it. Empty ones are left out."""
     fields = (
         ("system_prompt", character.system_prompt, Slot.SYSTEM, 0),
         ("description", character.description, Slot.CHARACTER, DESCRIPTION),
@@ -30,6 +30,8 @@ def card_parts(character: Character, prefix: MacroContext, tail: MacroContext, *
     for key, template, slot, order in fields:
         if content := expand(template, prefix).strip():
             yield PromptPart(source, key, content, slot, order=order)
+    if persona := expand(prefix.persona, prefix).strip():
+        yield PromptPart(source, "persona", persona, Slot.PERSONA)
     yield from _examples(character, prefix, source)
     yield from _depth_prompt(character, prefix, tail, source)
     yield from _late(source, "post_history_instructions", character.post_history_instructions, prefix, tail)

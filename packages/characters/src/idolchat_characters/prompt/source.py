@@ -4,98 +4,148 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import ClassVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
+from idolchat_characters.books import BookLibrary, BookSummary, books_of
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
+from idolchat_characters.lore import ScanResult
 from idolchat_characters.macros import MacroContext
+from idolchat_characters.personas import PersonaLibrary, personas_of
 from idolchat_characters.prompt.card_parts import card_parts
-from idolchat_characters.prompt.lore_parts import CharacterLore, lore_parts
+from idolchat_characters.prompt.lore_parts import lore_parts
 from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
-from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, StorageUnavailable
+from idolchat_characters.prompt.said import SaidInTurn
+from idolchat_characters.prompt.upkeep import Upkeep
+from idolchat_characters.scanning import BranchStates, CompiledBooks, LoreScanner, LoreTurn, compiled_of
+from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, Storage, StorageUnavailable
 
 __all__ = ["CharacterSource", "open_character_source"]
 
 log = logging.getLogger(__name__)
 
-MAX_COMPILED = 256
 MAX_KEYS_ON_LOOP = 50
 MAX_SCAN_ON_LOOP_S = 0.002
+PATIENCE_S = 0.2
+"""How long a turn waits for its lore; the engine waits 0.25 s for all of it."""
 
 
 class CharacterSource(PromptSource):
-    """Says who the character of the conversation is. A conversation without one that its user may use gets nothing."""
+    """Says who the character of the conversation is, and whom the user plays.
+
+    A conversation without a character that its user may use gets nothing. Lore that is not ready in time is left out
+    of a turn, its card never.
+    """
 
     name: ClassVar[str] = "characters"
     max_share: ClassVar[float] = 0.1
 
-    def __init__(self, library: CharacterLibrary) -> None:
-        self._library = library
-        self._compiled: OrderedDict[tuple[UUID, int], asyncio.Task[CharacterLore]] = OrderedDict()
-        self._scans_s: dict[tuple[UUID, int], float] = {}
+    def __init__(self, storage: Storage) -> None:
+        self._library: CharacterLibrary = library_of(storage)
+        self._personas: PersonaLibrary = personas_of(storage)
+        self._books: BookLibrary = books_of(storage)
+        self._compiled: CompiledBooks = compiled_of(storage)
+        self._states = BranchStates(storage)
+        self._scans_s: WeakKeyDictionary[LoreScanner, float] = WeakKeyDictionary()
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
-        """Return the card's parts and the lore of this turn."""
+        """Return the card's parts, the persona and the lore of this turn."""
         character_id = turn.next_character_id or turn.character_id
         if not isinstance(character_id, UUID):
             return ()
         record = await self._library.get(character_id, Viewer.of(turn.user_id))
         if record is None:
             return ()
-        prefix = in_prefix(record.character, turn)
+        persona = await self._personas.played(turn.user_id, turn.persona_id)
+        books = await self._books.active(turn.user_id, turn.conversation_id)
+        prefix = in_prefix(record.character, persona, turn)
         tail = in_tail(prefix, turn)
         parts = list(card_parts(record.character, prefix, tail, source=self.name))
-        if record.character.character_book:
-            parts += await self._lore(record, turn, tail)
+        if books or record.character.character_book:
+            parts += await self._in_time(record, books, turn, tail)
         return parts
 
-    async def _lore(self, record: CharacterRecord, turn: PromptTurn, tail: MacroContext) -> list[PromptPart]:
-        lore, at = await self._compiled_lore(record), (record.id, record.version)
-        character = record.character
-        is_large = lore.key_count > MAX_KEYS_ON_LOOP or self._scans_s.get(at, 0.0) > MAX_SCAN_ON_LOOP_S
-        started_at = perf_counter()
-        if is_large:
-            result = await asyncio.to_thread(lore.scan, character, turn, tail)
-        else:
-            result = lore.scan(character, turn, tail)
-            self._scans_s[at] = perf_counter() - started_at
-        return list(lore_parts(result, turn, source=self.name))
+    async def _in_time(
+        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
+    ) -> Sequence[PromptPart]:
+        """Return the lore of a turn, or nothing where it takes too long."""
+        asked = asyncio.create_task(self._lore(record, books, turn, tail))
+        try:
+            await asyncio.wait({asked}, timeout=PATIENCE_S)
+        finally:
+            asked.cancel()
+        if asked.done() and not asked.cancelled():
+            return asked.result()
+        facts = {"character_id": str(record.id), "conversation_id": str(turn.conversation_id)}
+        log.warning("the lore of a turn was not ready in time and is left out", extra=facts)
+        return ()
 
-    async def _compiled_lore(self, record: CharacterRecord) -> CharacterLore:
-        """Compile the book once for each version; a turn that cannot wait for it leaves it to the next."""
-        at = (record.id, record.version)
-        task = self._compiled.get(at)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = asyncio.create_task(asyncio.to_thread(CharacterLore, record.id, record.character))
-            self._compiled[at] = task
-            if len(self._compiled) > MAX_COMPILED:
-                oldest, _ = self._compiled.popitem(last=False)
-                self._scans_s.pop(oldest, None)
-        self._compiled.move_to_end(at)
-        return await asyncio.shield(task)
+    async def _lore(
+        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
+    ) -> Sequence[PromptPart]:
+        try:
+            scanner = await self._compiled.get(record, books)
+        except StorageUnavailable as error:
+            log.warning("the lorebooks of a turn cannot be read", extra={"reason": str(error)})
+            return ()
+        found = await self._scanned(scanner, _lore_turn(record, turn, tail), turn)
+        servers = {str(book.id) for book in books if book.scope == "server"}
+        return list(lore_parts(found, turn, source=self.name, character_id=record.id, servers=servers))
+
+    async def _scanned(self, scanner: LoreScanner, lore_turn: LoreTurn, turn: PromptTurn) -> ScanResult:
+        """Scan, off the event loop where that takes long."""
+        state, is_exact = await self._states.before(scanner, lore_turn)
+        if scanner.key_count > MAX_KEYS_ON_LOOP or self._scans_s.get(scanner, 0.0) > MAX_SCAN_ON_LOOP_S:
+            found = await asyncio.to_thread(scanner.scan, lore_turn, state)
+        else:
+            started_at = perf_counter()
+            found = scanner.scan(lore_turn, state)
+            self._scans_s[scanner] = perf_counter() - started_at
+        if scanner.remembers and is_exact:
+            await self._states.remember(lore_turn, found.state, turn.user_id)
+        return found
+
+    def upkeep(self, storage: Storage) -> Upkeep:
+        """Return what is done beside the turns."""
+        return Upkeep(storage, library=self._library, books=self._books, states=self._states, compiled=self._compiled)
 
     async def close(self) -> None:
         """Wait for books that are being compiled."""
-        await asyncio.gather(*self._compiled.values(), return_exceptions=True)
+        await self._states.close()
+        await self._compiled.close()
+
+
+def _lore_turn(record: CharacterRecord, turn: PromptTurn, tail: MacroContext) -> LoreTurn:
+    return LoreTurn(
+        conversation_id=turn.conversation_id,
+        said=SaidInTurn(turn),
+        start=turn.history[0].position if turn.history else 0,
+        character=record.character,
+        context=tail,
+        trigger=turn.generation,
+        window_tokens=turn.window_tokens,
+        count=turn.count,
+    )
 
 
 @asynccontextmanager
 async def open_character_source(services: Services) -> AsyncGenerator[PromptSource]:
     """Open the source over the characters of the chosen storage."""
-    library = library_of(services.storage)
+    storage = services.storage
     try:
-        if removed := await library.remove_orphans():
-            log.info("cards of erased characters were removed", extra={"count": removed})
-        if starter := await library.offer_starter():
+        if starter := await library_of(storage).offer_starter():
             log.info("the character that comes with idolchat was added", extra={"slug": starter.character.slug})
     except StorageUnavailable as error:  # a server starts without its storage, and serves when that is back
-        log.warning("cards of erased characters are looked for at the next start", extra={"reason": str(error)})
-    source = CharacterSource(library)
+        log.warning("whether there are characters is looked at by the next start", extra={"reason": str(error)})
+    source = CharacterSource(storage)
+    upkeep = asyncio.create_task(source.upkeep(storage).run())
     try:
         yield source
     finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
         await source.close()

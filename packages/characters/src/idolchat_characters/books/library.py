@@ -1,0 +1,237 @@
+"""The lorebooks that are kept in the chosen storage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from pydantic import ValidationError
+
+from idolchat_characters.books.records import SERVER, BookList, BookScope, BookSummary, Lorebook
+from idolchat_characters.cards import CardLimits
+from idolchat_characters.cards.json_text import parse_object
+from idolchat_characters.character import JsonObject
+from idolchat_characters.errors import BookVersionConflict, CardRefused, TooManyBooks
+from idolchat_characters.kept_records import KeptRecords
+from idolchat_characters.lore import Book, LoreBooks, LoreSettings, Problem, compile_lore, read_book
+from idolchat_characters.personas.persona import owner_name
+from idolchat_characters.problems import Findings
+from idolchat_characters.settings import CharactersSettings
+from idolchat_core import InvalidRequest, Storage, StoredId, new_id, read_settings, utc_now
+
+__all__ = ["BookLibrary", "books_of"]
+
+EDITABLE = frozenset({"name", "is_enabled", "book"})
+MAX_READ = 64
+
+
+class BookLibrary:
+    """The lorebooks in a storage. All methods raise ``StorageUnavailable``."""
+
+    def __init__(self, storage: Storage, settings: CharactersSettings) -> None:
+        self._storage = storage
+        self._lists = KeptRecords(storage, "lorebook-lists", BookList)
+        self.settings = settings
+        self._writing = asyncio.Lock()
+        self._read: OrderedDict[tuple[UUID, int], Book] = OrderedDict()
+
+    async def list(self, name: str) -> Sequence[BookSummary]:
+        """List the books of ``server``, or of ``owner_name(user_id)``, oldest first."""
+        held = await self._lists.get(name)
+        return held.books if held else ()
+
+    async def get(self, lorebook_id: UUID) -> Lorebook | None:
+        """Read a book."""
+        value = await self._storage.get_record("lorebooks", str(lorebook_id))
+        return None if value is None else Lorebook.model_validate_json(value)
+
+    async def add(
+        self,
+        content: bytes,
+        *,
+        scope: BookScope,
+        name: str | None = None,
+        user_id: UUID | None = None,
+        conversation_id: UUID | None = None,
+    ) -> tuple[Lorebook, tuple[Problem, ...]]:
+        """Store a new book: a world file, a ``character_book``, a ``lorebook_v3``, or a card that holds one.
+
+        Also returns what in it does not work as its author may expect. Raises ``CardRefused``, ``InvalidRequest``,
+        ``TooManyBooks``.
+        """
+        raw, problems = await asyncio.to_thread(self._parsed, content)
+        now = utc_now()
+        book = _checked(
+            {
+                "id": new_id(),
+                "version": 1,
+                "name": name or _name_in(raw),
+                "scope": scope,
+                "user_id": user_id,
+                "conversation_id": conversation_id,
+                "created_at": now,
+                "updated_at": now,
+            },
+            raw,
+        )
+        async with self._writing:
+            await self._put(book, is_new=True)
+        return book, problems
+
+    async def update(
+        self, book: Lorebook, fields: Mapping[str, Any], *, version: int | None = None
+    ) -> tuple[Lorebook, tuple[Problem, ...]]:
+        """Change the name of a book, whether it is scanned, or its JSON; ``version`` is the one that is meant.
+
+        Raises ``InvalidRequest``, ``CardRefused`` and ``BookVersionConflict``.
+        """
+        for name in fields:
+            if name not in EDITABLE:
+                raise InvalidRequest(
+                    f"{name}: is no field of a lorebook that can be set: name, is_enabled, book", param=name
+                )
+        raw: JsonObject = book.book
+        problems: tuple[Problem, ...] = ()
+        if "book" in fields:
+            raw, problems = await asyncio.to_thread(self._parsed, _encoded(fields["book"]))
+        async with self._writing:
+            current = await self.get(book.id) or book
+            if version is not None and version != current.version:
+                raise BookVersionConflict(book.id, wanted=version, found=current.version)
+            known = current.model_dump(exclude={"book", "entry_count", "size_bytes"})
+            known |= {name: value for name, value in fields.items() if name != "book"}
+            known |= {"version": current.version + 1, "updated_at": utc_now()}
+            changed = _checked(known, raw if "book" in fields else current.book)
+            await self._put(changed)
+        return changed, problems
+
+    async def delete(self, book: Lorebook) -> None:
+        """Remove a book."""
+        async with self._writing:
+            await self._storage.delete_record("lorebooks", str(book.id))
+            await self._lists.change(_list_of(book), lambda held: _without(held, book))
+
+    async def conversations(self) -> set[UUID]:
+        """List the conversations that have books of their own."""
+        lists = [await self.list(name) for name in await self._lists.names()]
+        return {line.conversation_id for lines in lists for line in lines if line.conversation_id is not None}
+
+    async def remove_of(self, conversation_ids: Collection[UUID]) -> None:
+        """Remove the books of conversations."""
+        for name in await self._lists.names():
+            for line in await self.list(name):
+                if line.conversation_id in conversation_ids and (book := await self.get(line.id)) is not None:
+                    await self.delete(book)
+
+    async def active(self, user_id: StoredId | None, conversation_id: UUID | None) -> Sequence[BookSummary]:
+        """List the books that are scanned in a conversation of a user, in the order in which they were made."""
+        lists = [SERVER, *((owner_name(user_id),) if user_id is None or isinstance(user_id, UUID) else ())]
+        lines = [line for name in lists for line in await self.list(name)]
+        return [line for line in lines if line.is_enabled and line.conversation_id in (None, conversation_id)]
+
+    async def read(self, summaries: Sequence[BookSummary]) -> Mapping[UUID, Book]:
+        """Read books for the lore engine, each version once; what was deleted meanwhile is left out."""
+        return {one.id: book for one in summaries if (book := await self._engine_book(one)) is not None}
+
+    async def _engine_book(self, summary: BookSummary) -> Book | None:
+        at = (summary.id, summary.version)
+        if at not in self._read:
+            kept = await self.get(summary.id)
+            if kept is None:
+                return None
+            self._read[at] = await asyncio.to_thread(read_book, kept.book, book_id=str(summary.id))
+            if len(self._read) > MAX_READ:
+                self._read.popitem(last=False)
+        self._read.move_to_end(at)
+        return self._read[at]
+
+    async def _put(self, book: Lorebook, *, is_new: bool = False) -> None:
+        """Write a book's content, and then its line. Raises ``TooManyBooks``."""
+        held = await self._lists.get(_list_of(book))
+        if is_new and held is not None and len(held.books) >= self.settings.max_books:
+            whose = "the server" if book.scope == "server" else "a user"
+            raise TooManyBooks(
+                f"{whose} may have {self.settings.max_books} lorebooks (IDOLCHAT_CHARACTERS_MAX_BOOKS); delete one"
+            )
+        await self._storage.put_record("lorebooks", str(book.id), book.model_dump_json().encode())
+        await self._lists.change(_list_of(book), lambda held: _with(held, book))
+
+    def _parsed(self, content: bytes) -> tuple[JsonObject, tuple[Problem, ...]]:
+        """Read the JSON of a book, and find what does not work in it. Raises ``CardRefused``."""
+        findings = Findings()
+        limits = CardLimits(json_bytes=self.settings.max_book_bytes)
+        raw = _book_in(parse_object(content, "file", limits=limits, findings=findings))
+        read = Problem(code="file", text="; ".join(map(str, findings.all())))
+        book = read_book(raw, book_id="book")
+        problems = compile_lore(LoreBooks(character=(book,)), LoreSettings()).problems
+        return raw, (*((read,) if findings.all() else ()), *(problem for _, problem in problems))
+
+
+_libraries: WeakKeyDictionary[Storage, BookLibrary] = WeakKeyDictionary()
+
+
+def books_of(storage: Storage) -> BookLibrary:
+    """Return the lorebooks of a storage, the same for all who ask. Raises ``ConfigurationError``."""
+    if storage not in _libraries:
+        _libraries[storage] = BookLibrary(storage, read_settings(CharactersSettings))
+    return _libraries[storage]
+
+
+def _list_of(book: BookSummary) -> str:
+    return SERVER if book.scope == "server" else owner_name(book.user_id)
+
+
+def _with(held: BookList | None, book: Lorebook) -> BookList:
+    line = BookSummary.model_validate(book.model_dump(exclude={"book"}))
+    books = list(held.books) if held else []
+    at = next((at for at, one in enumerate(books) if one.id == book.id), len(books))
+    books[at : at + 1] = [line]
+    return BookList(user_id=book.user_id, books=tuple(books))
+
+
+def _without(held: BookList | None, book: Lorebook) -> BookList:
+    left = tuple(one for one in held.books if one.id != book.id) if held else ()
+    return BookList(user_id=book.user_id, books=left)
+
+
+def _checked(fields: Mapping[str, Any], raw: JsonObject) -> Lorebook:
+    counted = {"entry_count": _entry_count(raw), "size_bytes": len(_encoded(raw))}
+    try:
+        return Lorebook.model_validate({**fields, **counted, "book": raw})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        param = ".".join(map(str, problem["loc"]))
+        raise InvalidRequest(f"{param}: {problem['msg'].removeprefix('Value error, ')}", param=param) from None
+
+
+def _book_in(raw: JsonObject) -> JsonObject:
+    """Return the book of a file: all of it, or what a card holds. Raises ``CardRefused``."""
+    data = raw.get("data")
+    inner = data if isinstance(data, dict) else raw
+    held = inner.get("character_book")
+    if isinstance(held, dict):
+        return held
+    if isinstance(inner.get("entries"), dict | list):
+        return raw
+    raise CardRefused("is missing, or no list and no object: this is no lorebook, nor a card with one", place="entries")
+
+
+def _entry_count(raw: JsonObject) -> int:
+    data = raw.get("data")
+    entries = (data if isinstance(data, dict) else raw).get("entries")
+    return len(entries) if isinstance(entries, dict | list) else 0
+
+
+def _name_in(raw: JsonObject) -> str:
+    data = raw.get("data")
+    name = (data if isinstance(data, dict) else raw).get("name")
+    return name[:256] if isinstance(name, str) and name.strip() else "Lorebook"
+
+
+def _encoded(raw: object) -> bytes:
+    return json.dumps(raw, ensure_ascii=False).encode("utf-8", "replace")

@@ -1,0 +1,112 @@
+"""Compiled books, scanned for a turn of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from idolchat_characters.character import Character
+from idolchat_characters.lore import (
+    BranchState,
+    ChatLine,
+    CompiledLore,
+    Entry,
+    LoreSettings,
+    ScanField,
+    ScanInput,
+    ScanResult,
+    SeededRolls,
+    scan,
+)
+from idolchat_characters.macros import MacroContext, expand
+from idolchat_core import StoredId
+
+__all__ = ["SETTINGS", "LoreScanner", "LoreTurn", "Said"]
+
+SETTINGS = LoreSettings(budget_percent=10)
+
+
+class Said(NamedTuple):
+    """A message of a branch as lore sees it; ``text`` is read when it is needed."""
+
+    id: StoredId
+    role: str
+    text: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoreTurn:
+    """What is scanned for: the end of a branch, up to the message that is answered, and who talks with whom.
+
+    ``said`` is oldest first, and begins with the root where ``start`` is 0, else with about the ``start``th message.
+    """
+
+    conversation_id: UUID
+    said: Sequence[Said]
+    start: int
+    character: Character
+    context: MacroContext
+    trigger: str
+    window_tokens: int
+    count: Callable[[str], float]
+
+    @property
+    def has_root(self) -> bool:
+        """Whether the whole branch is here."""
+        return self.start == 0
+
+
+class LoreScanner:
+    """Books made ready, and what is known of them; may be shared by threads."""
+
+    def __init__(self, lore: CompiledLore) -> None:
+        self.lore = lore
+        self.key_count = sum(len(compiled.keys) for compiled in lore.entries)
+        self.remembers = any(_remembers(compiled.entry) for compiled in lore.entries)
+        """Whether what activates depends on more of the branch than the messages that are scanned."""
+
+    def scan(self, turn: LoreTurn, state: BranchState) -> ScanResult:
+        """Find the entries that activate in a turn."""
+        return scan(self.lore, self.input(turn, state))
+
+    def input(self, turn: LoreTurn, state: BranchState, *, count: int | None = None) -> ScanInput:
+        """Make the input of the scan for the reply after the first ``count`` messages (None: after all)."""
+        end = len(turn.said) if count is None else count
+        read = turn.said[max(0, end - self.lore.messages_needed) : end] if self.lore.messages_needed else ()
+        context = turn.context
+        return ScanInput(
+            messages=[ChatLine(context.user if it.role == "user" else context.char, it.text()) for it in read],
+            state=state,
+            context_window=turn.window_tokens,
+            roll=SeededRolls(
+                conversation_id=str(turn.conversation_id), turn_id=str(turn.said[end - 1].id if end else "")
+            ),
+            count_tokens=turn.count,
+            substitute=lambda text: expand(text, context) if "{" in text or "<" in text else text,
+            trigger=turn.trigger,
+            character_name=turn.character.name,
+            character_tags=frozenset(turn.character.tags),
+            fields=_fields(turn.character, context),
+        )
+
+
+def _remembers(entry: Entry) -> bool:
+    is_timed = entry.sticky or entry.cooldown or entry.delay
+    by_count = entry.only_after or entry.only_every > 1
+    return bool(is_timed or by_count or entry.keep_after_match or entry.mute_after_match)
+
+
+def _fields(character: Character, context: MacroContext) -> dict[ScanField, str]:
+    note = character.extensions.get("depth_prompt")
+    prompt = note.get("prompt") if isinstance(note, dict) else None
+    texts = {
+        ScanField.PERSONA: context.persona,
+        ScanField.DESCRIPTION: character.description,
+        ScanField.PERSONALITY: character.personality,
+        ScanField.SCENARIO: character.scenario,
+        ScanField.CREATOR_NOTES: character.creator_notes,
+        ScanField.DEPTH_PROMPT: prompt if isinstance(prompt, str) else "",
+    }
+    return {field: expand(text, context) for field, text in texts.items() if text}
