@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from idolchat_core import CharacterDirectory, PromptSource, ServiceRegistry, Services, hookimpl
+from idolchat_core import CharacterDirectory, NamespaceRegistry, PromptSource, ServiceRegistry, Services, hookimpl
 
 if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
     from idolchat_api import RouteRegistry
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # neither the server nor the command line is needed to load t
 __all__ = [
     "idolchat_register_character_directories",
     "idolchat_register_commands",
+    "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
     "idolchat_register_routes",
 ]
@@ -31,6 +32,13 @@ def _open_directory(services: Services) -> AbstractAsyncContextManager[Character
     from idolchat_characters.directory import open_directory  # noqa: PLC0415  most commands need no characters
 
     return open_directory(services)
+
+
+@hookimpl
+def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
+    """Register what is kept of characters, and of whom they talk to."""
+    for namespace in ("characters", "assets", "personas", "lorebooks"):
+        registry.add(namespace)
 
 
 @hookimpl

@@ -15,9 +15,9 @@ from idolchat_cli.opening import Opened
 from idolchat_cli.progress import progress
 from idolchat_cli.results import Result
 from idolchat_core.choice import choose_storages
-from idolchat_core.conversations.user_data import forget_turns, lines_about, records_about
+from idolchat_core.conversations.user_data import forget_turns, is_about, lines_about, records_about
 from idolchat_core.errors import ConversationNotFound, IdolchatError, StorageError
-from idolchat_core.mirror import MirroredStorage
+from idolchat_core.mirror import MirroredStorage, record_keys
 from idolchat_core.models import utc_now
 from idolchat_core.storage.changes import ChangeKind, changing
 
@@ -91,13 +91,15 @@ class Erasure:
         """Return what there is, in the primary and in every mirror that can be reached."""
         storage = self._opened.storage
         found = dict.fromkeys(await Filters(user=self._user).choose(storage))
+        records = [ErasedRecord(namespace=r.namespace, name=r.name) async for r in records_about(storage, self._user)]
         left: list[Left] = []
         for mirror in self._mirrors:
             try:
-                found |= dict.fromkeys(await self._in_mirror(mirror))
+                ids, only_there = await self._in_mirror(mirror)
+                found |= dict.fromkeys(ids)
+                records += only_there
             except (IdolchatError, TimeoutError) as error:
                 left.append(self._unreached(mirror, error))
-        records = [ErasedRecord(namespace=r.namespace, name=r.name) async for r in records_about(storage, self._user)]
         return self._receipt(found, records, left, kept=await self._kept(), dry_run=True)
 
     async def erase(self, found: Receipt) -> Receipt:
@@ -153,9 +155,15 @@ class Erasure:
                 async with asyncio.timeout(MIRRORS_S):
                     await self._opened.storage.has_copied()
 
-    async def _in_mirror(self, mirror: str) -> Collection[UUID]:
+    async def _in_mirror(self, mirror: str) -> tuple[Collection[UUID], list[ErasedRecord]]:
+        """Look for the user's conversations in a mirror, and for records that only it has."""
+        namespaces = list(self._opened.plugins.mirrored_records)
         async with asyncio.timeout(MIRRORS_S), self._opened.plugins.storages.get(mirror)() as storage:
-            return await Filters(user=self._user).choose(storage)
+            ids = await Filters(user=self._user).choose(storage)
+            keys = await record_keys(storage, namespaces) - await record_keys(self._opened.storage, namespaces)
+            values = {key: await storage.get_record(*key) for key in sorted(keys)}
+        about = [key for key, value in values.items() if value is not None and is_about(value, self._user)]
+        return ids, [ErasedRecord(namespace=key.namespace, name=key.name) for key in about]
 
     async def _kept(self) -> list[Kept]:
         counts: dict[str, int] = {}

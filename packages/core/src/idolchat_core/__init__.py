@@ -42,7 +42,7 @@ from idolchat_core.models import (
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
-from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
+from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import HistoryWindow, PromptSource, PromptTurn
@@ -122,6 +122,7 @@ __all__ = [
     "MessageTraits",
     "ModelInfo",
     "ModelNotFound",
+    "NamespaceRegistry",
     "NotAuthorized",
     "OnDeltas",
     "PackageSettings",

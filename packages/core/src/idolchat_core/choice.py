@@ -95,7 +95,15 @@ async def open_storage(
         if mirrors:
             factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
             tuning = MirrorTuning(bytes_per_s=settings.mirror_bytes_per_s)
-            mirrored = open_mirrored(storage, factories, observers=observers, server=server, mode=mode, tuning=tuning)
+            mirrored = open_mirrored(
+                storage,
+                factories,
+                records=frozenset(plugins.mirrored_records),
+                observers=observers,
+                server=server,
+                mode=mode,
+                tuning=tuning,
+            )
             storage = await stack.enter_async_context(mirrored)
         elif observers or server:
             storage = open_tracked(storage, observers, server=server, mode=mode)

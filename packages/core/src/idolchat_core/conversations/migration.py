@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import aclosing
 from itertools import batched
 from typing import NamedTuple
@@ -69,13 +69,17 @@ class _Batch(NamedTuple):
     failures: list[Failure]
 
 
-async def migrate(source: Storage, target: Storage, *, dry_run: bool = False) -> AsyncGenerator[Migration]:
+async def migrate(
+    source: Storage, target: Storage, *, records: Collection[str] = (), dry_run: bool = False
+) -> AsyncGenerator[Migration]:
     """Copy conversations, records and logs, and tell how it goes after every few; the last tells how it ended.
 
-    What only the target has is left alone. With ``dry_run``, what differs is counted as ``copied`` and left as it is.
+    ``records`` are namespaces that are copied though the source cannot list which it has. What only the target has is
+    left alone. With ``dry_run``, what differs is counted as ``copied`` and left as it is.
     """
-    records, failures = await _copy_records(source, target, dry_run=dry_run)
-    state = Migration(number=0, done=0, total=0, copied=0, verified=0, records=records, failures=tuple(failures))
+    namespaces = sorted({*records, *await source.list_namespaces()} - _LEFT_BEHIND)
+    count, failures = await _copy_records(source, target, namespaces, dry_run=dry_run)
+    state = Migration(number=0, done=0, total=0, copied=0, verified=0, records=count, failures=tuple(failures))
     copied = -1
     while state.copied != copied and state.number < (1 if dry_run else _MAX_PASSES):
         copied = state.copied
@@ -145,12 +149,12 @@ def says_the_same(ours: bytes, theirs: bytes | ConversationDamaged | None, conve
         return False
 
 
-async def _copy_records(source: Storage, target: Storage, *, dry_run: bool) -> tuple[int, list[Failure]]:
+async def _copy_records(
+    source: Storage, target: Storage, namespaces: Iterable[str], *, dry_run: bool
+) -> tuple[int, list[Failure]]:
     count = 0
     failures: list[Failure] = []
-    for namespace in await source.list_namespaces():
-        if namespace in _LEFT_BEHIND:
-            continue
+    for namespace in namespaces:
         for name in await source.list_records(namespace):
             value = await source.get_record(namespace, name)
             count += value is not None

@@ -16,7 +16,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.prompt_records import forget_prompts
 
-__all__ = ["HeldLines", "HeldRecord", "forget_turns", "lines_about", "records_about"]
+__all__ = ["HeldLines", "HeldRecord", "forget_turns", "is_about", "lines_about", "records_about"]
 
 _FIELDS = ("user_id", "user")
 _OURS = ("api-keys", "spending", "turns")
@@ -44,7 +44,7 @@ async def records_about(storage: Storage, user_id: str) -> AsyncGenerator[HeldRe
     for namespace in await _namespaces(storage):
         for name in await storage.list_records(namespace):
             value = await storage.get_record(namespace, name)
-            if value is not None and _is_about(value, user_id):
+            if value is not None and is_about(value, user_id):
                 yield HeldRecord(namespace, name, value)
 
 
@@ -53,7 +53,7 @@ async def lines_about(storage: Storage, user_id: str) -> AsyncGenerator[HeldLine
     for namespace in await _namespaces(storage):
         for name in await storage.list_logs(namespace):
             log = await storage.read_log(namespace, name)
-            lines = [line for line in log.splitlines() if _is_about(line, user_id)]
+            lines = [line for line in log.splitlines() if is_about(line, user_id)]
             if lines:
                 yield HeldLines(namespace, name, lines)
 
@@ -62,7 +62,8 @@ async def _namespaces(storage: Storage) -> list[str]:
     return sorted({*_OURS, *await storage.list_namespaces()})
 
 
-def _is_about(value: bytes, user_id: str) -> bool:
+def is_about(value: bytes, user_id: str) -> bool:
+    """Return whether a record, or a line of a log, says that it is about a user."""
     if user_id.encode() not in value:  # most are about somebody else, and need not be read
         return False
     try:

@@ -1,6 +1,7 @@
 """A primary storage and its mirrors: one ``Storage`` to the turn engine, copied in the background."""
 
 from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare
+from idolchat_core.mirror.inventory import record_keys
 from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
 from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "open_mirrored",
     "open_tracked",
+    "record_keys",
     "repair_all",
     "restore_all",
 ]

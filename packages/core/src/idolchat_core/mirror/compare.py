@@ -1,9 +1,9 @@
-"""Compares a primary with a mirror by content, one conversation after the other."""
+"""Compares a primary with a mirror by content, one conversation or record after the other."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from enum import StrEnum
 from itertools import batched
 from typing import NamedTuple
@@ -12,11 +12,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
+from idolchat_core.mirror.inventory import record_keys
 from idolchat_core.mirror.mirror import Mirror
+from idolchat_core.mirror.outbox import Subject
+from idolchat_core.mirror.replicator import RECORD_DELETED
 from idolchat_core.mirror.storage import MirroredStorage
 from idolchat_core.models import Conversation
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.records import RecordKey
 
 __all__ = ["Comparison", "Difference", "DifferenceKind", "compare", "find_difference"]
 
@@ -39,11 +43,12 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(BaseModel):
-    """One conversation that is not the same in a mirror."""
+    """One conversation, or record, that is not the same in a mirror."""
 
     model_config = ConfigDict(frozen=True)
 
-    conversation_id: UUID
+    conversation_id: UUID | None = Field(None, description="which conversation")
+    record: str | None = Field(None, description="or which record: `namespace/name`")
     mirror: str = Field(description="name of the mirror")
     kind: DifferenceKind = Field(
         description="`missing_in_mirror`; `missing_in_primary`; `behind` or `ahead`: the mirror holds less or more of"
@@ -52,6 +57,11 @@ class Difference(BaseModel):
     )
     primary_messages: int | None = Field(None, description="how many the primary holds, where it can be read")
     mirror_messages: int | None = Field(None, description="how many the mirror holds, where it can be read")
+
+    @property
+    def subject(self) -> Subject:
+        """What is not the same."""
+        return self.conversation_id or RecordKey(*(self.record or "").split("/", 1))
 
 
 class Comparison(NamedTuple):
@@ -70,24 +80,52 @@ class _Side(NamedTuple):
 async def compare(
     storage: MirroredStorage, mirror: Mirror, conversation_ids: Iterable[UUID] | None = None
 ) -> AsyncGenerator[Comparison]:
-    """Compare these conversations (None: all that either side holds). Raises ``StorageUnavailable``."""
+    """Compare these conversations (None: all that either side holds, records too). Raises ``StorageUnavailable``."""
     target = await mirror.ask(within_s=PATIENCE_S)
     await mirror.outbox.read()
-    chosen = set(conversation_ids) if conversation_ids is not None else await _all_ids(storage.primary, target)
+    chosen: Collection[Subject] = set(conversation_ids or ())
+    if conversation_ids is None:
+        chosen = [*await _all_ids(storage.primary, target), *await _all_records(storage, target)]
     done = 0
-    for batch in batched(sorted(chosen), AT_ONCE):
-        found = await asyncio.gather(*(find_difference(storage, mirror, conversation_id) for conversation_id in batch))
+    for batch in batched(chosen, AT_ONCE):
+        found = await asyncio.gather(*(find_difference(storage, mirror, subject) for subject in batch))
         for difference in found:
             done += 1
             yield Comparison(done, len(chosen), difference)
 
 
-async def _all_ids(primary: Storage, target: Storage) -> set[UUID]:
-    return {*await primary.list_ids(), *await target.list_ids()}
+async def _all_ids(primary: Storage, target: Storage) -> list[UUID]:
+    return sorted({*await primary.list_ids(), *await target.list_ids()})
 
 
-async def find_difference(storage: MirroredStorage, mirror: Mirror, conversation_id: UUID) -> Difference | None:
-    """Compare one conversation. Raises ``StorageUnavailable``."""
+async def _all_records(storage: MirroredStorage, target: Storage) -> list[RecordKey]:
+    namespaces = storage.record_namespaces
+    return sorted(await record_keys(storage.primary, namespaces) | await record_keys(target, namespaces))
+
+
+async def find_difference(storage: MirroredStorage, mirror: Mirror, subject: Subject) -> Difference | None:
+    """Compare one conversation, or record. Raises ``StorageUnavailable``."""
+    if isinstance(subject, RecordKey):
+        return await _difference_of_record(storage, mirror, subject)
+    return await _difference_of_conversation(storage, mirror, subject)
+
+
+async def _difference_of_record(storage: MirroredStorage, mirror: Mirror, key: RecordKey) -> Difference | None:
+    mine, theirs = await asyncio.gather(storage.primary.get_record(*key), mirror.connection.get().get_record(*key))
+    if mine == theirs:
+        return None
+    kind = DifferenceKind.DIFFERS
+    if theirs is None:
+        kind = DifferenceKind.MISSING_IN_MIRROR
+    elif mine is None:
+        is_deleted = any(note.text.startswith(RECORD_DELETED) for note in mirror.outbox.of(key))
+        kind = DifferenceKind.DELETED if is_deleted else DifferenceKind.MISSING_IN_PRIMARY
+    return Difference(record=str(key), mirror=mirror.name, kind=kind)
+
+
+async def _difference_of_conversation(
+    storage: MirroredStorage, mirror: Mirror, conversation_id: UUID
+) -> Difference | None:
     mine, theirs = await asyncio.gather(
         _read(storage.primary, conversation_id), _read(mirror.connection.get(), conversation_id)
     )

@@ -9,7 +9,7 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
-from idolchat_core.mirror.outbox import Note, Outbox
+from idolchat_core.mirror.outbox import Note, Outbox, Subject
 from idolchat_core.mirror.queue import ReplicationQueue
 from idolchat_core.mirror.scanner import ChangeScanner
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -100,15 +100,15 @@ class ChangeConsumer:
             return None
         return await self.note(conversation_id, history=None, kind=kind)
 
-    async def settle(self, conversation_id: UUID, note: Note) -> None:
+    async def settle(self, subject: Subject, note: Note) -> None:
         """Learn that a change that was noted has been made, or has failed."""
-        self.outbox.done(conversation_id, note)
+        self.outbox.done(subject, note)
         if self._mode is not MirrorMode.REPLICATE:
             await self.outbox.publish_done(note)
 
     def changed(
         self,
-        conversation_id: UUID,
+        subject: Subject,
         changed_at: datetime | None,
         *,
         kind: ChangeKind | None = None,
@@ -116,10 +116,10 @@ class ChangeConsumer:
         is_new: bool = False,
         awaits_reply: bool = False,
     ) -> None:
-        """Learn that a conversation was changed, or begun, here."""
+        """Learn that a conversation or record was changed, or begun, here."""
         if self._mode is MirrorMode.REPLICATE or (self._is_mirror and self._mode is MirrorMode.PUSH):
             self._worker.mark(
-                conversation_id,
+                subject,
                 changed_at,
                 kinds=() if kind is None else (kind,),
                 new_bytes=new_bytes,
@@ -140,8 +140,8 @@ class ChangeConsumer:
         """Pass changes on until the end, and look for those of others where this is the process that does."""
         try:
             if self._mode is MirrorMode.REPLICATE:
-                for conversation_id in self.outbox:
-                    self._worker.mark(conversation_id, None)
+                for subject in self.outbox:
+                    self._worker.mark(subject, None)
                 self._background.start(f"{self.name}: look for changes", self._scanner.run)
             async with self._worker.running(self._background):
                 yield

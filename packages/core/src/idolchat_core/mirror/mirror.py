@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
@@ -23,14 +23,24 @@ __all__ = ["Mirror", "MirrorMode"]
 
 
 class Mirror(ChangeConsumer):
-    """One mirror of a primary; its notes hold the ``created_at`` of a history that it need not keep."""
+    """One mirror of a primary, with the records of some namespaces.
+
+    Its notes hold the ``created_at`` of a history that it need not keep.
+    """
 
     def __init__(
-        self, primary: Storage, name: str, factory: Factory[Storage], *, mode: MirrorMode, tuning: MirrorTuning
+        self,
+        primary: Storage,
+        name: str,
+        factory: Factory[Storage],
+        *,
+        records: Collection[str],
+        mode: MirrorMode,
+        tuning: MirrorTuning,
     ) -> None:
         super().__init__(primary, name, namespace=f"mirror.{name}", mode=mode, is_mirror=True, tuning=tuning)
         self.connection = MirrorConnection(name, factory, tuning)
-        self.inventory = Inventory(primary, name)
+        self.inventory = Inventory(primary, name, records)
         self._replicator = Replicator(
             primary,
             self.connection,

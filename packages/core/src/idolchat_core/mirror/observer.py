@@ -12,7 +12,7 @@ from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
-from idolchat_core.mirror.outbox import Note, Outbox
+from idolchat_core.mirror.outbox import Note, Outbox, Subject
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -77,8 +77,11 @@ class _Telling:
         self.tally = Tally()
         self.facts: Mapping[str, str] = {"observer": name}
 
-    async def bring(self, conversation_id: UUID, work: Work) -> bool:
+    async def bring(self, subject: Subject, work: Work) -> bool:
         """Tell of a conversation, unless the observer has noted its revision. Raises what the observer raises."""
+        return isinstance(subject, UUID) and await self._tell(subject, work)
+
+    async def _tell(self, conversation_id: UUID, work: Work) -> bool:
         notes = self._outbox.of(conversation_id)
         held = self._queue.held.pop(conversation_id, None)  # it is asked again where this fails
         try:

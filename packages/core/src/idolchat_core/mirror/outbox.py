@@ -1,4 +1,4 @@
-"""Durable notes of the changes that a list does not show: deletions, replacements, fields that were set."""
+"""Durable notes of the changes that a list does not show: deletions, replacements, fields that were set, records."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from uuid import UUID
 
 from idolchat_core.models import new_id
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.records import RecordKey
 
-__all__ = ["ANY_HISTORY", "Note", "Outbox"]
+__all__ = ["ANY_HISTORY", "Note", "Outbox", "Subject", "about"]
 
 log = logging.getLogger(__name__)
 
 ANY_HISTORY = "*"
 """Stands for a history that could not be read when it was replaced or deleted."""
 
+type Subject = UUID | RecordKey
+"""What is copied: a conversation, or a record."""
+
+_RECORD = "record"
+"""Begins the name of a note about a record, whose text ends with which one."""
 _UNDONE = "?"
 """Begins a note whose change is still being made."""
 _DONE_AFTER_S = 60.0
@@ -35,7 +41,7 @@ class Note(NamedTuple):
 class Outbox:
     """The notes for one consumer, records of the primary; any process on the data folder may add some.
 
-    A note says: look at the conversation again. It does not say how the conversation is. It is written before the
+    A note says: look at the conversation, or the record, again. It does not say how it is now. It is written before the
     change, so one that is followed before the change was made is kept: until its writer says that it was made, or has
     had a minute for it.
     """
@@ -43,35 +49,37 @@ class Outbox:
     def __init__(self, storage: Storage, namespace: str) -> None:
         self._storage = storage
         self._namespace = f"{namespace}.outbox"
-        self._notes: dict[UUID, dict[str, Note]] = {}
+        self._notes: dict[Subject, dict[str, Note]] = {}
         self._unreadable: set[str] = set()
         self._being_made: set[str] = set()
 
-    def of(self, conversation_id: UUID) -> Sequence[Note]:
-        """Return the notes about a conversation, oldest first."""
-        return tuple(self._notes.get(conversation_id, {}).values())
+    def of(self, subject: Subject) -> Sequence[Note]:
+        """Return the notes about a conversation or a record, oldest first."""
+        return tuple(self._notes.get(subject, {}).values())
 
-    def __iter__(self) -> Iterator[UUID]:
+    def __iter__(self) -> Iterator[Subject]:
         return iter(tuple(self._notes))
 
-    async def add(self, conversation_id: UUID, text: str) -> Note:
+    async def add(self, subject: Subject, text: str) -> Note:
         """Record a change before it is made, durably; ``done`` is to be called after it."""
-        note = Note(f"{conversation_id}.{new_id().hex}", text, is_done=False)
-        await self._storage.put_record(self._namespace, note.name, (_UNDONE + text).encode())
+        is_record = isinstance(subject, RecordKey)
+        name = f"{_RECORD if is_record else subject}.{new_id().hex}"
+        note = Note(name, f"{text} {subject}" if is_record else text, is_done=False)
+        await self._storage.put_record(self._namespace, note.name, (_UNDONE + note.text).encode())
         self._being_made.add(note.name)
-        self._keep(conversation_id, note)
+        self._keep(subject, note)
         return note
 
-    def done(self, conversation_id: UUID, note: Note) -> None:
+    def done(self, subject: Subject, note: Note) -> None:
         """Learn that a change that was noted here has been made, or has failed."""
         self._being_made.discard(note.name)
-        self._keep(conversation_id, note._replace(is_done=True))
+        self._keep(subject, note._replace(is_done=True))
 
     async def publish_done(self, note: Note) -> None:
         """Let other processes know what ``done`` says. Raises ``StorageUnavailable``."""
         await self._storage.put_record(self._namespace, note.name, note.text.encode(), durable=False)
 
-    async def read(self) -> list[UUID]:
+    async def read(self) -> list[Subject]:
         """Take up notes that this process does not know yet, or whose changes were made by now.
 
         Raises ``StorageUnavailable``.
@@ -82,41 +90,50 @@ class Outbox:
             is_waited_for = name in known and not known[name].is_done and name not in self._being_made
             if name in self._unreadable or (name in known and not is_waited_for):
                 continue
-            note = await self._read_one(name)
-            conversation_id = _id_of(name)
-            if note is not None and conversation_id is not None and note != known.get(name):
-                self._keep(conversation_id, note)
-                found.append(conversation_id)
+            subject, note = await self._read_one(name)
+            if note is not None and subject is not None and note != known.get(name):
+                self._keep(subject, note)
+                found.append(subject)
         return found
 
-    async def _read_one(self, name: str) -> Note | None:
+    async def _read_one(self, name: str) -> tuple[Subject | None, Note | None]:
         value = await self._storage.get_record(self._namespace, name)
-        if value is None or _id_of(name) is None:
-            if value is not None:
-                log.warning("a note of a change cannot be read", extra={"record": name})
-                self._unreadable.add(name)
-            return None
-        text = value.decode()
+        if value is None:
+            return None, None
+        text = value.decode(errors="replace")
+        subject = _subject_of(name, text)
+        if subject is None:
+            log.warning("a note of a change cannot be read", extra={"record": name})
+            self._unreadable.add(name)
         is_done = not text.startswith(_UNDONE) or _age_s(name) > _DONE_AFTER_S
-        return Note(name, text.removeprefix(_UNDONE), is_done)
+        return subject, Note(name, text.removeprefix(_UNDONE), is_done)
 
-    async def remove(self, conversation_id: UUID, notes: Iterable[Note]) -> None:
+    async def remove(self, subject: Subject, notes: Iterable[Note]) -> None:
         """Drop notes that have been followed, unless their change may come yet. Raises ``StorageUnavailable``."""
         for note in notes:
             if note.is_done:
                 await self._storage.delete_record(self._namespace, note.name)
-                mine = self._notes.get(conversation_id, {})
+                mine = self._notes.get(subject, {})
                 mine.pop(note.name, None)
                 if not mine:
-                    self._notes.pop(conversation_id, None)
+                    self._notes.pop(subject, None)
 
-    def _keep(self, conversation_id: UUID, note: Note) -> None:
-        self._notes.setdefault(conversation_id, {})[note.name] = note
+    def _keep(self, subject: Subject, note: Note) -> None:
+        self._notes.setdefault(subject, {})[note.name] = note
 
 
-def _id_of(name: str) -> UUID | None:
+def about(subject: Subject) -> dict[str, str]:
+    """Name a conversation or a record for a line of the log."""
+    return {"record" if isinstance(subject, RecordKey) else "conversation_id": str(subject)}
+
+
+def _subject_of(name: str, text: str) -> Subject | None:
+    beginning = name.partition(".")[0]
+    if beginning == _RECORD:
+        namespace, _, record = text.rpartition(" ")[2].partition("/")
+        return RecordKey(namespace, record) if record else None
     try:
-        return UUID(name.partition(".")[0])
+        return UUID(beginning)
     except ValueError:
         return None
 

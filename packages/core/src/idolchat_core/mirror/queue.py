@@ -1,4 +1,4 @@
-"""The conversations that a consumer does not have as they are, and when it is each one's turn."""
+"""The conversations and records that a consumer does not have as they are, and when it is each one's turn."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import heapq
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from math import inf
-from uuid import UUID
 
+from idolchat_core.mirror.outbox import Subject
 from idolchat_core.mirror.throttle import ThrottleState, due_at
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.storage.changes import ChangeKind
@@ -22,7 +23,7 @@ REPLY_SETTLES = 3
 
 @dataclass(slots=True)
 class Work:
-    """Changes of one conversation: since when (the loop's clock), the oldest ``updated_at`` among them, how much.
+    """Changes of one conversation or record: since when (the loop's clock), the oldest ``updated_at``, how much.
 
     ``is_new`` says that it was begun here, so that the mirror is not expected to hold it; ``awaits_reply``, that the
     newest change is a message whose reply may come soon, to be copied with it; ``kinds`` is what happened, where known.
@@ -58,18 +59,19 @@ class ReplicationQueue:
     """What waits and what is being copied; a conversation is copied by one at a time."""
 
     def __init__(self, tuning: MirrorTuning) -> None:
-        self.held: OrderedDict[UUID, ThrottleState] = OrderedDict()
+        self.held: OrderedDict[Subject, ThrottleState] = OrderedDict()
         self.hurries = False
         self._tuning = tuning
-        self._waiting: dict[UUID, Work] = {}
-        self._running: dict[UUID, Work] = {}
-        self._places: list[tuple[float, UUID]] = []
+        self._waiting: dict[Subject, Work] = {}
+        self._running: dict[Subject, Work] = {}
+        self._places: list[tuple[float, int, Subject]] = []
+        self._numbers = count()
 
     def __len__(self) -> int:
         return len(self._waiting.keys() | self._running.keys())
 
-    def __contains__(self, conversation_id: UUID) -> bool:
-        return conversation_id in self._waiting or conversation_id in self._running
+    def __contains__(self, subject: Subject) -> bool:
+        return subject in self._waiting or subject in self._running
 
     @property
     def failing(self) -> int:
@@ -92,72 +94,70 @@ class ReplicationQueue:
         works = (*self._waiting.values(), *self._running.values())
         return min((work.changed_at for work in works if work.changed_at is not None), default=None)
 
-    def add(self, conversation_id: UUID, work: Work) -> None:
+    def add(self, subject: Subject, work: Work) -> None:
         """Take up a change."""
-        waiting = self._waiting.get(conversation_id)
+        waiting = self._waiting.get(subject)
         if waiting is None:
-            self._waiting[conversation_id] = work
-            self._place(conversation_id)
+            self._waiting[subject] = work
+            self._place(subject)
         else:
             waiting.join(work)
             if work.new_bytes or not work.awaits_reply:  # it may be due earlier now
-                self._place(conversation_id)
+                self._place(subject)
 
-    def take(self, now: float) -> tuple[UUID, Work] | None:
+    def take(self, now: float) -> tuple[Subject, Work] | None:
         """Return one that is due, to be copied; ``end`` is to be called after it."""
         while self._places and self._places[0][0] <= now:
-            _, conversation_id = heapq.heappop(self._places)
-            work = self._waiting.get(conversation_id)
-            if work is None or conversation_id in self._running:
+            _, _, subject = heapq.heappop(self._places)
+            work = self._waiting.get(subject)
+            if work is None or subject in self._running:
                 continue
             work.place = inf
-            if self._due(conversation_id, work) > now:
-                self._place(conversation_id)
+            if self._due(subject, work) > now:
+                self._place(subject)
                 continue
-            self._running[conversation_id] = self._waiting.pop(conversation_id)
-            return conversation_id, work
+            self._running[subject] = self._waiting.pop(subject)
+            return subject, work
         return None
 
     def next_due(self) -> float | None:
         """Return when to look again, by the loop's clock."""
         return self._places[0][0] if self._places else None
 
-    def end(self, conversation_id: UUID, *, again: Work | None = None) -> None:
+    def end(self, subject: Subject, *, again: Work | None = None) -> None:
         """Learn that a copy has ended; ``again`` is what is still to be copied."""
-        del self._running[conversation_id]
+        del self._running[subject]
         if again is not None:
-            self.add(conversation_id, again)
-        if (waiting := self._waiting.get(conversation_id)) is not None:
+            self.add(subject, again)
+        if (waiting := self._waiting.get(subject)) is not None:
             waiting.place = inf
-            self._place(conversation_id)
+            self._place(subject)
 
     def hurry(self) -> None:
         """Let everything be due now."""
-        for conversation_id, work in self._waiting.items():
+        for subject, work in self._waiting.items():
             work.not_before = 0.0
             work.failures = 0
-            self._place(conversation_id)
+            self._place(subject)
 
-    def keep(self, conversation_id: UUID, held: ThrottleState) -> None:
+    def keep(self, subject: Subject, held: ThrottleState) -> None:
         """Remember what the mirror holds, of the newest so many."""
-        self.held[conversation_id] = held
-        self.held.move_to_end(conversation_id)
+        self.held[subject] = held
+        self.held.move_to_end(subject)
         if len(self.held) > MAX_HELD:
             self.held.popitem(last=False)
 
-    def _place(self, conversation_id: UUID) -> None:
-        work = self._waiting[conversation_id]
-        due = self._due(conversation_id, work)
+    def _place(self, subject: Subject) -> None:
+        work = self._waiting[subject]
+        due = self._due(subject, work)
         if due < work.place:
             work.place = due
-            heapq.heappush(self._places, (due, conversation_id))
+            heapq.heappush(self._places, (due, next(self._numbers), subject))
 
-    def _due(self, conversation_id: UUID, work: Work) -> float:
+    def _due(self, subject: Subject, work: Work) -> float:
         if self.hurries:
             return work.not_before
-        due = due_at(
-            self.held.get(conversation_id), self._tuning, last_change=work.last_change, new_bytes=work.new_bytes
-        )
+        due = due_at(self.held.get(subject), self._tuning, last_change=work.last_change, new_bytes=work.new_bytes)
         longest = work.since + REPLY_SETTLES * self._tuning.settle_s
         settled = longest if work.awaits_reply else min(longest, work.last_change + self._tuning.settle_s)
         return max(work.not_before, settled, due)

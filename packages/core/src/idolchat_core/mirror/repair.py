@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageConflict
 from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare, find_difference
+from idolchat_core.mirror.inventory import record_keys
 from idolchat_core.mirror.mirror import Mirror
+from idolchat_core.mirror.outbox import Subject
 from idolchat_core.mirror.storage import MirroredStorage
 from idolchat_core.models import Conversation, Message, new_id
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.maintenance import REPLACED
+from idolchat_core.storage.records import RecordKey
 
 __all__ = ["REPLACED", "MirrorRepair", "Restored", "mend", "repair_all", "restore_all"]
 
@@ -35,21 +38,29 @@ class MirrorRepair(BaseModel):
 
 
 class Restored(BaseModel):
-    """A conversation that only mirrors held; ``code`` and ``message`` say why it could not be brought back."""
+    """What only mirrors held; ``code`` and ``message`` say why it could not be brought back."""
 
     model_config = ConfigDict(frozen=True)
 
-    conversation_id: UUID
+    conversation_id: UUID | None = Field(None, description="which conversation")
+    record: str | None = Field(None, description="or which record: `namespace/name`")
     is_restored: bool
     code: str | None = Field(None, description="why not")
     message: str | None = None
+
+    @classmethod
+    def of(cls, subject: Subject, error: IdolchatError | None = None, *, is_restored: bool = False) -> Restored:
+        """Tell what became of a conversation, or a record."""
+        which = {"record": str(subject)} if isinstance(subject, RecordKey) else {"conversation_id": subject}
+        why = {} if error is None else {"code": error.code, "message": str(error)}
+        return cls.model_validate({**which, **why, "is_restored": is_restored})
 
 
 async def mend(storage: MirroredStorage, mirror: Mirror, difference: Difference) -> MirrorRepair:
     """Mend one difference. Others may write meanwhile: what they write is copied too."""
     try:
         await _mend(storage, mirror, difference)
-        is_mended = await find_difference(storage, mirror, difference.conversation_id) is None
+        is_mended = await find_difference(storage, mirror, difference.subject) is None
     except IdolchatError as error:
         return MirrorRepair(difference=difference, is_mended=False, code=error.code, message=str(error))
     if is_mended:
@@ -63,17 +74,16 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
 
     Raises ``StorageUnavailable`` when a mirror cannot tell what it holds.
     """
-    held = {mirror.name: set(await _ids(mirror)) for mirror in storage.mirrors}
-    mine = set(await storage.primary.list_ids())
-    missing = sorted(set().union(*held.values()) - mine)
-    deleted = [conversation_id for conversation_id in missing if await storage.restoring.is_deleted(conversation_id)]
-    missing = [conversation_id for conversation_id in missing if conversation_id not in set(deleted)]
+    namespaces = storage.record_namespaces
+    held = {mirror.name: await _held(await mirror.ask(within_s=30), namespaces) for mirror in storage.mirrors}
+    missing = sorted(set().union(*held.values()) - await _held(storage.primary, namespaces), key=str)
+    missing = [subject for subject in missing if not await storage.restoring.is_deleted(subject)]
     is_whole = True
-    for done, conversation_id in enumerate(missing, 1):
-        restored = Restored(conversation_id=conversation_id, is_restored=False)
+    for done, subject in enumerate(missing, 1):
+        restored = Restored.of(subject)
         if not dry_run:
-            mirrors = [mirror for mirror in storage.mirrors if conversation_id in held[mirror.name]]
-            restored = await _restored(storage, conversation_id, mirrors)
+            mirrors = [mirror for mirror in storage.mirrors if subject in held[mirror.name]]
+            restored = await _restored(storage, subject, mirrors)
         is_whole = is_whole and (restored.is_restored or dry_run)
         yield done, len(missing), restored
     if not dry_run and is_whole:
@@ -81,21 +91,23 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
             await mirror.inventory.survey(mirror.connection.get(), mirror.outbox)
 
 
-async def _ids(mirror: Mirror) -> list[UUID]:
-    target = await mirror.ask(within_s=30)
-    return list(await target.list_ids())
+async def _held(storage: Storage, namespaces: Collection[str]) -> set[Subject]:
+    return {*await storage.list_ids(), *await record_keys(storage, namespaces)}
 
 
-async def _restored(storage: MirroredStorage, conversation_id: UUID, mirrors: list[Mirror]) -> Restored:
+async def _restored(storage: MirroredStorage, subject: Subject, mirrors: list[Mirror]) -> Restored:
     try:
-        is_there = await storage.restoring.bring_back_from(conversation_id, mirrors)
+        is_there = await storage.restoring.bring_back_from(subject, mirrors)
     except IdolchatError as error:
-        return Restored(conversation_id=conversation_id, is_restored=False, code=error.code, message=str(error))
-    return Restored(conversation_id=conversation_id, is_restored=is_there)
+        return Restored.of(subject, error)
+    return Restored.of(subject, is_restored=is_there)
 
 
 async def _mend(storage: MirroredStorage, mirror: Mirror, difference: Difference) -> None:
-    primary, target, conversation_id = storage.primary, mirror.connection.get(), difference.conversation_id
+    if isinstance(difference.subject, RecordKey):
+        await _mend_record(storage, mirror, difference.subject, difference.kind)
+        return
+    primary, target, conversation_id = storage.primary, mirror.connection.get(), difference.subject
     match difference.kind:
         case DifferenceKind.MISSING_IN_PRIMARY:
             await storage.restoring.bring_back_from(conversation_id, [mirror])
@@ -114,6 +126,17 @@ async def _mend(storage: MirroredStorage, mirror: Mirror, difference: Difference
             await _copy(primary, target, conversation_id)
         case _:
             await _copy(primary, target, conversation_id)
+
+
+async def _mend_record(storage: MirroredStorage, mirror: Mirror, key: RecordKey, kind: DifferenceKind) -> None:
+    target, notes = mirror.connection.get(), mirror.outbox.of(key)
+    if kind is DifferenceKind.MISSING_IN_PRIMARY:
+        await storage.restoring.bring_back_from(key, [mirror])
+    elif kind is DifferenceKind.DELETED:
+        await target.delete_record(*key)
+        await mirror.outbox.remove(key, notes)
+    elif (value := await storage.primary.get_record(*key)) is not None:
+        await target.put_record(*key, value)
 
 
 async def _copy(primary: Storage, target: Storage, conversation_id: UUID) -> None:

@@ -1,4 +1,7 @@
-"""Brings one conversation to a mirror, or removes it there, and never replaces what is not this primary's."""
+"""Brings one conversation or record to a mirror, or removes it there.
+
+A history that is not this primary's is never replaced. A record has no history: the primary's value replaces it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from uuid import UUID
 from idolchat_core.errors import ConversationDamaged, ConversationExists, ConversationNotFound
 from idolchat_core.mirror.connection import MirrorConnection, MirrorFailed, of_mirror
 from idolchat_core.mirror.inventory import Inventory
-from idolchat_core.mirror.outbox import ANY_HISTORY, Note, Outbox
+from idolchat_core.mirror.outbox import ANY_HISTORY, Note, Outbox, Subject
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.throttle import ThrottleState, spent
 from idolchat_core.mirror.tuning import MirrorTuning
@@ -22,13 +25,16 @@ from idolchat_core.mirror.versions import DocumentVersion, Relation, relate, ver
 from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage import document
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.records import RecordKey
 
-__all__ = ["Replicator"]
+__all__ = ["RECORD_DELETED", "RECORD_PUT", "Replicator"]
 
 log = logging.getLogger(__name__)
 
 _FEW_BYTES = 256 * 1024
 _MAX_CONFLICTS = 10_000
+RECORD_PUT, RECORD_DELETED = "put", "delete"
+"""How notes about records begin."""
 
 
 class _Decision(StrEnum):
@@ -38,7 +44,7 @@ class _Decision(StrEnum):
 
 
 class Replicator:
-    """Makes the mirror's copy of one conversation as the primary has it."""
+    """Makes the mirror's copy of one conversation, or record, as the primary has it."""
 
     def __init__(
         self,
@@ -61,13 +67,41 @@ class Replicator:
         self.facts: Mapping[str, str] = {"mirror": connection.name}
         self.conflicts: set[UUID] = set()
 
-    async def bring(self, conversation_id: UUID, work: Work) -> bool:
+    async def bring(self, subject: Subject, work: Work) -> bool:
         """Bring the newest state; tell whether the mirror had a part in it.
 
         Raises ``MirrorFailed``, and ``StorageError`` of the primary.
         """
-        notes = self._outbox.of(conversation_id)
+        notes = self._outbox.of(subject)
         answers = self._answers
+        try:
+            if isinstance(subject, RecordKey):
+                await self._bring_record(subject, work, notes)
+            else:
+                await self._bring_conversation(subject, work, notes)
+        except MirrorFailed:
+            self._queue.held.pop(subject, None)
+            raise
+        await self._outbox.remove(subject, notes)
+        return self._answers > answers
+
+    async def _bring_record(self, key: RecordKey, work: Work, notes: Sequence[Note]) -> None:
+        value = await self._primary.get_record(*key)
+        if value is not None:
+            digest = await _digest(value)
+            if (held := self._queue.held.get(key)) is None or held.digest != digest:
+                async with of_mirror():
+                    await self._connection.get().put_record(*key, value)
+                self._has_sent(key, work, value, digest)
+        elif any(note.text.startswith(RECORD_DELETED) for note in notes):
+            self._queue.held.pop(key, None)
+            self._inventory.discard(key)
+            async with of_mirror():
+                await self._connection.get().delete_record(*key)
+            self._answers += 1
+            self.tally.deletions += 1
+
+    async def _bring_conversation(self, conversation_id: UUID, work: Work, notes: Sequence[Note]) -> None:
         try:
             await self._copy(conversation_id, work, notes)
         except ConversationNotFound:
@@ -75,11 +109,6 @@ class Replicator:
         except ConversationDamaged:
             # The mirror's copy may be the better one. It is left as it is, for `idol storage sync` to judge.
             log.warning("a damaged conversation is not copied", extra=self._facts(conversation_id))
-        except MirrorFailed:
-            self._queue.held.pop(conversation_id, None)
-            raise
-        await self._outbox.remove(conversation_id, notes)
-        return self._answers > answers
 
     async def check(self) -> None:
         """Return when the mirror is well. Raises ``StorageUnavailable``."""
@@ -117,14 +146,15 @@ class Replicator:
         self._has_sent(conversation_id, work, data, await _digest(data))
         return True
 
-    def _has_sent(self, conversation_id: UUID, work: Work, data: bytes, digest: bytes) -> None:
+    def _has_sent(self, subject: Subject, work: Work, data: bytes, digest: bytes) -> None:
         self._answers += 1
         self.tally.uploads += 1
         self.tally.uploaded_bytes += len(data)
-        self._inventory.discard(conversation_id)
-        held, now = self._queue.held.get(conversation_id), time.monotonic()
+        self._inventory.discard(subject)
+        held, now = self._queue.held.get(subject), time.monotonic()
         left = spent(held, self._tuning, size=len(data), now=now, new_bytes=work.new_bytes)
-        self._queue.keep(conversation_id, ThrottleState(digest, len(data), _updated_at(data), left, now))
+        updated_at = None if isinstance(subject, RecordKey) else _updated_at(data)
+        self._queue.keep(subject, ThrottleState(digest, len(data), updated_at, left, now))
 
     async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Decision:
         """Look what the mirror holds. Raises as ``bring``."""

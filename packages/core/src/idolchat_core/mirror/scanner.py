@@ -66,8 +66,8 @@ class ChangeScanner:
     async def look(self) -> None:
         """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
         await self._watermark.read()
-        for conversation_id in await self._outbox.read():
-            self._worker.mark(conversation_id, None)
+        for subject in await self._outbox.read():
+            self._worker.mark(subject, None)
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN
         async for summary in self._changed():
             newest = max(newest, summary.updated_at)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageError
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
-from idolchat_core.mirror.outbox import Note, Outbox
+from idolchat_core.mirror.outbox import Note, Outbox, Subject
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
@@ -44,12 +44,12 @@ class ServerNotes(ChangeConsumer):
             return None
         return await super().note(conversation_id, history=history, kind=kind)
 
-    def changed(self, conversation_id: UUID, changed_at: datetime | None, **facts: object) -> None:
+    def changed(self, subject: Subject, changed_at: datetime | None, **facts: object) -> None:
         """Leave it to the note."""
 
     async def followed(self) -> None:
         """Wait until the server has acted on all that was noted here. Raises ``StorageUnavailable``."""
-        mine = {note.name for conversation_id in self.outbox for note in self.outbox.of(conversation_id)}
+        mine = {note.name for subject in self.outbox for note in self.outbox.of(subject)}
         while mine & set(await self._primary.list_records(f"{NAMESPACE}.outbox")):  # noqa: ASYNC110  another process
             await asyncio.sleep(_POLL_S)
 
@@ -76,7 +76,7 @@ class ServerInbox:
         await self._outbox.read()
         noted = [
             one
-            for one in self._outbox
+            for one in self._noted()
             if not GONE.isdisjoint(ChangeKind.of(note.text) for note in self._outbox.of(one))
         ]
         return [one for one in noted if not await self._is_there(one)]
@@ -90,10 +90,13 @@ class ServerInbox:
             return True
         return True
 
+    def _noted(self) -> Sequence[UUID]:
+        return [one for one in self._outbox if isinstance(one, UUID)]
+
     async def look(self, act: Act) -> None:
         """Act on what commands have changed since the last look. Raises ``StorageError``."""
         await self._outbox.read()
-        for conversation_id in self._outbox:
+        for conversation_id in self._noted():
             notes = [note for note in self._outbox.of(conversation_id) if note.is_done]
             if notes:
                 await act(conversation_id, {ChangeKind.of(note.text) for note in notes})

@@ -6,10 +6,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
-from idolchat_core.errors import ConversationDamaged, ConversationNotFound
+from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.observer import ObserverFeed
+from idolchat_core.mirror.outbox import Note
+from idolchat_core.mirror.replicator import RECORD_DELETED, RECORD_PUT
 from idolchat_core.mirror.restore import Restorer
 from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.status import MirrorStatus
@@ -17,8 +19,9 @@ from idolchat_core.mirror.tracked import OBSERVER_TUNING, TrackedStorage
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation
 from idolchat_core.plugins.registry import Factory
-from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.contract import Storage, check_record_name
 from idolchat_core.storage.fallbacks import documents_of
+from idolchat_core.storage.records import NO_RECORD, Record, RecordKey
 
 __all__ = ["MirroredStorage", "open_mirrored"]
 
@@ -28,7 +31,8 @@ _USUAL = MirrorTuning()
 class MirroredStorage(TrackedStorage):
     """Made by ``open_mirrored``. Reads and writes are the primary's, and wait for no mirror.
 
-    The exception is a conversation that the primary does not have and a mirror may: it is restored first.
+    The exception is a conversation, or a record of ``record_namespaces``, that the primary does not have and a mirror
+    may: it is restored first. Changes of such records are noted for the mirrors.
     """
 
     def __init__(
@@ -37,10 +41,12 @@ class MirroredStorage(TrackedStorage):
         mirrors: Sequence[Mirror],
         feeds: Sequence[ObserverFeed] = (),
         *,
+        records: Collection[str] = (),
         server: ServerNotes | None = None,
     ) -> None:
         super().__init__(primary, feeds, server=server)
         self.mirrors = mirrors
+        self.record_namespaces = frozenset(records)
         self.restoring = Restorer(primary, mirrors, super().consumers)
 
     @property
@@ -67,6 +73,54 @@ class MirroredStorage(TrackedStorage):
         # One by one, for any may have to be restored first.
         return await documents_of(self, conversation_ids)
 
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        return await self._found_record(namespace, name, lambda: self._primary.get_record(namespace, name))
+
+    async def read_record(self, namespace: str, name: str) -> Record | None:
+        return await self._found_record(namespace, name, lambda: self._primary.read_record(namespace, name))
+
+    async def put_record(
+        self, namespace: str, name: str, value: bytes, *, durable: bool = True, if_version: str | None = None
+    ) -> str:
+        check_record_name(namespace, name)
+        key = RecordKey(namespace, name)
+        if if_version == NO_RECORD and namespace in self.record_namespaces:
+            await self.restoring.bring_back(key)
+        async with self._noting_record(key, RECORD_PUT):
+            return await self._primary.put_record(namespace, name, value, durable=durable, if_version=if_version)
+
+    async def delete_record(self, namespace: str, name: str, *, if_version: str | None = None) -> None:
+        check_record_name(namespace, name)
+        key = RecordKey(namespace, name)
+        async with AsyncExitStack() as noted:
+            is_noted = True
+            try:
+                await noted.enter_async_context(self._noting_record(key, RECORD_DELETED))
+            except StorageUnavailable:
+                is_noted = False  # a full disk: what frees space must not need any
+            await self._primary.delete_record(namespace, name, if_version=if_version)
+            if not is_noted:
+                await noted.enter_async_context(self._noting_record(key, RECORD_DELETED))
+
+    async def _found_record[T](self, namespace: str, name: str, call: Callable[[], Awaitable[T | None]]) -> T | None:
+        value = await call()
+        if value is None and namespace in self.record_namespaces:
+            return await call() if await self.restoring.bring_back(RecordKey(namespace, name)) else None
+        return value
+
+    @asynccontextmanager
+    async def _noting_record(self, key: RecordKey, kind: str) -> AsyncGenerator[None]:
+        """Note a change of a record for the mirrors before it is made."""
+        notes: list[tuple[Mirror, Note]] = []
+        if key.namespace in self.record_namespaces:
+            notes = [(mirror, await mirror.outbox.add(key, kind)) for mirror in self.mirrors]
+        try:
+            yield
+        finally:
+            for mirror, note in notes:
+                await mirror.settle(key, note)
+                mirror.changed(key, None)
+
     async def _found[T](self, conversation_id: UUID, call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
@@ -81,20 +135,23 @@ async def open_mirrored(
     primary: Storage,
     factories: Mapping[str, Factory[Storage]],
     *,
+    records: Collection[str] = (),
     observers: Sequence[str] = (),
     server: ServerNotes | None = None,
     mode: MirrorMode = MirrorMode.REPLICATE,
     tuning: MirrorTuning = _USUAL,
 ) -> AsyncGenerator[MirroredStorage]:
     """Mirror an open primary to others, by name, until the end; for ``observers`` and ``server``
-    see ``open_tracked``.
+    see ``open_tracked``. ``records`` are the namespaces of records that the mirrors are to have.
 
     A mirror that cannot be reached is opened when it can; one that is not set up rightly raises
     ``ConfigurationError``.
     """
-    mirrors = [Mirror(primary, name, factory, mode=mode, tuning=tuning) for name, factory in factories.items()]
+    mirrors = [
+        Mirror(primary, name, factory, records=records, mode=mode, tuning=tuning) for name, factory in factories.items()
+    ]
     feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
     async with AsyncExitStack() as stack:
         for mirror in mirrors:
             await stack.enter_async_context(mirror.running())
-        yield MirroredStorage(primary, mirrors, feeds, server=server)
+        yield MirroredStorage(primary, mirrors, feeds, records=records, server=server)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from idolchat_core.mirror.connection import MirrorConnection, of_mirror
 from idolchat_core.mirror.inventory import Inventory
-from idolchat_core.mirror.outbox import Outbox
+from idolchat_core.mirror.outbox import Outbox, Subject
 from idolchat_core.mirror.queue import ReplicationQueue
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.worker import MAX_NOTICED, ReplicationWorker
@@ -34,8 +32,8 @@ class MirrorSurvey:
         self._inventory = inventory
         self._tuning = tuning
         self._surveyed_after: int | None = None
-        self._lacking: set[UUID] = set()
-        self._sent: set[UUID] = set()
+        self._lacking: set[Subject] = set()
+        self._sent: set[Subject] = set()
         self._is_identity_noted = True
 
     async def survey(self) -> None:
@@ -59,12 +57,12 @@ class MirrorSurvey:
 
     async def fill(self) -> None:
         """Have what the mirror lacks copied, a part at a time; when all of it is there, note which mirror that is."""
-        for conversation_id in list(self._lacking)[: max(0, MAX_NOTICED - len(self._queue))]:
-            self._lacking.remove(conversation_id)
-            if conversation_id not in self._queue.held:
-                self._worker.mark(conversation_id, None)
-                self._sent.add(conversation_id)
-        self._sent = {conversation_id for conversation_id in self._sent if conversation_id in self._queue}
+        for subject in list(self._lacking)[: max(0, MAX_NOTICED - len(self._queue))]:
+            self._lacking.remove(subject)
+            if subject not in self._queue.held:
+                self._worker.mark(subject, None)
+                self._sent.add(subject)
+        self._sent = {subject for subject in self._sent if subject in self._queue}
         if not (self._lacking or self._sent or self._is_identity_noted):
             await self._inventory.note_identity()
             self._is_identity_noted = True

@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from math import inf
 from typing import Protocol
-from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, StorageUnavailable
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
 from idolchat_core.mirror.connection import MirrorFailed
+from idolchat_core.mirror.outbox import Subject, about
 from idolchat_core.mirror.queue import ReplicationQueue, Work
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.storage.changes import ChangeKind
+from idolchat_core.storage.records import RecordKey
 
 __all__ = ["MAX_NOTICED", "Delivery", "ReplicationWorker", "Tally"]
 
@@ -31,6 +32,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 600.0
 FAILURES_IN_A_ROW = 3
 """So many conversations that fail, though the mirror says that it is well, are taken for an outage."""
 MAX_NOTICED = 2000
+_CANNOT_BE_COPIED = (
+    "a conversation cannot be copied, and is tried again",
+    "a record cannot be copied, and is tried again",
+)
 
 
 class Tally:
@@ -49,7 +54,7 @@ class Delivery(Protocol):
     tally: Tally
     facts: Mapping[str, str]
 
-    async def bring(self, conversation_id: UUID, work: Work) -> bool:
+    async def bring(self, subject: Subject, work: Work) -> bool:
         """Pass on the newest state of a conversation; tell whether the other side had a part in it.
 
         Raises ``MirrorFailed`` for faults of the other side, and ``StorageError`` of the primary.
@@ -67,7 +72,7 @@ class ReplicationWorker:
         self._queue = pending
         self._breaker = CircuitBreaker(delivery.facts, tuning)
         self._tuning = tuning
-        self._failing: set[UUID] = set()
+        self._failing: set[Subject] = set()
         self._wake = asyncio.Event()
         self._sleeps_until = inf
         self._ended = asyncio.Condition()
@@ -81,7 +86,7 @@ class ReplicationWorker:
 
     def mark(
         self,
-        conversation_id: UUID,
+        subject: Subject,
         changed_at: datetime | None,
         *,
         age_s: float = 0.0,
@@ -93,7 +98,7 @@ class ReplicationWorker:
         """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
         work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds)
-        self._queue.add(conversation_id, work)
+        self._queue.add(subject, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
             self._wake.set()
@@ -178,31 +183,31 @@ class ReplicationWorker:
         else:
             self._breaker.retry_at = self._queue.next_due() or time.monotonic() + CHECK_S
 
-    async def _attempt(self, conversation_id: UUID, work: Work) -> None:
+    async def _attempt(self, subject: Subject, work: Work) -> None:
         again: Work | None = work
         try:
-            has_answered = await self._delivery.bring(conversation_id, work)
+            has_answered = await self._delivery.bring(subject, work)
             again = None
             if has_answered:
                 self._is_well()
         except MirrorFailed as failed:
-            self._put_off(conversation_id, work, failed.error)
+            self._put_off(subject, work, failed.error)
             if isinstance(failed.error, DocumentRefused):
                 self._is_well()
             elif isinstance(failed.error, StorageUnavailable):
-                await self._judge(conversation_id, failed.error)
+                await self._judge(subject, failed.error)
         except IdolchatError as error:
-            self._put_off(conversation_id, work, error)
+            self._put_off(subject, work, error)
         except Exception:  # a plugin's fault, whatever it is: other conversations go on
             log.exception("a change could not be passed on, by a fault of a plugin", extra=self._delivery.facts)
-            self._put_off(conversation_id, work, None)
+            self._put_off(subject, work, None)
         finally:
-            self._queue.end(conversation_id, again=again)
+            self._queue.end(subject, again=again)
             self._wake.set()
             async with self._ended:
                 self._ended.notify_all()
 
-    def _put_off(self, conversation_id: UUID, work: Work, error: IdolchatError | None) -> None:
+    def _put_off(self, subject: Subject, work: Work, error: IdolchatError | None) -> None:
         """Let others go first; one line tells of a conversation that is refused while the mirror is well."""
         self._delivery.tally.failures += 1
         pause_s = min(FIRST_PAUSE_S * 2**work.failures, LONGEST_PAUSE_S)
@@ -210,19 +215,19 @@ class ReplicationWorker:
         work.not_before = time.monotonic() + pause_s
         if work.failures == 2 and not self._breaker.is_on:
             log.warning(
-                "a conversation cannot be copied, and is tried again",
+                _CANNOT_BE_COPIED[isinstance(subject, RecordKey)],
                 extra={
                     **self._delivery.facts,
-                    "conversation_id": str(conversation_id),
+                    **about(subject),
                     "code": error.code if error else IdolchatError.code,
                     "reason": str(error or ""),
                 },
             )
 
-    async def _judge(self, conversation_id: UUID, error: StorageUnavailable) -> None:
+    async def _judge(self, subject: Subject, error: StorageUnavailable) -> None:
         """Tell the fault of one conversation from that of the mirror, by asking the mirror."""
         async with self._judging:
-            self._failing.add(conversation_id)
+            self._failing.add(subject)
             if self._breaker.is_on:
                 self._breaker.failed(error)
                 return

@@ -6,7 +6,7 @@ from pluggy import HookimplMarker, HookspecMarker
 
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
+from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.changes import ChangeObserver
 from idolchat_core.storage.contract import Storage
@@ -17,6 +17,7 @@ __all__ = [
     "idolchat_register_change_observers",
     "idolchat_register_character_directories",
     "idolchat_register_llm_providers",
+    "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
     "idolchat_register_storages",
     "idolchat_register_user_data",
@@ -35,6 +36,11 @@ def idolchat_register_storages(registry: Registry[Storage]) -> None:
 @hookspec
 def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
     """Add model providers: ``registry.add("openrouter", open_openrouter)``."""
+
+
+@hookspec
+def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
+    """Have mirrors keep the records of a namespace, as they keep conversations: ``registry.add("characters")``."""
 
 
 @hookspec

@@ -14,7 +14,7 @@ from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
-from idolchat_core.plugins.registry import Registry, ServiceRegistry, StorageRegistry
+from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.changes import ChangeObserver
 from idolchat_core.storage.contract import Storage
@@ -65,6 +65,7 @@ class Plugins:
     change_observers: ServiceRegistry[ChangeObserver] = field(
         default_factory=lambda: ServiceRegistry[ChangeObserver]("change observer")
     )
+    mirrored_records: NamespaceRegistry = field(default_factory=NamespaceRegistry)
     user_data: StorageRegistry[UserData] = field(default_factory=lambda: StorageRegistry[UserData]("user data"))
     loaded: list[LoadedPlugin] = field(default_factory=list)
     filled_by: dict[str, Fillable] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Plugins:
             "idolchat_register_prompt_sources": self.prompt_sources,
             "idolchat_register_character_directories": self.character_directories,
             "idolchat_register_change_observers": self.change_observers,
+            "idolchat_register_mirrored_records": self.mirrored_records,
             "idolchat_register_user_data": self.user_data,
         }
 

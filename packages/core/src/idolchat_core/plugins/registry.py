@@ -7,9 +7,17 @@ from contextlib import AbstractAsyncContextManager
 
 from idolchat_core.errors import PluginNameTaken, PluginNotFound
 from idolchat_core.plugins.services import Services
-from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.contract import Storage, check_record_name
 
-__all__ = ["Factory", "Registry", "ServiceFactory", "ServiceRegistry", "StorageFactory", "StorageRegistry"]
+__all__ = [
+    "Factory",
+    "NamespaceRegistry",
+    "Registry",
+    "ServiceFactory",
+    "ServiceRegistry",
+    "StorageFactory",
+    "StorageRegistry",
+]
 
 type Factory[T] = Callable[[], AbstractAsyncContextManager[T]]
 """Called without arguments; reads its own settings, opens what it needs, closes it at the end."""
@@ -72,6 +80,31 @@ class _Factories[F]:
     def origin(self, name: str) -> str:
         """Return which distribution registered a name."""
         return self._origins[name]
+
+    def adding_from(self, origin: str) -> None:
+        """Describe whose registrations follow."""
+        self._adding = origin
+
+
+class NamespaceRegistry:
+    """Namespaces of records, with who registered each."""
+
+    def __init__(self) -> None:
+        self._origins: dict[str, str] = {}
+        self._adding = "the application"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._origins))
+
+    def add(self, namespace: str) -> None:
+        """Register a namespace. Raises ``PluginNameTaken``, and ``ValueError`` for what can be none."""
+        check_record_name(namespace)
+        if namespace in self._origins:
+            raise PluginNameTaken(
+                f"{self._adding} registers the namespace {namespace!r}, which {self._origins[namespace]} already has;"
+                " uninstall one of them, or name the ones to load in IDOLCHAT_PLUGINS"
+            )
+        self._origins[namespace] = self._adding
 
     def adding_from(self, origin: str) -> None:
         """Describe whose registrations follow."""

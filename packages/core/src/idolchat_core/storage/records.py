@@ -11,13 +11,23 @@ from typing import Final, NamedTuple
 from idolchat_core.errors import StorageConflict
 from idolchat_core.storage import document
 
-__all__ = ["NO_RECORD", "Record", "RecordPages", "check_record_version", "names_after", "record_version"]
+__all__ = ["NO_RECORD", "Record", "RecordKey", "RecordPages", "check_record_version", "names_after", "record_version"]
 
 NO_RECORD: Final = ""
 """The version of a record that is not there."""
 
 PAGES_HOLD_S = 60.0
 MAX_LISTINGS = 8
+
+
+class RecordKey(NamedTuple):
+    """Which record."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 class Record(NamedTuple):

@@ -89,7 +89,7 @@ def migrate_storage(
     async def run() -> Migration:
         async with origin.open(plugins) as old, destination.open(plugins) as new:
             with progress("Copying", unit="conversations") as bar:
-                states = migrate(old, new, dry_run=dry_run)
+                states = migrate(old, new, records=list(plugins.mirrored_records), dry_run=dry_run)
                 state = await anext(states)
                 async for state in states:
                     bar.done, bar.total = state.done, state.total

@@ -22,7 +22,7 @@ class Restoration(Result):
     """What was brought back."""
 
     dry_run: bool
-    missing: int = Field(description="how many conversations only mirrors held")
+    missing: int = Field(description="how many conversations and records only mirrors held")
     restored: int = Field(description="how many of them were brought back")
     failures: tuple[Restored, ...] = Field(description="those that could not be brought back")
 
@@ -37,8 +37,8 @@ def restore(dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Bring back everything that only a mirror holds.
 
     For after the data folder was lost; a server may run on the new one meanwhile. What is there is not touched, and
-    what was deleted stays deleted. May be interrupted and run again. Exits with 1 if something could not be brought
-    back.
+    what was deleted stays deleted. Records are those of mirrored namespaces, such as characters. May be interrupted and
+    run again. Exits with 1 if something could not be brought back.
     """
     result = asyncio.run(_restored(dry_run=dry_run))
     if as_json:
@@ -66,14 +66,14 @@ def _show(result: Restoration) -> None:
     console = on_stdout()
     if result.failures:
         rows = (
-            [cell(str(one.conversation_id)), cell(one.code or "", "red"), cell(one.message or "")]
+            [cell(one.record or str(one.conversation_id)), cell(one.code or "", "red"), cell(one.message or "")]
             for one in result.failures
         )
-        show(console, table("CONVERSATION", "WHY NOT", "", rows=rows))
+        show(console, table("CONVERSATION OR RECORD", "WHY NOT", "", rows=rows))
         console.print()
     if result.dry_run:
-        console.print(f"{result.missing:,} conversations are only in a mirror and would be restored")
+        console.print(f"{result.missing:,} conversations and records are only in a mirror and would be restored")
     elif result.missing:
-        console.print(f"{result.restored:,} of {result.missing:,} conversations restored")
+        console.print(f"{result.restored:,} of {result.missing:,} conversations and records restored")
     else:
         console.print("nothing is missing here that a mirror holds")

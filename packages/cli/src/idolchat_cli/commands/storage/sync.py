@@ -23,7 +23,7 @@ class Synchronisation(Result):
     """What differed, and what became of it."""
 
     dry_run: bool
-    compared: int = Field(description="how many conversations were compared, counted per mirror")
+    compared: int = Field(description="how many conversations and records were compared, counted per mirror")
     differing: int
     mended: int
     differences: tuple[MirrorRepair, ...]
@@ -44,9 +44,10 @@ def sync(
 ) -> None:
     """Make the primary storage and its mirrors the same.
 
-    Compares by content. The primary wins, unless the mirror holds more of the same history; what is replaced by another
-    history is kept as a record in the namespace mirror.replaced. A server may run meanwhile. Exits with 1 if something
-    still differs, or with --dry-run if anything does.
+    Compares conversations, and the records of mirrored namespaces, by content. The primary wins, unless the mirror
+    holds more of the same history; what is replaced by another history is kept as a record in the namespace
+    mirror.replaced. A server may run meanwhile. Exits with 1 if something still differs, or with --dry-run if anything
+    does.
     """
     result = asyncio.run(_synchronised(mine=mine, dry_run=dry_run))
     if as_json:
@@ -82,14 +83,14 @@ def _show(result: Synchronisation) -> None:
     if result.differences:
         rows = (
             [
-                cell(str(one.difference.conversation_id)),
+                cell(str(one.difference.subject)),
                 cell(one.difference.mirror),
                 cell(one.difference.kind),
                 cell(_outcome(one, dry_run=result.dry_run), "green" if one.is_mended else "red"),
             ]
             for one in result.differences
         )
-        show(console, table("CONVERSATION", "MIRROR", "DIFFERENCE", "", rows=rows))
+        show(console, table("CONVERSATION OR RECORD", "MIRROR", "DIFFERENCE", "", rows=rows))
         console.print()
     console.print(f"{result.compared:,} compared, {result.differing:,} differed, {result.mended:,} mended")
 

@@ -48,8 +48,8 @@ def verify(
     """Read everything and tell what is wrong.
 
     Checks that every document can be read, that message ids are unique, times in order, references right, and that the
-    index agrees; and that every mirror holds the same. Changes nothing. Exits with 1 if something is wrong: idol
-    storage repair mends what is flawed, idol storage sync what differs.
+    index agrees; and that every mirror holds the same, records of mirrored namespaces too. Changes nothing. Exits with
+    1 if something is wrong: idol storage repair mends what is flawed, idol storage sync what differs.
     """
     result = asyncio.run(_verified(conversation))
     if as_json:
@@ -109,10 +109,8 @@ def _show(result: Verification) -> None:
         show(console, table("CONVERSATION", "FLAW", "READABLE", "WHAT IS WRONG", rows=rows))
         console.print()
     if result.differing:
-        differences = (
-            [cell(str(one.conversation_id)), cell(one.mirror), cell(one.kind, "red")] for one in result.differing
-        )
-        show(console, table("CONVERSATION", "MIRROR", "DIFFERENCE", rows=differences))
+        differences = ([cell(str(one.subject)), cell(one.mirror), cell(one.kind, "red")] for one in result.differing)
+        show(console, table("CONVERSATION OR RECORD", "MIRROR", "DIFFERENCE", rows=differences))
         console.print(f"\n{len(result.differing):,} differ from a mirror; idol storage sync mends it")
     count = len(result.flawed)
     console.print(
