@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.testing import a_message
-from idolchat_core.turns.checkpoints import UnfinishedTurn
 from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock

@@ -10,10 +10,10 @@ import pytest
 from idolchat_core import InvalidRequest, Message
 from idolchat_core.conversations.branches import active_branch, copied
 from idolchat_core.conversations.messages import delete_message, erase_message, rewritable, rewrite
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.errors import ConversationBusy, IdempotencyMismatch, TurnExpired, TurnNotRetryable
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-from idolchat_core.turns.checkpoints import UnfinishedTurn
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 

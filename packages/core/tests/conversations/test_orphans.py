@@ -1,9 +1,10 @@
 from datetime import timedelta
 
 from idolchat_core.conversations.orphans import collect_garbage
+from idolchat_core.coordination.checkpoints import NAMESPACE
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.models import new_id
 from idolchat_core.testing import InMemoryStorage, a_conversation, a_message
-from idolchat_core.turns.checkpoints import NAMESPACE, UnfinishedTurn
 
 
 async def test_the_reply_of_a_turn_whose_conversation_is_gone_is_removed_and_no_other() -> None:

@@ -3,8 +3,9 @@
 from uuid import uuid4
 
 from idolchat_core.conversations.user_data import forget_turns
+from idolchat_core.coordination.checkpoints import Checkpoints
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.testing import InMemoryStorage
-from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
 
 
 async def test_unfinished_turns_of_a_conversation_that_is_deleted_are_forgotten() -> None:

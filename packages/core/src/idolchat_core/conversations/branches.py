@@ -48,7 +48,7 @@ async def choose_head(
     Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``InvalidRequest``, and
     ``RevisionMismatch`` when the conversation has another revision than the one given.
     """
-    if turns.is_busy(conversation_id):
+    if await turns.is_busy(conversation_id):
         raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")
     conversation = await storage.read(conversation_id)
     active_branch(conversation, upto=head)
@@ -102,7 +102,7 @@ async def delete(
     if expected_revision is not None:
         page = await storage.read_page(conversation_id, limit=1)
         check_revision(conversation_id, page.revision, expected_revision)
-        if turns.is_busy(conversation_id):
+        if await turns.is_busy(conversation_id):
             raise ConversationBusy(f"a turn is running in conversation {conversation_id} and will change it")
     await turns.stop_all(conversation_id)
     await storage.delete(conversation_id, expected_revision=expected_revision)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.coordination.checkpoints import Checkpoints
 from idolchat_core.errors import ConversationBusy, InvalidRequest, StorageConflict
 from idolchat_core.models import Message, StoredId, deleted_form, new_id, utc_now
 from idolchat_core.storage.changes import ChangeKind, changing
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.maintenance import forget_aside
-from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.lookup import find_message
 from idolchat_core.turns.request import NewMessage
@@ -40,7 +40,7 @@ async def rewrite(
     What follows the old one stays with that. Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is
     running, ``InvalidRequest``, ``StorageConflict`` when others keep changing the conversation.
     """
-    _require_idle(turns, conversation_id)
+    await _require_idle(turns, conversation_id)
     for _ in range(_ATTEMPTS):
         _, parent_id = await _found(storage, conversation_id, message_id)
         page = await storage.read_page(conversation_id, limit=1)
@@ -66,7 +66,7 @@ async def delete_message(turns: TurnEngine, storage: Storage, conversation_id: U
 
     Raises as that, and ``ConversationBusy`` while a turn is running.
     """
-    _require_idle(turns, conversation_id)
+    await _require_idle(turns, conversation_id)
     await turns.release(conversation_id)
     try:
         await erase_message(storage, conversation_id, message_id)
@@ -105,6 +105,6 @@ async def _found(storage: Storage, conversation_id: UUID, message_id: StoredId) 
     return found
 
 
-def _require_idle(turns: TurnEngine, conversation_id: UUID) -> None:
-    if turns.is_busy(conversation_id):
+async def _require_idle(turns: TurnEngine, conversation_id: UUID) -> None:
+    if await turns.is_busy(conversation_id):
         raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")

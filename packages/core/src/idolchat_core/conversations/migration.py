@@ -16,11 +16,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from idolchat_core.coordination import checkpoints
 from idolchat_core.errors import ConversationDamaged
 from idolchat_core.storage import document, maintenance
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.id_set import IdSet
-from idolchat_core.turns import checkpoints
 
 __all__ = ["Failure", "Migration", "add_to_log", "migrate", "says_the_same"]
 

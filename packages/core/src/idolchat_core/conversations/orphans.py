@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
+from idolchat_core.coordination.checkpoints import NAMESPACE, turns_in
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.maintenance import Leftover
-from idolchat_core.turns.checkpoints import NAMESPACE, UnfinishedTurn, turns_in
 
 __all__ = ["collect_garbage"]
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
+from idolchat_core.coordination.local import forget_unfinished
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.prompt_records import forget_prompts
 
 __all__ = ["HeldLines", "HeldRecord", "forget_turns", "is_about", "lines_about", "records_about"]
@@ -78,11 +78,7 @@ async def forget_turns(storage: Storage, conversation_ids: Collection[UUID]) -> 
 
     A start after a crash would bring these back. Raises ``StorageUnavailable``.
     """
-    checkpoints = Checkpoints(storage)
-    left = [turn for turn in await checkpoints.load() if turn.conversation_id in conversation_ids]
-    for turn in left:
-        checkpoints.drop(turn.turn_id)
-    await checkpoints.dropped()
+    count = await forget_unfinished(storage, conversation_ids)
     for conversation_id in conversation_ids:
         await forget_prompts(storage, conversation_id)
-    return len(left)
+    return count

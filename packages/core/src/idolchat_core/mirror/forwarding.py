@@ -26,6 +26,7 @@ class Forwarding(Storage):
         self._primary = primary
         self.caution = primary.caution
         self.is_far = primary.is_far
+        self.is_shared = primary.is_shared
 
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None

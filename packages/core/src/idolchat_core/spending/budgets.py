@@ -64,7 +64,13 @@ class _Budget:
 class Budgets:
     """Counts and refuses. A turn in flight counts as what turns have taken lately, until it is known."""
 
-    def __init__(self, settings: SpendingSettings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: SpendingSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        buckets: Callable[..., LeakyBuckets] = LeakyBuckets,
+    ) -> None:
         self._clock = clock
         self._settings = settings
         self._budgets = list(_budgets(settings))
@@ -75,7 +81,7 @@ class Budgets:
         self._of_address: Counter[str] = Counter()
         self._mean: Amount | None = None
         self._rates = [
-            (of, LeakyBuckets(name, unit="tokens", limit=limit))
+            (of, buckets(name, unit="tokens", limit=limit))
             for of, name, limit in (
                 ("user", "user-tokens", settings.user_tokens_per_minute),
                 ("address", "address-tokens", settings.address_tokens_per_minute),

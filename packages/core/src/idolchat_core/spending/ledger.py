@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.models import Usage
+from idolchat_core.rate_limits import LeakyBuckets
 from idolchat_core.spending.budgets import Budgets, Spender
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.kill_switch import Stop, read_stop
@@ -41,8 +42,15 @@ ROLL_UP_BYTES = 1024 * 1024
 class Ledger:
     """Admits paid calls and writes them down, in logs of the storage, one a UTC day."""
 
-    def __init__(self, storage: Storage, llm: LLMProvider, *, settings: SpendingSettings) -> None:
-        self.budgets = Budgets(settings)
+    def __init__(
+        self,
+        storage: Storage,
+        llm: LLMProvider,
+        *,
+        settings: SpendingSettings,
+        buckets: Callable[..., LeakyBuckets] = LeakyBuckets,
+    ) -> None:
+        self.budgets = Budgets(settings, buckets=buckets)
         self.stop: Stop | None = None
         self._storage = storage
         self._write_after_s = WRITE_FAR_AFTER_S if storage.is_far else WRITE_AFTER_S

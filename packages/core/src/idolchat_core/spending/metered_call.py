@@ -27,6 +27,7 @@ class MeteredCall:
         "_carried",
         "_is_over",
         "_ledger",
+        "_opening",
         "_writing",
         "completion_id",
         "facts",
@@ -47,6 +48,7 @@ class MeteredCall:
         self.completion_id: str | None = None
         self._ledger = ledger
         self._carried = b""
+        self._opening = b""
         self._writing: Awaitable[None] | None = None
         self._is_over = False
 
@@ -64,7 +66,7 @@ class MeteredCall:
         user_id: UUID | str | None = None,
         model: str | None = None,
     ) -> None:
-        """Begin to write that it is about to be made; ``written`` waits for that."""
+        """Say what it is; that it is about to be made is to be written then, by ``write``, or by ``take_lines``."""
         self.facts = CallFacts(
             call_id=call_id,
             at=datetime.fromtimestamp(self._ledger.budgets.now(), UTC),
@@ -75,18 +77,37 @@ class MeteredCall:
             key_id=self.key_id,
             model=model,
         )
+        self._opening = opened(self.facts)
+
+    def take_lines(self) -> bytes:
+        """Take what is still to be written in the log ``facts.log``, to write it in one commit with something else."""
+        if self.facts is None:
+            return b""
         self._carried = self._ledger.take_unwritten(self.facts.log)
-        self._writing = self._ledger.append(self.facts.log, self._carried + opened(self.facts))
+        lines, self._opening = self._carried + self._opening, b""
+        return lines
+
+    def give_back(self) -> None:
+        """Have the lines that were taken, and were certainly not written, taken or written again."""
+        if self.facts is not None:
+            self._ledger.note(self.facts.log, self._carried)
+            self._opening = opened(self.facts)
+
+    def write(self) -> None:
+        """Begin to write that it is about to be made, unless that has begun; ``written`` waits for it."""
+        if self._opening and self.facts is not None:
+            self._writing = self._ledger.append(self.facts.log, self.take_lines())
 
     async def written(self) -> None:
         """Return when it stands in the ledger, whatever happens to the machine. Raises ``StorageUnavailable``."""
         writing, self._writing = self._writing, None
-        if writing is None or self.facts is None:
+        if writing is None:
             return
         try:
             await writing
         except BaseException:
-            self._ledger.note(self.facts.log, self._carried)
+            if self.facts is not None:
+                self._ledger.note(self.facts.log, self._carried)
             raise
 
     def named(self, completion_id: str) -> None:
@@ -117,5 +138,5 @@ class MeteredCall:
             return
         self._is_over = True
         self._ledger.leave(self)
-        if self.facts is not None:
+        if self.facts is not None and not self._opening:
             self._ledger.note(self.facts.log, void(self.facts.call_id))

@@ -57,6 +57,9 @@ class Storage(ABC):
     is_far: bool = False
     """Whether every write is a request to another machine, so that what may wait is to be written together."""
 
+    is_shared: bool = False
+    """Whether several processes may serve it at once; see ``SharedStorage``."""
+
     @abstractmethod
     async def create(self, conversation: Conversation) -> str:
         """Store a new conversation, with the messages it has, and return its revision (see ``Page.revision``).

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.characters.greeting import greeting_of
+from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -19,9 +20,9 @@ from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.sendable import sendable
+from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.expectations import check_revision
-from idolchat_core.turns.checkpoints import unfinished
 from idolchat_core.turns.continuation import (
     begin_prefilled,
     continue_head,
@@ -38,6 +39,8 @@ __all__ = ["admit", "check_may", "load", "stored_form"]
 
 _OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
 """Fields of a stored message that no client may set."""
+_NOTHING_NEW = Placement(messages=(), keep=None, tells_of_turn=False)
+"""Of a turn that answers what is stored."""
 
 
 async def load(resources: EngineResources, plan: Plan) -> History | None:
@@ -74,10 +77,11 @@ async def admit(
     live: LiveTurn,
     history: History | None,
     *,
+    call: MeteredCall,
     taken_back: Collection[UUID],
     character: DirectoryEntry | None,
 ) -> History:
-    """Make the turn durable; the reply then follows ``live.user_message_id``.
+    """Make the turn, and that a call is about to be made, durable; the reply then follows ``live.user_message_id``.
 
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
     ``character`` greets where the turn begins a conversation.
@@ -86,34 +90,38 @@ async def admit(
     if history is not None and (not plan.messages or plan.expected_revision is not None):
         history = await resources.histories.refreshed(history)
 
-    async def decide(history: History | None) -> Placement | Conversation | None:
-        check_may(plan, history)
-        if history is None:
-            return await _new_conversation(resources, plan, live, character)
-        check_revision(history.id, history.revision or "unknown", plan.expected_revision)
-        if plan.continues is not None:
-            await go_on_from_stored(resources.storage, history, plan, live)
-        if not plan.messages:
-            await _take_up(resources, history, plan, live)
-            return None
-        return await _place(resources, plan, live, history, taken_back)
-
-    with _forgotten_if_turned(resources, plan):
-        admitted, _ = await resources.writer.write(plan.conversation_id, decide, history=history)
+    turns = resources.turns
+    begin = partial(turns.begin, plan.conversation_id, live.turn_id, call=call, describe=partial(unfinished, live))
+    decide = partial(_decide, resources, plan, live, taken_back, character)
+    try:
+        admitted, _ = await resources.writer.write(plan.conversation_id, decide, begin, history=history)
+    except BaseException:
+        if plan.after is not None or plan.changes_branch:  # the history may have been turned to another branch
+            resources.histories.forget(plan.conversation_id)
+        raise
     if admitted is None:
         raise AssertionError("a turn is admitted to a conversation")
     return admitted
 
 
-@contextmanager
-def _forgotten_if_turned(resources: EngineResources, plan: Plan) -> Generator[None]:
-    """Forget a history that may have been turned to a branch that is not the stored one, where nothing comes of it."""
-    try:
-        yield
-    except BaseException:
-        if plan.after is not None or plan.changes_branch:
-            resources.histories.forget(plan.conversation_id)
-        raise
+async def _decide(
+    resources: EngineResources,
+    plan: Plan,
+    live: LiveTurn,
+    taken_back: Collection[UUID],
+    character: DirectoryEntry | None,
+    history: History | None,
+) -> Placement | Conversation:
+    check_may(plan, history)
+    if history is None:
+        return await _new_conversation(resources, plan, live, character)
+    check_revision(history.id, history.revision or "unknown", plan.expected_revision)
+    if plan.continues is not None:
+        await go_on_from_stored(resources.storage, history, plan, live)
+    if not plan.messages:
+        await _take_up(resources, history, plan, live)
+        return _NOTHING_NEW
+    return await _place(resources, plan, live, history, taken_back)
 
 
 async def _new_conversation(
@@ -143,7 +151,7 @@ def _following(greeting: Sequence[Message], said: Sequence[Message]) -> Sequence
 
 
 async def _take_up(resources: EngineResources, history: History, plan: Plan, live: LiveTurn) -> None:
-    """Prepare another reply to a message that is stored; a checkpoint makes the turn known meanwhile."""
+    """Prepare another reply to a message that is stored."""
     answer_to = live.user_message_id
     position = await _turned_to(resources, history, answer_to, may_turn=plan.changes_branch)
     if position is None:
@@ -151,7 +159,6 @@ async def _take_up(resources: EngineResources, history: History, plan: Plan, liv
         raise TurnNotRetryable(f"the conversation has moved on since; {what}")
     if history.path[position].is_deleted:
         raise TurnNotRetryable(f"message {answer_to}, which is to be answered, was deleted")
-    await resources.checkpoints.save(unfinished(live), durable=True)
 
 
 async def _turned_to(
@@ -170,7 +177,7 @@ async def _turned_to(
 
 async def _place(
     resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
-) -> Placement | None:
+) -> Placement:
     keep = await _base(resources, plan, history, taken_back)
     branch = history.path[:keep]
     kind = _kind(plan, history, keep)
@@ -181,15 +188,13 @@ async def _place(
         and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None
     ):
         if continue_head(plan, live, branch):
-            await resources.checkpoints.save(unfinished(live), durable=True)
-            return None
+            return _NOTHING_NEW
         new, keep, kind = new[-1:], keep - 1, ChangeKind.EDITED
         branch = branch[:-1]
     check_tool_results(new, after=branch)
     said = _to_store(plan, live, new, after=branch[-1].id if branch else None)
     if plan.is_prefilled and len(said) == 1:
-        await resources.checkpoints.save(unfinished(live), durable=True)
-        return Placement(messages=said, keep=keep, kind=kind)
+        return Placement(messages=said, keep=keep, kind=kind, tells_of_turn=False)
     interruption = history.interruption(keep) if plan.after is None else []
     return Placement(messages=[*interruption, *said], keep=keep, kind=kind)
 

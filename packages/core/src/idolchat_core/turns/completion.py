@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter, time
 from typing import Any
 
@@ -217,8 +218,9 @@ class Completion:
         if ended.message is None:
             return ended
         history = await load(self._resources, self._plan)
+        end = partial(self._resources.turns.end, self._plan.conversation_id, self._live.turn_id, call=self._call)
         stored = await self._resources.writer.write_reply(
-            self._plan.conversation_id, ended.message, answers=self._live.user_message_id, history=history
+            self._plan.conversation_id, ended.message, end, answers=self._live.user_message_id, history=history
         )
         return ended if stored is ended.message else replace(ended, message=stored)
 

@@ -6,16 +6,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4, uuid5
 
+from pydantic import ValidationError
+
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
+from idolchat_core.coordination.checkpoints import unfinished
+from idolchat_core.coordination.contract import AlreadyEntered, Coordination, Occupant, UnfinishedTurn
+from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import (
     ConfigurationError,
+    ConversationBusy,
     ShuttingDown,
     StorageError,
     StorageUnavailable,
@@ -38,7 +45,6 @@ from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.call_recovery import settle_open_calls
-from idolchat_core.turns.checkpoints import EVERY_S, FAR_EVERY_S, Checkpoints
 from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
@@ -47,17 +53,25 @@ from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
 from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
-from idolchat_core.turns.queue import ConversationQueue
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
+from idolchat_core.turns.signals import Stop, send_stops
 
 __all__ = ["LiveTurn", "TurnEngine"]
 
 log = logging.getLogger(__name__)
 
+EVERY_S = 0.5
+"""How often running replies are saved: less than the one second of text that a crash may cost."""
+FAR_EVERY_S = 5.0
+"""The same for a storage that is far, where each time is an upload."""
+ELSEWHERE_EVERY_S = 0.05
+"""How often it is looked whether a turn of another process that was stopped has ended."""
+_AT_ONCE = 64
+"""Replies that are described before others have a turn on the event loop."""
 PRUNE_EVERY_S = 6 * 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts to read a storage that was away at the start."""
@@ -66,7 +80,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 class TurnEngine:
     """Runs turns over one storage and one provider; an async context manager that drains when it closes.
 
-    With ``recovers`` it begins by bringing in what a crash left unfinished: true for one process at a time.
+    With ``recovers`` it brings in what a crash, or a process that died, left unfinished; where the storage is not
+    shared, that is for one process at a time. Without ``coordination`` nobody else runs turns on the storage.
     ``background`` is opened with the ledger, and closed before it.
     """
 
@@ -80,10 +95,12 @@ class TurnEngine:
         prompt_sources: Sequence[PromptSource] = (),
         background: BackgroundCompletions | None = None,
         characters: CharacterDirectory | None = None,
+        coordination: Coordination | None = None,
     ) -> None:
         histories = Histories(storage, max_bytes=settings.history_bytes)
         writer = MessageWriter(storage, histories)
-        checkpoints = Checkpoints(storage)
+        coordination = coordination or local_coordination(storage)
+        turns = coordination.turns
         self._resources = EngineResources(
             storage=storage,
             llm=llm,
@@ -91,20 +108,19 @@ class TurnEngine:
             characters=characters or JoinedDirectories(),
             histories=histories,
             writer=writer,
-            checkpoints=checkpoints,
-            unstored=UnstoredTurns(storage, histories=histories, writer=writer, checkpoints=checkpoints),
+            turns=turns,
+            bus=coordination.bus,
+            unstored=UnstoredTurns(storage, histories=histories, writer=writer, turns=turns),
             catalog=ModelCatalog(llm),
-            ledger=Ledger(storage, llm, settings=settings),
+            ledger=Ledger(storage, llm, settings=settings, buckets=coordination.counters.buckets),
             estimator=TokenEstimator(),
             prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
             prompt_sources=prompt_sources,
         )
-        self._queue: ConversationQueue[TurnRun] = ConversationQueue(max_waiting=settings.max_queued_turns)
+        self._turns, self._bus = turns, coordination.bus
+        self._receiving = AsyncExitStack()
         self._runs: dict[UUID, TurnRun] = {}
-        self._finished = FinishedTurns(
-            kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes, forgotten=self._forgotten
-        )
-        self._again: dict[UUID, TurnRun] = {}
+        self._finished = FinishedTurns(kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral: set[EphemeralTurn] = set()
         self._is_draining = False
@@ -120,6 +136,7 @@ class TurnEngine:
                 f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
                 " and every id carries the time"
             )
+        await self._receiving.enter_async_context(self._bus.receive(self._hear))
         try:
             await self._read_what_was_left()
         except StorageUnavailable as error:
@@ -138,7 +155,8 @@ class TurnEngine:
             await self._background_completions.close()
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
-        await self._resources.checkpoints.close()
+        await self._receiving.aclose()
+        await self._turns.close()
         await self._resources.prompt_records.close()
         await self._resources.ledger.close()
         await self._resources.catalog.close()
@@ -160,7 +178,7 @@ class TurnEngine:
     @property
     def waiting(self) -> int:
         """Count the turns that wait for another in their conversation."""
-        return self._queue.waiting
+        return sum(run.is_waiting for run in self._runs.values())
 
     @property
     def unstored(self) -> int:
@@ -265,7 +283,7 @@ class TurnEngine:
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
         status, answer_to, newest_turn_id, continues = await self._retryable(turn_id)
-        retried = self._again.get(turn_id) or self._run_of(retry_id(newest_turn_id))
+        retried = self._run_of(retry_id(turn_id)) or self._run_of(retry_id(newest_turn_id))
         if retried is not None:  # asked for before, or by another request at the same moment
             await retried.live.begun()
             return retried.live
@@ -278,7 +296,7 @@ class TurnEngine:
                 plan = Plan.continuing(status.conversation_id, continues, how, turn_id=new_id)
             else:
                 plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
-        return await self._launch(plan, again=turn_id)
+        return await self._launch(plan)
 
     async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None]:
         """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, and which reply
@@ -295,10 +313,16 @@ class TurnEngine:
         return status, status.user_message_id, newest_turn_id, continues
 
     async def find(self, turn_id: UUID) -> LiveTurn:
-        """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``."""
+        """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``.
+
+        ``ConversationBusy`` is raised for one that runs in another process.
+        """
         run = self._run_of(turn_id)
         if run is not None:
             return run.live
+        elsewhere = await self._elsewhere(turn_id)
+        if elsewhere is not None:
+            raise _out_of_reach(elsewhere)
         await self.status(turn_id)
         raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
 
@@ -307,7 +331,22 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
+        elsewhere = await self._elsewhere(turn_id)
+        if elsewhere is not None:
+            return await self._status_elsewhere(elsewhere)
         return (await self._stored(turn_id)).status
+
+    async def _elsewhere(self, turn_id: UUID) -> Occupant | None:
+        """Find a turn that another process has."""
+        found = await self._turns.find(turn_id)
+        return found if found is not None and found.inbox != self._bus.inbox else None
+
+    async def _status_elsewhere(self, turn: Occupant) -> TurnStatus:
+        stored = await find_stored_turn(self._resources.storage, turn.turn_id, conversation_id=turn.conversation_id)
+        state = TurnState.QUEUED if turn.is_waiting else TurnState.RUNNING
+        if stored is None:
+            return TurnStatus(turn_id=turn.turn_id, conversation_id=turn.conversation_id, state=state)
+        return replace(stored.status, state=state)
 
     async def _stored(self, turn_id: UUID) -> StoredTurn:
         stored = await find_stored_turn(self._resources.storage, turn_id)
@@ -330,14 +369,50 @@ class TurnEngine:
         One that waits is stopped when its place comes. Raises ``TurnNotFound``.
         """
         run = self._runs.get(turn_id)
-        if run is None:
+        if run is not None:
+            await run.live.begun()
+            turn_id = run.live.turn_id
+        occupant = await self._stop(turn_id)
+        if occupant is None:
             return await self.status(turn_id)
-        await run.live.begun()
-        run.stop(TurnState.CANCELLED)
-        if run.live.state is TurnState.QUEUED:
-            return replace(run.live.status, state=TurnState.CANCELLED)
-        await run.live.ended()
-        return run.live.status
+        if occupant.is_waiting:
+            return replace(await self.status(turn_id), state=TurnState.CANCELLED)
+        if run is None:
+            await self._gone(occupant)
+        else:
+            await run.live.ended()
+        return await self.status(turn_id)
+
+    async def _stop(self, turn_id: UUID) -> Occupant | None:
+        """Have a turn stop, in whatever process it is, and return where; None where it does not run."""
+        occupant = await self._turns.stop(turn_id, TurnState.CANCELLED)
+        if occupant is not None:
+            send_stops(self._bus, [occupant], TurnState.CANCELLED)
+        return occupant
+
+    def _hear(self, message: bytes) -> None:
+        """Act on what another process, or this one, has sent."""
+        try:
+            stop = Stop.model_validate_json(message)
+        except ValidationError:
+            log.warning("a message of another process is of no kind that is known here")
+            return
+        self._stop_here(stop.stop, stop.state)
+
+    def _stop_here(self, turn_id: UUID, state: TurnState) -> None:
+        run = self._runs.get(turn_id)
+        if run is not None:
+            run.stop(state)
+
+    async def _gone(self, turn: Occupant) -> None:
+        """Wait until a turn that is stopped has given up its place, in whatever process it is."""
+        run = self._runs.get(turn.turn_id)
+        if run is not None:
+            await run.over()
+        while True:
+            if await self._turns.find(turn.turn_id) is None:
+                return
+            await asyncio.sleep(ELSEWHERE_EVERY_S)  # another process has it
 
     async def explain_prompt(self, turn_id: UUID) -> PromptExplanation:
         """Return what went into the prompt of a turn.
@@ -358,9 +433,9 @@ class TurnEngine:
         self._check_read()
         return await measure_window(self._resources, conversation_id)
 
-    def is_busy(self, conversation_id: UUID) -> bool:
+    async def is_busy(self, conversation_id: UUID) -> bool:
         """Return whether a turn runs or waits in a conversation."""
-        return bool(self._queue.turns_of(conversation_id))
+        return bool(await self._turns.occupants(conversation_id))
 
     def forget(self, conversation_id: UUID) -> None:
         """Read a conversation from storage again: somebody has changed it there."""
@@ -383,7 +458,7 @@ class TurnEngine:
         Raises ``StorageError`` where that cannot be done now.
         """
         await self._resources.unstored.flush(conversation_id)
-        await self._resources.checkpoints.dropped()
+        await self._turns.settled()
         self._resources.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
 
@@ -392,13 +467,13 @@ class TurnEngine:
 
         Nothing of it is brought back by a later start. Raises ``StorageUnavailable`` where that cannot be had now.
         """
-        runs = self._queue.turns_of(conversation_id)
-        for run in runs:
-            run.stop(TurnState.CANCELLED)
-        for run in runs:
-            await run.over()
-        self._resources.unstored.forget(conversation_id)
-        await self._resources.checkpoints.dropped()
+        turns = await self._turns.occupants(conversation_id)
+        for turn in turns:
+            await self._stop(turn.turn_id)
+        for turn in turns:
+            await self._gone(turn)
+        await self._resources.unstored.forget(conversation_id)
+        await self._turns.settled()
         await forget_prompts(self._resources.storage, conversation_id)
         self._resources.histories.forget(conversation_id)
         self._finished.forget_conversation(conversation_id)
@@ -433,24 +508,32 @@ class TurnEngine:
         if run.live.is_over and run.live.state in RETRYABLE:
             continues = run.live.reply_fields.get("continues")
             again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
-            return await self._launch(again, again=run.live.turn_id)
+            return await self._launch(again)
         return run.live
 
-    async def _launch(self, plan: Plan, *, again: UUID | None = None) -> LiveTurn:
+    async def _launch(self, plan: Plan) -> LiveTurn:
         self._check_running()
-        run = TurnRun(self._resources, self._queue, plan, renamed=self._renamed)
+        run = TurnRun(self._resources, plan, renames=self._rename)
         self._runs[plan.turn_id] = run
-        if again is not None:
-            self._again[again] = run
         task = run.spawn(self._over)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
             await run.live.begun()
+        except AlreadyEntered as error:
+            return await self._entered(error.occupant)
         except asyncio.CancelledError:
             if plan.on_disconnect is OnDisconnect.CANCEL:
                 run.stop(TurnState.CANCELLED)
             raise
+        return run.live
+
+    async def _entered(self, turn: Occupant) -> LiveTurn:
+        """Join a turn that has its place already. Raises ``ConversationBusy`` for one in another process."""
+        run = self._run_of(turn.turn_id)
+        if run is None:
+            raise _out_of_reach(turn)
+        await run.live.begun()
         return run.live
 
     def _check_running(self) -> None:
@@ -465,31 +548,30 @@ class TurnEngine:
                 f"the storage could not be read since the start: {self._unread_because}"
             ) from self._unread_because
 
-    def _renamed(self, run: TurnRun, before: UUID) -> None:
-        del self._runs[before]
-        self._runs[run.live.turn_id] = run
-        self._again[before] = run
+    def _rename(self, run: TurnRun, turn_id: UUID, *, is_over: bool = False) -> None:
+        """Know a turn by another id from now on; ``is_over`` says that this one is only to be told again.
+
+        Raises ``AlreadyEntered`` where one of that id runs, or is kept.
+        """
+        if turn_id in self._runs or (is_over and self._finished.get(turn_id) is not None):
+            raise AlreadyEntered(Occupant(turn_id, run.conversation_id, self._bus.inbox, False, False))
+        del self._runs[run.live.turn_id]
+        self._runs[turn_id] = run
 
     def _over(self, run: TurnRun) -> None:
         del self._runs[run.live.turn_id]
         if run.live.has_begun:
             self._finished.add(run)
-        else:
-            self._forgotten(run)
-
-    def _forgotten(self, run: TurnRun) -> None:
-        for turn_id in [before for before, after in self._again.items() if after is run]:
-            del self._again[turn_id]
 
     def _run_of(self, turn_id: UUID) -> TurnRun | None:
         return self._runs.get(turn_id) or self._finished.get(turn_id)
 
     def _newest(self, turn_id: UUID) -> TurnRun | None:
         """Find the run that a key stands for now: the one it began, or the last that was run again in its place."""
-        run = self._run_of(turn_id)
-        while turn_id in self._again:
-            run = self._again[turn_id]
-            turn_id = run.live.turn_id
+        run = following = self._run_of(turn_id)
+        while following is not None:
+            run, turn_id = following, retry_id(turn_id)
+            following = self._run_of(turn_id)
         return run
 
     async def _read_what_was_left(self) -> None:
@@ -513,7 +595,7 @@ class TurnEngine:
 
     async def _recover(self) -> None:
         unstored = self._resources.unstored
-        await unstored.load()
+        await unstored.take_over()
         if unstored.count:
             log.warning("turns were interrupted by a crash", extra={"turns": unstored.count})
             await unstored.flush_all(at_once=True)
@@ -543,6 +625,28 @@ class TurnEngine:
             if self._unread_because is not None:
                 continue
             self._finished.sweep()
-            await self._resources.checkpoints.save_running(run.live for run in self._runs.values())
-            await self._resources.checkpoints.drop_left_over()
+            stops = await self._turns.save(await self._grown())
+            for turn_id, state in stops.items():
+                self._stop_here(turn_id, state)
             await self._resources.unstored.flush_all()
+            if self._recovers:
+                await self._resources.unstored.take_over()
+
+    async def _grown(self) -> Sequence[UnfinishedTurn]:
+        """Describe the running turns that have said more since they were saved."""
+        grown: list[UnfinishedTurn] = []
+        for number, run in enumerate(list(self._runs.values()), 1):
+            length = len(run.live.reply.content)
+            if length != run.saved_length and not run.live.is_over:
+                run.saved_length = length
+                grown.append(unfinished(run.live))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return grown
+
+
+def _out_of_reach(turn: Occupant) -> ConversationBusy:
+    return ConversationBusy(
+        f"turn {turn.turn_id} runs in another process, whose events cannot be read here; its reply is in conversation"
+        f" {turn.conversation_id} when it has ended"
+    )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from idolchat_core.coordination.contract import NewMessages
 from idolchat_core.errors import ConversationNotFound, StorageConflict
 from idolchat_core.models import Conversation, Message, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.changes import ChangeKind, changing
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["Decide", "MessageWriter", "Placement"]
+__all__ = ["Commit", "Decide", "MessageWriter", "Placement"]
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +28,27 @@ class Placement:
     """Where messages go: after the first ``keep`` of the loaded branch.
 
     With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch
-    has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes.
+    has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes, and
+    ``tells_of_turn`` that the messages carry the id of the turn that they begin.
     """
 
     messages: Sequence[Message]
     keep: int | None
     is_aside: bool = False
     kind: ChangeKind = ChangeKind.STORED
+    tells_of_turn: bool = True
 
 
 type Decide = Callable[[History | None], Awaitable[Placement | Conversation | None]]
 """Decides, given the conversation as it is now (None: there is none): messages to add, a conversation to create, or
 nothing to write. It is asked again when another process has changed the conversation meanwhile."""
+
+
+type Commit = Callable[..., Awaitable[str | None]]
+"""Stores what was decided, a ``Write`` or None, and returns the new revision.
+
+It is called with ``is_kept=True`` where a turn begins of which no message tells.
+"""
 
 
 class MessageWriter:
@@ -56,9 +66,9 @@ class MessageWriter:
             return None
 
     async def write(
-        self, conversation_id: UUID, decide: Decide, *, history: History | None
+        self, conversation_id: UUID, decide: Decide, commit: Commit, *, history: History | None
     ) -> tuple[History | None, Sequence[Message]]:
-        """Write what ``decide`` says, and return the history with it and the messages as they were stored.
+        """Commit what ``decide`` says, and return the history with it and the messages as they were stored.
 
         ``history`` is the conversation as it was loaded before. Raises ``StorageError``, ``StorageConflict`` when
         others keep changing the conversation, and what ``decide`` raises.
@@ -67,10 +77,11 @@ class MessageWriter:
             decided = await decide(history)
             try:
                 if isinstance(decided, Conversation):
-                    return await self._create(decided), decided.messages
+                    return self._created(decided, await commit(decided)), decided.messages
                 if decided is None or history is None:
+                    await commit(None)
                     return history, ()
-                return history, await self._append(history, decided)
+                return history, await self._append(history, decided, commit)
             except (StorageConflict, ConversationNotFound) as conflict:
                 log.info("another process has changed the conversation", extra={"code": conflict.code})
                 self._histories.forget(conversation_id)
@@ -78,7 +89,7 @@ class MessageWriter:
         raise StorageConflict(f"conversation {conversation_id} is being changed by another process; send again")
 
     async def write_reply(
-        self, conversation_id: UUID, reply: Message, *, answers: StoredId, history: History | None
+        self, conversation_id: UUID, reply: Message, commit: Commit, *, answers: StoredId, history: History | None
     ) -> Message:
         """Put a reply after the message that it answers, and return it as it was stored.
 
@@ -90,7 +101,7 @@ class MessageWriter:
                 raise ConversationNotFound(f"conversation {conversation_id} was deleted while it was answered")
             return await self.place_reply(history, reply, answers=answers)
 
-        _, stored = await self.write(conversation_id, place, history=history)
+        _, stored = await self.write(conversation_id, place, commit, history=history)
         return stored[0] if stored else reply
 
     async def place_reply(self, history: History, reply: Message, *, answers: StoredId) -> Placement | None:
@@ -121,26 +132,21 @@ class MessageWriter:
             before = page.start
         return False
 
-    async def _create(self, conversation: Conversation) -> History:
-        revision = await self._storage.create(conversation)
-        history = History.of_new(conversation, revision=revision)
+    def _created(self, conversation: Conversation, revision: str | None) -> History:
+        history = History.of_new(conversation, revision=revision or "")
         self._histories.keep(history)
         return history
 
-    async def _append(self, history: History, placement: Placement) -> Sequence[Message]:
+    async def _append(self, history: History, placement: Placement, commit: Commit) -> Sequence[Message]:
         keep, messages = placement.keep, _in_order(placement.messages, after=history.updated_at)
         placed = messages if keep is None else history.placed(messages, keep=keep)
         if not placed:
+            await (commit(None) if placement.tells_of_turn else commit(None, is_kept=True))
             return placed
+        head = history.path[-1].id if placement.is_aside else None
+        write = NewMessages(placed, history.total, placed[-1].timestamp, head, history.revision)
         with changing(placement.kind):
-            revision = await self._storage.append(
-                history.id,
-                placed,
-                expected_count=history.total,
-                updated_at=placed[-1].timestamp,
-                head=history.path[-1].id if placement.is_aside else None,
-                expected_revision=history.revision,
-            )
+            revision = await (commit(write) if placement.tells_of_turn else commit(write, is_kept=True))
         is_followed = not placement.is_aside and keep is not None
         if is_followed:
             history.add(placed, keep=keep or 0)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.coordination.contract import TurnStore, UnfinishedTurn
 from idolchat_core.errors import StorageError
 from idolchat_core.models import Conversation, Message, Page, utc_now
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.checkpoints import Checkpoints, UnfinishedTurn
 from idolchat_core.turns.lookup import find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter, Placement
 
@@ -31,13 +32,11 @@ class UnstoredTurns:
     A conversation takes no other turn before: ``flush`` is to be called first.
     """
 
-    def __init__(
-        self, storage: Storage, *, histories: Histories, writer: MessageWriter, checkpoints: Checkpoints
-    ) -> None:
+    def __init__(self, storage: Storage, *, histories: Histories, writer: MessageWriter, turns: TurnStore) -> None:
         self._storage = storage
         self._histories = histories
         self._writer = writer
-        self._checkpoints = checkpoints
+        self._turn_store = turns
         self._turns: dict[UUID, list[tuple[UnfinishedTurn, Message]]] = {}
         self._storing = asyncio.Lock()
         self._pause_s = FIRST_PAUSE_S
@@ -48,19 +47,19 @@ class UnstoredTurns:
         """Count the turns."""
         return sum(map(len, self._turns.values()))
 
-    async def load(self) -> None:
-        """Take up what a crash has left. Raises ``StorageUnavailable``."""
-        for turn in await self._checkpoints.load():
+    async def take_over(self) -> None:
+        """Take up what processes that have died have left. Raises ``StorageUnavailable``."""
+        for turn in await self._turn_store.take_over():
             self.add(turn, _interrupted(turn))
 
     def add(self, turn: UnfinishedTurn, reply: Message) -> None:
         """Take up a turn whose ``messages``, if it has any, and ``reply`` are still to be stored."""
         self._turns.setdefault(turn.conversation_id, []).append((turn, reply))
 
-    def forget(self, conversation_id: UUID) -> None:
-        """Release a conversation that is being deleted."""
+    async def forget(self, conversation_id: UUID) -> None:
+        """Release a conversation that is being deleted. Raises ``StorageUnavailable``."""
         for turn, _ in self._turns.pop(conversation_id, ()):
-            self._checkpoints.drop(turn.turn_id)
+            await self._turn_store.end(conversation_id, turn.turn_id)
 
     async def flush(self, conversation_id: UUID) -> None:
         """Store what is left of a conversation's turns. Raises ``StorageError`` when that cannot be done now."""
@@ -72,7 +71,6 @@ class UnstoredTurns:
                 turn, reply = waiting[0]
                 self._histories.forget(conversation_id)
                 await self._store(turn, reply)
-                self._checkpoints.drop(turn.turn_id)
                 del waiting[0]
             self._turns.pop(conversation_id, None)
 
@@ -104,7 +102,8 @@ class UnstoredTurns:
             return await self._writer.place_reply(history, reply, answers=turn.user_message_id)
 
         conversation_id = turn.conversation_id
-        await self._writer.write(conversation_id, decide, history=await self._writer.load(conversation_id))
+        end = partial(self._turn_store.end, conversation_id, turn.turn_id)
+        await self._writer.write(conversation_id, decide, end, history=await self._writer.load(conversation_id))
 
     async def _is_stored(self, turn: UnfinishedTurn, page: Page) -> bool:
         """Whether a turn's reply is there: we crashed before the record of it was removed."""

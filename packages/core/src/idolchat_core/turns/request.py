@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_json
 
 from idolchat_core.characters.contract import DirectoryEntry
+from idolchat_core.coordination.contract import OnBusy
 
 __all__ = [
     "NewMessage",
@@ -42,19 +43,6 @@ REFUSED_FIELDS = frozenset(
 
 MAX_MESSAGES = 10_000
 """In one request; far more than any context window holds."""
-
-
-class OnBusy(StrEnum):
-    """What to do when a turn is running in the conversation already.
-
-    ``enqueue`` waits for it; ``reject`` raises ``ConversationBusy``; ``interrupt`` stops it and keeps what was said;
-    ``rollback`` stops it and takes it back, the user's message too.
-    """
-
-    ENQUEUE = "enqueue"
-    REJECT = "reject"
-    INTERRUPT = "interrupt"
-    ROLLBACK = "rollback"
 
 
 class OnDisconnect(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.coordination.contract import Bus, TurnStore
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
@@ -14,7 +15,6 @@ from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.checkpoints import Checkpoints
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.prompt_records import PromptRecords
@@ -33,7 +33,8 @@ class EngineResources:
     characters: CharacterDirectory
     histories: Histories
     writer: MessageWriter
-    checkpoints: Checkpoints
+    turns: TurnStore
+    bus: Bus
     unstored: UnstoredTurns
     catalog: ModelCatalog
     ledger: Ledger

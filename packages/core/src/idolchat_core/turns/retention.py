@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from uuid import UUID
 
 from idolchat_core.turns.runner import TurnRun
@@ -15,10 +14,9 @@ __all__ = ["FinishedTurns"]
 class FinishedTurns:
     """The newest finished turns, no older than ``kept_s`` seconds and together no larger than ``max_bytes``."""
 
-    def __init__(self, *, kept_s: float, max_bytes: int, forgotten: Callable[[TurnRun], None]) -> None:
+    def __init__(self, *, kept_s: float, max_bytes: int) -> None:
         self._kept_s = kept_s
         self._max_bytes = max_bytes
-        self._forgotten = forgotten
         self._runs: OrderedDict[UUID, tuple[TurnRun, float, int]] = OrderedDict()
         self._bytes = 0
 
@@ -50,6 +48,5 @@ class FinishedTurns:
             self._forget(turn_id)
 
     def _forget(self, turn_id: UUID) -> None:
-        run, _, size_bytes = self._runs.pop(turn_id)
+        _, _, size_bytes = self._runs.pop(turn_id)
         self._bytes -= size_bytes
-        self._forgotten(run)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 from idolchat_core.characters.contract import DirectoryEntry
+from idolchat_core.coordination.checkpoints import unfinished
+from idolchat_core.coordination.contract import AlreadyEntered, Occupant, OnBusy, TurnTakenOver, UnfinishedTurn
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationNotFound,
@@ -19,7 +20,6 @@ from idolchat_core.errors import (
     ReplyCut,
     ShuttingDown,
     StorageConflict,
-    StorageError,
     StorageUnavailable,
 )
 from idolchat_core.events.events import TurnEnded, TurnState
@@ -31,13 +31,12 @@ from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.turns.admission import admit, check_may, load, stored_form
-from idolchat_core.turns.checkpoints import UnfinishedTurn, unfinished
 from idolchat_core.turns.completion import Completion, described
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
-from idolchat_core.turns.queue import ConversationQueue
-from idolchat_core.turns.request import OnBusy, OnDisconnect
+from idolchat_core.turns.request import OnDisconnect
 from idolchat_core.turns.resources import EngineResources
+from idolchat_core.turns.signals import send_stops
 
 __all__ = ["TurnRun", "mismatch"]
 
@@ -51,28 +50,28 @@ class TurnRun:
 
     __slots__ = (
         "_character",
+        "_has_place",
         "_is_streaming",
         "_must_exist",
-        "_queue",
-        "_renamed",
+        "_renames",
         "_resources",
         "_stopped_as",
         "_taken_back",
         "_task",
         "_waiting",
         "explain_prompt",
-        "is_admitted",
+        "is_waiting",
         "live",
         "plan",
+        "saved_length",
     )
 
     def __init__(
         self,
         resources: EngineResources,
-        queue: ConversationQueue[TurnRun],
         plan: Plan,
         *,
-        renamed: Callable[[TurnRun, UUID], None],
+        renames: Callable[..., None],
     ) -> None:
         self.plan = plan
         self.live = LiveTurn(
@@ -87,16 +86,17 @@ class TurnRun:
             on_last_reader_gone=self._reader_gone,
         )
         self._resources = resources
-        self._queue = queue
-        self._renamed = renamed
+        self._renames = renames
         self._task: asyncio.Task[None] | None = None
         self._stopped_as: TurnState | None = None
         self._is_streaming = False
-        self._taken_back: list[TurnRun] = []
+        self._has_place = False
+        self._taken_back: Collection[UUID] = ()
         self._waiting: UnfinishedTurn | None = None
         self._must_exist = False
         self._character: DirectoryEntry | None = None
-        self.is_admitted = False
+        self.is_waiting = False
+        self.saved_length = 0
         self.explain_prompt: Callable[[], PromptExplanation] | None = None
 
     @property
@@ -119,7 +119,7 @@ class TurnRun:
 
     def rest(self) -> None:
         """Release what only a running turn needs; it must be over."""
-        self._task, self._waiting, self._taken_back = None, None, []
+        self._task, self._waiting, self._taken_back = None, None, ()
         self.live.rest()
 
     def stop(self, state: TurnState) -> None:
@@ -136,10 +136,14 @@ class TurnRun:
     async def _run(self, over: Callable[[TurnRun], None]) -> None:
         try:
             await self._perform()
+        except AlreadyEntered as error:
+            self.live.refuse(error)
+        except TurnTakenOver:
+            self._end_taken_over()
         except IdolchatError as error:
             self._give_up(error)
         except Exception as error:
-            log.exception("a turn failed by a fault of ours", extra={"turn_id": str(self.live.turn_id)})
+            log.exception("a turn failed by a fault of ours", extra=self._facts)
             self._give_up(error)
         finally:
             if not self.live.is_settled:
@@ -147,11 +151,22 @@ class TurnRun:
             over(self)
 
     def _give_up(self, error: Exception) -> None:
-        self._resources.checkpoints.drop(self.live.turn_id)
         if not self.live.has_begun:
             self.live.refuse(error)
         elif not self.live.is_over:
             self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
+
+    def _end_taken_over(self) -> None:
+        """Tell readers what another process has stored: that the turn was interrupted."""
+        log.error("another process took this one for dead and has ended a turn", extra=self._facts)
+        if self.live.has_begun:
+            self.live.end(TurnEnded(state=TurnState.INTERRUPTED))
+        else:
+            self.live.refuse(StorageUnavailable("this server was cut off from the storage; send again"))
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        return {"turn_id": str(self.live.turn_id)}
 
     async def _perform(self) -> None:
         history = None if self.plan.is_first else await load(self._resources, self.plan)
@@ -185,16 +200,20 @@ class TurnRun:
         )
 
     async def _take_place(self, call: MeteredCall, history: History | None) -> None:
-        place = self._queue.join(self, self.plan.on_busy)
+        turns, turn_id = self._resources.turns, self.live.turn_id
+        most = self._resources.settings.max_queued_turns
+        ahead = await turns.enter(self.conversation_id, turn_id, on_busy=self.plan.on_busy, max_waiting=most)
+        self._has_place = True
         try:
-            if place is not None:
-                self._clear_the_way()
-                await self._wait(place, exists=history is not None)
-            admitted = await self._admit_messages(call, history, has_waited=place is not None)
+            if ahead:
+                self._clear_the_way(ahead)
+                await self._wait(ahead, exists=history is not None)
+            admitted = await self._admit_messages(call, history, has_waited=bool(ahead))
             if admitted is not None:
                 await self._answer(admitted, call)
         finally:
-            self._queue.leave(self)
+            if self._has_place:
+                await turns.end(self.conversation_id, turn_id)
 
     async def _is_told_again(self, history: History) -> bool:
         """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
@@ -226,15 +245,17 @@ class TurnRun:
         return True
 
     def _run_again(self, stored: StoredTurn) -> None:
-        before = self.live.turn_id
         continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
         turn_id = retry_id(stored.newest_turn_id)
+        self._renames(self, turn_id)
         self.plan = self.plan.again(stored.user_message.id, turn_id=turn_id, continues=continues)
         self.live.turn_id, self.live.user_message_id = self.plan.turn_id, self.plan.user_message_id
-        self._renamed(self, before)
 
     async def _replay(self, stored: StoredTurn, reply: Message) -> None:
         live = self.live
+        if stored.newest_turn_id != live.turn_id:
+            self._renames(self, stored.newest_turn_id, is_over=True)
+            live.turn_id = stored.newest_turn_id
         said = reply.content if isinstance(reply.content, str) else ""
         if reply.continues is not None:
             found = await find_message(self._resources.storage, stored.conversation_id, reply.continues)
@@ -246,46 +267,44 @@ class TurnRun:
         live.say(Delta(said, _fields_of(reply), reply.model))
         live.end(TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error))
 
-    def _clear_the_way(self) -> None:
+    def _clear_the_way(self, ahead: Sequence[Occupant]) -> None:
         if self.plan.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK):
-            ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
-            for run in ahead:
-                run.stop(TurnState.CANCELLED)
+            send_stops(self._resources.bus, ahead, TurnState.CANCELLED)
             if self.plan.on_busy is OnBusy.ROLLBACK:
-                self._taken_back = ahead
+                self._taken_back = {turn.turn_id for turn in ahead}
 
-    async def _wait(self, place: asyncio.Future[None], *, exists: bool) -> None:
+    async def _wait(self, ahead: Sequence[Occupant], *, exists: bool) -> None:
         """Wait for the turns ahead; the message is on disk meanwhile, so that the turn exists for its sender."""
-        ahead = [run for run in self._queue.turns_of(self.conversation_id) if run is not self]
+        turns = self._resources.turns
+        self.is_waiting = True
         if self.plan.messages and not self.plan.is_prefilled:
             messages = stored_form(self.plan.messages, self.plan, self.live)
-            exists = exists or any(run.is_admitted for run in ahead)
+            exists = exists or any(turn.has_begun for turn in ahead)
             character_id = self.plan.character_id
             turn = unfinished(self.live, messages=messages, character_id=character_id, continues=exists)
-            await self._resources.checkpoints.save(turn, durable=True)
+            await turns.wait(turn)
             self._waiting = turn
             self.live.begin(turns_ahead=len(ahead))
-        await place
-        self._must_exist = exists or any(run.is_admitted for run in ahead)
+        follows_begun = await turns.reached(self.conversation_id, self.live.turn_id)
+        self.is_waiting = False
+        self._must_exist = exists or follows_begun
 
     async def _admit_messages(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History | None:
         """Make the turn durable; None when that failed after all, for one whose sender was told that it exists."""
-        gone = {run.live.turn_id for run in self._taken_back}
         started_at = perf_counter()
         try:
-            admitted = await self._admit_and_open(call, history, gone, has_waited=has_waited)
+            admitted = await self._admit_and_open(call, history, has_waited=has_waited)
         except (StorageUnavailable, ConversationDamaged) as error:
             if self._waiting is None:
                 raise
-            self._end_unasked(self._waiting, error)
+            await self._end_unasked(self._waiting, error)
             return None
-        self.is_admitted = True
         self._stored(started_at)
         refused = await self._refused_line(call)
         if not self.live.has_begun:
             self.live.begin()
         if refused is not None:
-            self._end_unasked(unfinished(self.live), refused)
+            await self._end_unasked(unfinished(self.live), refused)
             return None
         return admitted
 
@@ -302,13 +321,12 @@ class TurnRun:
             return error
         return None
 
-    def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
+    async def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
         """End a turn of which its sender knows, without asking the provider."""
-        self._end_unstored(turn, Completion(self._resources, self.plan, self.live).outcome(None, error, None), error)
+        ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
+        await self._end_unstored(turn, ended, error)
 
-    async def _admit_and_open(
-        self, call: MeteredCall, history: History | None, gone: set[UUID], *, has_waited: bool
-    ) -> History:
+    async def _admit_and_open(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History:
         """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
         call.open(
             call_id=self.live.message_id,
@@ -317,18 +335,19 @@ class TurnRun:
             user_id=self.live.user_id,
             model=self.live.model,
         )
-        try:
-            if has_waited:
-                history = await load(self._resources, self.plan)
-                if history is None and self._must_exist:
-                    raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
-            return await admit(
-                self._resources, self.plan, self.live, history, taken_back=gone, character=self._character
-            )
-        except BaseException:
-            with suppress(StorageError):  # the line is written later, or is void: nobody is asked
-                await call.written()
-            raise
+        if has_waited:
+            history = await load(self._resources, self.plan)
+            if history is None and self._must_exist:
+                raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
+        return await admit(
+            self._resources,
+            self.plan,
+            self.live,
+            history,
+            call=call,
+            taken_back=self._taken_back,
+            character=self._character,
+        )
 
     async def _answer(self, history: History, call: MeteredCall) -> None:
         answer = Completion(self._resources, self.plan, self.live, call)
@@ -341,11 +360,11 @@ class TurnRun:
         try:
             ended = await answer.store(ended)
         except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
-            self._end_unstored(unfinished(self.live), ended, refused)
+            await self._end_unstored(unfinished(self.live), ended, refused)
         else:
+            self._has_place = False
             self._stored(started_at)
             self.live.end(ended)
-            self._resources.checkpoints.drop(self.live.turn_id)
         for observer in self._resources.observers:
             observer.turn_ended(answer.report(ended))
 
@@ -362,7 +381,7 @@ class TurnRun:
         except IdolchatError as raised:
             error = raised
         except Exception as raised:
-            log.exception("the provider failed in a way it should not", extra={"turn_id": str(self.live.turn_id)})
+            log.exception("the provider failed in a way it should not", extra=self._facts)
             error = raised
         finally:
             self._is_streaming = False
@@ -378,20 +397,22 @@ class TurnRun:
             return None
         if task is None or task.cancelling():
             raise cancelled
-        log.error("the provider cancelled its own reply", extra={"turn_id": str(self.live.turn_id)})
+        log.error("the provider cancelled its own reply", extra=self._facts)
         return ReplyCut("the provider cancelled the reply before it was finished; try again")
 
     def _stored(self, started_at: float) -> None:
         for observer in self._resources.observers:
             observer.stored(perf_counter() - started_at)
 
-    def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
+    async def _end_unstored(self, turn: UnfinishedTurn, ended: TurnEnded, error: IdolchatError) -> None:
         """End without having stored the reply, which is kept until it can be, as one that did not arrive."""
         told, is_empty = described(error), self.live.reply.is_empty
         reason, state = ("error", TurnState.FAILED) if is_empty else ("incomplete", TurnState.INCOMPLETE)
         if ended.message is not None:
             reply = ended.message.model_copy(update={"finish_reason": reason, "error": told})
             self._resources.unstored.add(turn, reply)
+            self._has_place = False
+            await self._resources.turns.postpone(self.conversation_id, self.live.turn_id)
         self.live.end(TurnEnded(state=state, usage=ended.usage, error=told))
 
 

@@ -8,50 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from idolchat_core.coordination.checkpoint_records import CheckpointRecords
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.errors import StorageError
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Message, StoredId
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.checkpoint_records import CheckpointRecords
 
-__all__ = ["EVERY_S", "FAR_EVERY_S", "NAMESPACE", "Checkpoints", "UnfinishedTurn", "turns_in", "unfinished"]
+__all__ = ["NAMESPACE", "Checkpoints", "turns_in", "unfinished"]
 
 log = logging.getLogger(__name__)
 
 NAMESPACE = "turns"
-EVERY_S = 0.5
-"""How often running replies are saved: less than the one second of text that a crash may cost."""
-FAR_EVERY_S = 5.0
-"""The same for a storage that is far, where each time is an upload."""
-_AT_ONCE = 64
-"""Replies that are written out before others have a turn on the event loop."""
-
-
-class UnfinishedTurn(BaseModel):
-    """A turn that is not in its conversation yet.
-
-    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``. One that
-    ``continues`` a conversation does not begin it anew when it has been deleted meanwhile.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    turn_id: UUID
-    conversation_id: UUID
-    user_id: StoredId | None = None
-    character_id: StoredId | None = None
-    user_message_id: StoredId
-    message_id: StoredId
-    model: str | None = None
-    content: str = ""
-    fields: dict[str, Any] = {}
-    messages: tuple[Message, ...] = ()
-    continues: bool = False
 
 
 class Checkpoints:
@@ -63,7 +35,6 @@ class Checkpoints:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._running = CheckpointRecords(storage, NAMESPACE)
-        self._lengths: dict[UUID, int] = {}
         self._saved: set[UUID] = set()
         self._writing = asyncio.Lock()
         self._dropping: set[asyncio.Task[None]] = set()
@@ -77,15 +48,10 @@ class Checkpoints:
             if turn.turn_id in self._saved:
                 await self._storage.put_record(NAMESPACE, str(turn.turn_id), value, durable=durable)
 
-    async def save_running(self, turns: Iterable[LiveTurn]) -> None:
-        """Save those that have said something new; that the disk refuses it does not stop them."""
-        for number, live in enumerate(list(turns), 1):
-            content = live.reply.content
-            if content and self._lengths.get(live.turn_id) != len(content) and not live.is_over:
-                self._lengths[live.turn_id] = len(content)
-                self._running.set(live.turn_id, unfinished(live).model_dump_json(exclude_unset=True).encode())
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
+    async def save_running(self, turns: Iterable[UnfinishedTurn]) -> None:
+        """Save replies so far; that the disk refuses it does not stop them."""
+        for turn in turns:
+            self._running.set(turn.turn_id, turn.model_dump_json(exclude_unset=True).encode())
         try:
             await self._running.write()
         except StorageError as error:
@@ -115,7 +81,6 @@ class Checkpoints:
 
     def drop(self, turn_id: UUID) -> None:
         """Remove one, in the background, again and again where that fails."""
-        self._lengths.pop(turn_id, None)
         self._running.drop(turn_id)
         if turn_id in self._saved:
             self._saved.discard(turn_id)

@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import new_id, utc_now
 from idolchat_core.testing import InMemoryStorage, a_message
-from idolchat_core.turns.checkpoints import Checkpoints, unfinished
 
 
 def a_turn(said: str = "") -> LiveTurn:
@@ -38,7 +38,7 @@ async def test_many_replies_take_few_records_and_leave_none() -> None:
     checkpoints = Checkpoints(storage)
     turns = [a_turn(f"reply {number}") for number in range(200)]
 
-    await checkpoints.save_running(turns)
+    await checkpoints.save_running(map(unfinished, turns))
 
     assert len(await storage.list_records("turns")) == 4
     assert await left_by_a_crash(storage) == {live.turn_id: live.reply.content for live in turns}
@@ -60,7 +60,7 @@ async def test_what_was_saved_is_there_after_a_crash_until_it_is_dropped(steps: 
             for live in (a_turn("Once") for _ in range(30)):
                 running[live.turn_id] = live
         elif what == "save":
-            await checkpoints.save_running(running.values())
+            await checkpoints.save_running(map(unfinished, running.values()))
             saved = {turn_id: live.reply.content for turn_id, live in running.items()}
         elif chosen is not None and what == "say":
             chosen.say(Delta(" more"))
@@ -76,12 +76,12 @@ async def test_what_was_saved_is_there_after_a_crash_until_it_is_dropped(steps: 
 async def test_what_another_process_left_stays_until_it_is_dropped() -> None:
     storage = InMemoryStorage()
     before = [a_turn(f"left {number}") for number in range(70)]
-    await Checkpoints(storage).save_running(before)
+    await Checkpoints(storage).save_running(map(unfinished, before))
     checkpoints = Checkpoints(storage)
     await checkpoints.load()
 
     running = a_turn("new")
-    await checkpoints.save_running([running])
+    await checkpoints.save_running([unfinished(running)])
     assert len(await left_by_a_crash(storage)) == 71
 
     for live in before:
@@ -97,7 +97,7 @@ async def test_a_turn_that_waited_is_one_with_its_message_and_its_reply() -> Non
     message = a_message("Hello!")
     waiting = unfinished(live).model_copy(update={"content": "", "messages": (message,)})
     await checkpoints.save(waiting, durable=True)
-    await checkpoints.save_running([live])
+    await checkpoints.save_running([unfinished(live)])
 
     [turn] = await Checkpoints(storage).load()
 

@@ -1,0 +1,1 @@
+"""Who runs the turns of a conversation and who waits, in one process or in many."""

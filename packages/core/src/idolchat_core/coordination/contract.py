@@ -1,0 +1,269 @@
+"""The contracts between the processes that serve the same conversations.
+
+One process needs none of it: ``local`` is what stands behind them where a storage is not shared.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from idolchat_core.events.events import TurnState
+from idolchat_core.models import Conversation, Message, StoredId
+from idolchat_core.rate_limits import LeakyBuckets
+from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.storage.contract import Storage
+
+__all__ = [
+    "AlreadyEntered",
+    "Bus",
+    "Coordination",
+    "Counters",
+    "NewMessages",
+    "Occupant",
+    "OnBusy",
+    "SharedStorage",
+    "TurnStore",
+    "TurnTakenOver",
+    "UnfinishedTurn",
+    "Write",
+]
+
+
+class OnBusy(StrEnum):
+    """What to do when a turn is running in the conversation already.
+
+    ``enqueue`` waits for it; ``reject`` raises ``ConversationBusy``; ``interrupt`` stops it and keeps what was said;
+    ``rollback`` stops it and takes it back, the user's message too.
+    """
+
+    ENQUEUE = "enqueue"
+    REJECT = "reject"
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+class UnfinishedTurn(BaseModel):
+    """A turn that is not in its conversation yet.
+
+    ``messages`` are the user's, of a turn that waits; without any, the turn answers ``user_message_id``. One that
+    ``continues`` a conversation does not begin it anew when it has been deleted meanwhile.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    turn_id: UUID
+    conversation_id: UUID
+    user_id: StoredId | None = None
+    character_id: StoredId | None = None
+    user_message_id: StoredId
+    message_id: StoredId
+    model: str | None = None
+    content: str = ""
+    fields: dict[str, Any] = {}
+    messages: tuple[Message, ...] = ()
+    continues: bool = False
+
+
+class Occupant(NamedTuple):
+    """A turn that has a place in its conversation.
+
+    ``inbox`` is that of the process that has the turn; ``has_begun`` says that its messages are stored.
+    """
+
+    turn_id: UUID
+    conversation_id: UUID
+    inbox: str
+    is_waiting: bool
+    has_begun: bool
+
+
+class NewMessages(NamedTuple):
+    """Messages to add to a conversation; the fields are those of ``Storage.append``."""
+
+    messages: Sequence[Message]
+    expected_count: int
+    updated_at: datetime
+    head: StoredId | None = None
+    expected_revision: str | None = None
+
+
+type Write = Conversation | NewMessages
+"""What a turn stores: a conversation that it begins, or messages in one that is there."""
+
+
+class AlreadyEntered(Exception):
+    """The turn has a place already; ``occupant`` says where it is."""
+
+    def __init__(self, occupant: Occupant) -> None:
+        super().__init__(f"turn {occupant.turn_id} has a place in conversation {occupant.conversation_id} already")
+        self.occupant = occupant
+
+
+class TurnTakenOver(Exception):
+    """This process was taken for dead, and another one has ended the turn: nothing of it is to be stored here."""
+
+
+class TurnStore(ABC):
+    """Who runs a turn in each conversation, who waits, and what is left of turns whose process has died.
+
+    Each process has one; all those of a storage agree. A turn enters, waits where others are ahead, begins, is saved
+    while it runs, and ends; at each step ``end`` without a write gives its place up. What a method has changed is
+    durable when it returns, except for ``enter`` and ``save``. How a store learns that a process has died is its own
+    affair. Every method may raise ``StorageUnavailable``.
+    """
+
+    @abstractmethod
+    async def enter(
+        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
+    ) -> Sequence[Occupant]:
+        """Take a place behind those that are there, and return them, the running one first; nobody: it may begin.
+
+        With ``interrupt`` and ``rollback`` all of them are to stop, as ``stop`` has them. Raises ``ConversationBusy``
+        for ``reject``, ``QueueFull`` where ``max_waiting`` turns wait, and ``AlreadyEntered``.
+        """
+
+    @abstractmethod
+    async def wait(self, turn: UnfinishedTurn) -> None:
+        """Keep the messages of a turn that waits, so that it is there for its sender whatever happens."""
+
+    @abstractmethod
+    async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
+        """Return when nobody is ahead of a turn any more, and whether one that was ahead of it has begun."""
+
+    @abstractmethod
+    async def begin(
+        self,
+        conversation_id: UUID,
+        turn_id: UUID,
+        write: Write | None,
+        *,
+        call: MeteredCall,
+        describe: Callable[[], UnfinishedTurn],
+        is_kept: bool = False,
+    ) -> str | None:
+        """Store what a turn begins with and the ledger's line of its call, and return as ``create`` and ``append`` do.
+
+        A store that writes both in one commit takes the line by ``call.take_lines()``; another begins to write it by
+        ``call.write()``, and whoever began the turn waits for it. ``is_kept`` says that no message in the conversation
+        tells of the turn, so that the store is to keep what ``describe`` returns. With nothing to write, the turn
+        answers what is stored. Raises as ``create`` and ``append`` do, and ``TurnTakenOver``; the turn has its place
+        still, and may begin anew.
+        """
+
+    @abstractmethod
+    async def save(self, turns: Sequence[UnfinishedTurn]) -> Mapping[UUID, TurnState]:
+        """Keep the replies so far, and return which turns of this process are to stop, and as what.
+
+        A turn that has no place here any more is not kept. A failure to write is logged, and no error.
+        """
+
+    @abstractmethod
+    async def end(
+        self, conversation_id: UUID, turn_id: UUID, write: Write | None = None, *, call: MeteredCall | None = None
+    ) -> str | None:
+        """Store the reply of a turn, let the next one begin, and keep nothing more of it.
+
+        A store that writes all of this in one commit takes the lines of the ledger by ``call.take_lines()``; else they
+        are written within a moment. Raises as ``begin``; then the turn has its place still.
+        """
+
+    @abstractmethod
+    async def postpone(self, conversation_id: UUID, turn_id: UUID) -> None:
+        """Leave a turn that is over and cannot be stored now as it is: ``end`` follows when it can.
+
+        Until then no turn of another process begins in its conversation.
+        """
+
+    @abstractmethod
+    async def stop(self, turn_id: UUID, state: TurnState) -> Occupant | None:
+        """Note that a turn is to stop, and return where it is; None where it has no place.
+
+        Its process learns it by ``save``, and sooner by a message that the caller sends to its inbox.
+        """
+
+    @abstractmethod
+    async def find(self, turn_id: UUID) -> Occupant | None:
+        """Return where a turn is that runs or waits."""
+
+    @abstractmethod
+    async def occupants(self, conversation_id: UUID) -> Sequence[Occupant]:
+        """List the turns of a conversation, the running one first."""
+
+    @abstractmethod
+    async def take_over(self) -> Sequence[UnfinishedTurn]:
+        """Return the turns of processes that have died since the last call, which are this one's to ``end`` now.
+
+        They come in the order in which they are to be stored.
+        """
+
+    @abstractmethod
+    async def forget(self, conversation_ids: Collection[UUID]) -> int:
+        """Remove what is kept of unfinished turns in conversations that are deleted, and return of how many."""
+
+    @abstractmethod
+    async def settled(self) -> None:
+        """Wait until nothing is kept of turns that have ended."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what goes on in the background."""
+
+
+class Bus(ABC):
+    """Carries messages between processes: at most once, in order from one sender to one inbox. It only hastens.
+
+    Whatever a message says is also found without it.
+    """
+
+    inbox: str
+    """Where this process receives."""
+
+    @abstractmethod
+    def send(self, inbox: str, message: bytes) -> None:
+        """Send a message. It never waits; what cannot be delivered is dropped."""
+
+    @abstractmethod
+    def receive(self, take: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
+        """Give what arrives to ``take``, which is quick and does not raise, until the end; one receives at a time."""
+
+
+class Counters(ABC):
+    """Rates that the processes of a storage count together."""
+
+    lag_s: float = 0.0
+    """How long what another process has counted may be on its way."""
+
+    @abstractmethod
+    def buckets(self, name: str, *, unit: str, limit: float, window_s: float = 60.0) -> LeakyBuckets:
+        """Return the buckets of a limit; whoever asks for the same name counts in the same ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordination:
+    """What a process needs beside the storage where others serve it too."""
+
+    turns: TurnStore
+    bus: Bus
+    counters: Counters
+
+
+class SharedStorage(Storage):
+    """A storage that several processes may serve at once, for it brings what coordinates them.
+
+    Its factory is registered with ``is_shared=True``.
+    """
+
+    is_shared = True
+
+    @abstractmethod
+    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+        """Take part, until the end; turns that run then are left to the others."""
