@@ -48,6 +48,11 @@ class Prompting:
         self.reserved_tokens = 0.0
         self.explain: Callable[[], PromptExplanation] | None = None
 
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether a source said something or failed, which nobody could tell from the document."""
+        return self._collected is not None and bool(self._collected.parts or self._collected.failures)
+
     async def build(
         self,
         history: History,
@@ -149,11 +154,16 @@ class Prompting:
         self, sources: Sequence[PromptSource], turns: Sequence[PromptTurn], collected: _Collected
     ) -> None:
         """Ask all at once. One that is late, whatever it does about being cancelled, is not waited for."""
-        asked = [asyncio.create_task(_parts_of(*pair)) for pair in zip(sources, turns, strict=True)]
+        loop = asyncio.get_running_loop()
+        pairs = zip(sources, turns, strict=True)
+        # Eagerly, so that a source that has nothing to wait for costs a call, not a task.
+        asked = [asyncio.Task(_parts_of(*pair), loop=loop, eager_start=True) for pair in pairs]
+        late = [task for task in asked if not task.done()]
         try:
-            await asyncio.wait(asked, timeout=SOURCE_TIMEOUT_S)
+            if late:
+                await asyncio.wait(late, timeout=SOURCE_TIMEOUT_S)
         finally:
-            for task in asked:
+            for task in late:
                 task.cancel()
                 task.add_done_callback(_is_known)
         for source, task in zip(sources, asked, strict=True):
@@ -205,7 +215,7 @@ class Prompting:
     ) -> None:
         before, history.last_prompt = history.last_prompt, prompt.outline
         start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
-        # Most turns are never asked about: without sources, which it is kept for, it is made when it is asked for.
+        # Most turns are never asked about: it is made when it is asked for, or kept.
         self.explain = partial(
             PromptExplanation,
             turn_id=self._turn_id,

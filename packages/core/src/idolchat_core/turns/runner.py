@@ -354,7 +354,7 @@ class TurnRun:
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
         self.explain_prompt = answer.prompting.explain
-        if self.explain_prompt is not None and self._resources.prompt_sources:
+        if self.explain_prompt is not None and answer.prompting.is_worth_keeping:
             self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
