@@ -85,6 +85,6 @@ def _entry(record: CharacterRecord) -> DirectoryEntry:
         avatar=f"/characters/{record.id}/files/{record.icon}" if record.icon else None,
         model=character.model,
         options=character.sampling.model_dump(mode="json", exclude_none=True),
-        owner_id=character.owner_id,
+        by_operator=character.visibility == "public" and character.owner_id is None,
         created_at=record.created_at,
     )

@@ -10,16 +10,24 @@ from uuid import UUID
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
-from idolchat_api.errors import Forbidden
+from idolchat_api.errors import Forbidden, NotFound
 from idolchat_core.conversations import messages
-from idolchat_core.errors import ConversationDamaged, ConversationMismatch, ConversationNotFound, TurnNotFound
+from idolchat_core.conversations.beginning import begin
+from idolchat_core.errors import (
+    ConversationDamaged,
+    ConversationExists,
+    ConversationMismatch,
+    ConversationNotFound,
+    TurnNotFound,
+)
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import Message, Page, StoredId
+from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.service import Service
 from idolchat_core.storage import document
 from idolchat_core.turns.ephemeral import EphemeralRequest
 from idolchat_core.turns.plan import After
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
+from idolchat_core.turns.runner import mismatch
 
 __all__ = ["Caller"]
 
@@ -111,6 +119,51 @@ class Caller:
         except ConversationMismatch as error:
             raise self.hidden(error, request.conversation_id) from None
 
+    async def begin(
+        self,
+        character: UUID | str | None,
+        user_id: UUID | None,
+        *,
+        persona_id: UUID | None = None,
+        conversation_id: UUID | None = None,
+        greets: bool = True,
+        idempotency_key: str | None = None,
+    ) -> tuple[Conversation, str]:
+        """Store a new conversation with a character, an id or a slug, and return it with its revision.
+
+        The same key finds the conversation that it began, as that is now. Raises ``NotFound`` for an unknown slug,
+        ``ConversationExists``, and ``ConversationNotFound`` where another user's conversation has the id,
+        ``IdempotencyMismatch``, ``StorageUnavailable``.
+        """
+        service, user_id = self.service, self.acting_for(user_id)
+        entry = None if character is None else await service.characters.find(character, user_id)
+        if entry is None and isinstance(character, str):
+            raise NotFound(f"no character {character!r}")
+        if conversation_id is None and idempotency_key is not None:
+            conversation_id = service.turns.derived_id("conversation", str(user_id), idempotency_key)
+        now = utc_now()
+        conversation = Conversation(
+            id=conversation_id or new_id(),
+            created_at=now,
+            user_id=user_id,
+            character_id=entry.id if entry else character,
+            updated_at=now,
+        )
+        if persona_id is not None:
+            conversation = conversation.model_copy(update={"persona_id": persona_id})
+        try:
+            return await begin(service.storage, service.characters, conversation, entry if greets else None)
+        except ConversationExists:
+            return await self._begun_before(conversation, idempotency_key)
+
+    async def _begun_before(self, wanted: Conversation, key: str | None) -> tuple[Conversation, str]:
+        page = await self.read_page(wanted.id, limit=1)
+        if key is None:
+            raise ConversationExists(f"conversation {wanted.id} exists already")
+        if _parties(page.conversation) != _parties(wanted):
+            raise mismatch(key)
+        return await self.service.storage.read(wanted.id), page.revision
+
     async def edit(
         self,
         message_id: StoredId,
@@ -189,6 +242,10 @@ class Caller:
         self.policy.check_messages(self.principal, request, with_replies=with_replies)
         request = self.policy.apply(self.principal, request)
         return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
+
+
+def _parties(conversation: Conversation) -> tuple[StoredId | None, StoredId | None]:
+    return conversation.user_id, conversation.character_id
 
 
 def _no_conversation(conversation_id: UUID) -> ConversationNotFound:

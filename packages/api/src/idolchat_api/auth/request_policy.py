@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from idolchat_api.auth.links import check_links
 from idolchat_api.auth.principal import Principal
 from idolchat_api.request_extras import EXTRAS, extras_in, granted_by_name
 from idolchat_api.settings.auth import RequestPolicySettings
+from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.errors import ConfigurationError, InvalidRequest
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
@@ -59,15 +62,47 @@ class RequestPolicy:
             check_links(message.content, f"{place}.content")
 
     def apply[T: TurnOptions](self, principal: Principal, options: T) -> T:
-        """Return the request with defaults and ceilings filled in. Raises ``InvalidRequest`` where it asks for more."""
+        """Return the request with defaults and ceilings filled in, also for what its character brings.
+
+        Raises ``InvalidRequest`` where it asks for more.
+        """
         given = options.options
         for name in sorted(self._refused & given.keys()):
             raise InvalidRequest(f"{name} may not be set here (IDOLCHAT_API_REFUSED_FIELDS)", param=name)
         if not principal.is_trusted:
             self._check_extras(options)
+        self._check_models(options)
+        return self._within_ceilings(options).within(partial(self._with_character, principal, options))
+
+    def _with_character(self, principal: Principal, asked: TurnOptions, entry: DirectoryEntry) -> TurnOptions:
+        """Return what was asked with what a character brings: all that operators gave her, else what the caller may."""
+        brought = entry if entry.by_operator else self._permitted(principal, entry)
+        return self._within_ceilings(asked.with_character(self._shortened(brought)))
+
+    def _permitted(self, principal: Principal, entry: DirectoryEntry) -> DirectoryEntry:
+        refused = set(self._refused)
+        if not principal.is_trusted:
+            fields: dict[str, Any] = {**entry.options, "model": entry.model}
+            extras = extras_in(TurnOptions.model_construct(**fields))
+            refused |= {param.split(".")[0] for extra, param in extras if extra in self._refused_to_users}
+        model = entry.model
+        if model is None or "model" in refused or not self.allows_model(model):
+            model = None
+        options = {name: value for name, value in entry.options.items() if name not in refused}
+        return replace(entry, model=model, options=options)
+
+    def _shortened(self, entry: DirectoryEntry) -> DirectoryEntry:
+        most = self._max_tokens
+        if most is None:
+            return entry
+        options = {name: _at_most(value, most) if name in _TOKENS else value for name, value in entry.options.items()}
+        return replace(entry, options=options)
+
+    def _within_ceilings[T: TurnOptions](self, options: T) -> T:
+        given = options.options
         changes: dict[str, Any] = {}
-        if self._models:
-            changes |= self._model(options)
+        if options.model is None and self._replacement_default:
+            changes["model"] = self._replacement_default
         if self._max_tokens is not None:
             changes |= self._tokens(given, self._max_tokens)
         if self._prices:
@@ -97,7 +132,9 @@ class RequestPolicy:
             )
         return self._models[0]
 
-    def _model(self, options: TurnOptions) -> dict[str, Any]:
+    def _check_models(self, options: TurnOptions) -> None:
+        if not self._models:
+            return
         others = options.options.get("models")
         wanted = {"model": [options.model] if options.model else [], "models": others if others is not None else []}
         for param, names in wanted.items():
@@ -105,7 +142,6 @@ class RequestPolicy:
                 isinstance(name, str) and self.allows_model(name) for name in names
             ):
                 raise InvalidRequest(f"{param}: must be of {', '.join(self._models)}", param=param)
-        return {"model": self._replacement_default} if options.model is None and self._replacement_default else {}
 
     def _tokens(self, given: Mapping[str, Any], most: int) -> dict[str, Any]:
         asked = [name for name in _TOKENS if given.get(name) is not None]
@@ -126,3 +162,7 @@ class RequestPolicy:
                 raise InvalidRequest(f"provider.max_price.{name}: must be a number", param="provider")
         ceiling = {name: min(price, asked.get(name, price)) for name, price in self._prices.items()}
         return {**wanted, "max_price": {**asked, **ceiling}}
+
+
+def _at_most(value: object, most: int) -> int:
+    return min(value, most) if type(value) is int and value > 0 else most

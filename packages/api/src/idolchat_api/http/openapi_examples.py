@@ -11,6 +11,7 @@ __all__ = [
     "EVENT_STREAM",
     "HEALTH",
     "MODELS",
+    "NEW_CONVERSATION",
     "PROMPT",
     "REQUEST_ID",
     "TURN",
@@ -120,6 +121,23 @@ WINDOW: dict[str, Any] = {
     "begins_with": _USER_MESSAGE_ID,
     "is_cut": True,
     "left_out_messages": 120,
+}
+
+NEW_CONVERSATION: dict[str, Any] = {
+    "id": _CONVERSATION_ID,
+    "created_at": "2025-11-25T19:46:40Z",
+    "user_id": None,
+    "character_id": "0199a1ee-7d10-7c4b-8a21-5b6c7d8e9f01",
+    "messages": [
+        {
+            "id": _MESSAGE_ID,
+            "role": "assistant",
+            "content": "Hi! I am Mika.",
+            "timestamp": "2025-11-25T19:46:40Z",
+            "origin": "greeting",
+        },
+    ],
+    "updated_at": "2025-11-25T19:46:40Z",
 }
 
 CONVERSATION: dict[str, Any] = {

@@ -15,9 +15,11 @@ from idolchat_api.app_state import CurrentCaller, CurrentState, app_state, calle
 from idolchat_api.asgi.conditional_requests import etag, expected_revision, is_unchanged
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read_optional_json
+from idolchat_api.errors import NotFound
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import checks_owner
 from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
+from idolchat_api.http.new_conversation import NewConversation
 from idolchat_api.http.openapi import (
     BODY_ERRORS,
     errors,
@@ -34,7 +36,9 @@ from idolchat_core.errors import (
     ContextTooLong,
     ConversationBusy,
     ConversationDamaged,
+    ConversationExists,
     ConversationNotFound,
+    IdempotencyMismatch,
     RevisionMismatch,
     StorageConflict,
     StorageUnavailable,
@@ -140,6 +144,44 @@ async def measure_window(conversation_id: UUID, app: CurrentState) -> ContextWin
     not asked. Nothing that is cut leaves the conversation.
     """
     return await app.service.turns.window(conversation_id)
+
+
+@router.post(
+    "/conversations",
+    status_code=201,
+    openapi_extra=json_body(NewConversation, required=True, value={"character_id": "mika"})
+    | {"parameters": [IDEMPOTENCY_KEY]},
+    responses=example(openapi_examples.NEW_CONVERSATION, status=201)
+    | errors(
+        *BODY_ERRORS,
+        NotFound,
+        ConversationNotFound,
+        ConversationExists,
+        ConversationDamaged,
+        IdempotencyMismatch,
+        StorageUnavailable,
+    ),
+)
+async def begin_conversation(request: Request, caller: CurrentCaller) -> Response:
+    """Begin a conversation. A character who is known begins it with her greeting; the reply is the new document.
+
+    Alternates of the greeting stand beside it, and a `PATCH` of the conversation's `head` chooses one. With an
+    `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; a `persona_id` says
+    whom the user plays.
+    """
+    key = idempotency_key(request.headers.raw)
+    new = await read_json(NewConversation, request.scope, request.receive)
+    begun, revision = await caller.begin(
+        new.character_id,
+        new.user_id,
+        persona_id=new.persona_id,
+        conversation_id=new.id,
+        greets=new.greeting,
+        idempotency_key=key,
+    )
+    headers = {"ETag": etag(revision), "Location": f"/conversation/{begun.id}"}
+    body = begun.model_dump_json(exclude_unset=True)
+    return Response(body, status_code=201, media_type="application/json", headers=headers)
 
 
 @router.delete(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,14 +13,24 @@ from idolchat_api.asgi.json_text import mended
 from idolchat_api.asgi.requests import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
 from idolchat_api.streaming.sse_encoder import waiting
+from idolchat_core.characters.greeting import GREETING
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
-from idolchat_core.models import StoredId
+from idolchat_core.models import Message, StoredId
 from idolchat_core.turns.request import OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
-__all__ = ["ClientFrame", "TurnFrames", "frame_text", "problem_text", "read_frame", "turn_options", "turn_request"]
+__all__ = [
+    "ClientFrame",
+    "TurnFrames",
+    "frame_text",
+    "greeted",
+    "problem_text",
+    "read_frame",
+    "turn_options",
+    "turn_request",
+]
 
 KINDS = ("auth", "start_conversation", "message", "continue", "cancel", "resume", "ping")
 
@@ -43,12 +54,13 @@ class ClientFrame(BaseModel):
     turn_id: UUID | None = None
     after_seq: Annotated[int, Field(ge=-1)] = -1
     model: str | None = None
+    greeting: bool = True
     traceparent: str | None = None
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
     options: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("after_seq", "on_busy", "on_disconnect", "options", mode="before")
+    @field_validator("after_seq", "on_busy", "on_disconnect", "greeting", "options", mode="before")
     @classmethod
     def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
         field = cls.model_fields[info.field_name or ""]
@@ -77,6 +89,7 @@ def turn_request(frame: ClientFrame) -> TurnRequest:
         "user_id": frame.user_id,
         "character_id": frame.character_id,
         "model": frame.model,
+        "greeting": None if frame.greeting else False,
         "stream": True,
         "on_busy": frame.on_busy,
         "on_disconnect": frame.on_disconnect,
@@ -108,6 +121,13 @@ def _refusal(error: ValidationError) -> InvalidRequest:
 def frame_text(kind: str, fields: dict[str, Any]) -> str:
     """Encode a frame."""
     return orjson.dumps({"type": kind} | fields, default=_plain).decode()
+
+
+def greeted(messages: Sequence[Message]) -> dict[str, Any]:
+    """Return the fields of a frame that tell a conversation's greeting, and its alternates where there are any."""
+    said = [message for message in messages if message.origin == GREETING]
+    told: dict[str, Any] = {"message": said[0]} if said else {}
+    return told | ({"alternates": said[1:]} if len(said) > 1 else {})
 
 
 def problem_text(problem: Problem, **fields: Any) -> str:

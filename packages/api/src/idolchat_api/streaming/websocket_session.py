@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -34,6 +35,7 @@ from idolchat_api.streaming.subscriptions import Subscriptions
 from idolchat_api.streaming.websocket_frames import (
     ClientFrame,
     frame_text,
+    greeted,
     problem_text,
     read_frame,
     turn_options,
@@ -42,6 +44,7 @@ from idolchat_api.streaming.websocket_frames import (
 from idolchat_core.errors import ConversationMismatch, ConversationNotFound, IdolchatError, InvalidRequest, LimitReached
 from idolchat_core.events.events import TurnState
 from idolchat_core.models import Conversation, StoredId, new_id
+from idolchat_core.models import Message as StoredMessage
 from idolchat_core.request_context import CALLER
 
 __all__ = ["Session"]
@@ -65,6 +68,7 @@ class CurrentConversation:
     conversation_id: UUID
     user_id: StoredId | None = None
     character_id: StoredId | None = None
+    greeting: Sequence[StoredMessage] = ()
 
 
 class Session:
@@ -179,23 +183,37 @@ class Session:
         return frame if user_id == frame.user_id else frame.model_copy(update={"user_id": user_id})
 
     async def _start_conversation(self, frame: ClientFrame) -> None:
-        if frame.conversation_id is None:
-            current = CurrentConversation(new_id(), frame.user_id, frame.character_id)
-        else:
-            current = await self._existing(frame.conversation_id, frame)
-        self._current = current
+        known = None if frame.conversation_id is None else await self._existing(frame.conversation_id, frame)
+        begun = known or await self._greeted(frame)
+        self._current = current = begun or CurrentConversation(
+            frame.conversation_id or new_id(), frame.user_id, frame.character_id
+        )
         ids = {
             "conversation_id": current.conversation_id,
             "character_id": current.character_id,
             "user_id": current.user_id,
         }
-        await self._send_text(frame_text("conversation_started", ids))
+        await self._send_text(frame_text("conversation_started", ids | greeted(current.greeting)))
 
-    async def _existing(self, conversation_id: UUID, frame: ClientFrame) -> CurrentConversation:
+    async def _greeted(self, frame: ClientFrame) -> CurrentConversation | None:
+        """Store a conversation with a character who is known; None where nobody is, and it begins with a message."""
+        character_id, user_id = frame.character_id, frame.user_id
+        if character_id is None or await self._app.service.characters.find(character_id, user_id) is None:
+            return None
+        begun, _ = await self._caller.begin(
+            character_id,
+            user_id,
+            conversation_id=frame.conversation_id,
+            greets=frame.greeting,
+            idempotency_key=frame.client_message_id,
+        )
+        return CurrentConversation(begun.id, begun.user_id, begun.character_id, begun.messages)
+
+    async def _existing(self, conversation_id: UUID, frame: ClientFrame) -> CurrentConversation | None:
         try:
             page = await self._app.service.storage.read_page(conversation_id, limit=1)
         except ConversationNotFound:
-            return CurrentConversation(conversation_id, frame.user_id, frame.character_id)
+            return None
         known = page.conversation
         try:
             _check_same("user_id", frame.user_id, known.user_id, known)

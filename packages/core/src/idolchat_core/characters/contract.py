@@ -20,9 +20,9 @@ class DirectoryEntry:
     """A character, in a directory.
 
     ``model`` and ``options`` (fields of a chat completions request, as in ``CompletionRequest``) are for turns whose
-    request names none. ``owner_id`` is the user who may change her; None, where operators alone may. ``description``
-    is short and for people, ``avatar`` the path of a picture on this server. ``directory`` is the name that the
-    directory is registered under, which core fills in.
+    request names none; of a character who is not ``by_operator``, because others than operators may change her, only
+    what the caller could name. ``description`` is short and for people, ``avatar`` the path of a picture on this
+    server. ``directory`` is the name that the directory is registered under, which core fills in.
     """
 
     id: UUID
@@ -33,7 +33,7 @@ class DirectoryEntry:
     avatar: str | None = None
     model: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict)
-    owner_id: UUID | None = None
+    by_operator: bool = True
     directory: str = ""
 
 

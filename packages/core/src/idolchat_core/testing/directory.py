@@ -21,7 +21,7 @@ class InMemoryDirectory(CharacterDirectory):
         self.asked = 0
         self._entries: dict[UUID, DirectoryEntry] = {}
         self._says: dict[UUID, Sequence[str]] = {}
-        self._private: set[UUID] = set()
+        self._private: dict[UUID, UUID | None] = {}
 
     def add(
         self,
@@ -39,12 +39,12 @@ class InMemoryDirectory(CharacterDirectory):
             name=slug.title(),
             model=model,
             options=options or {},
-            owner_id=owner_id,
+            by_operator=owner_id is None,
             created_at=utc_now(),
         )
         self._entries[entry.id], self._says[entry.id] = entry, says
         if is_private:
-            self._private.add(entry.id)
+            self._private[entry.id] = owner_id
         return entry
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
@@ -70,5 +70,5 @@ class InMemoryDirectory(CharacterDirectory):
         return [
             entry
             for entry in self._entries.values()
-            if user_id is None or entry.id not in self._private or entry.owner_id == user_id
+            if user_id is None or self._private.get(entry.id, user_id) == user_id
         ]

@@ -141,11 +141,15 @@ class TurnOptions(BaseModel):
         if self._with_character is not None:
             return self._with_character(entry)
         given = self.options
-        named = given.keys() | (_LENGTHS if _LENGTHS & given.keys() else set())
+        named = given.keys() | _NOT_A_CHARACTERS | (_LENGTHS if _LENGTHS & given.keys() else set())
         brought: dict[str, Any] = {name: value for name, value in entry.options.items() if name not in named}
         if self.model is None and "models" not in given and entry.model is not None:
             brought["model"] = entry.model
         return self.model_copy(update=brought) if brought else self
+
+
+_NOT_A_CHARACTERS = REFUSED_FIELDS | TurnOptions.model_fields.keys() | {"messages", "n"}
+"""What no character brings: how a reply is delivered, where a call goes, and what stands in the prompt."""
 
 
 class TurnRequest(TurnOptions):

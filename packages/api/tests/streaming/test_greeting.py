@@ -1,0 +1,95 @@
+"""Greetings over a socket."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from idolchat_api.testing import Parts
+from idolchat_core import DirectoryEntry
+from idolchat_core.plugins.loader import Plugins, load_plugins
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
+
+
+@pytest.fixture
+def directory() -> InMemoryDirectory:
+    return InMemoryDirectory()
+
+
+@pytest.fixture
+def mika(directory: InMemoryDirectory) -> DirectoryEntry:
+    return directory.add("mika", "Hi! I am Mika.", "You again?")
+
+
+@pytest.fixture
+def plugins(storage: InMemoryStorage, provider: ScriptedProvider, directory: InMemoryDirectory) -> Plugins:
+    return load_plugins(Parts(storage, provider, directory), installed=False)
+
+
+@pytest.fixture
+async def socket(url: str) -> AsyncGenerator[ClientConnection]:
+    async with connect(url.replace("http", "ws", 1) + "/ws/chat") as socket:
+        yield socket
+
+
+async def say(socket: ClientConnection, kind: str, *, until: str, **fields: Any) -> dict[str, Any]:
+    await socket.send(json.dumps({"type": kind, **fields}))
+    while True:
+        frame: dict[str, Any] = json.loads(await socket.recv())
+        if frame["type"] in (until, "error"):
+            return frame
+
+
+async def test_she_speaks_when_a_conversation_is_started(
+    socket: ClientConnection, mika: DirectoryEntry, storage: InMemoryStorage, provider: ScriptedProvider
+) -> None:
+    started = await say(socket, "start_conversation", until="conversation_started", character_id=str(mika.id))
+    await say(socket, "message", until="message", message="Me.")
+
+    stored = await storage.read(UUID(started["conversation_id"]))
+    said = [message.model_dump(mode="json", exclude_unset=True) for message in stored.messages]
+    assert (started["message"], started["alternates"]) == (said[0], said[1:2])
+    assert [message["content"] for message in said] == ["Hi! I am Mika.", "You again?", "Me.", "Me."]
+    assert [message["content"] for message in provider.requests[-1].messages] == ["Hi! I am Mika.", "Me."]
+
+
+async def test_starting_again_with_the_same_id_of_the_client_starts_the_same(
+    socket: ClientConnection, mika: DirectoryEntry
+) -> None:
+    asked = {"character_id": str(mika.id), "client_message_id": "start-1"}
+    first = await say(socket, "start_conversation", until="conversation_started", **asked)
+    await say(socket, "message", until="message", message="Me.")
+
+    assert await say(socket, "start_conversation", until="conversation_started", **asked) == first
+
+
+async def test_an_id_of_the_clients_own_is_kept(socket: ClientConnection, mika: DirectoryEntry) -> None:
+    asked = {"character_id": str(mika.id), "conversation_id": str(uuid4())}
+    started = await say(socket, "start_conversation", until="conversation_started", **asked)
+    continued = await say(socket, "start_conversation", until="conversation_started", **asked)
+
+    assert started["conversation_id"] == asked["conversation_id"]
+    assert started["message"]["content"] == "Hi! I am Mika."
+    assert "message" not in continued
+
+
+async def test_a_first_message_is_greeted_unless_it_declines(
+    socket: ClientConnection, mika: DirectoryEntry, storage: InMemoryStorage
+) -> None:
+    said = {}
+    for greeting in (True, False):
+        asked = {"message": "Me.", "character_id": str(mika.id), "conversation_id": str(uuid4()), "greeting": greeting}
+        await say(socket, "message", until="message", **asked)
+        said[greeting] = (await storage.read(UUID(str(asked["conversation_id"])))).messages[0].content
+
+    assert said == {True: "Hi! I am Mika.", False: "Me."}
+
+
+async def test_without_a_card_nothing_is_said_or_stored(socket: ClientConnection, storage: InMemoryStorage) -> None:
+    started = await say(socket, "start_conversation", until="conversation_started", character_id=str(uuid4()))
+
+    assert "message" not in started
+    assert (await storage.list()).data == []
