@@ -41,10 +41,9 @@ class VersionConflict(StorageConflict):
 
     code = "version_conflict"
 
-    def __init__(self, character_id: UUID, *, wanted: int, found: int) -> None:
-        super().__init__(
-            f"character {character_id} is at version {found}, not {wanted}: read it again and repeat the change"
-        )
+    def __init__(self, character_id: UUID, *, wanted: int, found: int | None) -> None:
+        now = f"is at version {found}" if found else "is deleted"
+        super().__init__(f"character {character_id} {now}, not {wanted}: read it again and repeat the change")
 
 
 class BookVersionConflict(StorageConflict):
@@ -52,10 +51,9 @@ class BookVersionConflict(StorageConflict):
 
     code = "version_conflict"
 
-    def __init__(self, lorebook_id: UUID, *, wanted: int, found: int) -> None:
-        super().__init__(
-            f"lorebook {lorebook_id} is at version {found}, not {wanted}: read it again and repeat the change"
-        )
+    def __init__(self, lorebook_id: UUID, *, wanted: int, found: int | None) -> None:
+        now = f"is at version {found}" if found else "is deleted"
+        super().__init__(f"lorebook {lorebook_id} {now}, not {wanted}: read it again and repeat the change")
 
 
 class SlugTaken(StorageConflict):

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydantic import BaseModel
 
-from idolchat_core import Storage
+from idolchat_core import NO_RECORD, Storage, StorageConflict
 
 __all__ = ["REFRESH_S", "KeptRecords"]
 
@@ -23,7 +24,7 @@ class KeptRecords[R: BaseModel]:
     """Reads and changes the records of a namespace, each of which is one value.
 
     What is asked for in every turn is read from the storage every 5 seconds at most, and parsed where it has changed.
-    Writers of one process take turns.
+    Writers of one process take turns, and a change is made anew of what another process has written meanwhile.
     """
 
     def __init__(self, storage: Storage, namespace: str, kind: type[R]) -> None:
@@ -43,14 +44,17 @@ class KeptRecords[R: BaseModel]:
     async def change(self, name: str, changed: Callable[[R | None], R]) -> R:
         """Make a record of what is stored, and store it. Raises what ``changed`` raises, and ``StorageUnavailable``."""
         async with self._writing:
-            record = changed(await self._read(name))
-            await self.put(name, record)
-            return record
+            while True:
+                found = await self._storage.read_record(self._namespace, name)
+                version, value = (found.version, found.value) if found else (NO_RECORD, None)
+                record = changed(self._parsed(name, value))
+                with suppress(StorageConflict):  # another process was quicker
+                    await self._put(name, record, if_version=version)
+                    return record
 
-    async def put(self, name: str, record: R, *, durable: bool = True) -> None:
-        """Store a record, whatever is there. Raises ``StorageUnavailable``."""
+    async def _put(self, name: str, record: R, *, if_version: str) -> None:
         value = record.model_dump_json().encode()
-        await self._storage.put_record(self._namespace, name, value, durable=durable)
+        await self._storage.put_record(self._namespace, name, value, if_version=if_version)
         self._keep(name, value, record)
 
     async def delete(self, name: str) -> None:
@@ -63,7 +67,9 @@ class KeptRecords[R: BaseModel]:
         return list(await self._storage.list_records(self._namespace))
 
     async def _read(self, name: str) -> R | None:
-        value = await self._storage.get_record(self._namespace, name)
+        return self._parsed(name, await self._storage.get_record(self._namespace, name))
+
+    def _parsed(self, name: str, value: bytes | None) -> R | None:
         known = self._known.get(name)
         if known is not None and known[1] == value:
             record = known[2]

@@ -37,7 +37,7 @@ def _open_directory(services: Services) -> AbstractAsyncContextManager[Character
 @hookimpl
 def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
     """Register what is kept of characters, and of whom they talk to."""
-    for namespace in ("characters", "assets", "personas", "lorebooks"):
+    for namespace in ("characters", "assets", "personas", "lorebooks", "lorebook-lists", "starter"):
         registry.add(namespace)
 
 

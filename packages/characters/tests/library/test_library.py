@@ -1,5 +1,6 @@
 """The library over a storage: rights, slugs, versions, lists, and what is kept beside a character."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConf
 from idolchat_characters.library import CharacterLibrary, Viewer, library_of
 from idolchat_characters.library.records import ASSETS, CHARACTERS
 from idolchat_characters.settings import CharactersSettings
-from idolchat_core import InvalidRequest, new_id
+from idolchat_core import InvalidRequest, Record, new_id
 from idolchat_core.testing import InMemoryStorage
 
 OPERATOR = Viewer(is_bound=False, is_operator=True)
@@ -102,6 +103,56 @@ async def test_a_change_for_an_older_version_is_refused(library: CharacterLibrar
     assert (changed.version, changed.character.nickname) == (2, "Mi")
     with pytest.raises(VersionConflict, match="is at version 2, not 1"):
         await library.update(stored, {"nickname": "Mo"}, OPERATOR, version=1)
+
+
+class SlowStorage(InMemoryStorage):
+    """Lets others do something between a read and a write, as other processes do."""
+
+    async def read_record(self, namespace: str, name: str) -> Record | None:
+        found = await super().read_record(namespace, name)
+        await asyncio.sleep(0)
+        return found
+
+
+@pytest.fixture
+def processes() -> list[CharacterLibrary]:
+    """Return libraries that know nothing of each other."""
+    storage = SlowStorage()
+    return [CharacterLibrary(storage, CharactersSettings()) for _ in range(5)]
+
+
+async def test_no_process_loses_what_another_has_changed(processes: list[CharacterLibrary]) -> None:
+    stored = await processes[0].create(Character(name="Mika"), OPERATOR)
+    fields = ("nickname", "creator", "scenario", "personality", "description")
+    changes = zip(processes, fields, strict=True)
+    await asyncio.gather(*(process.update(stored, {field: field}, OPERATOR) for process, field in changes))
+
+    found = await processes[0].find(str(stored.id), OPERATOR)
+    assert found is not None
+    assert found.version == 1 + len(fields)
+    assert {field: getattr(found.character, field) for field in fields} == {field: field for field in fields}
+
+
+async def test_of_processes_that_mean_one_version_one_changes_it(processes: list[CharacterLibrary]) -> None:
+    stored = await processes[0].create(Character(name="Mika"), OPERATOR)
+    changes = (
+        process.update(stored, {"nickname": str(number)}, OPERATOR, version=1)
+        for number, process in enumerate(processes)
+    )
+    outcomes = await asyncio.gather(*changes, return_exceptions=True)
+
+    [changed] = [one for one in outcomes if not isinstance(one, BaseException)]
+    assert sum(isinstance(one, VersionConflict) for one in outcomes) == len(processes) - 1
+    assert await processes[0].find(str(stored.id), OPERATOR) == changed
+
+
+async def test_a_change_brings_no_deleted_character_back(processes: list[CharacterLibrary]) -> None:
+    stored = await processes[0].create(Character(name="Mika"), OPERATOR)
+    await processes[1].delete(stored)
+
+    with pytest.raises(VersionConflict, match="is deleted"):
+        await processes[0].update(stored, {"nickname": "Mi"}, OPERATOR)
+    assert await processes[0].find(str(stored.id), OPERATOR) is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -22,7 +23,16 @@ from idolchat_characters.lore import Book, LoreBooks, LoreSettings, Problem, com
 from idolchat_characters.personas.persona import owner_name
 from idolchat_characters.problems import Findings
 from idolchat_characters.settings import CharactersSettings
-from idolchat_core import InvalidRequest, Storage, StoredId, new_id, read_settings, utc_now
+from idolchat_core import (
+    NO_RECORD,
+    InvalidRequest,
+    Storage,
+    StorageConflict,
+    StoredId,
+    new_id,
+    read_settings,
+    utc_now,
+)
 
 __all__ = ["BookLibrary", "books_of"]
 
@@ -80,7 +90,7 @@ class BookLibrary:
             raw,
         )
         async with self._writing:
-            await self._put(book, is_new=True)
+            await self._put(book, if_version=NO_RECORD)
         return book, problems
 
     async def update(
@@ -100,15 +110,25 @@ class BookLibrary:
         if "book" in fields:
             raw, problems = await asyncio.to_thread(self._parsed, _encoded(fields["book"]))
         async with self._writing:
-            current = await self.get(book.id) or book
-            if version is not None and version != current.version:
-                raise BookVersionConflict(book.id, wanted=version, found=current.version)
-            known = current.model_dump(exclude={"book", "entry_count", "size_bytes"})
-            known |= {name: value for name, value in fields.items() if name != "book"}
-            known |= {"version": current.version + 1, "updated_at": utc_now()}
-            changed = _checked(known, raw if "book" in fields else current.book)
-            await self._put(changed)
-        return changed, problems
+            while True:
+                current, stored_version = await self._stored(book, version)
+                known = current.model_dump(exclude={"book", "entry_count", "size_bytes"})
+                known |= {name: value for name, value in fields.items() if name != "book"}
+                known |= {"version": current.version + 1, "updated_at": utc_now()}
+                changed = _checked(known, raw if "book" in fields else current.book)
+                with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
+                    await self._put(changed, if_version=stored_version)
+                    return changed, problems
+
+    async def _stored(self, book: Lorebook, version: int | None) -> tuple[Lorebook, str]:
+        """Read what is to be changed. Raises ``BookVersionConflict`` unless it has the version that is meant."""
+        found = await self._storage.read_record("lorebooks", str(book.id))
+        current = found and Lorebook.model_validate_json(found.value)
+        if not (found and current) or (version is not None and version != current.version):
+            raise BookVersionConflict(
+                book.id, wanted=version or book.version, found=current.version if current else None
+            )
+        return current, found.version
 
     async def delete(self, book: Lorebook) -> None:
         """Remove a book."""
@@ -150,15 +170,16 @@ class BookLibrary:
         self._read.move_to_end(at)
         return self._read[at]
 
-    async def _put(self, book: Lorebook, *, is_new: bool = False) -> None:
-        """Write a book's content, and then its line. Raises ``TooManyBooks``."""
+    async def _put(self, book: Lorebook, *, if_version: str) -> None:
+        """Write a book's content, and then its line. Raises ``TooManyBooks``, ``StorageConflict``."""
         held = await self._lists.get(_list_of(book))
-        if is_new and held is not None and len(held.books) >= self.settings.max_books:
+        if if_version == NO_RECORD and held is not None and len(held.books) >= self.settings.max_books:
             whose = "the server" if book.scope == "server" else "a user"
             raise TooManyBooks(
                 f"{whose} may have {self.settings.max_books} lorebooks (IDOLCHAT_CHARACTERS_MAX_BOOKS); delete one"
             )
-        await self._storage.put_record("lorebooks", str(book.id), book.model_dump_json().encode())
+        value = book.model_dump_json().encode()
+        await self._storage.put_record("lorebooks", str(book.id), value, if_version=if_version)
         await self._lists.change(_list_of(book), lambda held: _with(held, book))
 
     def _parsed(self, content: bytes) -> tuple[JsonObject, tuple[Problem, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
-from idolchat_core import InvalidRequest, Storage, new_id, read_settings, utc_now
+from idolchat_core import InvalidRequest, Storage, StorageConflict, new_id, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
 
@@ -31,7 +32,7 @@ EDITABLE = frozenset(Character.model_fields) - {"unknown_fields"}
 class CharacterLibrary:
     """The characters in a storage.
 
-    Writers of one process take turns; of two processes that change a character at the same moment, the later wins.
+    Writers of one process take turns, and what another process has changed meanwhile is read again: no change is lost.
     The methods that take a ``viewer`` return None for a character that this viewer may not know of, as for an unknown
     one, and raise ``StorageUnavailable``.
     """
@@ -73,7 +74,8 @@ class CharacterLibrary:
         reading = await asyncio.to_thread(read_card, content := starter_card())
         public = reading.character.model_copy(update={"visibility": "public", "slug": slug_of(reading.character.name)})
         record = _new_record(public, reading, content, self.settings.max_asset_bytes, character_id=STARTER_ID)
-        await self._store.add(record, content, {asset.file_name: asset.content for asset in reading.assets})
+        with suppress(StorageConflict):  # another process has just added her
+            await self._store.add(record, content, {asset.file_name: asset.content for asset in reading.assets})
         await self._store.note_starter()
         self._index.put(record)
         return record
@@ -147,33 +149,37 @@ class CharacterLibrary:
         Raises ``InvalidRequest``, ``SlugTaken`` and ``VersionConflict``.
         """
         async with self._writing:
-            current = await self._store.read(record.id) or record
-            if version is not None and version != current.version:
-                raise VersionConflict(record.id, wanted=version, found=current.version)
-            character = _changed(current.character, changes)
-            _check_rights(character, viewer, before=current.character)
-            self._check_slug(character, current.id)
-            changed = current.model_copy(
-                update={
-                    "character": character,
-                    "user_id": owner_in(character),
-                    "version": current.version + 1,
-                    "updated_at": utc_now(),
-                }
-            )
-            await self._store.write(changed)
-            self._index.put(changed)
-            return changed
+            while True:
+                current, stored_version = await self._stored(record, version)
+                changed = self._updated(current, changes, viewer)
+                with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
+                    await self._store.write(changed, if_version=stored_version)
+                    self._index.put(changed)
+                    return changed
 
     async def delete(self, record: CharacterRecord, *, version: int | None = None) -> None:
         """Delete a character with her card and files; her conversations stay. Raises ``VersionConflict``."""
         async with self._writing:
-            current = await self._store.read(record.id)
-            if current is not None:
-                if version is not None and version != current.version:
-                    raise VersionConflict(record.id, wanted=version, found=current.version)
-                await self._store.delete(current)
+            while await self._store.read_stored(record.id) is not None:
+                current, stored_version = await self._stored(record, version)
+                with suppress(StorageConflict):
+                    await self._store.delete(current, if_version=stored_version)
             self._index.discard(record.id)
+
+    async def _stored(self, record: CharacterRecord, version: int | None) -> tuple[CharacterRecord, str]:
+        """Read what is to be changed. Raises ``VersionConflict`` unless it has the version that is meant."""
+        found = await self._store.read_stored(record.id)
+        there = found[0].version if found else None
+        if found is None or version not in (None, there):
+            raise VersionConflict(record.id, wanted=version or record.version, found=there)
+        return found
+
+    def _updated(self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
+        character = _changed(current.character, changes)
+        _check_rights(character, viewer, before=current.character)
+        self._check_slug(character, current.id)
+        update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
+        return current.model_copy(update={**update, "character": character})
 
     async def export(self, record: CharacterRecord, card_format: CardFormat | None = None) -> tuple[bytes, CardFormat]:
         """Write a character as a card, byte for byte the original where it was not edited.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from idolchat_characters.id_times import made_at
 from idolchat_characters.library.records import ASSETS, CHARACTERS, STARTER, CharacterRecord, asset_name, original_name
-from idolchat_core import Storage
+from idolchat_core import NO_RECORD, Storage
 
 __all__ = ["CharacterStore"]
 
 AT_ONCE = 64
+PAGE = 1000
 MAX_CACHED = 64
 
 
@@ -30,7 +31,7 @@ class CharacterStore:
 
     async def ids(self) -> set[UUID]:
         """List the ids of all characters."""
-        return {UUID(name) for name in await self._storage.list_records(CHARACTERS)}
+        return {UUID(name) async for name in self._names(CHARACTERS)}
 
     async def read(self, character_id: UUID) -> CharacterRecord | None:
         """Read a character; one whose record has not changed is not parsed again."""
@@ -48,6 +49,11 @@ class CharacterStore:
             self._read.popitem(last=False)
         return record
 
+    async def read_stored(self, character_id: UUID) -> tuple[CharacterRecord, str] | None:
+        """Read a character that is to be changed, with the version that her record has in the storage."""
+        found = await self._storage.read_record(CHARACTERS, str(character_id))
+        return found and (CharacterRecord.model_validate_json(found.value), found.version)
+
     async def read_into(self, put: Callable[[CharacterRecord], None], ids: Sequence[UUID]) -> None:
         """Read many characters and hand each over; the event loop goes on in between."""
         for start in range(0, len(ids), AT_ONCE):
@@ -57,25 +63,35 @@ class CharacterStore:
                 if value is not None:
                     put(CharacterRecord.model_validate_json(value))
 
-    async def write(self, record: CharacterRecord) -> None:
-        """Write a character."""
-        await self._storage.put_record(CHARACTERS, str(record.id), record.model_dump_json().encode())
+    async def write(self, record: CharacterRecord, *, if_version: str) -> None:
+        """Write a character in place of what was read. Raises ``StorageConflict`` where that has changed."""
+        value = record.model_dump_json().encode()
+        await self._storage.put_record(CHARACTERS, str(record.id), value, if_version=if_version)
 
     async def add(self, record: CharacterRecord, original: bytes, files: Mapping[str, bytes]) -> None:
-        """Write a new character with her card and those of her files that the record names."""
+        """Write a new character with her card and those of her files that the record names.
+
+        Raises ``StorageConflict`` where there is one of her id.
+        """
         if record.original is not None:
             await self._storage.put_record(ASSETS, original_name(record.id), original)
         for asset in record.assets:
             await self._storage.put_record(ASSETS, asset_name(record.id, asset.file_name), files[asset.file_name])
-        await self.write(record)
+        await self.write(record, if_version=NO_RECORD)
 
-    async def delete(self, record: CharacterRecord) -> None:
-        """Remove a character with her card and files."""
-        await self._storage.delete_record(CHARACTERS, str(record.id))
+    async def delete(self, record: CharacterRecord, *, if_version: str) -> None:
+        """Remove a character with her card and files. Raises ``StorageConflict`` where she has changed."""
+        await self._storage.delete_record(CHARACTERS, str(record.id), if_version=if_version)
         self._read.pop(record.id, None)
         await self._storage.delete_record(ASSETS, original_name(record.id))
         for asset in record.assets:
             await self._storage.delete_record(ASSETS, asset_name(record.id, asset.file_name))
+
+    async def _names(self, namespace: str) -> AsyncGenerator[str]:
+        after = ""
+        while names := await self._storage.list_records(namespace, after=after, limit=PAGE):
+            for after in names:
+                yield after
 
     async def has_offered_starter(self) -> bool:
         """Whether the character that comes with idolchat was ever added."""
@@ -96,7 +112,7 @@ class CharacterStore:
     async def remove_orphans(self, *, older_than: datetime) -> int:
         """Remove cards and files of characters that are not there, whose id was made before a time."""
         held, removed = await self.ids(), 0
-        for name in await self._storage.list_records(ASSETS):
+        async for name in self._names(ASSETS):
             character_id = UUID(name.partition(".")[0])
             made = made_at(character_id)
             if character_id not in held and (made is None or made < older_than):
