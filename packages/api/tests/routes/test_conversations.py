@@ -167,6 +167,20 @@ class TestWithALogin:
         assert reply.json()["user_id"] == str(kept.user_id)
         assert storage.reads == 1
 
+    async def test_a_user_finds_what_that_user_said(
+        self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey
+    ) -> None:
+        mine, theirs = (conversation(2, user_id=new_id()) for _ in range(2))
+        for one in (mine, theirs):
+            await storage.create(one)
+        header = await new_key(user_id=mine.user_id)
+
+        found = (await client.get("/conversations/search?text=message", headers=header)).json()
+        other = await client.get(f"/conversations/search?text=message&user_id={theirs.user_id}", headers=header)
+
+        assert {hit["conversation_id"] for hit in found["data"]} == {str(mine.id)}
+        assert other.status_code == 403
+
     async def test_what_is_left_of_a_damaged_one_is_its_owners_alone(
         self, client: httpx.AsyncClient, storage: FailingStorage, new_key: NewKey
     ) -> None:
@@ -506,3 +520,19 @@ async def test_the_window_of_a_conversation_tells_how_full_it_is(
 
 async def test_the_window_of_an_unknown_conversation_is_not_found(client: httpx.AsyncClient) -> None:
     assert (await client.get(f"/conversation/{UNKNOWN}/window")).status_code == 404
+
+
+async def test_messages_are_found_by_what_was_said(client: httpx.AsyncClient, storage: FailingStorage) -> None:
+    kept = conversation(3)
+    await storage.create(kept)
+
+    found = (await client.get("/conversations/search", params={"text": '"message 1"'})).json()
+
+    assert [(hit["conversation_id"], hit["position"]) for hit in found["data"]] == [(str(kept.id), 1)]
+    assert [hit["snippet"][slice(*match)] for hit in found["data"] for match in hit["matches"]] == ["message 1"]
+
+
+async def test_a_search_without_a_word_is_refused(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/conversations/search", params={"text": "?!"})
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "invalid_request")

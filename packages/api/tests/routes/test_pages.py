@@ -30,8 +30,14 @@ async def test_the_reference_needs_no_other_server(client: httpx.AsyncClient) ->
     loaded = re.findall('(?:src|href)="([^"]+)"', page.text)
     replies = [await client.get(f"/{path}") for path in loaded]
 
-    assert sorted(loaded) == ["docs/start.js", "docs/swagger-ui-bundle.js", "docs/swagger-ui.css"]
-    assert [reply.status_code for reply in (page, *replies)] == [200] * 4
+    assert sorted(loaded) == [
+        "docs/events",
+        "docs/reference.css",
+        "docs/start.js",
+        "docs/swagger-ui-bundle.js",
+        "docs/swagger-ui.css",
+    ]
+    assert [reply.status_code for reply in (page, *replies)] == [200] * 6
     assert "https://" not in page.text
     assert "<script>" not in page.text
     assert "SwaggerUIBundle" in replies[loaded.index("docs/swagger-ui-bundle.js")].text
@@ -44,7 +50,7 @@ class TestClosed:
     def settings(self, settings: ApiSettings) -> ApiSettings:
         return settings.model_copy(update={"auth": "api-key"})
 
-    @pytest.mark.parametrize("path", ["/docs", "/docs/start.js", "/docs/swagger-ui.css", "/openapi.json"])
+    @pytest.mark.parametrize("path", ["/docs", "/docs/start.js", "/docs/events", "/openapi.json", "/asyncapi.json"])
     async def test_no_part_of_the_reference_is_there(self, client: httpx.AsyncClient, path: str) -> None:
         assert (await client.get(path)).status_code == 404
 

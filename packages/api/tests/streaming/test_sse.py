@@ -11,15 +11,18 @@ import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
+from pydantic import TypeAdapter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idolchat_api import ApiSettings, create_app
+from idolchat_api.streaming.event_models import Chunk
 from idolchat_api.testing import serving_app
 from idolchat_core import Delta, Finished, Usage
 from idolchat_core.errors import ProviderUnavailable, RateLimited, ReplyCut
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
+CHUNK: TypeAdapter[Chunk] = TypeAdapter(Chunk)
 DONE = "data: [DONE]"
 
 
@@ -33,7 +36,11 @@ def events_of(text: str) -> list[str]:
         "\n".join(line for line in event.split("\n") if not line.startswith((":", "retry:")))
         for event in text.split("\n\n")
     )
-    return [event for event in events if event]
+    found = [event for event in events if event]
+    for data in (event.partition("data: ")[2] for event in found):
+        if data != "[DONE]":
+            CHUNK.validate_json(data)  # as the AsyncAPI document says
+    return found
 
 
 def chunks_of(text: str) -> list[dict[str, Any]]:

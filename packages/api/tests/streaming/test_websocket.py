@@ -9,15 +9,18 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from idolchat_api import ApiSettings
+from idolchat_api.streaming.event_models import ServerFrame
 from idolchat_api.streaming.subscriptions import MAX_TASKS
 from idolchat_core import Delta, Finished
 from idolchat_core.errors import RateLimited, ReplyCut
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
+SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -32,7 +35,9 @@ class Talk:
 
     async def hear(self) -> dict[str, Any]:
         async with asyncio.timeout(10):
-            frame: dict[str, Any] = json.loads(await self.socket.recv())
+            text = await self.socket.recv()
+        SERVER_FRAME.validate_json(text)  # as the AsyncAPI document says
+        frame: dict[str, Any] = json.loads(text)
         return frame
 
     async def hear_to(self, *ends: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ __all__ = [
     "NEW_CONVERSATION",
     "PROMPT",
     "REQUEST_ID",
+    "SEARCH",
     "TURN",
     "TURN_REQUEST",
     "WINDOW",
@@ -180,6 +181,23 @@ CONVERSATION_LIST: dict[str, Any] = {
         }
     ],
     "has_more": False,
+    "next": None,
+}
+
+SEARCH: dict[str, Any] = {
+    "data": [
+        {
+            "conversation_id": _CONVERSATION_ID,
+            "user_id": None,
+            "character_id": None,
+            "message_id": _MESSAGE_ID,
+            "position": 1,
+            "role": "assistant",
+            "timestamp": "2025-11-25T19:46:41Z",
+            "snippet": "I practised a new song!",
+            "matches": [[18, 22]],
+        }
+    ],
     "next": None,
 }
 

@@ -39,12 +39,14 @@ from idolchat_core.errors import (
     ConversationExists,
     ConversationNotFound,
     IdempotencyMismatch,
+    InvalidRequest,
     RevisionMismatch,
     StorageConflict,
     StorageUnavailable,
     TurnNotRetryable,
 )
 from idolchat_core.models import ConversationSummary, StoredId
+from idolchat_core.search import SearchResults
 from idolchat_core.storage.filters import ConversationFilter
 from idolchat_core.turns.context_window import ContextWindow
 from idolchat_core.turns.request import TurnOptions, TurnRequest
@@ -182,6 +184,32 @@ async def begin_conversation(request: Request, caller: CurrentCaller) -> Respons
     headers = {"ETag": etag(revision), "Location": f"/conversation/{begun.id}"}
     body = begun.model_dump_json(exclude_unset=True)
     return Response(body, status_code=201, media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/conversations/search",
+    responses=example(openapi_examples.SEARCH) | errors(InvalidRequest, StorageUnavailable),
+)
+async def search_conversations(
+    app: CurrentState,
+    caller: CurrentCaller,
+    text: Annotated[
+        str,
+        Query(min_length=1, max_length=1024, description='Words, `begin*` and `"phrases"`, all of which must match.'),
+    ],
+    user_id: UUID | None = None,
+    character_id: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    before: Annotated[
+        str | None, Query(max_length=256, description="`next` of the page that you have, for the page after it.")
+    ] = None,
+) -> SearchResults:
+    """Find messages by what was said, the newest first.
+
+    `matches` are the ranges of the `snippet` that match, in characters. A user's token searches that user's.
+    """
+    matching = ConversationFilter(user_id=caller.reading(user_id), character_id=character_id)
+    return await app.service.storage.search(text, matching, limit=limit, before=before)
 
 
 @router.delete(

@@ -6,10 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from idolchat_api.http.authorization import Access, RouteRule, protected
+from idolchat_api.streaming import asyncapi
 
 __all__ = ["reference_routes", "start_route"]
 
@@ -21,15 +22,25 @@ _NO_REFERENCE = "Its API reference is not served here; IDOLCHAT_API_DOCS=on serv
 
 
 def reference_routes() -> list[Route]:
-    """Return ``/docs`` and the files that it loads. They are open to anyone, as ``/openapi.json`` is."""
+    """Return ``/docs``, ``/docs/events`` and what they load. They are open to anyone, as ``/openapi.json`` is."""
     swagger = Path(str(files("fastapi_offline") / "static"))
     pages = {
         "/docs": _PAGES / "docs.html",
         "/docs/start.js": _PAGES / "docs.js",
+        "/docs/reference.css": _PAGES / "reference.css",
+        "/docs/events": _PAGES / "events.html",
+        "/docs/events.js": _PAGES / "events.js",
         "/docs/swagger-ui.css": swagger / "swagger-ui.css",
         "/docs/swagger-ui-bundle.js": swagger / "swagger-ui-bundle.js",
     }
-    return [_page(path, file) for path, file in pages.items()]
+    return [*(_page(path, file) for path, file in pages.items()), _events_document()]
+
+
+def _events_document() -> Route:
+    async def send(request: Request) -> Response:
+        return JSONResponse(asyncapi.document(), headers=_REVALIDATE)
+
+    return _open(Route("/asyncapi.json", send, include_in_schema=False))
 
 
 def _page(path: str, file: Path) -> Route:

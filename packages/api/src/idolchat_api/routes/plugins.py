@@ -19,7 +19,7 @@ __all__ = ["HOOK", "RouteRegistry"]
 
 HOOK = "idolchat_register_routes"
 BUILT_IN = "idolchat-api"
-_RESERVED = ("/docs", "/docs/{}", "/openapi.json", "/metrics", "/ws/chat")
+_RESERVED = ("/docs", "/docs/{}", "/openapi.json", "/asyncapi.json", "/metrics", "/ws/chat")
 """Paths of the server that are not always there, or no plain routes."""
 _PREFIX = re.compile(r"/|(?:/[\w.~-]+)+")
 _PARAMETER = re.compile(r"{[^}]*}")
