@@ -19,12 +19,12 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "auth": (("token",), (), "Say who you are, first of all where there is a login, or again with a fresh token."),
     "start_conversation": (
         (),
-        ("conversation_id", "user_id", "character_id"),
+        ("conversation_id", "user_id", "character_id", "greeting", "client_message_id"),
         "Make a conversation the one of messages that name none; without an id, a new one.",
     ),
     "message": (
         ("message",),
-        ("conversation_id", "user_id", "character_id", *_HOW),
+        ("conversation_id", "user_id", "character_id", "greeting", *_HOW),
         "Send a message. The same `client_message_id` finds the same turn.",
     ),
     "continue": (("message_id",), ("conversation_id", *_HOW), "Have the model go on with a reply."),

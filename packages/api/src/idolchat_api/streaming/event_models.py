@@ -52,6 +52,7 @@ class ConversationStarted(_Sent):
     character_id: StoredId | None
     user_id: StoredId | None
     message: Message | None = Field(None, description="The greeting that the conversation begins with.")
+    alternates: tuple[Message, ...] = Field((), description="Other greetings, which stand beside it.")
 
 
 class TurnStartedFrame(_Sent):
