@@ -120,3 +120,19 @@ async def test_a_reply_is_made_anew_and_a_message_edited_by_the_server(server: S
 
     assert ([ended.state for ended in said], "".join(heard)) == (["completed"] * 3, "HelloHelloHello again")
     assert [message["content"] for message in messages] == ["Hello", "Hello", "Hello", "Hello again", "Hello again"]
+
+
+async def test_a_character_of_the_server_speaks_first(server: Server, mock_openrouter: Mock) -> None:
+    card = {"name": "Rin", "first_mes": "Hi, {{user}}!", "alternate_greetings": ["You again?"], "visibility": "public"}
+    async with server.client() as client:
+        made = await client.post("/characters", json=card)
+        done = await chat(server.folder, "Me.", "--character", "rin")
+        unknown = await chat(server.folder, "Me.", "--character", "miku")
+        listed = (await client.get("/conversations", params={"character_id": made.json()["id"]})).json()["data"]
+        messages = (await client.get(f"/conversation/{listed[0]['id']}")).json()["messages"]
+
+    assert (done.returncode, done.stdout, len(listed)) == (0, "Me.\n", 1)
+    assert [message["content"] for message in messages] == ["Hi, User!", "You again?", "Me.", "Me."]
+    assert (unknown.returncode, "no character 'miku'" in unknown.stderr) == (1, True)
+    sent = [message["content"] for message in mock_openrouter.bodies()[-1]["messages"]]
+    assert sent[-2:] == ["Hi, User!", "Me."]
