@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-from idolchat_cli.chatting.remote import RemoteTurns
+from idolchat_cli.chatting.partner import RunningServer
 from idolchat_cli.chatting.talk import Talk
 from idolchat_core.storage.server_address import running_server
 from tests.support.idol import IDOL
@@ -109,7 +109,7 @@ async def test_a_server_that_was_killed_leaves_the_chat_its_own_engine(server: S
 async def test_a_reply_is_made_anew_and_a_message_edited_by_the_server(server: Server) -> None:
     address = running_server(server.data)
     assert address
-    talk, heard, stop = Talk(turns=RemoteTurns(address), conversation_id=None), list[str](), asyncio.Event()
+    talk, heard, stop = Talk(partner=RunningServer(address), conversation_id=None), list[str](), asyncio.Event()
     said = [
         await talk.say("Hello", hear=heard.append, stop=stop),
         await talk.regenerate(hear=heard.append, stop=stop),
