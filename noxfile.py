@@ -30,6 +30,7 @@ PRODUCT = [
     "llm-local[smollm2]",
     "characters",
     "memory[semantic]",
+    "api-openai",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]

@@ -17,6 +17,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
 
 BESIDE = {
     "api": ["idolchat-api[otel]"],
+    "api-openai": ["idolchat-cli[serve]"],
     "characters": ["idolchat-cli[serve]"],
     "cli": ["idolchat-cli[serve]"],
     "memory": ["idolchat-memory[semantic]"],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idolchat_api.app import create_app
-    from idolchat_api.app_state import CurrentCaller, app_state, caller_of
+    from idolchat_api.app_state import CurrentCaller, caller_of
     from idolchat_api.asgi.raw_route import RawRoute
     from idolchat_api.asgi.requests import idempotency_key, invalid_request, read_json
     from idolchat_api.asgi.responses import send_json
@@ -50,7 +50,6 @@ __all__ = [
     "TurnForm",
     "Unauthenticated",
     "Wants",
-    "app_state",
     "caller_of",
     "create_app",
     "idempotency_key",
@@ -82,7 +81,6 @@ _WHERE = {
     "TurnForm": "streaming.forms",
     "Unauthenticated": "errors",
     "Wants": "http.authorization",
-    "app_state": "app_state",
     "caller_of": "app_state",
     "create_app": "app",
     "idempotency_key": "asgi.requests",

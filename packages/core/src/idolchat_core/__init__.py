@@ -28,6 +28,8 @@ from idolchat_core.errors import (
     StorageError,
     StorageUnavailable,
 )
+from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished, LLMProvider, ModelInfo, OnDeltas
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import (
@@ -78,11 +80,15 @@ from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.records import NO_RECORD, Record, check_record_version, names_after, record_version
 from idolchat_core.storage.stats import StorageStats
 from idolchat_core.storage.user_data import UserData, UserFile
+from idolchat_core.turns.ephemeral import EphemeralRequest
+from idolchat_core.turns.plan import After
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = [
     "EVERYTHING",
     "NO_RECORD",
     "SESSION_GAP_S",
+    "After",
     "BackgroundCompletions",
     "Change",
     "ChangeKind",
@@ -103,6 +109,7 @@ __all__ = [
     "DirectoryEntry",
     "DirectoryPage",
     "DocumentRefused",
+    "EphemeralRequest",
     "Finished",
     "HistoryWindow",
     "IdSet",
@@ -113,6 +120,7 @@ __all__ = [
     "KnownConversation",
     "LLMProvider",
     "Leftover",
+    "LiveTurn",
     "MemoryIndex",
     "MemoryMessage",
     "MemoryRow",
@@ -123,6 +131,7 @@ __all__ = [
     "ModelInfo",
     "ModelNotFound",
     "NamespaceRegistry",
+    "NewMessage",
     "NotAuthorized",
     "OnDeltas",
     "PackageSettings",
@@ -156,6 +165,11 @@ __all__ = [
     "StorageUnavailable",
     "StoredId",
     "TextAnalysis",
+    "TurnEnded",
+    "TurnOptions",
+    "TurnRequest",
+    "TurnStarted",
+    "TurnState",
     "Unencoded",
     "Usage",
     "UserData",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden, NotFound
+from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.conversations import messages
 from idolchat_core.conversations.beginning import begin
 from idolchat_core.errors import (
@@ -185,16 +186,27 @@ class Caller:
         """Answer the last message again; see ``TurnEngine.regenerate``."""
         return await self.service.turns.regenerate(conversation_id, self.policy.apply(self.principal, options))
 
-    async def answer_again(self, conversation_id: UUID, message_id: StoredId, options: TurnOptions) -> LiveTurn:
+    async def answer_again(
+        self,
+        conversation_id: UUID,
+        message_id: StoredId,
+        options: TurnOptions,
+        *,
+        instructions: Sequence[NewMessage] = (),
+    ) -> LiveTurn:
         """Answer a message again, whatever branch it is on; see ``TurnEngine.answer_again``."""
-        how = self.policy.apply(self.principal, options)
-        return await self.service.turns.answer_again(conversation_id, message_id, how)
+        how = self._instructed(options, instructions)
+        return await self.service.turns.answer_again(conversation_id, message_id, how, instructions=instructions)
 
-    async def answer_unstored(self, request: EphemeralRequest, options: TurnOptions) -> LiveTurn:
-        """Answer what is stored nowhere, as ``options`` say; see ``TurnEngine.answer_unstored``."""
+    async def answer_unstored(
+        self, request: EphemeralRequest, options: TurnOptions, *, character: DirectoryEntry | None = None
+    ) -> LiveTurn:
+        """Answer what is stored nowhere; ``character`` brings what ``options`` leave open. See the engine's."""
         for position, message in enumerate(request.messages):
             self.policy.check_message(self.principal, message, f"messages.{position}", with_replies=True)
         how = self.policy.apply(self.principal, options)
+        if character is not None:
+            how = how.with_character(character)
         return await self.service.turns.answer_unstored(
             replace(
                 request,
@@ -207,11 +219,24 @@ class Caller:
         )
 
     async def continue_reply(
-        self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, changes_branch: bool = False
+        self,
+        conversation_id: UUID,
+        reply_id: StoredId,
+        options: TurnOptions,
+        *,
+        changes_branch: bool = False,
+        instructions: Sequence[NewMessage] = (),
     ) -> LiveTurn:
         """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
-        how = self.policy.apply(self.principal, options)
-        return await self.service.turns.continue_reply(conversation_id, reply_id, how, changes_branch=changes_branch)
+        how = self._instructed(options, instructions)
+        return await self.service.turns.continue_reply(
+            conversation_id, reply_id, how, changes_branch=changes_branch, instructions=instructions
+        )
+
+    def _instructed(self, options: TurnOptions, instructions: Sequence[NewMessage]) -> TurnOptions:
+        for position, message in enumerate(instructions):
+            self.policy.check_message(self.principal, message, f"messages.{position}")
+        return self.policy.apply(self.principal, options)
 
     async def rewrite(
         self, conversation_id: UUID, message_id: StoredId, content: str | list[dict[str, Any]]

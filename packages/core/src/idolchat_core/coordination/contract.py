@@ -6,7 +6,7 @@ One process needs none of it: ``local`` is what stands behind them where a stora
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,11 +206,8 @@ class TurnStore(ABC):
         """
 
     @abstractmethod
-    async def forget(self, chosen: Callable[[UnfinishedTurn], bool]) -> int:
-        """Remove what is kept of the unfinished turns that are chosen, and return of how many: nobody takes them over.
-
-        That is for turns of a conversation that is deleted, and for one whose message is.
-        """
+    async def forget(self, conversation_ids: Collection[UUID]) -> int:
+        """Remove what is kept of unfinished turns in conversations that are deleted, and return of how many."""
 
     @abstractmethod
     async def settled(self) -> None:
@@ -224,7 +221,7 @@ class TurnStore(ABC):
 class Bus(ABC):
     """Carries messages between processes: at most once, in order from one sender to one inbox. It only hastens.
 
-    Whatever a message says is also found without it. A message is any bytes, up to 64 KiB.
+    Whatever a message says is also found without it.
     """
 
     inbox: str

@@ -54,7 +54,7 @@ from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
 from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
 from idolchat_core.turns.recovery import UnstoredTurns
-from idolchat_core.turns.request import OnDisconnect, TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, OnDisconnect, TurnOptions, TurnRequest
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
@@ -235,15 +235,29 @@ class TurnEngine:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
         return await self._launch(Plan.anew(conversation_id, asked[-1], options))
 
-    async def answer_again(self, conversation_id: UUID, message_id: StoredId, options: TurnOptions) -> LiveTurn:
+    async def answer_again(
+        self,
+        conversation_id: UUID,
+        message_id: StoredId,
+        options: TurnOptions,
+        *,
+        instructions: Sequence[NewMessage] = (),
+    ) -> LiveTurn:
         """Answer a message of whatever branch once more; the branch up to it and the new reply is then the active one.
 
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is no such message.
         """
-        return await self._launch(Plan.anew(conversation_id, message_id, options, changes_branch=True))
+        plan = Plan.anew(conversation_id, message_id, options, changes_branch=True)
+        return await self._launch(replace(plan, instructions=tuple(instructions)))
 
     async def continue_reply(
-        self, conversation_id: UUID, reply_id: StoredId, options: TurnOptions, *, changes_branch: bool = False
+        self,
+        conversation_id: UUID,
+        reply_id: StoredId,
+        options: TurnOptions,
+        *,
+        changes_branch: bool = False,
+        instructions: Sequence[NewMessage] = (),
     ) -> LiveTurn:
         """Have the model go on with a reply to the last message of the active branch.
 
@@ -252,7 +266,8 @@ class TurnEngine:
         Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when there is no such message, and
         ``TurnNotRetryable`` when it cannot be continued.
         """
-        return await self._launch(Plan.continuing(conversation_id, reply_id, options, changes_branch=changes_branch))
+        plan = Plan.continuing(conversation_id, reply_id, options, changes_branch=changes_branch)
+        return await self._launch(replace(plan, instructions=tuple(instructions)))
 
     async def answer_unstored(self, request: EphemeralRequest) -> LiveTurn:
         """Answer messages that are stored nowhere; see ``EphemeralTurn``. The call is in the ledger all the same.

@@ -1,0 +1,1 @@
+"""OpenAI's API on top of idolchat: durable conversations for front ends that know nothing of them."""

@@ -1,0 +1,1 @@
+"""Turns as OpenAI's chat completions tell them."""

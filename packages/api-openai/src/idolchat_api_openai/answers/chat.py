@@ -1,0 +1,100 @@
+"""Turns as chat completions: ``chat.completion.chunk`` objects, and the whole ``chat.completion``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from idolchat_api import TurnForm, problem_from_turn, usage_fields
+from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
+from idolchat_api_openai.requests.errors import openai_problem
+from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted
+
+__all__ = ["chat_form"]
+
+_ASCII_ONLY = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
+
+
+def chat_form(model: str, *, includes_usage: bool) -> TurnForm:
+    """Return the form of a request's reply; ``model`` is what the request calls it."""
+    return TurnForm(
+        encoder=lambda started: _Chunks(started, model, includes_usage=includes_usage),
+        whole=lambda turn, ended: _completion(turn, ended, model),
+        fault=lambda fields: _event(dict(fields)),
+        problem=openai_problem,
+    )
+
+
+def _event(fields: Mapping[str, Any]) -> bytes:
+    return b"data: %b\n\n" % _one_line(orjson.dumps(fields))
+
+
+def _one_line(json: bytes) -> bytes:
+    """Escape what JSON allows and many line readers take for the end of a line."""
+    return json if json.isascii() else json.decode().translate(_ASCII_ONLY).encode()
+
+
+class _Chunks:
+    """Encodes the events of one turn, in order, from the first."""
+
+    def __init__(self, started: TurnStarted, model: str, *, includes_usage: bool) -> None:
+        self._started = started
+        self._includes_usage = includes_usage
+        self._common: dict[str, Any] = {
+            "id": f"chatcmpl-{started.turn_id.hex}",
+            "object": "chat.completion.chunk",
+            "created": int(started.created_at.timestamp()),
+            "model": model,
+        }
+        common = _one_line(orjson.dumps(self._common))[:-1].replace(b"%", b"%%")
+        usage = b',"usage":null' if includes_usage else b""
+        end = b',"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
+        self._template = b"data: " + common + b',"choices":[{"index":0,"delta":%b' + end
+        self._plain = self._template.replace(b'"delta":%b', b'"delta":{"content":%b}')
+
+    def encode(self, first: int, events: Sequence[Delta | TurnStarted | TurnEnded], *, after: int = -1) -> bytes:
+        """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
+        return b"".join([self._encoded(event) for seq, event in enumerate(events, first) if seq > after])
+
+    def _encoded(self, event: Delta | TurnStarted | TurnEnded) -> bytes:
+        if isinstance(event, Delta):
+            if event.fields is None:
+                return self._plain % _one_line(orjson.dumps(event.content))
+            content = {"content": event.content} if event.content else {}
+            return self._template % _one_line(orjson.dumps({**content, **event.fields}))
+        if isinstance(event, TurnStarted):
+            delta = {"role": "assistant", "content": ""}
+            return self._chunk(delta, conversation_id=event.conversation_id, turn_id=event.turn_id)
+        return self._end(event)
+
+    def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        usage = {"usage": None} if self._includes_usage else {}
+        return _event({**self._common, "choices": [choice], **usage, **more})
+
+    def _end(self, ended: TurnEnded) -> bytes:
+        if has_failed(ended):
+            return _event({**self._common, "choices": [], "error": openai_problem(problem_from_turn(ended)).as_dict()})
+        last = self._chunk({}, finish_reason=finish_reason_of(ended))
+        if not self._includes_usage:
+            return last
+        return last + _event({**self._common, "choices": [], "usage": usage_fields(ended.usage)})
+
+
+def _completion(turn: LiveTurn, ended: TurnEnded, model: str) -> bytes:
+    message: dict[str, Any] = {"role": "assistant", "refusal": None, **said_of(turn, ended)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason_of(ended)}
+    return orjson.dumps(
+        {
+            "id": f"chatcmpl-{turn.turn_id.hex}",
+            "object": "chat.completion",
+            "created": int(turn.created_at.timestamp()),
+            "model": model,
+            "choices": [choice],
+            "usage": usage_fields(ended.usage),
+            "conversation_id": turn.conversation_id,
+            "turn_id": turn.turn_id,
+        }
+    )

@@ -1,0 +1,1 @@
+"""Which conversation a resent history belongs to, and where in its tree it ends."""

@@ -1,0 +1,180 @@
+"""Which conversation a request belongs to: the one that it names, else the one whose history it sends again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+from idolchat_api_openai.matching.alignment import Alignment, align, is_told, telling_texts
+from idolchat_api_openai.matching.index import ReplyIndex
+from idolchat_api_openai.matching.tree import Tree
+from idolchat_api_openai.matching.trees import Trees
+from idolchat_api_openai.requests.said import Said
+from idolchat_core import ConversationDamaged, Storage
+
+__all__ = ["Conversations", "Found", "Whose"]
+
+ALIASES = "v1-conversations"
+"""Namespace of the records that say which conversation a client's id means that began without one."""
+MAX_RECENT, MAX_PAIRS = 8, 10_000
+"""Conversations remembered of each user and character, and pairs of those."""
+MAX_FOUND = 4
+REPEATED_WITHIN_S = 600.0
+"""How long the very first message of a conversation may be sent again and still be a wish for another reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The user and the character of a conversation."""
+
+    user_id: UUID | None
+    character_id: UUID
+
+    def has(self, tree: Tree) -> bool:
+        """Return whether a conversation is theirs."""
+        return tree.user_id == self.user_id and tree.character_id == self.character_id
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation, and how much of the history is in it. One without ``tree`` is to begin with the id."""
+
+    conversation_id: UUID | None
+    tree: Tree | None
+    alignment: Alignment
+
+
+class Conversations:
+    """Finds conversations, within those of one user and one character."""
+
+    def __init__(self, storage: Storage, index: ReplyIndex) -> None:
+        self.trees = Trees(storage)
+        self._storage = storage
+        self._index = index
+        self._recent: OrderedDict[Whose, OrderedDict[UUID, float]] = OrderedDict()
+        self._locks: dict[object, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def locked(self, key: object) -> AsyncGenerator[None]:
+        """Let one request at a time look at a conversation and begin its turn there."""
+        lock, count = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = lock, count + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, count = self._locks.pop(key)
+            if count > 1:
+                self._locks[key] = lock, count - 1
+
+    def note(self, whose: Whose, conversation_id: UUID) -> None:
+        """Remember that a conversation was used."""
+        recent = self._recent.setdefault(whose, OrderedDict())
+        recent[conversation_id] = time.monotonic()
+        recent.move_to_end(conversation_id)
+        if len(recent) > MAX_RECENT:
+            recent.popitem(last=False)
+        self._recent.move_to_end(whose)
+        if len(self._recent) > MAX_PAIRS:
+            self._recent.popitem(last=False)
+
+    async def named(self, whose: Whose, derived: UUID, name: str, said: Sequence[Said]) -> Found:
+        """Find the conversation that a client's id names: ``derived`` follows from it, or one of ours is meant.
+
+        One that began without an id is taken up where the history of this one is all of it, and remembered.
+        """
+        tree = await self.trees.get(derived)
+        if tree is None:
+            tree = await self._ours(whose, name) or await self._alias(whose, derived)
+        if tree is None and (found := await self.recognised(whose, said)) is not None:
+            tree = await self._taken_up(whose, derived, found)
+        if tree is None:
+            return Found(derived, None, Alignment(-1, 0))
+        return Found(tree.id, tree, align(tree, said))
+
+    async def _ours(self, whose: Whose, name: str) -> Tree | None:
+        try:
+            ours = UUID(name.removeprefix("conv_"))
+        except ValueError:
+            return None
+        return await self._theirs(whose, ours)
+
+    async def _theirs(self, whose: Whose, conversation_id: UUID) -> Tree | None:
+        try:
+            tree = await self.trees.get(conversation_id)
+        except ConversationDamaged:
+            return None
+        return tree if tree is not None and whose.has(tree) else None
+
+    async def _alias(self, whose: Whose, derived: UUID) -> Tree | None:
+        kept = await self._storage.get_record(ALIASES, str(derived))
+        return await self._theirs(whose, UUID(orjson.loads(kept)["conversation_id"])) if kept else None
+
+    async def _taken_up(self, whose: Whose, derived: UUID, found: Found) -> Tree | None:
+        tree = found.tree
+        if tree is None or tree.id.version != 7 or found.alignment.position != tree.head_position:
+            return None
+        record = {"conversation_id": str(tree.id), "user_id": str(whose.user_id)}
+        await self._storage.put_record(ALIASES, str(derived), orjson.dumps(record))
+        return tree
+
+    async def recognised(self, whose: Whose, said: Sequence[Said], *, is_new: bool = False) -> Found | None:
+        """Find the conversation that a history is of; None for one that nothing tells from others.
+
+        ``is_new`` says that the client is known to ask for no second reply.
+        """
+        texts = telling_texts(said)
+        recent = list(reversed(self._recent.get(whose, {})))
+        best = await self._best(whose, said, texts, recent)
+        if best is not None and best.alignment.count >= len(said) - 1:
+            return best
+        elsewhere = await self._index.find(whose.user_id, whose.character_id, texts, limit=MAX_FOUND)
+        further = await self._best(whose, said, texts, [one for one in elsewhere if one not in recent])
+        if further is not None and (best is None or further.alignment.count > best.alignment.count):
+            return further
+        return best or (None if is_new else await self._repeated(whose, said))
+
+    async def _best(
+        self, whose: Whose, said: Sequence[Said], texts: Sequence[str], candidates: Sequence[UUID]
+    ) -> Found | None:
+        best: Found | None = None
+        if not any(message.role == "assistant" for message in said[1:]):
+            return None  # a greeting tells nothing
+        for conversation_id in candidates:
+            tree = await self._theirs(whose, conversation_id)
+            if tree is None:
+                continue
+            alignment = align(tree, said)
+            if not (is_told(tree, texts) or (alignment.is_from_root and alignment.has_reply(tree))):
+                continue
+            if best is None or alignment.count > best.alignment.count:
+                best = Found(conversation_id, tree, alignment)
+            if alignment.count >= len(said) - 1:
+                break
+        return best
+
+    async def _repeated(self, whose: Whose, said: Sequence[Said]) -> Found | None:
+        """Find the newest conversation where it holds what is sent, and nothing but replies to that.
+
+        The first message has been sent again for another reply, as nobody sends one twice within minutes.
+        """
+        newest = next(reversed(self._recent.get(whose, {}).items()), None)
+        if newest is None or time.monotonic() - newest[1] > REPEATED_WITHIN_S:
+            return None
+        tree = await self._theirs(whose, newest[0])
+        if tree is None or not said or said[-1].role != "user":
+            return None
+        alignment = align(tree, said)
+        if alignment.count < len(said) or not alignment.is_from_root:
+            return None
+        replies = list(tree.following(alignment.position))
+        if any(reply.role != "assistant" or reply.children for reply in replies):
+            return None
+        return Found(tree.id, tree, alignment)

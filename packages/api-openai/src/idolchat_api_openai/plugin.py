@@ -1,0 +1,34 @@
+"""What this package adds to idolchat."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from idolchat_core import ChangeObserver, ServiceRegistry, Services, hookimpl
+
+if TYPE_CHECKING:  # the command line loads this without a server
+    from idolchat_api import RouteRegistry
+
+__all__ = ["idolchat_register_change_observers", "idolchat_register_routes"]
+
+
+@hookimpl
+def idolchat_register_change_observers(registry: ServiceRegistry[ChangeObserver]) -> None:
+    """Register the index of replies."""
+    registry.add("v1", _open_index)
+
+
+def _open_index(services: Services) -> AbstractAsyncContextManager[ChangeObserver]:
+    from idolchat_api_openai.matching.index import open_index  # noqa: PLC0415  a command needs none
+
+    return open_index(services)
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_routes(registry: RouteRegistry) -> None:
+    """Register the routes under ``/v1``."""
+    from idolchat_api import Access  # noqa: PLC0415
+    from idolchat_api_openai.registration import add_routes  # noqa: PLC0415
+
+    add_routes(registry, access=Access.CALLER)

@@ -1,0 +1,28 @@
+"""The routes, with the rights that each has."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from idolchat_api import Access, Caller, RouteRegistry, Wants
+from idolchat_api_openai.identity.callers import Identities
+from idolchat_api_openai.routes import Server, chat_routes, model_routes
+from idolchat_api_openai.settings import OpenAISettings
+from idolchat_core import read_settings
+
+__all__ = ["add_routes"]
+
+
+def add_routes(registry: RouteRegistry, *, access: Access) -> None:
+    """Register all routes. Raises ``ConfigurationError``."""
+    settings = read_settings(OpenAISettings)
+    server = Server(settings)
+    identities = Identities(settings)
+    router = APIRouter()
+    router.routes += [*model_routes(server), *chat_routes(server)]
+    registry.add_router(router, access=access, find={"model": _is_answered_for}, identify=identities.identify)
+
+
+async def _is_answered_for(caller: Caller, model: str, wants: Wants) -> bool:
+    """Let the route say itself, in OpenAI's words, whether the caller may use a model."""
+    return True
