@@ -177,7 +177,7 @@ async def test_a_missing_table_and_a_document_that_is_too_large_hold_up_nothing(
 ) -> None:
     mock_supabase.state.rows = None
     mock_supabase.state.max_bytes = 2_000
-    server = start()
+    server = start(IDOLCHAT_CHARACTERS_STARTER="off")  # her picture is larger
     large = await say_rest(server, "x" * 3_000)
     small = await say_rest(server, "small")
     await until(lambda: small.conversation_id in mock_supabase.documents())
