@@ -42,7 +42,10 @@ class KeptRecords[R: BaseModel]:
         return await self._read(name)
 
     async def change(self, name: str, changed: Callable[[R | None], R]) -> R:
-        """Make a record of what is stored, and store it. Raises what ``changed`` raises, and ``StorageUnavailable``."""
+        """Make a record of what is stored, and store it; again, where another process was faster.
+
+        Raises what ``changed`` raises, and ``StorageUnavailable``.
+        """
         async with self._writing:
             while True:
                 found = await self._storage.read_record(self._namespace, name)
@@ -56,11 +59,6 @@ class KeptRecords[R: BaseModel]:
         value = record.model_dump_json().encode()
         await self._storage.put_record(self._namespace, name, value, if_version=if_version)
         self._keep(name, value, record)
-
-    async def delete(self, name: str) -> None:
-        """Remove a record. Raises ``StorageUnavailable``."""
-        await self._storage.delete_record(self._namespace, name)
-        self._keep(name, None, None)
 
     async def names(self) -> list[str]:
         """List all records. Raises ``StorageUnavailable``."""

@@ -67,6 +67,7 @@ def idolchat_register_routes(registry: RouteRegistry) -> None:
         find={"character_id": routes.may_access, "file_name": routes.any_file},
         body_limits={routes.IMPORT_PATH: MAX_BODY_BYTES},
     )
+    registry.add_router(routes.use_router, access=Access.CALLER, find={"character_id": routes.may_use})
     registry.add_router(personas.router, access=Access.CALLER, find={"persona_id": personas.may_access})
     registry.add_router(
         books.router,
@@ -80,3 +81,5 @@ def idolchat_register_routes(registry: RouteRegistry) -> None:
 def idolchat_register_commands(registry: CommandRegistry) -> None:
     """Register ``idol characters``."""
     registry.add("characters", "idolchat_characters.commands:app", help="Look after characters and their cards.")
+    registry.add("lorebooks", "idolchat_characters.commands.lorebooks:app", help="Look after lorebooks.")
+    registry.add("personas", "idolchat_characters.commands.personas:app", help="Look after whom users play.")

@@ -6,17 +6,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from idolchat_api import Caller, CurrentCaller, NotFound, PreconditionFailed, Wants
+from idolchat_characters.books import books_of
 from idolchat_characters.cards import CardFormat
 from idolchat_characters.errors import VersionConflict
 from idolchat_characters.http import IfMatch, attached, etag, expected_version, received
 from idolchat_characters.library import CharacterLibrary, CharacterPage, CharacterRecord, Viewer, library_of
 from idolchat_characters.problems import Problem
+from idolchat_characters.prompt.lore_explanation import LoreExplanation, LoreQuestion, explain_lore
+from idolchat_characters.scanning import compiled_of
+from idolchat_core import InvalidRequest
 
-__all__ = ["IMPORT_PATH", "any_file", "may_access", "router"]
+__all__ = ["IMPORT_PATH", "any_file", "may_access", "may_use", "router", "use_router"]
 
 IMPORT_PATH = "/characters/import"
 MEDIA_TYPES: dict[str, str] = {
@@ -27,6 +31,18 @@ MEDIA_TYPES: dict[str, str] = {
 }
 
 router = APIRouter(prefix="/characters", tags=["characters"])
+use_router = APIRouter(prefix="/characters", tags=["characters"])
+"""Routes that ask something of a character, and change nothing of her."""
+
+
+class LoreText(BaseModel):
+    """What to explain: the reply to the newest message of a conversation, or to a text, said in one or alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: Annotated[str, StringConstraints(max_length=65_536)] | None = None
+    conversation_id: UUID | None = None
+    window_tokens: Annotated[int, Field(ge=512, le=10_000_000, description="What the model reads.")] | None = None
 
 
 class ImportedCharacter(BaseModel):
@@ -45,6 +61,11 @@ async def may_access(caller: Caller, character_id: str, wants: Wants) -> bool:
     if record is None:
         return False
     return wants is Wants.READ or viewer.may_change(record.character)
+
+
+async def may_use(caller: Caller, character_id: str, wants: Wants) -> bool:
+    """Whether a caller may use the character of an id or slug, whatever the method."""
+    return await may_access(caller, character_id, Wants.READ)
 
 
 async def any_file(caller: Caller, file_name: str, wants: Wants) -> bool:
@@ -75,6 +96,7 @@ async def create_character(
 ) -> CharacterRecord:
     """Create a character; a user's is private."""
     record = await _library(caller).create_from(fields, _viewer(caller))
+    await _prepare(caller, record)
     response.headers["etag"] = etag(record.version)
     return record
 
@@ -94,6 +116,7 @@ async def import_character(
     given = {"slug": slug, "visibility": visibility, "owner_id": owner_id}
     fields = {name: value for name, value in given.items() if value is not None}
     record, reading = await library.import_card(content, _viewer(caller), fields=fields)
+    await _prepare(caller, record)
     response.headers["etag"] = etag(record.version)
     return ImportedCharacter(character=record, warnings=reading.warnings)
 
@@ -120,6 +143,7 @@ async def update_character(
         changed = await _library(caller).update(record, changes, _viewer(caller), version=expected_version(if_match))
     except VersionConflict as error:
         raise PreconditionFailed(str(error)) from None
+    await _prepare(caller, changed)
     response.headers["etag"] = etag(changed.version)
     return changed
 
@@ -132,6 +156,42 @@ async def delete_character(character_id: str, caller: CurrentCaller, if_match: I
         await _library(caller).delete(record, version=expected_version(if_match))
     except VersionConflict as error:
         raise PreconditionFailed(str(error)) from None
+
+
+@use_router.post("/{character_id}/lore/explain")
+async def explain_lorebooks(character_id: str, asked: LoreText, caller: CurrentCaller) -> LoreExplanation:
+    """Explain which entries of lorebooks enter the prompt: by which key, where, at what cost; and why others do not.
+
+    The character's, the user's, the conversation's and the server's books are scanned as a turn does; of the server's,
+    operators alone are told.
+    """
+    if asked.text is None and asked.conversation_id is None:
+        raise InvalidRequest("text or conversation_id is needed: what to explain the lore of", param="text")
+    conversation = None
+    if asked.conversation_id is not None:
+        await caller.read_page(asked.conversation_id, limit=1)
+        conversation = await caller.service.storage.read(asked.conversation_id)
+    question = LoreQuestion(
+        text=asked.text,
+        conversation=conversation,
+        user_id=caller.principal.user_id,
+        window_tokens=asked.window_tokens or caller.service.settings.context_length,
+        shows_server=caller.principal.is_operator,
+    )
+    return await explain_lore(caller.service.storage, await _found(caller, character_id), question)
+
+
+@use_router.post("/{character_id}/duplicate", status_code=201)
+async def duplicate_character(
+    character_id: str,
+    caller: CurrentCaller,
+    response: Response,
+    fields: Annotated[dict[str, Any] | None, Body(description="Fields that the copy has another value of.")] = None,
+) -> CharacterRecord:
+    """Copy a character, card and files included; what a user copies is private and theirs."""
+    copy = await _library(caller).duplicate(await _found(caller, character_id), _viewer(caller), fields=fields)
+    response.headers["etag"] = etag(copy.version)
+    return copy
 
 
 @router.get("/{character_id}/export", response_class=Response)
@@ -173,3 +233,9 @@ async def _found(caller: Caller, character_id: str) -> CharacterRecord:
     if record is None:  # deleted since it was looked for
         raise NotFound(f"no character {character_id}")
     return record
+
+
+async def _prepare(caller: Caller, record: CharacterRecord) -> None:
+    """Have the lorebooks compiled that the caller's first turn with a character needs."""
+    storage = caller.service.storage
+    compiled_of(storage).prepare(record, await books_of(storage).active(caller.principal.user_id, None))

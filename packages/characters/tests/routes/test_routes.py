@@ -125,3 +125,42 @@ async def test_a_card_may_be_larger_than_other_bodies_up_to_a_limit(client: http
     other = await client.post("/characters", content=bodies[0], headers=ana)
 
     assert [reply.status_code for reply in (*replies, other)] == [201, 413, 413]
+
+
+async def test_a_copy_has_the_card_and_the_files_and_is_a_character_of_its_own(
+    client: httpx.AsyncClient, operator: Headers, ana: Headers, read_sample: Callable[[str], bytes]
+) -> None:
+    card = read_sample("31_v3_both.png")
+    imported = await client.post("/characters/import?visibility=public", content=card, headers=operator)
+    made = imported.json()["character"]
+    reply = await client.post(f"/characters/{made['id']}/duplicate", headers=ana)
+    copy = reply.json()
+    await client.patch(f"/characters/{copy['id']}", json={"nickname": "Changed"}, headers=ana)
+    picture = await client.get(f"/characters/{copy['id']}/files/{made['assets'][0]['file_name']}", headers=ana)
+    original = await client.get(f"/characters/{made['id']}/export", headers=ana)
+
+    assert reply.status_code == 201
+    assert (copy["character"]["visibility"], copy["character"]["slug"]) == ("private", made["character"]["slug"])
+    assert copy["user_id"] == copy["character"]["owner_id"] is not None
+    assert picture.headers["content-type"] == "image/png"
+    assert original.content == card
+
+
+async def test_a_copy_of_an_operator_is_where_the_original_is(client: httpx.AsyncClient, operator: Headers) -> None:
+    await create(client, operator, visibility="public")
+    reply = await client.post("/characters/mika/duplicate", json={"name": "Mika in winter"}, headers=operator)
+
+    assert (reply.json()["character"]["slug"], reply.json()["character"]["visibility"]) == ("mika-in-winter", "public")
+
+
+@pytest.mark.parametrize("path", ["/duplicate", "/lore/explain"])
+async def test_what_is_asked_of_anothers_private_character_is_answered_like_an_unknown_one(
+    client: httpx.AsyncClient, ana: Headers, ben: Headers, path: str
+) -> None:
+    known, unknown = (await create(client, ana))["id"], str(uuid4())
+    body = {"text": "x"} if path == "/lore/explain" else None
+    replies = [await client.post(f"/characters/{it}{path}", headers=ben, json=body) for it in (known, unknown)]
+
+    assert [reply.status_code for reply in replies] == [404, 404]
+    messages = [reply.json()["error"]["message"] for reply in replies]
+    assert messages[0].replace(known, unknown) == messages[1]

@@ -15,6 +15,8 @@ app = new_group(
         "import": Lazy(f"{_HERE}.import_", "Create characters from card files."),
         "export": Lazy(f"{_HERE}.export", "Write characters to card files."),
         "edit": Lazy(f"{_HERE}.edit", "Change fields of a character."),
+        "duplicate": Lazy(f"{_HERE}.duplicate", "Copy a character."),
+        "explain": Lazy(f"{_HERE}.explain", "Explain which lore enters a prompt, and why."),
         "delete": Lazy(f"{_HERE}.delete", "Delete characters for good."),
         "validate": Lazy(f"{_HERE}.validate", "Check card files without importing them."),
     },

@@ -10,23 +10,20 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from pydantic import ValidationError
-
 from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
 from idolchat_characters.character import Character
 from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
 from idolchat_characters.library.access import Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage
-from idolchat_characters.library.records import CharacterRecord, OriginalCard, StoredAsset, owner_in
+from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
+from idolchat_characters.library.records import CharacterRecord, StoredAsset, owner_in
 from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
-from idolchat_core import InvalidRequest, Storage, StorageConflict, new_id, read_settings, utc_now
+from idolchat_core import Storage, StorageConflict, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
-
-EDITABLE = frozenset(Character.model_fields) - {"unknown_fields"}
 
 
 class CharacterLibrary:
@@ -73,9 +70,10 @@ class CharacterLibrary:
             return None
         reading = await asyncio.to_thread(read_card, content := starter_card())
         public = reading.character.model_copy(update={"visibility": "public", "slug": slug_of(reading.character.name)})
-        record = _new_record(public, reading, content, self.settings.max_asset_bytes, character_id=STARTER_ID)
+        held = Belongings.of(reading, content, max_asset_bytes=self.settings.max_asset_bytes)
+        record = new_record(public, held, character_id=STARTER_ID)
         with suppress(StorageConflict):  # another process has just added her
-            await self._store.add(record, content, {asset.file_name: asset.content for asset in reading.assets})
+            await self._store.add(record, held.card, held.files)
         await self._store.note_starter()
         self._index.put(record)
         return record
@@ -121,11 +119,11 @@ class CharacterLibrary:
 
     async def create(self, character: Character, viewer: Viewer) -> CharacterRecord:
         """Store a new character. Raises ``InvalidRequest``, ``SlugTaken``."""
-        return await self._add(character, viewer, None, b"")
+        return await self._add(character, viewer, Belongings())
 
     async def create_from(self, fields: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
         """Store a new character of these fields; see ``create``."""
-        return await self.create(_changed(None, fields), viewer)
+        return await self.create(with_changes(None, fields), viewer)
 
     async def import_card(
         self, content: bytes, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
@@ -138,15 +136,38 @@ class CharacterLibrary:
         limits = CardLimits(file_bytes=self.settings.max_import_bytes)
         async with self._reading:
             reading = await asyncio.to_thread(read_card, content, limits=limits)
-        character = _changed(reading.character, fields or {})
-        return await self._add(character, viewer, reading, content), reading
+        character = with_changes(reading.character, fields or {})
+        held = Belongings.of(reading, content, max_asset_bytes=self.settings.max_asset_bytes)
+        return await self._add(character, viewer, held), reading
+
+    async def duplicate(
+        self, record: CharacterRecord, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
+    ) -> CharacterRecord:
+        """Store a copy of a character, card and files included, with other values of some fields.
+
+        Without a slug in ``fields`` the copy gets one of its own. What a user copies is private and theirs; an
+        operator's copy has the owner and visibility of the original. Raises ``InvalidRequest``, ``SlugTaken`` and
+        ``TooManyCharacters``.
+        """
+        character = record.character.model_copy(update={"slug": None})
+        if not viewer.is_operator:
+            character = character.model_copy(update={"owner_id": viewer.user_id, "visibility": "private"})
+        files = {asset.file_name: await self._store.asset(record.id, asset.file_name) for asset in record.assets}
+        held = Belongings(
+            original=record.original,
+            card=await self._store.original(record) or b"",
+            assets=tuple(asset for asset in record.assets if files[asset.file_name] is not None),
+            files={name: content for name, content in files.items() if content is not None},
+        )
+        return await self._add(with_changes(character, fields or {}), viewer, held)
 
     async def update(
         self, record: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer, *, version: int | None = None
     ) -> CharacterRecord:
         """Change fields of a character, by their names; ``version`` is the one that the change is meant for.
 
-        Raises ``InvalidRequest``, ``SlugTaken`` and ``VersionConflict``.
+        Of two processes that change a character at once, the second repeats its change upon that of the first. Raises
+        ``InvalidRequest``, ``SlugTaken`` and ``VersionConflict``.
         """
         async with self._writing:
             while True:
@@ -175,8 +196,8 @@ class CharacterLibrary:
         return found
 
     def _updated(self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
-        character = _changed(current.character, changes)
-        _check_rights(character, viewer, before=current.character)
+        character = with_changes(current.character, changes)
+        check_rights(character, viewer, before=current.character)
         self._check_slug(character, current.id)
         update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
         return current.model_copy(update={**update, "character": character})
@@ -196,19 +217,16 @@ class CharacterLibrary:
         content = await self._store.asset(record.id, file_name) if described else None
         return (described, content) if described and content is not None else None
 
-    async def _add(
-        self, character: Character, viewer: Viewer, reading: CardReading | None, content: bytes
-    ) -> CharacterRecord:
+    async def _add(self, character: Character, viewer: Viewer, held: Belongings) -> CharacterRecord:
         await self.load()
         if character.owner_id is None and viewer.user_id is not None and not viewer.is_operator:
             character = character.model_copy(update={"owner_id": viewer.user_id})
-        _check_rights(character, viewer, before=None)
+        check_rights(character, viewer, before=None)
         async with self._writing:
             character = self._with_slug(character)
-            record = _new_record(character, reading, content, self.settings.max_asset_bytes)
+            record = new_record(character, held)
             self._check_room(record, viewer)
-            files = {asset.file_name: asset.content for asset in reading.assets} if reading else {}
-            await self._store.add(record, content, files)
+            await self._store.add(record, held.card, held.files)
             self._index.put(record)
             return record
 
@@ -257,51 +275,3 @@ def library_of(storage: Storage) -> CharacterLibrary:
     if storage not in _libraries:
         _libraries[storage] = CharacterLibrary(storage, read_settings(CharactersSettings))
     return _libraries[storage]
-
-
-def _changed(character: Character | None, changes: Mapping[str, Any]) -> Character:
-    for name in changes:
-        if name not in EDITABLE:
-            raise InvalidRequest(f"{name}: is no field of a character that can be set", param=name)
-    try:
-        return Character.model_validate({**(character.model_dump() if character else {}), **changes})
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        param = ".".join(map(str, problem["loc"]))
-        raise InvalidRequest(f"{param}: {problem['msg'].removeprefix('Value error, ')}", param=param) from None
-
-
-def _check_rights(character: Character, viewer: Viewer, *, before: Character | None) -> None:
-    """Raise ``InvalidRequest`` where only an operator may set what the viewer sets."""
-    if viewer.is_operator:
-        return
-    if character.visibility != (before.visibility if before else "private"):
-        raise InvalidRequest(
-            "visibility: only an operator publishes characters; leave it out, and yours is private", param="visibility"
-        )
-    owner_id = before.owner_id if before else viewer.user_id if viewer.is_bound else character.owner_id
-    if character.owner_id != owner_id:
-        raise InvalidRequest("owner_id: must be left out, or be the user of the token", param="owner_id")
-
-
-def _new_record(
-    character: Character,
-    reading: CardReading | None,
-    content: bytes,
-    max_asset_bytes: int,
-    *,
-    character_id: UUID | None = None,
-) -> CharacterRecord:
-    now = utc_now()
-    assets = reading.assets if reading else ()
-    original = OriginalCard(format=reading.format, digest=reading.digest, size_bytes=len(content)) if reading else None
-    return CharacterRecord(
-        id=character_id or new_id(),
-        version=1,
-        created_at=now,
-        updated_at=now,
-        user_id=owner_in(character),
-        character=character,
-        original=original,
-        assets=tuple(StoredAsset.of(asset) for asset in assets if len(asset.content) <= max_asset_bytes),
-    )
