@@ -5,7 +5,17 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from idolchat_core import CharacterDirectory, NamespaceRegistry, PromptSource, ServiceRegistry, Services, hookimpl
+from idolchat_core import (
+    CharacterDirectory,
+    NamespaceRegistry,
+    PromptSource,
+    ServiceRegistry,
+    Services,
+    Storage,
+    StorageRegistry,
+    UserData,
+    hookimpl,
+)
 
 if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
     from idolchat_api import RouteRegistry
@@ -17,6 +27,7 @@ __all__ = [
     "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
     "idolchat_register_routes",
+    "idolchat_register_user_data",
 ]
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -51,6 +62,18 @@ def _open_source(services: Services) -> AbstractAsyncContextManager[PromptSource
     from idolchat_characters.prompt import open_character_source  # noqa: PLC0415  a command needs no lore engine
 
     return open_character_source(services)
+
+
+@hookimpl
+def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
+    """Register ``characters``."""
+    registry.add("characters", _open_user_data)
+
+
+def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:
+    from idolchat_characters.user_data import open_user_data  # noqa: PLC0415  most commands need no characters
+
+    return open_user_data(storage)
 
 
 @hookimpl(optionalhook=True)

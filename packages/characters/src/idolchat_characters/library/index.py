@@ -134,6 +134,10 @@ class CharacterIndex:
                 break
         return _page(found, limit)
 
+    def owned_by(self, owner_id: UUID) -> list[UUID]:
+        """List a user's characters, the oldest first."""
+        return [held for held in self._order if self._entries[held].summary.owner_id == owner_id]
+
     def taken_by(self, owner_id: UUID) -> tuple[int, int]:
         """Count a user's characters, and the bytes of their cards and files."""
         sizes = [entry.size_bytes for entry in self._entries.values() if entry.summary.owner_id == owner_id]

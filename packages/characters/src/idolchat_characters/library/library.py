@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
 from idolchat_characters.character import Character
 from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
-from idolchat_characters.library.access import Viewer
+from idolchat_characters.library.access import OPERATOR, Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage
 from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
 from idolchat_characters.library.records import CharacterRecord, StoredAsset, owner_in
@@ -96,6 +96,25 @@ class CharacterLibrary:
         """Read the newest characters, whoever's they are."""
         ids = sorted(await self._store.ids(), reverse=True)[:limit]
         return [record for held in ids if (record := await self._store.read(held)) is not None]
+
+    async def owned_by(self, owner_id: UUID) -> Sequence[CharacterRecord]:
+        """Read all characters of a user."""
+        await self.load()
+        ids = self._index.owned_by(owner_id)
+        return [record for held in ids if (record := await self._store.read(held)) is not None]
+
+    async def forget_owner(self, owner_id: UUID) -> int:
+        """Leave a user's public characters to nobody, and remove the others with cards and files.
+
+        Returns how many characters that were, and of how many that are gone already what was left is removed.
+        """
+        records = await self.owned_by(owner_id)
+        for record in records:
+            if record.character.visibility == "public":
+                await self.update(record, {"owner_id": None}, OPERATOR)
+            else:
+                await self.delete(record)
+        return len(records) + await self._store.remove_left_of(owner_id)
 
     async def find(self, name: str, viewer: Viewer) -> CharacterRecord | None:
         """Read a character by its id or slug."""

@@ -13,6 +13,7 @@ from idolchat_characters.character import Character
 __all__ = [
     "ASSETS",
     "CHARACTERS",
+    "OWNER_NOTE",
     "STARTER",
     "CharacterRecord",
     "OriginalCard",
@@ -20,12 +21,15 @@ __all__ = [
     "asset_name",
     "original_name",
     "owner_in",
+    "owner_note_name",
 ]
 
 CHARACTERS: Final = "characters"
 ASSETS: Final = "assets"
 STARTER: Final = "starter"
 """Namespaces of the storage."""
+
+OWNER_NOTE: Final = ".owner"
 
 
 class StoredAsset(BaseModel):
@@ -109,3 +113,8 @@ def original_name(character_id: UUID) -> str:
 def asset_name(character_id: UUID, file_name: str) -> str:
     """Return the name of the record of a file."""
     return f"{character_id}.file.{file_name}"
+
+
+def owner_note_name(character_id: UUID) -> str:
+    """Return the name of the record that says whose card and files these are, when the character is gone."""
+    return f"{character_id}{OWNER_NOTE}"

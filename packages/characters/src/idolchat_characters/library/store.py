@@ -9,7 +9,16 @@ from datetime import datetime
 from uuid import UUID
 
 from idolchat_characters.id_times import made_at
-from idolchat_characters.library.records import ASSETS, CHARACTERS, STARTER, CharacterRecord, asset_name, original_name
+from idolchat_characters.library.records import (
+    ASSETS,
+    CHARACTERS,
+    OWNER_NOTE,
+    STARTER,
+    CharacterRecord,
+    asset_name,
+    original_name,
+    owner_note_name,
+)
 from idolchat_core import NO_RECORD, Storage
 
 __all__ = ["CharacterStore"]
@@ -73,6 +82,8 @@ class CharacterStore:
 
         Raises ``StorageConflict`` where there is one of her id.
         """
+        if record.user_id is not None and (record.original is not None or record.assets):
+            await self._storage.put_record(ASSETS, owner_note_name(record.id), str(record.user_id).encode())
         if record.original is not None:
             await self._storage.put_record(ASSETS, original_name(record.id), original)
         for asset in record.assets:
@@ -83,9 +94,23 @@ class CharacterStore:
         """Remove a character with her card and files. Raises ``StorageConflict`` where she has changed."""
         await self._storage.delete_record(CHARACTERS, str(record.id), if_version=if_version)
         self._read.pop(record.id, None)
-        await self._storage.delete_record(ASSETS, original_name(record.id))
-        for asset in record.assets:
-            await self._storage.delete_record(ASSETS, asset_name(record.id, asset.file_name))
+        names = [asset_name(record.id, asset.file_name) for asset in record.assets]
+        await self._remove_assets([original_name(record.id), *names, owner_note_name(record.id)])
+
+    async def remove_left_of(self, owner_id: UUID) -> int:
+        """Remove cards and files of a user's characters that are gone; returns of how many."""
+        held, owner, left = await self.ids(), str(owner_id).encode(), set[UUID]()
+        notes = [name async for name in self._names(ASSETS) if name.endswith(OWNER_NOTE)]
+        for name in notes:
+            character_id = UUID(name.partition(".")[0])
+            if character_id not in held and await self._storage.get_record(ASSETS, name) == owner:
+                left.add(character_id)
+        await self._remove_assets([name async for name in self._names(ASSETS) if UUID(name.partition(".")[0]) in left])
+        return len(left)
+
+    async def _remove_assets(self, names: Sequence[str]) -> None:
+        for name in names:
+            await self._storage.delete_record(ASSETS, name)
 
     async def _names(self, namespace: str) -> AsyncGenerator[str]:
         after = ""
@@ -111,11 +136,11 @@ class CharacterStore:
 
     async def remove_orphans(self, *, older_than: datetime) -> int:
         """Remove cards and files of characters that are not there, whose id was made before a time."""
-        held, removed = await self.ids(), 0
+        held, orphans = await self.ids(), list[str]()
         async for name in self._names(ASSETS):
             character_id = UUID(name.partition(".")[0])
             made = made_at(character_id)
             if character_id not in held and (made is None or made < older_than):
-                await self._storage.delete_record(ASSETS, name)
-                removed += 1
-        return removed
+                orphans.append(name)
+        await self._remove_assets(orphans)
+        return len(orphans)
