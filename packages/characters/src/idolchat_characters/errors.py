@@ -9,6 +9,7 @@ from idolchat_core import InvalidRequest, StorageConflict
 __all__ = [
     "BookVersionConflict",
     "CardRefused",
+    "CardTooLong",
     "SlugTaken",
     "TooManyBooks",
     "TooManyCharacters",
@@ -72,3 +73,17 @@ class TooManyBooks(InvalidRequest):
     """There are as many lorebooks as there may be."""
 
     code = "too_many_lorebooks"
+
+
+class CardTooLong(InvalidRequest):
+    """A card takes more of the context window than there is beside a message and its reply."""
+
+    code = "card_too_long"
+
+    def __init__(self, field: str, *, tokens: int, room: int, model: str | None) -> None:
+        super().__init__(
+            f"{field}: the card takes about {tokens:,} tokens of every prompt, and {model or 'the model'} has room for"
+            f" {room:,} beside a message and its reply: {tokens - room:,} too many. Shorten it, give the character a"
+            " `model` that reads more, or set IDOLCHAT_CONTEXT_LENGTH where the provider does not tell what it reads",
+            param=field,
+        )

@@ -19,10 +19,11 @@ from idolchat_core import (
 
 if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
     from idolchat_api import RouteRegistry
-    from idolchat_cli.registry import CommandRegistry
+    from idolchat_cli.registry import CheckRegistry, CommandRegistry
 
 __all__ = [
     "idolchat_register_character_directories",
+    "idolchat_register_checks",
     "idolchat_register_commands",
     "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
@@ -106,3 +107,9 @@ def idolchat_register_commands(registry: CommandRegistry) -> None:
     registry.add("characters", "idolchat_characters.commands:app", help="Look after characters and their cards.")
     registry.add("lorebooks", "idolchat_characters.commands.lorebooks:app", help="Look after lorebooks.")
     registry.add("personas", "idolchat_characters.commands.personas:app", help="Look after whom users play.")
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_checks(registry: CheckRegistry) -> None:
+    """Have ``idol doctor`` look whether characters fit their models."""
+    registry.add("characters", "idolchat_characters.checks:check_characters")

@@ -18,6 +18,7 @@ from idolchat_characters.library import CharacterLibrary, CharacterPage, Charact
 from idolchat_characters.problems import Problem
 from idolchat_characters.prompt.lore_explanation import LoreExplanation, LoreQuestion, explain_lore
 from idolchat_characters.scanning import compiled_of
+from idolchat_characters.window_fit import FitCheck, fits_provider
 from idolchat_core import InvalidRequest
 
 __all__ = ["IMPORT_PATH", "any_file", "may_access", "may_use", "router", "use_router"]
@@ -95,7 +96,7 @@ async def create_character(
     response: Response,
 ) -> CharacterRecord:
     """Create a character; a user's is private."""
-    record = await _library(caller).create_from(fields, _viewer(caller))
+    record = await _library(caller).create_from(fields, _viewer(caller), fits=_fits(caller))
     await _prepare(caller, record)
     response.headers["etag"] = etag(record.version)
     return record
@@ -115,7 +116,7 @@ async def import_character(
     content = await received(request, library.settings.max_import_bytes, "IDOLCHAT_CHARACTERS_MAX_IMPORT_BYTES")
     given = {"slug": slug, "visibility": visibility, "owner_id": owner_id}
     fields = {name: value for name, value in given.items() if value is not None}
-    record, reading = await library.import_card(content, _viewer(caller), fields=fields)
+    record, reading = await library.import_card(content, _viewer(caller), fields=fields, fits=_fits(caller))
     await _prepare(caller, record)
     response.headers["etag"] = etag(record.version)
     return ImportedCharacter(character=record, warnings=reading.warnings)
@@ -140,7 +141,9 @@ async def update_character(
     """Change fields of a character; with `If-Match` only where nobody else has changed it since."""
     record = await _found(caller, character_id)
     try:
-        changed = await _library(caller).update(record, changes, _viewer(caller), version=expected_version(if_match))
+        changed = await _library(caller).update(
+            record, changes, _viewer(caller), version=expected_version(if_match), fits=_fits(caller)
+        )
     except VersionConflict as error:
         raise PreconditionFailed(str(error)) from None
     await _prepare(caller, changed)
@@ -226,6 +229,10 @@ def _library(caller: Caller) -> CharacterLibrary:
 def _viewer(caller: Caller) -> Viewer:
     principal = caller.principal
     return Viewer(user_id=principal.user_id, is_bound=principal.is_bound, is_operator=principal.is_operator)
+
+
+def _fits(caller: Caller) -> FitCheck:
+    return fits_provider(caller.service.llm, caller.service.settings)
 
 
 async def _found(caller: Caller, character_id: str) -> CharacterRecord:

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from idolchat_cli.progress import progress
-from idolchat_core.choice import open_storage
+from idolchat_core.choice import choose_llm, open_storage
+from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.mirror import MirrorMode
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 from idolchat_core.storage.contract import Storage, one_shot
 
-__all__ = ["Opened", "open_conversations"]
+__all__ = ["Opened", "open_conversations", "open_provider"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +43,11 @@ async def open_conversations(
         with progress("Looking through the files"):
             await storage.settle()
         yield Opened(settings=settings, plugins=plugins, storage_name=name, storage=storage)
+
+
+@asynccontextmanager
+async def open_provider(opened: Opened) -> AsyncGenerator[LLMProvider]:
+    """Open the model provider that the settings choose, for a command that has to know its models."""
+    name = choose_llm(opened.settings, opened.plugins)
+    async with opened.plugins.llm_providers.get(name)() as provider:
+        yield provider

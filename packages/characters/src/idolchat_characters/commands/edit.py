@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from idolchat_characters.commands.fields import Files, Values, given_fields
-from idolchat_characters.commands.opening import find, open_library
+from idolchat_characters.commands.opening import find, open_to_write
 from idolchat_characters.library import CharacterRecord
 from idolchat_characters.library.access import OPERATOR
 from idolchat_cli.lazy import examples, new_app
@@ -51,5 +51,5 @@ def edit(
 
 
 async def _edited(name: str, changes: Mapping[str, Any]) -> CharacterRecord:
-    async with open_library() as library:
-        return await library.update(await find(library, name), changes, OPERATOR)
+    async with open_to_write() as (library, fits):
+        return await library.update(await find(library, name), changes, OPERATOR, fits=fits)

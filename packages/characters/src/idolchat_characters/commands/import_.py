@@ -14,10 +14,11 @@ import typer
 from pydantic import Field
 
 from idolchat_characters.commands.files import card_files, file_content
-from idolchat_characters.commands.opening import open_library
+from idolchat_characters.commands.opening import open_to_write
 from idolchat_characters.library import CharacterLibrary
 from idolchat_characters.library.access import OPERATOR
 from idolchat_characters.starter import starter_card
+from idolchat_characters.window_fit import FitCheck
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
 from idolchat_cli.printable import printable
@@ -99,20 +100,24 @@ def _cards(files: Sequence[Path], *, starter: bool) -> list[Card]:
 
 async def _imported(cards: Sequence[Card], fields: Mapping[str, Any]) -> list[ImportedCard]:
     results = []
-    async with open_library() as library:
+    async with open_to_write() as (library, fits):
         with progress("Importing", total=len(cards), unit="cards") as importing:
             for file, read in cards:
-                results.append(await _import(library, file, read, fields))
+                results.append(await _import(library, file, read, fields, fits))
                 importing.advance()
     return results
 
 
 async def _import(
-    library: CharacterLibrary, file: str, read: Callable[[int], bytes], fields: Mapping[str, Any]
+    library: CharacterLibrary,
+    file: str,
+    read: Callable[[int], bytes],
+    fields: Mapping[str, Any],
+    fits: FitCheck | None,
 ) -> ImportedCard:
     try:
         content = await asyncio.to_thread(read, library.settings.max_import_bytes)
-        record, reading = await library.import_card(content, OPERATOR, fields=fields)
+        record, reading = await library.import_card(content, OPERATOR, fields=fields, fits=fits)
     except (InvalidRequest, StorageConflict) as error:
         return ImportedCard(file=file, id=None, slug=None, error=str(error), warnings=[])
     warnings = [f"{problem.place}: {problem.message}" for problem in reading.warnings]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
+from idolchat_characters.window_fit import FitCheck
 from idolchat_core import Storage, StorageConflict, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
@@ -97,6 +98,16 @@ class CharacterLibrary:
         ids = sorted(await self._store.ids(), reverse=True)[:limit]
         return [record for held in ids if (record := await self._store.read(held)) is not None]
 
+    async def everyone(self) -> AsyncGenerator[CharacterRecord]:
+        """Read all characters, whoever's they are, the oldest first."""
+        for held in sorted(await self._store.ids()):
+            if (record := await self._store.read(held)) is not None:
+                yield record
+
+    async def count(self) -> int:
+        """Count all characters."""
+        return len(await self._store.ids())
+
     async def owned_by(self, owner_id: UUID) -> Sequence[CharacterRecord]:
         """Read all characters of a user."""
         await self.load()
@@ -136,28 +147,35 @@ class CharacterLibrary:
             self._index.put(record)
         return record if viewer.may_use(record.character) else None
 
-    async def create(self, character: Character, viewer: Viewer) -> CharacterRecord:
-        """Store a new character. Raises ``InvalidRequest``, ``SlugTaken``."""
-        return await self._add(character, viewer, Belongings())
+    async def create(self, character: Character, viewer: Viewer, *, fits: FitCheck | None = None) -> CharacterRecord:
+        """Store a new character. Raises ``InvalidRequest``, ``SlugTaken``, and ``CardTooLong`` by ``fits``."""
+        return await self._add(character, viewer, Belongings(), fits)
 
-    async def create_from(self, fields: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
+    async def create_from(
+        self, fields: Mapping[str, Any], viewer: Viewer, *, fits: FitCheck | None = None
+    ) -> CharacterRecord:
         """Store a new character of these fields; see ``create``."""
-        return await self.create(with_changes(None, fields), viewer)
+        return await self.create(with_changes(None, fields), viewer, fits=fits)
 
     async def import_card(
-        self, content: bytes, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
+        self,
+        content: bytes,
+        viewer: Viewer,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        fits: FitCheck | None = None,
     ) -> tuple[CharacterRecord, CardReading]:
         """Store the character of a card, with the card itself and its files.
 
         ``fields`` are those that no card sets, such as ``visibility``. Raises ``CardRefused``, ``InvalidRequest``,
-        ``SlugTaken``.
+        ``SlugTaken``, and ``CardTooLong`` by ``fits``.
         """
         limits = CardLimits(file_bytes=self.settings.max_import_bytes)
         async with self._reading:
             reading = await asyncio.to_thread(read_card, content, limits=limits)
         character = with_changes(reading.character, fields or {})
         held = Belongings.of(reading, content, max_asset_bytes=self.settings.max_asset_bytes)
-        return await self._add(character, viewer, held), reading
+        return await self._add(character, viewer, held, fits), reading
 
     async def duplicate(
         self, record: CharacterRecord, viewer: Viewer, *, fields: Mapping[str, Any] | None = None
@@ -178,10 +196,16 @@ class CharacterLibrary:
             assets=tuple(asset for asset in record.assets if files[asset.file_name] is not None),
             files={name: content for name, content in files.items() if content is not None},
         )
-        return await self._add(with_changes(character, fields or {}), viewer, held)
+        return await self._add(with_changes(character, fields or {}), viewer, held, None)
 
     async def update(
-        self, record: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer, *, version: int | None = None
+        self,
+        record: CharacterRecord,
+        changes: Mapping[str, Any],
+        viewer: Viewer,
+        *,
+        version: int | None = None,
+        fits: FitCheck | None = None,
     ) -> CharacterRecord:
         """Change fields of a character, by their names; ``version`` is the one that the change is meant for.
 
@@ -236,7 +260,11 @@ class CharacterLibrary:
         content = await self._store.asset(record.id, file_name) if described else None
         return (described, content) if described and content is not None else None
 
-    async def _add(self, character: Character, viewer: Viewer, held: Belongings) -> CharacterRecord:
+    async def _add(
+        self, character: Character, viewer: Viewer, held: Belongings, fits: FitCheck | None
+    ) -> CharacterRecord:
+        if fits is not None:
+            await fits(character)
         await self.load()
         if character.owner_id is None and viewer.user_id is not None and not viewer.is_operator:
             character = character.model_copy(update={"owner_id": viewer.user_id})
