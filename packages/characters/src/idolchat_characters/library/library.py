@@ -21,7 +21,7 @@ from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
-from idolchat_characters.window_fit import FitCheck
+from idolchat_characters.window_fit import FIXED_FIELDS, FitCheck
 from idolchat_core import Storage, StorageConflict, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
@@ -210,8 +210,11 @@ class CharacterLibrary:
         """Change fields of a character, by their names; ``version`` is the one that the change is meant for.
 
         Of two processes that change a character at once, the second repeats its change upon that of the first. Raises
-        ``InvalidRequest``, ``SlugTaken`` and ``VersionConflict``.
+        ``InvalidRequest``, ``SlugTaken``, ``VersionConflict``, and ``CardTooLong`` by ``fits``, which is asked where a
+        text is changed that it looks at.
         """
+        if fits is not None and not changes.keys().isdisjoint((*FIXED_FIELDS, "model")):
+            await fits(with_changes(record.character, changes))
         async with self._writing:
             while True:
                 current, stored_version = await self._stored(record, version)
