@@ -1,6 +1,7 @@
 """The application as a whole: its errors, its ids, its document."""
 
 import logging
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,10 @@ import pytest
 from idolchat_api import ApiSettings, create_app, errors
 from idolchat_api.errors import STATUSES, problem_from
 from idolchat_api.testing import Parts, serving_app
+from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core import errors as core
+from idolchat_core.coordination.contract import Coordination, SharedStorage
+from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import ConfigurationError, IdolchatError, PluginNameTaken
 from idolchat_core.models import Page
 from idolchat_core.plugins.loader import Plugins, load_plugins
@@ -215,3 +219,35 @@ async def test_what_is_logged_of_a_request_is_no_text_of_its_own(
     logged = [vars(record) for record in caplog.records if record.name.startswith("idolchat")]
     assert (logged[0]["route"], logged[0]["status"], str(logged[0]["turn_id"])) == ("/chat", 200, said["turn_id"])
     assert "secret" not in str(logged)
+
+
+class Shared(InMemoryStorage, SharedStorage):
+    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+        return nullcontext(local_coordination(self))
+
+
+class SharedParts(Parts):
+    def __init__(self, provider: ScriptedProvider) -> None:
+        super().__init__(Shared(), provider)
+
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
+
+
+async def begin_two(settings: ApiSettings, parts: Parts) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            app = create_app(settings=settings, plugins=load_plugins(parts, installed=False))
+            await stack.enter_async_context(app.router.lifespan_context(app))
+
+
+async def test_a_data_folder_has_one_server(settings: ApiSettings, provider: ScriptedProvider) -> None:
+    with pytest.raises(ConfigurationError, match="in use by another idolchat server"):
+        await begin_two(settings, Parts(InMemoryStorage(), provider))
+
+
+async def test_a_data_folder_has_many_servers_of_a_shared_storage(
+    settings: ApiSettings, provider: ScriptedProvider
+) -> None:
+    await begin_two(settings, SharedParts(provider))

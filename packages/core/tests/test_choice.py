@@ -1,12 +1,14 @@
 """Which parts the settings choose."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
-from idolchat_core.choice import choose_llm, choose_storages
+from idolchat_core.choice import choose_llm, choose_storages, is_shared, open_storage
+from idolchat_core.coordination.contract import Coordination, SharedStorage
+from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings
@@ -101,3 +103,42 @@ def test_a_storage_cannot_mirror_itself() -> None:
 
     with pytest.raises(ConfigurationError, match="twice"):
         choose_storages(CoreSettings.model_validate({"storage": ("local", "local")}), plugins)
+
+
+class Shared(InMemoryStorage, SharedStorage):
+    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+        return nullcontext(local_coordination(self))
+
+
+def plugin_of(storage: Storage, *, is_shared: bool) -> Plugins:
+    class Part:
+        @hookimpl
+        def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+            registry.add("one", lambda: nullcontext(storage), is_shared=is_shared)
+            registry.add("two", lambda: nullcontext(InMemoryStorage()))
+
+    return load_plugins(Part(), installed=False)
+
+
+def test_whether_the_chosen_storage_is_shared_is_known_before_it_is_opened() -> None:
+    plugins = plugin_of(Shared(), is_shared=True)
+
+    assert is_shared(CoreSettings(storage=("one",)), plugins)
+    assert not is_shared(CoreSettings(storage=("two", "one")), plugins)
+
+
+@pytest.mark.parametrize(("storage", "said"), [(Shared(), False), (InMemoryStorage(), True)])
+async def test_a_storage_that_is_not_shared_as_it_was_registered_is_refused(storage: Storage, said: bool) -> None:
+    plugins = plugin_of(storage, is_shared=said)
+
+    with pytest.raises(ConfigurationError, match=rf"'one' with is_shared={said}, and it says {not said}"):
+        async with open_storage(CoreSettings(storage=("one",)), plugins):
+            pass
+
+
+async def test_a_storage_that_is_shared_is_not_mirrored() -> None:
+    plugins = plugin_of(Shared(), is_shared=True)
+
+    with pytest.raises(ConfigurationError, match=r"'one' is served by several processes.*mirrored to two"):
+        async with open_storage(CoreSettings(storage=("one", "two")), plugins):
+            pass

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
+from idolchat_core.coordination.contract import Coordination, SharedStorage
+from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.plugins.loader import load_plugins
@@ -85,3 +87,34 @@ async def test_a_mirror_that_is_not_set_up_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="MIRROR_KEY is not set"):
         async with open_service(settings, load_plugins(MirrorPlugin(), installed=False)):
             pass
+
+
+class Shared(InMemoryStorage, SharedStorage):
+    """Is opened by several processes, which share what coordinates them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coordination = local_coordination(self)
+
+    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+        return nullcontext(self.coordination)
+
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        registry.add("shared", lambda: nullcontext(self), is_shared=True)
+
+    @hookimpl
+    def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
+        registry.add("local", lambda: nullcontext(ScriptedProvider([asyncio.Event()])))
+
+
+async def test_turns_on_a_shared_storage_are_coordinated_by_it() -> None:
+    storage = Shared()
+    settings = CoreSettings(shutdown_grace_s=0)
+    async with open_service(settings, load_plugins(storage, installed=False), recovers=True) as service:
+        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        turn = await service.turns.start(request)
+        [occupant] = await storage.coordination.turns.occupants(turn.conversation_id)
+
+    assert occupant.turn_id == turn.turn_id
+    assert await storage.coordination.turns.occupants(turn.conversation_id) == []

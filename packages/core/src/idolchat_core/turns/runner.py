@@ -239,12 +239,15 @@ class TurnRun:
         if stored.request_hash != self.plan.fingerprint:
             raise mismatch(key)
         if state_of(stored.reply) in RETRYABLE or stored.reply is None:
-            self._run_again(stored)
+            await self._run_again(stored)
             return False
         await self._replay(stored, stored.reply)
         return True
 
-    def _run_again(self, stored: StoredTurn) -> None:
+    async def _run_again(self, stored: StoredTurn) -> None:
+        running = await self._resources.turns.find(self.live.turn_id)
+        if running is not None:
+            raise AlreadyEntered(running)
         continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
         turn_id = retry_id(stored.newest_turn_id)
         self._renames(self, turn_id)

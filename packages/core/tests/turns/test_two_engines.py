@@ -1,0 +1,228 @@
+"""Two engines on one storage, which find each other's turns by the contracts alone."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from idolchat_core.conversations.branches import delete
+from idolchat_core.coordination.checkpoints import Checkpoints
+from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, Write
+from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
+from idolchat_core.coordination.queue import ConversationQueue
+from idolchat_core.errors import ConversationBusy, ConversationNotFound
+from idolchat_core.events.events import TurnState
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.settings import CoreSettings
+from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnRequest
+
+
+class Cluster:
+    """What the engines share; each has an inbox and a provider of its own."""
+
+    def __init__(self) -> None:
+        self.storage = InMemoryStorage()
+        self._queue = ConversationQueue()
+        self._checkpoints = Checkpoints(self.storage)
+        self._peers: dict[str, Callable[[bytes], None]] = {}
+
+    @asynccontextmanager
+    async def engine(
+        self, inbox: str, llm: ScriptedProvider, *, turns: type[StoredTurns] = StoredTurns, **faults: float
+    ) -> AsyncGenerator[TurnEngine]:
+        bus: Bus = LocalBus(inbox, peers=self._peers)
+        coordination = Coordination(
+            turns=turns(self.storage, inbox=inbox, queue=self._queue, checkpoints=self._checkpoints),
+            bus=FaultyBus(bus, **faults),
+            counters=LocalCounters(),
+        )
+        settings = CoreSettings(shutdown_grace_s=0)
+        async with TurnEngine(self.storage, llm, settings=settings, coordination=coordination) as engine:
+            yield engine
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def llm() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+def other_llm() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+async def one(cluster: Cluster, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
+    async with cluster.engine("one", llm) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def other(cluster: Cluster, other_llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
+    async with cluster.engine("other", other_llm) as engine:
+        yield engine
+
+
+def ask(text: str, turn: LiveTurn | None = None, **more: Any) -> TurnRequest:
+    where = {"conversation_id": str(turn.conversation_id)} if turn else {}
+    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **where, **more})
+
+
+async def said(cluster: Cluster, turn: LiveTurn) -> list[Any]:
+    conversation = await cluster.storage.read(turn.conversation_id)
+    return [message.content for message in conversation.messages]
+
+
+async def test_a_turn_waits_for_one_of_another_engine_and_knows_its_reply(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    may_end = asyncio.Event()
+    llm.say("Hello!", [may_end, "La la la"])
+    other_llm.say("Good night!")
+    await (before := await one.start(ask("Hi"))).ended()
+    running = await one.start(ask("Sing!", before))
+    waiting = await other.start(ask("Bye", running))
+    assert waiting.state is TurnState.QUEUED
+    may_end.set()
+    await waiting.ended()
+
+    asked = [message["content"] for message in other_llm.requests[-1].messages]
+    assert asked == ["Hi", "Hello!", "Sing!", "La la la", "Bye"]
+    assert await said(cluster, running) == [*asked, "Good night!"]
+
+
+@pytest.mark.parametrize("faults", [{}, {"drops": 1.0}, {"doubles": 1.0}, {"reorders": 1.0}], ids=str)
+async def test_a_turn_is_cancelled_from_another_engine_whatever_the_bus_does(
+    cluster: Cluster, one: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider, faults: dict[str, float]
+) -> None:
+    llm.say(["La la", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    async with cluster.engine("other", other_llm, **faults) as other:
+        status = await other.cancel(running.turn_id)
+
+    assert status.state is TurnState.CANCELLED
+    assert (await running.ended()).state is TurnState.CANCELLED
+
+
+async def test_one_that_waits_is_cancelled_from_another_engine(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say([asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    waiting = await one.start(ask("Again!", running))
+    status = await other.cancel(waiting.turn_id)
+    await other.cancel(running.turn_id)
+
+    assert status.state is TurnState.CANCELLED
+    assert (await waiting.ended()).state is TurnState.CANCELLED
+
+
+@pytest.mark.parametrize(("on_busy", "prompt"), [("interrupt", ["Sing!", "La la", "Stop!"]), ("rollback", ["Stop!"])])
+async def test_a_turn_makes_way_for_one_of_another_engine(
+    one: TurnEngine,
+    other: TurnEngine,
+    llm: ScriptedProvider,
+    other_llm: ScriptedProvider,
+    on_busy: str,
+    prompt: list[str],
+) -> None:
+    llm.say(["La la", asyncio.Event()])
+    other_llm.say("As you wish")
+    running = await one.start(ask("Sing!"))
+    await until_said(running, "La la")
+    await (stopping := await other.start(ask("Stop!", running, on_busy=on_busy))).ended()
+
+    assert (await running.ended()).state is TurnState.CANCELLED
+    assert stopping.content == "As you wish"
+    assert [message["content"] for message in other_llm.requests[-1].messages] == prompt
+
+
+async def until_said(turn: LiveTurn, text: str) -> None:
+    async for _ in turn.follow():
+        if turn.content == text:
+            return
+
+
+async def test_who_will_not_wait_is_refused_while_another_engine_has_a_turn(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say([asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    with pytest.raises(ConversationBusy):
+        await other.start(ask("Now!", running, on_busy="reject"))
+
+    assert await other.is_busy(running.conversation_id)
+
+
+async def test_how_a_turn_of_another_engine_stands_is_known_and_its_events_are_not(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say([asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    waiting = await one.start(ask("Again!", running))
+
+    assert (await other.status(running.turn_id)).state is TurnState.RUNNING
+    assert (await other.status(waiting.turn_id)).state is TurnState.QUEUED
+    with pytest.raises(ConversationBusy, match="another process"):
+        await other.find(running.turn_id)
+
+
+async def test_the_same_key_runs_once_in_both_engines(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    may_end = asyncio.Event()
+    llm.say("Hello!", [may_end, "La la la"])
+    await (before := await one.start(ask("Hi"))).ended()
+    running = await one.start(ask("Sing!", before), idempotency_key="k")
+    with pytest.raises(ConversationBusy, match="another process"):
+        await other.start(ask("Sing!", before), idempotency_key="k")
+    may_end.set()
+    await running.ended()
+    replayed = await other.start(ask("Sing!", before), idempotency_key="k")
+
+    assert (replayed.turn_id, replayed.content) == (running.turn_id, "La la la")
+    assert other_llm.requests == []
+    assert await said(cluster, before) == ["Hi", "Hello!", "Sing!", "La la la"]
+
+
+async def test_a_conversation_is_deleted_while_another_engine_runs_a_turn_in_it(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say(["La la", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    await delete(other, cluster.storage, running.conversation_id)
+
+    assert (await running.ended()).state is TurnState.CANCELLED
+    with pytest.raises(ConversationNotFound):
+        await cluster.storage.read(running.conversation_id)
+
+
+class TakenOver(StoredTurns):
+    """Those of a process that was taken for dead."""
+
+    async def end(self, conversation_id: UUID, turn_id: UUID, write: Write | None = None, **more: Any) -> str | None:
+        if write is not None:
+            raise TurnTakenOver
+        return await super().end(conversation_id, turn_id, write, **more)
+
+
+async def test_a_turn_that_another_process_has_ended_is_told_as_interrupted_and_stored_by_nobody_else(
+    cluster: Cluster, llm: ScriptedProvider
+) -> None:
+    llm.say("La la la")
+    async with cluster.engine("one", llm, turns=TakenOver) as one:
+        turn = await one.start(ask("Sing!"))
+        ended = await turn.ended()
+
+    assert ended.state is TurnState.INTERRUPTED
+    assert await said(cluster, turn) == ["Sing!"]
