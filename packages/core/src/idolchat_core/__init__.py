@@ -5,9 +5,23 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 """
 
 from idolchat_core.characters.contract import CharacterDirectory, DirectoryEntry, DirectoryPage
+from idolchat_core.coordination.contract import (
+    AlreadyEntered,
+    Bus,
+    Coordination,
+    Counters,
+    NewMessages,
+    Occupant,
+    OnBusy,
+    SharedStorage,
+    TurnStore,
+    TurnTakenOver,
+    UnfinishedTurn,
+)
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
+    ConversationBusy,
     ConversationDamaged,
     ConversationExists,
     ConversationNotFound,
@@ -20,6 +34,7 @@ from idolchat_core.errors import (
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
+    QueueFull,
     RateLimited,
     ReplyCut,
     RequestRefused,
@@ -48,8 +63,10 @@ from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceR
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import HistoryWindow, PromptSource, PromptTurn
+from idolchat_core.rate_limits import LeakyBuckets
 from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.spending.background import BackgroundCompletions
+from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
@@ -89,7 +106,9 @@ __all__ = [
     "NO_RECORD",
     "SESSION_GAP_S",
     "After",
+    "AlreadyEntered",
     "BackgroundCompletions",
+    "Bus",
     "Change",
     "ChangeKind",
     "ChangeObserver",
@@ -98,13 +117,16 @@ __all__ = [
     "ConfigurationError",
     "ContextTooLong",
     "Conversation",
+    "ConversationBusy",
     "ConversationDamaged",
     "ConversationExists",
     "ConversationFilter",
     "ConversationList",
     "ConversationNotFound",
     "ConversationSummary",
+    "Coordination",
     "CoreSettings",
+    "Counters",
     "Delta",
     "DirectoryEntry",
     "DirectoryPage",
@@ -119,6 +141,7 @@ __all__ = [
     "KeyValueStorage",
     "KnownConversation",
     "LLMProvider",
+    "LeakyBuckets",
     "Leftover",
     "LiveTurn",
     "MemoryIndex",
@@ -128,11 +151,15 @@ __all__ = [
     "MemoryStats",
     "Message",
     "MessageTraits",
+    "MeteredCall",
     "ModelInfo",
     "ModelNotFound",
     "NamespaceRegistry",
     "NewMessage",
+    "NewMessages",
     "NotAuthorized",
+    "Occupant",
+    "OnBusy",
     "OnDeltas",
     "PackageSettings",
     "Page",
@@ -144,6 +171,7 @@ __all__ = [
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
+    "QueueFull",
     "RateLimited",
     "Record",
     "Registry",
@@ -155,6 +183,7 @@ __all__ = [
     "ScopeStatistics",
     "ServiceRegistry",
     "Services",
+    "SharedStorage",
     "Slot",
     "Speaker",
     "Storage",
@@ -170,7 +199,10 @@ __all__ = [
     "TurnRequest",
     "TurnStarted",
     "TurnState",
+    "TurnStore",
+    "TurnTakenOver",
     "Unencoded",
+    "UnfinishedTurn",
     "Usage",
     "UserData",
     "UserFile",

@@ -74,7 +74,6 @@ class BackgroundCompletions:
     async def _made(self, call: MeteredCall, request: CompletionRequest, llm: LLMProvider) -> str:
         model = request.model or llm.default_model
         call.open(call_id=new_id(), conversation_id=request.conversation_id, user_id=request.user_id, model=model)
-        call.write()
         await call.written()
         said: list[str] = []
 

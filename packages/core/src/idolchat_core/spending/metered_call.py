@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from idolchat_core.models import Usage, utc_now
@@ -57,7 +57,7 @@ class MeteredCall:
         """Whether it stands in the ledger, not settled yet."""
         return self.facts is not None and not self._is_over
 
-    def open(
+    def prepare(
         self,
         *,
         call_id: UUID | str,
@@ -78,6 +78,11 @@ class MeteredCall:
             model=model,
         )
         self._opening = opened(self.facts)
+
+    def open(self, **facts: Any) -> None:
+        """Say what it is, as ``prepare`` does, and begin to write that it is about to be made; see ``written``."""
+        self.prepare(**facts)
+        self.write()
 
     def take_lines(self) -> bytes:
         """Take what is still to be written in the log ``facts.log``, to write it in one commit with something else."""

@@ -331,7 +331,7 @@ class TurnRun:
 
     async def _admit_and_open(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History:
         """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
-        call.open(
+        call.prepare(
             call_id=self.live.message_id,
             turn_id=self.live.turn_id,
             conversation_id=self.conversation_id,
