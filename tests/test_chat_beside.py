@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-from idolchat_cli.chatting.remote import RemoteTurns
+from idolchat_cli.chatting.partner import RunningServer
 from idolchat_cli.chatting.talk import Talk
 from idolchat_core.storage.server_address import running_server
 from tests.support.idol import IDOL
@@ -109,7 +109,7 @@ async def test_a_server_that_was_killed_leaves_the_chat_its_own_engine(server: S
 async def test_a_reply_is_made_anew_and_a_message_edited_by_the_server(server: Server) -> None:
     address = running_server(server.data)
     assert address
-    talk, heard, stop = Talk(turns=RemoteTurns(address), conversation_id=None), list[str](), asyncio.Event()
+    talk, heard, stop = Talk(partner=RunningServer(address), conversation_id=None), list[str](), asyncio.Event()
     said = [
         await talk.say("Hello", hear=heard.append, stop=stop),
         await talk.regenerate(hear=heard.append, stop=stop),
@@ -120,3 +120,19 @@ async def test_a_reply_is_made_anew_and_a_message_edited_by_the_server(server: S
 
     assert ([ended.state for ended in said], "".join(heard)) == (["completed"] * 3, "HelloHelloHello again")
     assert [message["content"] for message in messages] == ["Hello", "Hello", "Hello", "Hello again", "Hello again"]
+
+
+async def test_a_character_of_the_server_speaks_first(server: Server, mock_openrouter: Mock) -> None:
+    card = {"name": "Rin", "first_mes": "Hi, {{user}}!", "alternate_greetings": ["You again?"], "visibility": "public"}
+    async with server.client() as client:
+        made = await client.post("/characters", json=card)
+        done = await chat(server.folder, "Me.", "--character", "rin")
+        unknown = await chat(server.folder, "Me.", "--character", "miku")
+        listed = (await client.get("/conversations", params={"character_id": made.json()["id"]})).json()["data"]
+        messages = (await client.get(f"/conversation/{listed[0]['id']}")).json()["messages"]
+
+    assert (done.returncode, done.stdout, len(listed)) == (0, "Me.\n", 1)
+    assert [message["content"] for message in messages] == ["Hi, User!", "You again?", "Me.", "Me."]
+    assert (unknown.returncode, "no character 'miku'" in unknown.stderr) == (1, True)
+    sent = [message["content"] for message in mock_openrouter.bodies()[-1]["messages"]]
+    assert sent[-2:] == ["Hi, User!", "Me."]

@@ -64,6 +64,23 @@ async def test_a_third_partys_routes_and_page_are_served(
     assert (read.json()["text"], unknown.status_code, reference.status_code) == ("Likes tea.", 404, 200)
 
 
+async def test_a_third_partys_characters_speak_first(
+    install: Callable[..., Environment], mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-cast")
+    (tmp_path / "cast.json").write_text(
+        '{"mika": {"name": "Mika", "says": ["Hi! I am Mika."], "options": {"top_p": 0.9}}}'
+    )
+    with serving(environment, tmp_path, mock_openrouter) as running:
+        async with httpx.AsyncClient(base_url=running.url) as client:
+            begun = (await client.post("/conversations", json={"character_id": "mika"})).json()
+        await say("rest", running, "I am Ada.", conversation_id=begun["id"])
+
+    body = mock_openrouter.bodies()[-1]
+    assert [message["content"] for message in body["messages"]] == ["Hi! I am Mika.", "I am Ada."]
+    assert body["top_p"] == 0.9
+
+
 @pytest.mark.parametrize(
     ("distribution", "example"),
     [

@@ -25,9 +25,10 @@ class Talk:
     mia, ben = MIA, BEN
     yui, rin = YUI, RIN
 
-    def __init__(self, client: httpx.AsyncClient, provider: ScriptedProvider) -> None:
+    def __init__(self, client: httpx.AsyncClient, provider: ScriptedProvider, index_path: Path) -> None:
         self.client = client
         self.provider = provider
+        self.index_path = index_path
 
     async def say(self, text: str, **where: Any) -> dict[str, Any]:
         """Say something, as Mia to Yui where nothing else is said; give the answer."""
@@ -52,6 +53,12 @@ class Talk:
             while len(found := await self.search(text, **asked)) < count:  # noqa: ASYNC110 - another task does it
                 await asyncio.sleep(0.02)
         return found
+
+    async def gone(self, text: str, **asked: Any) -> None:
+        """Wait until nothing is found."""
+        async with asyncio.timeout(10):
+            while await self.search(text, **asked):  # noqa: ASYNC110 - another task does it
+                await asyncio.sleep(0.02)
 
     async def explained(self, answer: dict[str, Any]) -> list[dict[str, Any]]:
         """Tell which parts memory gave for an answer."""
@@ -96,7 +103,7 @@ def opening(tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch) -
             serving(api, plugins=[Parts(storage, provider), plugin]) as url,
             httpx.AsyncClient(base_url=url, timeout=20) as client,
         ):
-            yield Talk(client, provider)
+            yield Talk(client, provider, tmp_path / "data" / "memory" / "index.sqlite")
 
     return opened
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +29,7 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
+from idolchat_core.choice import is_shared
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.plugins.registry import ServiceRegistry
@@ -111,7 +112,7 @@ def _lifespan(
         app.router.routes.sort(key=is_catch_all)  # after the routes that were added since the application was made
         protect_routes(app.routes)
         app.enable_direct_dispatch()
-        with locked_data_folder(settings.data_dir):
+        with nullcontext() if is_shared(settings, plugins) else locked_data_folder(settings.data_dir):
             async with (
                 open_service(settings, plugins, recovers=True) as service,
                 open_authentication(settings, registry, service.services) as authentication,

@@ -54,7 +54,7 @@ class AppState:
             authentication=authentication,
             open_sessions=OpenSessions(authentication),
             policy=RequestPolicy(settings, default_model=settings.model or service.llm.default_model),
-            rates=RequestRates(settings),
+            rates=RequestRates(settings, service.coordination.counters),
             checks=HealthChecks(
                 storage_name=service.storage_name,
                 check_storage=service.storage.check,

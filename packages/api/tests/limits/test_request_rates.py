@@ -15,6 +15,7 @@ from idolchat_api.errors import problem_from
 from idolchat_api.limits.request_rates import RequestRates, address_of
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.testing import serving
+from idolchat_core.coordination.local import LocalCounters
 from idolchat_core.errors import BudgetExceeded, LimitReached
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.spending.budgets import Budgets, Spender
@@ -30,7 +31,7 @@ def at(host: str) -> AsgiScope:
 
 
 def test_a_user_may_send_so_many_requests_and_not_one_more() -> None:
-    rates = RequestRates(ApiSettings(user_requests_per_minute=10))
+    rates = RequestRates(ApiSettings(user_requests_per_minute=10), LocalCounters())
     for remaining in range(9, -1, -1):
         [quota] = rates.take(USER, None)
         assert round(quota.remaining) == remaining
@@ -51,7 +52,7 @@ def test_when_to_come_back_is_told_in_milliseconds(wait_s: float, told: float) -
 
 
 def test_an_address_is_limited_whoever_uses_it() -> None:
-    rates = RequestRates(ApiSettings(address_requests_per_minute=2, user_requests_per_minute=0))
+    rates = RequestRates(ApiSettings(address_requests_per_minute=2, user_requests_per_minute=0), LocalCounters())
     rates.take(USER, "192.0.2.1")
     rates.take(ANYONE, "192.0.2.1")
     with pytest.raises(LimitReached, match="this address"):
@@ -111,7 +112,7 @@ async def test_a_users_requests_are_limited_and_told_of(
 def test_a_budget_that_is_used_up_says_when_it_opens_again() -> None:
     noon = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
     budgets = Budgets(ApiSettings(budget_daily_cost=0.5), clock=lambda: noon)
-    budgets.spend(Spender("ana"), at=noon, tokens=1, cost=0.5)
+    budgets.spend(Spender("ana"), "chat", at=noon, tokens=1, cost=0.5)
     with pytest.raises(BudgetExceeded) as refused:
         budgets.admit(Spender("ana"))
     problem = problem_from(refused.value)

@@ -201,3 +201,33 @@ def test_a_reader_who_leaves_stops_the_reply(installation: Installation) -> None
     assert process.returncode == 1
     assert "Traceback" not in told
     assert installation.stored()[0]["messages"][1]["finish_reason"] == "cancelled"
+
+
+@pytest.mark.parametrize("by", ["mika", "id"])
+def test_a_character_speaks_first_and_only_the_reply_is_printed(installation: Installation, by: str) -> None:
+    installation.script(["Nice ", "to meet you."])
+    character = str(uuid4()) if by == "id" else by
+    done = installation.run("chat", "--character", character, stdin="I am Ada.")
+    (stored,) = installation.stored()
+
+    assert (done.returncode, done.stdout) == (0, "Nice to meet you.\n")
+    greetings = [("assistant", "Hi! I am Mika."), ("assistant", "You again?")] if by == "mika" else []
+    assert said(stored) == [*greetings, ("user", "I am Ada."), ("assistant", "Nice to meet you.")]
+    sent = [message["content"] for message in installation.requests()[0]["messages"]]
+    assert sent == [text for _, text in [*greetings[:1], ("user", "I am Ada.")]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "problem"),
+    [
+        (["--character", "miku"], 1, "no character 'miku'"),
+        (["--character", "mika", "--conversation", str(uuid4())], 2, "leave it out"),
+    ],
+)
+def test_a_character_who_cannot_be_talked_to_is_named(
+    installation: Installation, arguments: list[str], status: int, problem: str
+) -> None:
+    done = installation.run("chat", *arguments, stdin="Hi!")
+
+    assert (done.returncode, installation.stored()) == (status, [])
+    assert problem in done.stderr

@@ -281,3 +281,26 @@ def test_another_conversation_is_begun_with_another_model(installation: Installa
 
     assert sorted(conversation["messages"][0]["content"] for conversation in installation.stored()) == ["Hello.", "Hi."]
     assert installation.requests()[-1]["model"] == "test/loud"
+
+
+def test_a_character_speaks_first_and_another_greeting_can_be_chosen(
+    installation: Installation, terminal: Terminal
+) -> None:
+    installation.script(["Yes."])
+    child = terminal("chat", "--character", "mika")
+    child.expect_exact("Hi! I am Mika.")
+    child.expect_exact("This is one of 2 greetings")
+    asked(child).send("/greeting 3" + ENTER)
+    child.expect_exact("there is no greeting 3 to choose now")
+    asked(child).send("/greeting 2" + ENTER)
+    child.expect_exact("You again?")
+    asked(child).send("Me." + ENTER)
+    child.expect_exact("Yes.")
+    asked(child).send("/new" + ENTER)
+    child.expect_exact("Hi! I am Mika.")
+    asked(child).sendeof()
+    left(child)
+
+    asked_of_model = [message["content"] for message in installation.requests()[0]["messages"]]
+    assert asked_of_model == ["You again?", "Me."]
+    assert len(installation.stored()) == 2

@@ -18,12 +18,14 @@ from uuid import UUID
 from pydantic import Field, SecretStr
 
 from idolchat_core import (
+    CharacterDirectory,
     CompletionRequest,
     Finished,
     LLMProvider,
     Message,
     ModelInfo,
     Registry,
+    ServiceRegistry,
     Storage,
     hookimpl,
 )
@@ -33,7 +35,7 @@ from idolchat_core.storage import document
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.records import check_record_version, names_after, record_version
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider, Step
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider, Step
 
 FOLDER, COPIES, RECORDS = Path("stored"), Path("copies"), Path("records")
 SCRIPT = Path("script.json")
@@ -204,6 +206,14 @@ def _step(word: str) -> Step:
     if word == "<wait for ever>":
         return asyncio.Event()
     return FAULTS.get(word, word)
+
+
+@hookimpl
+def idolchat_register_character_directories(registry: ServiceRegistry[CharacterDirectory]) -> None:
+    """Add Mika."""
+    directory = InMemoryDirectory()
+    directory.add("mika", "Hi! I am Mika.", "You again?")
+    registry.add("memory", lambda services: nullcontext(directory))
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.errors import ConfigurationError
@@ -15,7 +15,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.data_lock import is_served
 
-__all__ = ["choose_llm", "choose_storages", "open_storage"]
+__all__ = ["choose_llm", "choose_storages", "is_shared", "open_storage"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ def choose_storages(settings: CoreSettings, plugins: Plugins) -> tuple[str, ...]
     if len(set(chosen)) < len(chosen):
         raise ConfigurationError(f"IDOLCHAT_STORAGE names a storage twice: {', '.join(chosen)}; name each once")
     return chosen
+
+
+def is_shared(settings: CoreSettings, plugins: Plugins) -> bool:
+    """Return whether several processes may serve the chosen storage at once. Raises as ``choose_storages``."""
+    return plugins.storages.is_shared(choose_storages(settings, plugins)[0])
 
 
 def choose_llm(settings: CoreSettings, plugins: Plugins) -> str:
@@ -89,8 +94,9 @@ async def open_storage(
     observers = list(plugins.change_observers)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(plugins.storages.get(name)())
+        _check_shared(name, storage, plugins, mirrors=mirrors, observers=observers)
         server = None
-        if mode is not MirrorMode.REPLICATE and is_served(settings.data_dir):
+        if mode is not MirrorMode.REPLICATE and is_served(settings.data_dir) and not storage.is_shared:
             server = ServerNotes(storage, mode=mode)
         if mirrors:
             factories = {mirror: plugins.storages.get(mirror) for mirror in mirrors}
@@ -110,6 +116,23 @@ async def open_storage(
         yield name, storage
         if server is not None:
             await _await_server(server, settings)
+
+
+def _check_shared(
+    name: str, storage: Storage, plugins: Plugins, *, mirrors: Sequence[str], observers: Sequence[str]
+) -> None:
+    if storage.is_shared != plugins.storages.is_shared(name):
+        raise ConfigurationError(
+            f"{plugins.storages.origin(name)} registers the storage {name!r} with"
+            f" is_shared={not storage.is_shared}, and it says {storage.is_shared} of itself; one of them is wrong"
+        )
+    for who, names in (("mirrored to", mirrors), ("followed by the change observers", observers)):
+        if storage.is_shared and names:
+            raise ConfigurationError(
+                f"the storage {name!r} is served by several processes at once and cannot be {who} {', '.join(names)}:"
+                " what another process changes would not be noticed. Name the storage alone in IDOLCHAT_STORAGE, and"
+                " the plugins to load in IDOLCHAT_PLUGINS"
+            )
 
 
 async def _await_server(server: ServerNotes, settings: CoreSettings) -> None:

@@ -13,6 +13,8 @@ from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.choice import choose_llm, open_storage
 from idolchat_core.conversations.user_data import forget_turns
+from idolchat_core.coordination.contract import Coordination
+from idolchat_core.coordination.local import open_coordination
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, ServerInbox, TrackedStorage
@@ -38,6 +40,7 @@ class Service:
     llm_name: str
     llm: LLMProvider
     services: Services
+    coordination: Coordination
     turns: TurnEngine
     following: BackgroundTasks
 
@@ -73,6 +76,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         open_prompt_sources(plugins, services) as sources,
         _telling_observers(plugins, services, is_server=recovers),
         _without_deleted(storage, is_server=recovers),
+        open_coordination(storage) as coordination,
         TurnEngine(
             storage,
             llm,
@@ -81,6 +85,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             prompt_sources=sources,
             background=services.background,
             characters=services.characters,
+            coordination=coordination,
         ) as turns,
         _following_commands(storage, turns, is_server=recovers) as following,
     ):
@@ -93,6 +98,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             llm_name=llm_name,
             llm=llm,
             services=services,
+            coordination=coordination,
             turns=turns,
             following=following,
         )
@@ -129,7 +135,7 @@ async def _telling_observers(plugins: Plugins, services: Services, *, is_server:
 @asynccontextmanager
 async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerator[None]:
     """Release turns that a crash has left in conversations that commands have deleted since."""
-    if is_server:
+    if is_server and not storage.is_shared:
         with suppress(StorageUnavailable):  # the engine waits for it
             if gone := await ServerInbox(storage).deleted():
                 await forget_turns(storage, gone)
@@ -142,7 +148,7 @@ async def _following_commands(
 ) -> AsyncGenerator[BackgroundTasks]:
     """Act on what commands change beside the server."""
     background = BackgroundTasks()
-    if is_server:
+    if is_server and not storage.is_shared:
         background.start("follow commands", partial(ServerInbox(storage).run, turns.follow))
     try:
         yield background

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from idolchat_core import (
     ChangeObserver,
+    NamespaceRegistry,
     PromptSource,
     ServiceRegistry,
     Services,
@@ -24,6 +26,7 @@ __all__ = [
     "idolchat_register_change_observers",
     "idolchat_register_checks",
     "idolchat_register_commands",
+    "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
     "idolchat_register_routes",
     "idolchat_register_user_data",
@@ -34,8 +37,16 @@ __all__ = [
 
 @hookimpl
 def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
-    """Register ``memory``."""
+    """Register ``memory`` and ``notes``."""
     registry.add("memory", _open_source)
+    registry.add("notes", _open_notes)
+
+
+@hookimpl
+def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
+    """Have mirrors keep the notes."""
+    registry.add("notes")
+    registry.add("note-citations")
 
 
 @hookimpl
@@ -46,18 +57,20 @@ def idolchat_register_change_observers(registry: ServiceRegistry[ChangeObserver]
 
 @hookimpl
 def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
-    """Register ``memory``."""
+    """Register ``memory`` and ``notes``."""
     registry.add("memory", _open_user_data)
+    registry.add("notes", _open_note_data)
 
 
 @hookimpl(optionalhook=True)
 def idolchat_register_routes(registry: RouteRegistry) -> None:
     """Register the routes under ``/memory``."""
     from idolchat_api import Access  # noqa: PLC0415
-    from idolchat_memory.routes import choices, search  # noqa: PLC0415
+    from idolchat_memory.routes import choices, notes, search  # noqa: PLC0415
 
     registry.add_router(search.router, access=Access.READ)
     registry.add_router(choices.router, access=Access.CALLER)
+    registry.add_router(notes.router, access=Access.CALLER, find={"note_id": notes.may_access})
 
 
 @hookimpl(optionalhook=True)
@@ -78,13 +91,27 @@ def _open_source(services: Services) -> AbstractAsyncContextManager[PromptSource
     return open_recall_source(services)
 
 
+def _open_notes(services: Services) -> AbstractAsyncContextManager[PromptSource]:
+    from idolchat_memory.notes.source import open_notes_source  # noqa: PLC0415
+
+    return open_notes_source(services)
+
+
 def _open_feed(services: Services) -> AbstractAsyncContextManager[ChangeObserver]:
     from idolchat_memory.feed import open_feed  # noqa: PLC0415
+    from idolchat_memory.notes import notes_of  # noqa: PLC0415
+    from idolchat_memory.notes.forgetting import follow  # noqa: PLC0415
 
-    return open_feed(services)
+    return open_feed(services, partial(follow, notes_of(services.storage), services.storage))
 
 
 def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:
     from idolchat_memory.user_data import open_user_data  # noqa: PLC0415
 
     return open_user_data(storage)
+
+
+def _open_note_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:
+    from idolchat_memory.notes.user_data import open_note_data  # noqa: PLC0415
+
+    return open_note_data(storage)

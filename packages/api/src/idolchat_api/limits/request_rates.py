@@ -10,6 +10,7 @@ from starlette.types import Scope
 from idolchat_api.addresses import counted_address
 from idolchat_api.auth.principal import ANYONE, NOBODY, Principal
 from idolchat_api.settings.limits import LimitSettings
+from idolchat_core.coordination.contract import Counters
 from idolchat_core.errors import LimitReached
 from idolchat_core.rate_limits import LeakyBuckets, Quota
 
@@ -30,9 +31,9 @@ def address_of(scope: Scope, principal: Principal) -> str | None:
 class RequestRates:
     """Counts requests and WebSocket frames."""
 
-    def __init__(self, settings: LimitSettings) -> None:
-        self._user = _bucket("user-requests", settings.user_requests_per_minute)
-        self._address = _bucket("address-requests", settings.address_requests_per_minute)
+    def __init__(self, settings: LimitSettings, counters: Counters) -> None:
+        self._user = _bucket(counters, "user-requests", settings.user_requests_per_minute)
+        self._address = _bucket(counters, "address-requests", settings.address_requests_per_minute)
 
     def take(self, principal: Principal, address: str | None) -> Sequence[Quota]:
         """Count a request and return the quotas that it is counted by. Raises ``LimitReached``."""
@@ -58,5 +59,5 @@ class RequestRates:
         return [bucket.quota(key, now) for bucket, key, _ in counted]
 
 
-def _bucket(name: str, limit: int) -> LeakyBuckets | None:
-    return LeakyBuckets(name, unit="requests", limit=limit) if limit else None
+def _bucket(counters: Counters, name: str, limit: int) -> LeakyBuckets | None:
+    return counters.buckets(name, unit="requests", limit=limit) if limit else None

@@ -10,9 +10,11 @@ from uuid import UUID
 from idolchat_cli.chatting.remote import RemoteTurns
 from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.render import on_stderr
-from idolchat_core.errors import ConversationNotFound
+from idolchat_core.conversations.beginning import begin
+from idolchat_core.conversations.branches import choose_head
+from idolchat_core.errors import ConversationNotFound, InvalidRequest
 from idolchat_core.events.events import Event
-from idolchat_core.models import Message, StoredId
+from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import Service, open_service
 from idolchat_core.settings import CoreSettings, read_settings
@@ -65,6 +67,15 @@ class Partner(Protocol):
     async def last_messages(self, conversation_id: UUID, *, limit: int) -> Sequence[Message]:
         """Read the end of a conversation, oldest first. Raises ``ConversationNotFound``."""
 
+    async def begin(self, character: str, user_id: UUID | None) -> Conversation:
+        """Begin a conversation with a character, an id or a slug; its messages are greetings to choose from.
+
+        Raises ``InvalidRequest`` where there is no such character.
+        """
+
+    async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
+        """Go on from another message."""
+
     async def stop(self) -> None:
         """Stop what runs, and keep what was said."""
 
@@ -92,6 +103,22 @@ class OwnEngine:
             ) from None
         return page.conversation.messages
 
+    async def begin(self, character: str, user_id: UUID | None) -> Conversation:
+        """Store it."""
+        service, reference = self._service, _id_or_slug(character)
+        entry = await service.characters.find(reference, user_id)
+        if entry is None and isinstance(reference, str):
+            raise InvalidRequest(f"no character {character!r}", param="character")
+        now = utc_now()
+        character_id = entry.id if entry else reference
+        new = Conversation(id=new_id(), created_at=now, user_id=user_id, character_id=character_id, updated_at=now)
+        begun, _ = await begin(service.storage, service.characters, new, entry)
+        return begun
+
+    async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
+        """Set it in the storage."""
+        await choose_head(self._service.turns, self._service.storage, conversation_id, message_id)
+
     async def stop(self) -> None:
         """Drain the engine."""
         await self._service.turns.drain(grace_s=0)
@@ -113,8 +140,23 @@ class RunningServer:
         """Ask the server."""
         return await self._remote.last_messages(conversation_id, limit=limit)
 
+    async def begin(self, character: str, user_id: UUID | None) -> Conversation:
+        """Have the server begin it."""
+        return await self._remote.begin(character, user_id)
+
+    async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
+        """Have the server go on from it."""
+        await self._remote.choose_head(conversation_id, message_id)
+
     async def stop(self) -> None:
         """Leave the server running."""
+
+
+def _id_or_slug(reference: str) -> UUID | str:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return reference
 
 
 def open_partner() -> AbstractAsyncContextManager[Partner]:

@@ -71,17 +71,26 @@ class RemoteTurns:
         page = await asyncio.to_thread(self._ask, "GET", f"/conversation/{conversation_id}?limit={limit}")
         return Conversation.model_validate(page).messages
 
+    async def begin(self, character: str, user_id: UUID | None) -> Conversation:
+        """Begin a conversation with a character. Raises as ``start``."""
+        body = {"character_id": character, **({} if user_id is None else {"user_id": str(user_id)})}
+        return Conversation.model_validate(await asyncio.to_thread(self._ask, "POST", "/conversations", body))
+
+    async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
+        """Go on from another message. Raises as ``start``."""
+        await asyncio.to_thread(self._ask, "PATCH", f"/conversation/{conversation_id}", {"head": str(message_id)})
+
     async def _begun(self, path: str, body: Mapping[str, Any]) -> RemoteTurn:
         connection, response = await asyncio.to_thread(self._open, "POST", path, body)
         turn = RemoteTurn(self, connection, response)
         await turn.begun()
         return turn
 
-    def _ask(self, method: str, path: str) -> Any:
-        connection, response = self._open(method, path, None)
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        connection, response = self._open(method, path, body)
         try:
             with _reached():
-                return json.loads(response.read())
+                return json.loads(response.read() or b"null")
         finally:
             connection.close()
 

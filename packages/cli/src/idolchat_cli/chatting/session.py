@@ -24,11 +24,13 @@ SHOWN_MESSAGES = 6
 class Choices:
     """What the user chose; ``message`` is the only one to say, None to talk in the terminal.
 
-    ``about`` are the fields that every request has: ``user_id``, ``character_id``, ``model``.
+    ``character`` is whom to begin with, an id or a slug. ``about`` are the fields that every request has: ``user_id``,
+    ``character_id``, ``model``.
     """
 
     conversation_id: UUID | None
     system: str | None
+    character: str | None
     about: Mapping[str, Any]
     message: str | None
 
@@ -40,12 +42,15 @@ async def hold(choices: Choices) -> int:
         if choices.conversation_id is not None:
             earlier = await partner.last_messages(choices.conversation_id, limit=SHOWN_MESSAGES)
         talk = Talk(
-            turns=partner.turns,
+            partner=partner,
+            character=choices.character,
             conversation_id=choices.conversation_id,
             system=choices.system,
             about=choices.about,
             user_message_id=_last_of_user(earlier),
         )
+        if choices.conversation_id is None:
+            earlier = await talk.begin_anew()
         status = await _talk(partner, talk, earlier, choices.message)
     if talk.conversation_id is not None:
         on_stderr().print(f"To go on: idol chat --conversation {talk.conversation_id}", style="dim")

@@ -11,6 +11,7 @@ _COMMANDS = {
     "/retry": "ask again for a reply that failed or was cut short",
     "/regenerate": "have the last message answered once more; both replies are kept",
     "/edit TEXT": "say TEXT instead of your last message; the old one is kept on another branch",
+    "/greeting N": "have the character begin with her Nth greeting, before you have answered",
     "/new": "begin another conversation",
     "/model [NAME]": "have another model answer; without NAME, the one of the settings",
     "/quit": "leave, as Ctrl-D does",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from idolchat_cli.chatting.partner import FollowedTurn, Turns
+from idolchat_cli.chatting.partner import FollowedTurn, Partner, Turns
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.llm.contract import Delta
@@ -25,19 +25,40 @@ __all__ = ["Talk", "shortfall"]
 class Talk:
     """A conversation as its user has it.
 
-    ``about`` are the fields that every request has, ``user_message_id`` is the user's last message.
+    ``about`` are the fields that every request has, ``user_message_id`` is the user's last message. Conversations are
+    begun with ``character``, an id or a slug; ``greetings`` are what she may say first, until she is answered.
     """
 
-    turns: Turns
+    partner: Partner
     conversation_id: UUID | None
+    character: str | None = None
     system: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     user_message_id: StoredId | None = None
+    greetings: Sequence[Message] = ()
     _turn_id: UUID | None = None
 
-    def begin_anew(self) -> None:
-        """Have what is said next begin another conversation."""
+    @property
+    def turns(self) -> Turns:
+        """Who answers."""
+        return self.partner.turns
+
+    async def begin_anew(self) -> Sequence[Message]:
+        """Have what is said next begin another conversation, and return what the character says first, if anything."""
         self.conversation_id = self.user_message_id = self._turn_id = None
+        self.greetings = ()
+        if self.character is not None:
+            begun = await self.partner.begin(self.character, self.about.get("user_id"))
+            self.conversation_id, self.greetings = begun.id, begun.messages
+        return self.greetings[:1]
+
+    async def choose_greeting(self, number: int) -> Message:
+        """Have the conversation begin with another greeting, counted from 1. Raises ``InvalidRequest``."""
+        if self.conversation_id is None or not 1 <= number <= len(self.greetings):
+            raise InvalidRequest(f"there is no greeting {number} to choose now")
+        chosen = self.greetings[number - 1]
+        await self.partner.choose_head(self.conversation_id, chosen.id)
+        return chosen
 
     def choose_model(self, model: str | None) -> None:
         """Have another model answer from now on; None leaves it to the settings."""
@@ -86,7 +107,7 @@ class Talk:
 
     async def _heard(self, turn: FollowedTurn, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
         self.conversation_id, self._turn_id = turn.conversation_id, turn.turn_id
-        self.user_message_id = turn.user_message_id
+        self.user_message_id, self.greetings = turn.user_message_id, ()
         stopping = asyncio.create_task(self._stop_when(stop, turn.turn_id))
         try:
             return await _followed(turn, hear)

@@ -43,6 +43,8 @@ class Terminal:
             text = printable(_text(message))
             if text:
                 self._note(f"{PROMPT}{text}" if message.role == "user" else f"{text}\n")
+        if len(self._talk.greetings) > 1:
+            self._note(f"This is one of {len(self._talk.greetings)} greetings; /greeting 2 takes the next.\n")
 
     async def run(self) -> None:
         """Take turns until the user leaves by Ctrl-D, or by Ctrl-C on an empty line."""
@@ -71,15 +73,30 @@ class Terminal:
                 await self._take_turn(self._talk.regenerate)
             case ("edit", text) if text:
                 await self._take_turn(partial(self._talk.edit, text))
+            case ("greeting", number) if number.isdecimal():
+                await self._try(self._choose_greeting(int(number)))
             case ("new", _):
-                self._talk.begin_anew()
                 self._again = None
-                self._note("What you say next begins another conversation.\n")
+                await self._try(self._begin_anew())
             case ("model", name):
                 self._talk.choose_model(name or None)
                 self._note(f"{printable(name) or 'The model of the settings'} answers from now on.\n")
             case _:
                 self._note("Nothing was sent: this is no command, or it lacks its text. /help lists them.\n")
+
+    async def _begin_anew(self) -> None:
+        greeting = await self._talk.begin_anew()
+        self._note("What you say next begins another conversation.\n" if not greeting else "Another conversation:\n")
+        self.show_earlier(greeting)
+
+    async def _choose_greeting(self, number: int) -> None:
+        self._note(f"{printable(_text(await self._talk.choose_greeting(number)))}\n")
+
+    async def _try(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except IdolchatError as error:
+            self._console.print(Text(printable(str(error)), "red"))
 
     async def _take_turn(self, ask: Callable[..., Awaitable[TurnEnded]]) -> None:
         self._again = None

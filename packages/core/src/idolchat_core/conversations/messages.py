@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.coordination.checkpoints import Checkpoints
+from idolchat_core.coordination.contract import UnfinishedTurn
+from idolchat_core.coordination.local import forget_unfinished
 from idolchat_core.errors import ConversationBusy, InvalidRequest, StorageConflict
 from idolchat_core.models import Message, StoredId, deleted_form, new_id, utc_now
 from idolchat_core.storage.changes import ChangeKind, changing
@@ -91,11 +92,11 @@ async def erase_message(storage: Storage, conversation_id: UUID, message_id: Sto
 
 async def _drop_checkpoints(storage: Storage, message_id: StoredId) -> None:
     """Remove what a crash has left of the turn whose message this is: the message is in the document."""
-    checkpoints = Checkpoints(storage)
-    for turn in await checkpoints.load():
-        if str(message_id) in {str(turn.message_id), *(str(message.id) for message in turn.messages)}:
-            checkpoints.drop(turn.turn_id)
-    await checkpoints.dropped()
+
+    def has_it(turn: UnfinishedTurn) -> bool:
+        return str(message_id) in {str(turn.message_id), *(str(message.id) for message in turn.messages)}
+
+    await forget_unfinished(storage, has_it)
 
 
 async def _found(storage: Storage, conversation_id: UUID, message_id: StoredId) -> tuple[Message, StoredId | None]:

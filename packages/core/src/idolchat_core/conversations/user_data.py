@@ -78,7 +78,7 @@ async def forget_turns(storage: Storage, conversation_ids: Collection[UUID]) -> 
 
     A start after a crash would bring these back. Raises ``StorageUnavailable``.
     """
-    count = await forget_unfinished(storage, conversation_ids)
+    count = await forget_unfinished(storage, lambda turn: turn.conversation_id in conversation_ids)
     for conversation_id in conversation_ids:
         await forget_prompts(storage, conversation_id)
     return count

@@ -6,7 +6,7 @@ One process needs none of it: ``local`` is what stands behind them where a stora
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,8 +206,11 @@ class TurnStore(ABC):
         """
 
     @abstractmethod
-    async def forget(self, conversation_ids: Collection[UUID]) -> int:
-        """Remove what is kept of unfinished turns in conversations that are deleted, and return of how many."""
+    async def forget(self, chosen: Callable[[UnfinishedTurn], bool]) -> int:
+        """Remove what is kept of the unfinished turns that are chosen, and return of how many: nobody takes them over.
+
+        That is for turns of a conversation that is deleted, and for one whose message is.
+        """
 
     @abstractmethod
     async def settled(self) -> None:
@@ -221,7 +224,7 @@ class TurnStore(ABC):
 class Bus(ABC):
     """Carries messages between processes: at most once, in order from one sender to one inbox. It only hastens.
 
-    Whatever a message says is also found without it.
+    Whatever a message says is also found without it. A message is any bytes, up to 64 KiB.
     """
 
     inbox: str

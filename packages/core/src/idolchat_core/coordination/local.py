@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from uuid import UUID
 
@@ -134,8 +134,8 @@ class StoredTurns(TurnStore):
         self._has_taken_over = True
         return left
 
-    async def forget(self, conversation_ids: Collection[UUID]) -> int:
-        left = [turn for turn in await self._checkpoints.load() if turn.conversation_id in conversation_ids]
+    async def forget(self, chosen: Callable[[UnfinishedTurn], bool]) -> int:
+        left = [turn for turn in await self._checkpoints.load() if chosen(turn)]
         for turn in left:
             self._checkpoints.drop(turn.turn_id)
         await self._checkpoints.dropped()
@@ -206,7 +206,7 @@ def open_coordination(storage: Storage) -> AbstractAsyncContextManager[Coordinat
     return nullcontext(local_coordination(storage))
 
 
-async def forget_unfinished(storage: Storage, conversation_ids: Collection[UUID]) -> int:
-    """Remove what was kept of turns in conversations that are deleted, and return how many were unfinished."""
+async def forget_unfinished(storage: Storage, chosen: Callable[[UnfinishedTurn], bool]) -> int:
+    """Remove what was kept of turns that did not end; see ``TurnStore.forget``. Raises ``StorageUnavailable``."""
     async with open_coordination(storage) as coordination:
-        return await coordination.turns.forget(conversation_ids)
+        return await coordination.turns.forget(chosen)

@@ -36,17 +36,27 @@ class _Factories[F]:
         self._origins: dict[str, str] = {}
         self._conditions: dict[str, Callable[[], bool]] = {}
         self._places: dict[str, str] = {}
+        self._shared: set[str] = set()
         self._adding = "the application"
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._factories))
 
-    def add(self, name: str, factory: F, *, when: Callable[[], bool] | None = None, place: str | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        factory: F,
+        *,
+        when: Callable[[], bool] | None = None,
+        place: str | None = None,
+        is_shared: bool = False,
+    ) -> None:
         """Register a factory. Raises ``PluginNameTaken``.
 
         ``when`` tells, once the settings can be read, whether they ask for this part though they do not name it: a
         provider whose key is set, a mirror whose address is set. ``place`` is the variable that says where the part
-        keeps what it keeps, so that a command can open another one beside it: ``local:/mnt/new``.
+        keeps what it keeps, so that a command can open another one beside it: ``local:/mnt/new``. ``is_shared`` says
+        of a storage that several processes may serve it at once: it is a ``SharedStorage``.
         """
         if name in self._factories:
             raise PluginNameTaken(
@@ -59,6 +69,8 @@ class _Factories[F]:
             self._conditions[name] = when
         if place is not None:
             self._places[name] = place
+        if is_shared:
+            self._shared.add(name)
 
     def get(self, name: str) -> F:
         """Find a factory. Raises ``PluginNotFound``, which tells what there is."""
@@ -72,6 +84,11 @@ class _Factories[F]:
         """Name the variable that says where a part keeps what it keeps. Raises as ``get``."""
         self.get(name)
         return self._places.get(name)
+
+    def is_shared(self, name: str) -> bool:
+        """Return whether several processes may serve a storage at once. Raises as ``get``."""
+        self.get(name)
+        return name in self._shared
 
     def asked_for(self) -> list[str]:
         """List the names whose own settings ask for them, in order."""

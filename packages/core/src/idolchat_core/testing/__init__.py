@@ -3,15 +3,20 @@
 import pytest
 
 pytest.register_assert_rewrite(
+    "idolchat_core.testing.bus",
+    "idolchat_core.testing.counters",
     "idolchat_core.testing.character_directory",
     "idolchat_core.testing.memory_index",
     "idolchat_core.testing.observer",
     "idolchat_core.testing.prompt_source",
     "idolchat_core.testing.provider",
     "idolchat_core.testing.storage_rules",
+    "idolchat_core.testing.turn_store",
 )
 
+from idolchat_core.testing.bus import BusConformance, FaultyBus, OpenBus  # noqa: E402
 from idolchat_core.testing.character_directory import CharacterDirectoryConformance  # noqa: E402
+from idolchat_core.testing.counters import CountersConformance  # noqa: E402
 from idolchat_core.testing.directory import InMemoryDirectory  # noqa: E402
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.memory_index import (  # noqa: E402
@@ -27,27 +32,35 @@ from idolchat_core.testing.prompt_source import PromptSourceConformance, a_promp
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402
 from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
 from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
+from idolchat_core.testing.turn_store import OpenTurnStore, TurnStoreConformance, an_unfinished_turn  # noqa: E402
 
 __all__ = [
     "PLAIN_WORDS",
+    "BusConformance",
     "ChangeObserverConformance",
     "CharacterDirectoryConformance",
+    "CountersConformance",
+    "FaultyBus",
     "InMemoryDirectory",
     "InMemoryObjects",
     "InMemoryStorage",
     "MemoryIndexConformance",
     "MemorySnapshot",
+    "OpenBus",
     "OpenObserver",
+    "OpenTurnStore",
     "PromptSourceConformance",
     "ProviderConformance",
     "Reopen",
     "ScriptedProvider",
     "Step",
     "StorageConformance",
+    "TurnStoreConformance",
     "a_conversation",
     "a_memory",
     "a_message",
     "a_prompt_turn",
+    "an_unfinished_turn",
     "asking",
     "collect",
     "memory_snapshot",

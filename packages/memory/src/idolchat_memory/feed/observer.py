@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
@@ -44,16 +44,26 @@ _INDEXED, _LEFT_OUT = "+", "-"
 """What a revision begins with in the index: whether the messages were indexed, or nobody's and left out."""
 
 
+type Follower = Callable[[Change], Awaitable[None]]
+
+
 class MemoryFeed(ChangeObserver):
     """Keeps in the index what the active branches hold."""
 
     def __init__(
-        self, index: MemoryIndex, storage: Storage, *, anonymous: bool, indexed: Callable[[], None] = lambda: None
+        self,
+        index: MemoryIndex,
+        storage: Storage,
+        *,
+        anonymous: bool,
+        indexed: Callable[[], None] = lambda: None,
+        followers: Sequence[Follower] = (),
     ) -> None:
         self._index = index
         self._storage = storage
         self._anonymous = anonymous
         self._indexed = indexed
+        self._followers = followers
 
     async def noted(self, conversation_id: UUID) -> str | None:
         known = await self._index.known(conversation_id)
@@ -63,6 +73,8 @@ class MemoryFeed(ChangeObserver):
         return await self._index.conversations()
 
     async def note(self, change: Change) -> None:
+        for follow in self._followers:  # before the revision is noted, so that none is missed
+            await follow(change)
         if change.revision is None:
             await self._index.delete_conversation(change.conversation_id)
             return
@@ -122,14 +134,23 @@ def _where_it_goes_on(branch: list[Numbered], known: list[Numbered] | None) -> i
 
 
 @asynccontextmanager
-async def open_feed(services: Services) -> AsyncGenerator[ChangeObserver]:
-    """Open the observer, and encode in the background what it has indexed."""
+async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[ChangeObserver]:
+    """Open the observer, and encode in the background what it has indexed.
+
+    ``followers`` act on each change before it is indexed; one that raises is told again.
+    """
     async with memory_of(services.storage) as memory:
         waiting = asyncio.Event()
         waiting.set()
         encoding = asyncio.create_task(_encode(memory, waiting))
         try:
-            yield MemoryFeed(memory.index, services.storage, anonymous=memory.settings.anonymous, indexed=waiting.set)
+            yield MemoryFeed(
+                memory.index,
+                services.storage,
+                anonymous=memory.settings.anonymous,
+                indexed=waiting.set,
+                followers=followers,
+            )
         finally:
             encoding.cancel()
             with suppress(asyncio.CancelledError):

@@ -48,7 +48,7 @@ class RecallSource(PromptSource):
         if not scopes:
             return ()
         result = await search(memory, scopes, query)
-        return list(_parts(result, query.now, is_semantic=result.is_semantic))
+        return list(_parts(result, query.now, scope))
 
 
 def _query(turn: PromptTurn, *, budget_tokens: float) -> RecallQuery | None:
@@ -86,9 +86,9 @@ def _asked_at(turn: PromptTurn) -> datetime:
     return utc_now()
 
 
-def _parts(result: RecallResult, now: datetime, *, is_semantic: bool) -> Iterator[PromptPart]:
+def _parts(result: RecallResult, now: datetime, scope: MemoryScope) -> Iterator[PromptPart]:
     for place, item in enumerate(result.items):
-        text = written(item, now)
+        text = written(item, now, scope)
         yield PromptPart(
             source=RecallSource.name,
             key=item.row.message.message_id,
@@ -97,11 +97,11 @@ def _parts(result: RecallResult, now: datetime, *, is_semantic: bool) -> Iterato
             stability="turn",
             priority=len(result.items) - place,
             order=place,
-            why=_why(item, result, is_semantic=is_semantic),
+            why=_why(item, result),
         )
 
 
-def _why(item: Recalled, result: RecallResult, *, is_semantic: bool) -> dict[str, object]:
+def _why(item: Recalled, result: RecallResult) -> dict[str, object]:
     message = item.row.message
     why: dict[str, object] = {
         "message_id": message.message_id,
@@ -110,7 +110,7 @@ def _why(item: Recalled, result: RecallResult, *, is_semantic: bool) -> dict[str
         "score": round(item.score, 2),
         "relevance": round(item.relevance, 2),
         "matched": list(item.matched),
-        "semantic": is_semantic,
+        "semantic": result.is_semantic,
     }
     if result.period is not None:
         why |= {"period": result.period.words, "in_period": item.is_in_period}

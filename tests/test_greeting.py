@@ -1,0 +1,84 @@
+"""A character of the library speaks first, over each transport, and is answered with what she brings."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+from tests.support.talk import TRANSPORTS, say
+
+CARD: dict[str, Any] = {
+    "name": "Rin",
+    "description": "A singer.",
+    "first_mes": "Hi, {{user}}! I am {{char}}.",
+    "alternate_greetings": ["You again, {{user}}?"],
+    "visibility": "public",
+    "model": "mock/echo-c4096",
+    "sampling": {"temperature": 0.7, "max_tokens": 50},
+}
+
+
+async def create(server: Server, **fields: Any) -> str:
+    async with server.client() as client:
+        made = await client.post("/characters", json={**CARD, **fields})
+    assert made.status_code == 201, made.text
+    character_id: str = made.json()["id"]
+    return character_id
+
+
+def sent(mock: Mock) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"]) for message in mock.bodies()[-1]["messages"]]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_what_the_model_is_sent_begins_with_her_greeting(
+    server: Server, mock_openrouter: Mock, transport: str
+) -> None:
+    character_id = await create(server)
+    first = await say(transport, server, "I am Ada.", character_id=character_id)
+    server.restart()
+    await say(transport, server, "Who am I?", conversation_id=first.conversation_id, temperature=0.1)
+
+    body = mock_openrouter.bodies()[-1]
+    assert sent(mock_openrouter) == [
+        ("system", "You are Hoshino Mira."),
+        ("system", "A singer."),
+        ("assistant", "Hi, User! I am Rin."),
+        ("user", "I am Ada."),
+        ("assistant", "I am Ada."),
+        ("user", "Who am I?"),
+    ]
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("mock/echo-c4096", 0.1, 50)
+
+
+async def test_another_greeting_is_chosen_and_kept_by_edit_and_regenerate(
+    server: Server, mock_openrouter: Mock
+) -> None:
+    character_id = await create(server)
+    async with server.client() as client:
+        begun = (await client.post("/conversations", json={"character_id": character_id})).json()
+        path = f"/conversation/{begun['id']}"
+        await client.patch(path, json={"head": begun["messages"][1]["id"]})
+        first = await say("rest", server, "One", conversation_id=begun["id"])
+        question = first.end["user_message_id"]
+        edited = {"messages": [{"role": "user", "content": "Two"}]}
+        await client.post(f"{path}/messages/{question}/edit", json=edited)
+        await client.post(f"{path}/regenerate")
+        document = (await client.get(path)).json()
+
+    assert sent(mock_openrouter)[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
+    assert document["messages"][:2] == begun["messages"]
+
+
+async def test_a_branch_of_another_greeting_is_its_own_conversation(server: Server, mock_openrouter: Mock) -> None:
+    character_id = await create(server)
+    first = await say("rest", server, "One", character_id=character_id)
+    async with server.client() as client:
+        path = f"/conversation/{first.conversation_id}"
+        messages = (await client.get(path)).json()["messages"]
+        await client.patch(path, json={"head": messages[1]["id"]})
+        await say("rest", server, "Two", conversation_id=first.conversation_id)
+
+    assert [message["content"] for message in messages] == ["Hi, User! I am Rin.", "You again, User?", "One", "One"]
+    assert sent(mock_openrouter)[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
