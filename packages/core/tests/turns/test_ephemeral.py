@@ -81,7 +81,9 @@ async def test_a_text_of_the_assistant_at_the_end_is_continued(turns: TurnEngine
 
 async def test_the_ledger_says_what_it_was_for(storage: InMemoryStorage, llm: ScriptedProvider) -> None:
     async with TurnEngine(storage, llm, settings=CoreSettings()) as turns:
-        await (await turns.answer_unstored(asking(("user", "Name this")))).ended()
+        turn = await turns.answer_unstored(asking(("user", "Name this")))
+        assert await storage.list_logs("spending")  # before the model is asked
+        await turn.ended()
 
     (day,) = await storage.list_logs("spending")
     lines = [json.loads(line) for line in (await storage.read_log("spending", day)).splitlines()]

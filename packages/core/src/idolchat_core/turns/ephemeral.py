@@ -123,6 +123,7 @@ class EphemeralTurn:
         )
         try:
             call.open(call_id=live.message_id, user_id=request.user_id, model=live.model)
+            call.write()
             await call.written()
             live.state = TurnState.RUNNING
             live.begin()
