@@ -5,12 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from idolchat_core import ChangeObserver, ServiceRegistry, Services, hookimpl
+from idolchat_core import ChangeObserver, ServiceRegistry, Services, Storage, StorageRegistry, UserData, hookimpl
 
 if TYPE_CHECKING:  # the command line loads this without a server
     from idolchat_api import RouteRegistry
+    from idolchat_core import NamespaceRegistry
 
-__all__ = ["idolchat_register_change_observers", "idolchat_register_routes"]
+__all__ = [
+    "idolchat_register_change_observers",
+    "idolchat_register_mirrored_records",
+    "idolchat_register_routes",
+    "idolchat_register_user_data",
+]
 
 
 @hookimpl
@@ -23,6 +29,25 @@ def _open_index(services: Services) -> AbstractAsyncContextManager[ChangeObserve
     from idolchat_api_openai.matching.index import open_index  # noqa: PLC0415  a command needs none
 
     return open_index(services)
+
+
+@hookimpl
+def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
+    """Register what the index holds about users."""
+    registry.add("v1", _open_user_data)
+
+
+def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:
+    from idolchat_api_openai.matching.user_data import open_user_data  # noqa: PLC0415
+
+    return open_user_data(storage)
+
+
+@hookimpl
+def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
+    """Have mirrors keep which conversations clients' ids mean, and which users."""
+    for namespace in ("foreign-users", "v1-conversations"):
+        registry.add(namespace)
 
 
 @hookimpl(optionalhook=True)

@@ -16,10 +16,12 @@ from idolchat_core.coordination.local import forget_unfinished
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.prompt_records import forget_prompts
 
-__all__ = ["HeldLines", "HeldRecord", "forget_turns", "is_about", "lines_about", "records_about"]
+__all__ = ["HeldLines", "HeldRecord", "forget_turns", "is_about", "lines_about", "records_about", "users_named"]
 
 _FIELDS = ("user_id", "user")
-_OURS = ("api-keys", "spending", "turns")
+FOREIGN_USERS = "foreign-users"
+"""Namespace of the records that say which id a user has elsewhere: ``user_id``, ``issuer`` and ``id``."""
+_OURS = ("api-keys", FOREIGN_USERS, "spending", "turns")
 """Namespaces that are looked through where a store cannot list them, too."""
 
 
@@ -37,6 +39,23 @@ class HeldLines(NamedTuple):
     namespace: str
     name: str
     lines: list[bytes]
+
+
+async def users_named(storage: Storage, name: str) -> list[str]:
+    """Return the ids of the users whom somebody else knows by this name; the name itself where it is an id of ours.
+
+    Raises ``StorageUnavailable``.
+    """
+    try:
+        return [str(UUID(name))]
+    except ValueError:
+        found = []
+    for record in await storage.list_records(FOREIGN_USERS):
+        value = await storage.get_record(FOREIGN_USERS, record)
+        fields = from_json(value) if value is not None and name.encode() in value else {}
+        if fields.get("id") == name:
+            found.append(str(fields["user_id"]))
+    return found or [name]
 
 
 async def records_about(storage: Storage, user_id: str) -> AsyncGenerator[HeldRecord]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from idolchat_cli.commands.users.naming import user_meant
 from idolchat_cli.confirmation import confirm
 from idolchat_cli.erasure import Erasure, Receipt
 from idolchat_cli.lazy import examples, new_app
@@ -29,7 +30,7 @@ app = new_app()
     )
 )
 def erase(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user, here or where they come from.")],
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -51,6 +52,7 @@ def erase(
 
 async def _erased(user: str, *, dry_run: bool, yes: bool) -> Receipt:
     async with open_conversations(mode=MirrorMode.RECORD if dry_run else MirrorMode.PUSH, looks_at_all=True) as opened:
+        user = await user_meant(opened.storage, user)
         erasure = Erasure(opened, user)
         found = await erasure.look()
         if dry_run:

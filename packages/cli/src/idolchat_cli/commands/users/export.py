@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 from pydantic import Field
 
+from idolchat_cli.commands.users.naming import user_meant
 from idolchat_cli.conversations.exporting.files import whole_file
 from idolchat_cli.conversations.exporting.forms import Form, form_of, manifest
 from idolchat_cli.conversations.exporting.reading import read_documents
@@ -48,7 +49,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol users export 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e -o ann.zip"))
 def export(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user, here or where they come from.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="A .zip, .tar or .tar.gz file.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
@@ -77,6 +78,7 @@ def export(
 
 async def _written(archive: Archive, user: str, path: str) -> UserExported:
     async with open_conversations(looks_at_all=True) as opened:
+        user = await user_meant(opened.storage, user)
         count, damaged = await _conversations(archive, opened.storage, user)
         records = lines = 0
         async for record in records_about(opened.storage, user):
