@@ -18,8 +18,10 @@ type Open = Callable[..., AbstractAsyncContextManager[SupabaseStorage]]
 
 
 async def test_a_row_is_what_the_document_says(storage: SupabaseStorage, mock_supabase: MockSupabase) -> None:
-    conversation = a_conversation("one", user_id="ann")
+    conversation = a_conversation(user_id="ann")
     await storage.create(conversation)
+    reply = a_message("one", role="assistant")
+    await storage.append(conversation.id, [reply], expected_count=0, updated_at=conversation.updated_at)
 
     assert mock_supabase.state.rows
     row = mock_supabase.state.rows[str(conversation.id)]
@@ -146,8 +148,14 @@ async def test_a_table_with_missing_rows_is_not_believed(open_storage: Open, moc
 
 async def test_a_row_without_an_object_is_not_listed(storage: SupabaseStorage, mock_supabase: MockSupabase) -> None:
     kept, gone = a_conversation("x"), a_conversation("x", after_s=1)
-    await storage.create(kept)
-    await storage.create(gone)
+    for conversation in (kept, gone):
+        await storage.create(conversation)
+        await storage.append(
+            conversation.id,
+            [a_message("two", role="assistant")],
+            expected_count=1,
+            updated_at=conversation.updated_at,
+        )
     del mock_supabase.state.objects["conversations", f"{gone.id}.json"]
 
     listed = await storage.list(limit=1)
@@ -181,7 +189,7 @@ async def test_a_table_of_other_types_does_not_stop_a_chat(
 
 
 async def test_reindex_writes_the_rows_anew(storage: SupabaseStorage, mock_supabase: MockSupabase) -> None:
-    conversation = a_conversation("x", user_id="ann")
+    conversation = a_conversation(user_id="ann")
     await storage.create(conversation)
     assert mock_supabase.state.rows
     mock_supabase.state.rows[str(conversation.id)]["user_id"] = "bob"

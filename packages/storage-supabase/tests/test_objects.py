@@ -24,12 +24,24 @@ async def test_an_object_is_the_document_and_nothing_else(
 ) -> None:
     conversation = a_conversation("one", title="kept")
     await storage.create(conversation)
-    await storage.append(conversation.id, [a_message("two")], expected_count=1, updated_at=conversation.updated_at)
+    reply = a_message("two", role="assistant")
+    await storage.append(conversation.id, [reply], expected_count=1, updated_at=conversation.updated_at)
     stored = mock_supabase.object(f"{conversation.id}.json")
 
     assert stored.data == await storage.read_document(conversation.id)
     assert (stored.content_type, stored.cache_control) == ("application/json", "max-age=0")
     assert list(mock_supabase.documents()) == [str(conversation.id)]
+
+
+async def test_a_message_that_waits_for_its_reply_is_an_object_of_its_own(
+    storage: SupabaseStorage, mock_supabase: MockSupabase
+) -> None:
+    conversation = a_conversation("one", title="kept")
+    await storage.create(conversation)
+
+    assert mock_supabase.documents() == {}
+    [tail] = [stored for (_, key), stored in mock_supabase.state.objects.items() if key.startswith("tails/")]
+    assert tail.data == await storage.read_document(conversation.id)
 
 
 async def test_records_lie_apart_from_conversations(storage: SupabaseStorage, mock_supabase: MockSupabase) -> None:
@@ -80,7 +92,8 @@ async def test_memory_for_documents_is_bounded(open_storage: Open, mock_supabase
     conversations = [a_conversation("x" * 1000) for _ in range(3)]
     async with open_storage(cache_bytes=2500) as storage:
         for conversation in conversations:
-            await storage.create(conversation)
+            await storage.put(conversation)
+            await storage.read(conversation.id)
         mock_supabase.state.calls.clear()
         for conversation in reversed(conversations):
             await storage.read(conversation.id)
@@ -102,6 +115,6 @@ async def test_an_object_keeps_what_other_programs_put_in_it(
     storage: SupabaseStorage, mock_supabase: MockSupabase
 ) -> None:
     conversation = a_conversation("one", mood={"deep": [1, None, "🌸"]})
-    await storage.create(conversation)
+    await storage.put(conversation)
 
     assert json.loads(mock_supabase.object(f"{conversation.id}.json").data)["mood"] == {"deep": [1, None, "🌸"]}

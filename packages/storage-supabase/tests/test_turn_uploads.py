@@ -1,5 +1,9 @@
 """What a turn uploads where Supabase is the only storage."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+
 from tests.support.mock_supabase.server import MockSupabase
 
 from idolchat_core import CoreSettings, new_id
@@ -9,17 +13,44 @@ from idolchat_core.turns.request import TurnRequest
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 TURNS = 4
+AT_ONCE = 12
 
 
-async def test_a_turn_writes_to_the_ledger_once_and_a_short_reply_needs_no_checkpoint(
+def kinds(uploads: Mapping[str, int]) -> Counter[str]:
+    """Count uploads by what they are: documents, messages that wait, lines of the ledger, other records."""
+    found: Counter[str] = Counter()
+    for key, count in uploads.items():
+        folder = "/".join(key.split("/")[:-1])
+        found["document" if not folder else "ledger" if folder == "records/spending.log" else folder] += count
+    return found
+
+
+def asking(conversation_id: object) -> TurnRequest:
+    body = {"messages": [{"role": "user", "content": "Hello!"}], "conversation_id": str(conversation_id)}
+    return TurnRequest.model_validate(body)
+
+
+async def test_a_turn_uploads_the_document_its_message_and_the_ledger_once_each(
     storage: SupabaseStorage, mock_supabase: MockSupabase
 ) -> None:
-    body = {"messages": [{"role": "user", "content": "Hello!"}], "conversation_id": str(new_id())}
+    conversation_id = new_id()
     async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings(), recovers=True) as turns:
-        for _ in range(TURNS):
-            await (await turns.start(TurnRequest.model_validate(body))).ended()
-        uploads = dict(mock_supabase.state.uploads)
+        before = kinds(mock_supabase.state.uploads)
+        for number in range(1, TURNS + 1):
+            await (await turns.start(asking(conversation_id))).ended()
+            uploads = kinds(mock_supabase.state.uploads) - before
+            assert uploads == {"document": number, "tails": number, "ledger": number}
 
-    ledger = sum(count for key, count in uploads.items() if key.startswith("records/spending.log/"))
-    assert ledger == TURNS
-    assert not any(key.startswith("records/turns/") for key in uploads)
+    assert len((await storage.read(conversation_id)).messages) == 2 * TURNS
+
+
+async def test_turns_at_once_share_uploads_of_the_ledger(storage: SupabaseStorage, mock_supabase: MockSupabase) -> None:
+    async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings(), recovers=True) as turns:
+        before = kinds(mock_supabase.state.uploads)
+        begun = await asyncio.gather(*(turns.start(asking(new_id())) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(turn.ended() for turn in begun))
+        uploads = kinds(mock_supabase.state.uploads) - before
+
+    ledger = uploads.pop("ledger")
+    assert 1 <= ledger < AT_ONCE
+    assert uploads == {"document": AT_ONCE, "tails": AT_ONCE}

@@ -63,7 +63,7 @@ class Bucket:
 
     async def read(self, key: str) -> bytes | None:
         """Read an object as it is now; None when it is certain that there is none."""
-        await self._ready()
+        await self.ready()
         # A query that was never used before is in no cache between here and the server.
         fresh = {"v": uuid.uuid4().hex}
         try:
@@ -74,7 +74,7 @@ class Bucket:
 
     async def facts(self, key: str) -> Mapping[str, Any] | None:
         """Read what was written beside an object; None when it is certain that there is no such object."""
-        await self._ready()
+        await self.ready()
         try:
             info = await self._looked(lambda: self._objects.info(key))
         except NoSuchObject:
@@ -96,7 +96,7 @@ class Bucket:
 
         That is looked up before the object is stored: of two writers at the same moment, both may have come first.
         """
-        await self._ready(writes=True)
+        await self.ready(writes=True)
         upsert = not only_if_new
         if data:
             send = self._uploads.send
@@ -105,16 +105,19 @@ class Bucket:
             options = _options(content_type, upsert=upsert)
             await self._calls.make(lambda: self._objects.upload(key, data, options))
 
-    async def remove(self, key: str) -> None:
-        """Remove an object; that there is none is no error."""
-        await self._ready()
-        if not await self._calls.make(lambda: self._objects.remove([key])):
+    async def remove(self, *keys: str) -> None:
+        """Remove objects, all or none; that there is none is no error."""
+        await self.ready()
+        if not await self._calls.make(lambda: self._objects.remove(list(keys))):
             # So are a missing bucket and a hidden object answered, too.
             await self.prove(max_age_s=0)
 
-    async def entries(self, folder: str = "") -> AsyncGenerator[Entry]:
-        """List what is in a folder, by name; each once, though others add and remove meanwhile."""
-        await self._ready()
+    async def entries(self, folder: str = "", *, proof_age_s: float = 0) -> AsyncGenerator[Entry]:
+        """List what is in a folder, by name; each once, though others add and remove meanwhile.
+
+        That it is empty is believed where the bucket was seen at most ``proof_age_s`` ago.
+        """
+        await self.ready()
         offset, last, seen = 0, "", set[str]()
         while True:
             page = await self._page(folder, offset=offset, column="name", order="asc", limit=_PAGE)
@@ -131,11 +134,11 @@ class Bucket:
             offset, last = offset + len(page) - 1, page[-1].name
         if not seen:
             # A bucket that is missing or hidden is listed as an empty one.
-            await self.prove(max_age_s=0)
+            await self.prove(max_age_s=proof_age_s)
 
     async def newest(self) -> AsyncGenerator[Entry]:
         """List the objects at the root, newest write first; each once, though others write meanwhile."""
-        await self._ready()
+        await self.ready()
         offset, seen, is_empty = 0, set[str](), True
         while True:
             # The folders come before all objects, in either order, and take places in a page.
@@ -163,7 +166,8 @@ class Bucket:
             self._was_seen = True
             self._proved_at = time.monotonic()
 
-    async def _ready(self, *, writes: bool = False) -> None:
+    async def ready(self, *, writes: bool = False) -> None:
+        """See the bucket before the first call, and make it where it is missing. Raises ``StorageUnavailable``."""
         if self._proved_at is None:
             await self.prove(max_age_s=PROOF_HOLDS_S, writes=writes)
 

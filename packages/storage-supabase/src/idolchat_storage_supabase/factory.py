@@ -15,6 +15,7 @@ from idolchat_storage_supabase.chats import ChatsTable
 from idolchat_storage_supabase.retries import RetriedCalls
 from idolchat_storage_supabase.settings import SupabaseSettings
 from idolchat_storage_supabase.storage import SupabaseStorage
+from idolchat_storage_supabase.tails import LISTED_AGE_S, Tails
 from idolchat_storage_supabase.uploads import KEPT_S, MAX_CONNECTIONS, open_uploads
 
 __all__ = ["open_supabase_storage"]
@@ -43,7 +44,8 @@ async def open_supabase_storage(settings: SupabaseSettings | None = None) -> Asy
         calls = RetriedCalls(settings)
         cache = DocumentCache(max_bytes=settings.cache_bytes, max_age_s=settings.cache_age_s)
         bucket = Bucket(client, settings.bucket, calls, uploads=uploads, only_writes_make=one_shot.get())
-        storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache)
+        tails = Tails(bucket, max_age_s=min(LISTED_AGE_S, settings.cache_age_s) if settings.cache_bytes else 0)
+        storage = SupabaseStorage(bucket, ChatsTable(client, calls), cache=cache, tails=tails)
         try:
             yield storage
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from idolchat_core import (
     ConversationSummary,
     KeyValueStorage,
     Message,
+    StorageError,
     StorageUnavailable,
     StoredId,
     check_revision,
@@ -29,15 +31,18 @@ from idolchat_core import (
     namespaces_among,
     pagination,
 )
-from idolchat_storage_supabase.bucket import Bucket
+from idolchat_storage_supabase.bucket import PROOF_HOLDS_S, Bucket
 from idolchat_storage_supabase.cache import DocumentCache
 from idolchat_storage_supabase.chats import ChatsTable, Row
 from idolchat_storage_supabase.conversation_index import ConversationIndex, document_key, facts_of
 from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
 from idolchat_storage_supabase.errors import AlreadyThere
+from idolchat_storage_supabase.tails import NEW, Grown, Tails, grown
 from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
+
+log = logging.getLogger(__name__)
 
 MAX_SEARCHED = 200
 """How many documents are read to find a turn that was not seen by this process."""
@@ -45,10 +50,14 @@ MAX_LISTED = 10_000
 _LONG_BYTES = 256 * 1024
 """Reading a longer document takes so many milliseconds that others must not wait for it."""
 AT_ONCE = 8
+CLOSE_S = 5.0
+"""How long a stop may take to write documents."""
 
 
 class SupabaseStorage(KeyValueStorage):
     """Every conversation is the object ``<uuid>.json``, and every record ``records/<namespace>/<name>``.
+
+    Messages that wait for their reply are a small object of their own until it comes; see ``tails``.
 
     A write that has begun goes on to its end when its caller is cancelled, so that it cannot arrive later than the next
     one. What was read or written last is kept in memory for a while and taken for the newest, as one process writes.
@@ -60,20 +69,33 @@ class SupabaseStorage(KeyValueStorage):
         " two that write to the same one at the same time can lose a message"
     )
 
-    def __init__(self, bucket: Bucket, table: ChatsTable, *, cache: DocumentCache) -> None:
+    def __init__(self, bucket: Bucket, table: ChatsTable, *, cache: DocumentCache, tails: Tails) -> None:
         super().__init__()
         self._bucket = bucket
         self._cache = cache
-        self._index = ConversationIndex(bucket, self._described)
+        self._tails = tails
+        self._index = ConversationIndex(bucket, self._described, tails)
         self._directory = Directory(table, self._index.summaries, self._index.summary)
         self._turns = TurnMap()
         self._running: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
-        """Finish the writes that have begun."""
+        """Finish the writes that have begun, and write the documents whose messages had no reply."""
         if self._running:
             await asyncio.wait(self._running)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*map(self._complete, self._tails.written_here))
+        except (StorageError, TimeoutError) as error:
+            log.info("messages without a reply stay in tails", extra={"reason": str(error)})
+        await self._tails.close()
         await self._directory.close()
+
+    async def _complete(self, conversation_id: UUID) -> None:
+        async with self._writing(conversation_id):
+            with suppress(ConversationNotFound):
+                conversation, _ = await self._load(conversation_id)
+                await self.write(conversation)
 
     def document_key(self, conversation_id: UUID) -> str:
         return document_key(conversation_id)
@@ -177,9 +199,42 @@ class SupabaseStorage(KeyValueStorage):
     async def write(self, conversation: Conversation) -> bytes:
         data, summary = document.encode(conversation), pagination.summary(conversation)
         await self._upload(conversation.id, data, summary)
-        self._cache.keep(conversation.id, data)
+        self._cache.keep(conversation.id, Grown(data, document.digest(data), 0))
         await self._directory.changed_now(conversation.id, summary)
         return data
+
+    async def holds(self, conversation_id: UUID) -> bool:
+        if await self._bucket.facts(self.document_key(conversation_id)) is not None:
+            return True
+        return any(key.base == NEW for key in await self._tails.of(conversation_id))
+
+    async def write_grown(self, conversation: Conversation, *, new: int, on: str | None) -> bytes:
+        """Write messages that wait for a reply by themselves, others with the whole document."""
+        if not conversation.messages or conversation.messages[-1].role == "assistant":
+            return await self.write(conversation)
+        before = Grown(b"", NEW, 0) if on is None else self._cache.get(conversation.id)
+        if before is None or (on is not None and document.digest(before.data) != on):
+            return await self.write(conversation)  # it is not known what the object lacks
+        self._cache.drop(conversation.id)
+        waiting = before.waiting + new
+        try:
+            if not await self._tails.write(conversation, base=before.base, waiting=waiting):
+                return await self.write(conversation)
+        finally:
+            self._cache.drop(conversation.id)  # what was read meanwhile may be what was there before
+        data, summary = document.encode(conversation), pagination.summary(conversation)
+        self._cache.keep(conversation.id, Grown(data, before.base, waiting))
+        self._index.note(summary)
+        self._directory.changed(conversation.id, summary)
+        return data
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        await self._whole(self._replace_message(conversation_id, message))
+
+    async def _replace_message(self, conversation_id: UUID, message: Message) -> None:
+        before = await self._tails.all_of(conversation_id, max_age_s=0)
+        await super().replace_message(conversation_id, message)
+        await self._tails.remove_written(conversation_id, before)
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         data = await self._data(conversation_id)
@@ -212,6 +267,16 @@ class SupabaseStorage(KeyValueStorage):
         known = self._turns.get(turn_id)
         if known is not None and await self._holds(known, turn_id):
             return known
+        return await self._found_in_tails(turn_id) or await self._found_in_objects(turn_id)
+
+    async def _found_in_tails(self, turn_id: UUID) -> UUID | None:
+        made = made_at(turn_id) - CLOCKS_DIFFER_BY
+        for conversation_id, key in (await self._tails.newest()).items():
+            if made_at(UUID(key.number)) >= made and await self._holds(conversation_id, turn_id):
+                return conversation_id
+        return None
+
+    async def _found_in_objects(self, turn_id: UUID) -> UUID | None:
         made = made_at(turn_id)
         written: list[tuple[UUID, datetime]] = []
         async for one in self._index.written_since(made - CLOCKS_DIFFER_BY):
@@ -241,18 +306,36 @@ class SupabaseStorage(KeyValueStorage):
         await self._directory.flush()
 
     async def _data(self, conversation_id: UUID) -> bytes:
-        data = self._cache.get(conversation_id)
-        if data is None:
+        kept = self._cache.get(conversation_id)
+        if kept is None:
             with self._cache.reading(conversation_id) as keep:
-                data = await super()._data(conversation_id)
-                keep(data)
-        return data
+                kept = await self._read(conversation_id)
+                keep(kept)
+        return kept.data
+
+    async def _read(self, conversation_id: UUID) -> Grown:
+        # The tails first: one that is written into the object meanwhile is then found there.
+        tails = await self._tails.read(await self._tails.of(conversation_id))
+        stored = await self._bucket.read(self.document_key(conversation_id))
+        if stored is None and not tails:  # unless another process has just begun it
+            tails = await self._tails.read(await self._tails.of(conversation_id, max_age_s=0))
+        found = await asyncio.to_thread(grown, stored, tails, conversation_id) if tails else None
+        if found is None and stored is not None:
+            found = Grown(stored, document.digest(stored), 0)
+        if found is None:
+            raise ConversationNotFound(f"there is no conversation {conversation_id}")
+        return found
 
     async def _put(
         self, conversation_id: UUID, data: bytes, summary: ConversationSummary, *, only_if_new: bool = False
     ) -> None:
         async with self._writing(conversation_id):
+            await self._bucket.ready(writes=True)
+            tails = await self._tails.all_of(conversation_id, max_age_s=PROOF_HOLDS_S)
+            if only_if_new and any(key.base == NEW for key in tails):
+                raise AlreadyThere(f"conversation {conversation_id} has been begun")
             await self._upload(conversation_id, data, summary, only_if_new=only_if_new)
+            await self._tails.remove(tails)  # also those that belong to just such an object
             self._directory.changed(conversation_id, summary)
 
     async def _delete(self, conversation_id: UUID, expected_revision: str | None) -> None:
@@ -262,10 +345,12 @@ class SupabaseStorage(KeyValueStorage):
                 revision = document.digest(await self._data(conversation_id))
                 check_revision(conversation_id, revision, expected_revision)
                 self._cache.drop(conversation_id)
-            if await self._bucket.facts(self.document_key(conversation_id)) is None:
+            tails = await self._tails.all_of(conversation_id, max_age_s=0)
+            has_begun = any(key.base == NEW for key in tails)
+            if await self._bucket.facts(self.document_key(conversation_id)) is None and not has_begun:
                 raise ConversationNotFound(f"there is no conversation {conversation_id}")
             try:
-                await self._bucket.remove(self.document_key(conversation_id))
+                await self._tails.remove(tails, beside=[self.document_key(conversation_id)])
             finally:
                 self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
             await self._directory.changed_now(conversation_id, None)
@@ -284,6 +369,7 @@ class SupabaseStorage(KeyValueStorage):
             )
         finally:
             self._cache.drop(conversation_id)  # what was read meanwhile may be what was there before
+        self._tails.drop_of(conversation_id)
         self._index.note(summary)
 
     async def _listed_by_table(self, last: Row | None, *, limit: int, **filters: Any) -> ConversationList | None:

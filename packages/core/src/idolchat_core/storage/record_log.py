@@ -22,6 +22,15 @@ class _Records(Protocol):
     async def list_records(self, namespace: str) -> Sequence[str]: ...
 
 
+class _Lines:
+    """Lines of one log that are written together."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.durable = False
+        self.written: asyncio.Task[None]
+
+
 class RecordLogs:
     """Keeps each log as numbered parts, records of the namespace ``<namespace>.log``; the last part is rewritten.
 
@@ -31,11 +40,31 @@ class RecordLogs:
     def __init__(self, records: _Records) -> None:
         self._records = records
         self._writing = asyncio.Lock()
+        self._gathering: dict[tuple[str, str], _Lines] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._last: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     async def append(self, namespace: str, name: str, lines: bytes, *, durable: bool) -> None:
-        """See ``Storage.append_log``."""
+        """See ``Storage.append_log``; what is added while others are written is written together."""
+        lines_together = self._gathering.get((namespace, name))
+        if lines_together is None:
+            lines_together = self._gathering[namespace, name] = _Lines()
+            writing = lines_together.written = asyncio.create_task(self._write(namespace, name, lines_together))
+            self._tasks.add(writing)
+            writing.add_done_callback(self._ended)
+        lines_together.lines.append(lines)
+        lines_together.durable |= durable
+        await asyncio.shield(lines_together.written)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; nobody may be left who does
+
+    async def _write(self, namespace: str, name: str, together: _Lines) -> None:
         async with self._writing:
+            del self._gathering[namespace, name]
+            lines, durable = b"".join(together.lines), together.durable
             number, part = self._last.get((namespace, name)) or await self._last_part(namespace, name)
             if len(part) >= MAX_PART_BYTES:
                 number, part = number + 1, b""
