@@ -13,18 +13,18 @@ from idolchat_memory.service import open_memory
 from idolchat_memory.settings import MemorySettings
 
 
-async def test_the_model_is_loaded_where_the_extra_is_installed(tmp_path: Path) -> None:
+async def test_the_model_is_loaded_when_it_is_needed(tmp_path: Path) -> None:
     async with open_memory(read_settings(MemorySettings, data_dir=tmp_path), InMemoryStorage()) as memory:
-        assert memory.late_interaction is not None
+        assert memory.model is not None
+        assert await memory.model.load() is await memory.model.load() is not None
         assert memory.lexical_reason is None
         assert (tmp_path / "memory" / "index.sqlite").exists()
 
 
 async def test_off_says_so(tmp_path: Path) -> None:
-    async with open_memory(
-        read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), InMemoryStorage()
-    ) as memory:
-        assert memory.late_interaction is None
+    settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="off")
+    async with open_memory(settings, InMemoryStorage()) as memory:
+        assert memory.model is None
         assert memory.lexical_reason == "IDOLCHAT_MEMORY_SEMANTIC is off"
 
 
@@ -35,7 +35,8 @@ async def test_a_model_that_cannot_be_used_leaves_words_alone_and_is_told(
 
     with caplog.at_level(logging.WARNING):
         async with open_memory(settings, InMemoryStorage()) as memory:
-            assert memory.late_interaction is None
+            assert memory.model is not None
+            assert await memory.model.load() is None
             assert "none.onnx cannot be read" in str(memory.lexical_reason)
     assert [record.message for record in caplog.records] == ["memory goes by words alone"]
 
@@ -57,7 +58,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_of_the_extra_is_imported_without_need() -> None:
     code = (
-        "import sys, idolchat_memory, idolchat_memory.service;"
+        "import sys, idolchat_memory.plugin, idolchat_memory.feed, idolchat_memory.prompt;"
         "print(sorted({'numpy', 'onnxruntime', 'tokenizers'} & sys.modules.keys()))"
     )
 

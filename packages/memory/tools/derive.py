@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idolchat_memory.semantic.model import Model, load_model
+from idolchat_memory.recall.thesaurus import NO_STEM
 from idolchat_memory.terms import STOP_WORDS, stem
 
 PACKAGE = Path(__file__).parents[1] / "src" / "idolchat_memory"
@@ -63,8 +64,9 @@ def _write_thesaurus(words: list[str], vectors: Floats) -> None:
         near.extend(numbers[name] for name, _ in found)
         similarities += bytes(round(255 * similarity) for _, similarity in found)
     names = "\n".join(stems).encode() + b"\0" + "\n".join(words).encode() + b"\0"
+    own = array("H", (numbers.get(stem(word), NO_STEM) for word in words))
     (PACKAGE / "data" / "thesaurus.bin").write_bytes(
-        zlib.compress(names + bytes(counts) + near.tobytes() + bytes(similarities), 9)
+        zlib.compress(names + own.tobytes() + bytes(counts) + near.tobytes() + bytes(similarities), 9)
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from idolchat_cli.checks.result import CheckResult, ok, warn
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core import read_settings
-from idolchat_memory.service import load_late_interaction
+from idolchat_memory.service import find_model
 from idolchat_memory.settings import MemorySettings
 
 __all__ = ["check_memory"]
@@ -19,9 +17,11 @@ async def check_memory() -> list[CheckResult]:
     settings = read_settings(MemorySettings)
     if not settings.is_on:
         return [ok(NAME, "nothing is recalled: IDOLCHAT_MEMORY is off")]
-    late_interaction, reason = await asyncio.to_thread(load_late_interaction, settings)
-    if late_interaction is not None:
+    model, reason = find_model(settings)
+    if model is not None and await model.load() is not None:
         return [ok(NAME, "recalls by words and by meaning")]
     if settings.semantic == "off":
         return [ok(NAME, f"recalls by words alone: {reason}")]
-    return [warn(NAME, f"recalls by words alone: {reason}", "pip install 'idolchat-memory[semantic]'")]
+    found = fail if settings.semantic == "on" else warn
+    why = model.problem if model else reason
+    return [found(NAME, f"recalls by words alone: {why}", "pip install 'idolchat-memory[semantic]'")]

@@ -3,61 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from idolchat_core import ConfigurationError, MemoryIndex, Storage, read_settings
 from idolchat_memory.choices import MemoryChoices
+from idolchat_memory.lazy_model import LazyModel
 from idolchat_memory.recall import Recall
 from idolchat_memory.settings import MemorySettings
 from idolchat_memory.sqlite import open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
 
-if TYPE_CHECKING:
-    from idolchat_memory.semantic import LateInteraction
-
-__all__ = ["Memory", "current_memory", "load_late_interaction", "memory_of", "open_index", "open_memory"]
-
-log = logging.getLogger(__name__)
-
-_NEEDED = ("numpy", "onnxruntime", "tokenizers")
+__all__ = ["Memory", "current_memory", "find_model", "memory_of", "open_index", "open_memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What is open. ``late_interaction`` encodes in the background; ``lexical_reason`` says why there is none."""
+    """What is open. Without a ``model`` words alone count, and ``no_model`` says why."""
 
     settings: MemorySettings
     storage: Storage
     index: MemoryIndex
     recall: Recall
     choices: MemoryChoices
-    late_interaction: LateInteraction | None
-    lexical_reason: str | None
+    model: LazyModel | None
+    no_model: str | None
+
+    @property
+    def lexical_reason(self) -> str | None:
+        """Why words alone count; None where meaning does, too."""
+        return self.model.problem if self.model else self.no_model
 
 
 @asynccontextmanager
 async def open_memory(settings: MemorySettings, storage: Storage) -> AsyncGenerator[Memory]:
-    """Open the index, and the model where it is wanted.
+    """Open the index, and see to the model where it is wanted.
 
     Raises ``ConfigurationError`` when late interaction must be on and cannot be, ``StorageUnavailable``.
     """
-    late_interaction, reason = await asyncio.to_thread(load_late_interaction, settings)
-    async with open_index(settings, storage) as index:
-        yield Memory(
-            settings=settings,
-            storage=storage,
-            index=index,
-            recall=Recall(index, reranker=late_interaction),
-            choices=MemoryChoices(storage),
-            late_interaction=late_interaction,
-            lexical_reason=reason,
-        )
+    model, no_model = find_model(settings)
+    if settings.semantic == "on" and (model is None or await model.load() is None):
+        raise ConfigurationError(f"IDOLCHAT_MEMORY_SEMANTIC is on, and {model.problem if model else no_model}")
+    try:
+        async with open_index(settings, storage) as index:
+            yield Memory(
+                settings=settings,
+                storage=storage,
+                index=index,
+                recall=Recall(index, reranker=model),
+                choices=MemoryChoices(storage),
+                model=model,
+                no_model=no_model,
+            )
+    finally:
+        if model is not None:
+            await model.close()
+
+
+def find_model(settings: MemorySettings) -> tuple[LazyModel | None, str | None]:
+    """Find the model where it is wanted, and load nothing yet; else tell why there is none."""
+    if settings.semantic == "off":
+        return None, "IDOLCHAT_MEMORY_SEMANTIC is off"
+    try:
+        return LazyModel(settings.model_path), None
+    except ConfigurationError as error:
+        return None, str(error)
 
 
 def open_index(settings: MemorySettings, storage: Storage) -> AbstractAsyncContextManager[MemoryIndex]:
@@ -103,25 +115,3 @@ def current_memory(storage: Storage) -> Memory:
     memory = _shared[storage].memory
     assert memory is not None  # noqa: S101 - its prompt source holds it open as long as routes are served
     return memory
-
-
-def load_late_interaction(settings: MemorySettings) -> tuple[LateInteraction | None, str | None]:
-    """Load the model where it is wanted and can be had, else tell why there is none. Raises ``ConfigurationError``."""
-    if settings.semantic == "off":
-        return None, "IDOLCHAT_MEMORY_SEMANTIC is off"
-    try:
-        return _load(settings), None
-    except ConfigurationError as error:
-        if settings.semantic == "on":
-            raise
-        log.warning("memory goes by words alone", extra={"reason": str(error)})
-        return None, str(error)
-
-
-def _load(settings: MemorySettings) -> LateInteraction:
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(f"{', '.join(missing)} missing: pip install 'idolchat-memory[semantic]'")
-    from idolchat_memory.semantic import LateInteraction  # noqa: PLC0415 - needs the extra
-
-    return LateInteraction.load(settings.model_path)

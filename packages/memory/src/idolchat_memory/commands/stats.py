@@ -52,4 +52,4 @@ def show_stats(as_json: AsJson = False) -> None:
 async def _stats() -> IndexStats:
     async with open_conversations() as opened, memory_of(opened.storage) as memory:
         counted = (await memory.index.stats())._asdict()
-        return IndexStats(**counted, semantic=memory.late_interaction is not None, lexical_reason=memory.lexical_reason)
+        return IndexStats(**counted, semantic=memory.model is not None, lexical_reason=memory.lexical_reason)

@@ -159,15 +159,20 @@ async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[
 
 async def _encode(memory: Memory, waiting: asyncio.Event) -> None:
     """Make vectors of what is indexed, off the event loop, for as long as there is a model."""
-    if memory.late_interaction is None:
+    if memory.model is None:
         return
-    from idolchat_memory.semantic import encode_waiting  # noqa: PLC0415 - needs the extra
+    from idolchat_memory.semantic.encoding import ENCODING, encode_waiting  # noqa: PLC0415 - needs the extra
 
     while True:
         await waiting.wait()
         waiting.clear()
         try:
-            await encode_waiting(memory.index, memory.late_interaction)
+            if not await memory.index.unencoded(ENCODING, limit=1):
+                continue
+            late_interaction = await memory.model.load()
+            if late_interaction is None:
+                return
+            await encode_waiting(memory.index, late_interaction)
         except Exception:  # whatever it is, what is said later is to be encoded
             log.exception("messages could not be encoded, and are tried again")
             waiting.set()

@@ -47,6 +47,8 @@ class RecallSource(PromptSource):
         scopes = [one for one in await scopes_for(memory, scope) if not memory.index.is_empty(one)]
         if not scopes:
             return ()
+        if memory.model is not None:
+            memory.model.begin()  # the first turns after a start go by words
         result = await search(memory, scopes, query)
         return list(_parts(result, query.now, scope))
 

@@ -11,7 +11,11 @@ from itertools import accumulate
 
 from idolchat_memory.terms import stem
 
-__all__ = ["Thesaurus", "load_thesaurus"]
+__all__ = ["NO_STEM", "Thesaurus", "load_thesaurus"]
+
+
+NO_STEM = 0xFFFF
+"""Stands for the stem of a stop word."""
 
 
 class Thesaurus:
@@ -22,12 +26,14 @@ class Thesaurus:
         self._stems = stems.decode().split("\n")
         self.words = names = words.decode().split("\n")
         """All words, roughly by how frequent they are."""
+        own, rest = array("H", rest[: 2 * len(names)]), rest[2 * len(names) :]
         self._starts = [0, *accumulate(rest[: len(names)])]
         total = self._starts[-1]
         self._near = array("H", rest[len(names) : len(names) + 2 * total])
         self._similarities = rest[len(names) + 2 * total :]
         # Of the words of one stem the most frequent stands first, and stands for words that are not here.
-        self._numbers = {stem(name): number for number, name in reversed(list(enumerate(names)))}
+        count = len(names)
+        self._numbers = {self._stems[own[at]]: at for at in range(count - 1, -1, -1) if own[at] != NO_STEM}
         self._numbers |= {name: number for number, name in enumerate(names)}
 
     def near(self, word: str) -> Sequence[tuple[str, float]]:

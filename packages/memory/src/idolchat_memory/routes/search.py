@@ -45,4 +45,6 @@ async def search_memory(asked: MemorySearch, caller: CurrentCaller) -> MemorySea
     query = RecallQuery(asked.text, now=asked.now or utc_now(), context=asked.context, limit=asked.limit)
     if asked.everything:
         query = query._replace(floor=None)
+    if memory.model is not None:
+        await memory.model.load()
     return MemorySearchResult.of(await search(memory, await scopes_for(memory, scope), query))

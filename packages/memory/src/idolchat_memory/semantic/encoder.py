@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from idolchat_memory.semantic.model import MODEL_SHA256, Model
 from idolchat_memory.terms import STOP_WORDS
 
-__all__ = ["DIMENSIONS", "Encoder", "QueryTokens"]
+__all__ = ["DIMENSIONS", "ENCODING", "Encoder", "QueryTokens"]
 
 DIMENSIONS = 64
 MAX_TOKENS, MAX_TOKENS_BEFORE = 192, 48
 """Tokens of a message that are encoded, and those of the one before it that the model reads with them."""
-_MEANING = re.compile("[a-z0-9]", re.IGNORECASE)
 _PROJECTION = resources.files("idolchat_memory.semantic").joinpath("projection.npy").read_bytes()
+_DIGEST = hashlib.sha256(MODEL_SHA256.encode() + _PROJECTION).hexdigest()[:16]
+ENCODING = f"minilm-{DIMENSIONS}-{MAX_TOKENS}-{MAX_TOKENS_BEFORE}-{_DIGEST}"
+"""Names the encoding: vectors of another name cannot be compared with these."""
+_MEANING = re.compile("[a-z0-9]", re.IGNORECASE)
 Floats = NDArray[np.float32]
 
 
@@ -40,9 +43,7 @@ class Encoder:
         self._model = model
         projection = np.load(io.BytesIO(_PROJECTION)).astype(np.float32)
         self._mean, self._components = projection[0], projection[1:].T
-        digest = hashlib.sha256(MODEL_SHA256.encode() + _PROJECTION).hexdigest()[:16]
-        self.name = f"minilm-{DIMENSIONS}-{MAX_TOKENS}-{MAX_TOKENS_BEFORE}-{digest}"
-        """Of the encoding: vectors of another name cannot be compared with these."""
+        self.name = ENCODING
 
     def encode_message(self, text: str, text_before: str = "", speaker: str = "") -> bytes:
         """Encode a message, read after the one before it and its speaker: ``DIMENSIONS`` signed bytes a token."""

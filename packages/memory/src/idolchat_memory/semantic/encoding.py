@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from idolchat_core import MemoryIndex, Unencoded
+from idolchat_memory.semantic.encoder import ENCODING
 from idolchat_memory.semantic.late_interaction import LateInteraction
 
-__all__ = ["encode_waiting"]
+__all__ = ["ENCODING", "encode_waiting"]
 
 _BATCH = 16
 
