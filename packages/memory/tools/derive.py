@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from idolchat_memory.semantic.model import Model, load_model
 from idolchat_memory.recall.thesaurus import NO_STEM
+from idolchat_memory.semantic.model import Model, load_model
 from idolchat_memory.terms import STOP_WORDS, stem
 
 PACKAGE = Path(__file__).parents[1] / "src" / "idolchat_memory"

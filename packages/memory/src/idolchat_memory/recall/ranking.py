@@ -7,10 +7,12 @@ are round figures, near the best for three conversations of LoCoMo and not at it
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 from idolchat_core import MessageTraits, Posting, ScopeReader
@@ -36,6 +38,7 @@ BEFORE_PERIOD, AFTER_PERIOD = timedelta(days=1), timedelta(days=7)
 """What happened on a day is told then, or some days after."""
 MAX_POSTINGS, MAX_NEAR_POSTINGS = 1000, 4000
 """So many messages are looked at for each word, the newest, and for all those near them."""
+MAX_FLOWING = 600
 MAX_CANDIDATES = 300
 MAX_IN_PERIOD = 200
 LEAST_IN_PERIOD = 0.5
@@ -44,30 +47,36 @@ LEAST_IN_PERIOD = 0.5
 
 class Candidate(NamedTuple):
     """A place whose message may answer. ``relevance`` is what its words and those around it are worth; ``score`` adds
-    who said it and when. ``matched`` are words of the question that stand in it, or for which a near one does."""
+    who said it and when."""
 
     place: int
     score: float
     relevance: float
-    matched: tuple[str, ...]
     is_in_period: bool
 
 
 class Ranking(NamedTuple):
-    """Candidates, best first; ``keeps_to_period`` says that only those of the question's period are among them."""
+    """Candidates, best first; ``keeps_to_period`` says that only those of the question's period are among them.
+
+    ``weights`` is the idf of each word of the question, and ``found`` where each stands, or one of like meaning.
+    """
 
     candidates: Sequence[Candidate]
     keeps_to_period: bool
     weights: Mapping[str, float]
-    """The idf of each word of the question."""
+    found: Mapping[str, Mapping[int, float]]
+
+    def matched(self, place: int) -> tuple[str, ...]:
+        """List the words of the question that a message has, or others of like meaning."""
+        return tuple([word for word, places in self.found.items() if place in places])
 
 
 class _Scores(NamedTuple):
     by_place: Mapping[int, float]
     by_session: Mapping[int, float]
     sessions: Mapping[int, int]
-    matched: Mapping[int, Sequence[str]]
     weights: Mapping[str, float]
+    found: Mapping[str, Mapping[int, float]]
 
 
 def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranking:
@@ -78,14 +87,10 @@ def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranki
     if question.period:
         start, end = _told_of(question.period)
         places += [place for place in reader.places_between(start, end, limit=MAX_IN_PERIOD) if place not in relevance]
-    traits = reader.traits(places)
-    judge = _Judge(traits, scores, relevance, question)
-    candidates = [judge.candidate(place) for place in places if place in traits]
+    candidates = _judged(places, reader.traits(places), scores.by_place, relevance, question)
     candidates.sort(key=lambda candidate: (-candidate.score, -candidate.place))
     kept = _within(candidates) if question.period and question.period.is_relative else []
-    if kept:
-        candidates = kept
-    return Ranking(candidates, bool(kept), scores.weights)
+    return Ranking(kept or candidates, bool(kept), scores.weights, scores.found)
 
 
 def idf(message_count: int, containing: int, others: int = OTHER_MESSAGES) -> float:
@@ -98,106 +103,112 @@ def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: The
     own = {stem(word): reader.postings(stem(word), limit=MAX_POSTINGS) for word in words}
     others = {term for found in near.values() for term, _ in found} - own.keys()
     postings = own | dict(reader.postings_of_many(sorted(others), limit=MAX_NEAR_POSTINGS))
-    bm25 = _Bm25(reader, postings)
+    sessions = {place: session for found in postings.values() for place, session, _, _ in found}
+    bm25 = _Bm25(reader, postings, set(sessions.values()))
     by_place: defaultdict[int, float] = defaultdict(float)
     by_session: defaultdict[int, float] = defaultdict(float)
-    matched: defaultdict[int, list[str]] = defaultdict(list)
+    found_at: dict[str, Mapping[int, float]] = {}
     for word, weight in words.items():
-        terms = [(stem(word), 1.0), *near[word]]
-        for place, score in _best(bm25.of_messages(term, share) for term, share in terms).items():
+        best, best_sessions = bm25.best_of([(stem(word), 1.0), *near[word]])
+        for place, score in best.items():
             by_place[place] += weight * score
-            matched[place].append(word)
-        for session, score in _best(bm25.of_sessions(term, share) for term, share in terms).items():
+        for session, score in best_sessions.items():
             by_session[session] += weight * score
-    sessions = {place: session for found in postings.values() for place, session, _, _ in found}
-    count = reader.statistics().message_count
-    weights = {word: idf(count, len(postings.get(stem(word), ()))) for word in words}
-    return _Scores(by_place, by_session, sessions, matched, weights)
+        found_at[word] = best
+    weights = {word: idf(bm25.message_count, len(postings.get(stem(word), ()))) for word in words}
+    return _Scores(by_place, by_session, sessions, weights, found_at)
 
 
 class _Bm25:
-    """The scores of one term at a time, from postings that are read already."""
+    """The scores of a word, from postings that are read already."""
 
-    def __init__(self, reader: ScopeReader, postings: Mapping[str, Sequence[Posting]]) -> None:
+    def __init__(self, reader: ScopeReader, postings: Mapping[str, Sequence[Posting]], sessions: set[int]) -> None:
         self._postings = postings
-        self._counts = reader.statistics()
-        self._session_lengths = reader.session_lengths(
-            {session for found in postings.values() for _, session, _, _ in found}
-        )
-        self._mean_length = max(self._counts.length / max(self._counts.message_count, 1), 1.0)
-        self._mean_session_length = max(self._counts.length / max(self._counts.session_count, 1), 1.0)
+        self._session_lengths = reader.session_lengths(sessions)
+        self.message_count, self._session_count, length = reader.statistics()
+        self._by_length = K1 * B / max(length / max(self.message_count, 1), 1.0)
+        self._by_session_length = K1 * B / max(length / max(self._session_count, 1), 1.0)
 
-    def of_messages(self, term: str, share: float) -> dict[int, float]:
-        postings = self._postings.get(term, ())
-        weight = share * (K1 + 1) * idf(self._counts.message_count, len(postings))
-        fixed, by_length = K1 * (1 - B), K1 * B / self._mean_length
-        return {place: weight * count / (count + fixed + by_length * length) for place, _, count, length in postings}
+    def best_of(self, terms: Sequence[tuple[str, float]]) -> tuple[dict[int, float], dict[int, float]]:
+        """Score messages and sessions, each by that term which gives most; a term counts for a share from 0 to 1."""
+        best: dict[int, float] = {}
+        best_sessions: dict[int, float] = {}
+        for term, share in terms:
+            found = self._postings.get(term)
+            if found:
+                counts = self._score_messages(found, share, best)
+                self._score_sessions(counts, share, best_sessions)
+        return best, best_sessions
 
-    def of_sessions(self, term: str, share: float) -> dict[int, float]:
-        counts: defaultdict[int, int] = defaultdict(int)
-        for _, session, count, _ in self._postings.get(term, ()):
-            counts[session] += count
-        weight = share * (K1 + 1) * idf(self._counts.session_count, len(counts), OTHER_SESSIONS)
-        fixed, by_length = K1 * (1 - B), K1 * B / self._mean_session_length
-        return {
-            session: weight * count / (count + fixed + by_length * self._session_lengths[session])
-            for session, count in counts.items()
-        }
+    def _score_messages(self, found: Sequence[Posting], share: float, best: dict[int, float]) -> dict[int, int]:
+        weight = share * (K1 + 1) * idf(self.message_count, len(found))
+        fixed, by_length, known = K1 * (1 - B), self._by_length, best.get
+        counts: dict[int, int] = {}
+        for place, session, count, length in found:
+            score = weight * count / (count + fixed + by_length * length)
+            if score > known(place, 0.0):
+                best[place] = score
+            counts[session] = counts.get(session, 0) + count
+        return counts
 
-
-def _best(scores: Iterable[Mapping[int, float]]) -> Mapping[int, float]:
-    best: dict[int, float] = {}
-    for found in scores:
-        for key, score in found.items():
-            if score > best.get(key, 0.0):
-                best[key] = score
-    return best
+    def _score_sessions(self, counts: Mapping[int, int], share: float, best: dict[int, float]) -> None:
+        weight = share * (K1 + 1) * idf(self._session_count, len(counts), OTHER_SESSIONS)
+        fixed, by_length = K1 * (1 - B), self._by_session_length
+        for session, count in counts.items():
+            score = weight * count / (count + fixed + by_length * self._session_lengths[session])
+            if score > best.get(session, 0.0):
+                best[session] = score
 
 
 def _flow(scores: _Scores) -> dict[int, float]:
     """Add to each place what flows from its neighbours, and what its session is worth.
 
-    A place without a message may come out too; it is left out when rows are read.
+    Only the best flow. A place without a message may come out too; it is left out when rows are read.
     """
-    flowing: defaultdict[int, float] = defaultdict(float)
+    flowing: dict[int, float] = {}
     sessions: dict[int, int] = {}
-    for place, score in scores.by_place.items():
+    known = flowing.get
+    for place, score in _best(scores.by_place, MAX_FLOWING):
+        session = scores.sessions[place]
         for offset, share in _SHARES:
-            flowing[place + offset] += share * score
-            sessions[place + offset] = scores.sessions[place]
-    return {place: score + SESSION_WEIGHT * scores.by_session[sessions[place]] for place, score in flowing.items()}
+            at = place + offset
+            flowing[at] = known(at, 0.0) + share * score
+            sessions[at] = session
+    worth = {session: SESSION_WEIGHT * score for session, score in scores.by_session.items()}
+    return {place: score + worth[sessions[place]] for place, score in flowing.items()}
 
 
-class _Judge:
-    """Makes candidates of places."""
+def _best(scores: Mapping[int, float], count: int) -> Iterable[tuple[int, float]]:
+    if len(scores) <= count:
+        return scores.items()
+    return heapq.nlargest(count, scores.items(), key=itemgetter(1))
 
-    def __init__(
-        self,
-        traits: Mapping[int, MessageTraits],
-        scores: _Scores,
-        relevance: Mapping[int, float],
-        question: Question,
-    ) -> None:
-        self._traits = traits
-        self._scores = scores
-        self._relevance = relevance
-        self._speaker = question.speaker
-        self._speaker_weight = NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
-        start, end = (moment.timestamp() for moment in _told_of(question.period)) if question.period else (0.0, 0.0)
-        self._start, self._end = start, end
 
-    def candidate(self, place: int) -> Candidate:
-        role, said_at_s, is_question, follows_question = self._traits[place]
-        relevance = self._relevance.get(place, 0.0)
+def _judged(
+    places: Iterable[int],
+    traits: Mapping[int, MessageTraits],
+    by_place: Mapping[int, float],
+    relevance: Mapping[int, float],
+    question: Question,
+) -> list[Candidate]:
+    """Make candidates of places where there is a message."""
+    speaker, speaker_weight = question.speaker, NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
+    start, end = (moment.timestamp() for moment in _told_of(question.period)) if question.period else (0.0, 0.0)
+    candidates = []
+    for place in places:
+        found = traits.get(place)
+        if found is None:
+            continue
+        role, said_at_s, is_question, follows_question = found
+        worth = relevance.get(place, 0.0)
         if follows_question:
-            relevance += FROM_QUESTION * self._scores.by_place.get(place - 1, 0.0)
-        score = relevance - (QUESTION_PENALTY if is_question else 0.0)
-        if role == self._speaker:
-            score += self._speaker_weight
-        is_in_period = self._start <= said_at_s < self._end
-        if is_in_period:
-            score += PERIOD_WEIGHT
-        return Candidate(place, score, relevance, tuple(self._scores.matched.get(place, ())), is_in_period)
+            worth += FROM_QUESTION * by_place.get(place - 1, 0.0)
+        is_in_period = start <= said_at_s < end
+        score = worth - QUESTION_PENALTY * is_question + PERIOD_WEIGHT * is_in_period
+        if role == speaker:
+            score += speaker_weight
+        candidates.append(Candidate(place, score, worth, is_in_period))
+    return candidates
 
 
 def _told_of(period: Period) -> tuple[datetime, datetime]:

@@ -120,7 +120,8 @@ class Recall:
 
     def answer(self, reader: ScopeReader, scope: MemoryScope, query: RecallQuery) -> RecallResult:
         """Find what answers a query in one scope, within a call of ``MemoryIndex.read``."""
-        return _chosen(query.question, query, [self._found(reader, scope, query.question, query)])
+        question = query.question
+        return _chosen(question, query, [self._found(reader, scope, question, query)])
 
     def _found(self, reader: ScopeReader, scope: MemoryScope, question: Question, query: RecallQuery) -> _FoundInScope:
         count = reader.statistics().message_count
@@ -130,7 +131,7 @@ class Recall:
         candidates, is_semantic = self._reranked(reader, query.text, ranking)
         best = candidates[: query.limit + len(query.excluded_ids)]
         rows = reader.rows(candidate.place for candidate in best)
-        found = [Found(candidate, rows[candidate.place], scope) for candidate in best]
+        found = [Found(one, rows[one.place], scope, ranking.matched(one.place)) for one in best]
         found = [one for one in found if one.row.message.message_id not in query.excluded_ids][: query.limit]
         kept = found if query.floor is None else keep_relevant(found, query.floor * idf(count, 1))
         return _FoundInScope(kept, len(found) - len(kept), ranking.keeps_to_period, is_semantic)
@@ -153,7 +154,7 @@ def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope
     found = newer_first(found[: query.limit])
 
     def shown(one: Found) -> str:
-        return excerpt(one.row.message.text, one.candidate.matched)
+        return excerpt(one.row.message.text, one.matched)
 
     def size(one: Found) -> float:
         return ITEM_OVERHEAD + query.tokens_of(shown(one))
@@ -177,6 +178,6 @@ def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope
 
 
 def _recalled(found: Found, shown: str, speaker: Speaker | None) -> Recalled:
-    _, score, relevance, matched, is_in_period = found.candidate
+    _, score, relevance, is_in_period = found.candidate
     is_of_speaker = speaker == found.row.message.role
-    return Recalled(found.scope, found.row, score, relevance, matched, is_in_period, is_of_speaker, shown)
+    return Recalled(found.scope, found.row, score, relevance, found.matched, is_in_period, is_of_speaker, shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from idolchat_core import MemoryRow, MemoryScope
@@ -26,14 +26,15 @@ _PATIENCE = 8
 class Found:
     """A candidate and its message, with what of it is compared with others."""
 
-    def __init__(self, candidate: Candidate, row: MemoryRow, scope: MemoryScope) -> None:
+    def __init__(self, candidate: Candidate, row: MemoryRow, scope: MemoryScope, matched: tuple[str, ...]) -> None:
         self.candidate = candidate
         self.row = row
         self.scope = scope
+        self.matched = matched
 
     @cached_property
     def terms(self) -> frozenset[str]:
-        return frozenset(terms_of(self.row.message.text))
+        return _terms(self.row.message.text)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
@@ -42,6 +43,11 @@ class Found:
     @property
     def said_at(self) -> tuple[datetime, int]:
         return self.row.message.said_at, self.row.place
+
+
+@lru_cache(4096)  # turn after turn the same messages are compared
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(terms_of(text))
 
 
 class Selection(NamedTuple):
@@ -110,6 +116,8 @@ def _groups(found: Sequence[Found]) -> list[list[int]]:
 
 def _repeats(one: Found, other: Found) -> bool:
     """Whether two messages say the same; a date or number that differs is something else that is said."""
+    if not _may_share(one, other, _DUPLICATE):
+        return False
     return _share(one, other) > _DUPLICATE and one.numbers == other.numbers
 
 
@@ -118,7 +126,17 @@ def _supersedes(one: Found, other: Found) -> bool:
 
 
 def _is_on_one_matter(one: Found, other: Found) -> bool:
-    return one.row.message.role == other.row.message.role and _share(one, other) >= _SAME_MATTER
+    return (
+        one.row.message.role == other.row.message.role
+        and _may_share(one, other, _SAME_MATTER)
+        and _share(one, other) >= _SAME_MATTER
+    )
+
+
+def _may_share(one: Found, other: Found, least: float) -> bool:
+    """Whether their numbers of terms leave room for such a share, which is quick to see."""
+    few, many = sorted((len(one.terms), len(other.terms)))
+    return few >= least * many
 
 
 def _share(one: Found, other: Found) -> float:

@@ -127,7 +127,10 @@ def stored_id(message_id: str) -> bytes | str:
 
 def id_of(stored: bytes | str) -> str:
     """Unpack what ``stored_id`` gave."""
-    return stored if isinstance(stored, str) else str(UUID(bytes=stored))
+    if isinstance(stored, str):
+        return stored
+    text = stored.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def microseconds(time: datetime) -> int:
