@@ -44,9 +44,10 @@ def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) ->
 
 @hookimpl
 def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
-    """Have mirrors keep the notes."""
+    """Have mirrors keep notes and choices."""
     registry.add("notes")
     registry.add("note-citations")
+    registry.add("memory-choices")
 
 
 @hookimpl
