@@ -12,7 +12,7 @@ PYTHON := .venv/bin/python
 PYPROJECTS := $(wildcard packages/*/pyproject.toml)
 PRODUCT := -e 'packages/cli[serve]' -e packages/storage-local -e packages/storage-supabase \
 	-e packages/auth-supabase -e packages/llm-openrouter -e packages/characters -e 'packages/llm-local[smollm2]' \
-	-e 'packages/memory[semantic]' -e packages/api-openai
+	-e 'packages/memory[semantic]' -e packages/api-openai -e packages/web
 TEST_GROUPS = $(foreach file,$(1),--group $(file):test)
 # All but HELD_BACK of noxfile.py, which says why.
 NEWEST := $(filter-out packages/storage-supabase/%,$(PYPROJECTS))
@@ -29,7 +29,7 @@ help: ## Show what make can do here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: .venv/.installed ## Install if needed and serve on http://127.0.0.1:8000; ARGS="--port 9000" for options
+run: .venv/.installed ## Install if needed, and serve a page on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec .venv/bin/idol serve $(ARGS)
 
 .PHONY: install

@@ -11,7 +11,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the newest versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
-nox.options.sessions = ["lint", "types", "newest", "product", "soak", "lowest", "wheels", "audit"]
+nox.options.sessions = ["lint", "types", "newest", "product", "web", "soak", "lowest", "wheels", "audit"]
 
 # What is started hundreds of times is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -31,9 +31,10 @@ PRODUCT = [
     "characters",
     "memory[semantic]",
     "api-openai",
+    "web",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
-TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples"]
+TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples", "packages/web/scripts"]
 
 
 def install(session: nox.Session, *packages: str, groups: list[str], lock: str = "requirements.lock") -> None:
@@ -80,8 +81,16 @@ def newest(session: nox.Session, package: str) -> None:
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
     install(session, *PRODUCT, "api[otel]", groups=["product", "parallel"])
-    others = [f"--ignore=tests/{folder}" for folder in ("crash", "image", "wheels")]
+    others = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "wheels")]
     session.run("pytest", *SIDE_BY_SIDE, "tests", *others, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def web(session: nox.Session) -> None:
+    """Build the page anew and compare it, byte for byte; test it in a browser, and its client in Node."""
+    install(session, *PRODUCT, groups=["browser", "parallel"])
+    session.run("python", "packages/web/scripts/build.py", "--check")
+    session.run("pytest", *SIDE_BY_SIDE, "tests/browser", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -102,7 +111,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
-    install(session, *PRODUCT, groups=["product", "types", "nox", *map(test_group, PACKAGES)])
+    install(session, *PRODUCT, groups=["browser", "types", "nox", *map(test_group, PACKAGES)])
     session.run("mypy", *map(str, Path("packages").glob("*/src")))
     session.run("mypy", *(tree for tree in TYPED_TREES if Path(tree).exists()))
     for folder in Path("packages").glob("*/tests"):  # one run each: their modules share names

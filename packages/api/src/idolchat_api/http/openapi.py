@@ -25,6 +25,7 @@ from idolchat_api.errors import (
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import Access, rule_of
 from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
+from idolchat_api.http.new_conversation import NewConversation
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
 from idolchat_core.models import Conversation
@@ -247,6 +248,7 @@ def _schemas() -> dict[str, Any]:
             (Head, "validation"),
             (ForkPoint, "validation"),
             (NewContent, "validation"),
+            (NewConversation, "validation"),
             (Conversation, "serialization"),
             (ErrorEnvelope, "serialization"),
         ],

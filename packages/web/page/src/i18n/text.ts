@@ -1,0 +1,52 @@
+import { Store, useStore } from "../state/store.ts";
+import { type Catalogue, en, type Key } from "./en.ts";
+
+export type { Key };
+
+export const LANGUAGES = { en: "English", ja: "日本語", ko: "한국어" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const KEY = "idolchat.language";
+
+function chosen(): Language {
+  const kept = localStorage.getItem(KEY);
+  for (const tag of kept ? [kept] : navigator.languages) {
+    const language = tag.slice(0, 2);
+    if (language in LANGUAGES) return language as Language;
+  }
+  return "en";
+}
+
+const catalogue = new Store<{ language: Language; texts: Catalogue }>({ language: "en", texts: en });
+
+async function read(language: Language): Promise<Catalogue> {
+  if (language === "ja") return (await import("./ja.ts")).ja;
+  if (language === "ko") return (await import("./ko.ts")).ko;
+  return en;
+}
+
+async function show(language: Language): Promise<void> {
+  catalogue.set({ language, texts: await read(language) });
+  document.documentElement.lang = language;
+}
+
+/** Show the language that was chosen, or the browser's. */
+export const languageReady = show(chosen());
+
+export function setLanguage(language: Language): void {
+  localStorage.setItem(KEY, language);
+  void show(language);
+}
+
+export interface Texts {
+  (key: Key, values?: Record<string, string | number>): string;
+}
+
+function filled(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+export function useTexts(): { t: Texts; language: Language } {
+  const { texts, language } = useStore(catalogue);
+  return { t: (key, values = {}) => filled(texts[key], values), language };
+}

@@ -1,0 +1,50 @@
+import type { ModelList } from "@idolchat/client";
+import { type ReactNode, useEffect, useState } from "react";
+
+import { LANGUAGES, type Language, setLanguage, useTexts } from "../i18n/text.ts";
+import { chosenModel } from "../state/model.ts";
+import { client, session, signOut } from "../state/session.ts";
+import { useStore } from "../state/store.ts";
+import { setTheme, type Theme, theme } from "../theme.ts";
+import { Dialog } from "./dialog.tsx";
+import { Icon } from "./icons.tsx";
+import { attempt } from "./notices.tsx";
+
+export function Settings({ onClose }: { onClose: () => void }): ReactNode {
+  const { t, language } = useTexts();
+  const state = useStore(session);
+  return (
+    <Dialog title={t("settings.title")} onClose={onClose}>
+      <div className="fields">
+        <label htmlFor="theme">{t("settings.theme")}</label>
+        <select id="theme" defaultValue={theme()} onChange={(event) => setTheme(event.target.value as Theme)}>
+          <option value="system">{t("settings.system")}</option>
+          <option value="light">{t("settings.light")}</option>
+          <option value="dark">{t("settings.dark")}</option>
+        </select>
+        <label htmlFor="language">{t("settings.language")}</label>
+        <select id="language" value={language} onChange={(event) => setLanguage(event.target.value as Language)}>
+          {Object.entries(LANGUAGES).map(([tag, name]) => <option key={tag} value={tag} lang={tag}>{name}</option>)}
+        </select>
+        <Models />
+      </div>
+      {state.at === "in" && state.session.login === "given" ? (
+        <footer><button type="button" className="button" onClick={signOut}><Icon name="out" /> {t("signIn.out")}</button></footer>
+      ) : null}
+    </Dialog>
+  );
+}
+
+function Models(): ReactNode {
+  const { t } = useTexts();
+  const chosen = useStore(chosenModel);
+  const [models, setModels] = useState<ModelList["data"]>();
+  useEffect(() => void attempt(async () => setModels((await client.models()).data)), []);
+  return (
+    <>
+      <label htmlFor="model">{t("settings.model")}</label>
+      <input id="model" list="models" value={chosen} placeholder={t("settings.modelDefault")} spellCheck={false} onChange={(event) => chosenModel.set(event.target.value.trim())} />
+      <datalist id="models">{models?.map(({ id, name }) => <option key={id} value={id}>{name ?? id}</option>)}</datalist>
+    </>
+  );
+}

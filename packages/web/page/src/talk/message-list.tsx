@@ -1,0 +1,113 @@
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { VList, type VListHandle } from "virtua";
+
+import { useTexts } from "../i18n/text.ts";
+import { IconButton } from "../shell/icons.tsx";
+import { useStore } from "../state/store.ts";
+import { useCharacter } from "../people/characters.ts";
+import { textOf } from "./content.ts";
+import { MessageRow } from "./message-row.tsx";
+import { PendingReply, SentRow } from "./pending-rows.tsx";
+import { type Row, rowsOf } from "./pending.ts";
+import type { Talk } from "./talk.ts";
+import { branchTo } from "./tree.ts";
+
+interface Props {
+  talk: Talk;
+  name: string | undefined;
+  onLook: (turnId: string) => void;
+}
+
+const NEAR = 80; // pixels from the end that still count as reading the newest
+
+/** Only what can be seen is in the page, however much was said. */
+export function MessageList({ talk, name, onLook }: Props): ReactNode {
+  const { t } = useTexts();
+  const { tree, head, pendings, isPartial, characterId } = useStore(talk.state);
+  const character = useCharacter(characterId);
+  const branch = useMemo(() => branchTo(tree, head).filter(({ role }) => role === "user" || role === "assistant"), [tree, head]);
+  const rows = useMemo(() => rowsOf(branch, pendings), [branch, pendings]);
+  const list = useRef<VListHandle>(null);
+  const isAtEnd = useRef(true);
+  const [isAway, setAway] = useState(false);
+  const wasPartial = useRef(isPartial);
+  const isGrowingUp = wasPartial.current && !isPartial;
+  useEffect(() => { wasPartial.current = isPartial; }, [isPartial]);
+
+  const toEnd = useCallback(() => {
+    isAtEnd.current = true;
+    list.current?.scrollTo(list.current.scrollSize);
+    setAway(false);
+  }, []);
+  const newest = rows.at(-1)?.key;
+  const own = rows.findLast(({ kind }) => kind === "sent")?.key;
+  useLayoutEffect(() => { if (own) isAtEnd.current = true; }, [own]); // who sends wants to see it
+  useLayoutEffect(() => {
+    if (!isAtEnd.current || !rows.length) return;
+    list.current?.scrollToIndex(rows.length - 1, { align: "end" });
+    const frame = requestAnimationFrame(() => isAtEnd.current && list.current?.scrollToIndex(rows.length - 1, { align: "end" }));
+    return () => cancelAnimationFrame(frame);
+  }, [rows, newest]);
+
+  // What grows or shrinks moves nobody who reads the newest: only scrolling up leaves it.
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const scroll = box.current?.querySelector(".scroll");
+    if (!scroll) return;
+    const observer = new ResizeObserver(() => {
+      if (isAtEnd.current) list.current?.scrollTo(list.current.scrollSize);
+    });
+    observer.observe(scroll);
+    if (scroll.firstElementChild) observer.observe(scroll.firstElementChild);
+    return () => observer.disconnect();
+  }, []);
+  const before = useRef(0);
+  const onScroll = useCallback((offset: number) => {
+    const shown = list.current;
+    if (!shown) return;
+    if (shown.scrollSize - offset - shown.viewportSize < NEAR) isAtEnd.current = true;
+    else if (offset < before.current - 1) isAtEnd.current = false;
+    before.current = offset;
+    setAway(!isAtEnd.current);
+  }, []);
+  const lastReply = branch.at(-1);
+  return (
+    <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
+      {isPartial ? <p className="quiet older" role="status">{t("talk.older")}</p> : null}
+      <VList ref={list} className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}>
+        {rows.map((row, index) => (
+          <div key={row.key} className={index === rows.length - 1 ? "row last" : "row"}>
+            <RowOf row={row} talk={talk} name={name ?? t("talk.reply")} isLast={row.kind === "message" && row.message === lastReply && !pendings.length} onLook={onLook} character={character} />
+          </div>
+        ))}
+      </VList>
+      {isAway ? <IconButton icon="down" label={t("talk.newest")} className="to-newest" onClick={toEnd} /> : null}
+      <Announcer talk={talk} name={name ?? t("talk.reply")} />
+    </div>
+  );
+}
+
+interface RowProps extends Props {
+  row: Row;
+  name: string;
+  isLast: boolean;
+  character: ReturnType<typeof useCharacter>;
+}
+
+function RowOf({ row, talk, name, isLast, onLook, character }: RowProps): ReactNode {
+  if (row.kind === "message") return <MessageRow message={row.message} talk={talk} name={name} isLast={isLast} onLook={onLook} character={character} />;
+  if (row.kind === "sent") return <SentRow pending={row.pending} talk={talk} />;
+  return <PendingReply pending={row.pending} name={name} character={character} />;
+}
+
+/** Says a reply once it is whole: word by word it would be said over and over. */
+function Announcer({ talk, name }: { talk: Talk; name: string }): ReactNode {
+  const { t } = useTexts();
+  const { pendings } = useStore(talk.state);
+  const [said, say] = useState("");
+  const ended = pendings.find(({ state }) => state === "ended");
+  useEffect(() => {
+    if (ended) say(`${t("talk.written", { name })} ${textOf(ended.prefix + ended.text).slice(0, 2000)}`);
+  }, [ended, name, t]);
+  return <p className="unseen" role="status">{said}</p>;
+}

@@ -1,0 +1,142 @@
+"""Talking: every flow of one window."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.desk import Desk
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+
+
+def test_a_message_is_answered_word_by_word(desk: Desk) -> None:
+    desk.send("Hello!").begun()
+    some = desk.replies.last.inner_text()
+    desk.answered()
+
+    assert len(some) < len(desk.replies.last.inner_text())
+    expect(desk.mine).to_have_count(1)
+    expect(desk.replies.last).to_contain_text("word63")
+
+
+def test_a_character_begins_and_her_greetings_are_paged_through(desk: Desk) -> None:
+    desk.button("Let Lumi begin").click()
+    first = desk.replies.first
+    expect(first).to_contain_text("1 / 3")
+    greeting = first.locator(".text").inner_text()
+
+    first.get_by_role("button", name="Next version").click()
+
+    expect(first).to_contain_text("2 / 3")
+    assert first.locator(".text").inner_text() != greeting
+
+
+def test_a_reply_is_stopped_and_what_was_said_stays(desk: Desk) -> None:
+    desk.send("Hello!").begun()
+    desk.button("Stop").click()
+    desk.answered()
+
+    expect(desk.replies.last).to_contain_text("Stopped")
+    expect(desk.replies.last).not_to_contain_text("word63")
+
+
+def test_another_reply_stands_beside_the_first(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    desk.of_last_reply("Another reply").click()
+    expect(desk.replies.last).to_contain_text("2 / 2")
+    desk.answered()
+
+    desk.of_last_reply("Version before").click()
+
+    expect(desk.replies.last).to_contain_text("1 / 2")
+    desk.page.reload()
+    expect(desk.replies.last).to_contain_text("1 / 2")
+
+
+def test_an_edit_begins_a_branch_and_the_old_one_stays(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    desk.mine.last.hover()
+    desk.mine.last.get_by_role("button", name="Edit").click()
+    desk.page.get_by_role("textbox", name="Edit").fill("Good morning!")
+    desk.page.locator("form.edit").get_by_role("button", name="Send").click()
+    desk.answered()
+
+    expect(desk.mine.last).to_contain_text("Good morning!")
+    expect(desk.mine.last).to_contain_text("2 / 2")
+    desk.mine.last.get_by_role("button", name="Version before").click()
+    expect(desk.mine.last).to_contain_text("Hello!")
+
+
+def test_a_reply_is_continued(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    desk.of_last_reply("Go on").click()
+    expect(desk.replies.last).to_contain_text("2 / 2")
+    desk.answered()
+
+    assert desk.replies.last.inner_text().count("word5 ") == 2
+
+
+def test_a_message_is_deleted_and_its_place_stays(desk: Desk) -> None:
+    desk.send("My secret.").answered()
+    desk.mine.last.hover()
+    desk.mine.last.get_by_role("button", name="Delete message").click()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Delete message").click()
+
+    expect(desk.mine.last).to_contain_text("Deleted")
+    expect(desk.page.get_by_text("My secret.")).to_have_count(0)
+
+
+def test_a_conversation_is_deleted(desk: Desk, served: Server) -> None:
+    desk.send("Hello!").answered()
+    document = served.document(desk.conversation_id)
+    desk.button("Delete conversation").click()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Delete conversation").click()
+
+    expect(desk.page.get_by_role("heading", name="Lumi")).to_be_visible()
+    assert not document.exists()
+
+
+def test_a_conversation_is_found_by_what_was_said(desk: Desk) -> None:
+    desk.send("The umbrella is turquoise.").answered()
+    desk.page.get_by_role("searchbox").fill("turquoise")
+    hit = desk.page.get_by_role("navigation").get_by_role("link").filter(has_text="umbrella is turquoise")
+
+    expect(hit.locator("mark")).to_have_text("turquoise")
+    hit.click()
+    expect(desk.mine.last).to_contain_text("turquoise")
+
+
+def test_messages_wait_for_the_reply_before(desk: Desk) -> None:
+    desk.send("One.").begun()
+    desk.send("Two.")
+    expect(desk.page.get_by_text("waits for the reply before")).to_be_visible()
+    desk.answered()
+
+    expect(desk.mine).to_have_count(2)
+    assert desk.mine.locator(".text").all_inner_texts() == ["One.", "Two."]
+
+
+def test_a_reply_that_failed_is_tried_again(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk().open()
+    desk.button("Settings").click()
+    desk.page.get_by_label("Model").fill("mock/n8-x400-k1")
+    desk.button("Close").first.click()
+    desk.send("Hello!").answered()
+    expect(desk.replies.last).to_contain_text("No reply")
+
+    desk.button("Try again").click()
+    desk.answered()
+
+    expect(desk.replies.last).to_contain_text("word5")
+
+
+def test_what_the_server_refuses_can_be_taken_back(desk: Desk) -> None:
+    desk.button("Settings").click()
+    desk.page.get_by_label("Model").fill("x" * 300)
+    desk.button("Close").first.click()
+    desk.send("Hello!")
+    expect(desk.page.get_by_role("alert")).to_contain_text("Not sent")
+
+    desk.button("Take it back").click()
+
+    expect(desk.composer).to_have_value("Hello!")
+    expect(desk.mine).to_have_count(0)
