@@ -80,9 +80,9 @@ class TurnStoreConformance:
 
     @pytest.fixture
     def call(self, ledger: Ledger) -> MeteredCall:
-        """A call that is about to be made."""
+        """A call that is about to be made, of which nothing is written yet."""
         call = ledger.admit(user_id=None, key_id=None, address=None, purpose="chat")
-        call.open(call_id=new_id())
+        call.prepare(call_id=new_id())
         return call
 
     @pytest.fixture
