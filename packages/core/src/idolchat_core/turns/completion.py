@@ -1,48 +1,39 @@
-"""Get one reply: the prompt built, the provider asked, the deltas told, the outcome stored."""
+"""Get one reply: the prompt built, the provider asked, the deltas told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from time import perf_counter, time
-from typing import Any
+from time import perf_counter
 
 from idolchat_core.errors import (
     ContextTooLong,
-    IdolchatError,
-    ProviderError,
-    ProviderTimeout,
-    ReplyCut,
 )
-from idolchat_core.events.events import TurnEnded, TurnState
-from idolchat_core.events.json_values import plain_json
+from idolchat_core.events.events import TurnEnded
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.llm.token_estimator import text_size
-from idolchat_core.models import Message, Usage, utc_now
+from idolchat_core.models import Usage
 from idolchat_core.prompt.builder import Prompt
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.plausibility import plausible_usage
-from idolchat_core.turns.admission import load
-from idolchat_core.turns.context_window import REPLY_SHARE, window_tokens_of
+from idolchat_core.turns.context_window import prompt_budget, window_tokens_of
 from idolchat_core.turns.finish import well_formed
-from idolchat_core.turns.observers import TurnReport
+from idolchat_core.turns.observers import TurnReport, report_of
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.prompting import Prompting
 from idolchat_core.turns.resources import EngineResources
+from idolchat_core.turns.settlement import settle_call
 
-__all__ = ["Completion", "described"]
-
-MOST_REPLY_SHARE = 0.75
+__all__ = ["Completion"]
 
 
 class Completion:
     """The reply of one turn."""
 
-    def __init__(self, resources: EngineResources, plan: Plan, live: LiveTurn, call: MeteredCall | None = None) -> None:
+    def __init__(self, resources: EngineResources, plan: Plan, live: LiveTurn, call: MeteredCall) -> None:
         self._call = call
         self._resources = resources
         self._plan = plan
@@ -86,7 +77,7 @@ class Completion:
         self._began_at = perf_counter()
         finished = well_formed(await resources.llm.answer(request, self._on_deltas))
         if finished.completion_id is not None:
-            self._named(finished.completion_id)
+            self._call.named(finished.completion_id)
         usage = plausible_usage(finished.usage, model=finished.model or live.model)
         if usage is not None:
             resources.estimator.learn(prompt.size, live.model, input_tokens=usage.input_tokens)
@@ -99,7 +90,7 @@ class Completion:
             self._spoke_at = perf_counter()
         for delta in self._live.say(*deltas):
             if delta.completion_id is not None:
-                self._named(delta.completion_id)
+                self._call.named(delta.completion_id)
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         resources = self._resources
@@ -122,32 +113,14 @@ class Completion:
         return history.path if position is None else history.path[: position + 1]
 
     async def _budget_tokens(self) -> float:
-        """Return how long the prompt may be: the context window less the reply's share."""
         resources = self._resources
         window = await window_tokens_of(self._live.model, catalog=resources.catalog, settings=resources.settings)
         self._window_tokens = window
-        wanted = self._plan.options.get("max_completion_tokens") or self._plan.options.get("max_tokens")
-        if not isinstance(wanted, int):
-            return window * (1 - REPLY_SHARE)
-        return window - min(wanted, window * MOST_REPLY_SHARE)
+        return prompt_budget(window, self._plan.options)
 
-    def outcome(self, finished: Finished | None, error: Exception | None, stopped_as: TurnState | None) -> TurnEnded:
-        """Return how the turn ended, with the message to store."""
-        reply = self._live.reply
-        if finished is not None:
-            state, reason = TurnState.COMPLETED, finished.finish_reason
-        elif stopped_as is TurnState.CANCELLED:
-            state, reason = TurnState.CANCELLED, "cancelled"
-        elif reply.is_empty:
-            state, reason = TurnState.FAILED, "error"
-        else:
-            state, reason = TurnState.INCOMPLETE, "incomplete"
-        told = None
-        if state in (TurnState.FAILED, TurnState.INCOMPLETE):
-            told = described(error) if error else dict(_STOPPED)
-        usage = finished.usage if finished else self._estimated_usage()
-        message = self._message(reason, usage=usage, model=finished.model if finished else None, error=told)
-        return TurnEnded(state=state, message=message, usage=usage, error=told)
+    def usage(self, finished: Finished | None) -> Usage | None:
+        """Return what the reply took; None where nothing is known of it."""
+        return finished.usage if finished is not None else self._estimated_usage()
 
     def _estimated_usage(self) -> Usage | None:
         """Count a reply that was cut: the provider charges for it, and did not say how much."""
@@ -161,77 +134,15 @@ class Completion:
 
     def settle(self, ended: TurnEnded, error: Exception | None) -> None:
         """Write down what the reply took; nothing where the provider was not asked."""
-        if self._call is None or not self._was_asked:
-            return
-        usage = ended.usage
-        if usage is None and isinstance(error, ProviderError) and not isinstance(error, ProviderTimeout | ReplyCut):
-            usage = Usage()  # it refused, or failed before it said anything: OpenRouter charges nothing for that
-        model = ended.message.model if ended.message else None
-        self._call.settle(ended.state, usage or self._estimate(), model=model)
+        if self._was_asked:
+            settle_call(self._call, ended, error, estimate=self._estimate)
 
     def report(self, ended: TurnEnded) -> TurnReport:
         """Tell those who measure how it went."""
-        live, message = self._live, ended.message
-        return TurnReport(
-            turn_id=live.turn_id,
-            conversation_id=live.conversation_id,
-            state=ended.state,
-            ended_at=time(),
-            duration_s=perf_counter() - self._began_at,
-            first_delta_s=self._spoke_at - self._began_at if self._spoke_at is not None else None,
-            asked_model=live.model,
-            model=message.model if message else None,
-            completion_id=self._call.completion_id if self._call else None,
-            finish_reason=message.finish_reason if message else None,
-            usage=ended.usage,
-            error_code=ended.error["code"] if ended.error else None,
-            traceparent=CALLER.get().traceparent,
+        return report_of(
+            self._live,
+            ended,
+            completion_id=self._call.completion_id,
+            began_at=self._began_at,
+            spoke_at=self._spoke_at,
         )
-
-    def _named(self, completion_id: str) -> None:
-        if self._call is not None:
-            self._call.named(completion_id)
-
-    def _message(
-        self, finish_reason: str, *, usage: Usage | None, model: str | None, error: dict[str, Any] | None
-    ) -> Message:
-        live, reply = self._live, self._live.reply
-        content = live.content
-        fields = reply.fields
-        given: dict[str, Any] = {
-            "id": live.message_id,
-            "role": "assistant",
-            "content": content if content or "tool_calls" not in fields else None,
-            "timestamp": utc_now(),
-            "model": model or reply.model or live.model,
-            "finish_reason": finish_reason,
-            "usage": usage,
-            "turn_id": live.turn_id,
-            "error": error,
-            **live.reply_fields,
-        }
-        known = {name: value for name, value in given.items() if value is not None or name == "content"}
-        return Message(**known, **{name: value for name, value in fields.items() if name not in given})
-
-    async def store(self, ended: TurnEnded) -> TurnEnded:
-        """Put the reply after the message that it answers; return the event as it is now. Raises ``StorageError``."""
-        if ended.message is None:
-            return ended
-        history = await load(self._resources, self._plan)
-        end = partial(self._resources.turns.end, self._plan.conversation_id, self._live.turn_id, call=self._call)
-        stored = await self._resources.writer.write_reply(
-            self._plan.conversation_id, ended.message, end, answers=self._live.user_message_id, history=history
-        )
-        return ended if stored is ended.message else replace(ended, message=stored)
-
-
-_STOPPED = {"code": "shutting_down", "message": "the server stopped before the reply was finished; retry the turn"}
-
-
-def described(error: Exception) -> dict[str, Any]:
-    """Describe an error as a terminal event and a stored reply carry it: code, text, and when to come back."""
-    if not isinstance(error, IdolchatError):
-        return {"code": IdolchatError.code, "message": "the server failed in a way it should not; its log says more"}
-    more = {name: getattr(error, name, None) for name in ("retry_after_s", "status", "param")}
-    told: dict[str, Any] = plain_json({"code": error.code, "message": str(error), **more})
-    return {name: value for name, value in told.items() if value is not None}

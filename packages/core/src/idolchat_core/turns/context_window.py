@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,10 +18,12 @@ from idolchat_core.turns.prompting import Prompting
 from idolchat_core.turns.request import TurnOptions
 from idolchat_core.turns.resources import EngineResources
 
-__all__ = ["REPLY_SHARE", "ContextWindow", "measure_window", "window_tokens_of"]
+__all__ = ["ContextWindow", "measure_window", "prompt_budget", "window_tokens_of"]
 
 REPLY_SHARE = 0.25
 """Of the context window, kept free for the reply of a request that does not say how long it may be."""
+MOST_REPLY_SHARE = 0.75
+"""Of it, kept free for the reply of a request that wants a very long one."""
 
 
 class ContextWindow(BaseModel):
@@ -49,6 +53,14 @@ async def window_tokens_of(model: str | None, *, catalog: ModelCatalog, settings
     return await catalog.context_length(model) or settings.context_length
 
 
+def prompt_budget(window_tokens: int, options: Mapping[str, Any]) -> float:
+    """Return how many tokens a prompt may have: the context window less the reply's share."""
+    wanted = options.get("max_completion_tokens") or options.get("max_tokens")
+    if not isinstance(wanted, int):
+        return window_tokens * (1 - REPLY_SHARE)
+    return window_tokens - min(wanted, window_tokens * MOST_REPLY_SHARE)
+
+
 async def measure_window(resources: EngineResources, conversation_id: UUID) -> ContextWindow:
     """Build the next prompt without its new message, and send it nowhere.
 
@@ -56,7 +68,7 @@ async def measure_window(resources: EngineResources, conversation_id: UUID) -> C
     """
     model = resources.settings.model or resources.llm.default_model
     window_tokens = await window_tokens_of(model, catalog=resources.catalog, settings=resources.settings)
-    budget_tokens = window_tokens * (1 - REPLY_SHARE)
+    budget_tokens = prompt_budget(window_tokens, {})
     per_size = resources.estimator.tokens(1.0, model)
     known = await resources.histories.get(conversation_id)
     history = await _read(resources, conversation_id, cut=known.cut, size=budget_tokens / per_size)

@@ -19,7 +19,8 @@ from idolchat_core.prompt.builder import Prompt
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
-from idolchat_core.turns.completion import Completion, described
+from idolchat_core.turns.completion import Completion
+from idolchat_core.turns.outcome import described, outcome_of
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.request import NewMessage, OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -144,7 +145,7 @@ class EphemeralTurn:
         except Exception as raised:
             log.exception("the provider failed in a way it should not")
             error = raised
-        ended = completion.outcome(finished, error, self._stopped_as)
+        ended = outcome_of(self.live, finished, error, self._stopped_as, usage=completion.usage(finished))
         completion.settle(ended, error)
         for observer in self._resources.observers:
             observer.turn_ended(completion.report(ended))

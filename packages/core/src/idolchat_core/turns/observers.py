@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter, time
 from uuid import UUID
 
-from idolchat_core.events.events import TurnState
+from idolchat_core.events.events import TurnEnded, TurnState
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Usage
+from idolchat_core.request_context import CALLER
 
-__all__ = ["TurnObserver", "TurnReport"]
+__all__ = ["TurnObserver", "TurnReport", "report_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,28 @@ class TurnReport:
     usage: Usage | None
     error_code: str | None
     traceparent: str | None
+
+
+def report_of(
+    live: LiveTurn, ended: TurnEnded, *, completion_id: str | None, began_at: float, spoke_at: float | None
+) -> TurnReport:
+    """Report a turn that ends now; ``began_at`` and ``spoke_at`` are of ``perf_counter``."""
+    message = ended.message
+    return TurnReport(
+        turn_id=live.turn_id,
+        conversation_id=live.conversation_id,
+        state=ended.state,
+        ended_at=time(),
+        duration_s=perf_counter() - began_at,
+        first_delta_s=spoke_at - began_at if spoke_at is not None else None,
+        asked_model=live.model,
+        model=message.model if message else None,
+        completion_id=completion_id,
+        finish_reason=message.finish_reason if message else None,
+        usage=ended.usage,
+        error_code=ended.error["code"] if ended.error else None,
+        traceparent=CALLER.get().traceparent,
+    )
 
 
 class TurnObserver:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -31,8 +33,9 @@ from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.turns.admission import admit, check_may, load, stored_form
-from idolchat_core.turns.completion import Completion, described
+from idolchat_core.turns.completion import Completion
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
+from idolchat_core.turns.outcome import described, outcome_of
 from idolchat_core.turns.plan import Plan, retry_id
 from idolchat_core.turns.request import OnDisconnect
 from idolchat_core.turns.resources import EngineResources
@@ -326,8 +329,7 @@ class TurnRun:
 
     async def _end_unasked(self, turn: UnfinishedTurn, error: IdolchatError) -> None:
         """End a turn of which its sender knows, without asking the provider."""
-        ended = Completion(self._resources, self.plan, self.live).outcome(None, error, None)
-        await self._end_unstored(turn, ended, error)
+        await self._end_unstored(turn, outcome_of(self.live, None, error, None), error)
 
     async def _admit_and_open(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History:
         """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
@@ -361,15 +363,27 @@ class TurnRun:
             self._resources.prompt_records.save(self.explain_prompt())
         started_at = perf_counter()
         try:
-            ended = await answer.store(ended)
+            ended = await self._store(ended, call)
         except (StorageUnavailable, StorageConflict, ConversationDamaged) as refused:
             await self._end_unstored(unfinished(self.live), ended, refused)
         else:
-            self._has_place = False
             self._stored(started_at)
             self.live.end(ended)
         for observer in self._resources.observers:
             observer.turn_ended(answer.report(ended))
+
+    async def _store(self, ended: TurnEnded, call: MeteredCall) -> TurnEnded:
+        """Put the reply after the message that it answers; return the event as it is now. Raises ``StorageError``."""
+        if ended.message is None:
+            return ended
+        resources, live = self._resources, self.live
+        history = await load(resources, self.plan)
+        end = partial(resources.turns.end, self.conversation_id, live.turn_id, call=call)
+        stored = await resources.writer.write_reply(
+            self.conversation_id, ended.message, end, answers=live.user_message_id, history=history
+        )
+        self._has_place = False
+        return ended if stored is ended.message else replace(ended, message=stored)
 
     async def _asked(self, answer: Completion, history: History) -> TurnEnded:
         """Have the provider answer, and tell how that ended."""
@@ -388,7 +402,7 @@ class TurnRun:
             error = raised
         finally:
             self._is_streaming = False
-        ended = answer.outcome(finished, error, self._stopped_as)
+        ended = outcome_of(self.live, finished, error, self._stopped_as, usage=answer.usage(finished))
         answer.settle(ended, error)
         return ended
 
