@@ -245,13 +245,14 @@ async def test_a_source_opens_while_the_storage_is_away() -> None:
 async def test_a_large_book_is_compiled_once_and_then_scanned_in_time(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:
-    """The turns that come while it is being compiled go without it, and do not begin anew with it."""
-    entries = [{"keys": [f"word{n}"], "content": f"Entry {n}.", "id": n} for n in range(1_500)]
+    """The turns that come while it is being compiled have their card, and do not begin anew with it."""
+    entries = [{"keys": [f"/word{n}\\b/"], "use_regex": True, "content": f"Entry {n}.", "id": n} for n in range(1_500)]
     aoi = await library.create(AOI.model_copy(update={"character_book": {"entries": entries}}), OPERATOR)
     sent: set[object] = set()
     for _ in range(50):
         await say(client, "word1499 and word3", character_id=str(aoi.id))
         sent = {message["content"] for message in provider.requests[-1].messages}
+        assert "Ao sings for User." in sent
         if "Entry 3." in sent:
             break
 
