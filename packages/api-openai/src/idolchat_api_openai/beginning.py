@@ -9,7 +9,6 @@ from uuid import UUID
 
 from idolchat_api import Caller
 from idolchat_api_openai.attachments import Attachments
-from idolchat_api_openai.matching.alignment import align
 from idolchat_api_openai.matching.conversations import Conversations, Found, Whose
 from idolchat_api_openai.matching.index import ReplyIndex, index_path
 from idolchat_api_openai.matching.steps import AnswerAgain, Append, Step, step_of
@@ -20,7 +19,7 @@ from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.purpose import Purpose, purpose_of
 from idolchat_api_openai.requests.said import History, Said
 from idolchat_api_openai.settings import OpenAISettings
-from idolchat_core import After, ConversationNotFound, EphemeralRequest, LiveTurn, NewMessage, TurnOptions, TurnRequest
+from idolchat_core import After, EphemeralRequest, LiveTurn, NewMessage, TurnOptions, TurnRequest
 
 __all__ = ["Asked", "Beginner"]
 
@@ -29,7 +28,8 @@ __all__ = ["Asked", "Beginner"]
 class Asked:
     """One request. ``options`` are the fields of its turn, ``conversation`` is the client's id of it.
 
-    With ``after`` the messages are new, all of them, and go there; ``at`` is then the conversation.
+    ``at`` is our own. With ``after`` the messages are new, all of them, and go there; with ``is_only_new`` they go to
+    the end of the active branch. ``before`` is what was said before them, for what is stored nowhere.
     """
 
     target: Target
@@ -40,6 +40,8 @@ class Asked:
     stores: bool = True
     at: UUID | None = None
     after: After | None = None
+    is_only_new: bool = False
+    before: Sequence[NewMessage] = ()
 
 
 class Beginner:
@@ -85,7 +87,7 @@ class Beginner:
         """Answer with the character's model; what is asked of the character herself, with her prompt as well."""
         said, target = asked.history.said, asked.target
         request = EphemeralRequest(
-            messages=(*_checked(said), *map(_as_user, asked.history.closing)),
+            messages=(*asked.before, *_checked(said), *map(_as_user, asked.history.closing)),
             purpose="background",
             character_id=target.character_id,
             is_plain=is_task,
@@ -116,10 +118,7 @@ class Beginner:
     async def _found(self, asked: Asked, whose: Whose, derived: UUID | None) -> Found | None:
         said, conversations = asked.history.said, self._conversations
         if asked.at is not None:
-            tree = await conversations.trees.get(asked.at)
-            if tree is None or not whose.has(tree):
-                raise ConversationNotFound(f"no conversation {asked.at}")
-            return Found(tree.id, tree, align(tree, said))
+            return await conversations.ours(whose, asked.at, said)
         if derived is not None and asked.conversation is not None:
             return await conversations.named(whose, derived, asked.conversation, said)
         return await conversations.recognised(whose, said, is_new=asked.hints.generation == "normal")
@@ -153,6 +152,8 @@ class Beginner:
     def _step(self, asked: Asked, found: Found) -> Step:
         if asked.after is not None:
             return Append(asked.after.message_id, asked.history.said)
+        if asked.is_only_new and found.tree is not None:
+            return Append(found.tree.id_of(found.tree.head_position), asked.history.said)
         if found.tree is None:
             raise AssertionError("a conversation that is there has a tree")
         return step_of(found.tree, asked.history.said, found.alignment, asked.hints)

@@ -6,7 +6,9 @@ from fastapi import APIRouter
 
 from idolchat_api import Access, Caller, RouteRegistry, Wants
 from idolchat_api_openai.identity.callers import Identities
-from idolchat_api_openai.routes import Server, chat_routes, model_routes
+from idolchat_api_openai.responses.routes import RULES, response_routes
+from idolchat_api_openai.routes import chat_routes, model_routes
+from idolchat_api_openai.server import Server
 from idolchat_api_openai.settings import OpenAISettings
 from idolchat_core import read_settings
 
@@ -19,8 +21,8 @@ def add_routes(registry: RouteRegistry, *, access: Access) -> None:
     server = Server(settings)
     identities = Identities(settings)
     router = APIRouter()
-    router.routes += [*model_routes(server), *chat_routes(server)]
-    registry.add_router(router, access=access, find={"model": _is_answered_for}, identify=identities.identify)
+    router.routes += [*model_routes(server), *chat_routes(server), *response_routes(server)]
+    registry.add_router(router, access=access, find={"model": _is_answered_for, **RULES}, identify=identities.identify)
 
 
 async def _is_answered_for(caller: Caller, model: str, wants: Wants) -> bool:

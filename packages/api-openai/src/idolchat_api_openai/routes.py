@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -12,31 +11,17 @@ from starlette.types import Receive, Scope, Send
 from idolchat_api import Caller, RawRoute, caller_of, read_json, respond, send_json
 from idolchat_api.app_state import app_state
 from idolchat_api_openai.answers.chat import chat_form
-from idolchat_api_openai.beginning import Asked, Beginner
+from idolchat_api_openai.beginning import Asked
 from idolchat_api_openai.identity.callers import named_in_body
 from idolchat_api_openai.models import RAW, characters_for, may_use_raw, target_of
 from idolchat_api_openai.requests.chat import ChatRequest, turn_options
 from idolchat_api_openai.requests.errors import ModelUnknown, in_openai_words
 from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.said import History
-from idolchat_api_openai.settings import OpenAISettings
+from idolchat_api_openai.server import Server, conversation_header, described
 from idolchat_core import LiveTurn
 
-__all__ = ["Server", "chat_routes", "conversation_header", "model_routes"]
-
-
-class Server:
-    """What the routes of one application share."""
-
-    def __init__(self, settings: OpenAISettings) -> None:
-        self.settings = settings
-        self._beginner: tuple[object, Beginner] | None = None
-
-    def beginner(self, caller: Caller) -> Beginner:
-        """Return what begins turns, made anew where the application was started again."""
-        if self._beginner is None or self._beginner[0] is not caller.service:
-            self._beginner = caller.service, Beginner(caller, self.settings)
-        return self._beginner[1]
+__all__ = ["chat_routes", "model_routes"]
 
 
 class ChatCompletions:
@@ -71,11 +56,6 @@ class ChatCompletions:
             conversation=hints.conversation or request.conversation,
         )
         return await self._server.beginner(caller).begin(caller, asked)
-
-
-def conversation_header(turn: LiveTurn) -> tuple[bytes, bytes]:
-    """Return the header that tells a client our id of its conversation."""
-    return b"x-idolchat-conversation", str(turn.conversation_id).encode()
 
 
 class Models:
@@ -132,63 +112,22 @@ def _model(name: str, created: int, owner: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": created, "owned_by": owner}
 
 
-_JSON: Mapping[str, Any] = {"description": "As OpenAI answers.", "content": {"application/json": {}}}
-_ERROR: Mapping[str, Any] = {
-    "description": "As OpenAI words it.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}},
-}
-
-
 def model_routes(server: Server) -> list[RawRoute]:
     """Return the routes of models."""
     raw = {"name": "raw", "in": "query", "required": False, "schema": {"type": "string"}}
     one = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
-    described = {"tags": ["openai"], "responses": {"200": _JSON, "default": _ERROR}}
+    several = described("List characters, as models", parameters=[raw])
+    single = described("Find a character, as a model", parameters=[one])
     return [
-        RawRoute(
-            "GET",
-            "/v1/models",
-            Models(server),
-            name="v1_models",
-            operation={"summary": "List characters, as models", "parameters": [raw], **described},
-        ),
-        RawRoute(
-            "GET",
-            "/v1/models/{model:path}",
-            OneModel(server),
-            name="v1_model",
-            operation={"summary": "Find a character, as a model", "parameters": [one], **described},
-        ),
+        RawRoute("GET", "/v1/models", Models(server), name="v1_models", operation=several),
+        RawRoute("GET", "/v1/models/{model:path}", OneModel(server), name="v1_model", operation=single),
     ]
 
 
 def chat_routes(server: Server) -> list[RawRoute]:
     """Return the routes of chat completions; clients that are told no ``/v1`` find them, too."""
-    body = {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["model", "messages"],
-                    "properties": {
-                        "model": {"type": "string", "description": "A character's slug or id, or raw/<model>."},
-                        "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-                        "stream": {"type": "boolean"},
-                    },
-                },
-                "example": {"model": "mika", "messages": [{"role": "user", "content": "Hello!"}]},
-            }
-        },
-    }
-    told: Mapping[str, Any] = {"application/json": {}, "text/event-stream": {}}
-    operation = {
-        "tags": ["openai"],
-        "summary": "Answer a chat completions request of OpenAI's API",
-        "description": "The conversation is stored: see docs/v1.md. Events with `stream`.",
-        "requestBody": body,
-        "responses": {"200": {**_JSON, "content": told}, "default": _ERROR},
-    }
+    body = {"model": "mika", "messages": [{"role": "user", "content": "Hello!"}]}
+    operation = described("Answer a chat completions request of OpenAI's API", body=body)
     endpoint = ChatCompletions(server)
     return [
         RawRoute("POST", "/v1/chat/completions", endpoint, name="v1_chat_completions", operation=operation),

@@ -9,12 +9,11 @@ import orjson
 
 from idolchat_api import TurnForm, problem_from_turn, usage_fields
 from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
+from idolchat_api_openai.answers.lines import json_line
 from idolchat_api_openai.requests.errors import openai_problem
 from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted
 
 __all__ = ["chat_form"]
-
-_ASCII_ONLY = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
 
 
 def chat_form(model: str, *, includes_usage: bool) -> TurnForm:
@@ -28,12 +27,7 @@ def chat_form(model: str, *, includes_usage: bool) -> TurnForm:
 
 
 def _event(fields: Mapping[str, Any]) -> bytes:
-    return b"data: %b\n\n" % _one_line(orjson.dumps(fields))
-
-
-def _one_line(json: bytes) -> bytes:
-    """Escape what JSON allows and many line readers take for the end of a line."""
-    return json if json.isascii() else json.decode().translate(_ASCII_ONLY).encode()
+    return b"data: %b\n\n" % json_line(fields)
 
 
 class _Chunks:
@@ -48,7 +42,7 @@ class _Chunks:
             "created": int(started.created_at.timestamp()),
             "model": model,
         }
-        common = _one_line(orjson.dumps(self._common))[:-1].replace(b"%", b"%%")
+        common = json_line(self._common)[:-1].replace(b"%", b"%%")
         usage = b',"usage":null' if includes_usage else b""
         end = b',"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
         self._template = b"data: " + common + b',"choices":[{"index":0,"delta":%b' + end
@@ -61,9 +55,9 @@ class _Chunks:
     def _encoded(self, event: Delta | TurnStarted | TurnEnded) -> bytes:
         if isinstance(event, Delta):
             if event.fields is None:
-                return self._plain % _one_line(orjson.dumps(event.content))
+                return self._plain % json_line(event.content)
             content = {"content": event.content} if event.content else {}
-            return self._template % _one_line(orjson.dumps({**content, **event.fields}))
+            return self._template % json_line({**content, **event.fields})
         if isinstance(event, TurnStarted):
             delta = {"role": "assistant", "content": ""}
             return self._chunk(delta, conversation_id=event.conversation_id, turn_id=event.turn_id)

@@ -10,19 +10,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-import orjson
-
 from idolchat_api_openai.matching.alignment import Alignment, align, is_told, telling_texts
 from idolchat_api_openai.matching.index import ReplyIndex
+from idolchat_api_openai.matching.reserved import Reserved
 from idolchat_api_openai.matching.tree import Tree
 from idolchat_api_openai.matching.trees import Trees
 from idolchat_api_openai.requests.said import Said
-from idolchat_core import ConversationDamaged, Storage
+from idolchat_core import ConversationDamaged, ConversationNotFound, Storage
 
 __all__ = ["Conversations", "Found", "Whose"]
 
-ALIASES = "v1-conversations"
-"""Namespace of the records that say which conversation a client's id means that began without one."""
 MAX_RECENT, MAX_PAIRS = 8, 10_000
 """Conversations remembered of each user and character, and pairs of those."""
 MAX_FOUND = 4
@@ -99,6 +96,18 @@ class Conversations:
             return Found(derived, None, Alignment(-1, 0))
         return Found(tree.id, tree, align(tree, said))
 
+    async def ours(self, whose: Whose, conversation_id: UUID, said: Sequence[Said]) -> Found:
+        """Find a conversation by our own id, also one of which nothing is there but that it is to begin.
+
+        Raises ``ConversationNotFound``, also for one of another user or character.
+        """
+        tree = await self.trees.get(conversation_id)
+        if tree is not None and whose.has(tree):
+            return Found(tree.id, tree, align(tree, said))
+        if tree is None and await Reserved(self._storage).belongs_to(conversation_id, whose.user_id):
+            return Found(conversation_id, None, Alignment(-1, 0))
+        raise ConversationNotFound(f"no conversation {conversation_id} with this user and character")
+
     async def _ours(self, whose: Whose, name: str) -> Tree | None:
         try:
             ours = UUID(name.removeprefix("conv_"))
@@ -114,15 +123,14 @@ class Conversations:
         return tree if tree is not None and whose.has(tree) else None
 
     async def _alias(self, whose: Whose, derived: UUID) -> Tree | None:
-        kept = await self._storage.get_record(ALIASES, str(derived))
-        return await self._theirs(whose, UUID(orjson.loads(kept)["conversation_id"])) if kept else None
+        meant = await Reserved(self._storage).meant(derived)
+        return await self._theirs(whose, meant) if meant is not None else None
 
     async def _taken_up(self, whose: Whose, derived: UUID, found: Found) -> Tree | None:
         tree = found.tree
         if tree is None or tree.id.version != 7 or found.alignment.position != tree.head_position:
             return None
-        record = {"conversation_id": str(tree.id), "user_id": str(whose.user_id)}
-        await self._storage.put_record(ALIASES, str(derived), orjson.dumps(record))
+        await Reserved(self._storage).put(derived, whose.user_id, meaning=tree.id)
         return tree
 
     async def recognised(self, whose: Whose, said: Sequence[Said], *, is_new: bool = False) -> Found | None:

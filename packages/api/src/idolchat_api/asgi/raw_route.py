@@ -15,6 +15,7 @@ class RawRoute(Route):
 
     def __init__(self, method: str, path: str, endpoint: ASGIApp, *, name: str, operation: dict[str, Any]) -> None:
         super().__init__(path, endpoint, methods=[method], name=name)
+        self.app = endpoint  # also where it is a function, which Starlette takes for a handler of requests
         self._method = method
         self._operation = operation
 

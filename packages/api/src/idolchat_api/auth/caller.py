@@ -12,7 +12,7 @@ from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden, NotFound
 from idolchat_core.characters.contract import DirectoryEntry
-from idolchat_core.conversations import messages
+from idolchat_core.conversations import branches, messages
 from idolchat_core.conversations.beginning import begin
 from idolchat_core.errors import (
     ConversationDamaged,
@@ -247,6 +247,16 @@ class Caller:
         new = NewMessage.model_validate({"role": before.role, "content": content})
         self.policy.check_message(self.principal, new, "message")
         return await messages.rewrite(turns, storage, conversation_id, message_id, new)
+
+    async def delete_message(self, conversation_id: UUID, message_id: StoredId) -> None:
+        """Delete one message of a conversation of the caller's for good; see ``messages.delete_message``."""
+        await self.check_conversation(conversation_id)
+        await messages.delete_message(self.service.turns, self.service.storage, conversation_id, message_id)
+
+    async def delete_conversation(self, conversation_id: UUID) -> None:
+        """Delete a conversation of the caller's for good; see ``branches.delete``."""
+        await self.check_conversation(conversation_id)
+        await branches.delete(self.service.turns, self.service.storage, conversation_id)
 
     async def retry(self, turn_id: UUID, options: TurnOptions | None) -> LiveTurn:
         """Answer the message of a turn again; see ``TurnEngine.retry``."""
