@@ -22,8 +22,9 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, ScopeReader, Speaker
-from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall import Recall, RecallQuery
 from idolchat_memory.recall.thesaurus import load_thesaurus
+from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPE_SIZE, SESSION_SIZE, WORDS = 588, 30, 25
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)

@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
-from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall import Recall, RecallQuery
 from idolchat_memory.recall.recall import DEFAULT_FLOOR
+from idolchat_memory.sqlite import open_sqlite_index
 
 KS = (5, 10, 25, 50)
 ADVERSARIAL = 5

@@ -10,8 +10,8 @@ import pytest
 
 from idolchat_core import MemoryIndex, MemoryScope, ScopeReader
 from idolchat_core.testing import MemorySnapshot, memory_snapshot
-from idolchat_memory import open_sqlite_index
 from idolchat_memory.feed import MemoryFeed
+from idolchat_memory.sqlite import open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
 from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.crash.neighbours import Neighbours

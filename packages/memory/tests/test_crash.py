@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope
 from idolchat_core.testing import memory_snapshot
-from idolchat_memory import open_sqlite_index
+from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 KILLS = 8

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from idolchat_core import ConfigurationError, MemoryIndex, MemoryMessage, MemoryScope
-from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall import Recall, RecallQuery
 from idolchat_memory.semantic import LateInteraction, encode_waiting
 from idolchat_memory.semantic.model import load_model
+from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 NOW = datetime(2026, 11, 29, tzinfo=UTC)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
 from idolchat_core.testing import memory_snapshot
-from idolchat_memory import Recall, RecallQuery, open_sqlite_index
+from idolchat_memory.recall import Recall, RecallQuery
+from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPES = [MemoryScope(user_id=user, character_id=character) for user in ("mia", "ben") for character in ("yui", None)]
 TEXTS = ["My dog Biscuit ate the cake", "私の猫はきなこ", "Do you remember my dog?", "the"]

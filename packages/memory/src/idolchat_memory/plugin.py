@@ -17,12 +17,14 @@ from idolchat_core import (
     UserData,
     hookimpl,
 )
+from idolchat_memory.settings import MemorySettings
 
 if TYPE_CHECKING:  # neither the server nor the command line is needed to load this
     from idolchat_api import RouteRegistry
     from idolchat_cli.registry import CheckRegistry, CommandRegistry
 
 __all__ = [
+    "MemorySettings",  # for `idol config show`, which tells of settings that are imported
     "idolchat_register_change_observers",
     "idolchat_register_checks",
     "idolchat_register_commands",

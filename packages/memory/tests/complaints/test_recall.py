@@ -15,7 +15,7 @@ import pytest
 
 from idolchat_core import Conversation, MemoryScope, Message, Storage, new_id
 from idolchat_core.testing import memory_snapshot
-from idolchat_memory import open_sqlite_index
+from idolchat_memory.sqlite import open_sqlite_index
 from idolchat_memory.user_data import open_user_data
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from idolchat_core import Change, ChangeKind, ChangeObserver, Conversation, MemoryScope, Message, Storage
 from idolchat_core.testing import ChangeObserverConformance, InMemoryStorage, OpenObserver, memory_snapshot
-from idolchat_memory import Recall, RecallQuery, open_sqlite_index
 from idolchat_memory.feed import MemoryFeed
+from idolchat_memory.recall import Recall, RecallQuery
+from idolchat_memory.sqlite import open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
 
 USERS, CHARACTERS = (UUID(int=1), UUID(int=2)), (UUID(int=3), None)

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
-from idolchat_memory import Recall, RecallQuery, RecallResult, open_sqlite_index
+from idolchat_memory.recall import Recall, RecallQuery, RecallResult
+from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -228,6 +228,10 @@ class MemoryIndex(ABC):
         """Forget everything of a user, with whichever character; return how many messages that were."""
 
     @abstractmethod
+    async def clear(self) -> None:
+        """Forget everything, also what does not agree with itself."""
+
+    @abstractmethod
     async def unencoded(self, encoding: str, *, limit: int) -> Sequence[Unencoded]:
         """List messages without vectors of this encoding, oldest first. Vectors of another one are dropped."""
 

@@ -249,6 +249,18 @@ class MemoryIndexConformance:
         assert (await index.stats()).scopes == 1
         assert await index.verify() == []
 
+    async def test_a_cleared_index_holds_nothing_and_takes_everything_anew(self, index: MemoryIndex) -> None:
+        messages = some_messages("apple")
+        for number, scope in enumerate((SCOPE, OTHER)):
+            await index.replace(scope, UUID(int=number), messages, revision="1")
+
+        await index.clear()
+
+        assert list(await index.conversations()) == []
+        assert (await index.stats())[:4] == (0, 0, 0, 0)
+        await index.replace(SCOPE, TALK, messages, revision="1")
+        assert await held(index) == ids_of(messages)
+
     @pytest.mark.parametrize("other", [{}, {"user_id": "mia"}, {"character_id": "yui"}, {"user_id": ""}])
     async def test_no_id_is_a_scope_of_its_own(self, index: MemoryIndex, other: dict[str, str]) -> None:
         await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")

@@ -28,13 +28,13 @@ _PAGE = 200
 
 
 async def rebuild(memory: Memory, storage: Storage) -> AsyncGenerator[UUID]:
-    """Forget each conversation and index it again, and give its id then; what is not stored any more is forgotten.
+    """Forget everything, index each conversation again, and give its id then.
 
     A damaged conversation is left out, as it is by a server. Raises ``StorageUnavailable``.
     """
     feed = MemoryFeed(memory.index, storage, anonymous=memory.settings.anonymous)
-    for conversation_id in {*await memory.index.conversations(), *await storage.list_ids()}:
-        await memory.index.delete_conversation(conversation_id)
+    await memory.index.clear()
+    for conversation_id in await storage.list_ids():
         await _index(feed, storage, conversation_id)
         yield conversation_id
 

@@ -11,7 +11,7 @@ from idolchat_core import KnownConversation, MemoryMessage, MemoryScope, TextAna
 from idolchat_memory.sqlite.database import find_scope, scope_key, scope_of
 from idolchat_memory.sqlite.writer import ConversationWriter
 
-__all__ = ["delete", "delete_user", "extend", "known", "list_all", "replace", "scopes_of"]
+__all__ = ["clear", "delete", "delete_user", "extend", "known", "list_all", "replace", "scopes_of"]
 
 _FIND = (
     "SELECT conversations.number, scopes.number, scopes.key, revision FROM conversations"
@@ -21,6 +21,7 @@ _SCOPES_OF = (
     "SELECT key FROM scopes WHERE user_id IS ? AND message_count > 0 ORDER BY"
     " (SELECT max(last_at) FROM sessions WHERE sessions.scope = scopes.number) DESC LIMIT ?"
 )
+_TABLES = ("conversations", "sessions", "messages", "postings", "vectors")
 _EMPTY_SCOPES = "DELETE FROM scopes WHERE NOT EXISTS (SELECT 1 FROM conversations WHERE scope = scopes.number)"
 
 
@@ -106,10 +107,16 @@ def delete_user(database: sqlite3.Connection, user_id: str) -> int:
     """See ``MemoryIndex.delete_user``."""
     scopes = database.execute("SELECT number FROM scopes WHERE user_id = ?", (str(user_id),)).fetchall()
     counts = [database.execute("SELECT count(*) FROM messages WHERE scope = ?", row).fetchone()[0] for row in scopes]
-    for table in ("conversations", "sessions", "messages", "postings", "vectors"):
+    for table in _TABLES:
         database.executemany(f"DELETE FROM {table} WHERE scope = ?", scopes)  # noqa: S608 - our names
     database.executemany("DELETE FROM scopes WHERE number = ?", scopes)
     return sum(counts)
+
+
+def clear(database: sqlite3.Connection) -> None:
+    """See ``MemoryIndex.clear``."""
+    for table in (*_TABLES, "scopes"):
+        database.execute(f"DELETE FROM {table}")  # noqa: S608 - our names
 
 
 def _create(database: sqlite3.Connection, scope: MemoryScope, conversation_id: UUID) -> tuple[int, int]:

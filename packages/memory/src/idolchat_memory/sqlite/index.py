@@ -99,6 +99,10 @@ class SqliteMemoryIndex(MemoryIndex):
         await self._forgotten(removed)
         return removed
 
+    async def clear(self) -> None:
+        await self._write(stored.clear)
+        await self._forgotten(1)
+
     async def unencoded(self, encoding: str, *, limit: int) -> Sequence[Unencoded]:
         return await self._write(stored_vectors.unencoded, encoding, limit)
 
