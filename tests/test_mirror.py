@@ -127,6 +127,7 @@ async def test_a_lost_data_folder_comes_back(start: Start, mock_supabase: MockSu
     server.stop()
     lost = stored(server)
     assert mock_supabase.documents() == lost
+    characters = characters_in(mock_supabase)
     shutil.rmtree(server.data)
     server.start()
     async with server.client() as client:
@@ -140,8 +141,57 @@ async def test_a_lost_data_folder_comes_back(start: Start, mock_supabase: MockSu
     assert (read.status_code, read.content) == (200, lost[conversations[0]])
     assert (deleted.status_code, unknown.status_code) == (204, 404)
     assert len(json.loads(stored(server)[conversations[1]])["messages"]) == 6
-    assert (restored["restored"], restored["failures"]) == (2, [])
+    assert (restored["restored"], restored["failures"]) == (2 + len(characters), [])
     assert set(stored(server)) == set(conversations) - {conversations[2]}
+    assert idol(server, "storage", "verify")["differing"] == []
+
+
+def characters_in(mock_supabase: MockSupabase) -> dict[str, bytes]:
+    """Return what the mirror has of characters, their cards and files."""
+    begins = ("records/characters/", "records/assets/")
+    return {key: stored.data for (_, key), stored in mock_supabase.state.objects.items() if key.startswith(begins)}
+
+
+def characters_of(server: Server) -> dict[str, bytes]:
+    """Return what a server has of characters, as ``characters_in``; each file ends with a checksum of ten bytes."""
+    paths = [path for name in ("characters", "assets") for path in (server.data / "records" / name).iterdir()]
+    return {path.relative_to(server.data).as_posix(): path.read_bytes()[:-10] for path in paths if path.name[0] != "."}
+
+
+async def test_characters_come_back_and_those_that_were_deleted_do_not(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start()
+    async with server.client() as client:
+        made = [
+            (await client.post("/characters", json={"name": name})).json() for name in ("Mika", "Rin", "Yui", "Aya")
+        ]
+        mika, rin, yui, aya = (one["id"] for one in made)
+        await client.patch(f"/characters/{mika}", json={"nickname": "Mi"})
+    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    mock_supabase.stop()
+    async with server.client() as client:
+        await client.delete(f"/characters/{rin}")
+        await client.patch(f"/characters/{mika}", json={"nickname": "Mii"})
+    server.kill()
+    mock_supabase.start()
+    server.start()
+    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    kept = characters_of(server)
+    server.stop()
+    shutil.rmtree(server.data)
+    server.start()
+    async with server.client() as client:
+        read = (await client.get(f"/characters/{mika}")).json()
+        deleted = await client.delete(f"/characters/{yui}")
+        unknown = await client.get(f"/characters/{rin}")
+    restored = idol(server, "storage", "restore")
+    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+
+    assert (read["character"]["nickname"], deleted.status_code, unknown.status_code) == ("Mii", 204, 404)
+    assert restored["failures"] == []
+    assert characters_of(server) == {key: data for key, data in kept.items() if yui not in key}
+    assert {f"records/characters/{one}" for one in (mika, aya)} <= kept.keys()
     assert idol(server, "storage", "verify")["differing"] == []
 
 
