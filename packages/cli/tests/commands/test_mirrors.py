@@ -86,7 +86,7 @@ def test_what_was_lost_is_restored(mirrored: Installation, conversation: Convers
     did = answer(mirrored, "restore")
     again = mirrored.run("storage", "restore")
 
-    assert "2 conversations are only in a mirror" in would.stdout
+    assert "2 conversations and records are only in a mirror" in would.stdout
     assert (did["missing"], did["restored"], did["failures"]) == (2, 2, [])
     assert held(primary(mirrored)) == held(mirror(mirrored))
     assert "nothing is missing" in again.stdout
