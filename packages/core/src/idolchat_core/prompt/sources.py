@@ -26,7 +26,9 @@ class PromptTurn:
     that were deleted; a reply that is continued stands behind it. The prompt
     before this one began with the message ``cut``, and None means with the first. ``window_tokens`` is what the model
     can read, ``budget_tokens`` what this source's varying parts may take, and ``count`` estimates the tokens of a text.
-    ``next_character_id`` is the character who speaks, ``persona_id`` whom the user plays.
+    ``reading`` is another number once the branch was read again from the storage: whoever keeps in memory what rests on
+    a conversation sees to it then that it still does. ``next_character_id`` is the character who speaks,
+    ``persona_id`` whom the user plays.
     """
 
     conversation_id: UUID
@@ -40,6 +42,7 @@ class PromptTurn:
     generation: Generation
     history: Sequence[Entry]
     cut: StoredId | None
+    reading: int
     started_at: datetime
     window_tokens: int
     budget_tokens: int

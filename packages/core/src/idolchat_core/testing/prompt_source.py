@@ -37,6 +37,7 @@ def a_prompt_turn(conversation: Conversation, *, budget_tokens: int = 800) -> Pr
         generation="normal",
         history=history.path,
         cut=None,
+        reading=history.reading,
         started_at=conversation.created_at,
         window_tokens=_WINDOW_TOKENS,
         budget_tokens=budget_tokens,

@@ -197,6 +197,7 @@ class Prompting:
             generation=self._generation,
             history=tuple([entry for entry in branch if not entry.is_deleted]),
             cut=history.cut,
+            reading=history.reading,
             started_at=history.created_at,
             window_tokens=round(window_tokens),
             budget_tokens=round(budget_tokens),

@@ -1,0 +1,143 @@
+"""Where summaries are kept: derived records, each with the messages that it stands for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from pydantic import ValidationError
+
+from idolchat_core import Change, ChangeKind, Conversation, ConversationDamaged, ConversationNotFound, Storage
+from idolchat_memory.summaries.summary import Summary, covered_by
+
+__all__ = ["SUMMARIES", "SummaryStore", "summaries_of"]
+
+log = logging.getLogger(__name__)
+
+SUMMARIES: Final = "summaries"
+MAX_KEPT = 8
+"""Of one conversation; the oldest go first."""
+_MAX_CONVERSATIONS = 1000
+_ADDS = frozenset(
+    {ChangeKind.STORED, ChangeKind.EDITED, ChangeKind.REGENERATED, ChangeKind.ROLLED_BACK, ChangeKind.HEAD_MOVED}
+)
+"""Kinds of changes that leave every message as it is."""
+
+
+class SummaryStore:
+    """The summaries of all conversations.
+
+    Those of a conversation are read again, and held against its messages, whenever its branch was read again: what was
+    deleted or replaced is in no summary that is used, whoever did that.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._kept: OrderedDict[UUID, tuple[int, list[Summary]]] = OrderedDict()
+
+    def known(self, conversation_id: UUID, reading: int) -> Sequence[Summary] | None:
+        """Return what ``of_reading`` gave for this reading of a branch, and what was made since; None: not asked."""
+        kept = self._kept.get(conversation_id)
+        return kept[1] if kept is not None and kept[0] == reading else None
+
+    async def of_reading(self, conversation_id: UUID, reading: int) -> Sequence[Summary]:
+        """Return the summaries of a conversation that are right, for one reading of its branch.
+
+        Raises ``StorageUnavailable``.
+        """
+        kept = self._kept.get(conversation_id)
+        if kept is None or kept[0] != reading:
+            kept = reading, await self._right(conversation_id)
+            self._kept[conversation_id] = kept
+            if len(self._kept) > _MAX_CONVERSATIONS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(conversation_id)
+        return kept[1]
+
+    async def all_of(self, conversation_id: UUID) -> list[Summary]:
+        """List what is stored of a conversation, the oldest first. Raises ``StorageUnavailable``."""
+        found: list[Summary] = []
+        for name in await self._names(conversation_id):
+            value = await self._storage.get_record(SUMMARIES, name)
+            try:
+                found += [Summary.model_validate_json(value)] if value is not None else []
+            except ValidationError:  # it is derived: another is made
+                log.warning("a summary cannot be read", extra={"conversation_id": str(conversation_id)})
+        return sorted(found, key=lambda one: one.made_at)
+
+    async def add(self, summary: Summary) -> None:
+        """Store a summary, and drop what is more than are kept."""
+        value = summary.model_dump_json().encode()
+        await self._storage.put_record(SUMMARIES, _name(summary), value, durable=False)
+        kept = self._kept.get(summary.conversation_id)
+        if kept is not None:
+            kept[1].append(summary)
+        stored = await self.all_of(summary.conversation_id)
+        for old in stored[:-MAX_KEPT]:
+            await self._drop(old)
+
+    async def delete(self, conversation_id: UUID) -> int:
+        """Delete all summaries of a conversation, and return how many."""
+        self._kept.pop(conversation_id, None)
+        names = await self._names(conversation_id)
+        for name in names:
+            await self._storage.delete_record(SUMMARIES, name)
+        return len(names)
+
+    async def follow(self, change: Change) -> None:
+        """Delete what a change of a conversation has made wrong. Raises ``StorageError``."""
+        conversation_id = change.conversation_id
+        if change.revision is None:
+            await self.delete(conversation_id)
+        elif not _ADDS.issuperset(change.kinds) and await self._names(conversation_id):
+            await self._right(conversation_id)
+
+    async def _right(self, conversation_id: UUID) -> list[Summary]:
+        """Return the summaries that agree with the conversation, and delete the others."""
+        stored = await self.all_of(conversation_id)
+        if not stored:
+            return []
+        conversation = await read_whole(self._storage, conversation_id)
+        if conversation is None:
+            return []
+        right = await asyncio.to_thread(lambda: [one for one in stored if covered_by(conversation, one)])
+        for wrong in [one for one in stored if one not in right]:
+            await self._drop(wrong)
+        return right
+
+    async def _drop(self, summary: Summary) -> None:
+        await self._storage.delete_record(SUMMARIES, _name(summary))
+        kept = self._kept.get(summary.conversation_id)
+        if kept is not None and summary in kept[1]:
+            kept[1].remove(summary)
+
+    async def _names(self, conversation_id: UUID) -> list[str]:
+        prefix = f"{conversation_id}."
+        names = await self._storage.list_records(SUMMARIES, after=prefix, limit=4 * MAX_KEPT)
+        return [name for name in names if name.startswith(prefix)]
+
+
+def _name(summary: Summary) -> str:
+    return f"{summary.conversation_id}.{summary.id}"
+
+
+async def read_whole(storage: Storage, conversation_id: UUID) -> Conversation | None:
+    """Read a conversation; None where it is gone, or can be read only in part."""
+    try:
+        conversation = await storage.read(conversation_id)
+    except (ConversationNotFound, ConversationDamaged):
+        return None
+    return None if conversation.status == "damaged" else conversation
+
+
+_stores: WeakKeyDictionary[Storage, SummaryStore] = WeakKeyDictionary()
+
+
+def summaries_of(storage: Storage) -> SummaryStore:
+    """Return the summaries in a storage, the same object to all who use them in this process."""
+    return _stores.setdefault(storage, SummaryStore(storage))
