@@ -34,6 +34,7 @@ async def test_a_row_is_what_the_document_says(storage: SupabaseStorage, mock_su
         "updated_at": "2025-06-01T12:00:00+00:00",
         "message_count": 1,
         "status": "ok",
+        "character_ids": None,
     }
 
 
@@ -42,7 +43,7 @@ async def test_a_page_is_one_query(
     open_storage: Open, mock_supabase: MockSupabase, *, is_of_earlier_version: bool
 ) -> None:
     if is_of_earlier_version:
-        mock_supabase.state.remove_columns("created_at", "message_count", "status", "written_at")
+        mock_supabase.state.remove_columns("created_at", "message_count", "status", "written_at", "character_ids")
     async with open_storage() as storage:
         await storage.put_documents({c.id: document.encode(c) for c in [a_conversation("x") for _ in range(120)]})
         await storage.list()
@@ -200,3 +201,17 @@ async def test_reindex_writes_the_rows_anew(storage: SupabaseStorage, mock_supab
 
 async def add(storage: SupabaseStorage, to: Conversation) -> None:
     await storage.append(to.id, [a_message("two")], expected_count=len(to.messages), updated_at=to.updated_at)
+
+
+@pytest.mark.parametrize("name", ["rin", 'Rin "the, star"', "{rin}", "r\\in)", "凛, or"])
+async def test_whatever_an_imported_character_is_called_its_groups_are_found(
+    storage: SupabaseStorage, name: str
+) -> None:
+    group = a_conversation("sing", character_id="miku", character_ids=("miku", name))
+    alone = a_conversation("sing", character_id=name, after_s=60)
+    for conversation in (group, alone, a_conversation("sing")):
+        await storage.create(conversation)
+    first = await storage.list(ConversationFilter(character_id=name), limit=1)
+    rest = await storage.list(ConversationFilter(character_id=name), limit=1, before=first.next)
+
+    assert [summary.id for page in (first, rest) for summary in page.data] == [alone.id, group.id]

@@ -3,11 +3,12 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from tests.support.mock_supabase.keys import Caller, caller_of
 from tests.support.mock_supabase.state import State, now
@@ -18,7 +19,8 @@ type Row = dict[str, Any]
 type Test = Callable[[Row], bool]
 
 _PARAMETERS = {"select", "order", "limit", "offset", "or", "columns"}
-_FILTER = re.compile(r"(?P<column>\w+)\.(?P<operator>eq|lt|gt|gte|lte|in)\.(?P<value>.*)", re.DOTALL)
+_FILTER = re.compile(r"(?P<column>\w+)\.(?P<operator>eq|lt|gt|gte|lte|in|cs)\.(?P<value>.*)", re.DOTALL)
+_ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,]+)')
 _TEST: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda left, right: left == right,
     "lt": lambda left, right: left < right,
@@ -141,7 +143,7 @@ class RestApi:
         kind = self._state.column_types.get(column)
         if kind is None:
             raise Refused(400, "42703", f"column chats.{column} does not exist")
-        if text is None or kind == "text":
+        if text is None or kind in ("text", "text[]"):
             return text
         try:
             if kind == "bigint":
@@ -155,22 +157,21 @@ class RestApi:
 
     @staticmethod
     def _written(value: Any) -> Any:
-        if isinstance(value, int):
+        if isinstance(value, int | list):
             return value
         if not isinstance(value, datetime):
             return None if value is None else str(value)
         head, _, fraction = value.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
         return f"{head}.{fraction}".rstrip("0").rstrip(".") + "+00:00"
 
-    def _matching(self, query: Mapping[str, str]) -> list[Row]:
+    def _matching(self, query: MultiMapping[str]) -> list[Row]:
         tests = [self._test(f"{name}.{value}") for name, value in query.items() if name in self._state.column_types]
         unknown = (
             query.keys() - self._state.column_types.keys() - {"select", "order", "limit", "offset", "or", "columns"}
         )
         if unknown:
             raise Refused(400, "42703", f"column chats.{min(unknown)} does not exist")
-        if "or" in query:
-            tests.append(self._any(query["or"]))
+        tests += [self._any(alternatives) for alternatives in query.getall("or", [])]
         return [row for row in (self._state.rows or {}).values() if all(test(row) for test in tests)]
 
     def _any(self, text: str) -> Test:
@@ -188,11 +189,20 @@ class RestApi:
         if found["operator"] == "in":
             among = [self._value(column, part.strip('"')) for part in value[1:-1].split(",")]
             return lambda row: row[column] is not None and self._value(column, row[column]) in among
+        if value.startswith('"'):
+            value = _unescaped(value[1:-1])
+        if found["operator"] == "cs":
+            elements = {_unescaped(quoted) or plain for quoted, plain in _ELEMENT.findall(value[1:-1])}
+            return lambda row: elements <= set(row[column] or ())
         compare = _TEST[found["operator"]]
-        wanted = self._value(column, value[1:-1] if value.startswith('"') else value)
+        wanted = self._value(column, value)
         return lambda row: row[column] is not None and compare(self._value(column, row[column]), wanted)
 
 
 def _split(text: str) -> list[str]:
     """Split at the commas that stand in no brackets and no quotes."""
-    return re.findall(r'(?:"[^"]*"|\([^)]*\)|[^,(])+', text)
+    return re.findall(r'(?:"(?:[^"\\]|\\.)*"|\([^)]*\)|[^,(])+', text)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)

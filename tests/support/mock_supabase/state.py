@@ -33,6 +33,7 @@ _COLUMN_TYPES = {
     "message_count": "bigint",
     "status": "text",
     "written_at": "timestamptz",
+    "character_ids": "text[]",
 }
 
 

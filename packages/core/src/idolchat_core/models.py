@@ -92,8 +92,8 @@ class Message(_Stored):
     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
     ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
     another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
-    wrote, and ``greeting`` for what a character says first. A message that was deleted keeps its place with
-    ``deleted_at`` and without content: see ``deleted_form``.
+    wrote, and ``greeting`` for what a character says first. ``character_id`` says who speaks, where there are several.
+    A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
     """
 
     id: StoredId
@@ -113,6 +113,7 @@ class Message(_Stored):
     tool_call_id: str | None = None
     continues: StoredId | None = None
     origin: str | None = None
+    character_id: StoredId | None = None
     deleted_at: UtcTime | None = None
 
 
@@ -127,8 +128,9 @@ def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
 
 
 class Conversation(_Stored):
-    """A series of messages between one user and one character, oldest first: the stored document.
+    """A series of messages between one user and one character, or several, oldest first: the stored document.
 
+    With several, ``character_ids`` are theirs, the first of them ``character_id``.
     ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
     the last message; ``forked_from`` is the conversation that this one began as a copy of.
     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
@@ -141,6 +143,7 @@ class Conversation(_Stored):
     character_id: StoredId | None = None
     messages: tuple[Message, ...] = ()
     updated_at: UtcTime
+    character_ids: tuple[StoredId, ...] | None = None
     persona_id: StoredId | None = None
     head: StoredId | None = None
     forked_from: StoredId | None = None
@@ -163,13 +166,14 @@ class Page(BaseModel):
 
 
 class ConversationSummary(BaseModel):
-    """One line of a list of conversations."""
+    """One line of a list of conversations; ``character_ids`` as in the document, null where there is one character."""
 
     model_config = ConfigDict(frozen=True)
 
     id: UUID
     user_id: StoredId | None = None
     character_id: StoredId | None = None
+    character_ids: tuple[StoredId, ...] | None = None
     created_at: UtcTime
     updated_at: UtcTime
     message_count: int

@@ -37,7 +37,7 @@ _UPDATE_S = 1.0
 """How soon the index knows what another process does."""
 _LEFT_OVER_S = 600
 """Age from which on nobody is still writing a temporary file."""
-_COMPARED = ("form", "message_count", "body_end", "user_id", "character_id", "created_at", "updated_at")
+_COMPARED = ("form", "message_count", "body_end", "user_id", "character_id", "group_ids", "created_at", "updated_at")
 
 
 class Upkeep:

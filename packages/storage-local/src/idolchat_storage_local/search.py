@@ -211,7 +211,7 @@ class Searcher:
         except ConversationNotFound:
             return _Read(_update_of(before, None, [], anew=True), 0) if before is not None else None
         except (ConversationDamaged, ValueError):
-            nothing = Indexed(0, 0, 0, None, None)
+            nothing = Indexed(0, 0, 0, None, None, None)
             return _Read(_update_of(before, nothing, [], anew=True), 0)
 
     def _goes_on(self, opened: Opened, before: Indexed) -> bool:
@@ -219,7 +219,7 @@ class Searcher:
         entry, start = opened.entry, max(before.body_end - FINGERPRINT_SIZE, 0)
         if not before.message_count or before.body_end > entry.body_end or before.message_count > entry.message_count:
             return False
-        if (before.user_id, before.character_id) != (entry.user_id, entry.character_id):
+        if before[3:] != _indexed(entry)[3:]:  # owners
             return False
         there = self._files.disk.read(opened.fd, before.body_end - start, start)
         return fingerprint(there) == before.fingerprint
@@ -254,7 +254,8 @@ class Searcher:
 
 
 def _indexed(entry: Entry) -> Indexed:
-    return Indexed(entry.message_count, entry.body_end, entry.fingerprint, entry.user_id, entry.character_id)
+    owners = (entry.user_id, entry.character_id, entry.group_ids)
+    return Indexed(entry.message_count, entry.body_end, entry.fingerprint, *owners)
 
 
 def _update_of(

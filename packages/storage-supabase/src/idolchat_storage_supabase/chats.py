@@ -21,7 +21,7 @@ ASK_AGAIN_S = 60.0
 _TABLE = "chats"
 _IDS_A_PAGE = 1000
 _FIRST = ("id", "user_id", "character_id", "updated_at")
-_LATER = ("created_at", "message_count", "status")
+_LATER = ("created_at", "message_count", "status", "character_ids")
 """Columns that a table made by an earlier version lacks; without them, each row costs a look at its object."""
 
 
@@ -38,6 +38,7 @@ class _Columns(NamedTuple):
     updated_at: datetime
     user_id: str | None = None
     character_id: str | None = None
+    character_ids: tuple[str, ...] | None = None
     created_at: datetime | None = None
     message_count: int | None = None
     status: Literal["ok", "damaged"] | None = None
@@ -93,7 +94,7 @@ class ChatsTable:
             if user_id is not None:
                 query = query.eq("user_id", str(user_id))
             if character_id is not None:
-                query = query.eq("character_id", str(character_id))
+                query = _of_character(query, str(character_id), has_groups="character_ids" in columns)
             if since is not None:
                 query = query.gte("updated_at", since.isoformat())
             if until is not None:
@@ -153,6 +154,15 @@ class ChatsTable:
 
     def _is_full(self) -> bool:
         return self._plain_until is None or time.monotonic() >= self._plain_until
+
+
+def _of_character(query: Any, character_id: str, *, has_groups: bool) -> Any:
+    """Limit a query to conversations with a character, the first or another."""
+    if not has_groups:
+        return query.eq("character_id", character_id)
+    quoted = character_id.replace("\\", "\\\\").replace('"', '\\"')
+    among = f'{{"{quoted}"}}'.replace("\\", "\\\\").replace('"', '\\"')
+    return query.or_(f'character_id.eq."{quoted}",character_ids.cs."{among}"')
 
 
 def _row(summary: ConversationSummary, columns: Collection[str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ create table if not exists public.chats (
     created_at timestamptz,
     message_count bigint,
     status text,
-    written_at timestamptz
+    written_at timestamptz,
+    character_ids text[]
 );
 
 -- A table that an earlier version made gets the columns that it lacks.
@@ -17,11 +18,13 @@ alter table public.chats
     add column if not exists created_at timestamptz,
     add column if not exists message_count bigint,
     add column if not exists status text,
-    add column if not exists written_at timestamptz;
+    add column if not exists written_at timestamptz,
+    add column if not exists character_ids text[];
 
 create index if not exists chats_by_time on public.chats (updated_at desc, id desc);
 create index if not exists chats_by_user on public.chats (user_id, updated_at desc, id desc);
 create index if not exists chats_by_character on public.chats (character_id, updated_at desc, id desc);
+create index if not exists chats_by_characters on public.chats using gin (character_ids);
 
 -- Nobody sees anything but by a rule. idolchat's secret key stands above the rules.
 alter table public.chats enable row level security;

@@ -15,6 +15,8 @@ __all__ = ["EVERYTHING", "ConversationFilter"]
 class ConversationFilter:
     """The user, the character and the time that conversations, or their messages, must have; None does not limit.
 
+    A conversation with several characters has each of them.
+
     ``since`` and ``until`` are aware times with ``since <= time < until``, where the time is the ``updated_at`` of a
     conversation, or the ``timestamp`` of a message in a search.
     """
@@ -28,7 +30,7 @@ class ConversationFilter:
         """Whether ``Storage.list`` is to give this conversation."""
         return (
             _is(summary.user_id, self.user_id)
-            and _is(summary.character_id, self.character_id)
+            and any(_is(one, self.character_id) for one in (summary.character_id, *(summary.character_ids or ())))
             and self.includes_time(summary.updated_at)
         )
 

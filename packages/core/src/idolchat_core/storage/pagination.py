@@ -19,6 +19,7 @@ def summary(conversation: Conversation) -> ConversationSummary:
         id=conversation.id,
         user_id=conversation.user_id,
         character_id=conversation.character_id,
+        character_ids=conversation.character_ids,
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
         message_count=len(conversation.messages),

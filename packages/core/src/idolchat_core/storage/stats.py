@@ -47,8 +47,9 @@ class StatsCounter:
         self._damaged += summary.status == "damaged"
         if summary.user_id is not None:
             self._users.add(str(summary.user_id))
-        if summary.character_id is not None:
-            self._characters.add(str(summary.character_id))
+        for character_id in (summary.character_id, *(summary.character_ids or ())):
+            if character_id is not None:
+                self._characters.add(str(character_id))
         self._first_at = min(self._first_at or summary.created_at, summary.created_at)
         self._last_at = max(self._last_at or summary.updated_at, summary.updated_at)
 

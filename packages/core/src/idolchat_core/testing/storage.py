@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idolchat_core.storage.contract import Storage
+from idolchat_core.testing.storage_rules.groups import GroupRules
 from idolchat_core.testing.storage_rules.listing import ListingRules
 from idolchat_core.testing.storage_rules.logs import LogRules
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message
@@ -28,6 +29,7 @@ class StorageConformance(
     ReadingRules,
     ListingRules,
     SearchingRules,
+    GroupRules,
     WholeRules,
     RecordRules,
     LogRules,

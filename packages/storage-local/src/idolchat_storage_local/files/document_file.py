@@ -12,7 +12,14 @@ from idolchat_storage_local.files import redo_log
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.footer import Footer, closing_checksum, read_lines, revision
 from idolchat_storage_local.files.group_commit import FileSync, Job
-from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, MARK_EVERY, Entry, fingerprint, in_microseconds
+from idolchat_storage_local.index.entry import (
+    FINGERPRINT_SIZE,
+    MARK_EVERY,
+    Entry,
+    fingerprint,
+    group_ids_of,
+    in_microseconds,
+)
 
 __all__ = ["Append", "DocumentFile", "Update", "put_back"]
 
@@ -163,6 +170,7 @@ class DocumentFile:
             character_id=known.character_id,
             created_at=known.created_at,
             updated_at=in_microseconds(updated_at) if isinstance(updated_at, datetime) else known.updated_at,
+            group_ids=group_ids_of(known.character_id, self._fields.get("character_ids") or ()),
         )
 
     def _require_revision(self, expected: str | None) -> None:

@@ -89,6 +89,7 @@ def _describe_damage(
             character_id=known.character_id,
             created_at=known.created_at,
             updated_at=known.updated_at,
+            group_ids=known.group_ids,
         )
     return Inspection(
         entry._replace(problem=f"from byte {found.offset} on: {found.reason}"),

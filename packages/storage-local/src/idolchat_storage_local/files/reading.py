@@ -96,7 +96,11 @@ def _read_other(files: Files, opened: Opened, conversation_id: UUID) -> Conversa
         raise damaged(opened.entry) from None
     # The index may know whose it is where that cannot be read any more.
     known = opened.entry.summary()
-    owners = {"user_id": known.user_id, "character_id": known.character_id}
+    owners = {
+        "user_id": known.user_id,
+        "character_id": known.character_id,
+        "character_ids": known.character_ids,
+    }
     return readable.model_copy(
         update={name: owner for name, owner in owners.items() if getattr(readable, name) is None}
     )

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from idolchat_core import Conversation, ConversationFilter, ConversationSummary
 
-__all__ = ["MARK_EVERY", "Entry", "EntryFilter", "Form", "fingerprint", "in_microseconds", "to_time"]
+__all__ = [
+    "MARK_EVERY",
+    "Entry",
+    "EntryFilter",
+    "Form",
+    "fingerprint",
+    "group_ids_of",
+    "in_microseconds",
+    "members",
+    "to_time",
+]
 
 type Form = Literal["lines", "other", "damaged"]
 """``lines``: ours, one message a line. ``other``: valid, to be rewritten first. ``damaged``: to be left alone."""
@@ -42,7 +52,8 @@ class Entry(NamedTuple):
     """A conversation's file as it was when last read or written, synced; a row of the index.
 
     ``body_end`` is where the closing begins, and ``fingerprint`` is of the bytes before it. ``length`` and
-    ``mtime_ns`` are the file's. Times are in microseconds since 1970. ``problem`` says why it is damaged.
+    ``mtime_ns`` are the file's. Times are in microseconds since 1970. ``problem`` says why it is damaged, ``group_ids``
+    who takes part beside the first character, as ``group_ids_of`` writes it.
     """
 
     id: str
@@ -58,6 +69,7 @@ class Entry(NamedTuple):
     created_at: int
     updated_at: int
     problem: str | None = None
+    group_ids: str | None = None
 
     @classmethod
     def of(cls, conversation: Conversation, place: str, *, form: Form, length: int, mtime_ns: int) -> Entry:
@@ -75,6 +87,7 @@ class Entry(NamedTuple):
             character_id=_text(conversation.character_id),
             created_at=in_microseconds(conversation.created_at),
             updated_at=in_microseconds(conversation.updated_at),
+            group_ids=group_ids_of(conversation.character_id, conversation.character_ids or ()),
         )
 
     @classmethod
@@ -95,6 +108,7 @@ class Entry(NamedTuple):
             id=UUID(self.id),
             user_id=self.user_id,
             character_id=self.character_id,
+            character_ids=(self.character_id or "", *members(self.group_ids)) if self.group_ids else None,
             created_at=to_time(self.created_at),
             updated_at=to_time(self.updated_at),
             message_count=self.message_count,
@@ -103,7 +117,10 @@ class Entry(NamedTuple):
 
 
 class EntryFilter(NamedTuple):
-    """A ``ConversationFilter`` in the index's terms: owners by column, times in microseconds since 1970."""
+    """A ``ConversationFilter`` in the index's terms: owners by column, times in microseconds since 1970.
+
+    A character is one that a conversation is with, be it the first or another.
+    """
 
     owners: Mapping[str, str] = {}
     since: int | None = None
@@ -122,20 +139,38 @@ class EntryFilter(NamedTuple):
     def includes(self, entry: Entry) -> bool:
         """Whether an entry matches."""
         return (
-            all(getattr(entry, name) == value for name, value in self.owners.items())
+            all(getattr(entry, name) == value or self._is_member(entry, name) for name, value in self.owners.items())
             and (self.since is None or entry.updated_at >= self.since)
             and (self.until is None or entry.updated_at < self.until)
         )
 
-    def condition(self) -> tuple[list[str], list[str | int]]:
-        """Return the filter in SQL: conditions on the table of conversations, and their values."""
-        conditions = [f"{column} = ?" for column in self.owners]
-        values: list[str | int] = list(self.owners.values())
-        for sign, time in ((">=", self.since), ("<", self.until)):
-            if time is not None:
-                conditions.append(f"updated_at {sign} ?")
-                values.append(time)
-        return conditions, values
+    def _is_member(self, entry: Entry, name: str) -> bool:
+        return name == "character_id" and self.owners[name] in members(entry.group_ids)
+
+    def conditions(self) -> list[tuple[list[str], list[str | int]]]:
+        """Return the filter in SQL: conditions on the table of conversations, and their values.
+
+        No conversation fulfils two of them: the second is for those that are with a character beside the first.
+        """
+        bounds = ((">=", self.since), ("<", self.until))
+        times: list[tuple[str, str | int]] = [(f"updated_at {sign} ?", at) for sign, at in bounds if at is not None]
+        own: list[tuple[str, str | int]] = [(f"{column} = ?", owner) for column, owner in self.owners.items()]
+        alternatives = [own]
+        if (character_id := self.owners.get("character_id")) is not None:
+            is_among = ("group_ids IS NOT NULL AND instr(group_ids, ?)", f"\n{character_id}\n")
+            alternatives.append([is_among if sql == "character_id = ?" else (sql, owner) for sql, owner in own])
+        return [([sql for sql, _ in (*one, *times)], [value for _, value in (*one, *times)]) for one in alternatives]
+
+
+def group_ids_of(first: UUID | str | None, character_ids: Iterable[UUID | str]) -> str | None:
+    """Write who takes part beside the first character, between line ends; None where nobody does."""
+    others = dict.fromkeys(str(one) for one in character_ids if str(one) != str(first))
+    return f"\n{'\n'.join(others)}\n" if others else None
+
+
+def members(group_ids: str | None) -> Sequence[str]:
+    """Turn ``group_ids_of`` round."""
+    return group_ids[1:-1].split("\n") if group_ids else ()
 
 
 def _text(value: UUID | str | None) -> str | None:

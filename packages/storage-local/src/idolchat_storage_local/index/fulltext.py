@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
-from idolchat_storage_local.index.entry import EntryFilter
+from idolchat_storage_local.index.entry import EntryFilter, members
 from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
 
 __all__ = ["TIE_BITS", "FulltextBroken", "FulltextIndex", "FulltextUpdate", "Indexed"]
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 """Those of version 1 were written without ``secure_delete``: deleted words may stand in pages that nothing uses."""
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("search.sql").read_text(encoding="utf-8")
 TIE_BITS = 10
@@ -44,6 +44,7 @@ class Indexed(NamedTuple):
     fingerprint: int
     user_id: str | None
     character_id: str | None
+    group_ids: str | None
 
 
 class FulltextUpdate(NamedTuple):
@@ -129,7 +130,7 @@ class FulltextIndex:
                     database.execute("DELETE FROM conversations WHERE number = ?", (number,))
                     continue
                 number = _note(database, conversation_id, number, what.now)
-                owners = _owner_words(what.now.user_id, what.now.character_id)
+                owners = _owner_words(what.now)
                 start = what.now.message_count - len(what.messages)
                 for position, (time, words) in enumerate(what.messages, start):
                     place = _free(database, (time << TIE_BITS) + ((number * 31 + position) & 1023), used)
@@ -151,7 +152,7 @@ class FulltextIndex:
         with _explained(), self._lock:
             with transaction(self._database) as database:
                 number, known = _find(database, conversation_id)
-                owners = _owner_words(known.user_id, known.character_id) if known else ""
+                owners = _owner_words(known) if known else ""
                 places = [
                     (place, f"{owners} {words}")
                     for position, time, words in gone
@@ -239,7 +240,7 @@ def _places(database: sqlite3.Connection, number: int | None, position: int, tim
 
 def _note(database: sqlite3.Connection, conversation_id: str, number: int | None, now: Indexed) -> int:
     row: tuple[Any, ...] = database.execute(
-        "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (number, conversation_id, *now),
     ).fetchone()
     return int(row[0])
@@ -252,12 +253,10 @@ def _free(database: sqlite3.Connection, place: int, used: set[int]) -> int:
     return place
 
 
-def _owner_words(user_id: str | None, character_id: str | None) -> str:
-    return " ".join(
-        _owner_word(column, owner)
-        for column, owner in (("user_id", user_id), ("character_id", character_id))
-        if owner is not None
-    )
+def _owner_words(indexed: Indexed) -> str:
+    owners = [("user_id", indexed.user_id), ("character_id", indexed.character_id)]
+    owners += [("character_id", member) for member in members(indexed.group_ids)]
+    return " ".join(_owner_word(column, owner) for column, owner in owners if owner is not None)
 
 
 def _owner_word(column: str, owner: str) -> str:

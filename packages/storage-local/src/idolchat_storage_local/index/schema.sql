@@ -14,12 +14,14 @@ CREATE TABLE IF NOT EXISTS conversations (
     character_id TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    problem TEXT
+    problem TEXT,
+    group_ids TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS conversations_newest ON conversations (updated_at, id);
 CREATE INDEX IF NOT EXISTS conversations_of_user ON conversations (user_id, updated_at, id);
 CREATE INDEX IF NOT EXISTS conversations_of_character ON conversations (character_id, updated_at, id);
+CREATE INDEX IF NOT EXISTS conversations_of_groups ON conversations (updated_at, id) WHERE group_ids IS NOT NULL;
 CREATE INDEX IF NOT EXISTS conversations_by_place ON conversations (place);
 
 -- A turn id stands in the messages of one conversation.
@@ -50,5 +52,5 @@ CREATE TABLE IF NOT EXISTS looked (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 COMMIT;

@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS conversations (
     body_end INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
     user_id TEXT,
-    character_id TEXT
+    character_id TEXT,
+    group_ids TEXT
 );
 
 -- A place is a time in microseconds times 1024, and something to tell messages of the same time apart.
@@ -25,5 +26,5 @@ CREATE INDEX IF NOT EXISTS messages_of ON messages (conversation, position);
 -- The words of the message at a place: tokens made by idolchat_core.search, so nothing is left to tokenize.
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (words, content = '', columnsize = 0, tokenize = 'ascii');
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;

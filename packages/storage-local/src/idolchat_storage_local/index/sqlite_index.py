@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
-from idolchat_storage_local.index.entry import Entry, EntryFilter
+from idolchat_storage_local.index.entry import Entry, EntryFilter, members
 from idolchat_storage_local.index.sqlite_file import (
     Identity,
     IndexBroken,
@@ -28,7 +28,7 @@ __all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
 log = logging.getLogger(__name__)
 
 _MEMORY = ":memory:"
-_SCHEMA_VERSION = 5
+_SCHEMA_VERSION = 6
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -179,21 +179,31 @@ class Index:
 
     def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List those that match and come after ``before``, newest first."""
-        conditions, values = matching.condition()
-        if before is not None:
-            conditions.append("(updated_at, id) < (?, ?)")
-            values.extend(before)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
-        return [Entry(*row) for row in rows]
+        found: list[Entry] = []
+        for conditions, values in matching.conditions():
+            if before is not None:
+                conditions.append("(updated_at, id) < (?, ?)")
+                values.extend(before)
+            where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+            rows = self._rows(f"{_SELECT}{where} ORDER BY updated_at DESC, id DESC LIMIT ?", (*values, limit))
+            found += [Entry(*row) for row in rows]
+        return sorted(found, key=lambda entry: (entry.updated_at, entry.id), reverse=True)[:limit]
 
     def count(self, matching: EntryFilter) -> tuple[Any, ...]:
         """Count those that match: see ``_COUNTED`` for what."""
-        conditions, values = matching.condition()
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where, values = _any_of(matching.conditions())
         counted = ", ".join(_COUNTED)
-        [row] = self._rows(f"SELECT {counted} FROM conversations{where}", tuple(values))  # noqa: S608 - our names
-        return row
+        [row] = self._rows(f"SELECT {counted} FROM conversations{where}", values)  # noqa: S608 - our names
+        return (*row[:3], self._count_characters(where, values) or row[3], *row[4:])
+
+    def _count_characters(self, where: str, values: tuple[str | int, ...]) -> int | None:
+        """Count the characters where there are groups among the conversations; None where there are none."""
+        groups = self._rows(f"SELECT DISTINCT group_ids FROM conversations{where}", values)  # noqa: S608 - our names
+        others = {member for (group_ids,) in groups for member in members(group_ids)}
+        if not others:
+            return None
+        firsts = self._rows(f"SELECT DISTINCT character_id FROM conversations{where}", values)  # noqa: S608 - our names
+        return len(others | {first for (first,) in firsts if first is not None})
 
     def in_folder(self, place: str) -> dict[str, Entry]:
         """Find what is known of the files in a folder, by their places; not of those in folders below it."""
@@ -221,6 +231,14 @@ class Index:
 
     def _at_a_time(self) -> AbstractContextManager[object]:
         return self._reading if self._reader is self._writer else nullcontext()
+
+
+def _any_of(alternatives: Sequence[tuple[list[str], list[str | int]]]) -> tuple[str, tuple[str | int, ...]]:
+    """Join alternatives to one condition."""
+    if len(alternatives) == 1 and not alternatives[0][0]:
+        return "", ()
+    each = [f"SELECT id FROM conversations WHERE {' AND '.join(one)}" for one, _ in alternatives]  # noqa: S608 - our names
+    return f" WHERE id IN ({' UNION ALL '.join(each)})", tuple(value for _, values in alternatives for value in values)
 
 
 def _connect(path: str) -> sqlite3.Connection:
