@@ -11,7 +11,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the newest versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
-nox.options.sessions = ["lint", "types", "newest", "product", "web", "soak", "lowest", "wheels", "audit"]
+nox.options.sessions = ["lint", "types", "docs", "newest", "product", "web", "soak", "lowest", "wheels", "audit"]
 
 # What is started hundreds of times is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -128,6 +128,13 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", "--no-cache", "--no-logo", env={"PYTHONPATH": sources})
     session.run("hadolint", "docker/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+
+
+@nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation into site/; a dead link or a page that is nowhere named ends it."""
+    install(session, groups=["docs"])
+    session.run("zensical", "build", "--strict", "--clean", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

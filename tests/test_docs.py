@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +22,7 @@ from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration", "cli"])
+@pytest.mark.parametrize("name", ["configuration", "cli", "errors"])
 def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec
@@ -30,6 +32,19 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
 
     written = (DOCS / f"{name}.md").read_text()
     assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
+
+
+def test_the_site_names_every_page_once() -> None:
+    site = tomllib.loads((DOCS.parent / "zensical.toml").read_text())["project"]
+
+    def pages(entry: object) -> list[str]:
+        if isinstance(entry, str):
+            return [entry]
+        inside = entry.values() if isinstance(entry, dict) else entry
+        assert isinstance(inside, Iterable)
+        return [page for one in inside for page in pages(one)]
+
+    assert sorted(pages(site["nav"])) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 
 
 EXAMPLES = DOCS.parent / "examples"

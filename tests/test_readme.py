@@ -1,6 +1,7 @@
 """The README's first screen does what it says."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,23 @@ def test_the_three_requests_work(server: Server) -> None:
     assert json.loads(chat)["choices"][0]["message"]["content"]
     assert stream.endswith("data: [DONE]")
     assert [message["role"] for message in json.loads(document)["messages"]] == ["user", "assistant"] * 2
+
+
+def test_the_first_tutorial_works_word_for_word(server: Server) -> None:
+    page = (ROOT / "docs/tutorials/first-talk.md").read_text()
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("http://127.0.0.1:8000", server.url)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    environment = {"PATH": path, "HOME": str(server.folder)}
+    done = subprocess.run(
+        ["sh", "-e", "-c", f"{script}\necho; echo ====; curl -sS {server.url}/conversation/$id"],
+        cwd=server.folder, env=environment, check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    messages = json.loads(done.stdout.split("====")[1])["messages"]
+
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 3
+    assert [message["content"] for message in messages[::2]] == [
+        "Hello! My name is Anna.", "Sing me a song.", "What is my name?",
+    ]  # fmt: skip
 
 
 def test_the_example_of_core_runs() -> None:
