@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from idolchat_core.models import Page
 from idolchat_core.rate_limits import Quota
 
 __all__ = [
@@ -217,14 +218,16 @@ class ConversationDamaged(StorageError):
 class StorageConflict(StorageError):
     """The conversation, or the record, is not as the writer believed; read it again.
 
-    ``actual_count`` is the number of messages that a conversation holds, where known.
+    ``actual_count`` is the number of messages that a conversation holds, where known, and ``page`` the newest of them,
+    where the store has read it on the way.
     """
 
     code = "storage_conflict"
 
-    def __init__(self, message: str, *, actual_count: int | None = None) -> None:
+    def __init__(self, message: str, *, actual_count: int | None = None, page: Page | None = None) -> None:
         super().__init__(message)
         self.actual_count = actual_count
+        self.page = page
 
 
 class ConversationExists(StorageConflict):

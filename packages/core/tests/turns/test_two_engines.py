@@ -1,39 +1,59 @@
 """Two engines on one storage, which find each other's turns by the contracts alone."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from idolchat_core.conversations.branches import delete
-from idolchat_core.coordination.checkpoints import Checkpoints
-from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, Write
+from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
+from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, UnfinishedTurn, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
-from idolchat_core.errors import ConversationBusy, ConversationNotFound
+from idolchat_core.errors import ConversationBusy, ConversationNotFound, StorageConflict
 from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
+from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest
+
+
+class SharedInMemory(InMemoryStorage):
+    """Counts the pages that are read of it."""
+
+    is_shared = True
+    pages = 0
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        self.pages += 1
+        return await super().read_page(conversation_id, limit=limit, before=before)
 
 
 class Cluster:
     """What the engines share; each has an inbox and a provider of its own."""
 
     def __init__(self) -> None:
-        self.storage = InMemoryStorage()
+        self.storage = SharedInMemory()
         self._queue = ConversationQueue()
         self._checkpoints = Checkpoints(self.storage)
         self._peers: dict[str, Callable[[bytes], None]] = {}
 
     @asynccontextmanager
     async def engine(
-        self, inbox: str, llm: ScriptedProvider, *, turns: type[StoredTurns] = StoredTurns, **faults: float
+        self,
+        inbox: str,
+        llm: ScriptedProvider,
+        *,
+        turns: type[StoredTurns] = StoredTurns,
+        recovers: bool = False,
+        faults: Mapping[str, Any] = MappingProxyType({}),
     ) -> AsyncGenerator[TurnEngine]:
         bus: Bus = LocalBus(inbox, peers=self._peers)
         coordination = Coordination(
@@ -42,7 +62,9 @@ class Cluster:
             counters=LocalCounters(),
         )
         settings = CoreSettings(shutdown_grace_s=0)
-        async with TurnEngine(self.storage, llm, settings=settings, coordination=coordination) as engine:
+        async with TurnEngine(
+            self.storage, llm, settings=settings, coordination=coordination, recovers=recovers
+        ) as engine:
             yield engine
 
 
@@ -107,7 +129,7 @@ async def test_a_turn_is_cancelled_from_another_engine_whatever_the_bus_does(
 ) -> None:
     llm.say(["La la", asyncio.Event()])
     running = await one.start(ask("Sing!"))
-    async with cluster.engine("other", other_llm, **faults) as other:
+    async with cluster.engine("other", other_llm, faults=faults) as other:
         status = await other.cancel(running.turn_id)
 
     assert status.state is TurnState.CANCELLED
@@ -226,3 +248,76 @@ async def test_a_turn_that_another_process_has_ended_is_told_as_interrupted_and_
 
     assert ended.state is TurnState.INTERRUPTED
     assert await said(cluster, turn) == ["Sing!"]
+
+
+class Paging(StoredTurns):
+    """Gives the newest page with a conflict, as a database does that answers both at once."""
+
+    async def begin(self, conversation_id: UUID, *given: Any, **more: Any) -> str | None:
+        try:
+            return await super().begin(conversation_id, *given, **more)
+        except StorageConflict as conflict:
+            page = await self._storage.read_page(conversation_id, limit=64)
+            raise StorageConflict(str(conflict), page=page) from None
+
+
+async def test_what_another_engine_has_stored_is_not_read_again_where_the_store_gives_it(
+    cluster: Cluster, one: TurnEngine, other_llm: ScriptedProvider
+) -> None:
+    async with cluster.engine("other", other_llm, turns=Paging) as other:
+        await (first := await other.start(ask("Hi"))).ended()
+        await (await one.start(ask("Sing!", first))).ended()
+        before = cluster.storage.pages
+        await (await other.start(ask("Again!", first))).ended()
+
+    assert cluster.storage.pages == before + 1
+    assert [message["content"] for message in other_llm.requests[-1].messages] == [
+        "Hi",
+        "Hi",
+        "Sing!",
+        "Sing!",
+        "Again!",
+    ]
+
+
+class Successor(StoredTurns):
+    """Those of a process that finds one turn of a dead one, in its second look."""
+
+    left: UnfinishedTurn | None = None
+    looks = 0
+
+    async def take_over(self) -> Sequence[UnfinishedTurn]:
+        self.looks += 1
+        return [self.left] if self.left and self.looks == 2 else []
+
+
+async def test_only_calls_of_the_dead_are_settled_where_others_run(
+    cluster: Cluster, one: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    llm.say(*[["La", asyncio.Event()] for _ in range(2)])
+    alive, dead = [await one.start(ask("Sing!")) for _ in range(2)]
+    await until_said(dead, "La")
+    Successor.left = unfinished(dead)
+    async with cluster.engine("other", other_llm, turns=Successor, recovers=True):
+        await until_stored(cluster, dead)
+        [day] = await cluster.storage.list_logs("spending")
+        book = await until_settled(cluster, day, dead)
+
+    assert set(book.opened) == {str(alive.message_id)}
+
+
+async def until_stored(cluster: Cluster, turn: LiveTurn) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if len(await said(cluster, turn)) == 2:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def until_settled(cluster: Cluster, day: str, turn: LiveTurn) -> DailyTotals:
+    async with asyncio.timeout(20):
+        while True:
+            book, _ = await read_day(cluster.storage, day)
+            if str(turn.message_id) not in book.opened:
+                return book
+            await asyncio.sleep(0.01)

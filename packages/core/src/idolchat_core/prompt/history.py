@@ -246,10 +246,13 @@ class Histories:
         if known is not None:
             self._known.move_to_end(conversation_id)
             return known[0]
-        page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
+        return self.take(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
+
+    def take(self, page: Page) -> History:
+        """Return the history that ends with a page that was just read. Raises ``ConversationDamaged``."""
         if page.conversation.status == "damaged":
             raise ConversationDamaged(
-                f"conversation {conversation_id} is damaged and takes no new messages; what can be read of it is"
+                f"conversation {page.conversation.id} is damaged and takes no new messages; what can be read of it is"
                 " served. Mend its file, or restore it"
             )
         history = History(page)

@@ -74,20 +74,27 @@ class Ledger:
 
         A storage that cannot be read leaves the budgets as if nothing had been spent, and is told of.
         """
-        books = []
+        books: list[DailyTotals] = []
         try:
-            days = await self._storage.list_logs(NAMESPACE)
-            now = self._no_earlier_than(days)
-            since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
-            for day in days:
-                if since <= day <= now.strftime("%Y-%m-%d"):
-                    book, self._grown_bytes[day] = await read_day(self._storage, day)
-                    books.append(book)
-                    for payer, tally in book.sums.items():
-                        self._prices.learn(payer.model, tokens=tally.tokens, cost=tally.cost)
+            books = await self.read_days()
             self.stop = await read_stop(self._storage)
         except StorageError as error:
             log.error("what was spent before cannot be read", extra={"code": error.code})
+        for book in books:
+            for payer, tally in book.sums.items():
+                self._prices.learn(payer.model, tokens=tally.tokens, cost=tally.cost)
+        return books
+
+    async def read_days(self) -> list[DailyTotals]:
+        """Read the days of this month, and yesterday. Raises ``StorageUnavailable``."""
+        books = []
+        days = await self._storage.list_logs(NAMESPACE)
+        now = self._no_earlier_than(days)
+        since = min(now.replace(day=1), now - timedelta(days=1)).strftime("%Y-%m-%d")
+        for day in days:
+            if since <= day <= now.strftime("%Y-%m-%d"):
+                book, self._grown_bytes[day] = await read_day(self._storage, day)
+                books.append(book)
         return books
 
     def _no_earlier_than(self, days: Sequence[str]) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -24,15 +24,20 @@ PROMPT_MESSAGES = 64
 _OUTCOMES = {"interrupted": "unknown"}
 
 
-async def settle_open_calls(storage: Storage, ledger: Ledger, books: Iterable[DailyTotals]) -> int:
+async def settle_open_calls(
+    storage: Storage, ledger: Ledger, books: Iterable[DailyTotals], *, only: Collection[str] | None = None
+) -> int:
     """Settle what is open in these days, where nothing of it can be running any more; give how many calls.
 
+    ``only`` are the ids of the calls that are to be settled, where others may be running in another process.
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
     never made; of a call that left nothing, nobody can tell: it counts as made, with an estimate of its prompt.
     """
     count = 0
     for book in books:
         for line in list(book.opened.values()):
+            if only is not None and line["open"] not in only:
+                continue
             try:
                 lines = await _settled(storage, ledger, line)
                 await ledger.append(book.day, lines)

@@ -41,6 +41,7 @@ from idolchat_core.prompt.history import Histories
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.background import BackgroundCompletions
+from idolchat_core.spending.daily_totals import DailyTotals
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
@@ -592,9 +593,8 @@ class TurnEngine:
     async def _read_what_was_left(self) -> None:
         """Read what turns rest on, and bring in what a crash left. Raises ``StorageUnavailable``."""
         self._secret = await derivation_secret(self._resources.storage)
-        if self._recovers:
-            await self._recover()
-        await self._open_ledger()
+        taken_over = await self._take_over() if self._recovers else ()
+        await self._open_ledger(taken_over)
         self._unread_because = None
 
     async def _read_later(self) -> None:
@@ -608,23 +608,28 @@ class TurnEngine:
                 self._unread_because = error
         log.warning("the storage can be reached; turns begin")
 
-    async def _recover(self) -> None:
+    async def _take_over(self) -> Collection[str]:
+        """End the turns of processes that have died, and return the ids of their calls."""
         unstored = self._resources.unstored
-        await unstored.take_over()
-        if unstored.count:
-            log.warning("turns were interrupted by a crash", extra={"turns": unstored.count})
+        turns = await unstored.take_over()
+        if turns:
+            log.warning("turns were interrupted by a crash", extra={"turns": len(turns)})
             await unstored.flush_all(at_once=True)
+        return {str(turn.message_id) for turn in turns}
 
-    async def _open_ledger(self) -> None:
+    async def _open_ledger(self, taken_over: Collection[str]) -> None:
         ledger = self._resources.ledger
         books = await ledger.load()
         if self._recovers:
-            count = await settle_open_calls(self._resources.storage, ledger, books)
-            if count:
-                log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
+            await self._settle(books, only=taken_over if self._resources.storage.is_shared else None)
         ledger.start(books)
         if self._background_completions is not None:
             self._background_completions.open(ledger, self._resources.llm)
+
+    async def _settle(self, books: Sequence[DailyTotals], *, only: Collection[str] | None) -> None:
+        count = await settle_open_calls(self._resources.storage, self._resources.ledger, books, only=only)
+        if count:
+            log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
 
     async def _prune_prompts(self) -> None:
         while True:
@@ -644,8 +649,8 @@ class TurnEngine:
             for turn_id, state in stops.items():
                 self._stop_here(turn_id, state)
             await self._resources.unstored.flush_all()
-            if self._recovers:
-                await self._resources.unstored.take_over()
+            if self._recovers and (taken_over := await self._take_over()):
+                await self._settle(await self._resources.ledger.read_days(), only=taken_over)
 
     async def _grown(self) -> Sequence[UnfinishedTurn]:
         """Describe the running turns that have said more since they were saved."""

@@ -85,7 +85,8 @@ class MessageWriter:
             except (StorageConflict, ConversationNotFound) as conflict:
                 log.info("another process has changed the conversation", extra={"code": conflict.code})
                 self._histories.forget(conversation_id)
-            history = await self.load(conversation_id)
+                page = conflict.page if isinstance(conflict, StorageConflict) else None
+            history = self._histories.take(page) if page is not None else await self.load(conversation_id)
         raise StorageConflict(f"conversation {conversation_id} is being changed by another process; send again")
 
     async def write_reply(

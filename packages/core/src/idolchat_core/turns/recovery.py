@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -47,10 +48,12 @@ class UnstoredTurns:
         """Count the turns."""
         return sum(map(len, self._turns.values()))
 
-    async def take_over(self) -> None:
-        """Take up what processes that have died have left. Raises ``StorageUnavailable``."""
-        for turn in await self._turn_store.take_over():
+    async def take_over(self) -> Sequence[UnfinishedTurn]:
+        """Take up what processes that have died have left, and return it. Raises ``StorageUnavailable``."""
+        turns = await self._turn_store.take_over()
+        for turn in turns:
             self.add(turn, _interrupted(turn))
+        return turns
 
     def add(self, turn: UnfinishedTurn, reply: Message) -> None:
         """Take up a turn whose ``messages``, if it has any, and ``reply`` are still to be stored."""
