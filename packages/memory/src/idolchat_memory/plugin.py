@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from idolchat_core import (
@@ -110,12 +109,10 @@ def _open_summaries(services: Services) -> AbstractAsyncContextManager[PromptSou
 
 def _open_feed(services: Services) -> AbstractAsyncContextManager[ChangeObserver]:
     from idolchat_memory.feed import open_feed  # noqa: PLC0415
-    from idolchat_memory.notes import notes_of  # noqa: PLC0415
-    from idolchat_memory.notes.forgetting import follow  # noqa: PLC0415
+    from idolchat_memory.notes.forgetting import NoteFollower  # noqa: PLC0415
     from idolchat_memory.summaries import summaries_of  # noqa: PLC0415
 
-    storage = services.storage
-    return open_feed(services, partial(follow, notes_of(storage), storage), summaries_of(storage).follow)
+    return open_feed(services, NoteFollower(services.storage), summaries_of(services.storage))
 
 
 def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:

@@ -71,3 +71,11 @@ async def test_more_being_said_takes_no_note_away(talk: Talk, storage: Storage) 
 def test_a_source_names_a_message(message_id: str) -> None:
     with pytest.raises(ValueError, match="message_id"):
         NoteSource(conversation_id=UUID(int=0), message_id=message_id)
+
+
+async def test_a_conversation_that_was_deleted_before_it_was_indexed_takes_its_notes_along(talk: Talk) -> None:
+    one = await talk.say("My dog is Biscuit")
+    await note_on(talk, "has a dog", one)
+    await talk.client.delete(f"/conversation/{one['conversation_id']}")
+
+    await until(lambda: _equals(talk, []))

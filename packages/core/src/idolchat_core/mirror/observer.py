@@ -93,7 +93,7 @@ class _Telling:
             return True
         async with asyncio.timeout(TIMEOUT_S):
             noted = await self.observer.noted(conversation_id) if held is None else _revision_in(held)
-            if revision is None or revision != noted:  # it may know one that is gone by other ways
+            if revision != noted:
                 kinds = _kinds_of(notes, work, is_gone=revision is None)
                 await self.observer.note(Change(conversation_id=conversation_id, revision=revision, kinds=kinds))
         if revision is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 from uuid import UUID
 
 from idolchat_core import (
@@ -40,11 +41,23 @@ _GOES_ON = frozenset(
     {ChangeKind.STORED, ChangeKind.EDITED, ChangeKind.REGENERATED, ChangeKind.ROLLED_BACK, ChangeKind.HEAD_MOVED}
 )
 """Kinds of changes that leave what stands before the end of the active branch as it was."""
+_UNKNOWN = ""
+"""Stands for the revision of a conversation that was never indexed, and on which something else rests."""
 _INDEXED, _LEFT_OUT = "+", "-"
 """What a revision begins with in the index: whether the messages were indexed, or nobody's and left out."""
 
 
-type Follower = Callable[[Change], Awaitable[None]]
+class Follower(Protocol):
+    """Something else that rests on conversations, and acts on their changes before the index does."""
+
+    async def follow(self, change: Change) -> None:
+        """Act on a change. It is told again where this raises."""
+
+    async def rests_on(self, conversation_id: UUID) -> bool:
+        """Return whether anything rests on a conversation, which may be gone."""
+
+    async def known(self) -> Collection[UUID]:
+        """List the conversations that something rests on."""
 
 
 class MemoryFeed(ChangeObserver):
@@ -67,14 +80,18 @@ class MemoryFeed(ChangeObserver):
 
     async def noted(self, conversation_id: UUID) -> str | None:
         known = await self._index.known(conversation_id)
-        return known.revision[1:] if known is not None and self._is_right(known) else None
+        if known is not None:
+            return known.revision[1:] if self._is_right(known) else None
+        rests = [await one.rests_on(conversation_id) for one in self._followers]
+        return _UNKNOWN if any(rests) else None
 
     async def known(self) -> Collection[UUID]:
-        return await self._index.conversations()
+        known = set(await self._index.conversations())
+        return known.union(*[await one.known() for one in self._followers])
 
     async def note(self, change: Change) -> None:
-        for follow in self._followers:  # before the revision is noted, so that none is missed
-            await follow(change)
+        for one in self._followers:  # before the revision is noted, so that none is missed
+            await one.follow(change)
         if change.revision is None:
             await self._index.delete_conversation(change.conversation_id)
             return

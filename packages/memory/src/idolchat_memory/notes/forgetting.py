@@ -7,9 +7,9 @@ from uuid import UUID
 
 from idolchat_core import Change, ChangeKind, ConversationDamaged, ConversationNotFound, Storage
 from idolchat_memory.notes.note import Note
-from idolchat_memory.notes.store import Notes, NoteStore
+from idolchat_memory.notes.store import Notes, notes_of
 
-__all__ = ["follow", "forget_sources"]
+__all__ = ["NoteFollower", "forget_sources"]
 
 _ADDS = frozenset(
     {
@@ -23,18 +23,33 @@ _ADDS = frozenset(
 """Kinds of changes that take no message's text away."""
 
 
-async def follow(store: NoteStore, storage: Storage, change: Change) -> None:
-    """Act on a change of a conversation. Raises ``StorageUnavailable``."""
-    if change.revision is not None and _ADDS.issuperset(change.kinds):
-        return
-    scopes = await store.resting_on(change.conversation_id)
-    if not scopes:
-        return
-    there = await _messages_of(storage, change.conversation_id)
-    for scope in scopes:
-        await store.change(scope, lambda notes: forget_sources(notes, change.conversation_id, there))
-    if there is None:
-        await store.forget_citation(change.conversation_id)
+class NoteFollower:
+    """Takes notes away when the messages go that they rest on alone."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._store = notes_of(storage)
+
+    async def follow(self, change: Change) -> None:
+        """Act on a change of a conversation. Raises ``StorageUnavailable``."""
+        if change.revision is not None and _ADDS.issuperset(change.kinds):
+            return
+        scopes = await self._store.resting_on(change.conversation_id)
+        if not scopes:
+            return
+        there = await _messages_of(self._storage, change.conversation_id)
+        for scope in scopes:
+            await self._store.change(scope, lambda notes: forget_sources(notes, change.conversation_id, there))
+        if there is None:
+            await self._store.forget_citation(change.conversation_id)
+
+    async def rests_on(self, conversation_id: UUID) -> bool:
+        """Return whether notes rest on a conversation."""
+        return bool(await self._store.resting_on(conversation_id))
+
+    async def known(self) -> Collection[UUID]:
+        """List the conversations that notes rest on."""
+        return await self._store.cited()
 
 
 def forget_sources(notes: Notes, conversation_id: UUID, there: Collection[str] | None) -> Notes:

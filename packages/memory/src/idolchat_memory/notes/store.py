@@ -180,6 +180,10 @@ class NoteStore:
         scopes = [_Scoped.model_validate_json(one) for one in stored if one is not None]
         return [NoteScope(one.user_id, one.character_id) for one in scopes]
 
+    async def cited(self) -> Sequence[UUID]:
+        """List the conversations that notes rest on."""
+        return [UUID(name) for name in await self._storage.list_records(CITATIONS)]
+
     async def forget_citation(self, conversation_id: UUID) -> None:
         """Forget that notes rested on a conversation: none does any more."""
         await self._storage.delete_record(CITATIONS, str(conversation_id))

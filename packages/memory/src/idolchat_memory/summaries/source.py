@@ -98,7 +98,7 @@ class SummarySource(PromptSource):
     def _target(self, window: HistoryWindow) -> str | None:
         """Return the message before which everything is to be summed up; None where that is done, or not due."""
         turn = window.turn
-        known = self._store.known(turn.conversation_id, turn.reading)
+        known = self._store.of_known_reading(turn.conversation_id, turn.reading)
         if known is None or (window.next_cut is None and window.begins_with is None):
             return None
         places = {str(entry.id): place for place, entry in enumerate(turn.history)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -40,7 +40,7 @@ class SummaryStore:
         self._storage = storage
         self._kept: OrderedDict[UUID, tuple[int, list[Summary]]] = OrderedDict()
 
-    def known(self, conversation_id: UUID, reading: int) -> Sequence[Summary] | None:
+    def of_known_reading(self, conversation_id: UUID, reading: int) -> Sequence[Summary] | None:
         """Return what ``of_reading`` gave for this reading of a branch, and what was made since; None: not asked."""
         kept = self._kept.get(conversation_id)
         return kept[1] if kept is not None and kept[0] == reading else None
@@ -96,6 +96,14 @@ class SummaryStore:
             await self.delete(conversation_id)
         elif not _ADDS.issuperset(change.kinds) and await self._names(conversation_id):
             await self._right(conversation_id)
+
+    async def rests_on(self, conversation_id: UUID) -> bool:
+        """Return whether a conversation has summaries."""
+        return bool(await self._names(conversation_id))
+
+    async def known(self) -> Collection[UUID]:
+        """List the conversations that have summaries."""
+        return {UUID(name.partition(".")[0]) for name in await self._storage.list_records(SUMMARIES)}
 
     async def _right(self, conversation_id: UUID) -> list[Summary]:
         """Return the summaries that agree with the conversation, and delete the others."""
