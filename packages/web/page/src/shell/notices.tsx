@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 
 import { Store, useStore } from "../state/store.ts";
+import { plain } from "../text/safe.ts";
 
 interface Notice {
   id: number;
@@ -13,7 +14,7 @@ let last = 0;
 
 /** Say something for a while, aloud to screen readers. */
 export function notify(text: string, how: { isError?: boolean } = {}): void {
-  const notice = { id: (last += 1), text, isError: how.isError ?? false };
+  const notice = { id: (last += 1), text: plain(text), isError: how.isError ?? false };
   notices.update((all) => [...all.slice(-2), notice]);
   setTimeout(() => notices.update((all) => all.filter(({ id }) => id !== notice.id)), notice.isError ? 9000 : 4000);
 }

@@ -5,7 +5,7 @@ import { useTexts } from "../i18n/text.ts";
 import { IconButton } from "../shell/icons.tsx";
 import { useStore } from "../state/store.ts";
 import { useCharacter } from "../people/characters.ts";
-import { textOf } from "./content.ts";
+import { plain } from "../text/safe.ts";
 import { MessageRow } from "./message-row.tsx";
 import { PendingReply, SentRow } from "./pending-rows.tsx";
 import { type Row, rowsOf } from "./pending.ts";
@@ -107,7 +107,7 @@ function Announcer({ talk, name }: { talk: Talk; name: string }): ReactNode {
   const [said, say] = useState("");
   const ended = pendings.find(({ state }) => state === "ended");
   useEffect(() => {
-    if (ended) say(`${t("talk.written", { name })} ${textOf(ended.prefix + ended.text).slice(0, 2000)}`);
+    if (ended) say(`${t("talk.written", { name })} ${plain(ended.prefix + ended.text).slice(0, 2000)}`);
   }, [ended, name, t]);
   return <p className="unseen" role="status">{said}</p>;
 }

@@ -1,16 +1,15 @@
 /** Markdown as React elements: no HTML is ever made of a text. */
 
-import { type Token, type Tokens, lexer } from "marked";
+import type { Token, Tokens } from "marked";
 import { type ReactNode, memo } from "react";
 
+import { blocksOf } from "./blocks.ts";
 import { plain, safeAddress } from "./safe.ts";
-
-const MOST = 200_000; // characters; what is longer is shown as it is
 
 export const Markdown = memo(function Markdown({ text }: { text: string }): ReactNode {
   const shown = plain(text);
-  if (shown.length > MOST) return <p dir="auto" className="plain">{shown}</p>;
-  return <>{blocks(lexer(shown, { gfm: true, breaks: true }))}</>;
+  const found = blocksOf(shown);
+  return found ? <>{blocks(found)}</> : <p dir="auto" className="plain">{shown}</p>;
 });
 
 function blocks(tokens: readonly Token[]): ReactNode[] {

@@ -1,1 +1,0 @@
-import{h as e,l as t}from"./index-CuKyUFGB.js";var n=t();function r({menu:t}){let{t:r}=e();return(0,n.jsxs)(`div`,{className:`start`,children:[(0,n.jsxs)(`header`,{className:`bar`,children:[t,(0,n.jsx)(`h1`,{children:r(`memory.title`)})]}),(0,n.jsx)(`div`,{className:`choice`,children:(0,n.jsx)(`p`,{className:`quiet`,children:r(`memory.lead`)})})]})}export{r as MemoryPage};
