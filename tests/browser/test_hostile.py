@@ -85,5 +85,5 @@ def test_a_hostile_card_does_nothing(open_desk: Open, tmp_path: Path) -> None:
     expect(desk.replies.first.locator(".text")).to_be_visible()
     assert_harmless(desk)
     desk.open("#/characters")
-    expect(desk.page.get_by_role("link", name="Mallory")).to_be_visible()
+    expect(desk.page.get_by_role("main").get_by_role("link", name="Mallory")).to_be_visible()
     assert_harmless(desk)
