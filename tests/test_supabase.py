@@ -128,6 +128,34 @@ async def test_supabase_alone_says_so_while_it_is_away_and_loses_nothing(
     assert read.content == mock_supabase.documents()[first.conversation_id] == before[first.conversation_id]
 
 
+async def test_supabase_alone_keeps_what_was_said_when_it_is_killed_before_the_reply(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start(IDOLCHAT_STORAGE="supabase", IDOLCHAT_MODEL="mock/echo-d100")
+    first = await say_rest(server, "Hi", conversation_id=str(uuid4()), model="mock/echo")
+    begun = [first.conversation_id, str(uuid4())]
+    for conversation_id in begun:
+        body = {"messages": [{"role": "user", "content": "so " * 50}], "conversation_id": conversation_id}
+        async with server.client() as client, client.stream("POST", "/chat/stream", json=body) as answer:
+            await anext(answer.aiter_bytes())  # it has begun, so the message is acknowledged
+    documents = mock_supabase.documents()
+    server.kill()
+    server.start()
+    async with server.client() as client:
+        read = [(await client.get(f"/conversation/{one}")).json()["messages"] for one in begun]
+        listed = {one["id"]: one["message_count"] for one in (await client.get("/conversations")).json()["data"]}
+    await say_rest(server, "Go on", conversation_id=begun[1], model="mock/echo")
+
+    assert {key: len(json.loads(data)["messages"]) for key, data in documents.items()} == {begun[0]: 2}
+    assert [[message["content"] for message in messages if message["role"] == "user"] for messages in read] == [
+        ["Hi", "so " * 50],
+        ["so " * 50],
+    ]
+    assert listed == {one: len(messages) for one, messages in zip(begun, read, strict=True)}
+    said = [message["content"] for message in json.loads(mock_supabase.documents()[begun[1]])["messages"]]
+    assert (said[0], said[-2]) == ("so " * 50, "Go on")
+
+
 async def test_supabase_alone_starts_while_it_is_away(start: Start, mock_supabase: MockSupabase) -> None:
     mock_supabase.stop()
     server = start(IDOLCHAT_STORAGE="supabase", IDOLCHAT_SUPABASE_RETRIES="0")
