@@ -85,12 +85,12 @@ async def degraded(server: Server) -> dict[str, Any]:
                 return health
 
 
-def idol(server: Server, *arguments: str) -> dict[str, Any]:
+def idol(server: Server, *arguments: str, status: int = 0) -> dict[str, Any]:
     """Run a command of ``idol`` beside a server, or in its place."""
     environment: Mapping[str, str] = {"IDOLCHAT_DATA_DIR": str(server.data), **server.environment}
     command = [sys.executable, "-m", "idolchat_cli", *arguments, "--json"]
     done = subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode == status, done.stderr + done.stdout
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -193,6 +193,28 @@ async def test_characters_come_back_and_those_that_were_deleted_do_not(
     assert characters_of(server) == {key: data for key, data in kept.items() if yui not in key}
     assert {f"records/characters/{one}" for one in (mika, aya)} <= kept.keys()
     assert idol(server, "storage", "verify")["differing"] == []
+
+
+async def test_a_damaged_character_is_told_and_comes_back_from_the_mirror(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server = start()
+    async with server.client() as client:
+        made = (await client.post("/characters", json={"name": "Mika"})).json()
+    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    before = characters_of(server)
+    name = f"characters/{made['id']}"
+    (server.data / "records" / name).write_bytes(b"half of it")
+    verified = idol(server, "storage", "verify", status=1)
+    backup = idol(server, "backup", "backup.tar.gz", status=1)
+    moved = idol(server, "storage", "migrate", "--to", f"local:{server.folder / 'new'}", status=1)
+    mended = idol(server, "storage", "sync")
+    again = idol(server, "storage", "verify")
+
+    assert verified["damaged_records"] == backup["damaged_records"] == [name]
+    assert [failure["what"] for failure in moved["failures"]] == [f"record {name}"]
+    assert [(one["difference"]["record"], one["is_mended"]) for one in mended["differences"]] == [(name, True)]
+    assert (again["damaged_records"], again["differing"], characters_of(server)) == ([], [], before)
 
 
 async def test_nothing_is_begun_in_place_of_what_a_mirror_that_is_down_may_hold(

@@ -32,6 +32,7 @@ class BackedUp(Result):
     records: int = Field(description="API keys, running turns, and what plugins keep")
     logs: int = Field(description="the ledger of paid calls, by day, and other logs")
     damaged: list[UUID] = Field(description="conversations that cannot be read; their bytes are in the backup")
+    damaged_records: list[str] = Field([], description="records of plugins that cannot be read; they are not in it")
 
 
 RESULT = BackedUp
@@ -49,7 +50,7 @@ def backup(
 
     A server may run meanwhile. The file is there only when it is complete, it is read again and compared with its
     checksums, and only this user can read it: it holds what people said. Settings and .env are not in it. Exits with 1
-    if a conversation is damaged; its bytes are in the backup.
+    if a conversation is damaged, whose bytes are in the backup, or a record, which is not.
     """
     if output.exists() and not force:
         raise WrongUsage(f"{output} is there already: choose another name, or replace it with --force")
@@ -63,16 +64,17 @@ def backup(
         records=written.records,
         logs=written.logs,
         damaged=written.damaged,
+        damaged_records=written.damaged_records,
     )
     _show(result, as_json=as_json)
-    if result.damaged:
+    if result.damaged or result.damaged_records:
         raise typer.Exit(1)
 
 
 async def _write(output: Path) -> Written:
     async with open_conversations() as opened:
         with whole_file(output) as stream, open_backup(stream, storage_name=opened.storage_name) as archive:
-            return await write_backup(opened.storage, archive)
+            return await write_backup(opened.storage, archive, records=list(opened.plugins.mirrored_records))
 
 
 def _show(result: BackedUp, *, as_json: bool) -> None:
@@ -85,3 +87,5 @@ def _show(result: BackedUp, *, as_json: bool) -> None:
         )
     for conversation_id in result.damaged:
         on_stderr().print(f"Damaged: {conversation_id}; idol storage verify tells more", style="red")
+    for record in result.damaged_records:
+        on_stderr().print(f"Not in it: record {record}, which cannot be read", style="red")

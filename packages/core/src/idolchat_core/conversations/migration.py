@@ -21,6 +21,7 @@ from idolchat_core.errors import ConversationDamaged
 from idolchat_core.storage import document, maintenance
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.id_set import IdSet
+from idolchat_core.storage.records import RecordKey
 
 __all__ = ["Failure", "Migration", "add_to_log", "migrate", "says_the_same"]
 
@@ -74,11 +75,13 @@ async def migrate(
 ) -> AsyncGenerator[Migration]:
     """Copy conversations, records and logs, and tell how it goes after every few; the last tells how it ended.
 
-    ``records`` are namespaces that are copied though the source cannot list which it has. What only the target has is
+    ``records`` are namespaces that are copied though the source cannot list which it has, and of which a record that
+    cannot be read is a failure. What only the target has is
     left alone. With ``dry_run``, what differs is counted as ``copied`` and left as it is.
     """
     namespaces = sorted({*records, *await source.list_namespaces()} - _LEFT_BEHIND)
     count, failures = await _copy_records(source, target, namespaces, dry_run=dry_run)
+    failures += [_unread(key) async for key in maintenance.damaged_records(source, records)]
     state = Migration(number=0, done=0, total=0, copied=0, verified=0, records=count, failures=tuple(failures))
     copied = -1
     while state.copied != copied and state.number < (1 if dry_run else _MAX_PASSES):
@@ -166,6 +169,11 @@ async def _copy_records(
                 text = "the target has another log of this name; remove one of them"
                 failures.append(Failure(what=f"log {namespace}/{name}", code="storage_conflict", message=text))
     return count, failures
+
+
+def _unread(key: RecordKey) -> Failure:
+    text = "it cannot be read; get it from a mirror or a backup, or delete it"
+    return Failure(what=f"record {key}", code="record_damaged", message=text)
 
 
 async def _copy_log(source: Storage, target: Storage, namespace: str, name: str, *, dry_run: bool) -> bool:

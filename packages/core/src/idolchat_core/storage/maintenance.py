@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageConflict, StorageUnavailable
 from idolchat_core.models import Conversation, utc_now
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
+from idolchat_core.storage.records import RecordKey
 
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
@@ -25,6 +26,7 @@ __all__ = [
     "LeftoverKind",
     "Repair",
     "VerificationResult",
+    "damaged_records",
     "forget_aside",
     "keep_aside",
     "old_records",
@@ -39,6 +41,7 @@ ASIDE = "set-aside"
 REPLACED = "mirror.replaced"
 """Namespace of the records that keep what was replaced in a mirror by another history."""
 _AT_ONCE = 16
+_PAGE = 1000
 _TIME = "%Y%m%dt%H%M%S"
 _TIME_DIGITS = len("20260101t000000")
 
@@ -146,6 +149,25 @@ async def forget_aside(storage: Storage, conversation_id: UUID) -> None:
         for name in await storage.list_records(namespace):
             if name.startswith(f"{conversation_id}."):
                 await storage.delete_record(namespace, name)
+
+
+async def damaged_records(storage: Storage, namespaces: Iterable[str]) -> AsyncGenerator[RecordKey]:
+    """Read all records of these namespaces, and yield those that are there and cannot be read."""
+    for namespace in namespaces:
+        after = ""
+        while names := await storage.list_records(namespace, after=after, limit=_PAGE):
+            after = names[-1]
+            for some in batched(names, _AT_ONCE):
+                values = await asyncio.gather(*(storage.get_record(namespace, name) for name in some))
+                unread = [name for name, value in zip(some, values, strict=True) if value is None]
+                for key in await _still_there(storage, namespace, unread):
+                    yield key
+
+
+async def _still_there(storage: Storage, namespace: str, unread: Collection[str]) -> list[RecordKey]:
+    names = set(await storage.list_records(namespace)) if unread else set()
+    listed = [name for name in unread if name in names]
+    return [RecordKey(namespace, name) for name in listed if await storage.get_record(namespace, name) is None]
 
 
 async def old_records(storage: Storage, *, older_than: timedelta, dry_run: bool) -> AsyncGenerator[Leftover]:

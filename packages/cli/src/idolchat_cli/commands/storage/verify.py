@@ -19,7 +19,7 @@ from idolchat_cli.results import Result
 from idolchat_core.errors import ConversationNotFound
 from idolchat_core.mirror import Difference, MirroredStorage, compare
 from idolchat_core.storage.contract import Storage
-from idolchat_core.storage.maintenance import VerificationResult
+from idolchat_core.storage.maintenance import VerificationResult, damaged_records
 
 __all__ = ["RESULT", "app", "flaw_rows"]
 
@@ -30,6 +30,7 @@ class Verification(Result):
     conversations: int = Field(description="how many were read")
     messages: int = Field(description="how many messages can be read in them")
     flawed: tuple[VerificationResult, ...] = Field(description="those with which something is wrong")
+    damaged_records: tuple[str, ...] = Field((), description="records that cannot be read, as `namespace/name`")
     differing: tuple[Difference, ...] = Field((), description="those that are not the same in a mirror")
 
 
@@ -48,15 +49,16 @@ def verify(
     """Read everything and tell what is wrong.
 
     Checks that every document can be read, that message ids are unique, times in order, references right, and that the
-    index agrees; and that every mirror holds the same, records of mirrored namespaces too. Changes nothing. Exits with
-    1 if something is wrong: idol storage repair mends what is flawed, idol storage sync what differs.
+    index agrees; that records of mirrored namespaces can be read; and that every mirror holds the same. Changes
+    nothing. Exits with 1 if something is wrong: idol storage repair mends what is flawed, idol storage sync what
+    differs, and records that a mirror has.
     """
     result = asyncio.run(_verified(conversation))
     if as_json:
         print_json(result)
     else:
         _show(result)
-    if result.flawed or result.differing:
+    if result.flawed or result.damaged_records or result.differing:
         raise typer.Exit(1)
 
 
@@ -74,9 +76,15 @@ async def _verified(chosen: list[UUID] | None) -> Verification:
                     flawed.append(verdict)
         if chosen and conversations < len(chosen):
             raise ConversationNotFound(f"{len(chosen) - conversations} of these conversations are not there")
+        namespaces = () if chosen else opened.plugins.mirrored_records
+        damaged = [str(key) async for key in damaged_records(opened.storage, namespaces)]
         differing = [difference async for difference in _differing(opened.storage, chosen)]
     return Verification(
-        conversations=conversations, messages=messages, flawed=tuple(flawed), differing=tuple(differing)
+        conversations=conversations,
+        messages=messages,
+        flawed=tuple(flawed),
+        damaged_records=tuple(damaged),
+        differing=tuple(differing),
     )
 
 
@@ -108,6 +116,8 @@ def _show(result: Verification) -> None:
         ]
         show(console, table("CONVERSATION", "FLAW", "READABLE", "WHAT IS WRONG", rows=rows))
         console.print()
+    for record in result.damaged_records:
+        console.print(f"record {record} cannot be read: idol storage sync gets it from a mirror, idol restore a backup")
     if result.differing:
         differences = ([cell(str(one.subject)), cell(one.mirror), cell(one.kind, "red")] for one in result.differing)
         show(console, table("CONVERSATION OR RECORD", "MIRROR", "DIFFERENCE", rows=differences))
