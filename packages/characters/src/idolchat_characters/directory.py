@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from idolchat_characters.books import books_of
+from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.macros import expand
 from idolchat_characters.personas import personas_of
@@ -39,7 +40,7 @@ class StoredCharacters(CharacterDirectory):
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
         """Find a character by id or slug, as she is now."""
-        record = await self._library.find(str(reference), Viewer.of(user_id))
+        record = await self._library.find(str(reference), Viewer.of(user_id), max_age_s=REFRESH_S)
         return _entry(record) if record is not None else None
 
     async def page(self, user_id: StoredId | None, *, limit: int, after: str | None = None) -> DirectoryPage:

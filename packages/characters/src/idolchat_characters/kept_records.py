@@ -15,7 +15,7 @@ from idolchat_core import NO_RECORD, Storage, StorageConflict
 __all__ = ["REFRESH_S", "KeptRecords"]
 
 REFRESH_S = 5.0
-"""How long what another process has changed may stay unseen."""
+"""How long what another process has changed may stay unseen in turns and lists."""
 
 MAX_CACHED = 4_096
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
 from idolchat_characters.character import Character
 from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
+from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library.access import OPERATOR, Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage
 from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
@@ -127,18 +128,18 @@ class CharacterLibrary:
                 await self.delete(record)
         return len(records) + await self._store.remove_left_of(owner_id)
 
-    async def find(self, name: str, viewer: Viewer) -> CharacterRecord | None:
-        """Read a character by its id or slug."""
+    async def find(self, name: str, viewer: Viewer, *, max_age_s: float = 0.0) -> CharacterRecord | None:
+        """Read a character by its id or slug; see ``get``."""
         try:
             character_id: UUID | None = UUID(name)
         except ValueError:
             await self.load()
             character_id = self._index.named(name, viewer)
-        return None if character_id is None else await self.get(character_id, viewer)
+        return None if character_id is None else await self.get(character_id, viewer, max_age_s=max_age_s)
 
-    async def get(self, character_id: UUID, viewer: Viewer) -> CharacterRecord | None:
-        """Read a character by its id."""
-        record = await self._store.read(character_id)
+    async def get(self, character_id: UUID, viewer: Viewer, *, max_age_s: float = 0.0) -> CharacterRecord | None:
+        """Read a character by its id, as it is, or was at most so long ago where another process changes it."""
+        record = await self._store.read(character_id, max_age_s=max_age_s)
         if record is None:
             if character_id in self._index:
                 self._index.discard(character_id)
@@ -311,9 +312,6 @@ class CharacterLibrary:
                 " (IDOLCHAT_CHARACTERS_MAX_USER_BYTES); delete a character"
             )
 
-
-REFRESH_S = 5.0
-"""How long another process's new and deleted characters may stay unseen in lists."""
 
 ORPHAN_AGE = timedelta(days=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +26,7 @@ __all__ = ["CharacterStore"]
 
 AT_ONCE = 64
 PAGE = 1000
-MAX_CACHED = 64
+MAX_CACHED = 256
 
 
 class CharacterStore:
@@ -36,24 +37,24 @@ class CharacterStore:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._read: OrderedDict[UUID, tuple[bytes, CharacterRecord]] = OrderedDict()
+        self._read: OrderedDict[UUID, tuple[float, bytes, CharacterRecord]] = OrderedDict()
 
     async def ids(self) -> set[UUID]:
         """List the ids of all characters."""
         return {UUID(name) async for name in self._names(CHARACTERS)}
 
-    async def read(self, character_id: UUID) -> CharacterRecord | None:
-        """Read a character; one whose record has not changed is not parsed again."""
+    async def read(self, character_id: UUID, *, max_age_s: float = 0.0) -> CharacterRecord | None:
+        """Read a character, as it was at most so long ago; one whose record has not changed is not parsed again."""
+        known = self._read.get(character_id)
+        if known is not None and time.monotonic() - known[0] < max_age_s:
+            return known[2]
         value = await self._storage.get_record(CHARACTERS, str(character_id))
         if value is None:
             self._read.pop(character_id, None)
             return None
-        known = self._read.get(character_id)
-        if known is not None and known[0] == value:
-            self._read.move_to_end(character_id)
-            return known[1]
-        record = CharacterRecord.model_validate_json(value)
-        self._read[character_id] = (value, record)
+        record = known[2] if known and known[1] == value else CharacterRecord.model_validate_json(value)
+        self._read[character_id] = (time.monotonic(), value, record)
+        self._read.move_to_end(character_id)
         if len(self._read) > MAX_CACHED:
             self._read.popitem(last=False)
         return record
@@ -76,6 +77,7 @@ class CharacterStore:
         """Write a character in place of what was read. Raises ``StorageConflict`` where that has changed."""
         value = record.model_dump_json().encode()
         await self._storage.put_record(CHARACTERS, str(record.id), value, if_version=if_version)
+        self._read.pop(record.id, None)
 
     async def add(self, record: CharacterRecord, original: bytes, files: Mapping[str, bytes]) -> None:
         """Write a new character with her card and those of her files that the record names.

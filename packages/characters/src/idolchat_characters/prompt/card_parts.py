@@ -10,7 +10,7 @@ from idolchat_characters.macros import MacroContext, expand
 from idolchat_characters.prompt.examples import example_blocks
 from idolchat_core import PromptPart, Slot
 
-__all__ = ["DESCRIPTION", "PERSONALITY", "SCENARIO", "card_parts"]
+__all__ = ["DESCRIPTION", "PERSONALITY", "SCENARIO", "late_parts", "prefix_parts"]
 
 DESCRIPTION, PERSONALITY, SCENARIO = 0, 10, 20
 """The order of the fields of a card; lore stands between them."""
@@ -19,8 +19,8 @@ DEFAULT_DEPTH = 4
 HIGHEST_PRIORITY = 1_000_000
 
 
-def card_parts(character: Character, prefix: MacroContext, tail: MacroContext, *, source: str) -> Iterator[PromptPart]:
-    """Make the parts of a card and of a persona: what begins the prompt, and what ends it. Empty ones are left out."""
+def prefix_parts(character: Character, prefix: MacroContext, *, source: str) -> Iterator[PromptPart]:
+    """Make the parts of a card and of a persona that begin the prompts of a conversation. Empty ones are left out."""
     fields = (
         ("system_prompt", character.system_prompt, Slot.SYSTEM, 0),
         ("description", character.description, Slot.CHARACTER, DESCRIPTION),
@@ -33,6 +33,10 @@ def card_parts(character: Character, prefix: MacroContext, tail: MacroContext, *
     if persona := expand(prefix.persona, prefix).strip():
         yield PromptPart(source, "persona", persona, Slot.PERSONA)
     yield from _examples(character, prefix, source)
+
+
+def late_parts(character: Character, prefix: MacroContext, tail: MacroContext, *, source: str) -> Iterator[PromptPart]:
+    """Make the parts of a card that stand at the end of a prompt, or near it, and may tell of the turn."""
     yield from _depth_prompt(character, prefix, tail, source)
     yield from _late(source, "post_history_instructions", character.post_history_instructions, prefix, tail)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -12,11 +13,12 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from idolchat_characters.books import BookLibrary, BookSummary, books_of
+from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.lore import ScanResult
 from idolchat_characters.macros import MacroContext
-from idolchat_characters.personas import PersonaLibrary, personas_of
-from idolchat_characters.prompt.card_parts import card_parts
+from idolchat_characters.personas import Persona, PersonaLibrary, personas_of
+from idolchat_characters.prompt.card_parts import late_parts, prefix_parts
 from idolchat_characters.prompt.lore_parts import lore_parts
 from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
 from idolchat_characters.prompt.said import SaidInTurn
@@ -28,7 +30,10 @@ __all__ = ["CharacterSource", "open_character_source"]
 
 log = logging.getLogger(__name__)
 
+MAX_PREFIXES = 512
 MAX_KEYS_ON_LOOP = 50
+"""Of books that were not scanned yet; after that, the time that the last scan took decides."""
+
 MAX_SCAN_ON_LOOP_S = 0.002
 PATIENCE_S = 0.2
 """How long a turn waits for its lore; the engine waits 0.25 s for all of it."""
@@ -50,6 +55,7 @@ class CharacterSource(PromptSource):
         self._books: BookLibrary = books_of(storage)
         self._compiled: CompiledBooks = compiled_of(storage)
         self._states = BranchStates(storage)
+        self._prefixes: OrderedDict[object, tuple[PromptPart, ...]] = OrderedDict()
         self._scans_s: WeakKeyDictionary[LoreScanner, float] = WeakKeyDictionary()
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
@@ -57,17 +63,30 @@ class CharacterSource(PromptSource):
         character_id = turn.next_character_id or turn.character_id
         if not isinstance(character_id, UUID):
             return ()
-        record = await self._library.get(character_id, Viewer.of(turn.user_id))
+        record = await self._library.get(character_id, Viewer.of(turn.user_id), max_age_s=REFRESH_S)
         if record is None:
             return ()
         persona = await self._personas.played(turn.user_id, turn.persona_id)
         books = await self._books.active(turn.user_id, turn.conversation_id)
         prefix = in_prefix(record.character, persona, turn)
         tail = in_tail(prefix, turn)
-        parts = list(card_parts(record.character, prefix, tail, source=self.name))
+        parts = [*self._prefix_parts(record, persona, prefix)]
+        parts += late_parts(record.character, prefix, tail, source=self.name)
         if books or record.character.character_book:
             parts += await self._in_time(record, books, turn, tail)
         return parts
+
+    def _prefix_parts(
+        self, record: CharacterRecord, persona: Persona | None, prefix: MacroContext
+    ) -> tuple[PromptPart, ...]:
+        """Return what begins the prompts of a conversation, made once for a card, a persona and a model."""
+        at = (prefix.conversation_id, record.id, record.version, persona, prefix.model, prefix.max_prompt_tokens)
+        if at not in self._prefixes:
+            self._prefixes[at] = tuple(prefix_parts(record.character, prefix, source=self.name))
+            if len(self._prefixes) > MAX_PREFIXES:
+                self._prefixes.popitem(last=False)
+        self._prefixes.move_to_end(at)
+        return self._prefixes[at]
 
     async def _in_time(
         self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
@@ -99,12 +118,11 @@ class CharacterSource(PromptSource):
     async def _scanned(self, scanner: LoreScanner, lore_turn: LoreTurn, turn: PromptTurn) -> ScanResult:
         """Scan, off the event loop where that takes long."""
         state, is_exact = await self._states.before(scanner, lore_turn)
-        if scanner.key_count > MAX_KEYS_ON_LOOP or self._scans_s.get(scanner, 0.0) > MAX_SCAN_ON_LOOP_S:
-            found = await asyncio.to_thread(scanner.scan, lore_turn, state)
-        else:
-            started_at = perf_counter()
-            found = scanner.scan(lore_turn, state)
-            self._scans_s[scanner] = perf_counter() - started_at
+        took_s = self._scans_s.get(scanner)
+        is_long = scanner.key_count > MAX_KEYS_ON_LOOP if took_s is None else took_s > MAX_SCAN_ON_LOOP_S
+        started_at = perf_counter()
+        found = await asyncio.to_thread(scanner.scan, lore_turn, state) if is_long else scanner.scan(lore_turn, state)
+        self._scans_s[scanner] = perf_counter() - started_at
         if scanner.remembers and is_exact:
             await self._states.remember(lore_turn, found.state, turn.user_id)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -66,6 +66,7 @@ class LoreScanner:
         self.key_count = sum(len(compiled.keys) for compiled in lore.entries)
         self.remembers = any(_remembers(compiled.entry) for compiled in lore.entries)
         """Whether what activates depends on more of the branch than the messages that are scanned."""
+        self._fields = frozenset(field for compiled in lore.entries for field in compiled.entry.scan_fields)
 
     def scan(self, turn: LoreTurn, state: BranchState) -> ScanResult:
         """Find the entries that activate in a turn."""
@@ -88,7 +89,7 @@ class LoreScanner:
             trigger=turn.trigger,
             character_name=turn.character.name,
             character_tags=frozenset(turn.character.tags),
-            fields=_fields(turn.character, context),
+            fields=_texts(turn.character, context, self._fields) if self._fields else {},
         )
 
 
@@ -98,7 +99,8 @@ def _remembers(entry: Entry) -> bool:
     return bool(is_timed or by_count or entry.keep_after_match or entry.mute_after_match)
 
 
-def _fields(character: Character, context: MacroContext) -> dict[ScanField, str]:
+def _texts(character: Character, context: MacroContext, fields: Set[ScanField]) -> dict[ScanField, str]:
+    """Return the texts beside the messages that some entry is looked for in, their macros resolved."""
     note = character.extensions.get("depth_prompt")
     prompt = note.get("prompt") if isinstance(note, dict) else None
     texts = {
@@ -109,4 +111,4 @@ def _fields(character: Character, context: MacroContext) -> dict[ScanField, str]
         ScanField.CREATOR_NOTES: character.creator_notes,
         ScanField.DEPTH_PROMPT: prompt if isinstance(prompt, str) else "",
     }
-    return {field: expand(text, context) for field, text in texts.items() if text}
+    return {field: expand(text, context) for field, text in texts.items() if text and field in fields}
