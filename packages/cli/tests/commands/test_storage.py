@@ -37,7 +37,8 @@ def flawed() -> Conversation:
 def test_nothing_is_wrong_with_a_sound_storage(installation: Installation) -> None:
     keep(installation, a_conversation("one", "two"), a_conversation("three"))
 
-    assert answer(installation, "verify") == {"conversations": 2, "messages": 3, "flawed": [], "differing": []}
+    verified = {"conversations": 2, "messages": 3, "flawed": [], "damaged_records": [], "differing": []}
+    assert answer(installation, "verify") == verified
     assert "nothing is wrong" in installation.run("storage", "verify").stdout
     assert answer(installation, "repair")["repaired"] == []
 
