@@ -11,7 +11,7 @@ IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.startswith(("idolchat_core.testing", "idolchat_memory.testing")):
+    if not module.name.startswith("idolchat_core.testing"):
         print(importlib.import_module(module.name).__name__)
 """
 
@@ -20,7 +20,7 @@ BESIDE = {
     "api-openai": ["idolchat-cli[serve]"],
     "characters": ["idolchat-cli[serve]"],
     "cli": ["idolchat-cli[serve]"],
-    "memory": ["idolchat-memory[semantic]"],
+    "memory": ["idolchat-memory[semantic]", "idolchat-cli[serve]"],
     "storage-supabase": ["idolchat-cli"],
 }
 """What some modules of a package are for; they are imported where it is installed."""
