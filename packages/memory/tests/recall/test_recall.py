@@ -186,3 +186,24 @@ async def test_an_answer_without_the_words_of_the_question_comes_with_it(index: 
     result = await recalled(index, "dream job", question, answer, DOG, floor=None)
 
     assert set(texts(result)[:2]) == {question.text, answer.text}
+
+
+async def test_a_question_that_was_asked_before_is_not_recalled_but_its_answer_is(index: MemoryIndex) -> None:
+    asked = said(5, "What is the name of my dog?")
+
+    result = await recalled(index, "What is the name of my dog?", DOG, CAKE, asked)
+
+    assert texts(result) == [DOG.text]
+
+
+async def test_of_a_long_message_the_part_that_answers_is_shown(index: MemoryIndex) -> None:
+    story = "The rain went on and on. " * 40
+    long = said(30, f"{story}My dog is called Biscuit. {story}")
+
+    result = await recalled(index, "What is the name of my dog?", long, budget_tokens=300)
+
+    [item] = result.items
+    assert "My dog is called Biscuit." in item.shown
+    assert item.shown[0] == item.shown[-1] == "\u2026"
+    assert len(item.shown) <= 480
+    assert item.row.message.text == long.text

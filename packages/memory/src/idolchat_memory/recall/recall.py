@@ -13,11 +13,14 @@ from idolchat_memory.recall.question import Question, read_question
 from idolchat_memory.recall.ranking import Candidate, Ranking, idf, rank
 from idolchat_memory.recall.selection import Found, Selection, keep_relevant, newer_first, select
 from idolchat_memory.recall.thesaurus import load_thesaurus
+from idolchat_memory.terms import stem
 
 __all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
 
-DEFAULT_FLOOR = 1.15
+DEFAULT_FLOOR = 0.85
 """Relevance below which nothing is recalled, where 1 is that of a word which one message alone has."""
+LEAST_SHARE = 0.5
+"""Nor what is less relevant than this share of the best that is no question: it would only cost tokens."""
 MAX_RERANKED = 200
 ITEM_OVERHEAD = 20.0
 """Tokens that the date, the age and the speaker of a recalled message take, and a message of the prompt around them."""
@@ -133,7 +136,7 @@ class Recall:
         rows = reader.rows(candidate.place for candidate in best)
         found = [Found(one, rows[one.place], scope, ranking.matched(one.place)) for one in best]
         found = [one for one in found if one.row.message.message_id not in query.excluded_ids][: query.limit]
-        kept = found if query.floor is None else keep_relevant(found, query.floor * idf(count, 1))
+        kept = found if query.floor is None else _relevant(found, question, query.floor * idf(count, 1))
         return _FoundInScope(kept, len(found) - len(kept), ranking.keeps_to_period, is_semantic)
 
     def _reranked(self, reader: ScopeReader, text: str, ranking: Ranking) -> tuple[Sequence[Candidate], bool]:
@@ -144,6 +147,14 @@ class Recall:
             if reranked is not None:
                 return reranked, True
         return ranking.candidates, False
+
+
+def _relevant(found: Sequence[Found], question: Question, floor: float) -> list[Found]:
+    """Leave out what is too far from the question, and the question itself as it was asked before."""
+    asked = {stem(word) for word in question.words}
+    telling = [one for one in found if not (one.is_question and one.terms <= asked)]
+    answers = [one.candidate.relevance for one in telling if not one.is_question]
+    return keep_relevant(telling, max(floor, LEAST_SHARE * max(answers, default=0.0)))
 
 
 def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope]) -> RecallResult:

@@ -41,6 +41,10 @@ class Found:
         return frozenset(_NUMBERS.findall(self.row.message.text))
 
     @property
+    def is_question(self) -> bool:
+        return self.row.message.text.rstrip().endswith(("?", "\uff1f"))
+
+    @property
     def said_at(self) -> tuple[datetime, int]:
         return self.row.message.said_at, self.row.place
 
