@@ -116,6 +116,24 @@ async def test_what_is_deleted_does_not_come_back_of_a_tail(open_storage: Open, 
     assert (mock_supabase.documents(), tails(mock_supabase)) == ({}, {})
 
 
+async def test_what_another_process_deletes_while_it_waits_is_gone_here(
+    open_storage: Open, storage: SupabaseStorage, mock_supabase: MockSupabase
+) -> None:
+    conversation = a_conversation("one")
+    mock_supabase.state.rows = None
+    async with open_storage(cache_age_s=0) as writer:
+        await writer.create(conversation)
+        await storage.delete(conversation.id)
+
+        assert (list(await writer.list_ids()), (await writer.list()).data) == ([], [])
+        with pytest.raises(ConversationNotFound):
+            await writer.read(conversation.id)
+        with pytest.raises(ConversationNotFound):
+            await say(writer, conversation, reply(), count=1)
+
+    assert (mock_supabase.documents(), tails(mock_supabase)) == ({}, {})
+
+
 async def test_what_is_put_is_there_without_what_waited(open_storage: Open, mock_supabase: MockSupabase) -> None:
     conversation = a_conversation("one")
     async with open_storage() as storage:

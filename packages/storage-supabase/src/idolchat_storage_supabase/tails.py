@@ -190,10 +190,13 @@ class Tails:
                 self._unsure.discard(key)
             if self._listed_at is not None and time.monotonic() - self._listed_at < max_age_s:
                 return
-            began_at = time.monotonic()
+            began_at, mine = time.monotonic(), set(self._mine)
             entries = [entry async for entry in self._bucket.entries(FOLDER, proof_age_s=PROOF_HOLDS_S)]
             self._listed = {key for key in map(_key_of, (entry.name for entry in entries)) if key is not None}
             self._listed_at = began_at
+            for key in mine - self._listed:
+                if await self._bucket.facts(str(key)) is None:  # another process has removed it
+                    self._forget([key])
 
     async def _remove_soon(self) -> None:
         pause_s = GATHER_S
