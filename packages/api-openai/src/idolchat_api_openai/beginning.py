@@ -51,7 +51,7 @@ class Beginner:
         storage = caller.service.storage
         self._settings = settings
         self._conversations = Conversations(storage, ReplyIndex(index_path(caller.service.settings.data_dir)))
-        self._attachments: Attachments[LiveTurn] = Attachments()
+        self._attachments = Attachments()
 
     async def begin(self, caller: Caller, asked: Asked) -> LiveTurn:
         """Begin the turn of a request, join the one that it has begun already, or answer what is no turn."""
@@ -96,17 +96,20 @@ class Beginner:
 
     async def _begin_turn(self, caller: Caller, asked: Asked, whose: Whose) -> LiveTurn:
         derived = self._derived(caller, asked, whose)
-        async with self._conversations.locked(asked.at or derived or whose):
-            found = await self._found(asked, whose, derived)
-            request = self._same_request(asked, whose, found)
-            running = self._attachments.find(request) if request is not None else None
-            if running is not None:
-                return running
-            turn = await self._start(caller, asked, found)
-            if request is not None:
-                self._attachments.add(request, turn)
-        self._conversations.note(whose, turn.conversation_id)
-        return turn
+        while True:
+            async with self._conversations.locked(asked.at or derived or whose):
+                found = await self._found(asked, whose, derived)
+                request = self._same_request(asked, whose, found)
+                running = self._attachments.find(request) if request is not None else None
+                if running is not None:
+                    return running
+                ahead = self._attachments.newest(found.conversation_id) if found is not None else None
+                if ahead is None:
+                    turn = await self._start(caller, asked, found)
+                    self._attachments.add(request, turn)
+                    self._conversations.note(whose, turn.conversation_id)
+                    return turn
+            await ahead.over()  # what it says is part of what this request may send again
 
     def _derived(self, caller: Caller, asked: Asked, whose: Whose) -> UUID | None:
         """Return the id that a conversation has which the client names; nobody else can make it."""
@@ -120,7 +123,8 @@ class Beginner:
         if asked.at is not None:
             return await conversations.ours(whose, asked.at, said)
         if derived is not None and asked.conversation is not None:
-            return await conversations.named(whose, derived, asked.conversation, said)
+            is_whole = asked.hints.parent is not None
+            return await conversations.named(whose, derived, asked.conversation, said, is_whole=is_whole)
         return await conversations.recognised(whose, said, is_new=asked.hints.generation == "normal")
 
     def _same_request(self, asked: Asked, whose: Whose, found: Found | None) -> Hashable | None:

@@ -14,9 +14,10 @@ from idolchat_api_openai.matching.tree import ROOT, Node, Tree
 from idolchat_api_openai.requests.said import Said
 from idolchat_api_openai.requests.text import ENOUGH_TO_BEGIN, ENOUGH_TO_KNOW, are_same
 
-__all__ = ["Alignment", "align", "is_told", "telling_texts"]
+__all__ = ["Alignment", "align", "is_begun", "is_told", "telling_texts"]
 
-MAX_TELLING = 16
+MAX_TELLING, MAX_BEGUN = 16, 4
+"""Texts of the assistant that are looked for, the newest."""
 MAX_STARTS = 64
 """Messages that a history which was cut off may begin with, the newest of those that say the same."""
 
@@ -51,13 +52,23 @@ def is_told(tree: Tree, texts: Sequence[str]) -> bool:
     return any(tree.nodes[node].is_reply for text in texts for node in tree.saying("assistant", text))
 
 
-def align(tree: Tree, said: Sequence[Said]) -> Alignment:
-    """Find the longest beginning of a history that is in the tree, and where it ends there."""
+def is_begun(tree: Tree, said: Sequence[Said]) -> bool:
+    """Return whether one of the newest texts of the assistant is what a reply in this conversation begins with."""
+    texts = [message.text for message in said[1:] if message.role == "assistant"][-MAX_BEGUN:]
+    begun = tuple(text for text in texts if len(text) >= ENOUGH_TO_KNOW / 2)
+    return bool(begun) and any(node.is_reply and node.text.startswith(begun) for node in tree.nodes)
+
+
+def align(tree: Tree, said: Sequence[Said], *, is_whole: bool = False) -> Alignment:
+    """Find the longest beginning of a history that is in the tree, and where it ends there.
+
+    ``is_whole`` says that it is known not to be cut off.
+    """
     position, count = _walk(tree, said)
     if count == len(said):
         return Alignment(position, count)
     from_root = _longest(tree, said, {count: {position}})
-    if from_root.count == len(said) or not said:
+    if from_root.count == len(said) or is_whole:
         return from_root
     cut_off = _from_anywhere(tree, said)
     if cut_off is not None and cut_off.count > from_root.count:
@@ -180,6 +191,14 @@ def _from_anywhere(tree: Tree, said: Sequence[Said]) -> Alignment | None:
     return _longest(tree, said, {1: set(starts)}, is_from_root=False)
 
 
+def _stands_for(message: Said, node: Node) -> bool:
+    """Return whether a message is a stored one, perhaps under another name, or a reply as far as it was read."""
+    if message.role != node.role:
+        return False
+    is_begun = node.role == "assistant" and len(message.text) >= ENOUGH_TO_BEGIN and node.text.startswith(message.text)
+    return is_begun or are_same(message.text, node.text)
+
+
 def _beside(tree: Tree, said: Sequence[Said]) -> Alignment | None:
     """Align a history whose first message is not in the tree, by the first that is.
 
@@ -195,5 +214,8 @@ def _beside(tree: Tree, said: Sequence[Said]) -> Alignment | None:
         before = len(path) - (position.count - count)
         if before < count:
             return position
+        first = tree.nodes[path[before - count]]
+        if _stands_for(said[0], first):
+            return _longest(tree, said, {1: {first.position}}, is_from_root=False)
         return Alignment(tree.parent(path[before - count]), 0, is_from_root=False)
     return None

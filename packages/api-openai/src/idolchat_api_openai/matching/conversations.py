@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from idolchat_api_openai.matching.alignment import Alignment, align, is_told, telling_texts
+from idolchat_api_openai.matching.alignment import Alignment, align, is_begun, is_told, telling_texts
 from idolchat_api_openai.matching.index import ReplyIndex
 from idolchat_api_openai.matching.reserved import Reserved
 from idolchat_api_openai.matching.tree import Tree
@@ -82,7 +82,9 @@ class Conversations:
         if len(self._recent) > MAX_PAIRS:
             self._recent.popitem(last=False)
 
-    async def named(self, whose: Whose, derived: UUID, name: str, said: Sequence[Said]) -> Found:
+    async def named(
+        self, whose: Whose, derived: UUID, name: str, said: Sequence[Said], *, is_whole: bool = False
+    ) -> Found:
         """Find the conversation that a client's id names: ``derived`` follows from it, or one of ours is meant.
 
         One that began without an id is taken up where the history of this one is all of it, and remembered.
@@ -94,7 +96,7 @@ class Conversations:
             tree = await self._taken_up(whose, derived, found)
         if tree is None:
             return Found(derived, None, Alignment(-1, 0))
-        return Found(tree.id, tree, align(tree, said))
+        return Found(tree.id, tree, align(tree, said, is_whole=is_whole))
 
     async def ours(self, whose: Whose, conversation_id: UUID, said: Sequence[Said]) -> Found:
         """Find a conversation by our own id, also one of which nothing is there but that it is to begin.
@@ -143,6 +145,8 @@ class Conversations:
         best = await self._best(whose, said, texts, recent)
         if best is not None and best.alignment.count >= len(said) - 1:
             return best
+        if best is None and recent:
+            best = await self._stopped(whose, said, recent)
         elsewhere = await self._index.find(whose.user_id, whose.character_id, texts, limit=MAX_FOUND)
         further = await self._best(whose, said, texts, [one for one in elsewhere if one not in recent])
         if further is not None and (best is None or further.alignment.count > best.alignment.count):
@@ -167,6 +171,14 @@ class Conversations:
             if alignment.count >= len(said) - 1:
                 break
         return best
+
+    async def _stopped(self, whose: Whose, said: Sequence[Said], recent: Sequence[UUID]) -> Found | None:
+        """Find a conversation whose only reply was stopped by its client, which has no more than its beginning."""
+        for conversation_id in recent:
+            tree = await self._theirs(whose, conversation_id)
+            if tree is not None and is_begun(tree, said):
+                return Found(conversation_id, tree, align(tree, said))
+        return None
 
     async def _repeated(self, whose: Whose, said: Sequence[Said]) -> Found | None:
         """Find the newest conversation where it holds what is sent, and nothing but replies to that.

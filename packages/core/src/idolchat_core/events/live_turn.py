@@ -30,7 +30,7 @@ class EventLog:
     A reader that is slow or leaves costs the writer nothing: what it has not read stays in the log.
     """
 
-    __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "events")
+    __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "events", "is_closed")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
         self.events = EventBuffer()
@@ -38,6 +38,7 @@ class EventLog:
         self._at_end: list[asyncio.Future[None]] = []
         self._readers = 0
         self._on_last_reader_gone: Callable[[], None] | None = on_last_reader_gone
+        self.is_closed = False
 
     @property
     def is_complete(self) -> bool:
@@ -58,6 +59,7 @@ class EventLog:
         That the last reader has gone is told nobody any more: who was told holds this log, and would be held by it.
         """
         self._on_last_reader_gone = None
+        self.is_closed = True
         _wake(self._at_end)
 
     async def follow(
@@ -98,6 +100,11 @@ class EventLog:
             return last
         finally:
             self._reader_leaves()
+
+    async def closed(self) -> None:
+        """Wait until no more events come, and be no reader."""
+        if not self.is_closed:
+            await _in(self._at_end)
 
     def _reader_leaves(self) -> None:
         self._readers -= 1
@@ -256,6 +263,10 @@ class LiveTurn:
     async def ended(self) -> TurnEnded:
         """Wait for the end, as a reader."""
         return await self._log.ended()
+
+    async def over(self) -> None:
+        """Wait for the end, or that it cannot begin, and keep nothing going that its readers have left."""
+        await self._log.closed()
 
     async def begun(self) -> None:
         """Wait until it exists for others, or raise what kept it from beginning."""
