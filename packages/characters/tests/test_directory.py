@@ -62,3 +62,25 @@ class TestStoredCharacters(CharacterDirectoryConformance):
         assert entry is not None
 
         assert await directory.openings(entry, conversation) == ["Hi, User! I am Mika.", "You again?"]
+
+    @pytest.mark.parametrize(("written", "read"), [("0.8", 0.8), (1.5, 1.0), (-1, 0.0), ("often", 0.5), (None, 0.5)])
+    async def test_talkativeness_is_what_sillytavern_keeps(
+        self, library: CharacterLibrary, directory: CharacterDirectory, written: object, read: float
+    ) -> None:
+        made = await library.create(Character(name="Rin", extensions={"talkativeness": written}), OPERATOR)
+        entry = await directory.find(made.id, None)
+
+        assert entry is not None
+        assert entry.talkativeness == read
+
+    async def test_a_group_is_greeted_in_words_for_groups(
+        self, library: CharacterLibrary, directory: CharacterDirectory, conversation: Conversation
+    ) -> None:
+        rin = Character(name="Rin", visibility="public", first_mes="Hi!", group_only_greetings=("Hi, you two!", ""))
+        made = await library.create(rin, OPERATOR)
+        entry = await directory.find(made.id, None)
+        assert entry is not None
+        group = conversation.model_copy(update={"character_ids": (made.id, uuid4())})
+
+        assert await directory.openings(entry, conversation) == ["Hi!"]
+        assert await directory.openings(entry, group) == ["Hi, you two!"]

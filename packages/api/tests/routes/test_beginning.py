@@ -221,3 +221,77 @@ async def test_a_character_brings_what_her_maker_may_name(
 
     assert reply.status_code == 200
     assert (provider.requests[-1].model, provider.requests[-1].options) == (model, options)
+
+
+@pytest.fixture
+def rin(directory: InMemoryDirectory) -> DirectoryEntry:
+    return directory.add("rin", model=LARGE.id)
+
+
+async def test_several_characters_share_a_conversation(
+    client: httpx.AsyncClient, mika: DirectoryEntry, rin: DirectoryEntry, provider: ScriptedProvider
+) -> None:
+    asked = {"character_ids": ["mika", str(rin.id)], "next_speaker": "in_turn"}
+    begun = (await client.post("/conversations", json=asked)).json()
+    turn = {"messages": [{"role": "user", "content": "Sing!"}], "conversation_id": begun["id"]}
+    replies = [
+        (await client.post("/chat", json=turn | more)).json() for more in ({}, {"next_character_id": str(rin.id)})
+    ]
+    streamed = (await client.post("/chat/stream", json=turn)).text
+    listed = []
+    for entry in (mika, rin):
+        page = await client.get("/conversations", params={"character_id": str(entry.id)})
+        listed.append([summary["id"] for summary in page.json()["data"]])
+    stored = (await client.get(f"/conversation/{begun['id']}")).json()
+
+    assert (begun["character_id"], begun["character_ids"]) == (str(mika.id), [str(mika.id), str(rin.id)])
+    assert [reply["character_id"] for reply in replies] == [str(rin.id)] * 2
+    assert f'"character_id":"{mika.id}"' in streamed.partition("delta")[2].partition("\n")[0]
+    assert listed == [[begun["id"]]] * 2
+    said = [message.get("character_id") for message in stored["messages"]]
+    assert said == [str(one) if one else None for one in (mika.id, mika.id, None, rin.id, None, rin.id, None, mika.id)]
+    assert [message["content"] for message in provider.requests[-1].messages][1:] == [
+        "Hi! I am Mika.", "Sing!", "Rin: Sing!", "Sing!", "Rin: Sing!", "Sing!",
+    ]  # fmt: skip
+
+
+async def test_who_answers_can_be_changed(client: httpx.AsyncClient, mika: DirectoryEntry, rin: DirectoryEntry) -> None:
+    begun = (await client.post("/conversations", json={"character_ids": ["mika", "rin"]})).json()
+    path = f"/conversation/{begun['id']}"
+    changed = await client.patch(path, json={"next_speaker": "in_turn"})
+    unknown = await client.patch(path, json={"next_speaker": "whoever"})
+    nothing = await client.patch(path, json={})
+    alone = (await client.post("/conversations", json={"character_id": "mika"})).json()
+    refused = await client.patch(f"/conversation/{alone['id']}", json={"next_speaker": "in_turn"})
+
+    assert [reply.status_code for reply in (changed, unknown, nothing, refused)] == [204, 422, 422, 422]
+    assert (await client.get(path)).json()["next_speaker"] == "in_turn"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"character_ids": ["mika"]}, 422),
+        ({"character_ids": ["mika", "mika"]}, 422),
+        ({"character_ids": ["mika", "miku"]}, 404),
+        ({"character_ids": ["mika", "rin"], "character_id": "mika"}, 422),
+        ({"character_id": "mika", "next_speaker": "in_turn"}, 422),
+        ({"character_ids": [str(uuid4()) for _ in range(17)]}, 422),
+    ],
+)
+async def test_a_group_that_cannot_be_is_refused(
+    client: httpx.AsyncClient, mika: DirectoryEntry, rin: DirectoryEntry, asked: dict[str, Any], status: int
+) -> None:
+    assert (await client.post("/conversations", json=asked)).status_code == status
+
+
+async def test_whoever_takes_no_part_does_not_answer(
+    client: httpx.AsyncClient, mika: DirectoryEntry, rin: DirectoryEntry, provider: ScriptedProvider
+) -> None:
+    begun = (await client.post("/conversations", json={"character_id": "mika"})).json()
+    said = {"messages": [{"role": "user", "content": "Hi"}], "next_character_id": str(rin.id)}
+    replies = [await client.post("/chat", json=said | more) for more in ({"conversation_id": begun["id"]}, {})]
+
+    assert [reply.status_code for reply in replies] == [422, 422]
+    assert replies[0].json()["error"]["param"] == "next_character_id"
+    assert provider.requests == []

@@ -93,3 +93,19 @@ async def test_without_a_card_nothing_is_said_or_stored(socket: ClientConnection
 
     assert "message" not in started
     assert (await storage.list()).data == []
+
+
+async def test_a_group_is_started_and_says_who_answers(
+    socket: ClientConnection, mika: DirectoryEntry, directory: InMemoryDirectory
+) -> None:
+    rin = directory.add("rin")
+    members = [str(mika.id), str(rin.id)]
+    started = await say(
+        socket, "start_conversation", until="conversation_started", character_ids=members, next_speaker="in_turn"
+    )
+    turns = [await say(socket, "message", until="turn_started", message="Sing!")]
+    await say(socket, "ping", until="message")
+    named = await say(socket, "message", until="message", message="Sing!", next_character_id=str(rin.id))
+
+    assert (started["message"]["character_id"], turns[0]["character_id"]) == tuple(members)
+    assert named["message"]["character_id"] == str(rin.id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from math import isfinite
 from uuid import UUID
 
 from idolchat_characters.books import books_of
+from idolchat_characters.character import Character
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.macros import expand
@@ -27,6 +29,8 @@ from idolchat_core import (
 __all__ = ["StoredCharacters", "open_directory"]
 
 MAX_DESCRIPTION_CHARS = 300
+_TALKATIVENESS = 0.5
+"""Where a card says nothing, as in SillyTavern."""
 
 
 class StoredCharacters(CharacterDirectory):
@@ -59,7 +63,7 @@ class StoredCharacters(CharacterDirectory):
         persona = await self._personas.played(conversation.user_id, conversation.persona_id)
         context = in_greeting(record.character, persona, conversation)
         self._compiled.prepare(record, await self._books.active(conversation.user_id, conversation.id))
-        said = [expand(greeting, context).strip() for greeting in record.character.greetings]
+        said = [expand(greeting, context).strip() for greeting in _greetings(record.character, conversation)]
         return [text for text in said if text]
 
 
@@ -86,6 +90,22 @@ def _entry(record: CharacterRecord) -> DirectoryEntry:
         avatar=f"/characters/{record.id}/files/{record.icon}" if record.icon else None,
         model=character.model,
         options=character.sampling.model_dump(mode="json", exclude_none=True),
+        talkativeness=_talkativeness(character),
         by_operator=character.visibility == "public" and character.owner_id is None,
         created_at=record.created_at,
     )
+
+
+def _greetings(character: Character, conversation: Conversation) -> Sequence[str]:
+    """Return what she says first: in a group what is for groups alone, where there is such."""
+    for_groups = [greeting for greeting in character.group_only_greetings if greeting]
+    return for_groups if for_groups and conversation.character_ids else character.greetings
+
+
+def _talkativeness(character: Character) -> float:
+    """Read what SillyTavern keeps in a card's extensions: a number, or one as text."""
+    try:
+        value = float(str(character.extensions.get("talkativeness", _TALKATIVENESS)))
+    except ValueError:
+        return _TALKATIVENESS
+    return min(1.0, max(0.0, value)) if isfinite(value) else _TALKATIVENESS

@@ -130,7 +130,8 @@ def deleted_form(message: Message, *, deleted_at: datetime) -> Message:
 class Conversation(_Stored):
     """A series of messages between one user and one character, or several, oldest first: the stored document.
 
-    With several, ``character_ids`` are theirs, the first of them ``character_id``.
+    With several, ``character_ids`` are theirs, the first of them ``character_id``, and ``next_speaker`` says who of
+    them answers (see ``NextSpeaker``).
     ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
     the last message; ``forked_from`` is the conversation that this one began as a copy of.
     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
@@ -144,6 +145,7 @@ class Conversation(_Stored):
     messages: tuple[Message, ...] = ()
     updated_at: UtcTime
     character_ids: tuple[StoredId, ...] | None = None
+    next_speaker: str | None = None
     persona_id: StoredId | None = None
     head: StoredId | None = None
     forked_from: StoredId | None = None

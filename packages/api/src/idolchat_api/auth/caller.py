@@ -11,6 +11,7 @@ from uuid import UUID
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
 from idolchat_api.errors import Forbidden, NotFound
+from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.conversations import branches, messages
 from idolchat_core.conversations.beginning import begin
@@ -19,6 +20,7 @@ from idolchat_core.errors import (
     ConversationExists,
     ConversationMismatch,
     ConversationNotFound,
+    InvalidRequest,
     TurnNotFound,
 )
 from idolchat_core.events.live_turn import LiveTurn
@@ -122,24 +124,26 @@ class Caller:
 
     async def begin(
         self,
-        character: UUID | str | None,
+        characters: Sequence[UUID | str],
         user_id: UUID | None,
         *,
+        next_speaker: NextSpeaker | None = None,
         persona_id: UUID | None = None,
         conversation_id: UUID | None = None,
         greets: bool = True,
         idempotency_key: str | None = None,
     ) -> tuple[Conversation, str]:
-        """Store a new conversation with a character, an id or a slug, and return it with its revision.
+        """Store a new conversation with characters, ids or slugs, and return it with its revision; the first greets.
 
         The same key finds the conversation that it began, as that is now. Raises ``NotFound`` for an unknown slug,
         ``ConversationExists``, and ``ConversationNotFound`` where another user's conversation has the id,
         ``IdempotencyMismatch``, ``StorageUnavailable``.
         """
         service, user_id = self.service, self.acting_for(user_id)
-        entry = None if character is None else await service.characters.find(character, user_id)
-        if entry is None and isinstance(character, str):
-            raise NotFound(f"no character {character!r}")
+        entries = [await self._character(character, user_id) for character in characters]
+        ids = [entry.id if isinstance(entry, DirectoryEntry) else entry for entry in entries]
+        if len(set(ids)) < len(ids):
+            raise InvalidRequest("character_ids: names a character twice", param="character_ids")
         if conversation_id is None and idempotency_key is not None:
             conversation_id = service.turns.derived_id("conversation", str(user_id), idempotency_key)
         now = utc_now()
@@ -147,15 +151,24 @@ class Caller:
             id=conversation_id or new_id(),
             created_at=now,
             user_id=user_id,
-            character_id=entry.id if entry else character,
+            character_id=ids[0] if ids else None,
             updated_at=now,
         )
-        if persona_id is not None:
-            conversation = conversation.model_copy(update={"persona_id": persona_id})
+        more = {"character_ids": tuple(ids) if len(ids) > 1 else None, "next_speaker": next_speaker}
+        given = {name: value for name, value in (more | {"persona_id": persona_id}).items() if value is not None}
+        conversation = conversation.model_copy(update=given) if given else conversation
+        greeter = entries[0] if greets and entries and isinstance(entries[0], DirectoryEntry) else None
         try:
-            return await begin(service.storage, service.characters, conversation, entry if greets else None)
+            return await begin(service.storage, service.characters, conversation, greeter)
         except ConversationExists:
             return await self._begun_before(conversation, idempotency_key)
+
+    async def _character(self, character: UUID | str, user_id: UUID | None) -> DirectoryEntry | UUID:
+        """Find a character; an id that nobody knows stands for one without a card."""
+        entry = await self.service.characters.find(character, user_id)
+        if entry is None and isinstance(character, str):
+            raise NotFound(f"no character {character!r}")
+        return entry or UUID(str(character))
 
     async def _begun_before(self, wanted: Conversation, key: str | None) -> tuple[Conversation, str]:
         page = await self.read_page(wanted.id, limit=1)
@@ -279,8 +292,8 @@ class Caller:
         return request if user_id == request.user_id else request.model_copy(update={"user_id": user_id})
 
 
-def _parties(conversation: Conversation) -> tuple[StoredId | None, StoredId | None]:
-    return conversation.user_id, conversation.character_id
+def _parties(conversation: Conversation) -> tuple[object, ...]:
+    return conversation.user_id, conversation.character_id, conversation.character_ids
 
 
 def _no_conversation(conversation_id: UUID) -> ConversationNotFound:

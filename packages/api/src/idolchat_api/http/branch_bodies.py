@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.models import StoredId
 
-__all__ = ["ForkPoint", "Head", "NewContent"]
+__all__ = ["Changes", "ForkPoint", "NewContent"]
 
 
-class Head(BaseModel):
-    """The last message of the branch to continue."""
+class Changes(BaseModel):
+    """What is to change of a conversation: the last message of the branch to continue, or who answers next."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    head: StoredId
+    head: StoredId | None = None
+    next_speaker: NextSpeaker | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.head is None and self.next_speaker is None:
+            raise ValueError("must name a head or a next_speaker")
+        return self
 
 
 class NewContent(BaseModel):

@@ -24,7 +24,7 @@ from idolchat_api.errors import (
 )
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import Access, rule_of
-from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
+from idolchat_api.http.branch_bodies import Changes, ForkPoint, NewContent
 from idolchat_api.http.new_conversation import NewConversation
 from idolchat_core import errors as core
 from idolchat_core.errors import IdolchatError
@@ -245,7 +245,7 @@ def _schemas() -> dict[str, Any]:
         [
             (TurnRequest, "validation"),
             (TurnOptions, "validation"),
-            (Head, "validation"),
+            (Changes, "validation"),
             (ForkPoint, "validation"),
             (NewContent, "validation"),
             (NewConversation, "validation"),

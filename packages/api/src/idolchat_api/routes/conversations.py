@@ -18,7 +18,7 @@ from idolchat_api.asgi.requests import idempotency_key, path_id, read_json, read
 from idolchat_api.errors import NotFound
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.authorization import checks_owner
-from idolchat_api.http.branch_bodies import ForkPoint, Head, NewContent
+from idolchat_api.http.branch_bodies import Changes, ForkPoint, NewContent
 from idolchat_api.http.new_conversation import NewConversation
 from idolchat_api.http.openapi import (
     BODY_ERRORS,
@@ -168,14 +168,15 @@ async def begin_conversation(request: Request, caller: CurrentCaller) -> Respons
     """Begin a conversation. A character who is known begins it with her greeting; the reply is the new document.
 
     Alternates of the greeting stand beside it, and a `PATCH` of the conversation's `head` chooses one. With an
-    `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; a `persona_id` says
-    whom the user plays.
+    `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; `character_ids` name
+    several, of whom the first greets; a `persona_id` says whom the user plays.
     """
     key = idempotency_key(request.headers.raw)
     new = await read_json(NewConversation, request.scope, request.receive)
     begun, revision = await caller.begin(
-        new.character_id,
+        new.characters,
         new.user_id,
+        next_speaker=new.next_speaker,
         persona_id=new.persona_id,
         conversation_id=new.id,
         greets=new.greeting,
@@ -232,17 +233,25 @@ async def delete_conversation(conversation_id: UUID, request: Request, app: Curr
     "/conversation/{conversation_id}",
     status_code=204,
     response_model=None,
-    openapi_extra=json_body(Head, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"})
+    openapi_extra=json_body(Changes, required=True, value={"head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"})
     | {"parameters": [IF_MATCH]},
     responses=_READ_ERRORS
     | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, RevisionMismatch, StorageUnavailable),
 )
 async def choose_branch(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
-    """Continue another branch: the one that ends with the message `head`. The reply has the new `ETag`."""
+    """Continue another branch, the one that ends with the message `head`, or have others answer by `next_speaker`.
+
+    The reply has the new `ETag`.
+    """
     expected = expected_revision(request.headers.raw)
-    chosen = await read_json(Head, request.scope, request.receive)
-    revision = await branches.choose_head(
-        app.service.turns, app.service.storage, conversation_id, chosen.head, expected_revision=expected
+    changes = await read_json(Changes, request.scope, request.receive)
+    revision = await branches.change(
+        app.service.turns,
+        app.service.storage,
+        conversation_id,
+        head=changes.head,
+        next_speaker=changes.next_speaker,
+        expected_revision=expected,
     )
     return Response(status_code=204, headers={"ETag": etag(revision)})
 

@@ -62,6 +62,7 @@ def completion(turn: LiveTurn, ended: TurnEnded) -> bytes:
             "turn_id": turn.turn_id,
             "user_message_id": turn.user_message_id,
             "message_id": message.id if message else None,
+            **({"character_id": message.character_id} if message and message.character_id is not None else {}),
         }
     )
 

@@ -66,6 +66,7 @@ class TurnStartedFrame(_Sent):
     model: str | None
     state: Literal["queued"] | None = Field(None, description="Where it waits for other turns.")
     turns_ahead: int | None = None
+    character_id: StoredId | None = Field(None, description="Who answers, where there are several characters.")
     client_message_id: str | None = None
 
 

@@ -39,6 +39,11 @@ def waiting(started: TurnStarted) -> dict[str, Any]:
     return {"state": TurnState.QUEUED, "turns_ahead": started.turns_ahead} if started.turns_ahead else {}
 
 
+def speaking(started: TurnStarted) -> dict[str, Any]:
+    """Return what the first event says of who answers, where a conversation has several characters."""
+    return {"character_id": started.character_id} if started.character_id is not None else {}
+
+
 class ChunkEncoder:
     """Encodes the events of one turn, in order, from the first."""
 
@@ -88,6 +93,7 @@ class ChunkEncoder:
         return {
             "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
             "user_message_id": self._started.user_message_id,
+            **speaking(self._started),
         } | waiting(self._started)
 
 

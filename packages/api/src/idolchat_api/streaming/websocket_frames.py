@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from idolchat_api.asgi.json_text import mended
 from idolchat_api.asgi.requests import invalid_request
 from idolchat_api.errors import Problem, problem_from_turn
-from idolchat_api.streaming.sse_encoder import waiting
+from idolchat_api.streaming.sse_encoder import speaking, waiting
+from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
 from idolchat_core.characters.greeting import GREETING
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
@@ -48,6 +49,9 @@ class ClientFrame(BaseModel):
     conversation_id: UUID | None = None
     user_id: UUID | None = None
     character_id: UUID | None = None
+    character_ids: Annotated[tuple[UUID, ...], Field(min_length=2, max_length=MAX_CHARACTERS)] | None = None
+    next_speaker: NextSpeaker | None = None
+    next_character_id: UUID | None = None
     message: str | list[dict[str, Any]] | None = None
     client_message_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     message_id: StoredId | None = None
@@ -89,6 +93,7 @@ def turn_request(frame: ClientFrame) -> TurnRequest:
         "user_id": frame.user_id,
         "character_id": frame.character_id,
         "model": frame.model,
+        "next_character_id": frame.next_character_id,
         "greeting": None if frame.greeting else False,
         "stream": True,
         "on_busy": frame.on_busy,
@@ -103,7 +108,8 @@ def turn_request(frame: ClientFrame) -> TurnRequest:
 
 def turn_options(frame: ClientFrame) -> TurnOptions:
     """Convert a ``continue`` frame to the options of its turn. Raises ``InvalidRequest``, which names the field."""
-    given = {"model": frame.model} if frame.model is not None else {}
+    named = {"model": frame.model, "next_character_id": frame.next_character_id}
+    given = {name: value for name, value in named.items() if value is not None}
     how = {"stream": True, "on_busy": frame.on_busy, "on_disconnect": frame.on_disconnect}
     try:
         return TurnOptions.model_validate(frame.options | given | how)
@@ -152,7 +158,7 @@ class TurnFrames:
         if isinstance(event, Delta):
             return self.delta(seq, event).decode()
         if isinstance(event, TurnStarted):
-            about = {"user_message_id": event.user_message_id, "model": event.model}
+            about = {"user_message_id": event.user_message_id, "model": event.model} | speaking(event)
             return frame_text("turn_started", self._ids | {"seq": seq} | about | waiting(event) | self._echo)
         return self._end(event, self._ids | {"seq": seq})
 

@@ -197,12 +197,16 @@ class Session:
 
     async def _greeted(self, frame: ClientFrame) -> CurrentConversation | None:
         """Store a conversation with a character who is known; None where nobody is, and it begins with a message."""
-        character_id, user_id = frame.character_id, frame.user_id
-        if character_id is None or await self._app.service.characters.find(character_id, user_id) is None:
+        characters, user_id = frame.character_ids or (), frame.user_id
+        if not characters and frame.character_id is not None:
+            entry = await self._app.service.characters.find(frame.character_id, user_id)
+            characters = () if entry is None else (entry.id,)
+        if not characters:
             return None
         begun, _ = await self._caller.begin(
-            character_id,
+            characters,
             user_id,
+            next_speaker=frame.next_speaker,
             conversation_id=frame.conversation_id,
             greets=frame.greeting,
             idempotency_key=frame.client_message_id,

@@ -22,7 +22,8 @@ class DirectoryEntry:
     ``model`` and ``options`` (fields of a chat completions request, as in ``CompletionRequest``) are for turns whose
     request names none; of a character who is not ``by_operator``, because others than operators may change her, only
     what the caller could name. ``description`` is short and for people, ``avatar`` the path of a picture on this
-    server. ``directory`` is the name that the directory is registered under, which core fills in.
+    server. ``talkativeness``, from 0 to 1, is her weight where it is drawn who speaks. ``directory`` is the name that
+    the directory is registered under, which core fills in.
     """
 
     id: UUID
@@ -34,6 +35,7 @@ class DirectoryEntry:
     model: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     by_operator: bool = True
+    talkativeness: float = 0.5
     directory: str = ""
 
 
@@ -68,7 +70,8 @@ class CharacterDirectory(ABC):
     async def openings(self, entry: DirectoryEntry, conversation: Conversation) -> Sequence[str]:
         """Return what a character may say first: her first message and then its alternates, ready to be shown.
 
-        ``conversation`` is the new one, before its first message: its id, user, ``created_at`` and ``persona_id``. The
-        same conversation gets the same texts. By default none: she waits to be spoken to.
+        ``conversation`` is the new one, before its first message: its id, user, ``created_at``, ``persona_id``, and
+        ``character_ids`` where there are several. The same conversation gets the same texts. By default none: she waits
+        to be spoken to.
         """
         return ()

@@ -18,8 +18,11 @@ async def greeting_of(
 
     Each begins a branch of its own. Raises as ``CharacterDirectory.openings``.
     """
-    said = [
-        Message(id=new_id(), role="assistant", content=text, timestamp=conversation.created_at, origin=GREETING)
-        for text in await characters.openings(entry, conversation)
-    ]
+    openings = await characters.openings(entry, conversation)
+    said = [_said(text, entry, conversation) for text in openings]
     return (*said[:1], *(message.model_copy(update={"parent_id": None}) for message in said[1:]))
+
+
+def _said(text: str, entry: DirectoryEntry, conversation: Conversation) -> Message:
+    message = Message(id=new_id(), role="assistant", content=text, timestamp=conversation.created_at, origin=GREETING)
+    return message.model_copy(update={"character_id": entry.id}) if conversation.character_ids else message

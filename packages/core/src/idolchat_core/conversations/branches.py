@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.errors import ConversationBusy, ConversationDamaged, InvalidRequest
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.engine import TurnEngine
 
-__all__ = ["active_branch", "choose_head", "copied", "delete", "fork"]
+__all__ = ["active_branch", "change", "choose_head", "copied", "delete", "fork"]
+
+_KEPT = ("character_ids", "next_speaker", "persona_id")
+"""Fields of a conversation that a fork has too, beside its user and character."""
 
 
 def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -> tuple[Message, ...]:
@@ -48,13 +52,31 @@ async def choose_head(
     Raises ``ConversationNotFound``, ``ConversationBusy`` while a turn is running, ``InvalidRequest``, and
     ``RevisionMismatch`` when the conversation has another revision than the one given.
     """
+    return await change(turns, storage, conversation_id, head=head, expected_revision=expected_revision)
+
+
+async def change(
+    turns: TurnEngine,
+    storage: Storage,
+    conversation_id: UUID,
+    *,
+    head: StoredId | None = None,
+    next_speaker: NextSpeaker | None = None,
+    expected_revision: str | None = None,
+) -> str:
+    """Choose a head, or who answers in a conversation with several characters. Raises as ``choose_head``."""
     if await turns.is_busy(conversation_id):
         raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")
     conversation = await storage.read(conversation_id)
-    active_branch(conversation, upto=head)
+    if next_speaker is not None and not conversation.character_ids:
+        raise InvalidRequest("next_speaker: this conversation has one character", param="next_speaker")
+    fields = {} if next_speaker is None else {"next_speaker": str(next_speaker)}
+    if head is not None:
+        active_branch(conversation, upto=head)
+        fields["head"] = str(head)
     revision = await storage.update(
         conversation_id,
-        {"head": str(head)},
+        fields,
         expected_count=len(conversation.messages),
         expected_revision=expected_revision,
     )
@@ -88,7 +110,8 @@ def copied(source: Conversation, *, upto: StoredId | None = None) -> Conversatio
         updated_at=now,
         forked_from=source.id,
     )
-    return forked if source.persona_id is None else forked.model_copy(update={"persona_id": source.persona_id})
+    kept = {name: getattr(source, name) for name in _KEPT if getattr(source, name) is not None}
+    return forked.model_copy(update=kept) if kept else forked
 
 
 async def delete(

@@ -43,10 +43,12 @@ async def rewrite(
     """
     await _require_idle(turns, conversation_id)
     for _ in range(_ATTEMPTS):
-        _, parent_id = await _found(storage, conversation_id, message_id)
+        before, parent_id = await _found(storage, conversation_id, message_id)
         page = await storage.read_page(conversation_id, limit=1)
         now = max(utc_now(), page.conversation.updated_at)
         message = _written(new, parent_id=parent_id, timestamp=now)
+        if before.character_id is not None:
+            message = message.model_copy(update={"character_id": before.character_id})
         try:
             with changing(ChangeKind.EDITED):
                 await storage.append(conversation_id, [message], expected_count=page.total, updated_at=now)

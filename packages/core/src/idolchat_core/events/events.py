@@ -34,7 +34,8 @@ class TurnState(StrEnum):
 class TurnStarted:
     """The turn exists and the user's message is on disk; always number 0.
 
-    ``turns_ahead`` is how many turns of the conversation it waits for, as it begins.
+    ``turns_ahead`` is how many turns of the conversation it waits for, as it begins. ``character_id`` says who answers
+    where there are several, and that is known yet.
     """
 
     turn_id: UUID
@@ -44,6 +45,7 @@ class TurnStarted:
     model: str | None
     created_at: datetime
     turns_ahead: int = 0
+    character_id: StoredId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

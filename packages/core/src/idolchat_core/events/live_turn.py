@@ -282,7 +282,7 @@ class LiveTurn:
         """
         self.user_message_id = answers
         self.continued_text = text
-        self.reply_fields = {"continues": reply_id, **fields}
+        self.reply_fields |= {"continues": reply_id, **fields}
 
     def begin(self, *, turns_ahead: int = 0) -> None:
         """Tell readers that it exists, and for how many turns it waits."""
@@ -295,6 +295,7 @@ class LiveTurn:
                 model=self.model,
                 created_at=self.created_at,
                 turns_ahead=turns_ahead,
+                character_id=self.reply_fields.get("character_id") if not turns_ahead else None,
             )
         )
         _wake(self._at_start)

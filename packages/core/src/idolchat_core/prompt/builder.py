@@ -61,6 +61,7 @@ def build_prompt(
     extra_size: float = 0.0,
     late_system: bool = True,
     assistant_first: bool = True,
+    joins_replies: bool = True,
     begun: str = "",
     keeps_thinking: bool = False,
     summaries: Sequence[PromptPart] = (),
@@ -109,7 +110,11 @@ def build_prompt(
     available = room.left(selection)
     _put_summary(selection, ends, room, start=start, history_tokens=sum(sizes[start:]))
     messages, stable_until = _arranged(
-        selection, said[start:], late_system=late_system, assistant_first=assistant_first
+        selection,
+        said[start:],
+        late_system=late_system,
+        assistant_first=assistant_first,
+        joins_replies=joins_replies,
     )
     messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
     outline = _outline(selection, said[start:])
@@ -218,11 +223,11 @@ def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> Conte
 
 
 def _arranged(
-    selection: Selection, said: Sequence[Entry], *, late_system: bool, assistant_first: bool
+    selection: Selection, said: Sequence[Entry], *, late_system: bool, assistant_first: bool, joins_replies: bool
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     """Put the messages in order, and tell up to where they stay as they are."""
     head = [part.sent for part in selection.before_history]
-    history = joined_roles([entry.sent for entry in said])
+    history = joined_roles([entry.sent for entry in said], joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):
         head, history = [*head, _told(history[0])], history[1:]
     newest = max((i for i, message in enumerate(history) if message["role"] == "user"), default=len(history))
@@ -238,7 +243,7 @@ def _arranged(
         place = _before_calls(arranged, max(0, len(arranged) - part.depth))
         arranged.insert(place, part.sent)
         unchanged = min(unchanged, place)
-    messages = [*head, *joined_roles(arranged), *(part.sent for part in last)]
+    messages = [*head, *joined_roles(arranged, joins_replies=joins_replies), *(part.sent for part in last)]
     return messages, _marks(len(head), len(head) + unchanged)
 
 

@@ -41,6 +41,7 @@ class Entry(NamedTuple):
     parent_id: StoredId | None
     finish_reason: str | None
     is_deleted: bool = False
+    character_id: StoredId | None = None
 
     @property
     def role(self) -> str:
@@ -65,7 +66,7 @@ def _entry(message: Message, position: int) -> Entry:
     size = message_size(sent)
     is_deleted = message.deleted_at is not None
     given_by = (message.turn_id, message.parent_id, message.finish_reason)
-    return Entry(message.id, position, sent, size, *given_by, is_deleted)
+    return Entry(message.id, position, sent, size, *given_by, is_deleted, message.character_id)
 
 
 class History:
@@ -82,6 +83,7 @@ class History:
         "_unread",
         "_wanted",
         "character_id",
+        "character_ids",
         "created_at",
         "cut",
         "held_bytes",
@@ -89,6 +91,7 @@ class History:
         "is_outdated",
         "last_id",
         "last_prompt",
+        "next_speaker",
         "path",
         "persona_id",
         "reading",
@@ -103,6 +106,8 @@ class History:
         self.id = conversation.id
         self.user_id = conversation.user_id
         self.character_id = conversation.character_id
+        self.character_ids = conversation.character_ids or ()
+        self.next_speaker = conversation.next_speaker
         self.persona_id = conversation.persona_id
         self.total = page.total
         self.revision: str | None = page.revision

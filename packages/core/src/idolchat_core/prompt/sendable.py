@@ -79,14 +79,18 @@ def _answers_call(kept: Sequence[Entry], entry: Entry) -> bool:
     return any(call.get("id") == entry.sent.get("tool_call_id") for call in calls)
 
 
-def joined_roles(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Join texts of one role that follow each other; some providers refuse roles that do not alternate."""
+def joined_roles(messages: Iterable[dict[str, Any]], *, joins_replies: bool = True) -> list[dict[str, Any]]:
+    """Join texts of one role that follow each other; some providers refuse roles that do not alternate.
+
+    Without ``joins_replies`` those of several characters stay apart.
+    """
+    apart = ("tool", "system") if joins_replies else ("tool", "system", "assistant")
     joined: list[dict[str, Any]] = []
     for message in messages:
         last = joined[-1] if joined else None
         if (
             last
-            and last["role"] == message["role"] not in ("tool", "system")
+            and last["role"] == message["role"] not in apart
             and last.keys() == message.keys() == {"role", "content"}
         ):
             joined[-1] = {"role": last["role"], "content": _both(last["content"], message["content"])}

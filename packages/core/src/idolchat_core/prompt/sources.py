@@ -27,8 +27,8 @@ class PromptTurn:
     before this one began with the message ``cut``, and None means with the first. ``window_tokens`` is what the model
     can read, ``budget_tokens`` what this source's varying parts may take, and ``count`` estimates the tokens of a text.
     ``reading`` is another number once the branch was read again from the storage: whoever keeps in memory what rests on
-    a conversation sees to it then that it still does. ``next_character_id`` is the character who speaks,
-    ``persona_id`` whom the user plays.
+    a conversation sees to it then that it still does. ``next_character_id`` is the character who speaks, of the
+    ``character_ids`` where there are several; ``persona_id`` is whom the user plays.
     """
 
     conversation_id: UUID
@@ -37,6 +37,7 @@ class PromptTurn:
     user_id: StoredId | None
     character_id: StoredId | None
     next_character_id: StoredId | None
+    character_ids: Sequence[StoredId]
     persona_id: StoredId | None
     model: str | None
     generation: Generation

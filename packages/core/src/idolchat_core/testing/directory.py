@@ -31,6 +31,7 @@ class InMemoryDirectory(CharacterDirectory):
         options: Mapping[str, JsonValue] | None = None,
         owner_id: UUID | None = None,
         is_private: bool = False,
+        talkativeness: float = 0.5,
     ) -> DirectoryEntry:
         """Add a character who says this first; one that is private is her owner's alone."""
         entry = DirectoryEntry(
@@ -40,6 +41,7 @@ class InMemoryDirectory(CharacterDirectory):
             model=model,
             options=options or {},
             by_operator=owner_id is None,
+            talkativeness=talkativeness,
             created_at=utc_now(),
         )
         self._entries[entry.id], self._says[entry.id] = entry, says

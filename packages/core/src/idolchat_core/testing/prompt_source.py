@@ -32,6 +32,7 @@ def a_prompt_turn(conversation: Conversation, *, budget_tokens: int = 800) -> Pr
         user_id=conversation.user_id,
         character_id=conversation.character_id,
         next_character_id=conversation.character_id,
+        character_ids=conversation.character_ids or (),
         persona_id=conversation.persona_id,
         model=None,
         generation="normal",

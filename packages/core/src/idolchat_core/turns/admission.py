@@ -23,6 +23,7 @@ from idolchat_core.prompt.sendable import sendable
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.expectations import check_revision
+from idolchat_core.turns.casting import check_speaker
 from idolchat_core.turns.continuation import (
     begin_prefilled,
     continue_head,
@@ -55,14 +56,18 @@ async def load(resources: EngineResources, plan: Plan) -> History | None:
 def check_may(plan: Plan, history: History | None) -> None:
     """Refuse a turn for another user or character than the conversation's, or on one that must exist and does not.
 
-    Raises ``ConversationMismatch``, ``ConversationNotFound``.
+    Raises ``ConversationMismatch``, ``ConversationNotFound``, and ``InvalidRequest`` where somebody is to answer who
+    takes no part.
     """
     if history is None:
         if not plan.messages or plan.instead_of is not None:
             raise ConversationNotFound(f"no conversation {plan.conversation_id}")
+        check_speaker(plan, (plan.character_id,))
         return
     _check_same("user_id", plan.user_id, history.user_id, history.id)
-    _check_same("character_id", plan.character_id, history.character_id, history.id)
+    if plan.character_id not in history.character_ids:
+        _check_same("character_id", plan.character_id, history.character_id, history.id)
+    check_speaker(plan, history.character_ids or (history.character_id,))
 
 
 def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation_id: UUID) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import UUID, uuid5
 
+from idolchat_core.characters.cast import Cast
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.models import StoredId, new_id
 from idolchat_core.turns.request import NewMessage, OnBusy, OnDisconnect, TurnOptions, TurnRequest, WithCharacter
@@ -30,7 +31,8 @@ class Plan:
     serve this prompt only. With ``expected_revision`` the conversation must be as its reader saw it. ``after`` says
     where the messages go when that is not the head; a plan that ``changes_branch`` may answer or continue a message
     that is on another branch than the active one. The branch is then the active one. ``with_character`` says how it is
-    run by a character, and ``may_greet`` that she greets where it begins a conversation.
+    run by a character, and ``may_greet`` that she greets where it begins a conversation. ``cast`` is there where
+    several take part.
     """
 
     conversation_id: UUID
@@ -46,6 +48,8 @@ class Plan:
     after: After | None = None
     changes_branch: bool = False
     expected_revision: str | None = None
+    next_character_id: UUID | None = None
+    cast: Cast | None = None
     with_character: WithCharacter = TurnOptions().with_character
     may_greet: bool = False
     model: str | None = None
@@ -177,6 +181,7 @@ def retry_id(turn_id: UUID) -> UUID:
 def _how(options: TurnOptions) -> dict[str, Any]:
     return {
         "with_character": options.with_character,
+        "next_character_id": options.next_character_id,
         "model": options.model,
         "options": options.options,
         "stream": options.stream,

@@ -17,6 +17,7 @@ from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
 from idolchat_core.prompt.history import Entry, History
 from idolchat_core.prompt.parts import PromptPart, Role, Slot, checked_part
 from idolchat_core.prompt.sources import Generation, HistoryWindow, PromptSource, PromptTurn
+from idolchat_core.turns.casting import heard_by, told
 from idolchat_core.turns.plan import Plan
 from idolchat_core.turns.resources import EngineResources
 
@@ -69,6 +70,7 @@ class Prompting:
         rehearsal, which is sent nowhere, no source learns.
         """
         resources, sources = self._resources, self._resources.prompt_sources
+        cast = self._plan.cast
         per_size = resources.estimator.tokens(1.0, self._model)
         shares = clipped_shares({source.name: source.max_share for source in sources})
         budgets = {name: share * window_tokens for name, share in shares.items()}
@@ -84,7 +86,7 @@ class Prompting:
         )
         prompt = build_prompt(
             selection,
-            branch,
+            branch if cast is None else heard_by(cast, branch),
             budget_tokens=budget_tokens,
             tokens_per_size=per_size,
             reserved_tokens=self.reserved_tokens,
@@ -93,6 +95,7 @@ class Prompting:
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
             late_system=await resources.catalog.late_system(self._model),
             assistant_first=await resources.catalog.assistant_first(self._model),
+            joins_replies=cast is None,
             begun=begun,
             keeps_thinking=resources.settings.keep_thinking,
             summaries=summaries,
@@ -131,6 +134,8 @@ class Prompting:
     def _instructions(self) -> list[PromptPart]:
         system = self._resources.settings.system_prompt
         parts = [PromptPart("core", "system_prompt", system, Slot.SYSTEM, order=-1)] if system else []
+        if (cast := self._plan.cast) is not None:
+            parts.append(PromptPart("core", "next_speaker", told(cast), Slot.SYSTEM, order=-1))
         for number, message in enumerate(self._plan.instructions):
             role: Role = "developer" if message.role == "developer" else "system"
             content = message.content or ""
@@ -191,7 +196,8 @@ class Prompting:
             user_message_id=branch[-1].id if branch else plan.user_message_id,
             user_id=history.user_id,
             character_id=history.character_id,
-            next_character_id=history.character_id,
+            next_character_id=plan.cast.speaker_id if plan.cast else history.character_id,
+            character_ids=history.character_ids,
             persona_id=history.persona_id,
             model=model,
             generation=self._generation,

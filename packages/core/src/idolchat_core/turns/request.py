@@ -89,7 +89,7 @@ _LENGTHS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 class TurnOptions(BaseModel):
-    """How a turn is to be run.
+    """How a turn is to be run; ``next_character_id`` names who answers, where a conversation has several characters.
 
     Fields that are not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the
     provider unchanged.
@@ -98,6 +98,7 @@ class TurnOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    next_character_id: UUID | None = None
     stream: bool = False
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE

@@ -33,6 +33,7 @@ from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.turns.admission import admit, check_may, load, stored_form
+from idolchat_core.turns.casting import cast_of
 from idolchat_core.turns.completion import Completion
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
 from idolchat_core.turns.outcome import described, outcome_of
@@ -188,12 +189,19 @@ class TurnRun:
     async def _find_character(self, history: History | None) -> None:
         """Find who speaks, and run the turn with the model and options that she brings."""
         of = self.plan if history is None else history
-        if not isinstance(of.character_id, UUID):
-            return
-        self._character = await self._resources.characters.find(of.character_id, of.user_id)
+        if history is not None and len(history.character_ids) > 1:
+            await self._choose_speaker(history)
+        elif isinstance(of.character_id, UUID):
+            self._character = await self._resources.characters.find(of.character_id, of.user_id)
         if self._character is not None:
             self.plan = self.plan.spoken_by(self._character)
             self.live.model = self.plan.model or self.live.model
+
+    async def _choose_speaker(self, history: History) -> None:
+        cast, speaker = await cast_of(self._resources, self.plan, history)
+        self._character = speaker.entry
+        self.plan = replace(self.plan, cast=cast)
+        self.live.reply_fields["character_id"] = cast.speaker_id
 
     def _admit(self) -> MeteredCall:
         origin = CALLER.get()
@@ -333,6 +341,12 @@ class TurnRun:
 
     async def _admit_and_open(self, call: MeteredCall, history: History | None, *, has_waited: bool) -> History:
         """Write the messages, and begin to write that the provider is about to be asked: one wait for the disk."""
+        if has_waited:
+            history = await load(self._resources, self.plan)
+            if history is None and self._must_exist:
+                raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
+            if history is not None and history.character_ids:  # who spoke last is known now
+                await self._find_character(history)
         call.prepare(
             call_id=self.live.message_id,
             turn_id=self.live.turn_id,
@@ -340,10 +354,6 @@ class TurnRun:
             user_id=self.live.user_id,
             model=self.live.model,
         )
-        if has_waited:
-            history = await load(self._resources, self.plan)
-            if history is None and self._must_exist:
-                raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
         return await admit(
             self._resources,
             self.plan,
