@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,29 @@ def test_the_first_tutorial_works_word_for_word(server: Server) -> None:
     assert [message["content"] for message in messages[::2]] == [
         "Hello! My name is Anna.", "Sing me a song.", "What is my name?",
     ]  # fmt: skip
+
+
+def test_the_tutorial_of_a_character_works_word_for_word(server: Server, mock_openrouter: Mock) -> None:
+    """Its commands leave a character who greets by name, and whose lore is in the prompt."""
+    page = (ROOT / "docs/tutorials/first-character.md").read_text()
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("http://127.0.0.1:8000", server.url)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    environment = {"PATH": path, "HOME": str(server.folder)}
+    done = subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=server.folder, env=environment, check=True, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    prompt = [message["content"] for message in mock_openrouter.bodies()[-1]["messages"]]
+    edited = json.loads((server.folder / "mika-edited.json").read_text())["data"]
+
+    assert "Lumi" in done.stdout
+    assert "You must be Anna. Hold this." in done.stdout
+    assert "Mind the cable, Anna." in done.stdout
+    assert "Tanaka" in done.stdout
+    assert {"Anna plays the bass, and is always early.", "Akari Hall holds 400. Its left speaker hums in B flat."} <= {
+        *prompt
+    }
+    assert (edited["nickname"], edited["tags"]) == ("Mi", ["technician"])
 
 
 def test_the_example_of_core_runs() -> None:
