@@ -108,11 +108,9 @@ def _open_summaries(services: Services) -> AbstractAsyncContextManager[PromptSou
 
 
 def _open_feed(services: Services) -> AbstractAsyncContextManager[ChangeObserver]:
-    from idolchat_memory.feed import open_feed  # noqa: PLC0415
-    from idolchat_memory.notes.forgetting import NoteFollower  # noqa: PLC0415
-    from idolchat_memory.summaries import summaries_of  # noqa: PLC0415
+    from idolchat_memory.following import open_observer  # noqa: PLC0415
 
-    return open_feed(services, NoteFollower(services.storage), summaries_of(services.storage))
+    return open_observer(services)
 
 
 def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:

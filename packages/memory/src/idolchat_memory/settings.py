@@ -70,3 +70,28 @@ class MemorySettings(PackageSettings):
         ge=0,
         description="How many tokens all summaries may take in a UTC day, beside the budgets that hold for turns.",
     )
+    facts: bool = Field(
+        False,
+        validation_alias="IDOLCHAT_MEMORY_FACTS",
+        description="Whether a model draws facts from what users say, in the background, as notes with the words quoted"
+        " that say so.",
+    )
+    facts_model: str | None = Field(
+        None,
+        validation_alias="IDOLCHAT_MEMORY_FACTS_MODEL",
+        description="Which model draws facts; without it, the provider's default.",
+    )
+    facts_every: int = Field(
+        4,
+        validation_alias="IDOLCHAT_MEMORY_FACTS_EVERY",
+        ge=1,
+        le=100,
+        description="After how many turns of a conversation its new messages are looked through; and after five minutes"
+        " without one.",
+    )
+    facts_daily_tokens: int = Field(
+        100_000,
+        validation_alias="IDOLCHAT_MEMORY_FACTS_DAILY_TOKENS",
+        ge=0,
+        description="How many tokens drawing facts may take in a UTC day, beside the budgets that hold for turns.",
+    )

@@ -89,7 +89,8 @@ class NoteStore:
 
         Raises ``InvalidRequest`` where there are too many, or nothing to supersede.
         """
-        await self._cite(note)
+        for conversation_id in {source.conversation_id for source in note.sources}:
+            await self.cite(conversation_id, note.scope)
 
         def added(notes: Notes) -> Notes:
             if len(notes) >= MAX_NOTES:
@@ -197,24 +198,24 @@ class NoteStore:
         await self._tell()  # also where core has deleted them: what is kept of them in memory is to go
         return len(names)
 
-    async def _cite(self, note: Note) -> None:
-        """Write down that a note is about to rest on conversations, before it does."""
-        name = note.scope.record_name
-        for conversation_id in {source.conversation_id for source in note.sources}:
-            for _ in range(_ATTEMPTS):
-                record = await self._storage.read_record(CITATIONS, str(conversation_id))
-                known = _Citation.model_validate_json(record.value) if record else _Citation(user_id=note.user_id)
-                if name in known.scopes:
-                    break
-                cited = known.model_copy(update={"scopes": (*known.scopes, name)})
-                version = record.version if record else NO_RECORD
-                try:
-                    await self._put(CITATIONS, str(conversation_id), cited, version)
-                    break
-                except StorageConflict:
-                    continue
-            else:
-                raise StorageConflict("the notes are being changed by others; send again")
+    async def cite(self, conversation_id: UUID, scope: NoteScope) -> None:
+        """Write down that notes of a scope are about to rest on a conversation, before they do.
+
+        Raises ``StorageConflict`` and ``StorageUnavailable``.
+        """
+        name = scope.record_name
+        for _ in range(_ATTEMPTS):
+            record = await self._storage.read_record(CITATIONS, str(conversation_id))
+            known = _Citation.model_validate_json(record.value) if record else _Citation(user_id=scope.user_id)
+            if name in known.scopes:
+                return
+            cited = known.model_copy(update={"scopes": (*known.scopes, name)})
+            try:
+                await self._put(CITATIONS, str(conversation_id), cited, record.version if record else NO_RECORD)
+                return
+            except StorageConflict:
+                continue
+        raise StorageConflict("the notes are being changed by others; send again")
 
     async def _read(self, name: str) -> tuple[Notes, str]:
         record = await self._storage.read_record(NOTES, name)
