@@ -47,8 +47,9 @@ class _Stored:
         return without.model_copy(update={"messages": tuple(self.messages[start:end])})
 
     def summary(self, conversation_id: UUID) -> ConversationSummary:
-        times = {"updated_at": self.fields["updated_at"], "message_count": len(self.messages)}
-        return ConversationSummary.model_validate({**self.fixed, **times, "id": conversation_id})
+        told = {"updated_at": self.fields["updated_at"], "message_count": len(self.messages)}
+        told["character_ids"] = self.fields.get("character_ids")
+        return ConversationSummary.model_validate({**self.fixed, **told, "id": conversation_id})
 
 
 class InMemoryStorage(Storage):
