@@ -38,7 +38,7 @@ class CharactersSettings(PackageSettings):
         256 * MIB,
         validation_alias="IDOLCHAT_CHARACTERS_MAX_USER_BYTES",
         ge=0,
-        description="How many bytes the cards and files of a user's characters may take.",
+        description="How many bytes a user's characters may take, cards and files included.",
     )
     starter: bool = Field(
         True,

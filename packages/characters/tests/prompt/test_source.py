@@ -185,6 +185,20 @@ async def test_a_card_neither_reads_nor_replaces_the_operators_words(
     assert not any("perator" in text or "rotarepO" in text for text in others)
 
 
+async def test_a_card_in_a_group_names_all_who_take_part(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    words = "{{char}} of {{group}}, not {{notChar}}."
+    ids = [
+        str((await library.create(Character(name=name, description=words, visibility="public"), OPERATOR)).id)
+        for name in ("Aoi", "Ren")
+    ]
+    made = (await client.post("/conversations", json={"character_ids": ids})).json()
+    await say(client, "Hi", conversation_id=made["id"], next_character_id=ids[1])
+
+    assert "Ren of Aoi, Ren, not Aoi, User." in [message["content"] for message in provider.requests[-1].messages]
+
+
 async def test_macros_of_users_and_models_are_text(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:

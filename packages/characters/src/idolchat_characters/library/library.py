@@ -247,7 +247,9 @@ class CharacterLibrary:
         check_rights(character, viewer, before=current.character)
         self._check_slug(character, current.id)
         update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
-        return current.model_copy(update={**update, "character": character})
+        changed = current.model_copy(update={**update, "character": character})
+        self._check_room(changed, viewer, instead_of=current)
+        return changed
 
     async def export(self, record: CharacterRecord, card_format: CardFormat | None = None) -> tuple[bytes, CardFormat]:
         """Write a character as a card, byte for byte the original where it was not edited.
@@ -298,18 +300,21 @@ class CharacterLibrary:
         whose = "public characters" if character.visibility == "public" else "characters of this owner"
         raise SlugTaken(f"slug: {character.slug!r} is taken among the {whose}; choose another")
 
-    def _check_room(self, record: CharacterRecord, viewer: Viewer) -> None:
+    def _check_room(
+        self, record: CharacterRecord, viewer: Viewer, *, instead_of: CharacterRecord | None = None
+    ) -> None:
         owner_id = record.character.owner_id
         if owner_id is None or viewer.is_operator:
             return
         count, size_bytes = self._index.taken_by(owner_id)
-        if count >= self.settings.max_per_user:
+        if instead_of is None and count >= self.settings.max_per_user:
             most = self.settings.max_per_user
             raise TooManyCharacters(f"a user may have {most} characters (IDOLCHAT_CHARACTERS_MAX_PER_USER); delete one")
-        if size_bytes + record.size_bytes > self.settings.max_user_bytes:
+        added = record.size_bytes - (instead_of.size_bytes if instead_of else 0)
+        if added > 0 and size_bytes + added > self.settings.max_user_bytes:
             raise TooManyCharacters(
-                f"a user's cards and files may take {self.settings.max_user_bytes:,} bytes"
-                " (IDOLCHAT_CHARACTERS_MAX_USER_BYTES); delete a character"
+                f"a user's characters may take {self.settings.max_user_bytes:,} bytes, cards and files included"
+                " (IDOLCHAT_CHARACTERS_MAX_USER_BYTES); delete one"
             )
 
 

@@ -89,8 +89,9 @@ class CharacterRecord(BaseModel):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the original card and the files; those of the record itself are not counted."""
-        return (self.original.size_bytes if self.original else 0) + sum(asset.size_bytes for asset in self.assets)
+        """Bytes of the character's texts, the original card and the files."""
+        kept = (self.original.size_bytes if self.original else 0) + sum(asset.size_bytes for asset in self.assets)
+        return kept + len(self.character.model_dump_json())
 
     @property
     def icon(self) -> str | None:

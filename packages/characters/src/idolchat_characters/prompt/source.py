@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import ClassVar
 from uuid import UUID
@@ -69,6 +70,8 @@ class CharacterSource(PromptSource):
         persona = await self._personas.played(turn.user_id, turn.persona_id)
         books = await self._books.active(turn.user_id, turn.conversation_id)
         prefix = in_prefix(record.character, persona, turn)
+        if len(turn.character_ids) > 1:
+            prefix = replace(prefix, group=await self._names(turn))
         tail = in_tail(prefix, turn)
         parts = [*self._prefix_parts(record, persona, prefix)]
         parts += late_parts(record.character, prefix, tail, source=self.name)
@@ -76,11 +79,18 @@ class CharacterSource(PromptSource):
             parts += await self._in_time(record, books, turn, tail)
         return parts
 
+    async def _names(self, turn: PromptTurn) -> tuple[str, ...]:
+        """Return the names of those who take part in a conversation of several characters."""
+        ids = [held for held in turn.character_ids if isinstance(held, UUID)]
+        records = [await self._library.get(held, Viewer.of(turn.user_id), max_age_s=REFRESH_S) for held in ids]
+        return tuple(record.character.spoken_name for record in records if record is not None)
+
     def _prefix_parts(
         self, record: CharacterRecord, persona: Persona | None, prefix: MacroContext
     ) -> tuple[PromptPart, ...]:
         """Return what begins the prompts of a conversation, made once for a card, a persona and a model."""
-        at = (prefix.conversation_id, record.id, record.version, persona, prefix.model, prefix.max_prompt_tokens)
+        made_for = (prefix.conversation_id, prefix.group, prefix.model, prefix.max_prompt_tokens)
+        at = (record.id, record.version, persona, made_for)
         if at not in self._prefixes:
             self._prefixes[at] = tuple(prefix_parts(record.character, prefix, source=self.name))
             if len(self._prefixes) > MAX_PREFIXES:
