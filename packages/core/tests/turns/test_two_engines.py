@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from idolchat_core.conversations.branches import delete
+from idolchat_core.coordination import remote
 from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
 from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, UnfinishedTurn, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
-from idolchat_core.errors import ConversationBusy, ConversationNotFound, StorageConflict
-from idolchat_core.events.events import TurnState
+from idolchat_core.errors import ConversationBusy, ConversationNotFound, StorageConflict, StorageUnavailable
+from idolchat_core.events.events import Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
@@ -44,6 +46,12 @@ class Cluster:
         self._queue = ConversationQueue()
         self._checkpoints = Checkpoints(self.storage)
         self._peers: dict[str, Callable[[bytes], None]] = {}
+
+    def cut(self, inbox: str) -> None:
+        """Have nothing arrive at an inbox any more, and nothing come from it."""
+        self._peers.pop(inbox, None)
+        for peer in list(self._peers):
+            self._peers[peer] = lambda _: None
 
     @asynccontextmanager
     async def engine(
@@ -186,7 +194,7 @@ async def test_who_will_not_wait_is_refused_while_another_engine_has_a_turn(
     assert await other.is_busy(running.conversation_id)
 
 
-async def test_how_a_turn_of_another_engine_stands_is_known_and_its_events_are_not(
+async def test_how_a_turn_of_another_engine_stands_is_known(
     one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
 ) -> None:
     llm.say([asyncio.Event()])
@@ -195,7 +203,89 @@ async def test_how_a_turn_of_another_engine_stands_is_known_and_its_events_are_n
 
     assert (await other.status(running.turn_id)).state is TurnState.RUNNING
     assert (await other.status(waiting.turn_id)).state is TurnState.QUEUED
-    with pytest.raises(ConversationBusy, match="another process"):
+
+
+async def events_of(turn: LiveTurn) -> list[Event]:
+    return [event async for _, batch in turn.follow() for event in batch]
+
+
+def as_json(ended: TurnEnded) -> str:
+    return ended.message.model_dump_json(exclude_unset=True) if ended.message else ""
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "drops": {"drops": 0.3, "seed": 1},
+    "doubles": {"doubles": 0.5, "seed": 2},
+    "reorders": {"reorders": 0.3, "seed": 3},
+    "all": {"drops": 0.2, "doubles": 0.2, "reorders": 0.2, "seed": 4},
+}
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
+async def test_a_turn_of_another_engine_is_followed_from_its_beginning_with_the_same_events(
+    cluster: Cluster, llm: ScriptedProvider, other_llm: ScriptedProvider, faults: dict[str, Any]
+) -> None:
+    may_go_on = asyncio.Event()
+    function = {"name": "sing", "arguments": "{}"}
+    call = {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": function}]}
+    deltas = [Delta(f"{number} ", {"reasoning": "hm"} if number == 1 else None, "m") for number in range(60)]
+    llm.say([*deltas[:30], may_go_on, *deltas[30:], Delta("", call)])
+    async with (
+        cluster.engine("one", llm, faults=faults) as one,
+        cluster.engine("other", other_llm, faults=faults) as other,
+    ):
+        running = await one.start(ask("Sing!", user_id=str(uuid4())))
+        copy = await other.find(running.turn_id)
+        reading = [asyncio.create_task(events_of(copy)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        may_go_on.set()
+        there = await events_of(running)
+
+        assert await asyncio.gather(*reading) == [there, there]
+        assert as_json(await copy.ended()) == as_json(await running.ended())
+        assert (copy.user_id, copy.content, copy.state) == (running.user_id, running.content, TurnState.COMPLETED)
+
+
+async def test_a_reader_elsewhere_who_leaves_is_the_last_reader(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say(["La", asyncio.Event()])
+    running = await one.start(ask("Sing!", on_disconnect="cancel"))
+    copy = await other.find(running.turn_id)
+    async with aclosing(copy.follow()) as batches:
+        async for _ in batches:
+            if copy.content:
+                break
+    await until_stored(cluster, running)
+
+    assert (await one.status(running.turn_id)).state is TurnState.CANCELLED
+
+
+async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(
+    cluster: Cluster, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    may_go_on = asyncio.Event()
+    llm.say(["La", may_go_on, " la la"])
+    async with cluster.engine("one", llm) as one, cluster.engine("other", other_llm) as other:
+        running = await one.start(ask("Sing!"))
+        copy = await other.find(running.turn_id)
+        await until_said(copy, "La")
+        cluster.cut("one")
+        may_go_on.set()
+        ended = await copy.ended()
+
+    assert (ended.state, ended.message and ended.message.content) == (TurnState.COMPLETED, "La la la")
+
+
+async def test_a_turn_whose_process_does_not_answer_cannot_be_followed_now(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "OPENS_WITHIN_S", 0.1)
+    llm.say([asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    cluster.cut("one")
+    with pytest.raises(StorageUnavailable, match="does not answer"):
         await other.find(running.turn_id)
 
 
@@ -206,13 +296,13 @@ async def test_the_same_key_runs_once_in_both_engines(
     llm.say("Hello!", [may_end, "La la la"])
     await (before := await one.start(ask("Hi"))).ended()
     running = await one.start(ask("Sing!", before), idempotency_key="k")
-    with pytest.raises(ConversationBusy, match="another process"):
-        await other.start(ask("Sing!", before), idempotency_key="k")
+    attached = await other.start(ask("Sing!", before), idempotency_key="k")
     may_end.set()
-    await running.ended()
+    await attached.ended()
     replayed = await other.start(ask("Sing!", before), idempotency_key="k")
 
-    assert (replayed.turn_id, replayed.content) == (running.turn_id, "La la la")
+    for turn in (attached, replayed):
+        assert (turn.turn_id, turn.content) == (running.turn_id, "La la la")
     assert other_llm.requests == []
     assert await said(cluster, before) == ["Hi", "Hello!", "Sing!", "La la la"]
 
@@ -294,7 +384,8 @@ class Successor(StoredTurns):
 async def test_only_calls_of_the_dead_are_settled_where_others_run(
     cluster: Cluster, one: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
 ) -> None:
-    llm.say(*[["La", asyncio.Event()] for _ in range(2)])
+    for _ in range(2):
+        llm.say(["La", asyncio.Event()])
     alive, dead = [await one.start(ask("Sing!")) for _ in range(2)]
     await until_said(dead, "La")
     Successor.left = unfinished(dead)

@@ -224,7 +224,8 @@ class TurnStore(ABC):
 class Bus(ABC):
     """Carries messages between processes: at most once, in order from one sender to one inbox. It only hastens.
 
-    Whatever a message says is also found without it. A message is any bytes, up to 64 KiB.
+    Whatever a message says is also found without it. A message is any bytes, most of them a few hundred, and some as
+    long as a reply.
     """
 
     inbox: str

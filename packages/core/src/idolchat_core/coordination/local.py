@@ -178,7 +178,7 @@ class LocalBus(Bus):
         try:
             yield
         finally:
-            del self._peers[self.inbox]
+            self._peers.pop(self.inbox, None)
 
 
 class LocalCounters(Counters):

@@ -312,6 +312,23 @@ class LiveTurn:
         self._log.append(*told)
         return told
 
+    @property
+    def event_count(self) -> int:
+        """How many events there are: the ``seq`` of the next one."""
+        return len(self._log.events)
+
+    def copy(self, events: Sequence[Event], *, state: TurnState | None = None) -> None:
+        """Add events as another process has told them to its readers, which stand in ``state`` then."""
+        for event in events:
+            if isinstance(event, TurnEnded):
+                self.end(event)
+                return
+            if isinstance(event, Delta):
+                self._reply.add((event,))
+            self._log.append(event)
+        self.state = state or self.state
+        _wake(self._at_start)
+
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""
         self.state = event.state

@@ -20,9 +20,10 @@ from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.coordination.contract import AlreadyEntered, Coordination, Occupant, UnfinishedTurn
 from idolchat_core.coordination.local import local_coordination
+from idolchat_core.coordination.messages import Stop, read_message, send_stops
+from idolchat_core.coordination.remote import RemoteTurns
 from idolchat_core.errors import (
     ConfigurationError,
-    ConversationBusy,
     ShuttingDown,
     StorageError,
     StorageUnavailable,
@@ -30,7 +31,7 @@ from idolchat_core.errors import (
     TurnNotFound,
     TurnNotRetryable,
 )
-from idolchat_core.events.events import TurnState, TurnStatus
+from idolchat_core.events.events import TurnEnded, TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
@@ -49,7 +50,7 @@ from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
-from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
@@ -59,7 +60,6 @@ from idolchat_core.turns.request import NewMessage, OnDisconnect, TurnOptions, T
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
-from idolchat_core.turns.signals import Stop, send_stops
 
 __all__ = ["LiveTurn", "TurnEngine"]
 
@@ -119,6 +119,7 @@ class TurnEngine:
             prompt_sources=prompt_sources,
         )
         self._turns, self._bus = turns, coordination.bus
+        self._remote = RemoteTurns(self._bus, turns, find_here=self._live_here, find_end=self._stored_end)
         self._receiving = AsyncExitStack()
         self._runs: dict[UUID, TurnRun] = {}
         self._finished = FinishedTurns(kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes)
@@ -156,6 +157,7 @@ class TurnEngine:
             await self._background_completions.close()
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
+        await self._remote.close()
         await self._receiving.aclose()
         await self._turns.close()
         await self._resources.prompt_records.close()
@@ -329,16 +331,16 @@ class TurnEngine:
         return status, status.user_message_id, newest_turn_id, continues
 
     async def find(self, turn_id: UUID) -> LiveTurn:
-        """Find a turn whose events are kept. Raises ``TurnNotFound``, ``TurnExpired``.
+        """Find a turn whose events are kept, or that runs in another process. Raises ``TurnNotFound``, ``TurnExpired``.
 
-        ``ConversationBusy`` is raised for one that runs in another process.
+        ``StorageUnavailable`` is raised where that process does not answer.
         """
         run = self._run_of(turn_id)
         if run is not None:
             return run.live
         elsewhere = await self._elsewhere(turn_id)
-        if elsewhere is not None:
-            raise _out_of_reach(elsewhere)
+        if elsewhere is not None and (live := await self._remote.follow(elsewhere)) is not None:
+            return live
         await self.status(turn_id)
         raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
 
@@ -409,11 +411,25 @@ class TurnEngine:
     def _hear(self, message: bytes) -> None:
         """Act on what another process, or this one, has sent."""
         try:
-            stop = Stop.model_validate_json(message)
+            told = read_message(message)
         except ValidationError:
             log.warning("a message of another process is of no kind that is known here")
             return
-        self._stop_here(stop.stop, stop.state)
+        if isinstance(told, Stop):
+            self._stop_here(told.turn_id, told.state)
+        else:
+            self._remote.take(told)
+
+    def _live_here(self, turn_id: UUID) -> LiveTurn | None:
+        run = self._run_of(turn_id)
+        return run.live if run is not None and run.live.has_begun else None
+
+    async def _stored_end(self, turn: Occupant) -> TurnEnded | None:
+        """Return how a turn of another process ended, as its conversation tells; None where that has no reply yet."""
+        stored = await find_stored_turn(self._resources.storage, turn.turn_id, conversation_id=turn.conversation_id)
+        if stored is None or (reply := stored.reply) is None:
+            return None
+        return TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error)
 
     def _stop_here(self, turn_id: UUID, state: TurnState) -> None:
         run = self._runs.get(turn_id)
@@ -545,10 +561,10 @@ class TurnEngine:
         return run.live
 
     async def _entered(self, turn: Occupant) -> LiveTurn:
-        """Join a turn that has its place already. Raises ``ConversationBusy`` for one in another process."""
+        """Join a turn that has its place already."""
         run = self._run_of(turn.turn_id)
         if run is None:
-            raise _out_of_reach(turn)
+            return await self.find(turn.turn_id)
         await run.live.begun()
         return run.live
 
@@ -649,8 +665,16 @@ class TurnEngine:
             for turn_id, state in stops.items():
                 self._stop_here(turn_id, state)
             await self._resources.unstored.flush_all()
-            if self._recovers and (taken_over := await self._take_over()):
+            if self._recovers:
+                await self._take_over_later()
+
+    async def _take_over_later(self) -> None:
+        """End turns of processes that have died since, and settle their calls."""
+        try:
+            if taken_over := await self._take_over():
                 await self._settle(await self._resources.ledger.read_days(), only=taken_over)
+        except StorageError as error:
+            log.warning("what processes that died have left cannot be read yet", extra={"code": error.code})
 
     async def _grown(self) -> Sequence[UnfinishedTurn]:
         """Describe the running turns that have said more since they were saved."""
@@ -663,10 +687,3 @@ class TurnEngine:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return grown
-
-
-def _out_of_reach(turn: Occupant) -> ConversationBusy:
-    return ConversationBusy(
-        f"turn {turn.turn_id} runs in another process, whose events cannot be read here; its reply is in conversation"
-        f" {turn.conversation_id} when it has ended"
-    )

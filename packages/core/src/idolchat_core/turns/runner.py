@@ -14,6 +14,7 @@ from uuid import UUID
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.coordination.contract import AlreadyEntered, Occupant, OnBusy, TurnTakenOver, UnfinishedTurn
+from idolchat_core.coordination.messages import send_stops
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationNotFound,
@@ -40,7 +41,6 @@ from idolchat_core.turns.outcome import described, outcome_of
 from idolchat_core.turns.plan import Plan, retry_id
 from idolchat_core.turns.request import OnDisconnect
 from idolchat_core.turns.resources import EngineResources
-from idolchat_core.turns.signals import send_stops
 
 __all__ = ["TurnRun", "mismatch"]
 

@@ -1,0 +1,248 @@
+"""Turns that another process runs, followed over the bus as if they ran here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from uuid import UUID
+
+from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
+from idolchat_core.coordination.messages import Follow, Gone, Leave, Told, tell, write
+from idolchat_core.errors import StorageError, StorageUnavailable
+from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.live_turn import LiveTurn
+
+__all__ = ["RemoteTurns"]
+
+log = logging.getLogger(__name__)
+
+SEND_EVERY_S = 0.02
+"""Events that come within it are sent together."""
+ASK_AGAIN_AFTER_S = 0.1
+"""How long what was asked for may be on its way before it is asked for again."""
+RENEW_EVERY_S = 1.0
+"""How often a reader says that it is there; one that has heard nothing for so long asks for what may be lost."""
+LEASE_S = 10.0
+"""How long events are sent to a reader that says nothing more."""
+ASK_STORE_AFTER_S = 3.0
+"""After so long a silence, the store is asked whether the turn still runs."""
+GIVE_UP_AFTER_S = 60.0
+"""How long the end of a turn that no longer runs is looked for in its conversation."""
+OPEN_EVERY_S, OPENS_WITHIN_S = 0.25, 5.0
+"""How often the beginning is asked for, and for how long."""
+
+
+class RemoteTurns:
+    """Sends the events of turns of this process to readers in others, and receives those of others.
+
+    ``find_here`` gives a turn of this process whose events are kept, and ``find_end`` how a stored turn ended.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        turns: TurnStore,
+        *,
+        find_here: Callable[[UUID], LiveTurn | None],
+        find_end: Callable[[Occupant], Awaitable[TurnEnded | None]],
+    ) -> None:
+        self.bus = bus
+        self.turns = turns
+        self.find_end = find_end
+        self._find_here = find_here
+        self._feeds: dict[tuple[UUID, str], _Feed] = {}
+        self._followed: dict[UUID, _Followed] = {}
+
+    async def follow(self, turn: Occupant) -> LiveTurn | None:
+        """Return a turn that is filled with what another process tells of it; None where that has it no more.
+
+        Raises ``StorageUnavailable`` where that process does not answer.
+        """
+        followed = self._followed.get(turn.turn_id)
+        if followed is None:
+            followed = self._followed[turn.turn_id] = _Followed(self, turn)
+        try:
+            async with asyncio.timeout(OPENS_WITHIN_S):
+                return await asyncio.shield(followed.opened)
+        except TimeoutError:
+            self.forget(turn.turn_id)
+            raise StorageUnavailable(
+                f"turn {turn.turn_id} runs in another process, which does not answer; ask again in a moment"
+            ) from None
+
+    def take(self, message: Follow | Leave | Told | Gone) -> None:
+        """Act on a message of another process."""
+        if isinstance(message, Follow):
+            self._feed(message)
+        elif isinstance(message, Leave):
+            self.end_feed(message.turn_id, message.inbox)
+        elif (followed := self._followed.get(message.turn_id)) is not None:
+            if isinstance(message, Told):
+                followed.take(message)
+            else:
+                followed.is_lost.set()
+
+    def _feed(self, asked: Follow) -> None:
+        feed = self._feeds.get((asked.turn_id, asked.inbox))
+        if feed is not None:
+            feed.renew(asked)
+        elif (live := self._find_here(asked.turn_id)) is not None:
+            self._feeds[asked.turn_id, asked.inbox] = _Feed(self, live, asked)
+        else:
+            self.bus.send(asked.inbox, write(Gone(turn_id=asked.turn_id)))
+
+    def end_feed(self, turn_id: UUID, inbox: str) -> None:
+        """Send no more events to a reader."""
+        feed = self._feeds.pop((turn_id, inbox), None)
+        if feed is not None:
+            feed.close()
+
+    def forget(self, turn_id: UUID) -> None:
+        """Follow a turn no more."""
+        followed = self._followed.pop(turn_id, None)
+        if followed is not None:
+            followed.close()
+
+    async def close(self) -> None:
+        """Follow nothing more, and send nothing more."""
+        for turn_id in list(self._followed):
+            self.forget(turn_id)
+        for key in list(self._feeds):
+            self.end_feed(*key)
+        await asyncio.sleep(0)  # what was cancelled ends
+
+
+class _Feed:
+    """Sends the events of a turn to one inbox, and stays a reader of it for as long as that asks."""
+
+    def __init__(self, remote: RemoteTurns, live: LiveTurn, asked: Follow) -> None:
+        self._remote = remote
+        self._live = live
+        self._inbox = asked.inbox
+        self._until = asyncio.get_running_loop().time() + LEASE_S
+        self._reading = asyncio.create_task(
+            live.ended()
+        )  # a reader also while another one takes the place of `_sending`
+        self._sending = asyncio.create_task(self._send(asked.after))
+        self._expiring = asyncio.create_task(self._expire())
+
+    def renew(self, asked: Follow) -> None:
+        """Go on, from where the reader is when something was lost."""
+        self._until = asyncio.get_running_loop().time() + LEASE_S
+        if asked.again:
+            self._sending.cancel()
+            self._sending = asyncio.create_task(self._send(asked.after))
+
+    def close(self) -> None:
+        """Stop."""
+        for task in (self._sending, self._reading, self._expiring):
+            task.cancel()
+
+    async def _send(self, after: int) -> None:
+        async with aclosing(self._live.follow(after=after)) as batches:
+            async for first, events in batches:
+                self._remote.bus.send(self._inbox, tell(self._live, first, events))
+                await asyncio.sleep(SEND_EVERY_S)
+
+    async def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            left_s = self._until - loop.time()
+            if left_s <= 0:
+                break
+            await asyncio.sleep(left_s)
+        self._remote.end_feed(self._live.turn_id, self._inbox)
+
+
+class _Followed:
+    """A turn of another process, filled with what that tells of it; one copy for all its readers here."""
+
+    def __init__(self, remote: RemoteTurns, turn: Occupant) -> None:
+        loop = asyncio.get_running_loop()
+        self._remote = remote
+        self._turn = turn
+        self._live: LiveTurn | None = None
+        self._heard_at = loop.time()
+        self.is_lost = asyncio.Event()
+        self.opened: asyncio.Future[LiveTurn | None] = loop.create_future()
+        self._ask(again=True)
+        self._watching = asyncio.create_task(self._watch())
+
+    def take(self, message: Told) -> None:
+        """Add events; those that are there are left out, and those that are missing asked for."""
+        live = self._live or self._opened_by(message)
+        if live is None or message.first > live.event_count:
+            if asyncio.get_running_loop().time() - self._asked_at > ASK_AGAIN_AFTER_S:
+                self._ask(again=True)
+            return
+        self._heard_at = asyncio.get_running_loop().time()
+        live.copy(message.events[live.event_count - message.first :], state=message.state)
+        if live.is_over:
+            self._remote.forget(live.turn_id)
+
+    def close(self) -> None:
+        """Leave."""
+        self._watching.cancel()
+        if not self.opened.done():
+            self.opened.set_result(None)
+        self._remote.bus.send(self._turn.inbox, write(Leave(turn_id=self._turn.turn_id, inbox=self._remote.bus.inbox)))
+
+    def _opened_by(self, message: Told) -> LiveTurn | None:
+        started = message.events[0] if message.opening is not None else None
+        if not isinstance(started, TurnStarted) or message.opening is None:
+            return None
+        self._live = live = LiveTurn(
+            turn_id=started.turn_id,
+            conversation_id=started.conversation_id,
+            user_id=message.opening.user_id,
+            user_message_id=started.user_message_id,
+            message_id=started.message_id,
+            model=started.model,
+            created_at=started.created_at,
+            fingerprint=message.opening.fingerprint,
+            on_last_reader_gone=lambda: self._remote.forget(started.turn_id),
+        )
+        live.continued_text = message.opening.continued_text
+        if not self.opened.done():
+            self.opened.set_result(live)
+        return live
+
+    def _ask(self, *, again: bool) -> None:
+        self._asked_at = asyncio.get_running_loop().time()
+        after = self._live.event_count - 1 if self._live is not None else -1
+        turn, bus = self._turn, self._remote.bus
+        bus.send(turn.inbox, write(Follow(turn_id=turn.turn_id, inbox=bus.inbox, after=after, again=again)))
+
+    async def _watch(self) -> None:
+        """Renew what was asked for, and see to the end of a turn whose process does not tell it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_EVERY_S if self._live is not None else OPEN_EVERY_S):
+                    await self.is_lost.wait()
+            silent_s = loop.time() - self._heard_at
+            is_doubtful = self.is_lost.is_set() or silent_s > ASK_STORE_AFTER_S
+            if is_doubtful and await self._is_over(gives_up=silent_s > GIVE_UP_AFTER_S):
+                return
+            self._ask(again=self._live is None or silent_s > RENEW_EVERY_S / 2)
+
+    async def _is_over(self, *, gives_up: bool) -> bool:
+        """End the turn by what is stored of it, where it does not run any more."""
+        try:
+            if await self._remote.turns.find(self._turn.turn_id) is not None:
+                self.is_lost.clear()
+                await asyncio.sleep(ASK_AGAIN_AFTER_S)  # it is there, and has not begun
+                return False
+            ended = await self._remote.find_end(self._turn)
+        except StorageError as error:
+            log.warning("it cannot be told whether a turn of another process has ended", extra={"code": error.code})
+            return False
+        if ended is None and not gives_up:
+            await asyncio.sleep(RENEW_EVERY_S)  # whoever takes it over has not stored it yet
+            return False
+        if self._live is not None and not self._live.is_over:
+            self._live.copy([ended or TurnEnded(state=TurnState.INTERRUPTED)])
+        self._remote.forget(self._turn.turn_id)
+        return True
