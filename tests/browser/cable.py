@@ -13,9 +13,10 @@ _STREAMS = (b"/chat/stream", b"/stream", b"/regenerate", b"/continue")
 
 
 class Cable:
-    """Passes connections on to a server, from an address of its own."""
+    """Passes connections on to a server, from an address of its own; it takes ``prefix`` off the paths of requests."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, prefix: str = "") -> None:
+        self._prefix = prefix.encode()
         self._to = (urlsplit(url).hostname or "", urlsplit(url).port or 80)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
@@ -68,7 +69,7 @@ class Cable:
         with suppress(OSError):
             while part := near.recv(65536):
                 asked.append(part)
-                far.sendall(part)
+                far.sendall(part.replace(b" " + self._prefix + b"/", b" /", 1) if self._prefix else part)
         self._close(near, far)
 
     def _pass_back(self, far: socket.socket, near: socket.socket, asked: list[bytes]) -> None:

@@ -80,13 +80,14 @@ def test_a_reload_in_the_middle_of_a_reply_goes_on(page: Page, served: Server) -
     page.reload()
 
     expect(page.locator("p.assistant")).to_contain_text("word63")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()  # so it is on disk
     document = json.loads(served.document(page.evaluate("sessionStorage.conversation")).read_text())
     assert page.locator("p").all_text_contents() == [message["content"] for message in document["messages"]]
 
 
 def test_it_is_as_short_as_the_tutorial_says_and_shown_there(repository: Path) -> None:
     example = (repository / "examples" / "front-end" / "index.html").read_text()
-    tutorial = (repository / "docs" / "front-end.md").read_text()
+    tutorial = (repository / "docs" / "tutorials" / "front-end.md").read_text()
 
     assert len(example.splitlines()) <= MOST_LINES
     assert re.findall(r"```html\n(.*?)```", tutorial, re.DOTALL) == [example]

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk
+from tests.support.mock_openrouter.fixture import Mock
 
 EVIL = "http://evil.example"
 HOSTILE = {
@@ -40,28 +41,35 @@ def assert_harmless(desk: Desk) -> None:
     assert not any(trick in shown for trick in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_reply_does_nothing(open_desk: Open, kind: str) -> None:
+@pytest.fixture
+def echo(open_desk: Open, mock_openrouter: Mock) -> Desk:
+    """Return a page whose model says what it is told."""
     desk = open_desk().open()
     desk.page.evaluate("sessionStorage.setItem('idolchat.model', 'mock/echo')")
     desk.page.reload()
-    desk.send(HOSTILE[kind])
-    expect(desk.replies.last.locator(".text")).to_be_visible()
-    desk.answered()
+    return desk
 
-    assert_harmless(desk)
-    desk.page.get_by_role("button", name="Look inside").first.click()
+
+def test_a_hostile_reply_does_nothing(echo: Desk) -> None:
+    for count, text in enumerate(HOSTILE.values(), 1):
+        echo.send(f"{text}\n\nnumber {count}.")
+        expect(echo.replies.last).to_contain_text(f"number {count}.")
+        echo.answered()
+        assert_harmless(echo)
+
+
+def test_a_hostile_conversation_does_nothing_where_it_is_looked_into(echo: Desk) -> None:
+    echo.send("\n\n".join(HOSTILE.values())).answered()
+    echo.page.get_by_role("button", name="Look inside").first.click()
+
     for tab in ("Prompt", "Document", "Events"):
-        desk.page.get_by_role("tab", name=tab).click()
-        assert_harmless(desk)
+        echo.page.get_by_role("tab", name=tab).click()
+        assert_harmless(echo)
 
 
-def test_links_lead_where_they_say_and_tell_nobody_where_from(open_desk: Open) -> None:
-    desk = open_desk().open()
-    desk.page.evaluate("sessionStorage.setItem('idolchat.model', 'mock/echo')")
-    desk.page.reload()
-    desk.send("[a song](https://example.com/song)").answered()
-    link = desk.page.get_by_role("link", name="a song")
+def test_links_lead_where_they_say_and_tell_nobody_where_from(echo: Desk) -> None:
+    echo.send("[a song](https://example.com/song)").answered()
+    link = echo.page.get_by_role("link", name="a song")
 
     expect(link).to_have_attribute("href", "https://example.com/song")
     expect(link).to_have_attribute("title", "https://example.com/song")

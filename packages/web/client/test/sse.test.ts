@@ -6,7 +6,13 @@ import { serverSentEvents } from "../src/index.ts";
 async function read(...parts: (string | Uint8Array)[]): Promise<[string | undefined, string][]> {
   const bytes = parts.map((part) => (typeof part === "string" ? new TextEncoder().encode(part) : part));
   const found: [string | undefined, string][] = [];
-  for await (const { id, data } of serverSentEvents(ReadableStream.from(bytes) as ReadableStream<Uint8Array>)) found.push([id, data]);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const part of bytes) controller.enqueue(part);
+      controller.close();
+    },
+  });
+  for await (const { id, data } of serverSentEvents(body)) found.push([id, data]);
   return found;
 }
 

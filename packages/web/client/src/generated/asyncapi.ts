@@ -369,10 +369,15 @@ export interface components {
          *     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
          *     ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
          *     another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
-         *     wrote, and ``greeting`` for what a character says first. A message that was deleted keeps its place with
-         *     ``deleted_at`` and without content: see ``deleted_form``.
+         *     wrote, and ``greeting`` for what a character says first. ``character_id`` says who speaks, where there are several.
+         *     A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
          */
         Message: {
+            /**
+             * Character Id
+             * @default null
+             */
+            character_id?: string | null;
             /**
              * Content
              * @default null

@@ -556,8 +556,9 @@ export interface components {
         };
         /**
          * Conversation
-         * @description A series of messages between one user and one character, oldest first: the stored document.
+         * @description A series of messages between one user and one character, or several, oldest first: the stored document.
          *
+         *     With several, ``character_ids`` are theirs, the first of them ``character_id``.
          *     ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
          *     the last message; ``forked_from`` is the conversation that this one began as a copy of.
          *     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
@@ -569,6 +570,11 @@ export interface components {
              * @default null
              */
             character_id?: string | null;
+            /**
+             * Character Ids
+             * @default null
+             */
+            character_ids?: (string)[] | null;
             /**
              * Created At
              * Format: date-time
@@ -631,11 +637,13 @@ export interface components {
         };
         /**
          * ConversationSummary
-         * @description One line of a list of conversations.
+         * @description One line of a list of conversations; ``character_ids`` as in the document, null where there is one character.
          */
         ConversationSummary: {
             /** Character Id */
             character_id?: string | null;
+            /** Character Ids */
+            character_ids?: (string)[] | null;
             /**
              * Created At
              * Format: date-time
@@ -798,10 +806,15 @@ export interface components {
          *     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
          *     ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
          *     another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
-         *     wrote, and ``greeting`` for what a character says first. A message that was deleted keeps its place with
-         *     ``deleted_at`` and without content: see ``deleted_form``.
+         *     wrote, and ``greeting`` for what a character says first. ``character_id`` says who speaks, where there are several.
+         *     A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
          */
         Message: {
+            /**
+             * Character Id
+             * @default null
+             */
+            character_id?: string | null;
             /**
              * Content
              * @default null

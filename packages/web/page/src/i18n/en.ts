@@ -181,6 +181,10 @@ export const en = {
 
   "persona.title": "Who you are",
   "persona.none": "Nobody in particular",
+  "persona.name": "Name",
+  "persona.about": "About you",
+  "persona.add": "Add",
+  "persona.delete": "Delete {name}",
 } as const;
 
 export type Key = keyof typeof en;

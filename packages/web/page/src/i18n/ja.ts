@@ -183,4 +183,8 @@ export const ja: Catalogue = {
 
   "persona.title": "あなたの役",
   "persona.none": "指定なし",
+  "persona.name": "名前",
+  "persona.about": "あなたについて",
+  "persona.add": "追加",
+  "persona.delete": "{name}を削除",
 };

@@ -183,4 +183,8 @@ export const ko: Catalogue = {
 
   "persona.title": "나의 역할",
   "persona.none": "정하지 않음",
+  "persona.name": "이름",
+  "persona.about": "나에 대하여",
+  "persona.add": "추가",
+  "persona.delete": "{name} 삭제",
 };

@@ -1,5 +1,5 @@
 import type { ConversationSummary, SearchHit } from "@idolchat/client";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
 
 import { type Key, useTexts } from "../i18n/text.ts";
 import { Avatar } from "../people/avatar.tsx";
@@ -13,10 +13,13 @@ import { Icon, IconButton } from "./icons.tsx";
 import { attempt } from "./notices.tsx";
 import { Settings } from "./settings.tsx";
 
+const PersonasDialog = lazy(async () => ({ default: (await import("../people/personas.tsx")).PersonasDialog }));
+
 export function Sidebar({ onClose }: { onClose: () => void }): ReactNode {
   const { t } = useTexts();
   const [searched, search] = useState("");
   const [isSettingsShown, showSettings] = useState(false);
+  const [arePersonasShown, showPersonas] = useState(false);
   const at = useStore(route);
   return (
     <nav className="sidebar" aria-label={t("list.title")}>
@@ -30,8 +33,10 @@ export function Sidebar({ onClose }: { onClose: () => void }): ReactNode {
       <footer>
         {has("GET /characters") ? <a href="#/characters" aria-current={at.at === "characters" ? "page" : undefined}><Icon name="people" /> {t("characters.title")}</a> : null}
         {has("GET /memory") ? <a href="#/memory" aria-current={at.at === "memory" ? "page" : undefined}><Icon name="memory" /> {t("memory.title")}</a> : null}
+        {has("GET /personas") ? <button type="button" onClick={() => showPersonas(true)}><Icon name="person" /> {t("persona.title")}</button> : null}
         <button type="button" onClick={() => showSettings(true)}><Icon name="settings" /> {t("settings.title")}</button>
       </footer>
+      {arePersonasShown ? <Suspense fallback={null}><PersonasDialog onClose={() => showPersonas(false)} /></Suspense> : null}
       {isSettingsShown ? <Settings onClose={() => showSettings(false)} /> : null}
     </nav>
   );

@@ -7,7 +7,7 @@ import { Ask } from "../shell/dialog.tsx";
 import { IconButton } from "../shell/icons.tsx";
 import { attempt } from "../shell/notices.tsx";
 import { go } from "../state/route.ts";
-import { connection } from "../state/session.ts";
+import { connection, has } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
 import { plain } from "../text/safe.ts";
 import { Composer } from "./composer.tsx";
@@ -15,6 +15,8 @@ import { MessageList } from "./message-list.tsx";
 import { type Talk, talkOf } from "./talk.ts";
 
 const LookPanel = lazy(async () => ({ default: (await import("../look/look-panel.tsx")).LookPanel }));
+
+const PersonaChoice = lazy(async () => ({ default: (await import("../people/personas.tsx")).PersonaChoice }));
 
 export function TalkPage({ id, menu }: { id: string; menu: ReactNode }): ReactNode {
   const talk = useMemo(() => talkOf(id), [id]);
@@ -36,6 +38,7 @@ export function TalkPage({ id, menu }: { id: string; menu: ReactNode }): ReactNo
           {menu}
           <Avatar of={character} />
           <h1><bdi>{title}</bdi></h1>
+          {has("GET /personas") && state.at === "ready" && !talk.isNew ? <Suspense fallback={null}><PersonaChoice conversationId={talk.id} /></Suspense> : null}
           <IconButton icon="look" label={t("look.open")} isExpanded={looked !== undefined} onClick={() => look(looked === undefined ? "" : undefined)} />
           <DeleteButton talk={talk} />
         </header>

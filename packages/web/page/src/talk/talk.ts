@@ -50,6 +50,11 @@ export class Talk {
     return branchTo(tree, head);
   }
 
+  /** Whether nothing of it is stored yet. */
+  get isNew(): boolean {
+    return this.#etag === null;
+  }
+
   get isBusy(): boolean {
     return this.state.get().pendings.some(({ state }) => state !== "failed" && state !== "ended");
   }

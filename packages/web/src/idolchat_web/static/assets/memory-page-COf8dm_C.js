@@ -1,1 +1,0 @@
-import{c as e,h as t}from"./index-CGeEOaTU.js";var n=e();function r({menu:e}){let{t:r}=t();return(0,n.jsxs)(`div`,{className:`start`,children:[(0,n.jsxs)(`header`,{className:`bar`,children:[e,(0,n.jsx)(`h1`,{children:r(`memory.title`)})]}),(0,n.jsx)(`div`,{className:`choice`,children:(0,n.jsx)(`p`,{className:`quiet`,children:r(`memory.lead`)})})]})}export{r as MemoryPage};

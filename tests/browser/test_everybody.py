@@ -1,0 +1,185 @@
+"""For everybody: screen readers, keyboard, light and dark, small and wide, either direction, three languages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.cable import Cable
+from tests.browser.conftest import Open
+from tests.browser.desk import Desk
+from tests.conftest import KEY
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+from tests.support.starting import StartServer
+
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="session")
+def axe(repository: Path) -> str:
+    return (repository / "packages" / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def assert_accessible(desk: Desk, axe: str) -> None:
+    desk.page.evaluate(axe)
+    found: dict[str, Any] = desk.page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    problems = [
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+    assert problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [{"width": 1280, "height": 800}, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(
+    open_desk: Open, axe: str, scheme: str, screen: dict[str, int], mock_openrouter: Mock
+) -> None:
+    desk = open_desk(color_scheme=scheme).open()
+    desk.page.set_viewport_size({"width": screen["width"], "height": screen["height"]})
+    assert_accessible(desk, axe)
+    desk.send("**Hello**, [you](https://example.com)!").begun()
+    assert_accessible(desk, axe)
+    desk.answered()
+    desk.of_last_reply("Another reply").click()
+    expect(desk.replies.last).to_contain_text("2 / 2")
+    desk.answered()
+    desk.mine.last.hover()
+    assert_accessible(desk, axe)
+    desk.page.get_by_role("button", name="Look inside").first.click()
+    for tab in ("Prompt", "Events", "Document", "Usage", "Server"):
+        desk.page.get_by_role("tab", name=tab).click()
+        expect(desk.page.get_by_role("tabpanel").get_by_text("One moment")).to_have_count(0)
+        assert_accessible(desk, axe)
+    for path in ("#/characters", "#/memory"):
+        desk.open(path)
+        expect(desk.page.get_by_role("heading", level=1)).to_be_visible()
+        assert_accessible(desk, axe)
+
+
+def test_axe_finds_nothing_in_dialogs_and_at_the_door(
+    open_desk: Open, axe: str, start_server: StartServer, mock_openrouter_process: Mock
+) -> None:
+    desk = open_desk().open()
+    for name in ("Settings", "Who you are"):
+        desk.button(name).click()
+        assert_accessible(desk, axe)
+        desk.page.keyboard.press("Escape")
+    environment = {"OPENROUTER_API_KEY": KEY, "OPENROUTER_BASE_URL": mock_openrouter_process.base_url}
+    assert_accessible(open_desk(start_server(**environment, IDOLCHAT_AUTH="api-key").url).open(), axe)
+
+
+def test_everything_is_done_by_the_keyboard_alone(desk: Desk) -> None:
+    page = desk.page
+    page.keyboard.type("Hello!")  # the message has the focus
+    page.keyboard.press("Enter")
+    desk.answered()
+
+    def tab_to(name: str) -> None:
+        for _ in range(80):
+            page.keyboard.press("Shift+Tab")
+            if page.evaluate("document.activeElement.getAttribute('aria-label')") == name:
+                return
+        raise AssertionError(f"{name} cannot be reached")
+
+    tab_to("Another reply")
+    page.keyboard.press("Enter")
+    expect(desk.replies.last).to_contain_text("2 / 2")
+    desk.answered()
+    desk.composer.focus()
+    tab_to("Delete conversation")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("[aria-label='Delete conversation']")).to_be_focused()
+
+
+def test_a_reply_is_said_to_screen_readers_when_it_is_whole(desk: Desk) -> None:
+    desk.send("Hello!").begun()
+    told = desk.page.locator(".messages > [role=status].unseen")
+    expect(told).to_have_text("")
+    desk.answered()
+
+    expect(told).to_contain_text("Lumi answered. word0")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1920])
+def test_nothing_is_wider_than_the_screen(open_desk: Open, width: int, mock_openrouter: Mock) -> None:
+    desk = open_desk().open()
+    desk.page.set_viewport_size({"width": width, "height": 700})
+    desk.send("A" * 400 + "\n\n```\n" + "x" * 400 + "\n```").answered()
+
+    for look in (False, True):
+        if look:
+            desk.page.get_by_role("button", name="Look inside").first.click()
+            expect(desk.page.get_by_role("tabpanel")).to_be_visible()
+        overflow = desk.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0
+
+
+def test_on_a_phone_the_list_is_behind_a_button(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk().open()
+    desk.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    desk.send("Hello!").answered()
+    expect(desk.page.get_by_role("link", name="New conversation")).to_be_hidden()
+
+    desk.button("Conversations").click()
+    desk.page.get_by_role("link", name="New conversation").click()
+
+    expect(desk.page.get_by_role("heading", name="Lumi")).to_be_visible()
+    expect(desk.page.get_by_role("link", name="New conversation")).to_be_hidden()
+
+
+def test_text_from_right_to_left_stands_so_between_text_from_left_to_right(desk: Desk) -> None:
+    desk.send("שלום, מה שלומך?").answered()
+
+    assert desk.mine.last.locator("p").evaluate("line => getComputedStyle(line).direction") == "rtl"
+    assert desk.replies.last.locator(".text p").first.evaluate("line => getComputedStyle(line).direction") == "ltr"
+
+
+@pytest.mark.parametrize(
+    ("locale", "new", "send"),
+    [("ja-JP", "新しい会話", "送信"), ("ko-KR", "새 대화", "보내기"), ("de-DE", "New conversation", "Send")],
+)
+def test_it_speaks_the_browsers_language(browser: Any, served: Server, locale: str, new: str, send: str) -> None:
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.goto(served.url)
+
+    expect(page.get_by_role("link", name=new)).to_be_visible()
+    expect(page.get_by_role("button", name=send, exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == (locale[:2] if locale[:2] in ("ja", "ko") else "en")
+    context.close()
+
+
+def test_light_dark_and_language_are_chosen_and_kept(desk: Desk) -> None:
+    desk.button("Settings").click()
+    desk.page.get_by_label("Appearance").select_option("dark")
+    desk.page.get_by_label("Language").select_option("한국어")
+    expect(desk.page.get_by_role("heading", name="설정")).to_be_visible()
+    desk.page.reload()
+
+    expect(desk.page.get_by_role("link", name="새 대화")).to_be_visible()
+    assert desk.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+class TestUnderAPath:
+    """Behind a proxy that serves it under a path and takes that off."""
+
+    @pytest.fixture
+    def prefixed(self, served: Server) -> Iterator[Cable]:
+        with Cable(served.url, prefix="/idol") as cable:
+            yield cable
+
+    def test_it_talks(self, open_desk: Open, prefixed: Cable, mock_openrouter: Mock) -> None:
+        desk = open_desk(prefixed.url, path="/idol").open()
+        desk.send("Hello!").answered()
+        desk.page.reload()
+
+        expect(desk.replies.last).to_contain_text("word63")
+        expect(desk.page.locator(".bar .avatar img")).to_be_visible()

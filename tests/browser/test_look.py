@@ -1,0 +1,69 @@
+"""Looking inside: what the server did for a reply."""
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.desk import Desk
+from tests.support.server import Server
+
+
+def looked_at(desk: Desk, tab: str) -> Locator:
+    if desk.page.get_by_role("tablist").count() == 0:
+        desk.page.get_by_role("button", name="Look inside").first.click()
+    desk.page.get_by_role("tab", name=tab).click()
+    return desk.page.get_by_role("tabpanel")
+
+
+def test_a_prompt_is_shown_part_by_part(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    desk.of_last_reply("Why this reply").click()
+    panel = desk.page.get_by_role("tabpanel")
+
+    expect(panel).to_contain_text("tokens")
+    expect(panel.get_by_role("row").filter(has_text="characters description")).to_be_visible()
+
+
+def test_events_are_shown_as_they_come_and_again(desk: Desk) -> None:
+    desk.send("Hello!").begun()
+    panel = looked_at(desk, "Events")
+    expect(panel.get_by_role("listitem").first).to_contain_text("started")
+    desk.answered()
+
+    desk.button("Show the events of the last turn").click()
+
+    expect(panel.get_by_role("listitem").last).to_contain_text("ended")
+
+
+def test_the_document_is_shown_as_it_is_stored(desk: Desk, served: Server) -> None:
+    desk.send("Hello!").answered()
+    panel = looked_at(desk, "Document")
+    stored = served.document(desk.conversation_id).read_text()
+
+    expect(panel.locator("pre").first).to_have_text(stored.split("\n")[0])
+    with desk.page.expect_download() as download:
+        panel.get_by_role("button", name="Download").click()
+    assert download.value.path().read_text() == stored
+
+
+def test_usage_is_added_up(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    panel = looked_at(desk, "Usage")
+
+    expect(panel.get_by_role("img", name="Each reply")).to_be_visible()
+    expect(panel.get_by_role("row").last).to_contain_text("$")
+
+
+def test_the_servers_health_is_shown_to_who_operates_it(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    panel = looked_at(desk, "Server")
+
+    expect(panel).to_contain_text("openrouter: ok")
+    expect(panel.get_by_role("link", name="API reference")).to_be_visible()
+
+
+def test_tabs_are_changed_by_the_keyboard(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    looked_at(desk, "Prompt")
+    desk.page.get_by_role("tab", name="Prompt").press("ArrowRight")
+
+    expect(desk.page.get_by_role("tab", name="Events")).to_be_focused()
+    expect(desk.page.get_by_role("tab", name="Events")).to_have_attribute("aria-selected", "true")
