@@ -548,6 +548,15 @@ export interface components {
              */
             user_id?: string | null;
         };
+        /**
+         * NextSpeaker
+         * @description Who answers where a request names nobody.
+         *
+         *     ``in_turn``: one after the other, as the conversation lists them. ``mention``: whom the user names, else in turn.
+         *     ``talkativeness``: whom the user names, else by lot, each with the weight of her talkativeness.
+         * @enum {string}
+         */
+        NextSpeaker: "in_turn" | "mention" | "talkativeness";
         /** NoDelta */
         NoDelta: Record<string, never>;
         /**
@@ -727,6 +736,12 @@ export interface components {
          * @description The user's message is on disk and the turn exists; always `seq` 0.
          */
         TurnStartedFrame: {
+            /**
+             * Character Id
+             * @description Who answers, where there are several characters.
+             * @default null
+             */
+            character_id?: string | null;
             /**
              * Client Message Id
              * @default null

@@ -76,7 +76,9 @@ export interface paths {
         head?: never;
         /**
          * Choose Branch
-         * @description Continue another branch: the one that ends with the message `head`. The reply has the new `ETag`.
+         * @description Continue another branch, the one that ends with the message `head`, or have others answer by `next_speaker`.
+         *
+         *     The reply has the new `ETag`.
          */
         patch: operations["choose_branch_conversation__conversation_id__patch"];
         trace?: never;
@@ -251,8 +253,8 @@ export interface paths {
          * @description Begin a conversation. A character who is known begins it with her greeting; the reply is the new document.
          *
          *     Alternates of the greeting stand beside it, and a `PATCH` of the conversation's `head` chooses one. With an
-         *     `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; a `persona_id` says
-         *     whom the user plays.
+         *     `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; `character_ids` name
+         *     several, of whom the first greets; a `persona_id` says whom the user plays.
          */
         post: operations["begin_conversation_conversations_post"];
         delete?: never;
@@ -487,6 +489,19 @@ export interface components {
             status: "ok" | "failing";
         };
         /**
+         * Changes
+         * @description What is to change of a conversation: the last message of the branch to continue, or who answers next.
+         */
+        Changes: {
+            /**
+             * Head
+             * @default null
+             */
+            head?: string | null;
+            /** @default null */
+            next_speaker?: components["schemas"]["NextSpeaker"] | null;
+        };
+        /**
          * ContextWindow
          * @description What the next prompt of a conversation would hold if it were built now; all tokens are estimates.
          */
@@ -558,7 +573,8 @@ export interface components {
          * Conversation
          * @description A series of messages between one user and one character, or several, oldest first: the stored document.
          *
-         *     With several, ``character_ids`` are theirs, the first of them ``character_id``.
+         *     With several, ``character_ids`` are theirs, the first of them ``character_id``, and ``next_speaker`` says who of
+         *     them answers (see ``NextSpeaker``).
          *     ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
          *     the last message; ``forked_from`` is the conversation that this one began as a copy of.
          *     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
@@ -600,6 +616,11 @@ export interface components {
              * @default []
              */
             messages?: components["schemas"]["Message"][];
+            /**
+             * Next Speaker
+             * @default null
+             */
+            next_speaker?: string | null;
             /**
              * Persona Id
              * @default null
@@ -756,14 +777,6 @@ export interface components {
              * @default null
              */
             message_id?: string | null;
-        };
-        /**
-         * Head
-         * @description The last message of the branch to continue.
-         */
-        Head: {
-            /** Head */
-            head: string;
         };
         /**
          * Health
@@ -984,8 +997,9 @@ export interface components {
          * NewConversation
          * @description Who is to talk with whom.
          *
-         *     ``character_id`` is a character's id or slug, ``persona_id`` whom the user plays. ``id`` is for clients that make
-         *     ids themselves. Without ``greeting`` the conversation begins empty.
+         *     ``character_id`` is a character's id or slug, and ``character_ids`` are those of several, of whom the first greets
+         *     and ``next_speaker`` says who answers. ``persona_id`` is whom the user plays. ``id`` is for clients that make ids
+         *     themselves. Without ``greeting`` the conversation begins empty.
          */
         NewConversation: {
             /**
@@ -993,6 +1007,11 @@ export interface components {
              * @default null
              */
             character_id?: string | null;
+            /**
+             * Character Ids
+             * @default null
+             */
+            character_ids?: (string)[] | null;
             /**
              * Greeting
              * @default true
@@ -1003,6 +1022,8 @@ export interface components {
              * @default null
              */
             id?: string | null;
+            /** @default null */
+            next_speaker?: components["schemas"]["NextSpeaker"] | null;
             /**
              * Persona Id
              * @default null
@@ -1046,6 +1067,15 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * NextSpeaker
+         * @description Who answers where a request names nobody.
+         *
+         *     ``in_turn``: one after the other, as the conversation lists them. ``mention``: whom the user names, else in turn.
+         *     ``talkativeness``: whom the user names, else by lot, each with the weight of her talkativeness.
+         * @enum {string}
+         */
+        NextSpeaker: "in_turn" | "mention" | "talkativeness";
         /**
          * OnBusy
          * @description What to do when a turn is running in the conversation already.
@@ -1199,7 +1229,7 @@ export interface components {
         };
         /**
          * TurnOptions
-         * @description How a turn is to be run.
+         * @description How a turn is to be run; ``next_character_id`` names who answers, where a conversation has several characters.
          *
          *     Fields that are not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the
          *     provider unchanged.
@@ -1210,6 +1240,11 @@ export interface components {
              * @default null
              */
             model?: string | null;
+            /**
+             * Next Character Id
+             * @default null
+             */
+            next_character_id?: string | null;
             /** @default enqueue */
             on_busy?: components["schemas"]["OnBusy"];
             /** @default continue */
@@ -1253,6 +1288,11 @@ export interface components {
              * @default null
              */
             model?: string | null;
+            /**
+             * Next Character Id
+             * @default null
+             */
+            next_character_id?: string | null;
             /** @default enqueue */
             on_busy?: components["schemas"]["OnBusy"];
             /** @default continue */
@@ -2017,7 +2057,7 @@ export interface operations {
                  *       "head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"
                  *     }
                  */
-                "application/json": components["schemas"]["Head"];
+                "application/json": components["schemas"]["Changes"];
             };
         };
         responses: {
