@@ -50,7 +50,7 @@ lock: $(UV) ## Bring the lock files up to date with pyproject.toml; ARGS=--upgra
 		--output-file requirements.lock $(PYPROJECTS) > /dev/null
 	@$(LOCK) $(call TEST_GROUPS,$(NEWEST)) --group parallel $(ARGS) \
 		--output-file requirements-newest.lock $(NEWEST) > /dev/null
-	@$(LOCK) $(call TEST_GROUPS,$(PYPROJECTS)) --group parallel --resolution lowest-direct --upgrade \
+	@$(LOCK) $(call TEST_GROUPS,$(PYPROJECTS)) --group product --group parallel --resolution lowest-direct --upgrade \
 		--output-file requirements-lowest.lock $(PYPROJECTS) > /dev/null
 
 .PHONY: clean

@@ -34,6 +34,7 @@ PRODUCT = [
     "web",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
+OF_OTHER_SESSIONS = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "wheels")]
 TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples", "packages/web/scripts"]
 
 
@@ -81,8 +82,7 @@ def newest(session: nox.Session, package: str) -> None:
 def product(session: nox.Session) -> None:
     """Test the whole product over HTTP and WebSocket."""
     install(session, *PRODUCT, "api[otel]", groups=["product", "parallel"])
-    others = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "wheels")]
-    session.run("pytest", *SIDE_BY_SIDE, "tests", *others, *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, "tests", *OF_OTHER_SESSIONS, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -175,12 +175,14 @@ def sbom(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Run every package's tests with the lowest versions it says it works with."""
-    groups = [*map(test_group, PACKAGES), "parallel"]
+    """Test the whole product with the lowest versions that its packages say they work with; `-- packages` each package."""
+    groups = [*map(test_group, PACKAGES), "product", "parallel"]
     install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
-    for package in PACKAGES:  # one run each, as a process that tests one package holds nothing of another's
-        folder = f"packages/{package}/tests"
-        session.run("pytest", *SIDE_BY_SIDE, folder, *session.posargs, env={"IDOLCHAT_FUZZ_CASES": "1"})
+    folders = ["tests"]
+    if session.posargs == ["packages"]:  # one run each, as a process that tests one package holds nothing of another's
+        folders = [f"packages/{package}/tests" for package in PACKAGES]
+    for folder in folders:
+        session.run("pytest", *SIDE_BY_SIDE, folder, *OF_OTHER_SESSIONS, env={"IDOLCHAT_FUZZ_CASES": "1"})
 
 
 @nox.session(python=PYTHONS[0])
