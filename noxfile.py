@@ -175,7 +175,7 @@ def sbom(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Test the whole product with the lowest versions that its packages say they work with; `-- packages` each package."""
+    """Test the product with the lowest versions that its packages allow; `-- packages` for each package's tests."""
     groups = [*map(test_group, PACKAGES), "product", "parallel"]
     install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
     folders = ["tests"]
