@@ -38,7 +38,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-@pytest.mark.parametrize("key", [EXPIRED, FOREIGN, GARBAGE])
+@pytest.mark.parametrize("key", [EXPIRED, FOREIGN, GARBAGE], ids=["expired", "foreign", "garbage"])
 async def test_a_bad_key_looks_like_a_missing_bucket_to_downloads_and_info(client: httpx.AsyncClient, key: str) -> None:
     download = await client.get(OBJECT, headers=bearer(key))
     info = await client.get(INFO, headers=bearer(key))
