@@ -28,10 +28,12 @@ from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
 from idolchat_core import Conversation, MemoryMessage, Message, ModelInfo, new_id
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.turns import prompting
 from idolchat_memory import plugin
 
 USER, CHARACTER = UUID(int=1), UUID(int=2)
-SYSTEM = "You are a companion who remembers. " * 160
+SYSTEM = "You are a companion who remembers. " * 171
+"""2,000 tokens, as a character's card and instructions take."""
 
 
 def pairs(messages: Sequence[MemoryMessage]) -> Iterator[tuple[str, str]]:
@@ -94,6 +96,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=500)
     parser.add_argument("--off", action="store_true", help="without memory, to compare")
     asked = parser.parse_args()
+    prompting.SOURCE_TIMEOUT_S = 10.0  # what is measured is no time, and a busy machine is to change nothing
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"IDOLCHAT_DATA_DIR": folder, "IDOLCHAT_MEMORY_SEMANTIC": "off"}
         if asked.off:

@@ -25,7 +25,7 @@ class MemorySettings(PackageSettings):
         validation_alias="IDOLCHAT_MEMORY_BUDGET_TOKENS",
         ge=0,
         le=100_000,
-        description="How many tokens recalled messages may take in a prompt; at most 8 % of the model's window.",
+        description="How many tokens recalled messages may take in a prompt; at most 6.5 % of the model's window.",
     )
     anonymous: bool = Field(
         False,

@@ -28,7 +28,7 @@ class RecallSource(PromptSource):
     """
 
     name: ClassVar[str] = "memory"
-    max_share: ClassVar[float] = 0.08
+    max_share: ClassVar[float] = 0.065
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
