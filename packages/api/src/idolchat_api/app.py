@@ -60,6 +60,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     routes = _routes_of(plugins)
     app = Application(
         guard=Guard(settings, body_limits=routes.body_limits),
+        prefix=settings.root_path,
         title="idolchat",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -82,16 +83,8 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
             CORS,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-                "Last-Event-ID",
-                "X-Request-ID",
-            ],
-            expose_headers=["ETag", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
+            allow_headers=["*"],  # SDKs send a dozen of their own, and their origin is let in
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate", "X-Idolchat-Conversation", "X-Request-ID"],
         )
     return app
 

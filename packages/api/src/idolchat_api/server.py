@@ -21,6 +21,7 @@ from idolchat_api.addresses import is_loopback
 from idolchat_api.app import create_app
 from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
+from idolchat_api.connections.forwarded import Forwarded
 from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.observability.logs import configure_logging
@@ -188,8 +189,9 @@ def _tune_garbage_collection() -> None:
 
 def _config(app: ASGIApp, settings: ApiSettings, limiter: ConnectionLimiter) -> uvicorn.Config:
     http, websocket = limited_protocols(limiter, settings, has_login=settings.auth != NONE)
+    trusted = list(settings.trusted_proxies)
     return uvicorn.Config(
-        app,
+        Forwarded(app, trusted) if trusted else app,
         http=http,
         ws=websocket,
         ws_max_size=2 * settings.max_ws_message_bytes,
@@ -201,8 +203,7 @@ def _config(app: ASGIApp, settings: ApiSettings, limiter: ConnectionLimiter) -> 
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,  # Forwarded reads them
         backlog=BACKLOG,
         workers=1,
         timeout_keep_alive=KEEP_ALIVE_S,

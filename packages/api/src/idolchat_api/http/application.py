@@ -13,6 +13,7 @@ from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.http.middleware import RequestMiddleware
+from idolchat_api.http.path_prefix import take_prefix_off
 
 __all__ = ["Application"]
 
@@ -28,8 +29,9 @@ class Application(FastAPI):
     directly.
     """
 
-    def __init__(self, *, guard: Guard, **options: Any) -> None:
+    def __init__(self, *, guard: Guard, prefix: str = "", **options: Any) -> None:
         super().__init__(**options)
+        self._prefix = prefix
         self.add_middleware(RequestMiddleware, guard=guard)
         self._direct_stack: ASGIApp = _serve_raw
         self._raw: dict[tuple[str, str], RawRoute] = {}
@@ -46,6 +48,8 @@ class Application(FastAPI):
             self._raw = {(method, route.path): route for route in raw for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            take_prefix_off(scope, self._prefix)
         if scope["type"] == "http" and not scope.get("root_path"):
             route = self._raw.get((scope["method"], scope["path"]))
             if route is not None:

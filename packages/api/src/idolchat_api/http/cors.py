@@ -27,5 +27,4 @@ class CORS(CORSMiddleware):
     def _remedy(self, request_headers: Headers) -> str:
         if not self.is_allowed_origin(origin=request_headers["origin"]):
             return "To let this origin in, add it to IDOLCHAT_API_ALLOWED_ORIGINS."
-        headers = ", ".join(sorted(self.allow_headers))
-        return f"A page may send {', '.join(self.allow_methods)} with the headers {headers}."
+        return f"A page may send {', '.join(self.allow_methods)}."

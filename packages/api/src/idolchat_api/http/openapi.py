@@ -221,6 +221,7 @@ def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
         for route in app.routes:
             if isinstance(route, RawRoute):
                 schema["paths"].setdefault(route.path, {}).update(route.operations())
+        schema["servers"] = [{"url": "."}]  # relative to this document, so that it holds behind any proxy
         schema.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         if token is not None:
             _ask_for(token, schema, app.routes)

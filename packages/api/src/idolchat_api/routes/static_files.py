@@ -9,6 +9,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from idolchat_api.http.path_prefix import prefix_of
+
 __all__ = ["is_catch_all", "static_routes"]
 
 _METHODS = ["GET", "HEAD"]
@@ -52,5 +54,5 @@ class _Redirect:
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        location = scope.get("root_path", "") + self._path
+        location = scope.get("root_path", "") + prefix_of(scope) + self._path
         await Response(status_code=308, headers={"location": location})(scope, receive, send)

@@ -72,6 +72,13 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
         validation_alias="IDOLCHAT_API_ALLOWED_ORIGINS",
         description="Origins of web pages that may use the API, comma separated, such as https://chat.example.com.",
     )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[\w.~-]+)*$",
+        validation_alias="IDOLCHAT_API_ROOT_PATH",
+        description="Path that a proxy serves everything under, such as /idol, whether it takes it off or passes it on;"
+        " trusted proxies may tell it in X-Forwarded-Prefix instead.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="IDOLCHAT_API_LOG_LEVEL", description="What is logged: this level and above."
     )
