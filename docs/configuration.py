@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 import idolchat_llm_local.settings
 import idolchat_storage_local.settings
 from idolchat_api.settings.api import ApiSettings
+from idolchat_api_openai.settings import OpenAISettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
@@ -17,6 +18,7 @@ from idolchat_storage_supabase.settings import SupabaseSettings
 PACKAGES: dict[str, type[PackageSettings]] = {
     "core": CoreSettings,
     "api": ApiSettings,
+    "api-openai": OpenAISettings,
     "auth-supabase": SupabaseAuthSettings,
     "storage-local": idolchat_storage_local.settings.LocalSettings,
     "storage-supabase": SupabaseSettings,

@@ -9,10 +9,12 @@ from idolchat_core import ChangeObserver, ServiceRegistry, Services, Storage, St
 
 if TYPE_CHECKING:  # the command line loads this without a server
     from idolchat_api import RouteRegistry
+    from idolchat_cli.registry import CommandRegistry
     from idolchat_core import NamespaceRegistry
 
 __all__ = [
     "idolchat_register_change_observers",
+    "idolchat_register_commands",
     "idolchat_register_mirrored_records",
     "idolchat_register_routes",
     "idolchat_register_user_data",
@@ -57,3 +59,9 @@ def idolchat_register_routes(registry: RouteRegistry) -> None:
     from idolchat_api_openai.registration import add_routes  # noqa: PLC0415
 
     add_routes(registry, access=Access.CALLER)
+
+
+@hookimpl(optionalhook=True)
+def idolchat_register_commands(registry: CommandRegistry) -> None:
+    """Register ``idol connect``."""
+    registry.add("connect", "idolchat_api_openai.commands:app", help="Print what to enter in a front end or an SDK.")
