@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
-from idolchat_memory.feed.memories import memory_text, scope_of
+from idolchat_memory.feed.memories import memory_text
+from idolchat_memory.groups import members_of, scope_of
 from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
 from idolchat_memory.service import Memory
 
@@ -17,15 +18,17 @@ MAX_OTHER_SCOPES = 8
 
 
 async def scopes_for(memory: Memory, scope: MemoryScope) -> Sequence[MemoryScope]:
-    """List the scopes that a user's character may recall from. Raises ``StorageUnavailable``."""
+    """List the scopes that a user's character may recall from, her own first. Raises ``StorageUnavailable``."""
     choice = await memory.choices.of(scope.user_id)
     if not choice.cross_character:
-        return (scope,)
+        return (scope, *await memory.groups.of(scope))
     others = await memory.index.scopes_of(scope.user_id, limit=MAX_OTHER_SCOPES + 1)
     return (scope, *[other for other in others if other != scope][:MAX_OTHER_SCOPES])
 
 
-async def search(memory: Memory, scopes: Sequence[MemoryScope], query: RecallQuery) -> RecallResult:
+async def search(
+    memory: Memory, scopes: Sequence[MemoryScope], query: RecallQuery, *, asking: MemoryScope
+) -> RecallResult:
     """Find what answers a query, and leave out what has been deleted since it was indexed.
 
     Raises ``StorageUnavailable``.
@@ -33,7 +36,19 @@ async def search(memory: Memory, scopes: Sequence[MemoryScope], query: RecallQue
     result = await memory.recall.search(scopes, query)
     stored = await asyncio.gather(*(_is_stored(memory.storage, item) for item in result.items))
     items = [item for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
-    return result._replace(items=items) if len(items) < len(result.items) else result
+    return result._replace(items=[_as_said(item, asking) for item in items])
+
+
+def _as_said(item: Recalled, asking: MemoryScope) -> Recalled:
+    """Return what was said among several as the words of who said them, or as said to who asks."""
+    members = members_of(item.scope)
+    if not members:
+        return item
+    message = item.row.message
+    to = asking.character_id if asking.character_id in members else members[0]
+    character_id = message.speaker if message.role == "assistant" and message.speaker in members else to
+    scope = item.scope.model_copy(update={"character_id": character_id})
+    return item._replace(scope=scope, row=item.row._replace(message=message._replace(speaker="")))
 
 
 async def _is_stored(storage: Storage, item: Recalled) -> bool:

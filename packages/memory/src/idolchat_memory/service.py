@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from idolchat_core import ConfigurationError, MemoryIndex, Storage, read_settings
 from idolchat_memory.choices import MemoryChoices
+from idolchat_memory.groups import GroupScopes
 from idolchat_memory.lazy_model import LazyModel
 from idolchat_memory.recall import Recall
 from idolchat_memory.settings import MemorySettings
@@ -28,6 +29,7 @@ class Memory:
     index: MemoryIndex
     recall: Recall
     choices: MemoryChoices
+    groups: GroupScopes
     model: LazyModel | None
     no_model: str | None
 
@@ -54,6 +56,7 @@ async def open_memory(settings: MemorySettings, storage: Storage) -> AsyncGenera
                 index=index,
                 recall=Recall(index, reranker=model),
                 choices=MemoryChoices(storage),
+                groups=GroupScopes(index),
                 model=model,
                 no_model=no_model,
             )

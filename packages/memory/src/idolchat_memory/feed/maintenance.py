@@ -16,8 +16,9 @@ from idolchat_core import (
     ScopeReader,
     Storage,
 )
-from idolchat_memory.feed.memories import all_memories, scope_of
+from idolchat_memory.feed.memories import all_memories
 from idolchat_memory.feed.observer import MemoryFeed
+from idolchat_memory.groups import scope_of
 from idolchat_memory.service import Memory
 
 __all__ = ["compare", "rebuild"]
@@ -74,8 +75,7 @@ async def _by_scope(storage: Storage) -> Mapping[MemoryScope, Sequence[UUID]]:
     while True:
         page = await storage.list(limit=_PAGE, before=before)
         for summary in page.data:
-            ids = {"user_id": summary.user_id, "character_id": summary.character_id}
-            found[MemoryScope.model_validate(ids)].append(summary.id)
+            found[scope_of(summary)].append(summary.id)
         before = page.next
         if before is None:
             return found

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from idolchat_core import Conversation, MemoryMessage, MemoryScope, Message, Page, Speaker, StoredId
+from idolchat_core import Conversation, MemoryMessage, Message, Page, Speaker, StoredId
 from idolchat_core.search import text_of
 
-__all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "memories_of", "memory_text", "scope_of"]
+__all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "memories_of", "memory_text"]
 
 MAX_TEXT = 16_384
 """Characters of a message that are indexed."""
@@ -22,11 +22,6 @@ class Numbered(NamedTuple):
 
     position: int
     message: Message
-
-
-def scope_of(conversation: Conversation) -> MemoryScope:
-    """Name the scope that a conversation belongs to."""
-    return MemoryScope.model_validate({"user_id": conversation.user_id, "character_id": conversation.character_id})
 
 
 def memory_text(message: Message) -> str:
@@ -64,7 +59,8 @@ def memories_of(branch: Sequence[Numbered], *, goes_on: bool = False) -> Iterato
         text = memory_text(message)
         if text and user_has_spoken:
             role: Speaker = "assistant" if message.role == "assistant" else "user"
-            yield MemoryMessage(str(message.id), position, role, message.name or "", message.timestamp, text)
+            speaker = message.name or ("" if message.character_id is None else str(message.character_id))
+            yield MemoryMessage(str(message.id), position, role, speaker, message.timestamp, text)
 
 
 def all_memories(conversation: Conversation) -> list[MemoryMessage]:

@@ -27,8 +27,8 @@ from idolchat_memory.feed.memories import (
     branch_end,
     memories_of,
     memory_text,
-    scope_of,
 )
+from idolchat_memory.groups import scope_of
 from idolchat_memory.service import Memory, memory_of
 
 __all__ = ["MemoryFeed", "open_feed"]
@@ -70,12 +70,14 @@ class MemoryFeed(ChangeObserver):
         *,
         anonymous: bool,
         indexed: Callable[[], None] = lambda: None,
+        changed: Callable[[MemoryScope], None] = lambda scope: None,
         followers: Sequence[Follower] = (),
     ) -> None:
         self._index = index
         self._storage = storage
         self._anonymous = anonymous
         self._indexed = indexed
+        self._changed = changed
         self._followers = followers
 
     async def noted(self, conversation_id: UUID) -> str | None:
@@ -109,6 +111,7 @@ class MemoryFeed(ChangeObserver):
         scope = scope_of(conversation)
         messages = await asyncio.to_thread(all_memories, conversation) if self._remembers(scope) else []
         await self._index.replace(scope, conversation_id, messages, revision=self._marked(scope, revision))
+        self._changed(scope)
 
     async def _go_on(self, conversation_id: UUID, revision: str) -> bool:
         """Index what the active branch has beyond what is known, at a cost that does not grow with it."""
@@ -166,6 +169,7 @@ async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[
                 services.storage,
                 anonymous=memory.settings.anonymous,
                 indexed=waiting.set,
+                changed=memory.groups.changed,
                 followers=followers,
             )
         finally:

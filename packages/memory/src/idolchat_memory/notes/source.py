@@ -40,8 +40,8 @@ class NotesSource(PromptSource):
         if not settings.is_on or (user_id is None and not settings.anonymous):
             return ()
         notes = list(await self._store.in_scope(NoteScope(user_id, None)))
-        if turn.character_id is not None:
-            notes += await self._store.in_scope(NoteScope(user_id, _text(turn.character_id)))
+        if turn.next_character_id is not None:
+            notes += await self._store.in_scope(NoteScope(user_id, _text(turn.next_character_id)))
         if not notes or not (await self._memory.choices.of(user_id)).recall:
             return ()
         pinned = [note for note in notes if note.pinned and note.is_current]

@@ -35,7 +35,7 @@ class RecallSource(PromptSource):
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return what is recalled, best first."""
-        scope = MemoryScope.model_validate({"user_id": turn.user_id, "character_id": turn.character_id})
+        scope = MemoryScope.model_validate({"user_id": turn.user_id, "character_id": turn.next_character_id})
         memory = self._memory
         is_unused = memory.index.is_empty(scope) and memory.index.holds_nothing_of(scope.user_id)
         if is_unused or not memory.settings.is_on:
@@ -49,7 +49,7 @@ class RecallSource(PromptSource):
             return ()
         if memory.model is not None:
             memory.model.begin()  # the first turns after a start go by words
-        result = await search(memory, scopes, query)
+        result = await search(memory, scopes, query, asking=scope)
         return list(_parts(result, query.now, scope))
 
 
