@@ -31,4 +31,6 @@ async def open_observer(services: Services) -> AsyncGenerator[ChangeObserver]:
             worker = FactsWorker(extraction, FactsStates(storage), every=memory.settings.facts_every)
             await stack.enter_async_context(worker.running())
             followers.append(worker)
+        else:
+            followers.append(FactsStates(storage))
         yield await stack.enter_async_context(open_feed(services, *followers))

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -117,3 +118,47 @@ def test_settings_are_shown(idol: Idol) -> None:
 
     assert shown["IDOLCHAT_MEMORY_BUDGET_TOKENS"]["value"] == 1000
     assert shown["IDOLCHAT_MEMORY_SEMANTIC"]["source"] == "environment"
+
+
+def test_notes_are_kept_changed_and_deleted_at_the_machine(idol: Idol) -> None:
+    whose = ("--user", USER)
+    made = answer(idol("memory", "notes", "add", "Eats no meat", "--pin", *whose, "--json"))
+    edited = answer(idol("memory", "notes", "edit", made["id"], "Eats fish again", *whose, "--json"))
+    listed = answer(idol("memory", "notes", "list", *whose, "--json"))["data"]
+    everything = answer(idol("memory", "notes", "list", *whose, "--all", "--json"))["data"]
+    shown = idol("memory", "notes", "list", *whose).stdout
+
+    assert [(one["id"], one["text"], one["pinned"]) for one in listed] == [(edited["id"], "Eats fish again", True)]
+    assert [one["superseded_by"] for one in everything] == [None, edited["id"]]
+    assert "Eats fish again" in shown
+    assert answer(idol("memory", "notes", "delete", edited["id"], *whose, "--yes", "--json")) == {"deleted": 2}
+    assert answer(idol("memory", "notes", "list", *whose, "--all", "--json"))["data"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("add", " "), ("add", "x" * 1001), ("edit", str(uuid4())), ("delete", str(uuid4()), "--yes")],
+    ids=["nothing", "too much", "no change", "unknown"],
+)
+def test_what_cannot_be_done_to_notes_is_said(idol: Idol, arguments: tuple[str, ...]) -> None:
+    done = idol("memory", "notes", *arguments, "--user", USER)
+
+    assert done.returncode != 0
+    assert done.stderr.strip()
+
+
+def test_notes_are_exported_and_erased_with_the_rest(idol: Idol, tmp_path: Path) -> None:
+    other = str(uuid4())
+    for user in (USER, other):
+        answer(idol("memory", "notes", "add", "Eats no meat", "--user", user, "--json"))
+    archive = answer(idol("users", "export", USER, "--output", "export.zip", "--json"))
+    with zipfile.ZipFile(tmp_path / "export.zip") as exported:
+        held = b"".join(exported.read(name) for name in exported.namelist())
+    receipt = answer(idol("users", "erase", USER, "--yes", "--json"))
+
+    assert archive
+    assert b"Eats no meat" in held
+    assert other.encode() not in held
+    assert ("notes", f"{USER}.everyone") in {(one["namespace"], one["name"]) for one in receipt["records"]}
+    assert answer(idol("memory", "notes", "list", "--user", USER, "--json"))["data"] == []
+    assert len(answer(idol("memory", "notes", "list", "--user", other, "--json"))["data"]) == 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_core import Storage
+from idolchat_core import Change, Storage
 from idolchat_memory.notes import Note
 
 __all__ = ["FACTS", "WAITING", "FactsState", "FactsStates"]
@@ -57,6 +57,19 @@ class FactsStates:
     async def done(self, conversation_id: UUID) -> None:
         """Write down that all was looked at."""
         await self._storage.delete_record(WAITING, str(conversation_id))
+
+    async def follow(self, change: Change) -> None:
+        """Forget a conversation that is gone, whether facts are drawn now or not. Raises ``StorageUnavailable``."""
+        if change.revision is None:
+            await self.forget(change.conversation_id)
+
+    async def rests_on(self, conversation_id: UUID) -> bool:
+        """Return whether anything is kept of a conversation."""
+        return await self._storage.get_record(FACTS, str(conversation_id)) is not None
+
+    async def known(self) -> Collection[UUID]:
+        """List the conversations of which anything is kept."""
+        return {UUID(name) for namespace in (FACTS, WAITING) for name in await self._storage.list_records(namespace)}
 
     async def forget(self, conversation_id: UUID) -> None:
         """Forget a conversation that is gone."""

@@ -52,12 +52,12 @@ class FactsWorker:
         self._wake.set()
 
     async def rests_on(self, conversation_id: UUID) -> bool:
-        """Return whether a conversation waits."""
-        return conversation_id in self._due
+        """Return whether a conversation waits, or anything is kept of it."""
+        return conversation_id in self._due or await self._states.rests_on(conversation_id)
 
     async def known(self) -> Collection[UUID]:
-        """List the conversations that wait."""
-        return await self._states.waiting()
+        """List the conversations that wait, or of which anything is kept."""
+        return await self._states.known()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

@@ -30,6 +30,8 @@ __all__ = ["NoSummaries", "SummarySource", "open_summary_source"]
 log = logging.getLogger(__name__)
 
 HEADING = "What was said before the messages below, summed up:"
+ROOM_SHARE = 0.8
+"""Of the room that a summary has, so much is taken: what it is estimated at may grow."""
 RETRY_S = 60.0
 """After an attempt that failed, so long nothing is asked for the same conversation."""
 _OFFERED = 3
@@ -83,8 +85,8 @@ class SummarySource(PromptSource):
         target = self._target(window)
         if target is None:
             return
-        room = turn.budget_tokens - turn.count(HEADING)
-        wanted = WhatToSum(turn.conversation_id, target, max_tokens=room, model=self._model or turn.model)
+        room = round(ROOM_SHARE * (turn.budget_tokens - turn.count(HEADING)))
+        wanted = WhatToSum(turn.conversation_id, target, room, self._model or turn.model, turn.count)
         task = self._making[turn.conversation_id] = asyncio.create_task(self._make(wanted))
         task.add_done_callback(lambda _: self._making.pop(turn.conversation_id, None))
 
