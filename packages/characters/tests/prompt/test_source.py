@@ -199,6 +199,45 @@ async def test_a_card_in_a_group_names_all_who_take_part(
     assert "Ren of Aoi, Ren, not Aoi, User." in [message["content"] for message in provider.requests[-1].messages]
 
 
+async def test_an_outlet_stands_where_the_last_instructions_ask_for_it(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    entry = {
+        "keys": ["stage"],
+        "content": "{{char}} knows.",
+        "id": 1,
+        "extensions": {"position": 7, "selectiveLogic": 0},
+    }
+    book = {"entries": [{**entry, "extensions": {**entry["extensions"], "outlet_name": "news"}}]}
+    told = Character(
+        name="Aoi", character_book=book, post_history_instructions="News: {{outlet::news}}", visibility="public"
+    )
+    aoi = await library.create(told, OPERATOR)
+    for text in ("To the stage!", "Hi"):
+        await say(client, text, character_id=str(aoi.id))
+
+    assert [request.messages[-1]["content"] for request in provider.requests] == ["News: Aoi knows.", "News:"]
+
+
+async def test_the_depth_of_scans_can_be_set(
+    storage: InMemoryStorage, provider: ScriptedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDOLCHAT_LORE_SCAN_DEPTH", "5")
+    monkeypatch.setenv("IDOLCHAT_LORE_RECURSIVE", "false")
+    aoi = await library_of(storage).create(AOI, OPERATOR)
+    settings = ApiSettings(data_dir=tmp_path, shutdown_grace_s=5, plugins=())
+    async with (
+        serving(settings, plugins=[Parts(storage, provider), plugin]) as url,
+        httpx.AsyncClient(base_url=url, timeout=20) as client,
+    ):
+        said = await say(client, "To the stage!", character_id=str(aoi.id))
+        for _ in range(2):
+            await say(client, "And on.", conversation_id=said["conversation_id"])
+    lore = [[m["content"] for m in request.messages if "town" in str(m["content"])] for request in provider.requests]
+
+    assert lore == [["The stage is in Ao's town."]] * 3
+
+
 async def test_macros_of_users_and_models_are_text(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:

@@ -17,7 +17,6 @@ from idolchat_characters.lore.budget import token_limit
 from idolchat_characters.personas import personas_of
 from idolchat_characters.prompt.macro_contexts import of_conversation
 from idolchat_characters.scanning import (
-    SETTINGS,
     BranchStates,
     LoreScanner,
     LoreTurn,
@@ -112,7 +111,7 @@ def _explained(
         conversation_id=asked.conversation.id if asked.conversation else None,
         messages=scanner.lore.messages_needed,
         window_tokens=turn.window_tokens,
-        budget_tokens=token_limit(SETTINGS, turn.window_tokens),
+        budget_tokens=token_limit(scanner.lore.settings, turn.window_tokens),
         tokens=sum(one.tokens or 0 for one in told),
         is_cut=found.is_cut,
         entries=tuple(

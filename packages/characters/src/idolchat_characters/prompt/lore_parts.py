@@ -11,7 +11,7 @@ from idolchat_characters.lore import Activation, Position, ScanResult, place
 from idolchat_characters.prompt.card_parts import DESCRIPTION, PERSONALITY, SCENARIO
 from idolchat_core import PromptPart, PromptTurn, Slot
 
-__all__ = ["lore_parts"]
+__all__ = ["lore_parts", "outlets"]
 
 _NOTE = {"slot": Slot.HISTORY, "depth": 4}
 _WHERE: Mapping[Position | None, Mapping[str, Any]] = {
@@ -47,6 +47,12 @@ def lore_parts(
         depth = max(0, len(turn.in_window) - group.depth) if is_from_start else max(0, group.depth)
         for one in group.activations:
             yield part(one, slot=Slot.HISTORY, depth=depth, role=group.role)
+
+
+def outlets(result: ScanResult) -> Mapping[str, str]:
+    """Return the texts of entries that stand where ``{{outlet::name}}`` asks for them, by name."""
+    placed = place(result.activations).outlets
+    return {name: "\n".join(one.content for one in activations) for name, activations in placed.items()}
 
 
 def _part(activation: Activation, *, source: str, own: str, servers: Container[str], **where: Any) -> PromptPart:

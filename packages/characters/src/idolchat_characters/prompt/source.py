@@ -20,7 +20,7 @@ from idolchat_characters.lore import ScanResult
 from idolchat_characters.macros import MacroContext
 from idolchat_characters.personas import Persona, PersonaLibrary, personas_of
 from idolchat_characters.prompt.card_parts import late_parts, prefix_parts
-from idolchat_characters.prompt.lore_parts import lore_parts
+from idolchat_characters.prompt.lore_parts import lore_parts, outlets
 from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
 from idolchat_characters.prompt.said import SaidInTurn
 from idolchat_characters.prompt.upkeep import Upkeep
@@ -73,10 +73,15 @@ class CharacterSource(PromptSource):
         if len(turn.character_ids) > 1:
             prefix = replace(prefix, group=await self._names(turn))
         tail = in_tail(prefix, turn)
+        has_books = bool(books or record.character.character_book)
+        found = await self._in_time(record, books, turn, tail) if has_books else None
+        if found is not None:
+            tail = replace(tail, outlets=outlets(found))
         parts = [*self._prefix_parts(record, persona, prefix)]
         parts += late_parts(record.character, prefix, tail, source=self.name)
-        if books or record.character.character_book:
-            parts += await self._in_time(record, books, turn, tail)
+        if found is not None:
+            servers = {str(book.id) for book in books if book.scope == "server"}
+            parts += lore_parts(found, turn, source=self.name, character_id=record.id, servers=servers)
         return parts
 
     async def _names(self, turn: PromptTurn) -> tuple[str, ...]:
@@ -100,8 +105,8 @@ class CharacterSource(PromptSource):
 
     async def _in_time(
         self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
-    ) -> Sequence[PromptPart]:
-        """Return the lore of a turn, or nothing where it takes too long."""
+    ) -> ScanResult | None:
+        """Return what is found in the books of a turn, or nothing where it takes too long."""
         asked = asyncio.create_task(self._lore(record, books, turn, tail))
         try:
             await asyncio.wait({asked}, timeout=PATIENCE_S)
@@ -111,19 +116,17 @@ class CharacterSource(PromptSource):
             return asked.result()
         facts = {"character_id": str(record.id), "conversation_id": str(turn.conversation_id)}
         log.warning("the lore of a turn was not ready in time and is left out", extra=facts)
-        return ()
+        return None
 
     async def _lore(
         self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
-    ) -> Sequence[PromptPart]:
+    ) -> ScanResult | None:
         try:
             scanner = await self._compiled.get(record, books)
         except StorageUnavailable as error:
             log.warning("the lorebooks of a turn cannot be read", extra={"reason": str(error)})
-            return ()
-        found = await self._scanned(scanner, _lore_turn(record, turn, tail), turn)
-        servers = {str(book.id) for book in books if book.scope == "server"}
-        return list(lore_parts(found, turn, source=self.name, character_id=record.id, servers=servers))
+            return None
+        return await self._scanned(scanner, _lore_turn(record, turn, tail), turn)
 
     async def _scanned(self, scanner: LoreScanner, lore_turn: LoreTurn, turn: PromptTurn) -> ScanResult:
         """Scan, off the event loop where that takes long."""

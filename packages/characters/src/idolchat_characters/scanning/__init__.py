@@ -2,6 +2,15 @@
 
 from idolchat_characters.scanning.branch_states import BranchStates, branch_of
 from idolchat_characters.scanning.compiled_books import CompiledBooks, compiled_of
-from idolchat_characters.scanning.scanner import SETTINGS, LoreScanner, LoreTurn, Said
+from idolchat_characters.scanning.scanner import LoreScanner, LoreTurn, Said
 
-__all__ = ["SETTINGS", "BranchStates", "CompiledBooks", "LoreScanner", "LoreTurn", "Said", "branch_of", "compiled_of"]
+__all__ = [
+    "BranchStates",
+    "CompiledBooks",
+    "LoreScanner",
+    "LoreTurn",
+    "Said",
+    "branch_of",
+    "compiled_of",
+    "lore_settings",
+]

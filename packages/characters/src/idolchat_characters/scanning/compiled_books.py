@@ -13,7 +13,8 @@ from idolchat_characters.books import BookLibrary, BookSummary, books_of
 from idolchat_characters.character import JsonObject
 from idolchat_characters.library import CharacterRecord
 from idolchat_characters.lore import Book, LoreBooks, compile_lore, read_book
-from idolchat_characters.scanning.scanner import SETTINGS, LoreScanner
+from idolchat_characters.scanning.scanner import LoreScanner, lore_settings
+from idolchat_characters.settings import CharactersSettings
 from idolchat_core import IdolchatError, Storage
 
 __all__ = ["CompiledBooks", "compiled_of"]
@@ -64,17 +65,19 @@ class CompiledBooks:
         for line in books:
             if line.id in read:
                 scopes[line.scope].append(read[line.id])
-        return await asyncio.to_thread(_compiled, character_id, own, scopes)
+        return await asyncio.to_thread(_compiled, character_id, own, scopes, self._books.settings)
 
 
-def _compiled(character_id: UUID, own: JsonObject | None, scopes: dict[str, list[Book]]) -> LoreScanner:
+def _compiled(
+    character_id: UUID, own: JsonObject | None, scopes: dict[str, list[Book]], settings: CharactersSettings
+) -> LoreScanner:
     books = LoreBooks(
         conversation=scopes["conversation"],
         persona=scopes["user"],
         character=[read_book(own, book_id=str(character_id))] if own else [],
         server=scopes["server"],
     )
-    return LoreScanner(compile_lore(books, SETTINGS))
+    return LoreScanner(compile_lore(books, lore_settings(settings)), settings.lore_random_scope)
 
 
 def _report(task: asyncio.Task[LoreScanner]) -> None:

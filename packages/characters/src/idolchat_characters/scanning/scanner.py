@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from idolchat_characters.character import Character
@@ -21,11 +21,30 @@ from idolchat_characters.lore import (
     scan,
 )
 from idolchat_characters.macros import MacroContext, expand
+from idolchat_characters.settings import CharactersSettings
 from idolchat_core import StoredId
 
-__all__ = ["SETTINGS", "LoreScanner", "LoreTurn", "Said"]
+__all__ = ["LoreScanner", "LoreTurn", "RandomScope", "Said", "lore_settings"]
 
-SETTINGS = LoreSettings(budget_percent=10)
+type RandomScope = Literal["turn", "conversation"]
+
+
+def lore_settings(settings: CharactersSettings) -> LoreSettings:
+    """Return how books are scanned where neither they nor their entries say so."""
+    return LoreSettings(
+        scan_depth=settings.lore_scan_depth,
+        budget_percent=settings.lore_budget_percent,
+        budget_cap_tokens=settings.lore_budget_cap_tokens,
+        recursive=settings.lore_recursive,
+        max_recursion_steps=settings.lore_max_recursion_steps,
+        min_activations=settings.lore_min_activations,
+        min_activations_max_depth=settings.lore_min_activations_max_depth,
+        whole_words=settings.lore_whole_words,
+        case_sensitive=settings.lore_case_sensitive,
+        score_groups=settings.lore_score_groups,
+        include_names=settings.lore_include_names,
+        strategy=settings.lore_strategy,
+    )
 
 
 class Said(NamedTuple):
@@ -61,8 +80,9 @@ class LoreTurn:
 class LoreScanner:
     """Books made ready, and what is known of them; may be shared by threads."""
 
-    def __init__(self, lore: CompiledLore) -> None:
+    def __init__(self, lore: CompiledLore, random_scope: RandomScope = "turn") -> None:
         self.lore = lore
+        self._random_scope = random_scope
         self.key_count = sum(len(compiled.keys) for compiled in lore.entries)
         self.remembers = any(_remembers(compiled.entry) for compiled in lore.entries)
         """Whether what activates depends on more of the branch than the messages that are scanned."""
@@ -82,7 +102,9 @@ class LoreScanner:
             state=state,
             context_window=turn.window_tokens,
             roll=SeededRolls(
-                conversation_id=str(turn.conversation_id), turn_id=str(turn.said[end - 1].id if end else "")
+                conversation_id=str(turn.conversation_id),
+                turn_id=str(turn.said[end - 1].id if end else ""),
+                scope=self._random_scope,
             ),
             count_tokens=turn.count,
             substitute=lambda text: expand(text, context) if "{" in text or "<" in text else text,
