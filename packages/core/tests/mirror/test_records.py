@@ -200,6 +200,16 @@ async def test_a_namespace_that_is_mirrored_from_now_on_is_copied_whole(
     assert len(await records_in(mirror, "characters", "assets", "personas")) == 21
 
 
+async def test_a_namespace_that_is_new_needs_no_mirror_to_be_up(
+    primary: InMemoryStorage, mirror: InMemoryObjects, until: Until
+) -> None:
+    async with opening(primary, mirror):
+        await until(lambda: has_been_asked(primary))
+    mirror.is_down = True
+    async with opening(primary, mirror, records=("characters", "assets", "personas")) as storage:
+        assert await storage.get_record("personas", "ann") is None
+
+
 async def has_all(storage: Storage, namespace: str, count: int) -> bool:
     return len(await storage.list_records(namespace)) == count
 

@@ -46,7 +46,8 @@ class Inventory:
     def may_hold(self, subject: Subject) -> bool:
         """Return whether the mirror is to be asked for what the primary does not have."""
         if isinstance(subject, RecordKey):
-            if subject.namespace in self._asked_for:
+            # A namespace that is new on data that are known was never copied from here.
+            if subject.namespace in self._asked_for or self._ids is not None:
                 return subject in self._records
             return not _is_new(subject.name)
         return subject in self._ids if self._ids is not None else not is_made_here(subject)
