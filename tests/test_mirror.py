@@ -217,6 +217,27 @@ async def test_a_damaged_character_is_told_and_comes_back_from_the_mirror(
     assert (again["damaged_records"], again["differing"], characters_of(server)) == ([], [], before)
 
 
+async def test_a_user_is_erased_from_records_that_only_the_mirror_has(
+    start: Start, mock_supabase: MockSupabase
+) -> None:
+    server, user = start(), str(uuid4())
+    async with server.client() as client:
+        for name, more in (("Mika", {"owner_id": user, "visibility": "private"}), ("Rin", {})):
+            made = await client.post("/characters", json={"name": name, **more})
+            assert made.status_code == 201, made.text
+    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    before = characters_in(mock_supabase)
+    server.stop()
+    shutil.rmtree(server.data)
+    receipt = idol(server, "users", "erase", user, "--yes")
+    after = characters_in(mock_supabase)
+
+    [gone] = before.keys() - after.keys()
+    assert user.encode() in before[gone]
+    assert [f"records/{one['namespace']}/{one['name']}" for one in receipt["records"]] == [gone]
+    assert receipt["left"] == []
+
+
 async def test_nothing_is_begun_in_place_of_what_a_mirror_that_is_down_may_hold(
     start: Start, mock_supabase: MockSupabase
 ) -> None:

@@ -124,7 +124,8 @@ class Erasure:
         erased, refused = await self._of_plugins()
         left = [*now.left, *(self._failed(conversation_id, error) for conversation_id, error in failed.items())]
         left += refused
-        left += [self._queued(one) for one in now.conversations if one not in failed]
+        left += [self._queued(f"conversation {one}") for one in now.conversations if one not in failed]
+        left += [self._queued(f"record {one.namespace}/{one.name}") for one in now.records]
         gone = [one for one in ids if one not in failed and one not in now.conversations]
         return self._receipt(gone, records, left, kept=now.kept, erased=erased, dry_run=False)
 
@@ -176,10 +177,10 @@ class Erasure:
         reason = str(error) or f"no answer within {MIRRORS_S:.0f} seconds"
         return Left(storage=mirror, what="all that the primary had", reason=reason, queued=True)
 
-    def _queued(self, conversation_id: UUID) -> Left:
+    def _queued(self, what: str) -> Left:
         return Left(
             storage=", ".join(self._mirrors) or self._primary,
-            what=f"conversation {conversation_id}",
+            what=what,
             reason="it was not deleted in time, or was written again meanwhile",
             queued=bool(self._mirrors),
         )
