@@ -110,7 +110,7 @@ class Ledger:
             return datetime.fromtimestamp(self.budgets.now(), UTC)
         return now
 
-    def start(self, books: list[DailyTotals]) -> None:
+    def start(self, books: Sequence[DailyTotals]) -> None:
         """Count what was spent, watch the stop switch, and ask the provider for what is not known for sure."""
         for book in books:
             self.budgets.take_in(book)

@@ -12,16 +12,12 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4, uuid5
 
-from pydantic import ValidationError
-
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.coordination.contract import AlreadyEntered, Coordination, Occupant, UnfinishedTurn
 from idolchat_core.coordination.local import local_coordination
-from idolchat_core.coordination.messages import Stop, read_message, send_stops
-from idolchat_core.coordination.remote import RemoteTurns
 from idolchat_core.errors import (
     ConfigurationError,
     ShuttingDown,
@@ -31,7 +27,7 @@ from idolchat_core.errors import (
     TurnNotFound,
     TurnNotRetryable,
 )
-from idolchat_core.events.events import TurnEnded, TurnState, TurnStatus
+from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
@@ -42,15 +38,14 @@ from idolchat_core.prompt.history import Histories
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.background import BackgroundCompletions
-from idolchat_core.spending.daily_totals import DailyTotals
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
-from idolchat_core.turns.call_recovery import settle_open_calls
 from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
+from idolchat_core.turns.elsewhere import TurnsElsewhere
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
-from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn, state_of
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
@@ -60,6 +55,7 @@ from idolchat_core.turns.request import NewMessage, OnDisconnect, TurnOptions, T
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
 from idolchat_core.turns.runner import TurnRun, mismatch
+from idolchat_core.turns.taking_over import TakeOver
 
 __all__ = ["LiveTurn", "TurnEngine"]
 
@@ -119,7 +115,8 @@ class TurnEngine:
             prompt_sources=prompt_sources,
         )
         self._turns, self._bus = turns, coordination.bus
-        self._remote = RemoteTurns(self._bus, turns, find_here=self._live_here, find_end=self._stored_end)
+        self._elsewhere = TurnsElsewhere(self._resources, find_here=self._run_of)
+        self._taking_over = TakeOver(self._resources, is_on=recovers)
         self._receiving = AsyncExitStack()
         self._runs: dict[UUID, TurnRun] = {}
         self._finished = FinishedTurns(kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes)
@@ -127,7 +124,6 @@ class TurnEngine:
         self._ephemeral: set[EphemeralTurn] = set()
         self._is_draining = False
         self._secret = uuid4()
-        self._recovers = recovers
         self._unread_because: StorageUnavailable | None = None
         self._background = BackgroundTasks()
         self._background_completions = background
@@ -138,13 +134,13 @@ class TurnEngine:
                 f"the clock of this machine stands {-now / 86400:.0f} days before 1970; set it, for every message"
                 " and every id carries the time"
             )
-        await self._receiving.enter_async_context(self._bus.receive(self._hear))
         try:
             await self._read_what_was_left()
         except StorageUnavailable as error:
             log.warning("the storage cannot be reached; turns begin when it can", extra={"reason": str(error)})
             self._unread_because = error
             self._background.start("opening", self._read_later)
+        await self._receiving.enter_async_context(self._elsewhere.receiving())
         self._background.start("checkpoints", self._save_regularly)
         if self._resources.prompt_sources:
             self._background.start("prompts", self._prune_prompts)
@@ -157,7 +153,7 @@ class TurnEngine:
             await self._background_completions.close()
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
-        await self._remote.close()
+        await self._elsewhere.close()
         await self._receiving.aclose()
         await self._turns.close()
         await self._resources.prompt_records.close()
@@ -338,8 +334,8 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None:
             return run.live
-        elsewhere = await self._elsewhere(turn_id)
-        if elsewhere is not None and (live := await self._remote.follow(elsewhere)) is not None:
+        live = await self._elsewhere.follow(turn_id)
+        if live is not None:
             return live
         await self.status(turn_id)
         raise TurnExpired(f"turn {turn_id} is over and its events are no longer kept; its messages are")
@@ -349,22 +345,7 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
-        elsewhere = await self._elsewhere(turn_id)
-        if elsewhere is not None:
-            return await self._status_elsewhere(elsewhere)
-        return (await self._stored(turn_id)).status
-
-    async def _elsewhere(self, turn_id: UUID) -> Occupant | None:
-        """Find a turn that another process has."""
-        found = await self._turns.find(turn_id)
-        return found if found is not None and found.inbox != self._bus.inbox else None
-
-    async def _status_elsewhere(self, turn: Occupant) -> TurnStatus:
-        stored = await find_stored_turn(self._resources.storage, turn.turn_id, conversation_id=turn.conversation_id)
-        state = TurnState.QUEUED if turn.is_waiting else TurnState.RUNNING
-        if stored is None:
-            return TurnStatus(turn_id=turn.turn_id, conversation_id=turn.conversation_id, state=state)
-        return replace(stored.status, state=state)
+        return await self._elsewhere.status(turn_id) or (await self._stored(turn_id)).status
 
     async def _stored(self, turn_id: UUID) -> StoredTurn:
         stored = await find_stored_turn(self._resources.storage, turn_id)
@@ -390,61 +371,16 @@ class TurnEngine:
         if run is not None:
             await run.live.begun()
             turn_id = run.live.turn_id
-        occupant = await self._stop(turn_id)
+        occupant = await self._elsewhere.stop(turn_id)
         if occupant is None:
             return await self.status(turn_id)
         if occupant.is_waiting:
             return replace(await self.status(turn_id), state=TurnState.CANCELLED)
         if run is None:
-            await self._gone(occupant)
+            await self._elsewhere.gone(occupant)
         else:
             await run.live.ended()
         return await self.status(turn_id)
-
-    async def _stop(self, turn_id: UUID) -> Occupant | None:
-        """Have a turn stop, in whatever process it is, and return where; None where it does not run."""
-        occupant = await self._turns.stop(turn_id, TurnState.CANCELLED)
-        if occupant is not None:
-            send_stops(self._bus, [occupant], TurnState.CANCELLED)
-        return occupant
-
-    def _hear(self, message: bytes) -> None:
-        """Act on what another process, or this one, has sent."""
-        try:
-            told = read_message(message)
-        except ValidationError:
-            log.warning("a message of another process is of no kind that is known here")
-            return
-        if isinstance(told, Stop):
-            self._stop_here(told.turn_id, told.state)
-        else:
-            self._remote.take(told)
-
-    def _live_here(self, turn_id: UUID) -> LiveTurn | None:
-        run = self._run_of(turn_id)
-        return run.live if run is not None and run.live.has_begun else None
-
-    async def _stored_end(self, turn: Occupant) -> TurnEnded | None:
-        """Return how a turn of another process ended, as its conversation tells; None where that has no reply yet."""
-        stored = await find_stored_turn(self._resources.storage, turn.turn_id, conversation_id=turn.conversation_id)
-        if stored is None or (reply := stored.reply) is None:
-            return None
-        return TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error)
-
-    def _stop_here(self, turn_id: UUID, state: TurnState) -> None:
-        run = self._runs.get(turn_id)
-        if run is not None:
-            run.stop(state)
-
-    async def _gone(self, turn: Occupant) -> None:
-        """Wait until a turn that is stopped has given up its place, in whatever process it is."""
-        run = self._runs.get(turn.turn_id)
-        if run is not None:
-            await run.over()
-        while True:
-            if await self._turns.find(turn.turn_id) is None:
-                return
-            await asyncio.sleep(ELSEWHERE_EVERY_S)  # another process has it
 
     async def explain_prompt(self, turn_id: UUID) -> PromptExplanation:
         """Return what went into the prompt of a turn.
@@ -501,9 +437,9 @@ class TurnEngine:
         """
         turns = await self._turns.occupants(conversation_id)
         for turn in turns:
-            await self._stop(turn.turn_id)
+            await self._elsewhere.stop(turn.turn_id)
         for turn in turns:
-            await self._gone(turn)
+            await self._elsewhere.gone(turn)
         await self._resources.unstored.forget(conversation_id)
         await self._turns.settled()
         await forget_prompts(self._resources.storage, conversation_id)
@@ -609,8 +545,10 @@ class TurnEngine:
     async def _read_what_was_left(self) -> None:
         """Read what turns rest on, and bring in what a crash left. Raises ``StorageUnavailable``."""
         self._secret = await derivation_secret(self._resources.storage)
-        taken_over = await self._take_over() if self._recovers else ()
-        await self._open_ledger(taken_over)
+        ledger = self._resources.ledger
+        ledger.start(await self._taking_over.begin())
+        if self._background_completions is not None:
+            self._background_completions.open(ledger, self._resources.llm)
         self._unread_because = None
 
     async def _read_later(self) -> None:
@@ -623,29 +561,6 @@ class TurnEngine:
             except StorageUnavailable as error:
                 self._unread_because = error
         log.warning("the storage can be reached; turns begin")
-
-    async def _take_over(self) -> Collection[str]:
-        """End the turns of processes that have died, and return the ids of their calls."""
-        unstored = self._resources.unstored
-        turns = await unstored.take_over()
-        if turns:
-            log.warning("turns were interrupted by a crash", extra={"turns": len(turns)})
-            await unstored.flush_all(at_once=True)
-        return {str(turn.message_id) for turn in turns}
-
-    async def _open_ledger(self, taken_over: Collection[str]) -> None:
-        ledger = self._resources.ledger
-        books = await ledger.load()
-        if self._recovers:
-            await self._settle(books, only=taken_over if self._resources.storage.is_shared else None)
-        ledger.start(books)
-        if self._background_completions is not None:
-            self._background_completions.open(ledger, self._resources.llm)
-
-    async def _settle(self, books: Sequence[DailyTotals], *, only: Collection[str] | None) -> None:
-        count = await settle_open_calls(self._resources.storage, self._resources.ledger, books, only=only)
-        if count:
-            log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
 
     async def _prune_prompts(self) -> None:
         while True:
@@ -663,18 +578,10 @@ class TurnEngine:
             self._finished.sweep()
             stops = await self._turns.save(await self._grown())
             for turn_id, state in stops.items():
-                self._stop_here(turn_id, state)
+                if (run := self._runs.get(turn_id)) is not None:
+                    run.stop(state)
             await self._resources.unstored.flush_all()
-            if self._recovers:
-                await self._take_over_later()
-
-    async def _take_over_later(self) -> None:
-        """End turns of processes that have died since, and settle their calls."""
-        try:
-            if taken_over := await self._take_over():
-                await self._settle(await self._resources.ledger.read_days(), only=taken_over)
-        except StorageError as error:
-            log.warning("what processes that died have left cannot be read yet", extra={"code": error.code})
+            await self._taking_over.go_on()
 
     async def _grown(self) -> Sequence[UnfinishedTurn]:
         """Describe the running turns that have said more since they were saved."""

@@ -1,0 +1,104 @@
+"""The turns of other processes: where they are, how they stand, to follow them and to stop them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from idolchat_core.coordination.contract import Occupant
+from idolchat_core.coordination.messages import Stop, read_message, send_stops
+from idolchat_core.coordination.remote import RemoteTurns
+from idolchat_core.events.events import TurnEnded, TurnState, TurnStatus
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.turns.lookup import find_stored_turn, state_of
+from idolchat_core.turns.resources import EngineResources
+from idolchat_core.turns.runner import TurnRun
+
+__all__ = ["TurnsElsewhere"]
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.05
+"""How often it is looked whether a turn of another process that was stopped has ended."""
+
+
+class TurnsElsewhere:
+    """``find_here`` finds a turn of this process that runs or whose events are kept."""
+
+    def __init__(self, resources: EngineResources, *, find_here: Callable[[UUID], TurnRun | None]) -> None:
+        self._storage, self._turns, self._bus = resources.storage, resources.turns, resources.bus
+        self._find_here = find_here
+        self._remote = RemoteTurns(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
+
+    def receiving(self) -> AbstractAsyncContextManager[None]:
+        """Act on what other processes send, until the end."""
+        return self._bus.receive(self._hear)
+
+    async def close(self) -> None:
+        """Follow nothing more, and tell nothing more."""
+        await self._remote.close()
+
+    async def follow(self, turn_id: UUID) -> LiveTurn | None:
+        """Return a turn of another process; None where none has it. Raises ``StorageUnavailable``."""
+        turn = await self._find(turn_id)
+        return await self._remote.follow(turn) if turn is not None else None
+
+    async def status(self, turn_id: UUID) -> TurnStatus | None:
+        """Return how a turn of another process stands; None where none has it. Raises ``StorageUnavailable``."""
+        turn = await self._find(turn_id)
+        if turn is None:
+            return None
+        stored = await find_stored_turn(self._storage, turn_id, conversation_id=turn.conversation_id)
+        state = TurnState.QUEUED if turn.is_waiting else TurnState.RUNNING
+        if stored is None:
+            return TurnStatus(turn_id=turn_id, conversation_id=turn.conversation_id, state=state)
+        return replace(stored.status, state=state)
+
+    async def stop(self, turn_id: UUID) -> Occupant | None:
+        """Have a turn stop, in whatever process it is, and return where; None where it does not run."""
+        turn = await self._turns.stop(turn_id, TurnState.CANCELLED)
+        if turn is not None:
+            send_stops(self._bus, [turn], TurnState.CANCELLED)
+        return turn
+
+    async def gone(self, turn: Occupant) -> None:
+        """Wait until a turn that is stopped has given up its place, in whatever process it is."""
+        run = self._find_here(turn.turn_id)
+        if run is not None:
+            await run.over()
+        while True:
+            if await self._turns.find(turn.turn_id) is None:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)  # another process has it
+
+    async def _find(self, turn_id: UUID) -> Occupant | None:
+        turn = await self._turns.find(turn_id)
+        return turn if turn is not None and turn.inbox != self._bus.inbox else None
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            told = read_message(message)
+        except ValidationError:
+            log.warning("a message of another process is of no kind that is known here")
+            return
+        if not isinstance(told, Stop):
+            self._remote.take(told)
+        elif (run := self._find_here(told.turn_id)) is not None:
+            run.stop(told.state)
+
+    def _begun_here(self, turn_id: UUID) -> LiveTurn | None:
+        run = self._find_here(turn_id)
+        return run.live if run is not None and run.live.has_begun else None
+
+    async def _end(self, turn: Occupant) -> TurnEnded | None:
+        """Return how a turn of another process ended, as its conversation tells; None where that has no reply yet."""
+        stored = await find_stored_turn(self._storage, turn.turn_id, conversation_id=turn.conversation_id)
+        if stored is None or (reply := stored.reply) is None:
+            return None
+        return TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error)
