@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from idolchat_api_openai.matching.tree import ROOT, Node, Tree
 from idolchat_api_openai.requests.said import Said
@@ -43,8 +44,13 @@ def telling_texts(said: Sequence[Said]) -> list[str]:
 
     What stands first is a greeting, which many conversations have.
     """
-    texts = [message.text for message in said[1:] if message.role == "assistant"]
-    return [text for text in texts[-MAX_TELLING:] if len(text) >= ENOUGH_TO_KNOW]
+    return [text for text in _newest_replies(said, MAX_TELLING) if len(text) >= ENOUGH_TO_KNOW]
+
+
+def _newest_replies(said: Sequence[Said], count: int) -> list[str]:
+    """Return the newest texts of the assistant, oldest first, without one that stands first of all."""
+    texts = (said[place].text for place in range(len(said) - 1, 0, -1) if said[place].role == "assistant")
+    return list(islice(texts, count))[::-1]
 
 
 def is_told(tree: Tree, texts: Sequence[str]) -> bool:
@@ -54,8 +60,7 @@ def is_told(tree: Tree, texts: Sequence[str]) -> bool:
 
 def is_begun(tree: Tree, said: Sequence[Said]) -> bool:
     """Return whether one of the newest texts of the assistant is what a reply in this conversation begins with."""
-    texts = [message.text for message in said[1:] if message.role == "assistant"][-MAX_BEGUN:]
-    begun = tuple(text for text in texts if len(text) >= ENOUGH_TO_KNOW / 2)
+    begun = tuple(text for text in _newest_replies(said, MAX_BEGUN) if len(text) >= ENOUGH_TO_KNOW / 2)
     return bool(begun) and any(node.is_reply and node.text.startswith(begun) for node in tree.nodes)
 
 
@@ -78,13 +83,32 @@ def align(tree: Tree, said: Sequence[Said], *, is_whole: bool = False) -> Alignm
 
 def _walk(tree: Tree, said: Sequence[Said]) -> tuple[int, int]:
     """Go along what is the same to the letter, as nearly all of it is."""
-    position = ROOT
+    position, find, speaker = ROOT, tree.by_key.get, ""
     for count, message in enumerate(said):
-        found = tree.exactly(position, message.key)
-        if len(found) != 1 or _may_go_on(said, count):
+        role = message.role
+        if role == "assistant" == speaker:
+            return ROOT, 0  # parts of one reply, perhaps: that is looked at closely, from the beginning
+        speaker = role
+        found = find((position, message.key)) or _only_same(tree, position, message)
+        if len(found) != 1:
             return position, count
         position = found[0]
     return position, len(said)
+
+
+def _only_same(tree: Tree, position: int, message: Said) -> Sequence[int]:
+    """Find the one message that follows, where it is the same in other blanks or under another name; learn it."""
+    following = tree.children(position)
+    if len(following) != 1:
+        return ()
+    node = tree.nodes[following[0]]
+    if node.role != message.role:
+        return ()
+    is_trimmed = node.trimmed_key is not None and message.trimmed_key == node.trimmed_key
+    if not is_trimmed and not are_same(message.text, node.text):
+        return ()
+    tree.learn(position, message.key, node.position)
+    return following
 
 
 def _longest(tree: Tree, said: Sequence[Said], reached: dict[int, set[int]], *, is_from_root: bool = True) -> Alignment:
@@ -191,6 +215,13 @@ def _from_anywhere(tree: Tree, said: Sequence[Said]) -> Alignment | None:
     return _longest(tree, said, {1: set(starts)}, is_from_root=False)
 
 
+def _begun_as(tree: Tree, message: Said) -> Sequence[int]:
+    """Find the replies of which a client has the beginning, long enough to be theirs."""
+    if message.role != "assistant" or len(message.text) < ENOUGH_TO_KNOW / 2:
+        return ()
+    return [node.position for node in tree.nodes if node.is_reply and node.text.startswith(message.text)]
+
+
 def _stands_for(message: Said, node: Node) -> bool:
     """Return whether a message is a stored one, perhaps under another name, or a reply as far as it was read."""
     if message.role != node.role:
@@ -206,10 +237,10 @@ def _beside(tree: Tree, said: Sequence[Said]) -> Alignment | None:
     than the tree has, and what is known begins behind it.
     """
     for count, message in enumerate(said[1:], 1):
-        starts = tree.saying(message.role, message.text)[-MAX_STARTS:]
+        starts = tree.saying(message.role, message.text) or _begun_as(tree, message)
         if not starts or len(message.text) < ENOUGH_TO_BEGIN:
             continue
-        position = _longest(tree, said, {count + 1: set(starts)}, is_from_root=False)
+        position = _longest(tree, said, {count + 1: set(starts[-MAX_STARTS:])}, is_from_root=False)
         path = tree.path(position.position)
         before = len(path) - (position.count - count)
         if before < count:

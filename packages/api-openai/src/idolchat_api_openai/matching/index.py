@@ -17,6 +17,7 @@ __all__ = ["ReplyIndex", "forget_user", "index_path", "open_index"]
 PAGE_SIZE = 500
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;  -- what a power cut takes is told again
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, revision TEXT NOT NULL, messages INTEGER NOT NULL
 ) WITHOUT ROWID;

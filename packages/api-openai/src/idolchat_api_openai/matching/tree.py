@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from idolchat_api_openai.requests.text import index_key, key_of, normal_form
+from idolchat_api_openai.requests.text import index_key, key_of, normal_form, trimmed_key_of
 from idolchat_core import Conversation, Message, StoredId
 
 __all__ = ["ROOT", "Node", "Tree"]
@@ -22,7 +22,7 @@ class Node:
     was deleted.
     """
 
-    __slots__ = ("children", "id", "is_empty", "is_reply", "key", "parent", "position", "role", "text")
+    __slots__ = ("children", "id", "is_empty", "is_reply", "key", "parent", "position", "role", "text", "trimmed_key")
 
     def __init__(self, message: Message, position: int, parent: int) -> None:
         self.id: StoredId = message.id
@@ -31,13 +31,17 @@ class Node:
         self.role = message.role
         self.key = key_of(message.role, message.content, message.tool_calls, message.tool_call_id)
         self.text = normal_form(message.role, message.content, message.tool_calls, message.tool_call_id)
+        self.trimmed_key = trimmed_key_of(message.role, message.content, message.tool_calls)
         self.is_empty = not self.text and message.role != "tool"
         self.is_reply = message.role == "assistant" and message.origin is None and not self.is_empty
         self.children: list[int] = []
 
 
 class Tree:
-    """The messages of a conversation in the order of its document, and how they follow each other."""
+    """The messages of a conversation in the order of its document, and how they follow each other.
+
+    ``by_key`` finds what follows a position directly and is, to the letter, what a key stands for; or was learnt to be.
+    """
 
     def __init__(self, conversation: Conversation) -> None:
         self.id: UUID = conversation.id
@@ -49,7 +53,7 @@ class Tree:
         self.roots: list[int] = []
         self.size_bytes = 1000
         self._positions: dict[StoredId, int] = {}
-        self._by_key: dict[tuple[int, int], list[int]] = {}
+        self.by_key: dict[tuple[int, int], list[int]] = {}
         self._by_text: dict[tuple[str, bytes], list[int]] = {}
         self._beginnings: dict[tuple[int, int], int] = {}
 
@@ -60,8 +64,8 @@ class Tree:
             node = Node(message, position, self._parent_of(message, position))
             self.nodes.append(node)
             self._positions[node.id] = position
-            self._children(node.parent).append(position)
-            self._by_key.setdefault((node.parent, node.key), []).append(position)
+            self.children(node.parent).append(position)
+            self.by_key.setdefault((node.parent, node.key), []).append(position)
             self._by_text.setdefault((node.role, index_key(node.text)), []).append(position)
             self.size_bytes += _NODE_BYTES + len(node.text)
 
@@ -70,12 +74,13 @@ class Tree:
             return position - 1
         return self._positions.get(message.parent_id, ROOT) if message.parent_id is not None else ROOT
 
-    def _children(self, position: int) -> list[int]:
+    def children(self, position: int) -> list[int]:
+        """Return what follows a message directly, oldest first."""
         return self.roots if position == ROOT else self.nodes[position].children
 
     def following(self, position: int) -> Iterator[Node]:
         """Yield what follows a message, also behind what says nothing."""
-        for child in self._children(position):
+        for child in self.children(position):
             node = self.nodes[child]
             if node.is_empty:
                 yield from self.following(child)
@@ -84,11 +89,11 @@ class Tree:
 
     def exactly(self, position: int, key: int) -> Sequence[int]:
         """Find what follows a message directly and is, to the letter, what a key stands for."""
-        return self._by_key.get((position, key), ())
+        return self.by_key.get((position, key), ())
 
     def learn(self, position: int, key: int, node: int) -> None:
         """Remember what else stands for a message, so that it is found at once."""
-        self._by_key[position, key] = [node]
+        self.by_key[position, key] = [node]
 
     def begun(self, position: int, key: int) -> int | None:
         """Find what was learnt to begin with a text."""

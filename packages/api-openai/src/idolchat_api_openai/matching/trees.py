@@ -11,8 +11,8 @@ from idolchat_core import ConversationNotFound, Page, Storage
 __all__ = ["Trees"]
 
 MAX_BYTES = 64 * 1024 * 1024
-NEW_MESSAGES = 8
-"""Read at once of a tree that is known; a turn adds two."""
+NEW_MESSAGES = 2
+"""Read at once of a tree that is known; a turn adds so many."""
 PAGE_SIZE = 1000
 
 
@@ -45,8 +45,10 @@ class Trees:
     async def _grown(self, tree: Tree, page: Page) -> Tree | None:
         """Add what is new to a tree; None where more may have changed than that."""
         count = len(tree.nodes)
-        if page.total <= count or page.start > count:
+        if page.total <= count:
             return None
+        if page.start > count:
+            page = await self._storage.read_page(tree.id, limit=page.total - count)
         known, new = page.conversation.messages[: count - page.start], page.conversation.messages[count - page.start :]
         if any(tree.position_of(message.id) is None or message.deleted_at is not None for message in known):
             return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from idolchat_api_openai.requests.errors import BadRequest
-from idolchat_api_openai.requests.text import key_of, normal_form
+from idolchat_api_openai.requests.text import key_of, normal_form, trimmed_key_of
 
 __all__ = ["History", "Said"]
 
@@ -26,8 +26,17 @@ class Said:
         self.fields = fields
         self.role = role
         self.position = position
-        self.key = key_of(role, fields.get("content"), fields.get("tool_calls"), fields.get("tool_call_id"))
+        content = fields.get("content")
+        if type(content) is str and "tool_calls" not in fields and role != "tool":  # as nearly all are
+            self.key = hash((role, content))
+        else:
+            self.key = key_of(role, content, fields.get("tool_calls"), fields.get("tool_call_id"))
         self._text: str | None = None
+
+    @property
+    def trimmed_key(self) -> int | None:
+        """A number that texts share that are the same but for blanks at their ends."""
+        return trimmed_key_of(self.role, self.fields.get("content"), self.fields.get("tool_calls"))
 
     @property
     def text(self) -> str:

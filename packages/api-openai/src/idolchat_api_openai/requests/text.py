@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import orjson
 
-__all__ = ["ENOUGH_TO_BEGIN", "ENOUGH_TO_KNOW", "are_same", "index_key", "key_of", "normal_form"]
+__all__ = ["ENOUGH_TO_BEGIN", "ENOUGH_TO_KNOW", "are_same", "index_key", "key_of", "normal_form", "trimmed_key_of"]
 
 ENOUGH_TO_KNOW = 30
 """Characters, without blanks, that make a reply as good as unique."""
@@ -24,6 +24,11 @@ def key_of(role: str, content: object, tool_calls: object = None, tool_call_id: 
     if type(content) is str and not tool_calls and tool_call_id is None:
         return hash((role, content))
     return hash((role, _json(content), _call_ids(tool_calls), str(tool_call_id)))
+
+
+def trimmed_key_of(role: str, content: object, tool_calls: object = None) -> int | None:
+    """Return a number that texts share that are the same but for blanks at their ends; None for no mere text."""
+    return hash((role, content.strip())) if isinstance(content, str) and role != "tool" and not tool_calls else None
 
 
 def normal_form(role: str, content: object, tool_calls: object = None, tool_call_id: object = None) -> str:
