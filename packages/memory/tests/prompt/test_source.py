@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
 if TYPE_CHECKING:
     from conftest import Talk
 
-from idolchat_core import PromptSource, Storage, read_settings
-from idolchat_core.testing import PromptSourceConformance
+from idolchat_core import MemoryScope, Page, PromptSource, ScopeReader, Storage, new_id, read_settings
+from idolchat_core.testing import InMemoryStorage, PromptSourceConformance, a_conversation, a_memory, a_prompt_turn
+from idolchat_memory.choices import MemoryChoices
 from idolchat_memory.prompt import RecallSource
-from idolchat_memory.service import open_memory
+from idolchat_memory.recall import Recall
+from idolchat_memory.service import Memory, open_memory
 from idolchat_memory.settings import MemorySettings
+from idolchat_memory.sqlite import SqliteMemoryIndex
 
 
 class TestRecallSource(PromptSourceConformance):
@@ -36,3 +40,50 @@ async def test_what_was_said_in_another_conversation_is_recalled(talk: Talk) -> 
     [part] = await talk.explained(answer)
     assert (part["slot"], part["why"]["matched"], part["included"]) == ("tail", ["dog"], True)
     assert part["key"] == part["why"]["message_id"]
+
+
+class CountedIndex(SqliteMemoryIndex):
+    reads = 0
+
+    async def read[T](self, scope: MemoryScope, work: Callable[[ScopeReader], T]) -> T:
+        self.reads += 1
+        return await super().read(scope, work)
+
+
+class CountedStorage(InMemoryStorage):
+    calls = 0
+
+    async def get_record(self, namespace: str, name: str) -> bytes | None:
+        self.calls += 1
+        return await super().get_record(namespace, name)
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        self.calls += 1
+        return await super().read_page(conversation_id, limit=limit, before=before)
+
+
+async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_path: Path) -> None:
+    storage, index = CountedStorage(), CountedIndex(tmp_path / "index.sqlite")
+    settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="off")
+    memory = Memory(
+        settings=settings,
+        storage=storage,
+        index=index,
+        recall=Recall(index),
+        choices=MemoryChoices(storage),
+        model=None,
+        no_model=None,
+    )
+    stranger = a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=1)})
+    known = a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=2)})
+    elsewhere = MemoryScope.model_validate({"user_id": UUID(int=2), "character_id": "another"})
+    await index.replace(elsewhere, new_id(), [a_memory("My dog is called Biscuit")], revision="1")
+    source = RecallSource(memory)
+
+    await source.parts(a_prompt_turn(stranger))
+    assert (index.reads, storage.calls) == (0, 0)
+
+    await source.parts(a_prompt_turn(known))  # whose choice is looked up, and kept
+    await source.parts(a_prompt_turn(known))
+    assert (index.reads, storage.calls) == (0, 1)
+    index.close()
