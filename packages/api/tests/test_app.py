@@ -45,7 +45,7 @@ async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient, path: str
     [
         ("GET", "/chat", "POST"),
         ("PUT", "/chat/stream", "POST"),
-        ("POST", "/conversations", "GET"),
+        ("PUT", "/conversations", "GET, POST"),
         ("PUT", f"/conversation/{UNKNOWN}", "DELETE, GET, PATCH"),
         ("DELETE", f"/turns/{UNKNOWN}", "GET"),
         ("GET", f"/turns/{UNKNOWN}/cancel", "POST"),

@@ -94,9 +94,11 @@ def attempts(app: FastAPI) -> Iterator[tuple[str, str]]:
                 yield method, re.sub(r":\w+}", "}", route.path)
     for path, operations in app.openapi()["paths"].items():
         for method, operation in operations.items():
-            for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "query" and parameter["name"] in vars(unknown()):
-                    yield method.upper(), f"{path}?{parameter['name']}={{{parameter['name']}}}"
+            asked = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
+            needed = "".join(f"{parameter['name']}=x&" for parameter in asked if parameter.get("required"))
+            for parameter in asked:
+                if parameter["name"] in vars(unknown()):
+                    yield method.upper(), f"{path}?{needed}{parameter['name']}={{{parameter['name']}}}"
 
 
 class Notes:
