@@ -99,6 +99,7 @@ from idolchat_core.storage.stats import StorageStats
 from idolchat_core.storage.user_data import UserData, UserFile
 from idolchat_core.turns.ephemeral import EphemeralRequest
 from idolchat_core.turns.plan import After
+from idolchat_core.turns.prompt_records import forget_explanations
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = [
@@ -212,6 +213,7 @@ __all__ = [
     "check_record_version",
     "check_revision",
     "document",
+    "forget_explanations",
     "hits_in",
     "hookimpl",
     "is_repeated",

@@ -10,6 +10,7 @@ from idolchat_memory.facts.extraction import FactsExtraction
 from idolchat_memory.facts.state import FactsStates
 from idolchat_memory.facts.worker import FactsWorker
 from idolchat_memory.feed import open_feed
+from idolchat_memory.feed.explanations import ExplanationFollower
 from idolchat_memory.feed.observer import Follower
 from idolchat_memory.notes import notes_of
 from idolchat_memory.notes.forgetting import NoteFollower
@@ -26,6 +27,7 @@ async def open_observer(services: Services) -> AsyncGenerator[ChangeObserver]:
     followers: list[Follower] = [NoteFollower(storage), summaries_of(storage)]
     async with AsyncExitStack() as stack:
         memory = await stack.enter_async_context(memory_of(storage))
+        followers.append(ExplanationFollower(memory.index, storage))
         if memory.settings.is_on and memory.settings.facts:
             extraction = FactsExtraction(memory, notes_of(storage), services.background)
             worker = FactsWorker(extraction, FactsStates(storage), every=memory.settings.facts_every)

@@ -145,6 +145,26 @@ async def test_5_what_was_deleted_is_found_nowhere_also_after_a_restart(opening:
         assert not any([b"Biscuit" in file.data async for file in data.export(MIA)])
 
 
+async def test_5_an_explanation_goes_with_what_it_names(talk: Talk) -> None:
+    one = await talk.say("My dog is called Biscuit")
+    await talk.indexed("Biscuit", count=1)
+    note = await noted(talk, "Calls me Captain", pinned=True)
+    recalling = await talk.say("What is my dog called?")
+    noting = await talk.say("Sing, please")
+    where = f"/conversation/{one['conversation_id']}/messages/{one['user_message_id']}"
+    named = (await talk.client.get(f"/turns/{recalling['turn_id']}/prompt")).text
+    assert one["user_message_id"] in named
+    assert (await talk.client.delete(where)).status_code == 204
+
+    async def is_gone(turn: dict[str, Any]) -> bool:
+        return (await talk.client.get(f"/turns/{turn['turn_id']}/prompt")).status_code == 410
+
+    await until(lambda: is_gone(recalling))
+    assert (await talk.client.get(f"/turns/{noting['turn_id']}/prompt")).status_code == 200
+    await talk.client.delete(f"/memory/{note['id']}", params={"user_id": MIA})
+    assert await is_gone(noting)
+
+
 async def test_6_switched_off_means_no_part_in_a_prompt_while_reading_and_deleting_work(opening: OpenTalk) -> None:
     async with opening() as talk:
         note = await noted(talk, "Calls me Captain", pinned=True)

@@ -14,6 +14,7 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.maintenance import forget_aside
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.lookup import find_message
+from idolchat_core.turns.prompt_records import forget_naming
 from idolchat_core.turns.request import NewMessage
 
 __all__ = ["delete_message", "erase_message", "rewritable", "rewrite"]
@@ -81,14 +82,16 @@ async def erase_message(storage: Storage, conversation_id: UUID, message_id: Sto
     """Delete one message for good, and return what stays: its place, without text; what follows it stays, too.
 
     The text goes from the document, from copies that repairs have kept, from checkpoints, and from indexes; mirrors
-    follow. Deleting it once more removes copies that have come since. Raises ``ConversationNotFound``,
-    ``ConversationDamaged``, ``InvalidRequest``, ``StorageConflict``, ``StorageUnavailable``.
+    follow. Explanations of this conversation's prompts that name the message go, too. Deleting it once more removes
+    copies that have come since. Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``,
+    ``StorageConflict``, ``StorageUnavailable``.
     """
     message, _ = await _found(storage, conversation_id, message_id)
     await forget_aside(storage, conversation_id)
     await _drop_checkpoints(storage, message_id)
     deleted = deleted_form(message, deleted_at=utc_now())
     await storage.replace_message(conversation_id, deleted)
+    await forget_naming(storage, conversation_id, str(message_id))
     return deleted
 
 

@@ -371,6 +371,7 @@ class TurnRun:
         self.explain_prompt = answer.prompting.explain
         if self.explain_prompt is not None and answer.prompting.is_worth_keeping:
             self._resources.prompt_records.save(self.explain_prompt())
+            self.explain_prompt = None  # the record alone is kept, which goes with what it names
         started_at = perf_counter()
         try:
             ended = await self._store(ended, call)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_core import NO_RECORD, InvalidRequest, Storage, StorageConflict, new_id, utc_now
+from idolchat_core import NO_RECORD, InvalidRequest, Storage, StorageConflict, forget_explanations, new_id, utc_now
 from idolchat_memory.notes.note import Note, NoteScope, Writer, user_key
 
 __all__ = ["CITATIONS", "NOTES", "NoteStore", "notes_of"]
@@ -151,6 +151,7 @@ class NoteStore:
             return left
 
         await self.change(note.scope, without)
+        await forget_explanations(self._storage, note.user_id, naming=str(note.id))
         return before - after
 
     async def change(self, scope: NoteScope, change: Callable[[Notes], Notes]) -> Notes:
