@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.characters.contract import CharacterDirectory
@@ -29,6 +30,8 @@ __all__ = ["Service", "open_service"]
 
 log = logging.getLogger(__name__)
 
+TOLD_WITHIN_S = 3.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -48,6 +51,11 @@ class Service:
     def characters(self) -> CharacterDirectory:
         """All character directories as one."""
         return self.services.characters
+
+    async def told(self, conversation_id: UUID) -> None:
+        """Wait until all that rests on a conversation has followed its change, or a few seconds: it is queued then."""
+        if isinstance(self.storage, TrackedStorage):
+            await self.storage.told(conversation_id, within_s=TOLD_WITHIN_S)
 
     @property
     def mirror(self) -> MirrorStatus:

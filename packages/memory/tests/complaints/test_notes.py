@@ -129,11 +129,7 @@ async def test_5_what_was_deleted_is_found_nowhere_also_after_a_restart(opening:
         assert (await talk.client.delete(f"{where}/{one['message_id']}")).status_code == 204
         deleted = await talk.client.delete(f"/memory/{by_hand['id']}", params={"user_id": MIA})
         assert deleted.status_code == 204
-
-        async def is_gone() -> bool:
-            return await notes(talk, superseded=True) == []
-
-        await until(is_gone)
+        assert await notes(talk, superseded=True) == []
     async with opening() as talk:
         await talk.say("What is my dog called?")
         assert "Biscuit" not in str(talk.prompt)
@@ -159,7 +155,7 @@ async def test_5_an_explanation_goes_with_what_it_names(talk: Talk) -> None:
     async def is_gone(turn: dict[str, Any]) -> bool:
         return (await talk.client.get(f"/turns/{turn['turn_id']}/prompt")).status_code == 410
 
-    await until(lambda: is_gone(recalling))
+    assert await is_gone(recalling)
     assert (await talk.client.get(f"/turns/{noting['turn_id']}/prompt")).status_code == 200
     await talk.client.delete(f"/memory/{note['id']}", params={"user_id": MIA})
     assert await is_gone(noting)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,12 +14,6 @@ if TYPE_CHECKING:
     from conftest import Talk
 
 MIA = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
-
-
-async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await found():  # noqa: ASYNC110 - the observer acts soon after
-            await asyncio.sleep(0.02)
 
 
 async def note_on(talk: Talk, text: str, *answers: dict[str, Any]) -> dict[str, Any]:
@@ -46,14 +38,10 @@ async def test_a_note_goes_with_the_last_message_that_it_rests_on(talk: Talk) ->
     await note_on(talk, "by hand")
     where = f"/conversation/{one['conversation_id']}/messages/{one['user_message_id']}"
     assert (await talk.client.delete(where)).status_code == 204
-    await until(lambda: _equals(talk, ["by hand", "dog is called Biscuit"]))
+    assert await left(talk) == ["by hand", "dog is called Biscuit"]
 
     await talk.client.delete(f"/conversation/{two['conversation_id']}")
-    await until(lambda: _equals(talk, ["by hand"]))
-
-
-async def _equals(talk: Talk, wanted: list[str]) -> bool:
-    return await left(talk) == wanted
+    assert await left(talk) == ["by hand"]
 
 
 async def test_more_being_said_takes_no_note_away(talk: Talk, storage: Storage) -> None:
@@ -78,4 +66,4 @@ async def test_a_conversation_that_was_deleted_before_it_was_indexed_takes_its_n
     await note_on(talk, "has a dog", one)
     await talk.client.delete(f"/conversation/{one['conversation_id']}")
 
-    await until(lambda: _equals(talk, []))
+    assert await left(talk) == []

@@ -223,10 +223,12 @@ async def search_conversations(
 async def delete_conversation(conversation_id: UUID, request: Request, app: CurrentState) -> None:
     """Delete a conversation for good, everywhere it is stored; turns that run in it are stopped.
 
-    With `If-Match` only while it has that ETag, and no turn runs in it.
+    With `If-Match` only while it has that ETag, and no turn runs in it. What plugins have derived from it is gone with
+    it, or, after a few seconds, queued to go.
     """
     expected = expected_revision(request.headers.raw)
     await branches.delete(app.service.turns, app.service.storage, conversation_id, expected_revision=expected)
+    await app.service.told(conversation_id)
 
 
 @router.patch(
@@ -306,9 +308,11 @@ async def delete_one_message(conversation_id: UUID, message_id: str, app: Curren
 
     The document then holds `{"id", "role", "content": null, "timestamp", "deleted_at"}` there, and what follows it
     stays where it is. Its text goes from the storage, its copies and its index, and from the mirrors as soon as they
-    can be reached; it is in no later prompt. A reply that continues another one is a message of its own.
+    can be reached; it is in no later prompt. What plugins have derived from it is gone with it, or, after a few
+    seconds, queued to go. A reply that continues another one is a message of its own.
     """
     await messages.delete_message(app.service.turns, app.service.storage, conversation_id, _stored_id(message_id))
+    await app.service.told(conversation_id)
 
 
 class Continue:

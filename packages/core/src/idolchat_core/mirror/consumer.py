@@ -131,6 +131,10 @@ class ChangeConsumer:
         """Look now for what other processes have changed. Raises ``StorageUnavailable``."""
         await self._scanner.look()
 
+    async def has_passed_on(self, subject: Subject) -> None:
+        """Wait until nothing of one conversation or record is pending."""
+        await self._worker.has_passed_on(subject)
+
     async def has_copied(self) -> None:
         """Wait until nothing is pending."""
         await self._worker.has_copied()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,6 +48,13 @@ class TrackedStorage(Forwarding):
     def failing(self) -> Mapping[str, str]:
         """The background tasks that do not do their work now, each with what is wrong."""
         return {name: why for consumer in self.consumers for name, why in consumer.failing.items()}
+
+    async def told(self, conversation_id: UUID, *, within_s: float) -> None:
+        """Wait until observers have followed all that happened to a conversation; what takes longer is queued."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for feed in self.feeds:
+                    await feed.has_passed_on(conversation_id)
 
     @asynccontextmanager
     async def telling(self, observers: Mapping[str, ChangeObserver]) -> AsyncGenerator[None]:

@@ -119,6 +119,11 @@ class ReplicationWorker:
         async with self._ended:
             await self._ended.wait_for(lambda: not len(self._queue))
 
+    async def has_passed_on(self, subject: Subject) -> None:
+        """Wait until nothing of one conversation or record is pending."""
+        async with self._ended:
+            await self._ended.wait_for(lambda: subject not in self._queue)
+
     @asynccontextmanager
     async def running(self, background: BackgroundTasks) -> AsyncGenerator[None]:
         """Pass changes on until the end; a good end first brings, for a few seconds, what is still pending."""
