@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from math import isfinite
@@ -29,6 +30,7 @@ from idolchat_core import (
 __all__ = ["StoredCharacters", "open_directory"]
 
 MAX_DESCRIPTION_CHARS = 300
+MAX_ENTRIES = 1_024
 _TALKATIVENESS = 0.5
 """Where a card says nothing, as in SillyTavern."""
 
@@ -41,18 +43,19 @@ class StoredCharacters(CharacterDirectory):
         self._personas = personas_of(storage)
         self._books = books_of(storage)
         self._compiled = compiled_of(storage)
+        self._entries: OrderedDict[tuple[UUID, int], DirectoryEntry] = OrderedDict()
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
         """Find a character by id or slug, as she is now."""
         record = await self._library.find(str(reference), Viewer.of(user_id), max_age_s=REFRESH_S)
-        return _entry(record) if record is not None else None
+        return self._entry(record) if record is not None else None
 
     async def page(self, user_id: StoredId | None, *, limit: int, after: str | None = None) -> DirectoryPage:
         """List the characters that are not hidden, or are the user's, newest first."""
         viewer = Viewer.of(user_id)
         page = await self._library.list(viewer, limit=limit, before=_id_in(after))
         records = [await self._library.get(summary.id, viewer) for summary in page.data]
-        entries = [_entry(record) for record in records if record is not None]
+        entries = [self._entry(record) for record in records if record is not None]
         return DirectoryPage(data=entries, next=str(page.next) if page.next else None)
 
     async def openings(self, entry: DirectoryEntry, conversation: Conversation) -> Sequence[str]:
@@ -65,6 +68,15 @@ class StoredCharacters(CharacterDirectory):
         self._compiled.prepare(record, await self._books.active(conversation.user_id, conversation.id))
         said = [expand(greeting, context).strip() for greeting in _greetings(record.character, conversation)]
         return [text for text in said if text]
+
+    def _entry(self, record: CharacterRecord) -> DirectoryEntry:
+        """Return what others know of a character, made once for each version: every turn asks for it."""
+        at = (record.id, record.version)
+        if at not in self._entries:
+            self._entries[at] = _entry(record)
+            if len(self._entries) > MAX_ENTRIES:
+                self._entries.popitem(last=False)
+        return self._entries[at]
 
 
 @asynccontextmanager

@@ -119,13 +119,13 @@ class CharacterIndex:
         """
         end = len(self._order) if before is None else bisect_left(self._order, before)
         wanted_tag = tag.strip().casefold() if tag else None
-        words = text.casefold().split() if text else []
+        longest, *others = sorted(text.casefold().split(), key=len, reverse=True) if text and text.strip() else ("",)
         found: list[CharacterSummary] = []
         for place in range(end - 1, -1, -1):
             entry = self._entries[self._order[place]]
-            if wanted_tag is not None and wanted_tag not in entry.tags:
+            if longest not in entry.words or (wanted_tag is not None and wanted_tag not in entry.tags):
                 continue
-            if words and not _holds(entry.words, words):
+            if not all(word in entry.words for word in others):
                 continue
             if not viewer.lists(entry.summary) or (owner_id is not None and entry.summary.owner_id != owner_id):
                 continue
@@ -142,10 +142,6 @@ class CharacterIndex:
         """Count a user's characters, and the bytes of their cards and files."""
         sizes = [entry.size_bytes for entry in self._entries.values() if entry.summary.owner_id == owner_id]
         return len(sizes), sum(sizes)
-
-
-def _holds(text: str, words: Sequence[str]) -> bool:
-    return all(word in text for word in words)
 
 
 def _page(found: Sequence[CharacterSummary], limit: int) -> CharacterPage:

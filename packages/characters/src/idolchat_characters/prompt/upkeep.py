@@ -43,6 +43,7 @@ class Upkeep:
         while True:
             try:
                 if is_first:
+                    await self._library.load()  # so that the first list waits for nothing
                     await self.compile_large_books()
                 await self.remove_what_is_left()
                 is_first = False
