@@ -7,6 +7,7 @@ from asyncio.subprocess import PIPE
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -101,6 +102,24 @@ async def test_what_is_in_the_document_is_not_added_again(open_storage: Open, mo
         await say(storage, conversation, a_message("two"), reply(), count=2)
 
     assert tails(mock_supabase) == {}
+
+
+async def test_gc_removes_what_says_nothing_any_more_and_nothing_else(
+    open_storage: Open, mock_supabase: MockSupabase
+) -> None:
+    await left_by_a_crash(mock_supabase, open_storage)
+    [useless] = tails(mock_supabase)
+    begun, grown = a_conversation("one"), a_conversation()
+    async with open_storage() as storage:
+        await storage.create(begun)
+        await storage.create(grown)
+        await say(storage, grown, a_message("two"), count=0)
+        needed = tails(mock_supabase).keys() - {useless}
+        would = [one async for one in storage.collect_garbage(older_than=timedelta(0), dry_run=True)]
+        did = [one async for one in storage.collect_garbage(older_than=timedelta(0))]
+
+        assert [one.place for one in would] == [one.place for one in did] == [useless]
+        assert tails(mock_supabase).keys() == needed
 
 
 async def test_what_is_deleted_does_not_come_back_of_a_tail(open_storage: Open, mock_supabase: MockSupabase) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from idolchat_core import (
     ConversationNotFound,
     ConversationSummary,
     KeyValueStorage,
+    Leftover,
     Message,
     StorageError,
     StorageUnavailable,
@@ -37,7 +38,7 @@ from idolchat_storage_supabase.chats import ChatsTable, Row
 from idolchat_storage_supabase.conversation_index import ConversationIndex, document_key, facts_of
 from idolchat_storage_supabase.directory import ROWS_A_CALL, Directory
 from idolchat_storage_supabase.errors import AlreadyThere
-from idolchat_storage_supabase.tails import NEW, Grown, Tails, grown
+from idolchat_storage_supabase.tails import NEW, Grown, Tails, grown, is_needed
 from idolchat_storage_supabase.turns import CLOCKS_DIFFER_BY, TurnMap, holds_turn, likely_first, made_at
 
 __all__ = ["SupabaseStorage"]
@@ -304,6 +305,20 @@ class SupabaseStorage(KeyValueStorage):
                 await self._directory.flush()
             yield done
         await self._directory.flush()
+
+    async def collect_garbage(self, *, older_than: timedelta, dry_run: bool = False) -> AsyncGenerator[Leftover]:
+        async for leftover in super().collect_garbage(older_than=older_than, dry_run=dry_run):
+            yield leftover
+        for key in await self._tails.everything():
+            async with self._writing(key.conversation_id):
+                # Read after it was listed: an object that it belongs to was written before it.
+                stored = await self._bucket.read(self.document_key(key.conversation_id))
+                data = (await self._tails.read([key])).get(key)
+                if data is None or is_needed(key, stored):
+                    continue
+                if not dry_run:
+                    await self._tails.remove([key])
+            yield Leftover(kind="temporary", place=str(key), size_bytes=len(data))
 
     async def _data(self, conversation_id: UUID) -> bytes:
         kept = self._cache.get(conversation_id)

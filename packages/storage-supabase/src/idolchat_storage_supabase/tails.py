@@ -30,7 +30,7 @@ from idolchat_core import (
 )
 from idolchat_storage_supabase.bucket import PROOF_HOLDS_S, Bucket
 
-__all__ = ["LISTED_AGE_S", "NEW", "Grown", "TailKey", "Tails", "grown"]
+__all__ = ["LISTED_AGE_S", "NEW", "Grown", "TailKey", "Tails", "grown", "is_needed"]
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,11 @@ class Tails:
     async def of(self, conversation_id: UUID, *, max_age_s: float | None = None) -> list[TailKey]:
         """Return the tails of a conversation that may say something. Raises ``StorageUnavailable``."""
         return [key for key in await self.all_of(conversation_id, max_age_s=max_age_s) if key not in self._useless]
+
+    async def everything(self) -> list[TailKey]:
+        """Return all tails, as they are now. Raises ``StorageUnavailable``."""
+        await self._look(0)
+        return sorted(self._there())
 
     async def all_of(self, conversation_id: UUID, *, max_age_s: float | None = None) -> list[TailKey]:
         """Return all tails of a conversation. Raises ``StorageUnavailable``."""
@@ -227,6 +232,11 @@ class Tails:
             self._useless.pop(key, None)
         while len(self._gone) > MAX_REMEMBERED:
             self._gone.popitem(last=False)
+
+
+def is_needed(key: TailKey, stored: bytes | None) -> bool:
+    """Whether a tail belongs to what is stored; once it does not, it never will."""
+    return key.base == (NEW if stored is None else document.digest(stored))
 
 
 def grown(stored: bytes | None, tails: Mapping[TailKey, bytes], conversation_id: UUID) -> Grown | None:
