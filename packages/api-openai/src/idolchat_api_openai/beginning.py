@@ -87,7 +87,7 @@ class Beginner:
         """Answer with the character's model; what is asked of the character herself, with her prompt as well."""
         said, target = asked.history.said, asked.target
         request = EphemeralRequest(
-            messages=(*asked.before, *_checked(said), *map(_as_user, asked.history.closing)),
+            messages=(*_instructions(asked), *asked.before, *_checked(said), *map(_as_user, asked.history.closing)),
             purpose="background",
             character_id=target.character_id,
             is_plain=is_task,

@@ -220,7 +220,7 @@ def document(app: FastAPI, *, token: str | None = None) -> dict[str, Any]:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for route in app.routes:
             if isinstance(route, RawRoute):
-                schema["paths"].setdefault(route.path, {}).update(route.operations())
+                schema["paths"].setdefault(route.path_format, {}).update(route.operations())
         schema["servers"] = [{"url": "."}]  # relative to this document, so that it holds behind any proxy
         schema.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         if token is not None:
@@ -237,7 +237,7 @@ def _ask_for(token: str, schema: dict[str, Any], routes: Sequence[BaseRoute]) ->
     for route in routes:
         rule = rule_of(route)
         if rule is not None and rule.access is Access.OPEN:
-            for operation in schema["paths"].get(getattr(route, "path", ""), {}).values():
+            for operation in schema["paths"].get(getattr(route, "path_format", ""), {}).values():
                 operation["security"] = [{}, {"bearer": []}]
 
 
