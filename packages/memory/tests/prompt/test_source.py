@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,12 +13,20 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Talk
 
-from idolchat_core import MemoryScope, Page, PromptSource, ScopeReader, Storage, new_id, read_settings
+from idolchat_core import (
+    MemoryIndex,
+    MemoryScope,
+    Page,
+    PromptSource,
+    ScopeReader,
+    Storage,
+    TextAnalysis,
+    new_id,
+    read_settings,
+)
 from idolchat_core.testing import InMemoryStorage, PromptSourceConformance, a_conversation, a_memory, a_prompt_turn
-from idolchat_memory.choices import MemoryChoices
 from idolchat_memory.prompt import RecallSource
-from idolchat_memory.recall import Recall
-from idolchat_memory.service import Memory, open_memory
+from idolchat_memory.service import open_memory
 from idolchat_memory.settings import MemorySettings
 from idolchat_memory.sqlite import SqliteMemoryIndex
 
@@ -51,7 +60,16 @@ class CountedIndex(SqliteMemoryIndex):
 
 
 class CountedStorage(InMemoryStorage):
+    """A storage that brings an index of its own."""
+
     calls = 0
+
+    def __init__(self, index: CountedIndex) -> None:
+        super().__init__()
+        self._index = index
+
+    def memory_index(self, analysis: TextAnalysis) -> AbstractAsyncContextManager[MemoryIndex]:
+        return nullcontext(self._index)
 
     async def get_record(self, namespace: str, name: str) -> bytes | None:
         self.calls += 1
@@ -63,27 +81,21 @@ class CountedStorage(InMemoryStorage):
 
 
 async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_path: Path) -> None:
-    storage, index = CountedStorage(), CountedIndex(tmp_path / "index.sqlite")
-    settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="off")
-    memory = Memory(
-        settings=settings,
-        storage=storage,
-        index=index,
-        recall=Recall(index),
-        choices=MemoryChoices(storage),
-        model=None,
-        no_model=None,
+    index = CountedIndex(tmp_path / "index.sqlite")
+    storage = CountedStorage(index)
+    stranger, known = (
+        a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=number)})
+        for number in (1, 2)
     )
-    stranger = a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=1)})
-    known = a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=2)})
     elsewhere = MemoryScope.model_validate({"user_id": UUID(int=2), "character_id": "another"})
     await index.replace(elsewhere, new_id(), [a_memory("My dog is called Biscuit")], revision="1")
-    source = RecallSource(memory)
+    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), storage) as memory:
+        source = RecallSource(memory)
 
-    await source.parts(a_prompt_turn(stranger))
-    assert (index.reads, storage.calls) == (0, 0)
+        await source.parts(a_prompt_turn(stranger))
+        assert (index.reads, storage.calls) == (0, 0)
 
-    await source.parts(a_prompt_turn(known))  # whose choice is looked up, and kept
-    await source.parts(a_prompt_turn(known))
-    assert (index.reads, storage.calls) == (0, 1)
+        await source.parts(a_prompt_turn(known))  # whose choice is looked up, and kept
+        await source.parts(a_prompt_turn(known))
+        assert (index.reads, storage.calls) == (0, 1)
     index.close()
