@@ -199,6 +199,21 @@ async def test_a_card_in_a_group_names_all_who_take_part(
     assert "Ren of Aoi, Ren, not Aoi, User." in [message["content"] for message in provider.requests[-1].messages]
 
 
+async def test_lore_knows_who_of_several_characters_has_spoken(
+    client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    book = {"entries": [{"keys": ["/Aoi: Sure/"], "use_regex": True, "content": "Aoi agrees.", "id": 1}]}
+    aoi = await library.create(Character(name="Aoi", visibility="public"), OPERATOR)
+    ren = await library.create(Character(name="Ren", character_book=book, visibility="public"), OPERATOR)
+    made = (await client.post("/conversations", json={"character_ids": [str(aoi.id), str(ren.id)]})).json()
+    provider.say("Sure.", "Sure.", "Well.")
+    for speaker in (aoi, ren, ren):
+        await say(client, "So?", conversation_id=made["id"], next_character_id=str(speaker.id))
+    lore = ["Aoi agrees." in [message["content"] for message in request.messages] for request in provider.requests]
+
+    assert lore == [False, True, False]
+
+
 async def test_an_outlet_stands_where_the_last_instructions_ask_for_it(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_characters.books import books_of
-from idolchat_characters.library import CharacterRecord
+from idolchat_characters.library import CharacterRecord, Viewer, library_of
 from idolchat_characters.lore import BranchState, Explanation, Position, Reason, explain
 from idolchat_characters.lore.budget import token_limit
 from idolchat_characters.personas import personas_of
@@ -154,7 +154,15 @@ async def _turn(storage: Storage, record: CharacterRecord, asked: LoreQuestion, 
         trigger="normal",
         window_tokens=asked.window_tokens,
         count=lambda text: round(text_size(text)),
+        names=await _names(storage, conversation) if conversation and conversation.character_ids else {},
     )
+
+
+async def _names(storage: Storage, conversation: Conversation) -> dict[StoredId, str]:
+    viewer = Viewer.of(conversation.user_id)
+    ids = [held for held in conversation.character_ids or () if isinstance(held, UUID)]
+    records = [await library_of(storage).get(held, viewer) for held in ids]
+    return {record.id: record.character.spoken_name for record in records if record is not None}
 
 
 def _said(conversation: Conversation | None, text: str | None) -> list[Said]:

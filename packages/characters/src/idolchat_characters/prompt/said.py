@@ -29,4 +29,4 @@ class SaidInTurn(Sequence[Said]):
         if isinstance(at, slice):
             return [self[place] for place in range(*at.indices(len(self)))]
         entry = self._history[at]
-        return Said(entry.id, entry.role, lambda: message_text(entry.sent.get("content")))
+        return Said(entry.id, entry.role, lambda: message_text(entry.sent.get("content")), entry.character_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -25,7 +25,7 @@ from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
 from idolchat_characters.prompt.said import SaidInTurn
 from idolchat_characters.prompt.upkeep import Upkeep
 from idolchat_characters.scanning import BranchStates, CompiledBooks, LoreScanner, LoreTurn, compiled_of
-from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, Storage, StorageUnavailable
+from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, Storage, StorageUnavailable, StoredId
 
 __all__ = ["CharacterSource", "open_character_source"]
 
@@ -70,11 +70,13 @@ class CharacterSource(PromptSource):
         persona = await self._personas.played(turn.user_id, turn.persona_id)
         books = await self._books.active(turn.user_id, turn.conversation_id)
         prefix = in_prefix(record.character, persona, turn)
-        if len(turn.character_ids) > 1:
-            prefix = replace(prefix, group=await self._names(turn))
+        names = await self._names(turn) if len(turn.character_ids) > 1 else {}
+        if names:
+            prefix = replace(prefix, group=tuple(names.values()))
         tail = in_tail(prefix, turn)
         has_books = bool(books or record.character.character_book)
-        found = await self._in_time(record, books, turn, tail) if has_books else None
+        lore_turn = _lore_turn(record, turn, tail, names)
+        found = await self._in_time(record, books, turn, lore_turn) if has_books else None
         if found is not None:
             tail = replace(tail, outlets=outlets(found))
         parts = [*self._prefix_parts(record, persona, prefix)]
@@ -84,11 +86,11 @@ class CharacterSource(PromptSource):
             parts += lore_parts(found, turn, source=self.name, character_id=record.id, servers=servers)
         return parts
 
-    async def _names(self, turn: PromptTurn) -> tuple[str, ...]:
+    async def _names(self, turn: PromptTurn) -> dict[StoredId, str]:
         """Return the names of those who take part in a conversation of several characters."""
         ids = [held for held in turn.character_ids if isinstance(held, UUID)]
         records = [await self._library.get(held, Viewer.of(turn.user_id), max_age_s=REFRESH_S) for held in ids]
-        return tuple(record.character.spoken_name for record in records if record is not None)
+        return {record.id: record.character.spoken_name for record in records if record is not None}
 
     def _prefix_parts(
         self, record: CharacterRecord, persona: Persona | None, prefix: MacroContext
@@ -104,10 +106,10 @@ class CharacterSource(PromptSource):
         return self._prefixes[at]
 
     async def _in_time(
-        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
+        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, lore_turn: LoreTurn
     ) -> ScanResult | None:
         """Return what is found in the books of a turn, or nothing where it takes too long."""
-        asked = asyncio.create_task(self._lore(record, books, turn, tail))
+        asked = asyncio.create_task(self._lore(record, books, turn, lore_turn))
         try:
             await asyncio.wait({asked}, timeout=PATIENCE_S)
         finally:
@@ -119,14 +121,14 @@ class CharacterSource(PromptSource):
         return None
 
     async def _lore(
-        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, tail: MacroContext
+        self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, lore_turn: LoreTurn
     ) -> ScanResult | None:
         try:
             scanner = await self._compiled.get(record, books)
         except StorageUnavailable as error:
             log.warning("the lorebooks of a turn cannot be read", extra={"reason": str(error)})
             return None
-        return await self._scanned(scanner, _lore_turn(record, turn, tail), turn)
+        return await self._scanned(scanner, lore_turn, turn)
 
     async def _scanned(self, scanner: LoreScanner, lore_turn: LoreTurn, turn: PromptTurn) -> ScanResult:
         """Scan, off the event loop where that takes long."""
@@ -150,7 +152,9 @@ class CharacterSource(PromptSource):
         await self._compiled.close()
 
 
-def _lore_turn(record: CharacterRecord, turn: PromptTurn, tail: MacroContext) -> LoreTurn:
+def _lore_turn(
+    record: CharacterRecord, turn: PromptTurn, tail: MacroContext, names: Mapping[StoredId, str]
+) -> LoreTurn:
     return LoreTurn(
         conversation_id=turn.conversation_id,
         said=SaidInTurn(turn),
@@ -160,6 +164,7 @@ def _lore_turn(record: CharacterRecord, turn: PromptTurn, tail: MacroContext) ->
         trigger=turn.generation,
         window_tokens=turn.window_tokens,
         count=turn.count,
+        names=names,
     )
 
 

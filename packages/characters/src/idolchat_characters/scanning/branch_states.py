@@ -196,7 +196,7 @@ def branch_of(conversation: Conversation, upto: StoredId | None) -> list[Said]:
 
 
 def _said(message: Message) -> Said:
-    return Said(message.id, message.role, lambda: message_text(message.content))
+    return Said(message.id, message.role, lambda: message_text(message.content), message.character_id)
 
 
 def _at(context: MacroContext, message_id: StoredId) -> MacroContext:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -48,11 +48,15 @@ def lore_settings(settings: CharactersSettings) -> LoreSettings:
 
 
 class Said(NamedTuple):
-    """A message of a branch as lore sees it; ``text`` is read when it is needed."""
+    """A message of a branch as lore sees it; ``text`` is read when it is needed.
+
+    ``character_id`` says whose a reply is in a conversation of several characters.
+    """
 
     id: StoredId
     role: str
     text: Callable[[], str]
+    character_id: StoredId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,7 @@ class LoreTurn:
     """What is scanned for: the end of a branch, up to the message that is answered, and who talks with whom.
 
     ``said`` is oldest first, and begins with the root where ``start`` is 0, else with about the ``start``th message.
+    ``names`` are those of several characters; a reply of any other is of the one who speaks now.
     """
 
     conversation_id: UUID
@@ -70,6 +75,14 @@ class LoreTurn:
     trigger: str
     window_tokens: int
     count: Callable[[str], float]
+    names: Mapping[StoredId, str] = field(default_factory=dict)
+
+    def line(self, said: Said) -> ChatLine:
+        """Return a message as it is scanned."""
+        if said.role == "user":
+            return ChatLine(self.context.user, said.text())
+        name = self.names.get(said.character_id) if said.character_id is not None else None
+        return ChatLine(name or self.context.char, said.text())
 
     @property
     def has_root(self) -> bool:
@@ -86,7 +99,7 @@ class LoreScanner:
         self.key_count = sum(len(compiled.keys) for compiled in lore.entries)
         self.remembers = any(_remembers(compiled.entry) for compiled in lore.entries)
         """Whether what activates depends on more of the branch than the messages that are scanned."""
-        self._fields = frozenset(field for compiled in lore.entries for field in compiled.entry.scan_fields)
+        self._fields = frozenset(one for compiled in lore.entries for one in compiled.entry.scan_fields)
 
     def scan(self, turn: LoreTurn, state: BranchState) -> ScanResult:
         """Find the entries that activate in a turn."""
@@ -98,7 +111,7 @@ class LoreScanner:
         read = turn.said[max(0, end - self.lore.messages_needed) : end] if self.lore.messages_needed else ()
         context = turn.context
         return ScanInput(
-            messages=[ChatLine(context.user if it.role == "user" else context.char, it.text()) for it in read],
+            messages=[turn.line(said) for said in read],
             state=state,
             context_window=turn.window_tokens,
             roll=SeededRolls(
@@ -133,4 +146,4 @@ def _texts(character: Character, context: MacroContext, fields: Set[ScanField]) 
         ScanField.CREATOR_NOTES: character.creator_notes,
         ScanField.DEPTH_PROMPT: prompt if isinstance(prompt, str) else "",
     }
-    return {field: expand(text, context) for field, text in texts.items() if text and field in fields}
+    return {one: expand(text, context) for one, text in texts.items() if text and one in fields}
