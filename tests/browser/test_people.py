@@ -112,7 +112,7 @@ def test_somebody_plays_a_persona(desk: Desk, card: Path) -> None:
 
 
 def test_what_is_remembered_is_seen_corrected_and_forgotten(desk: Desk) -> None:
-    desk.page.get_by_role("link", name="What she remembers").click()
+    desk.page.get_by_role("link", name="What is remembered").click()
     desk.page.get_by_role("textbox", name="Remember something").fill("Likes melon bread.")
     desk.button("Save").click()
     note = desk.page.get_by_role("article")
@@ -140,6 +140,6 @@ def test_what_is_not_installed_is_not_shown(
     desk = open_desk(alone.url).open()
     desk.send("Hello!").answered()
 
-    for name in ("Characters", "What she remembers"):
+    for name in ("Characters", "What is remembered"):
         expect(desk.page.get_by_role("link", name=name)).to_have_count(0)
     expect(desk.button("Who you are")).to_have_count(0)

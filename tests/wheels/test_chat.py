@@ -112,3 +112,17 @@ async def test_a_third_partys_observer_follows_a_server_and_passes_the_kit(
     environment.run(environment.python, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tests))
 
     assert counted == [(first.conversation_id, 2)]
+
+
+async def test_a_page_is_served_where_it_is_installed_and_nowhere_else(
+    install: Callable[..., Environment], server: Environment, mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    served = ["idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-web"]
+    pages = []
+    for name, environment in (("without", server), ("with", install(*served))):
+        (tmp_path / name).mkdir()
+        with serving(environment, tmp_path / name, mock_openrouter) as running:
+            async with httpx.AsyncClient(base_url=running.url, headers={"Accept": "text/html"}) as client:
+                pages.append((await client.get("/")).text)
+
+    assert ["<script" in page for page in pages] == [False, True]

@@ -6,12 +6,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
 
+from idolchat_api.streaming.event_models import ServerFrame
 from idolchat_api.testing import Parts
 from idolchat_core import DirectoryEntry
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
+
+SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ async def socket(url: str) -> AsyncGenerator[ClientConnection]:
 async def say(socket: ClientConnection, kind: str, *, until: str, **fields: Any) -> dict[str, Any]:
     await socket.send(json.dumps({"type": kind, **fields}))
     while True:
-        frame: dict[str, Any] = json.loads(await socket.recv())
+        text = await socket.recv()
+        SERVER_FRAME.validate_json(text)  # as the AsyncAPI document says
+        frame: dict[str, Any] = json.loads(text)
         if frame["type"] in (until, "error"):
             return frame
 

@@ -14,20 +14,25 @@ from idolchat_api.version import VERSION
 
 __all__ = ["document"]
 
+_WHERE = ("conversation_id", "user_id", "character_id")
 _HOW = ("model", "options", "on_busy", "on_disconnect", "traceparent", "client_message_id")
 FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "auth": (("token",), (), "Say who you are, first of all where there is a login, or again with a fresh token."),
     "start_conversation": (
         (),
-        ("conversation_id", "user_id", "character_id", "greeting", "client_message_id"),
+        (*_WHERE, "character_ids", "next_speaker", "greeting", "client_message_id"),
         "Make a conversation the one of messages that name none; without an id, a new one.",
     ),
     "message": (
         ("message",),
-        ("conversation_id", "user_id", "character_id", "greeting", *_HOW),
+        (*_WHERE, "greeting", "next_character_id", *_HOW),
         "Send a message. The same `client_message_id` finds the same turn.",
     ),
-    "continue": (("message_id",), ("conversation_id", *_HOW), "Have the model go on with a reply."),
+    "continue": (
+        ("message_id",),
+        ("conversation_id", "next_character_id", *_HOW),
+        "Have the model go on with a reply.",
+    ),
     "cancel": ((), ("turn_id",), "Stop a turn, or the newest that is followed here; what was said is kept."),
     "resume": (("turn_id",), ("after_seq",), "Follow a turn from its first event, or after one."),
     "ping": ((), (), "Ask for a `pong`."),

@@ -10,12 +10,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Send a message and wait for the reply
-         * @description `messages` are the new ones; the stored history of `conversation_id` is put before them. Without `conversation_id`, or
-         *     with one not seen before, a conversation begins. A `system` message serves this turn only. Any other field of an
-         *     OpenRouter request goes to the provider unchanged. With `stream` the reply is that of `/chat/stream`.
-         */
         post: operations["chat"];
         delete?: never;
         options?: never;
@@ -32,12 +26,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Send a message and read the reply as it is made
-         * @description `messages` are the new ones; the stored history of `conversation_id` is put before them. Without `conversation_id`, or
-         *     with one not seen before, a conversation begins. A `system` message serves this turn only. Any other field of an
-         *     OpenRouter request goes to the provider unchanged. The events are OpenAI's `chat.completion.chunk` objects, then `[DONE]`: the reply is on disk. What goes wrong in the turn is a last chunk with `error` and `finish_reason` `error`.
-         */
         post: operations["chat_stream"];
         delete?: never;
         options?: never;
@@ -52,34 +40,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Conversation
-         * @description Read a conversation: the stored document, or a page of its messages, the newest last.
-         *
-         *     A page has besides `total`, the number of messages there are, `has_more`, whether there are older ones, and `next`,
-         *     the `before` of the page of those. A conversation that can be read only in part has `"status": "damaged"`.
-         *
-         *     The `ETag` is another one after every change of the conversation, whoever made it: send it as `If-None-Match` to
-         *     read only what has changed, and as `If-Match` to change or delete only what you have read.
-         */
         get: operations["get_conversation_conversation__conversation_id__get"];
         put?: never;
         post?: never;
-        /**
-         * Delete Conversation
-         * @description Delete a conversation for good, everywhere it is stored; turns that run in it are stopped.
-         *
-         *     With `If-Match` only while it has that ETag, and no turn runs in it.
-         */
         delete: operations["delete_conversation_conversation__conversation_id__delete"];
         options?: never;
         head?: never;
-        /**
-         * Choose Branch
-         * @description Continue another branch, the one that ends with the message `head`, or have others answer by `next_speaker`.
-         *
-         *     The reply has the new `ETag`.
-         */
         patch: operations["choose_branch_conversation__conversation_id__patch"];
         trace?: never;
     };
@@ -92,10 +58,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Fork Conversation
-         * @description Start a new conversation with the messages of the active branch, up to `message_id` where it is given.
-         */
         post: operations["fork_conversation_conversation__conversation_id__fork_post"];
         delete?: never;
         options?: never;
@@ -113,14 +75,6 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /**
-         * Delete One Message
-         * @description Delete one message for good; its place stays.
-         *
-         *     The document then holds `{"id", "role", "content": null, "timestamp", "deleted_at"}` there, and what follows it
-         *     stays where it is. Its text goes from the storage, its copies and its index, and from the mirrors as soon as they
-         *     can be reached; it is in no later prompt. A reply that continues another one is a message of its own.
-         */
         delete: operations["delete_one_message_conversation__conversation_id__messages__message_id__delete"];
         options?: never;
         head?: never;
@@ -136,10 +90,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Have the model go on with a reply
-         * @description The whole of it, the text that was there and what is added, stands beside the old reply and names it in `continues`. The completion has the whole; the events of a stream carry what is added. It must be a reply to the last message of the active branch.
-         */
         post: operations["continue"];
         delete?: never;
         options?: never;
@@ -156,10 +106,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Put another message where one is, and answer it
-         * @description What was there, and all that follows it, stays on a branch of its own.
-         */
         post: operations["edit"];
         delete?: never;
         options?: never;
@@ -176,13 +122,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Rewrite Message
-         * @description Put another content where a user's message or a reply is, without an answer.
-         *
-         *     The new message stands beside the old one, on a branch of its own that is the active one; what follows the old one
-         *     stays with that. The reply is the new message. Roles that the caller may not send are refused here, too.
-         */
         post: operations["rewrite_message_conversation__conversation_id__messages__message_id__rewrite_post"];
         delete?: never;
         options?: never;
@@ -199,10 +138,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Answer the last message once more
-         * @description The reply that it has stays, on a branch of its own.
-         */
         post: operations["regenerate"];
         delete?: never;
         options?: never;
@@ -217,13 +152,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Measure Window
-         * @description Tell how full the context window is, what was cut off the history, and which summary stands for that.
-         *
-         *     It is that of the next turn, before its message, for the model that answers a turn which names none; the model is
-         *     not asked. Nothing that is cut leaves the conversation.
-         */
         get: operations["measure_window_conversation__conversation_id__window_get"];
         put?: never;
         post?: never;
@@ -240,22 +168,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * List Conversations
-         * @description List conversations, the last changed one first; damaged ones are marked.
-         *
-         *     A user's token lists that user's, and refuses another `user_id`.
-         */
         get: operations["list_conversations_conversations_get"];
         put?: never;
-        /**
-         * Begin Conversation
-         * @description Begin a conversation. A character who is known begins it with her greeting; the reply is the new document.
-         *
-         *     Alternates of the greeting stand beside it, and a `PATCH` of the conversation's `head` chooses one. With an
-         *     `Idempotency-Key`, sending twice begins one conversation. `character_id` is an id or a slug; `character_ids` name
-         *     several, of whom the first greets; a `persona_id` says whom the user plays.
-         */
         post: operations["begin_conversation_conversations_post"];
         delete?: never;
         options?: never;
@@ -270,12 +184,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Search Conversations
-         * @description Find messages by what was said, the newest first.
-         *
-         *     `matches` are the ranges of the `snippet` that match, in characters. A user's token searches that user's.
-         */
         get: operations["search_conversations_conversations_search_get"];
         put?: never;
         post?: never;
@@ -292,10 +200,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Health
-         * @description Report the health of the server and its parts; 503 when the storage cannot take a write.
-         */
         get: operations["get_health_health_get"];
         put?: never;
         post?: never;
@@ -312,10 +216,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Liveness
-         * @description Report that the process is alive.
-         */
         get: operations["get_liveness_livez_get"];
         put?: never;
         post?: never;
@@ -332,10 +232,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * List Models
-         * @description List the models that requests may name.
-         */
         get: operations["list_models_models_get"];
         put?: never;
         post?: never;
@@ -352,12 +248,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Readiness
-         * @description Report whether the server takes requests: 503 while stopping, and when a part needs an operator.
-         *
-         *     A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
-         */
         get: operations["get_readiness_readyz_get"];
         put?: never;
         post?: never;
@@ -374,10 +264,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Turn
-         * @description Read a turn: its state, the text so far, and its usage once it has ended.
-         */
         get: operations["get_turn_turns__turn_id__get"];
         put?: never;
         post?: never;
@@ -396,10 +282,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Cancel Turn
-         * @description Stop a turn and keep the text so far; a turn that has ended stays as it is.
-         */
         post: operations["cancel_turn_turns__turn_id__cancel_post"];
         delete?: never;
         options?: never;
@@ -414,12 +296,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Explain Prompt
-         * @description Explain a turn's prompt: what each source gave, what was left out and why, how much was as in the one before.
-         *
-         *     It holds no text. 410 when it is no longer kept, or the prompt is not built yet.
-         */
         get: operations["explain_prompt_turns__turn_id__prompt_get"];
         put?: never;
         post?: never;
@@ -438,10 +314,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Answer the message of a turn that did not complete once more
-         * @description As a new turn, run as it was before, or as the body says. Asked again, it gives the same new turn.
-         */
         post: operations["retry_turn"];
         delete?: never;
         options?: never;
@@ -456,10 +328,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Read a turn's events
-         * @description From the start, or those after the last one that you have; the same bytes for every reader. 410 when the events are no longer kept: the messages are in the conversation.
-         */
         get: operations["follow_turn"];
         put?: never;
         post?: never;
@@ -473,925 +341,373 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * BackgroundHealth
-         * @description The work beside requests: saving, copying to mirrors, telling observers; which of it fails, and how.
-         */
         BackgroundHealth: {
-            /** Failing */
             failing?: {
                 [key: string]: string;
             } | null;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "ok" | "failing";
         };
-        /**
-         * Changes
-         * @description What is to change of a conversation: the last message of the branch to continue, or who answers next.
-         */
         Changes: {
-            /**
-             * Head
-             * @default null
-             */
+            /** @default null */
             head?: string | null;
             /** @default null */
             next_speaker?: components["schemas"]["NextSpeaker"] | null;
         };
-        /**
-         * ContextWindow
-         * @description What the next prompt of a conversation would hold if it were built now; all tokens are estimates.
-         */
         ContextWindow: {
-            /**
-             * Begins With
-             * @description the first message of the conversation in it; null without any
-             */
             begins_with: string | null;
-            /**
-             * Conversation Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             conversation_id: string;
-            /**
-             * Free Tokens
-             * @description how much longer the history can grow before its beginning is cut
-             */
             free_tokens: number;
-            /**
-             * History Messages
-             * @description how many these are
-             */
             history_messages: number;
-            /**
-             * History Tokens
-             * @description of the messages of the conversation in it
-             */
             history_tokens: number;
-            /**
-             * Is Cut
-             * @description whether older messages of the branch are left out
-             */
             is_cut: boolean;
-            /**
-             * Left Out Messages
-             * @description messages of the document before that one, of all branches
-             */
             left_out_messages: number;
-            /**
-             * Model
-             * @description of a turn that names none; null where the provider's account decides
-             */
             model: string | null;
-            /**
-             * Prompt Tokens
-             * @description of the whole prompt
-             */
             prompt_tokens: number;
-            /**
-             * Reply Tokens
-             * @description of these, kept free for the reply
-             */
             reply_tokens: number;
-            /**
-             * Reserved Tokens
-             * @description of these, kept free for what varies from turn to turn
-             */
             reserved_tokens: number;
-            /** @description what stands for the messages that are left out, where something does */
             summary?: components["schemas"]["ExplainedPart"] | null;
-            /**
-             * Window Tokens
-             * @description what the model can read, prompt and reply together
-             */
             window_tokens: number;
         };
-        /**
-         * Conversation
-         * @description A series of messages between one user and one character, or several, oldest first: the stored document.
-         *
-         *     With several, ``character_ids`` are theirs, the first of them ``character_id``, and ``next_speaker`` says who of
-         *     them answers (see ``NextSpeaker``).
-         *     ``persona_id`` is whom the user plays. ``head`` is the last message of the active branch where that is not simply
-         *     the last message; ``forked_from`` is the conversation that this one began as a copy of.
-         *     ``status`` is ``damaged`` when the stored bytes could be read only in part; a document that says so itself is
-         *     not believed, and what else it says there is kept like any unknown field.
-         */
         Conversation: {
-            /**
-             * Character Id
-             * @default null
-             */
+            /** @default null */
             character_id?: string | null;
-            /**
-             * Character Ids
-             * @default null
-             */
+            /** @default null */
             character_ids?: (string)[] | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /**
-             * Forked From
-             * @default null
-             */
+            /** @default null */
             forked_from?: string | null;
-            /**
-             * Head
-             * @default null
-             */
+            /** @default null */
             head?: string | null;
-            /**
-             * Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             id: string;
-            /**
-             * Messages
-             * @default []
-             */
+            /** @default [] */
             messages?: components["schemas"]["Message"][];
-            /**
-             * Next Speaker
-             * @default null
-             */
+            /** @default null */
             next_speaker?: string | null;
-            /**
-             * Persona Id
-             * @default null
-             */
+            /** @default null */
             persona_id?: string | null;
-            /**
-             * Status
-             * @default null
-             */
+            /** @default null */
             status?: string | null;
-            /**
-             * Updated At
-             * Format: date-time
-             */
+            /** Format: date-time */
             updated_at: string;
-            /**
-             * User Id
-             * @default null
-             */
+            /** @default null */
             user_id?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ConversationPage
-         * @description Conversations, newest first; ``next`` is the ``before`` of the following page, null at the end.
-         */
         ConversationPage: {
-            /** Data */
             data: components["schemas"]["ConversationSummary"][];
-            /** Has More */
             has_more: boolean;
-            /** Next */
             next: string | null;
         };
-        /**
-         * ConversationSummary
-         * @description One line of a list of conversations; ``character_ids`` as in the document, null where there is one character.
-         */
         ConversationSummary: {
-            /** Character Id */
             character_id?: string | null;
-            /** Character Ids */
             character_ids?: (string)[] | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
+            /** Format: date-time */
             created_at: string;
-            /**
-             * Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             id: string;
-            /** Message Count */
             message_count: number;
             /**
-             * Status
              * @default ok
              * @enum {string}
              */
             status?: "ok" | "damaged";
-            /**
-             * Updated At
-             * Format: date-time
-             */
+            /** Format: date-time */
             updated_at: string;
-            /** User Id */
             user_id?: string | null;
         };
-        /**
-         * ErrorDetail
-         * @description The error. A failed turn adds its ``turn_id``, by which it can be retried, and its ``conversation_id``.
-         */
         ErrorDetail: {
-            /** Code */
             code: string;
-            /** Message */
             message: string;
-            /**
-             * Param
-             * @default null
-             */
+            /** @default null */
             param?: string | null;
-            /** Request Id */
             request_id: string;
-            /** Type */
             type: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ErrorEnvelope
-         * @description The body of every error reply.
-         */
         ErrorEnvelope: {
             error: components["schemas"]["ErrorDetail"];
         };
-        /**
-         * ExplainedPart
-         * @description A part that a source gave, without its text.
-         */
         ExplainedPart: {
-            /** Included */
             included: boolean;
-            /**
-             * Key
-             * @description its name in that source: an entry of a book, a message id
-             */
             key: string;
-            /**
-             * Reason
-             * @description why it was left out, or moved
-             */
             reason?: string | null;
-            /** Role */
             role: string;
-            /**
-             * Slot
-             * @description where it stands, in the order of the prompt
-             */
             slot: string;
-            /**
-             * Source
-             * @description who gave it: `core`, `request`, or a plugin's source
-             */
             source: string;
-            /**
-             * Stability
-             * @description `conversation`, `cut` or `turn`: how long it stays as it is
-             */
             stability: string;
-            /**
-             * Tokens
-             * @description as estimated
-             */
             tokens: number;
-            /**
-             * Why
-             * @description what brought it here, as its source says
-             * @default {}
-             */
+            /** @default {} */
             why?: {
                 [key: string]: unknown;
             };
         };
-        /**
-         * ForkPoint
-         * @description The last message of the new conversation; by default that of the active branch.
-         */
         ForkPoint: {
-            /**
-             * Message Id
-             * @default null
-             */
+            /** @default null */
             message_id?: string | null;
         };
-        /**
-         * Health
-         * @description ``degraded`` when a part does not work; status 503 when the storage cannot take writes.
-         *
-         *     Where there is a login, only its operators (a key without a user, or with the scope admin) are told more.
-         */
         Health: {
             background?: components["schemas"]["BackgroundHealth"] | null;
             llm?: components["schemas"]["PartHealth"] | null;
             mirror?: components["schemas"]["MirrorHealth"] | null;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "ok" | "degraded";
             storage?: components["schemas"]["PartHealth"] | null;
-            /** Version */
             version?: string | null;
         };
-        /**
-         * Liveness
-         * @description The process is alive.
-         */
         Liveness: {
             /**
-             * Status
              * @default ok
              * @constant
              */
             status?: "ok";
         };
-        /**
-         * Message
-         * @description One utterance.
-         *
-         *     ``role`` is ``user``, ``assistant`` or ``tool`` (``system`` is never stored by us). ``content`` is text, or a list
-         *     of OpenAI content parts, or null beside ``tool_calls``. ``parent_id`` is given only where the message does not
-         *     follow the one before it. ``finish_reason`` of a reply is the provider's (``stop``, ``length``, ``tool_calls``,
-         *     ``content_filter``), or ours: ``cancelled``, ``incomplete`` (the provider or the server stopped half-way),
-         *     ``interrupted`` (the server died), ``error`` (no reply at all; ``error`` says why). A reply that ``continues``
-         *     another holds the text of that one and what the model added. ``origin`` is ``client`` for a reply that a client
-         *     wrote, and ``greeting`` for what a character says first. ``character_id`` says who speaks, where there are several.
-         *     A message that was deleted keeps its place with ``deleted_at`` and without content: see ``deleted_form``.
-         */
         Message: {
-            /**
-             * Character Id
-             * @default null
-             */
+            /** @default null */
             character_id?: string | null;
-            /**
-             * Content
-             * @default null
-             */
+            /** @default null */
             content?: string | {
                 [key: string]: unknown;
             }[] | null;
-            /**
-             * Continues
-             * @default null
-             */
+            /** @default null */
             continues?: string | null;
-            /**
-             * Deleted At
-             * @default null
-             */
+            /** @default null */
             deleted_at?: string | null;
-            /**
-             * Error
-             * @default null
-             */
+            /** @default null */
             error?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Finish Reason
-             * @default null
-             */
+            /** @default null */
             finish_reason?: string | null;
-            /** Id */
             id: string;
-            /**
-             * Idempotency Key
-             * @default null
-             */
+            /** @default null */
             idempotency_key?: string | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name?: string | null;
-            /**
-             * Origin
-             * @default null
-             */
+            /** @default null */
             origin?: string | null;
-            /**
-             * Parent Id
-             * @default null
-             */
+            /** @default null */
             parent_id?: string | null;
-            /**
-             * Request Hash
-             * @default null
-             */
+            /** @default null */
             request_hash?: string | null;
-            /** Role */
             role: string;
-            /**
-             * Timestamp
-             * Format: date-time
-             */
+            /** Format: date-time */
             timestamp: string;
-            /**
-             * Tool Call Id
-             * @default null
-             */
+            /** @default null */
             tool_call_id?: string | null;
-            /**
-             * Tool Calls
-             * @default null
-             */
+            /** @default null */
             tool_calls?: {
                 [key: string]: unknown;
             }[] | null;
-            /**
-             * Turn Id
-             * @default null
-             */
+            /** @default null */
             turn_id?: string | null;
             /** @default null */
             usage?: components["schemas"]["Usage"] | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * MirrorHealth
-         * @description How far the mirrors are behind: conversations still to be copied, and the age of the oldest change.
-         *
-         *     ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are.
-         */
         MirrorHealth: {
-            /** Conflicts */
             conflicts?: number | null;
-            /**
-             * Lag S
-             * @default 0
-             */
+            /** @default 0 */
             lag_s?: number;
-            /** Mirrors */
             mirrors?: components["schemas"]["PartHealth"][] | null;
-            /**
-             * Pending
-             * @default 0
-             */
+            /** @default 0 */
             pending?: number;
         };
-        /**
-         * Model
-         * @description A model. ``created`` is always 0: providers do not say, and OpenAI's clients expect a number.
-         */
         Model: {
-            /** Context Length */
             context_length?: number | null;
-            /**
-             * Created
-             * @default 0
-             */
+            /** @default 0 */
             created?: number;
-            /** Id */
             id: string;
-            /** Max Output Tokens */
             max_output_tokens?: number | null;
-            /** Name */
             name?: string | null;
             /**
-             * Object
              * @default model
              * @constant
              */
             object?: "model";
-            /** Owned By */
             owned_by: string;
         };
-        /**
-         * ModelList
-         * @description The models of the provider; ``default`` answers requests that name none.
-         */
         ModelList: {
-            /** Data */
             data: components["schemas"]["Model"][];
-            /** Default */
             default?: string | null;
             /**
-             * Object
              * @default list
              * @constant
              */
             object?: "list";
         };
-        /**
-         * NewContent
-         * @description What a message is to say: text, or OpenAI content parts.
-         */
         NewContent: {
-            /** Content */
             content: string | {
                 [key: string]: unknown;
             }[];
         };
-        /**
-         * NewConversation
-         * @description Who is to talk with whom.
-         *
-         *     ``character_id`` is a character's id or slug, and ``character_ids`` are those of several, of whom the first greets
-         *     and ``next_speaker`` says who answers. ``persona_id`` is whom the user plays. ``id`` is for clients that make ids
-         *     themselves. Without ``greeting`` the conversation begins empty.
-         */
         NewConversation: {
-            /**
-             * Character Id
-             * @default null
-             */
+            /** @default null */
             character_id?: string | null;
-            /**
-             * Character Ids
-             * @default null
-             */
+            /** @default null */
             character_ids?: (string)[] | null;
-            /**
-             * Greeting
-             * @default true
-             */
+            /** @default true */
             greeting?: boolean;
-            /**
-             * Id
-             * @default null
-             */
+            /** @default null */
             id?: string | null;
             /** @default null */
             next_speaker?: components["schemas"]["NextSpeaker"] | null;
-            /**
-             * Persona Id
-             * @default null
-             */
+            /** @default null */
             persona_id?: string | null;
-            /**
-             * User Id
-             * @default null
-             */
+            /** @default null */
             user_id?: string | null;
         };
-        /**
-         * NewMessage
-         * @description A message as a client sends it, in the form of the OpenAI chat completions API.
-         */
         NewMessage: {
-            /**
-             * Content
-             * @default null
-             */
+            /** @default null */
             content?: string | {
                 [key: string]: unknown;
             }[] | null;
-            /**
-             * Role
-             * @enum {string}
-             */
+            /** @enum {string} */
             role: "system" | "developer" | "user" | "assistant" | "tool";
-            /**
-             * Tool Call Id
-             * @default null
-             */
+            /** @default null */
             tool_call_id?: string | null;
-            /**
-             * Tool Calls
-             * @default null
-             */
+            /** @default null */
             tool_calls?: {
                 [key: string]: unknown;
             }[] | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * NextSpeaker
-         * @description Who answers where a request names nobody.
-         *
-         *     ``in_turn``: one after the other, as the conversation lists them. ``mention``: whom the user names, else in turn.
-         *     ``talkativeness``: whom the user names, else by lot, each with the weight of her talkativeness.
-         * @enum {string}
-         */
+        /** @enum {string} */
         NextSpeaker: "in_turn" | "mention" | "talkativeness";
-        /**
-         * OnBusy
-         * @description What to do when a turn is running in the conversation already.
-         *
-         *     ``enqueue`` waits for it; ``reject`` raises ``ConversationBusy``; ``interrupt`` stops it and keeps what was said;
-         *     ``rollback`` stops it and takes it back, the user's message too.
-         * @enum {string}
-         */
+        /** @enum {string} */
         OnBusy: "enqueue" | "reject" | "interrupt" | "rollback";
-        /**
-         * OnDisconnect
-         * @description What to do when the last reader of a turn leaves before its end.
-         * @enum {string}
-         */
+        /** @enum {string} */
         OnDisconnect: "continue" | "cancel";
-        /**
-         * PartHealth
-         * @description One part: ``status`` is ``ok``, ``unavailable`` (it may come back by itself) or ``error`` (somebody must act).
-         */
         PartHealth: {
-            /** Code */
             code?: string | null;
-            /** Message */
             message?: string | null;
-            /** Name */
             name: string;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "ok" | "unavailable" | "error";
         };
-        /**
-         * PromptExplanation
-         * @description The prompt of one turn. It holds no text of anybody's.
-         *
-         *     ``shared_tokens`` of ``tokens`` equal the beginning of the prompt before, which a provider's cache need not read
-         *     again; null where the prompt before is not known.
-         */
         PromptExplanation: {
-            /**
-             * Conversation Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             conversation_id: string;
-            /**
-             * Failures
-             * @description sources whose parts are missing, each with why
-             * @default {}
-             */
+            /** @default {} */
             failures?: {
                 [key: string]: string;
             };
-            /**
-             * History Messages
-             * @description messages of the conversation in the prompt
-             */
             history_messages: number;
-            /**
-             * Left Out Messages
-             * @description older messages of the document that are not
-             */
             left_out_messages: number;
-            /**
-             * Made At
-             * Format: date-time
-             */
+            /** Format: date-time */
             made_at: string;
-            /** Model */
             model?: string | null;
-            /** Parts */
             parts: components["schemas"]["ExplainedPart"][];
-            /** Shared Tokens */
             shared_tokens?: number | null;
-            /**
-             * Tokens
-             * @description of the whole prompt, as estimated
-             */
             tokens: number;
-            /**
-             * Turn Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             turn_id: string;
-            /** User Id */
             user_id?: string | null;
-            /**
-             * Window Tokens
-             * @description what the model can read, prompt and reply together
-             */
             window_tokens: number;
         };
-        /**
-         * Readiness
-         * @description Whether the server takes requests; the parts are shown to operators only, as in ``Health``.
-         */
         Readiness: {
             llm?: components["schemas"]["PartHealth"] | null;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "ready" | "stopping" | "not_ready";
             storage?: components["schemas"]["PartHealth"] | null;
         };
-        /**
-         * SearchHit
-         * @description A message that matches: where it is, and what is shown of it.
-         *
-         *     ``position`` counts from 0 in its conversation. ``matches`` are the ranges of ``snippet`` that
-         *     match, in characters.
-         */
         SearchHit: {
-            /** Character Id */
             character_id?: string | null;
-            /**
-             * Conversation Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             conversation_id: string;
-            /** Matches */
             matches: [
                 number,
                 number
             ][];
-            /** Message Id */
             message_id: string;
-            /** Position */
             position: number;
-            /** Role */
             role: string;
-            /** Snippet */
             snippet: string;
-            /**
-             * Timestamp
-             * Format: date-time
-             */
+            /** Format: date-time */
             timestamp: string;
-            /** User Id */
             user_id?: string | null;
         };
-        /**
-         * SearchResults
-         * @description Messages that match, newest first; ``next`` is the ``before`` of the following page, null at the end.
-         */
         SearchResults: {
-            /** Data */
             data: components["schemas"]["SearchHit"][];
-            /** Next */
             next?: string | null;
         };
-        /**
-         * TurnOptions
-         * @description How a turn is to be run; ``next_character_id`` names who answers, where a conversation has several characters.
-         *
-         *     Fields that are not named here (``temperature``, ``tools``, ``provider``, ...) are in ``options`` and go to the
-         *     provider unchanged.
-         */
         TurnOptions: {
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Next Character Id
-             * @default null
-             */
+            /** @default null */
             next_character_id?: string | null;
             /** @default enqueue */
             on_busy?: components["schemas"]["OnBusy"];
             /** @default continue */
             on_disconnect?: components["schemas"]["OnDisconnect"];
-            /**
-             * Stream
-             * @default false
-             */
+            /** @default false */
             stream?: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * TurnRequest
-         * @description One turn: the new messages, where they belong, and any other field of a chat completions request.
-         *
-         *     ``messages`` are the new ones, oldest first; a client may also send the whole history again. Where the last is a
-         *     text of the assistant, the turn continues it. With ``greeting`` a conversation that begins here begins with the
-         *     greeting of its character, if she has one and no message is the assistant's.
-         */
         TurnRequest: {
-            /**
-             * Character Id
-             * @default null
-             */
+            /** @default null */
             character_id?: string | null;
-            /**
-             * Conversation Id
-             * @default null
-             */
+            /** @default null */
             conversation_id?: string | null;
-            /**
-             * Greeting
-             * @default true
-             */
+            /** @default true */
             greeting?: boolean;
-            /** Messages */
             messages: components["schemas"]["NewMessage"][];
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Next Character Id
-             * @default null
-             */
+            /** @default null */
             next_character_id?: string | null;
             /** @default enqueue */
             on_busy?: components["schemas"]["OnBusy"];
             /** @default continue */
             on_disconnect?: components["schemas"]["OnDisconnect"];
-            /**
-             * Stream
-             * @default false
-             */
+            /** @default false */
             stream?: boolean;
-            /**
-             * User Id
-             * @default null
-             */
+            /** @default null */
             user_id?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * TurnState
-         * @description Where a turn stands; all but the first two are final.
-         *
-         *     ``failed`` has no reply; ``incomplete`` has part of one, cut by the provider or by our shutting down;
-         *     ``cancelled`` was stopped by somebody who may, with what had been said; ``interrupted`` died with the server.
-         * @enum {string}
-         */
+        /** @enum {string} */
         TurnState: "queued" | "running" | "completed" | "cancelled" | "failed" | "incomplete" | "interrupted";
-        /**
-         * TurnStatus
-         * @description A turn as it stands now; ``content`` is the text so far, ``last_seq`` None where the events are gone.
-         */
         TurnStatus: {
-            /**
-             * Content
-             * @default
-             */
+            /** @default  */
             content?: string;
-            /**
-             * Conversation Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             conversation_id: string;
-            /** Error */
             error?: {
                 [key: string]: unknown;
             } | null;
-            /** Last Seq */
             last_seq?: number | null;
-            /** Message Id */
             message_id?: string | null;
-            /** Model */
             model?: string | null;
             state: components["schemas"]["TurnState"];
-            /**
-             * Turn Id
-             * Format: uuid
-             */
+            /** Format: uuid */
             turn_id: string;
             usage?: components["schemas"]["Usage"] | null;
-            /** User Message Id */
             user_message_id?: string | null;
         };
-        /**
-         * Usage
-         * @description What one completion took, as the provider counted it.
-         *
-         *     ``cost`` is in the provider's currency (US dollars at OpenRouter). ``cached_tokens`` are those of
-         *     ``input_tokens`` that the provider read from its prompt cache; ``reasoning_tokens`` are among ``output_tokens``.
-         *     ``is_estimate`` says that we counted, because the reply was cut before the provider told.
-         */
         Usage: {
-            /**
-             * Cached Tokens
-             * @default null
-             */
+            /** @default null */
             cached_tokens?: number | null;
-            /**
-             * Cost
-             * @default null
-             */
+            /** @default null */
             cost?: number | null;
-            /**
-             * Input Tokens
-             * @default 0
-             */
+            /** @default 0 */
             input_tokens?: number;
-            /**
-             * Is Estimate
-             * @default false
-             */
+            /** @default false */
             is_estimate?: boolean;
-            /**
-             * Output Tokens
-             * @default 0
-             */
+            /** @default 0 */
             output_tokens?: number;
-            /**
-             * Reasoning Tokens
-             * @default null
-             */
+            /** @default null */
             reasoning_tokens?: number | null;
         } & {
             [key: string]: unknown;
@@ -1409,10 +725,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description A string in quotes, of 1 to 255 characters, that makes sending twice safe (IETF draft-07).
-                 * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
-                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1420,68 +732,23 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "messages": [
-                 *         {
-                 *           "content": "Hello! What did you do today?",
-                 *           "role": "user"
-                 *         }
-                 *       ],
-                 *       "model": "openai/gpt-5-mini",
-                 *       "temperature": 0.8
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnRequest"];
             };
         };
         responses: {
-            /** @description The reply, which is on disk; its events with `stream`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "choices": [
-                     *         {
-                     *           "finish_reason": "stop",
-                     *           "index": 0,
-                     *           "logprobs": null,
-                     *           "message": {
-                     *             "content": "I practised a new song!",
-                     *             "role": "assistant"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "created": 1764100000,
-                     *       "id": "chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "object": "chat.completion",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "usage": {
-                     *         "completion_tokens": 6,
-                     *         "cost": 0.0000198,
-                     *         "prompt_tokens": 31,
-                     *         "total_tokens": 37
-                     *       },
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": {
                         choices: {
-                            /** @description The provider's word, or `cancelled`. */
                             finish_reason?: string;
                             index?: number;
-                            /** @description `role`, `content`, `tool_calls`, `reasoning`, ... */
                             message?: Record<string, never>;
                         }[];
                         /** Format: uuid */
                         conversation_id: string;
-                        /** @description Unix time in seconds. */
                         created: number;
                         id: string;
                         message_id?: string | null;
@@ -1490,27 +757,12 @@ export interface operations {
                         object: "chat.completion";
                         /** Format: uuid */
                         turn_id: string;
-                        /** @description As OpenAI names it, with the provider's `cost`. */
                         usage?: Record<string, never> | null;
                         user_message_id: string;
                     };
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. `context_length_exceeded`: The prompt and the reply do not fit the model's context window. `request_refused`: The provider will not answer this request: malformed for it, or against its content policy. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1519,7 +771,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1528,7 +779,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `payment_required`: The provider account has no credit left. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -1537,7 +787,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1546,7 +795,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `model_not_found`: The provider does not know, or no longer serves, this model. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1555,7 +803,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1564,7 +811,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1573,7 +819,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1582,7 +827,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1591,7 +835,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1600,7 +843,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1609,7 +851,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1618,7 +859,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `reply_cut`: The reply ended without saying that it was finished. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -1627,7 +867,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1636,7 +875,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1651,10 +889,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description A string in quotes, of 1 to 255 characters, that makes sending twice safe (IETF draft-07).
-                 * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
-                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1662,45 +896,18 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "messages": [
-                 *         {
-                 *           "content": "Hello! What did you do today?",
-                 *           "role": "user"
-                 *         }
-                 *       ],
-                 *       "model": "openai/gpt-5-mini",
-                 *       "temperature": 0.8
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnRequest"];
             };
         };
         responses: {
-            /** @description The turn's events. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1709,7 +916,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1718,7 +924,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1727,7 +932,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1736,7 +940,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1745,7 +948,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1754,7 +956,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1763,7 +964,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1772,7 +972,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1781,7 +980,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1790,7 +988,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1804,9 +1001,7 @@ export interface operations {
     get_conversation_conversation__conversation_id__get: {
         parameters: {
             query?: {
-                /** @description How many messages; without it, all. */
                 limit?: number | null;
-                /** @description `next` of the page that you have, for the page before it. */
                 before?: number | null;
             };
             header?: never;
@@ -1817,53 +1012,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "created_at": "2025-11-25T19:46:40Z",
-                     *       "id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "messages": [
-                     *         {
-                     *           "content": "Hello! What did you do today?",
-                     *           "id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d",
-                     *           "role": "user",
-                     *           "timestamp": "2025-11-25T19:46:40Z",
-                     *           "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32"
-                     *         },
-                     *         {
-                     *           "content": "I practised a new song!",
-                     *           "finish_reason": "stop",
-                     *           "id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *           "model": "openai/gpt-5-mini",
-                     *           "role": "assistant",
-                     *           "timestamp": "2025-11-25T19:46:41Z",
-                     *           "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *           "usage": {
-                     *             "cost": 0.0000198,
-                     *             "input_tokens": 31,
-                     *             "output_tokens": 6
-                     *           }
-                     *         }
-                     *       ],
-                     *       "updated_at": "2025-11-25T19:46:41Z"
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `If-None-Match` names the ETag that the conversation still has. */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1872,7 +1034,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1881,7 +1042,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1890,7 +1050,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -1899,7 +1058,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1908,7 +1066,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1917,7 +1074,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1932,10 +1088,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description The ETag of the conversation as it was read: where it has another one, nothing is changed.
-                 * @example "2a.5f1.185d9c"
-                 */
                 "If-Match"?: string;
             };
             path: {
@@ -1945,14 +1097,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1961,7 +1111,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1970,7 +1119,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1979,7 +1127,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1988,7 +1135,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `revision_mismatch`: The conversation has as many messages as the writer believed, but has been changed since it was read. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1997,7 +1143,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2006,7 +1151,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2015,7 +1159,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2024,7 +1167,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2039,10 +1181,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description The ETag of the conversation as it was read: where it has another one, nothing is changed.
-                 * @example "2a.5f1.185d9c"
-                 */
                 "If-Match"?: string;
             };
             path: {
@@ -2052,23 +1190,16 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "head": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["Changes"];
             };
         };
         responses: {
-            /** @description Successful Response */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2077,7 +1208,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2086,7 +1216,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2095,7 +1224,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2104,7 +1232,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2113,7 +1240,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `revision_mismatch`: The conversation has as many messages as the writer believed, but has been changed since it was read. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2122,7 +1248,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2131,7 +1256,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2140,7 +1264,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2149,7 +1272,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2158,7 +1280,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2167,7 +1288,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2189,51 +1309,18 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
                 "application/json": components["schemas"]["ForkPoint"];
             };
         };
         responses: {
-            /** @description As asked. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "created_at": "2025-11-25T19:46:40Z",
-                     *       "id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "messages": [
-                     *         {
-                     *           "content": "Hello! What did you do today?",
-                     *           "id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d",
-                     *           "role": "user",
-                     *           "timestamp": "2025-11-25T19:46:40Z",
-                     *           "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32"
-                     *         },
-                     *         {
-                     *           "content": "I practised a new song!",
-                     *           "finish_reason": "stop",
-                     *           "id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *           "model": "openai/gpt-5-mini",
-                     *           "role": "assistant",
-                     *           "timestamp": "2025-11-25T19:46:41Z",
-                     *           "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *           "usage": {
-                     *             "cost": 0.0000198,
-                     *             "input_tokens": 31,
-                     *             "output_tokens": 6
-                     *           }
-                     *         }
-                     *       ],
-                     *       "updated_at": "2025-11-25T19:46:41Z"
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2242,7 +1329,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2251,7 +1337,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2260,7 +1345,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2269,7 +1353,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2278,7 +1361,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2287,7 +1369,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2296,7 +1377,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2305,7 +1385,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2314,7 +1393,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2337,14 +1415,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2353,7 +1429,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2362,7 +1437,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2371,7 +1445,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2380,7 +1453,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2389,7 +1461,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2398,7 +1469,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2407,7 +1477,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2430,61 +1499,23 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "max_tokens": 200
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnOptions"];
             };
         };
         responses: {
-            /** @description The reply, which is on disk; its events with `stream`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "choices": [
-                     *         {
-                     *           "finish_reason": "stop",
-                     *           "index": 0,
-                     *           "logprobs": null,
-                     *           "message": {
-                     *             "content": "I practised a new song!",
-                     *             "role": "assistant"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "created": 1764100000,
-                     *       "id": "chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "object": "chat.completion",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "usage": {
-                     *         "completion_tokens": 6,
-                     *         "cost": 0.0000198,
-                     *         "prompt_tokens": 31,
-                     *         "total_tokens": 37
-                     *       },
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": {
                         choices: {
-                            /** @description The provider's word, or `cancelled`. */
                             finish_reason?: string;
                             index?: number;
-                            /** @description `role`, `content`, `tool_calls`, `reasoning`, ... */
                             message?: Record<string, never>;
                         }[];
                         /** Format: uuid */
                         conversation_id: string;
-                        /** @description Unix time in seconds. */
                         created: number;
                         id: string;
                         message_id?: string | null;
@@ -2493,27 +1524,12 @@ export interface operations {
                         object: "chat.completion";
                         /** Format: uuid */
                         turn_id: string;
-                        /** @description As OpenAI names it, with the provider's `cost`. */
                         usage?: Record<string, never> | null;
                         user_message_id: string;
                     };
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. `context_length_exceeded`: The prompt and the reply do not fit the model's context window. `request_refused`: The provider will not answer this request: malformed for it, or against its content policy. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2522,7 +1538,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2531,7 +1546,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `payment_required`: The provider account has no credit left. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -2540,7 +1554,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2549,7 +1562,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `model_not_found`: The provider does not know, or no longer serves, this model. `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2558,7 +1570,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. `turn_not_retryable`: The turn did not fail, or the conversation has moved on since. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2567,7 +1578,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2576,7 +1586,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2585,7 +1594,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2594,7 +1602,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2603,7 +1610,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2612,7 +1618,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2621,7 +1626,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `reply_cut`: The reply ended without saying that it was finished. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -2630,7 +1634,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2639,7 +1642,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2654,15 +1656,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description A string in quotes, of 1 to 255 characters, that makes sending twice safe (IETF draft-07).
-                 * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
-                 */
                 "Idempotency-Key"?: string;
-                /**
-                 * @description The ETag of the conversation as it was read: where it has another one, nothing is changed.
-                 * @example "2a.5f1.185d9c"
-                 */
                 "If-Match"?: string;
             };
             path: {
@@ -2673,68 +1667,23 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "messages": [
-                 *         {
-                 *           "content": "Hello! What did you do today?",
-                 *           "role": "user"
-                 *         }
-                 *       ],
-                 *       "model": "openai/gpt-5-mini",
-                 *       "temperature": 0.8
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnRequest"];
             };
         };
         responses: {
-            /** @description The reply, which is on disk; its events with `stream`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "choices": [
-                     *         {
-                     *           "finish_reason": "stop",
-                     *           "index": 0,
-                     *           "logprobs": null,
-                     *           "message": {
-                     *             "content": "I practised a new song!",
-                     *             "role": "assistant"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "created": 1764100000,
-                     *       "id": "chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "object": "chat.completion",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "usage": {
-                     *         "completion_tokens": 6,
-                     *         "cost": 0.0000198,
-                     *         "prompt_tokens": 31,
-                     *         "total_tokens": 37
-                     *       },
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": {
                         choices: {
-                            /** @description The provider's word, or `cancelled`. */
                             finish_reason?: string;
                             index?: number;
-                            /** @description `role`, `content`, `tool_calls`, `reasoning`, ... */
                             message?: Record<string, never>;
                         }[];
                         /** Format: uuid */
                         conversation_id: string;
-                        /** @description Unix time in seconds. */
                         created: number;
                         id: string;
                         message_id?: string | null;
@@ -2743,27 +1692,12 @@ export interface operations {
                         object: "chat.completion";
                         /** Format: uuid */
                         turn_id: string;
-                        /** @description As OpenAI names it, with the provider's `cost`. */
                         usage?: Record<string, never> | null;
                         user_message_id: string;
                     };
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. `context_length_exceeded`: The prompt and the reply do not fit the model's context window. `request_refused`: The provider will not answer this request: malformed for it, or against its content policy. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2772,7 +1706,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2781,7 +1714,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `payment_required`: The provider account has no credit left. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -2790,7 +1722,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2799,7 +1730,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `model_not_found`: The provider does not know, or no longer serves, this model. `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2808,7 +1738,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2817,7 +1746,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `revision_mismatch`: The conversation has as many messages as the writer believed, but has been changed since it was read. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2826,7 +1754,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2835,7 +1762,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2844,7 +1770,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -2853,7 +1778,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2862,7 +1786,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2871,7 +1794,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2880,7 +1802,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `reply_cut`: The reply ended without saying that it was finished. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -2889,7 +1810,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2898,7 +1818,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2921,34 +1840,18 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "content": "Sing the *other* song, please."
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewContent"];
             };
         };
         responses: {
-            /** @description As asked. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "content": "Hello! What did you do today?",
-                     *       "id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d",
-                     *       "role": "user",
-                     *       "timestamp": "2025-11-25T19:46:40Z",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32"
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2957,7 +1860,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2966,7 +1868,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2975,7 +1876,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2984,7 +1884,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. `storage_conflict`: The conversation, or the record, is not as the writer believed; read it again. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2993,7 +1892,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3002,7 +1900,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3011,7 +1908,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3020,7 +1916,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3029,7 +1924,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3038,7 +1932,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3060,61 +1953,23 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "temperature": 1.1
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnOptions"];
             };
         };
         responses: {
-            /** @description The reply, which is on disk; its events with `stream`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "choices": [
-                     *         {
-                     *           "finish_reason": "stop",
-                     *           "index": 0,
-                     *           "logprobs": null,
-                     *           "message": {
-                     *             "content": "I practised a new song!",
-                     *             "role": "assistant"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "created": 1764100000,
-                     *       "id": "chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "object": "chat.completion",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "usage": {
-                     *         "completion_tokens": 6,
-                     *         "cost": 0.0000198,
-                     *         "prompt_tokens": 31,
-                     *         "total_tokens": 37
-                     *       },
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": {
                         choices: {
-                            /** @description The provider's word, or `cancelled`. */
                             finish_reason?: string;
                             index?: number;
-                            /** @description `role`, `content`, `tool_calls`, `reasoning`, ... */
                             message?: Record<string, never>;
                         }[];
                         /** Format: uuid */
                         conversation_id: string;
-                        /** @description Unix time in seconds. */
                         created: number;
                         id: string;
                         message_id?: string | null;
@@ -3123,27 +1978,12 @@ export interface operations {
                         object: "chat.completion";
                         /** Format: uuid */
                         turn_id: string;
-                        /** @description As OpenAI names it, with the provider's `cost`. */
                         usage?: Record<string, never> | null;
                         user_message_id: string;
                     };
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. `context_length_exceeded`: The prompt and the reply do not fit the model's context window. `request_refused`: The provider will not answer this request: malformed for it, or against its content policy. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3152,7 +1992,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3161,7 +2000,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `payment_required`: The provider account has no credit left. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -3170,7 +2008,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3179,7 +2016,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `model_not_found`: The provider does not know, or no longer serves, this model. `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3188,7 +2024,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. `turn_not_retryable`: The turn did not fail, or the conversation has moved on since. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3197,7 +2032,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3206,7 +2040,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3215,7 +2048,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3224,7 +2056,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3233,7 +2064,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3242,7 +2072,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3251,7 +2080,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `reply_cut`: The reply ended without saying that it was finished. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -3260,7 +2088,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3269,7 +2096,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -3291,32 +2117,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "begins_with": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d",
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "free_tokens": 415,
-                     *       "history_messages": 61,
-                     *       "history_tokens": 4214,
-                     *       "is_cut": true,
-                     *       "left_out_messages": 120,
-                     *       "model": "openai/gpt-5-mini",
-                     *       "prompt_tokens": 4630,
-                     *       "reply_tokens": 2048,
-                     *       "reserved_tokens": 1475,
-                     *       "window_tokens": 8192
-                     *     }
-                     */
                     "application/json": components["schemas"]["ContextWindow"];
                 };
             };
-            /** @description `context_length_exceeded`: The prompt and the reply do not fit the model's context window. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3325,7 +2133,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3334,7 +2141,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3343,7 +2149,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3352,7 +2157,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3361,7 +2165,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3370,7 +2173,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3379,7 +2181,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3396,7 +2197,6 @@ export interface operations {
                 user_id?: string | null;
                 character_id?: string | null;
                 limit?: number;
-                /** @description `next` of the page that you have, for the page after it. */
                 before?: string | null;
             };
             header?: never;
@@ -3405,30 +2205,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "created_at": "2025-11-25T19:46:40Z",
-                     *           "id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *           "message_count": 2,
-                     *           "status": "ok",
-                     *           "updated_at": "2025-11-25T19:46:41Z"
-                     *         }
-                     *       ],
-                     *       "has_more": false
-                     *     }
-                     */
                     "application/json": components["schemas"]["ConversationPage"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3437,7 +2221,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3446,7 +2229,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3455,7 +2237,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3464,7 +2245,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3473,7 +2253,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3488,10 +2267,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description A string in quotes, of 1 to 255 characters, that makes sending twice safe (IETF draft-07).
-                 * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
-                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3499,42 +2274,18 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "character_id": "mika"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewConversation"];
             };
         };
         responses: {
-            /** @description As asked. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "character_id": "0199a1ee-7d10-7c4b-8a21-5b6c7d8e9f01",
-                     *       "created_at": "2025-11-25T19:46:40Z",
-                     *       "id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "messages": [
-                     *         {
-                     *           "content": "Hi! I am Mika.",
-                     *           "id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *           "origin": "greeting",
-                     *           "role": "assistant",
-                     *           "timestamp": "2025-11-25T19:46:40Z"
-                     *         }
-                     *       ],
-                     *       "updated_at": "2025-11-25T19:46:40Z"
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3543,7 +2294,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3552,7 +2302,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3561,7 +2310,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `not_found`: There is nothing with this id, or it is another user's. `conversation_not_found`: No conversation with this id: the store answered, and knows that it is not there. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3570,7 +2318,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_exists`: ``create`` was asked for an id that is taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3579,7 +2326,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3588,7 +2334,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3597,7 +2342,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3606,7 +2350,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3615,7 +2358,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3624,7 +2366,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3638,12 +2379,10 @@ export interface operations {
     search_conversations_conversations_search_get: {
         parameters: {
             query: {
-                /** @description Words, `begin*` and `"phrases"`, all of which must match. */
                 text: string;
                 user_id?: string | null;
                 character_id?: string | null;
                 limit?: number;
-                /** @description `next` of the page that you have, for the page after it. */
                 before?: string | null;
             };
             header?: never;
@@ -3652,36 +2391,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *           "matches": [
-                     *             [
-                     *               18,
-                     *               22
-                     *             ]
-                     *           ],
-                     *           "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *           "position": 1,
-                     *           "role": "assistant",
-                     *           "snippet": "I practised a new song!",
-                     *           "timestamp": "2025-11-25T19:46:41Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["SearchResults"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3690,7 +2407,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3699,7 +2415,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3708,7 +2423,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3717,7 +2431,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3726,7 +2439,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3746,65 +2458,19 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "background": {
-                     *         "status": "ok"
-                     *       },
-                     *       "llm": {
-                     *         "name": "openrouter",
-                     *         "status": "ok"
-                     *       },
-                     *       "mirror": {
-                     *         "lag_s": 0,
-                     *         "pending": 0
-                     *       },
-                     *       "status": "ok",
-                     *       "storage": {
-                     *         "name": "local",
-                     *         "status": "ok"
-                     *       },
-                     *       "version": "0.1.0"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description The storage cannot take a write. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "background": {
-                     *         "status": "ok"
-                     *       },
-                     *       "llm": {
-                     *         "name": "openrouter",
-                     *         "status": "ok"
-                     *       },
-                     *       "mirror": {
-                     *         "lag_s": 0,
-                     *         "pending": 0
-                     *       },
-                     *       "status": "degraded",
-                     *       "storage": {
-                     *         "code": "storage_unavailable",
-                     *         "message": "the disk is full",
-                     *         "name": "local",
-                     *         "status": "unavailable"
-                     *       },
-                     *       "version": "0.1.0"
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
@@ -3819,17 +2485,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "status": "ok"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
@@ -3844,33 +2504,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "context_length": 400000,
-                     *           "created": 0,
-                     *           "id": "openai/gpt-5-mini",
-                     *           "max_output_tokens": 128000,
-                     *           "name": "OpenAI: GPT-5 Mini",
-                     *           "object": "model",
-                     *           "owned_by": "openrouter"
-                     *         }
-                     *       ],
-                     *       "default": "openai/gpt-5-mini",
-                     *       "object": "list"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3879,7 +2520,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3888,7 +2528,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -3897,7 +2536,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3906,7 +2544,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3915,7 +2552,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3924,7 +2560,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -3933,7 +2568,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -3953,49 +2587,19 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "llm": {
-                     *         "name": "openrouter",
-                     *         "status": "ok"
-                     *       },
-                     *       "status": "ready",
-                     *       "storage": {
-                     *         "name": "local",
-                     *         "status": "ok"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description Not now: the server is stopping, or a part needs somebody's hand. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "llm": {
-                     *         "name": "openrouter",
-                     *         "status": "ok"
-                     *       },
-                     *       "status": "not_ready",
-                     *       "storage": {
-                     *         "code": "storage_unavailable",
-                     *         "message": "the disk is full",
-                     *         "name": "local",
-                     *         "status": "unavailable"
-                     *       }
-                     *     }
-                     */
                     "application/json": unknown;
                 };
             };
@@ -4012,27 +2616,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "content": "I practised a",
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "last_seq": 3,
-                     *       "model": "openai/gpt-5-mini",
-                     *       "state": "running",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": components["schemas"]["TurnStatus"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4041,7 +2632,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4050,7 +2640,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_not_found`: No turn with this id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4059,7 +2648,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -4068,7 +2656,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4077,7 +2664,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4086,7 +2672,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4108,27 +2693,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "content": "I practised a",
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "last_seq": 3,
-                     *       "model": "openai/gpt-5-mini",
-                     *       "state": "running",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": components["schemas"]["TurnStatus"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4137,7 +2709,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4146,7 +2717,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_not_found`: No turn with this id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4155,7 +2725,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -4164,7 +2733,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4173,7 +2741,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4182,7 +2749,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4204,42 +2770,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As asked. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "failures": {},
-                     *       "history_messages": 12,
-                     *       "left_out_messages": 0,
-                     *       "made_at": "2025-11-25T19:46:40Z",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "parts": [
-                     *         {
-                     *           "included": true,
-                     *           "key": "system_prompt",
-                     *           "role": "system",
-                     *           "slot": "system",
-                     *           "source": "core",
-                     *           "stability": "conversation",
-                     *           "tokens": 41,
-                     *           "why": {}
-                     *         }
-                     *       ],
-                     *       "shared_tokens": 1802,
-                     *       "tokens": 2143,
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "window_tokens": 131072
-                     *     }
-                     */
                     "application/json": components["schemas"]["PromptExplanation"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4248,7 +2786,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4257,7 +2794,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_not_found`: No turn with this id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4266,7 +2802,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_expired`: The turn is over and its events are no longer kept; its messages are in the conversation. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -4275,7 +2810,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -4284,7 +2818,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4293,7 +2826,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4302,7 +2834,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4324,61 +2855,23 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "stream": true
-                 *     }
-                 */
                 "application/json": components["schemas"]["TurnOptions"];
             };
         };
         responses: {
-            /** @description The reply, which is on disk; its events with `stream`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "choices": [
-                     *         {
-                     *           "finish_reason": "stop",
-                     *           "index": 0,
-                     *           "logprobs": null,
-                     *           "message": {
-                     *             "content": "I practised a new song!",
-                     *             "role": "assistant"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "conversation_id": "0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f",
-                     *       "created": 1764100000,
-                     *       "id": "chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "message_id": "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b",
-                     *       "model": "openai/gpt-5-mini",
-                     *       "object": "chat.completion",
-                     *       "turn_id": "0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32",
-                     *       "usage": {
-                     *         "completion_tokens": 6,
-                     *         "cost": 0.0000198,
-                     *         "prompt_tokens": 31,
-                     *         "total_tokens": 37
-                     *       },
-                     *       "user_message_id": "0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"
-                     *     }
-                     */
                     "application/json": {
                         choices: {
-                            /** @description The provider's word, or `cancelled`. */
                             finish_reason?: string;
                             index?: number;
-                            /** @description `role`, `content`, `tool_calls`, `reasoning`, ... */
                             message?: Record<string, never>;
                         }[];
                         /** Format: uuid */
                         conversation_id: string;
-                        /** @description Unix time in seconds. */
                         created: number;
                         id: string;
                         message_id?: string | null;
@@ -4387,27 +2880,12 @@ export interface operations {
                         object: "chat.completion";
                         /** Format: uuid */
                         turn_id: string;
-                        /** @description As OpenAI names it, with the provider's `cost`. */
                         usage?: Record<string, never> | null;
                         user_message_id: string;
                     };
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. `context_length_exceeded`: The prompt and the reply do not fit the model's context window. `request_refused`: The provider will not answer this request: malformed for it, or against its content policy. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4416,7 +2894,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4425,7 +2902,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `payment_required`: The provider account has no credit left. */
             402: {
                 headers: {
                     [name: string]: unknown;
@@ -4434,7 +2910,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4443,7 +2918,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `model_not_found`: The provider does not know, or no longer serves, this model. `turn_not_found`: No turn with this id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4452,7 +2926,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `conversation_mismatch`: The request names another user or character than the conversation has; ``param`` says which. `conversation_busy`: A turn is running in this conversation and ``on_busy`` is ``reject``. `turn_not_retryable`: The turn did not fail, or the conversation has moved on since. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4461,7 +2934,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than the server reads. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4470,7 +2942,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unsupported_media_type`: The body is not JSON, or is encoded. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4479,7 +2950,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -4488,7 +2958,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. `idempotency_key_reused`: The idempotency key was used before with another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4497,7 +2966,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `queue_full`: Too many turns wait in this conversation, or run in this server. `rate_limit_exceeded`: Too much was asked for in too short a time; ``quotas`` are the limits as they stand, see ``spending.quotas``. `insufficient_quota`: A budget for a day or a month is used up. `rate_limited`: The provider wants fewer requests; ``retry_after_s`` is when it said to come back, in seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4506,7 +2974,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. `conversation_damaged`: The stored bytes cannot be read in full, so nothing may be written over them. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4515,7 +2982,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_unavailable`: The provider cannot be reached, or failed on its side; the same request may succeed later. `reply_cut`: The reply ended without saying that it was finished. `provider_not_authorized`: The provider refuses our credentials. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -4524,7 +2990,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `shutting_down`: The server is stopping and takes no new turns. `spending_stopped`: Somebody has stopped all spending: no provider is called until it is resumed. `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4533,7 +2998,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `provider_timeout`: The provider was silent for too long. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -4547,11 +3011,9 @@ export interface operations {
     follow_turn: {
         parameters: {
             query?: {
-                /** @description The seq of the last event that you have; `Last-Event-ID`, where given, wins. */
                 after?: number;
             };
             header?: {
-                /** @description The id of the last event that you have: `<turn_id>:<seq>`. */
                 "Last-Event-ID"?: string;
             };
             path: {
@@ -4561,36 +3023,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The turn's events. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example retry: 2000
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:0
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"user_message_id":"0199a1f0-5c1f-7b0c-a6d1-7e2f8a9b0c1d"}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:1
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","choices":[{"index":0,"delta":{"content":"I practised a new song!"},"finish_reason":null}]}
-                     *
-                     *     id: 0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32:2
-                     *     data: {"id":"chatcmpl-0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","object":"chat.completion.chunk","created":1764100000,"model":"openai/gpt-5-mini","conversation_id":"0199a1f0-5c1e-7d3a-9b52-3f6a0c1d2e4f","turn_id":"0199a1f0-5c20-7a11-8c44-0b9e6d5f4a32","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":31,"completion_tokens":6,"total_tokens":37},"message_id":"0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b","state":"completed"}
-                     *
-                     *     data: [DONE]
-                     */
                     "text/event-stream": unknown;
                 };
             };
-            /** @description The turn is over and you have all of it. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed_request`: The request cannot be read at all: broken JSON, a malformed header. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4599,7 +3045,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `unauthenticated`: The request has no token, or an invalid one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4608,7 +3053,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `forbidden`: The caller may not do this. `origin_not_allowed`: A web page of another origin made the request. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4617,7 +3061,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_not_found`: No turn with this id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4626,7 +3069,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `turn_expired`: The turn is over and its events are no longer kept; its messages are in the conversation. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -4635,7 +3077,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `host_not_allowed`: The request was made to a name that is not this server's (DNS rebinding). */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -4644,7 +3085,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `invalid_request`: A field is missing, malformed or refused. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4653,7 +3093,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `internal_error`: The root: its text says what was wanted, what was found, and what to do. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4662,7 +3101,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description `storage_unavailable`: The store cannot be reached, read or written now: disk full, I/O error, outage, bad credentials. */
             503: {
                 headers: {
                     [name: string]: unknown;

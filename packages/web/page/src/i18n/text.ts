@@ -1,3 +1,5 @@
+import { useMemo } from "react";
+
 import { Store, useStore } from "../state/store.ts";
 import { type Catalogue, en, type Key } from "./en.ts";
 
@@ -46,7 +48,12 @@ function filled(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
-export function useTexts(): { t: Texts; language: Language } {
+/** How dates and numbers are written: as the browser says, where it speaks the language that is shown. */
+function localeOf(language: Language): string {
+  return navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+}
+
+export function useTexts(): { t: Texts; language: Language; locale: string } {
   const { texts, language } = useStore(catalogue);
-  return { t: (key, values = {}) => filled(texts[key], values), language };
+  return useMemo(() => ({ t: (key, values = {}) => filled(texts[key], values), language, locale: localeOf(language) }), [texts, language]);
 }

@@ -25,8 +25,8 @@ export function PromptTab({ turnId }: { turnId: string | undefined }): ReactNode
 }
 
 function Explained({ of }: { of: PromptExplanation }): ReactNode {
-  const { t, language } = useTexts();
-  const number = new Intl.NumberFormat(language);
+  const { t, locale } = useTexts();
+  const number = new Intl.NumberFormat(locale);
   const said = of.parts.filter(({ included }) => included).reduce((sum, { tokens }) => sum + tokens, 0);
   const sources = [...Map.groupBy(of.parts.filter(({ included }) => included), ({ source }) => source)].map(
     ([source, parts]) => ({ source, tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0) }),

@@ -25,7 +25,7 @@ const EVERY_MS = 5000;
 
 /** The server's health; who does not operate it is told the status alone. */
 export function ServerTab(): ReactNode {
-  const { t, language } = useTexts();
+  const { t, locale } = useTexts();
   const [health, setHealth] = useState<Health>();
   useEffect(() => {
     let isWanted = true;
@@ -41,7 +41,7 @@ export function ServerTab(): ReactNode {
     return () => { isWanted = false; clearInterval(timer); };
   }, []);
   if (!health) return <p className="quiet" role="status">{t("app.loading")}</p>;
-  const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const rows: [Key, string, boolean][] = [["look.health", health.status, health.status === "ok"]];
   for (const [key, part] of [["look.storage", health.storage], ["look.llm", health.llm]] as const) {
     if (part) rows.push([key, `${part.name}: ${part.message ?? part.status}`, part.status === "ok"]);

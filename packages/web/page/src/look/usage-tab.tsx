@@ -23,14 +23,14 @@ function plus(sum: Sum, { usage }: Message): Sum {
 
 /** What the replies of this conversation took, all branches together. */
 export function UsageTab({ talk }: { talk: Talk }): ReactNode {
-  const { t, language } = useTexts();
+  const { t, locale } = useTexts();
   const { tree } = useStore(talk.state);
   const counted = useMemo(() => tree.messages.filter(({ usage }) => usage), [tree]);
-  const number = new Intl.NumberFormat(language);
-  const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", maximumSignificantDigits: 3 });
+  const number = new Intl.NumberFormat(locale);
+  const money = new Intl.NumberFormat(locale, { style: "currency", currency: "USD", maximumSignificantDigits: 3 });
   if (!counted.length) return <p className="quiet">{t("look.noUsage")}</p>;
   const total = counted.reduce(plus, NOTHING);
-  const days = [...Map.groupBy(counted, ({ timestamp }) => new Date(timestamp).toLocaleDateString(language))].map(
+  const days = [...Map.groupBy(counted, ({ timestamp }) => new Date(timestamp).toLocaleDateString(locale))].map(
     ([day, messages]) => ({ day, sum: messages.reduce(plus, NOTHING) }),
   );
   return (
@@ -58,7 +58,7 @@ export function UsageTab({ talk }: { talk: Talk }): ReactNode {
 /** Bars; the table below says the same in numbers. */
 function Plot({ values, label }: { values: readonly number[]; label: string }): ReactNode {
   const most = Math.max(...values, Number.MIN_VALUE);
-  const width = 100 / values.length;
+  const width = Math.min(100 / values.length, 5);
   return (
     <svg className="plot" viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label={label}>
       {values.map((value, index) => {

@@ -153,9 +153,9 @@ function Line({ of }: { of: ConversationSummary }): ReactNode {
 }
 
 export function When({ at }: { at: string }): ReactNode {
-  const { language } = useTexts();
+  const { locale } = useTexts();
   const time = new Date(at);
   const isToday = time.toDateString() === new Date().toDateString();
   const format: Intl.DateTimeFormatOptions = isToday ? { hour: "numeric", minute: "2-digit" } : { month: "short", day: "numeric" };
-  return <time dateTime={at} title={time.toLocaleString(language)}>{new Intl.DateTimeFormat(language, format).format(time)}</time>;
+  return <time dateTime={at} title={time.toLocaleString(locale)}>{new Intl.DateTimeFormat(locale, format).format(time)}</time>;
 }
