@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -22,10 +22,11 @@ from idolchat_characters.library import CharacterLibrary, Viewer, library_of
 from idolchat_characters.library.access import OPERATOR
 from idolchat_characters.library.new_characters import Belongings, new_record
 from idolchat_characters.settings import CharactersSettings
-from idolchat_core import CoreSettings, LLMProvider, Registry, Storage, hookimpl
+from idolchat_core import CompletionRequest, CoreSettings, LLMProvider, Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import Service, open_service
 from idolchat_core.testing import ScriptedProvider
+from idolchat_core.testing.scripted import Step
 from idolchat_core.turns.request import NewMessage, TurnRequest
 from idolchat_storage_local import open_local_storage
 from idolchat_storage_local.settings import LocalSettings
@@ -64,9 +65,9 @@ class Parts:
 class Word(ScriptedProvider):
     """Says ``Yes.``."""
 
-    def _next_reply(self, request: object) -> object:
+    def _next_reply(self, request: CompletionRequest) -> Iterator[Step]:
         self.requests.clear()
-        return "Yes."
+        return iter(("Yes.",))
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import JsonValue
 
 from idolchat_characters import Character
 from idolchat_characters.directory import StoredCharacters
@@ -65,7 +66,7 @@ class TestStoredCharacters(CharacterDirectoryConformance):
 
     @pytest.mark.parametrize(("written", "read"), [("0.8", 0.8), (1.5, 1.0), (-1, 0.0), ("often", 0.5), (None, 0.5)])
     async def test_talkativeness_is_what_sillytavern_keeps(
-        self, library: CharacterLibrary, directory: CharacterDirectory, written: object, read: float
+        self, library: CharacterLibrary, directory: CharacterDirectory, written: JsonValue, read: float
     ) -> None:
         made = await library.create(Character(name="Rin", extensions={"talkativeness": written}), OPERATOR)
         entry = await directory.find(made.id, None)

@@ -26,7 +26,7 @@ from idolchat_core.testing import (
 type Headers = dict[str, str]
 
 THIEF = "{{original}}{{charPrompt}}{{system}}{{getvar::x}}{{persona}}{{lastMessage}}{{#if persona}}{{persona}}{{/if}}"
-OURS = {
+OURS: dict[str, Any] = {
     "model": "expensive/model",
     "sampling": {"temperature": 2},
     "options": {"tools": [{"type": "function"}]},
@@ -35,7 +35,7 @@ OURS = {
     "visibility": "public",
     "slug": "admin",
 }
-HOSTILE = {
+HOSTILE: dict[str, Any] = {
     **OURS,
     "spec": "chara_card_v3",
     "spec_version": "3.0",

@@ -37,7 +37,7 @@ def rng() -> random.Random:
 @pytest.fixture
 def singer(rng: random.Random) -> Character:
     """A card of about 2,000 tokens, and 60 entries of about 90, of which a turn finds about six, 600 tokens."""
-    entries = [
+    entries: list[Any] = [
         {"id": n, "keys": [f"place{n:02}"], "content": f"Place {n}: {prose(rng, 50)}", "insertion_order": n}
         for n in range(ENTRIES)
     ]

@@ -202,7 +202,9 @@ async def test_a_card_in_a_group_names_all_who_take_part(
 async def test_lore_knows_who_of_several_characters_has_spoken(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:
-    book = {"entries": [{"keys": ["/Aoi: Sure/"], "use_regex": True, "content": "Aoi agrees.", "id": 1}]}
+    book: dict[str, Any] = {
+        "entries": [{"keys": ["/Aoi: Sure/"], "use_regex": True, "content": "Aoi agrees.", "id": 1}]
+    }
     aoi = await library.create(Character(name="Aoi", visibility="public"), OPERATOR)
     ren = await library.create(Character(name="Ren", character_book=book, visibility="public"), OPERATOR)
     made = (await client.post("/conversations", json={"character_ids": [str(aoi.id), str(ren.id)]})).json()
@@ -217,13 +219,9 @@ async def test_lore_knows_who_of_several_characters_has_spoken(
 async def test_an_outlet_stands_where_the_last_instructions_ask_for_it(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:
-    entry = {
-        "keys": ["stage"],
-        "content": "{{char}} knows.",
-        "id": 1,
-        "extensions": {"position": 7, "selectiveLogic": 0},
-    }
-    book = {"entries": [{**entry, "extensions": {**entry["extensions"], "outlet_name": "news"}}]}
+    outlet = {"position": 7, "outlet_name": "news", "selectiveLogic": 0}
+    entry = {"keys": ["stage"], "content": "{{char}} knows.", "id": 1, "extensions": outlet}
+    book: dict[str, Any] = {"entries": [entry]}
     told = Character(
         name="Aoi", character_book=book, post_history_instructions="News: {{outlet::news}}", visibility="public"
     )
