@@ -1,0 +1,114 @@
+"""Two servers of one storage: a turn that one runs is read and stopped through the other."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from idolchat_api import ApiSettings
+from idolchat_api.testing import Parts, serving
+from idolchat_core import Coordination, Registry, SharedStorage, Storage, hookimpl
+from idolchat_core.coordination.checkpoints import Checkpoints
+from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
+from idolchat_core.coordination.queue import ConversationQueue
+from idolchat_core.plugins.loader import load_plugins
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+
+
+class Shared(InMemoryStorage, SharedStorage):
+    """Is served by several servers in one process, each with an inbox of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue, self._checkpoints = ConversationQueue(), Checkpoints(self)
+        self._peers: dict[str, Callable[[bytes], None]] = {}
+        self._numbers = count()
+
+    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+        inbox = f"server-{next(self._numbers)}"
+        turns = StoredTurns(self, inbox=inbox, queue=self._queue, checkpoints=self._checkpoints)
+        return nullcontext(Coordination(turns=turns, bus=LocalBus(inbox, peers=self._peers), counters=LocalCounters()))
+
+
+class SharedParts(Parts):
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+async def client(
+    settings: ApiSettings, shared: Shared, provider: ScriptedProvider
+) -> AsyncGenerator[httpx.AsyncClient]:
+    async for client in to_a_server(settings, shared, provider):
+        yield client
+
+
+@pytest.fixture
+async def other(settings: ApiSettings, shared: Shared, provider: ScriptedProvider) -> AsyncGenerator[httpx.AsyncClient]:
+    async for client in to_a_server(settings, shared, provider):
+        yield client
+
+
+async def to_a_server(
+    settings: ApiSettings, shared: Shared, provider: ScriptedProvider
+) -> AsyncGenerator[httpx.AsyncClient]:
+    plugins = load_plugins(SharedParts(shared, provider), installed=False)
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        yield client
+
+
+async def turn_begun_by(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[asyncio.Task[httpx.Response], str]:
+    """Begin a turn that streams, and return the reading of it and the turn's id."""
+    reading = asyncio.create_task(client.post("/chat/stream", json=body))
+    async with asyncio.timeout(10):
+        while True:
+            reply = await client.get(f"/conversation/{body['conversation_id']}")
+            if reply.status_code == 200:
+                return reading, reply.json()["messages"][0]["turn_id"]
+            await asyncio.sleep(0.01)
+
+
+def asking(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], "conversation_id": str(uuid4())}
+
+
+async def test_a_turn_is_streamed_by_the_other_server_byte_for_byte(
+    client: httpx.AsyncClient, other: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    go_on = asyncio.Event()
+    provider.say(["Once ", "upon ", go_on, "a ", "time."])
+    reading, turn_id = await turn_begun_by(client, asking("A story"))
+    elsewhere = asyncio.create_task(other.get(f"/turns/{turn_id}/stream"))
+    from_the_middle = asyncio.create_task(other.get(f"/turns/{turn_id}/stream?after=1"))
+    await asyncio.sleep(0.2)
+    go_on.set()
+    await reading
+    here = await client.get(f"/turns/{turn_id}/stream")
+    rest = await client.get(f"/turns/{turn_id}/stream?after=1")
+
+    assert here.text.count("data:") > 4
+    assert (await elsewhere).text == here.text
+    assert (await from_the_middle).text == rest.text
+
+
+async def test_a_turn_is_stopped_through_the_other_server(
+    client: httpx.AsyncClient, other: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    provider.say(["Once upon ", asyncio.Event()])
+    reading, turn_id = await turn_begun_by(client, asking("A story"))
+    running = (await other.get(f"/turns/{turn_id}")).json()
+    stopped = (await other.post(f"/turns/{turn_id}/cancel")).json()
+    await reading
+
+    assert (running["state"], stopped["state"], stopped["content"]) == ("running", "cancelled", "Once upon ")
