@@ -345,7 +345,7 @@ class TestResponses:
 
         assert events[-1].type == "response.failed"
         assert events[-1].response.error is not None
-        assert events[-1].response.error.code == "provider_unavailable"
+        assert str(events[-1].response.error.code) == "provider_unavailable"
 
 
 class TestUsers:

@@ -23,7 +23,8 @@ def paths(conversation: Conversation) -> list[Path]:
     leaves = [message for message in messages if message.id not in parents.values()]
     found = []
     for leaf in leaves:
-        path, at = [], leaf.id
+        path: list[str] = []
+        at: Any = leaf.id
         while at is not None:
             path.append(text(by_id[at]))
             at = parents[at]

@@ -85,7 +85,7 @@ def test_calls_and_their_results_are_told_apart() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     other = {**call, "id": "c2"}
     now = utc_now()
-    stored = [
+    stored: list[dict[str, Any]] = [
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "rain", "tool_call_id": "c1"},

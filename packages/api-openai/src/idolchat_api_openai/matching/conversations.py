@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
@@ -16,9 +17,17 @@ from idolchat_api_openai.matching.reserved import Reserved
 from idolchat_api_openai.matching.tree import Tree
 from idolchat_api_openai.matching.trees import Trees
 from idolchat_api_openai.requests.said import Said
-from idolchat_core import ConversationDamaged, ConversationNotFound, Storage
+from idolchat_core import (
+    ConversationDamaged,
+    ConversationFilter,
+    ConversationNotFound,
+    Storage,
+    StorageUnavailable,
+)
 
 __all__ = ["Conversations", "Found", "Whose"]
+
+log = logging.getLogger(__name__)
 
 MAX_RECENT, MAX_PAIRS = 8, 10_000
 """Conversations remembered of each user and character, and pairs of those."""
@@ -141,7 +150,7 @@ class Conversations:
         ``is_new`` says that the client is known to ask for no second reply.
         """
         texts = telling_texts(said)
-        recent = list(reversed(self._recent.get(whose, {})))
+        recent = (await self._recently_used(whose, said))[::-1]
         best = await self._best(whose, said, texts, recent)
         if best is not None and best.alignment.count >= len(said) - 1:
             return best
@@ -152,6 +161,19 @@ class Conversations:
         if further is not None and (best is None or further.alignment.count > best.alignment.count):
             return further
         return best or (None if is_new else await self._repeated(whose, said))
+
+    async def _recently_used(self, whose: Whose, said: Sequence[Said]) -> list[UUID]:
+        """Return the conversations that were used last, the newest last; after a start those that the storage names."""
+        known = self._recent.get(whose)
+        if known is not None or not any(message.role == "assistant" for message in said[1:]):
+            return list(known or ())
+        theirs = ConversationFilter(user_id=whose.user_id, character_id=whose.character_id)
+        try:
+            listed = await self._storage.list(theirs, limit=MAX_RECENT)
+        except StorageUnavailable as error:  # its lists are being made anew; the index knows most
+            log.warning("the newest conversations cannot be listed yet", extra={"code": error.code})
+            return []
+        return [summary.id for summary in reversed(listed.data)]
 
     async def _best(
         self, whose: Whose, said: Sequence[Said], texts: Sequence[str], candidates: Sequence[UUID]
