@@ -51,25 +51,29 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
 
   // What grows or shrinks moves nobody who reads the newest: only scrolling up leaves it.
   const box = useRef<HTMLDivElement>(null);
+  const before = useRef(0);
+  const look = useCallback((scroll: Element) => {
+    const offset = scroll.scrollTop;
+    if (scroll.scrollHeight - offset - scroll.clientHeight < NEAR) isAtEnd.current = true;
+    else if (offset < before.current - 1) isAtEnd.current = false;
+    before.current = offset;
+    setAway(!isAtEnd.current);
+  }, []);
   useEffect(() => {
     const scroll = box.current?.querySelector(".scroll");
     if (!scroll) return;
     const observer = new ResizeObserver(() => {
+      look(scroll); // a person may have scrolled, and the event not come yet
       if (isAtEnd.current) list.current?.scrollTo(list.current.scrollSize);
     });
     observer.observe(scroll);
     if (scroll.firstElementChild) observer.observe(scroll.firstElementChild);
     return () => observer.disconnect();
-  }, []);
-  const before = useRef(0);
-  const onScroll = useCallback((offset: number) => {
-    const shown = list.current;
-    if (!shown) return;
-    if (shown.scrollSize - offset - shown.viewportSize < NEAR) isAtEnd.current = true;
-    else if (offset < before.current - 1) isAtEnd.current = false;
-    before.current = offset;
-    setAway(!isAtEnd.current);
-  }, []);
+  }, [look]);
+  const onScroll = useCallback(() => {
+    const scroll = box.current?.querySelector(".scroll");
+    if (scroll) look(scroll);
+  }, [look]);
   const lastReply = branch.at(-1);
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
