@@ -192,10 +192,12 @@ def lowest(session: nox.Session) -> None:
     groups = [*map(test_group, PACKAGES), "product", "parallel"]
     install(session, *PRODUCT, groups=groups, lock="requirements-lowest.lock")
     folders = ["tests"]
+    of_one_version = ["--ignore=tests/test_docs.py"]  # pages that are made from the code say what typer prints
     if session.posargs == ["packages"]:  # one run each, as a process that tests one package holds nothing of another's
         folders = [f"packages/{package}/tests" for package in PACKAGES]
     for folder in folders:
-        session.run("pytest", *SIDE_BY_SIDE, folder, *OF_OTHER_SESSIONS, env={"IDOLCHAT_FUZZ_CASES": "1"})
+        others = [*OF_OTHER_SESSIONS, *of_one_version]
+        session.run("pytest", *SIDE_BY_SIDE, folder, *others, env={"IDOLCHAT_FUZZ_CASES": "1"})
 
 
 @nox.session(python=PYTHONS[0])

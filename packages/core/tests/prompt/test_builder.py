@@ -337,7 +337,7 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
             reserved_tokens=0.1 * window if tail_tokens else 0.0,
             cut=history.cut,
         )
-        history.cut = prompt.cut if prompt.cut != history.first_id else None
+        history.cut = prompt.cut if prompt.is_cut else None
         shares.append(shared_size(before, prompt.outline) / prompt.size)
         before = list(prompt.outline)
         history.add([said("assistant", "da " * chance.randint(20, 90), turn_id=user.turn_id)], keep=len(history.path))

@@ -32,6 +32,7 @@ _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 class Prompt:
     """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
 
+    ``is_cut`` says that something before it did not fit; messages that are never sent may stand there, too.
     ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``outline`` names
     what the prompt consists of, in order, each with its size: a part by its text, a message of the history by its id.
     ``next_cut`` is the message that the history is likely to begin with after the next cut, where that is near and was
@@ -42,6 +43,7 @@ class Prompt:
     messages: Sequence[Mapping[str, Any]]
     size: float
     cut: StoredId | None
+    is_cut: bool = False
     stable_until: tuple[int, ...] = ()
     outline: Sequence[tuple[object, float]] = ()
     history_size: float = 0.0
@@ -124,6 +126,7 @@ def build_prompt(
         messages=messages,
         size=size,
         cut=first,
+        is_cut=first is not None and (start > 0 or not is_complete),
         stable_until=stable_until,
         outline=outline,
         history_size=sum([entry.size for entry in said[start:]]),

@@ -140,11 +140,6 @@ class History:
         """How many messages of the document stand before what was read."""
         return self._unread
 
-    @property
-    def first_id(self) -> StoredId | None:
-        """The id of the first message of the branch, where it is loaded."""
-        return self.path[0].id if self.path and self.is_complete else None
-
     def extend(self, page: Page) -> None:
         """Walk the branch on towards its root, through the messages that stand just before those already read."""
         older: list[Entry] = []

@@ -104,7 +104,7 @@ class Completion:
             window_tokens=self._window_tokens,
             begun=self._live.continued_text,
         )
-        history.cut = prompt.cut if prompt.cut != history.first_id else None
+        history.cut = prompt.cut if prompt.is_cut else None
         history.forget_before_cut()
         return prompt
 

@@ -89,7 +89,7 @@ async def measure_window(resources: EngineResources, conversation_id: UUID) -> C
         history_messages=explained.history_messages,
         free_tokens=max(0, round(prompt.free_tokens)),
         begins_with=prompt.cut,
-        is_cut=prompt.cut is not None and prompt.cut != history.first_id,
+        is_cut=prompt.is_cut,
         left_out_messages=explained.left_out_messages,
         summary=prompting.summary,
     )

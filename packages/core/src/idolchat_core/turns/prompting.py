@@ -123,7 +123,7 @@ class Prompting:
 
     def _tell(self, history: History, prompt: Prompt) -> None:
         """Tell the sources that want to know what the prompt holds of the history."""
-        begins_with = prompt.cut if prompt.cut != history.first_id else None
+        begins_with = prompt.cut if prompt.is_cut else None
         for source, turn in self._listening:
             try:
                 source.built(HistoryWindow(turn=turn, begins_with=begins_with, next_cut=prompt.next_cut))
