@@ -82,3 +82,32 @@ async def test_a_branch_of_another_greeting_is_its_own_conversation(server: Serv
 
     assert [message["content"] for message in messages] == ["Hi, User! I am Rin.", "You again, User?", "One", "One"]
     assert sent(mock_openrouter)[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_several_characters_answer_each_with_her_own_card(
+    server: Server, mock_openrouter: Mock, transport: str
+) -> None:
+    names = [f"{name} {transport.title()}" for name in ("Rin", "Mika")]
+    made = [await create(server, name=name, description=f"{name} sings.", model=None) for name in names]
+    async with server.client() as client:
+        asked = {"character_ids": made, "next_speaker": "in_turn"}
+        begun = (await client.post("/conversations", json=asked)).json()
+    await say(transport, server, "Sing!", conversation_id=begun["id"])
+    server.restart()
+    await say(transport, server, "And you?", conversation_id=begun["id"])
+
+    told, card, *heard = sent(mock_openrouter)[1:]
+    assert f"you are {names[0]}." in told[1]
+    assert card == ("system", f"{names[0]} sings.")
+    assert heard == [
+        ("assistant", f"Hi, User! I am {names[0]}."),
+        ("user", "Sing!"),
+        ("assistant", f"{names[1]}: Sing!"),
+        ("user", "And you?"),
+    ]
+    async with server.client() as client:
+        lists = [(await client.get("/conversations", params={"character_id": one})).json()["data"] for one in made]
+        found = (await client.get("/conversations/search", params={"text": "Sing", "character_id": made[1]})).json()
+    assert [[summary["id"] for summary in listed] for listed in lists] == [[begun["id"]]] * 2
+    assert {hit["conversation_id"] for hit in found["data"]} == {begun["id"]}
