@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from idolchat_core import (
     Delta,
     Finished,
     Message,
+    StorageConflict,
     StorageUnavailable,
     new_id,
     utc_now,
@@ -171,6 +173,19 @@ async def test_a_crash_at_any_write_loses_one_call_at_most_and_doubles_nothing(
 
     assert len(await texts(storage)) == 2
     assert len(provider.requests) <= 2
+
+
+async def test_of_two_servers_that_look_through_the_same_one_makes_notes(
+    extraction: FactsExtraction, storage: Failing, provider: Provider
+) -> None:
+    conversation_id = await said(storage, "I love tea")
+    provider.say(TEA, answer((1, "I love tea", "The user is fond of tea, which they love.")))
+    results = await asyncio.gather(
+        extraction.look_through(conversation_id), extraction.look_through(conversation_id), return_exceptions=True
+    )
+
+    assert sum(isinstance(result, StorageConflict) for result in results) == 1
+    assert await texts(storage) == ["The user loves tea."]
 
 
 async def test_a_user_who_chose_no_recall_is_not_looked_through_nor_later(

@@ -70,16 +70,16 @@ class FactsExtraction:
         if conversation is None:
             return False
         user_id = None if conversation.user_id is None else str(conversation.user_id)
-        state = await self._states.of(conversation_id, user_id)
+        state, version = await self._states.of(conversation_id, user_id)
         if state.pending:
-            await self._write_down(conversation_id, state)
+            version = await self._write_down(conversation_id, state, version)
         branch = _since(conversation, state.last_message_id)
         messages = _own_words(branch)
         if not messages:
             return False
         if not await self._may_remember(user_id):  # nor later, when the user has chosen otherwise
             last = str(branch[-1].message.id)
-            await self._states.put(conversation_id, FactsState(user_id=user_id, last_message_id=last))
+            await self._states.put(conversation_id, FactsState(user_id=user_id, last_message_id=last), version)
             return False
         facts = await self._asked(conversation, messages)
         facts = await self._still_said(conversation_id, facts)
@@ -88,8 +88,8 @@ class FactsExtraction:
             last_message_id=messages[-1].message_id,
             pending=tuple([_note(conversation, fact) for fact in facts]),
         )
-        await self._states.put(conversation_id, state)
-        await self._write_down(conversation_id, state)
+        version = await self._states.put(conversation_id, state, version)
+        await self._write_down(conversation_id, state, version)
         return len(_own_words(_after(branch, messages[-1].message_id))) > 0
 
     async def _read(self, conversation_id: UUID) -> Conversation | None:
@@ -126,15 +126,15 @@ class FactsExtraction:
         there = _message_ids(conversation)
         return [fact for fact in facts if fact.message.message_id in there]
 
-    async def _write_down(self, conversation_id: UUID, state: FactsState) -> None:
-        """Make notes of what is pending, each once, and clear it."""
+    async def _write_down(self, conversation_id: UUID, state: FactsState, version: str) -> str:
+        """Make notes of what is pending, each once, and clear it; return the version of the state."""
         if state.pending:
             scope = state.pending[0].scope
             await self._store.cite(conversation_id, scope)
             await self._store.change(scope, lambda notes: merged(notes, state.pending))
             there = _message_ids(await self._read(conversation_id))
             await self._store.change(scope, lambda notes: forget_sources(notes, conversation_id, there))
-        await self._states.put(conversation_id, state.model_copy(update={"pending": ()}))
+        return await self._states.put(conversation_id, state.model_copy(update={"pending": ()}), version)
 
 
 def _message_ids(conversation: Conversation | None) -> frozenset[str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from idolchat_core import Change, Storage
+from idolchat_core import NO_RECORD, Change, Storage
 from idolchat_memory.notes import Note
 
 __all__ = ["FACTS", "WAITING", "FactsState", "FactsStates"]
@@ -37,14 +37,17 @@ class FactsStates:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    async def of(self, conversation_id: UUID, user_id: str | None) -> FactsState:
-        """Read how far a conversation was looked through."""
-        value = await self._storage.get_record(FACTS, str(conversation_id))
-        return FactsState.model_validate_json(value) if value else FactsState(user_id=user_id)
+    async def of(self, conversation_id: UUID, user_id: str | None) -> tuple[FactsState, str]:
+        """Read how far a conversation was looked through, and the version of what tells so."""
+        record = await self._storage.read_record(FACTS, str(conversation_id))
+        if record is None:
+            return FactsState(user_id=user_id), NO_RECORD
+        return FactsState.model_validate_json(record.value), record.version
 
-    async def put(self, conversation_id: UUID, state: FactsState) -> None:
-        """Write it down."""
-        await self._storage.put_record(FACTS, str(conversation_id), state.model_dump_json().encode())
+    async def put(self, conversation_id: UUID, state: FactsState, version: str) -> str:
+        """Write it down, and return the new version. Raises ``StorageConflict`` where another server did meanwhile."""
+        value = state.model_dump_json().encode()
+        return await self._storage.put_record(FACTS, str(conversation_id), value, if_version=version)
 
     async def waiting(self) -> Sequence[UUID]:
         """List the conversations in which something was said since."""
