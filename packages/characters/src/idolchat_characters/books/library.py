@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -11,17 +10,13 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from pydantic import ValidationError
-
+from idolchat_characters.books.files import checked, encoded, name_in, read_file
 from idolchat_characters.books.records import SERVER, BookList, BookScope, BookSummary, Lorebook
-from idolchat_characters.cards import CardLimits
-from idolchat_characters.cards.json_text import parse_object
 from idolchat_characters.character import JsonObject
-from idolchat_characters.errors import BookVersionConflict, CardRefused, TooManyBooks
+from idolchat_characters.errors import BookVersionConflict, TooManyBooks
 from idolchat_characters.kept_records import KeptRecords
-from idolchat_characters.lore import Book, LoreBooks, LoreSettings, Problem, compile_lore, read_book
+from idolchat_characters.lore import Book, Problem, read_book
 from idolchat_characters.personas.persona import owner_name
-from idolchat_characters.problems import Findings
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core import (
     NO_RECORD,
@@ -74,13 +69,13 @@ class BookLibrary:
         Also returns what in it does not work as its author may expect. Raises ``CardRefused``, ``InvalidRequest``,
         ``TooManyBooks``.
         """
-        raw, problems = await asyncio.to_thread(self._parsed, content)
+        raw, problems = await asyncio.to_thread(read_file, content, max_bytes=self.settings.max_book_bytes)
         now = utc_now()
-        book = _checked(
+        book = checked(
             {
                 "id": new_id(),
                 "version": 1,
-                "name": name or _name_in(raw),
+                "name": name or name_in(raw),
                 "scope": scope,
                 "user_id": user_id,
                 "conversation_id": conversation_id,
@@ -108,14 +103,16 @@ class BookLibrary:
         raw: JsonObject = book.book
         problems: tuple[Problem, ...] = ()
         if "book" in fields:
-            raw, problems = await asyncio.to_thread(self._parsed, _encoded(fields["book"]))
+            raw, problems = await asyncio.to_thread(
+                read_file, encoded(fields["book"]), max_bytes=self.settings.max_book_bytes
+            )
         async with self._writing:
             while True:
                 current, stored_version = await self._stored(book, version)
                 known = current.model_dump(exclude={"book", "entry_count", "size_bytes"})
                 known |= {name: value for name, value in fields.items() if name != "book"}
                 known |= {"version": current.version + 1, "updated_at": utc_now()}
-                changed = _checked(known, raw if "book" in fields else current.book)
+                changed = checked(known, raw if "book" in fields else current.book)
                 with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
                     await self._put(changed, if_version=stored_version)
                     return changed, problems
@@ -182,16 +179,6 @@ class BookLibrary:
         await self._storage.put_record("lorebooks", str(book.id), value, if_version=if_version)
         await self._lists.change(_list_of(book), lambda held: _with(held, book))
 
-    def _parsed(self, content: bytes) -> tuple[JsonObject, tuple[Problem, ...]]:
-        """Read the JSON of a book, and find what does not work in it. Raises ``CardRefused``."""
-        findings = Findings()
-        limits = CardLimits(json_bytes=self.settings.max_book_bytes)
-        raw = _book_in(parse_object(content, "file", limits=limits, findings=findings))
-        read = Problem(code="file", text="; ".join(map(str, findings.all())))
-        book = read_book(raw, book_id="book")
-        problems = compile_lore(LoreBooks(character=(book,)), LoreSettings()).problems
-        return raw, (*((read,) if findings.all() else ()), *(problem for _, problem in problems))
-
 
 _libraries: WeakKeyDictionary[Storage, BookLibrary] = WeakKeyDictionary()
 
@@ -218,41 +205,3 @@ def _with(held: BookList | None, book: Lorebook) -> BookList:
 def _without(held: BookList | None, book: Lorebook) -> BookList:
     left = tuple(one for one in held.books if one.id != book.id) if held else ()
     return BookList(user_id=book.user_id, books=left)
-
-
-def _checked(fields: Mapping[str, Any], raw: JsonObject) -> Lorebook:
-    counted = {"entry_count": _entry_count(raw), "size_bytes": len(_encoded(raw))}
-    try:
-        return Lorebook.model_validate({**fields, **counted, "book": raw})
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        param = ".".join(map(str, problem["loc"]))
-        raise InvalidRequest(f"{param}: {problem['msg'].removeprefix('Value error, ')}", param=param) from None
-
-
-def _book_in(raw: JsonObject) -> JsonObject:
-    """Return the book of a file: all of it, or what a card holds. Raises ``CardRefused``."""
-    data = raw.get("data")
-    inner = data if isinstance(data, dict) else raw
-    held = inner.get("character_book")
-    if isinstance(held, dict):
-        return held
-    if isinstance(inner.get("entries"), dict | list):
-        return raw
-    raise CardRefused("is missing, or no list and no object: this is no lorebook, nor a card with one", place="entries")
-
-
-def _entry_count(raw: JsonObject) -> int:
-    data = raw.get("data")
-    entries = (data if isinstance(data, dict) else raw).get("entries")
-    return len(entries) if isinstance(entries, dict | list) else 0
-
-
-def _name_in(raw: JsonObject) -> str:
-    data = raw.get("data")
-    name = (data if isinstance(data, dict) else raw).get("name")
-    return name[:256] if isinstance(name, str) and name.strip() else "Lorebook"
-
-
-def _encoded(raw: object) -> bytes:
-    return json.dumps(raw, ensure_ascii=False).encode("utf-8", "replace")

@@ -12,15 +12,16 @@ from weakref import WeakKeyDictionary
 
 from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
 from idolchat_characters.character import Character
-from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
+from idolchat_characters.errors import VersionConflict
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library.access import OPERATOR, Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage
 from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
 from idolchat_characters.library.records import CharacterRecord, StoredAsset, owner_in
+from idolchat_characters.library.room import check_room, check_slug, with_slug
 from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
-from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
+from idolchat_characters.slugs import slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
 from idolchat_characters.window_fit import FIXED_FIELDS, FitCheck
 from idolchat_core import Storage, StorageConflict, read_settings, utc_now
@@ -245,10 +246,10 @@ class CharacterLibrary:
     def _updated(self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
         character = with_changes(current.character, changes)
         check_rights(character, viewer, before=current.character)
-        self._check_slug(character, current.id)
+        check_slug(character, self._index, own_id=current.id)
         update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
         changed = current.model_copy(update={**update, "character": character})
-        self._check_room(changed, viewer, instead_of=current)
+        check_room(changed, viewer, self._index, self.settings, instead_of=current)
         return changed
 
     async def export(self, record: CharacterRecord, card_format: CardFormat | None = None) -> tuple[bytes, CardFormat]:
@@ -276,46 +277,12 @@ class CharacterLibrary:
             character = character.model_copy(update={"owner_id": viewer.user_id})
         check_rights(character, viewer, before=None)
         async with self._writing:
-            character = self._with_slug(character)
+            character = with_slug(character, self._index)
             record = new_record(character, held)
-            self._check_room(record, viewer)
+            check_room(record, viewer, self._index, self.settings)
             await self._store.add(record, held.card, held.files)
             self._index.put(record)
             return record
-
-    def _with_slug(self, character: Character) -> Character:
-        if character.slug is not None:
-            self._check_slug(character, None)
-            return character
-        slug, number = slug_of(character.name), 1
-        while self._index.holder(character, slug) is not None:
-            number += 1
-            end = f"-{number}"
-            slug = slug_of(character.name)[: MAX_SLUG_LENGTH - len(end)].strip("-") + end
-        return character.model_copy(update={"slug": slug})
-
-    def _check_slug(self, character: Character, own_id: UUID | None) -> None:
-        if character.slug is None or self._index.holder(character, character.slug) in (None, own_id):
-            return
-        whose = "public characters" if character.visibility == "public" else "characters of this owner"
-        raise SlugTaken(f"slug: {character.slug!r} is taken among the {whose}; choose another")
-
-    def _check_room(
-        self, record: CharacterRecord, viewer: Viewer, *, instead_of: CharacterRecord | None = None
-    ) -> None:
-        owner_id = record.character.owner_id
-        if owner_id is None or viewer.is_operator:
-            return
-        count, size_bytes = self._index.taken_by(owner_id)
-        if instead_of is None and count >= self.settings.max_per_user:
-            most = self.settings.max_per_user
-            raise TooManyCharacters(f"a user may have {most} characters (IDOLCHAT_CHARACTERS_MAX_PER_USER); delete one")
-        added = record.size_bytes - (instead_of.size_bytes if instead_of else 0)
-        if added > 0 and size_bytes + added > self.settings.max_user_bytes:
-            raise TooManyCharacters(
-                f"a user's characters may take {self.settings.max_user_bytes:,} bytes, cards and files included"
-                " (IDOLCHAT_CHARACTERS_MAX_USER_BYTES); delete one"
-            )
 
 
 ORPHAN_AGE = timedelta(days=1)
