@@ -200,8 +200,8 @@ class MemoryIndex(ABC):
         """Look up what is indexed of a conversation."""
 
     @abstractmethod
-    async def conversations(self) -> Collection[UUID]:
-        """List the conversations that are known, those without messages too."""
+    async def conversations(self) -> Mapping[UUID, str]:
+        """List the conversations that are known, those without messages too, each with its revision."""
 
     @abstractmethod
     async def extend(

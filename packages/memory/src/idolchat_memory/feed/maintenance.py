@@ -36,20 +36,8 @@ async def rebuild(memory: Memory, storage: Storage) -> AsyncGenerator[UUID]:
     feed = MemoryFeed(memory.index, storage, anonymous=memory.settings.anonymous)
     await memory.index.clear()
     for conversation_id in await storage.list_ids():
-        await _index(feed, storage, conversation_id)
+        await feed.bring(conversation_id)
         yield conversation_id
-
-
-async def _index(feed: MemoryFeed, storage: Storage, conversation_id: UUID) -> None:
-    """Index a conversation until it is as it is stored, for a server may change it meanwhile."""
-    while True:
-        try:
-            revision = (await storage.read_page(conversation_id, limit=1)).revision
-            if await feed.noted(conversation_id) == revision:
-                return
-            await feed.index(conversation_id, revision)
-        except (ConversationNotFound, ConversationDamaged):
-            return
 
 
 async def compare(memory: Memory, storage: Storage) -> AsyncGenerator[tuple[UUID, bool]]:

@@ -13,12 +13,14 @@ from idolchat_core import (
     Change,
     ChangeKind,
     ChangeObserver,
+    ConversationDamaged,
     ConversationNotFound,
     KnownConversation,
     MemoryIndex,
     MemoryScope,
     Services,
     Storage,
+    StorageUnavailable,
 )
 from idolchat_memory.feed.memories import (
     Numbered,
@@ -43,8 +45,8 @@ _GOES_ON = frozenset(
 """Kinds of changes that leave what stands before the end of the active branch as it was."""
 _UNKNOWN = ""
 """Stands for the revision of a conversation that was never indexed, and on which something else rests."""
-_INDEXED, _LEFT_OUT = "+", "-"
-"""What a revision begins with in the index: whether the messages were indexed, or nobody's and left out."""
+_INDEXED, _OF_NOBODY, _LEFT_OUT = "+", "*", "-"
+"""What a revision begins with in the index: the messages are a user's, nobody's, or nobody's and were left out."""
 
 
 class Follower(Protocol):
@@ -113,6 +115,30 @@ class MemoryFeed(ChangeObserver):
         await self._index.replace(scope, conversation_id, messages, revision=self._marked(scope, revision))
         self._changed(scope)
 
+    async def bring(self, conversation_id: UUID) -> None:
+        """Index a conversation until it is as it is stored, for another may change it meanwhile; not a damaged one.
+
+        Raises ``StorageUnavailable``.
+        """
+        with suppress(ConversationNotFound, ConversationDamaged):
+            while True:
+                page = await self._storage.read_page(conversation_id, limit=1)
+                if page.conversation.status == "damaged" or await self.noted(conversation_id) == page.revision:
+                    return
+                await self.index(conversation_id, page.revision)
+                self._indexed()
+
+    async def catch_up(self) -> None:
+        """Index what no change tells of: all, where the index was made anew, and nobody's where that was switched.
+
+        Raises ``StorageUnavailable``.
+        """
+        indexed = await self._index.conversations()
+        wrong = _LEFT_OUT if self._anonymous else _OF_NOBODY
+        for conversation_id in await self._storage.list_ids():
+            if indexed.get(conversation_id, wrong).startswith(wrong):
+                await self.bring(conversation_id)
+
     async def _go_on(self, conversation_id: UUID, revision: str) -> bool:
         """Index what the active branch has beyond what is known, at a cost that does not grow with it."""
         known = await self._index.known(conversation_id)
@@ -137,11 +163,16 @@ class MemoryFeed(ChangeObserver):
         return self._anonymous or scope.user_id is not None
 
     def _marked(self, scope: MemoryScope, revision: str) -> str:
-        return (_INDEXED if self._remembers(scope) else _LEFT_OUT) + revision
+        return self._mark(scope) + revision
 
     def _is_right(self, known: KnownConversation) -> bool:
         """Whether the messages are indexed if, and only if, the settings want that now."""
-        return known.revision.startswith(_INDEXED) == self._remembers(known.scope)
+        return known.revision.startswith(self._mark(known.scope))
+
+    def _mark(self, scope: MemoryScope) -> str:
+        if scope.user_id is not None:
+            return _INDEXED
+        return _OF_NOBODY if self._anonymous else _LEFT_OUT
 
 
 def _where_it_goes_on(branch: list[Numbered], known: list[Numbered] | None) -> int | None:
@@ -162,20 +193,32 @@ async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[
     async with memory_of(services.storage) as memory:
         waiting = asyncio.Event()
         waiting.set()
-        encoding = asyncio.create_task(_encode(memory, waiting))
+        feed = MemoryFeed(
+            memory.index,
+            services.storage,
+            anonymous=memory.settings.anonymous,
+            indexed=waiting.set,
+            changed=memory.groups.changed,
+            followers=followers,
+        )
+        tasks = [asyncio.create_task(_catch_up(feed)), asyncio.create_task(_encode(memory, waiting))]
         try:
-            yield MemoryFeed(
-                memory.index,
-                services.storage,
-                anonymous=memory.settings.anonymous,
-                indexed=waiting.set,
-                changed=memory.groups.changed,
-                followers=followers,
-            )
+            yield feed
         finally:
-            encoding.cancel()
-            with suppress(asyncio.CancelledError):
-                await encoding
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+async def _catch_up(feed: MemoryFeed) -> None:
+    while True:
+        try:
+            await feed.catch_up()
+        except StorageUnavailable as error:
+            log.info("what is not indexed cannot be looked for now", extra={"code": error.code})
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 async def _encode(memory: Memory, waiting: asyncio.Event) -> None:

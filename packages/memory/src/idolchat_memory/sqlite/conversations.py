@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -46,9 +46,11 @@ def known(database: sqlite3.Connection, conversation_id: UUID) -> KnownConversat
     return KnownConversation(scope_of(found.scope_key), found.revision, newest.message_id if newest else None)
 
 
-def list_all(database: sqlite3.Connection) -> Collection[UUID]:
+def list_all(database: sqlite3.Connection) -> Mapping[UUID, str]:
     """See ``MemoryIndex.conversations``."""
-    return {UUID(bytes=stored) for (stored,) in database.execute("SELECT id FROM conversations")}
+    return {
+        UUID(bytes=stored): revision for stored, revision in database.execute("SELECT id, revision FROM conversations")
+    }
 
 
 def scopes_of(database: sqlite3.Connection, user_id: str | None, limit: int) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Concatenate
@@ -74,7 +74,7 @@ class SqliteMemoryIndex(MemoryIndex):
             self._remember(known.scope)
         return known
 
-    async def conversations(self) -> Collection[UUID]:
+    async def conversations(self) -> Mapping[UUID, str]:
         return await asyncio.to_thread(self._read, stored.list_all)
 
     async def extend(
