@@ -43,6 +43,8 @@ async def test_it_is_answered_and_stored_nowhere(
     answer = await ask(client, *messages, **headers)
 
     assert answer.status_code == 200, answer.text
+    assert "x-idolchat-conversation" not in answer.headers
+    assert "conversation_id" not in answer.json()
     assert not await storage.list_ids()
     assert await purposes(storage) == ["background"]
 

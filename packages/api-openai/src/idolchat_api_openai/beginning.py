@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_api import Caller
@@ -21,7 +21,7 @@ from idolchat_api_openai.requests.said import History, Said
 from idolchat_api_openai.settings import OpenAISettings
 from idolchat_core import After, EphemeralRequest, LiveTurn, NewMessage, TurnOptions, TurnRequest
 
-__all__ = ["Asked", "Beginner"]
+__all__ = ["Asked", "Beginner", "Begun"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,13 @@ class Asked:
     before: Sequence[NewMessage] = ()
 
 
+class Begun(NamedTuple):
+    """What a request has begun: a turn of a conversation, or an answer that ``is_stored`` nowhere."""
+
+    turn: LiveTurn
+    is_stored: bool
+
+
 class Beginner:
     """Begins the turns of one running server."""
 
@@ -53,15 +60,15 @@ class Beginner:
         self._conversations = Conversations(storage, ReplyIndex(index_path(caller.service.settings.data_dir)))
         self._attachments = Attachments()
 
-    async def begin(self, caller: Caller, asked: Asked) -> LiveTurn:
+    async def begin(self, caller: Caller, asked: Asked) -> Begun:
         """Begin the turn of a request, join the one that it has begun already, or answer what is no turn."""
         target = asked.target
         if target.character_id is None:
-            return await self._answer_raw(caller, asked)
+            return Begun(await self._answer_raw(caller, asked), is_stored=False)
         purpose = self._purpose(asked)
         if purpose is Purpose.TURN:
             return await self._begin_turn(caller, asked, Whose(caller.principal.user_id, target.character_id))
-        return await self._answer_beside(caller, asked, is_task=purpose is Purpose.TASK)
+        return Begun(await self._answer_beside(caller, asked, is_task=purpose is Purpose.TASK), is_stored=False)
 
     def _purpose(self, asked: Asked) -> Purpose:
         if asked.at is None and not any(message.role == "user" for message in asked.history.said):
@@ -94,7 +101,7 @@ class Beginner:
         )
         return await caller.answer_unstored(request, _options(asked), character=target.entry)
 
-    async def _begin_turn(self, caller: Caller, asked: Asked, whose: Whose) -> LiveTurn:
+    async def _begin_turn(self, caller: Caller, asked: Asked, whose: Whose) -> Begun:
         derived = self._derived(caller, asked, whose)
         while True:
             async with self._conversations.locked(asked.at or derived or whose):
@@ -102,13 +109,14 @@ class Beginner:
                 request = self._same_request(asked, whose, found)
                 running = self._attachments.find(request) if request is not None else None
                 if running is not None:
-                    return running
+                    return Begun(running, is_stored=True)
                 ahead = self._attachments.newest(found.conversation_id) if found is not None else None
                 if ahead is None:
-                    turn = await self._start(caller, asked, found)
-                    self._attachments.add(request, turn)
-                    self._conversations.note(whose, turn.conversation_id)
-                    return turn
+                    begun = await self._start(caller, asked, found)
+                    if begun.is_stored:
+                        self._attachments.add(request, begun.turn)
+                        self._conversations.note(whose, begun.turn.conversation_id)
+                    return begun
             await ahead.over()  # what it says is part of what this request may send again
 
     def _derived(self, caller: Caller, asked: Asked, whose: Whose) -> UUID | None:
@@ -135,23 +143,26 @@ class Beginner:
         conversation_id = found.conversation_id if found is not None else None
         return whose, conversation_id, asked.after, asked.hints.message, hash(keys)
 
-    async def _start(self, caller: Caller, asked: Asked, found: Found | None) -> LiveTurn:
+    async def _start(self, caller: Caller, asked: Asked, found: Found | None) -> Begun:
         if found is None or found.tree is None:
             conversation_id = found.conversation_id if found is not None else None
-            return await self._append(caller, asked, conversation_id, Append(None, asked.history.said))
+            first = Append(None, asked.history.said)
+            return Begun(await self._append(caller, asked, conversation_id, first), is_stored=True)
         step = self._step(asked, found)
         instructions = _instructions(asked)
         if isinstance(step, Append):
-            return await self._append(caller, asked, found.tree.id, step)
+            return Begun(await self._append(caller, asked, found.tree.id, step), is_stored=True)
         if isinstance(step, AnswerAgain):
-            options = _options(asked)
-            return await caller.answer_again(found.tree.id, step.message_id, options, instructions=instructions)
+            again = caller.answer_again(found.tree.id, step.message_id, _options(asked), instructions=instructions)
+            return Begun(await again, is_stored=True)
         position = found.tree.position_of(step.reply_id)
         if position is None or found.tree.parent(position) == ROOT:
-            return await self._answer_beside(caller, asked, is_task=False)  # a greeting answers nothing
-        return await caller.continue_reply(
+            # A greeting answers nothing that could be asked again.
+            return Begun(await self._answer_beside(caller, asked, is_task=False), is_stored=False)
+        turn = await caller.continue_reply(
             found.tree.id, step.reply_id, _options(asked), changes_branch=True, instructions=instructions
         )
+        return Begun(turn, is_stored=True)
 
     def _step(self, asked: Asked, found: Found) -> Step:
         if asked.after is not None:

@@ -11,15 +11,14 @@ from starlette.types import Receive, Scope, Send
 from idolchat_api import Caller, RawRoute, caller_of, read_json, respond, send_json
 from idolchat_api.app_state import app_state
 from idolchat_api_openai.answers.chat import chat_form
-from idolchat_api_openai.beginning import Asked
+from idolchat_api_openai.beginning import Asked, Begun
 from idolchat_api_openai.identity.callers import named_in_body
 from idolchat_api_openai.models import RAW, characters_for, may_use_raw, target_of
 from idolchat_api_openai.requests.chat import ChatRequest, turn_options
 from idolchat_api_openai.requests.errors import ModelUnknown, in_openai_words
 from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.said import History
-from idolchat_api_openai.server import Server, conversation_header, described
-from idolchat_core import LiveTurn
+from idolchat_api_openai.server import Server, conversation_headers, described
 
 __all__ = ["chat_routes", "model_routes"]
 
@@ -35,19 +34,19 @@ class ChatCompletions:
             hints = Hints.of(scope["headers"])
             request = await read_json(ChatRequest, scope, receive)
             caller = await named_in_body(caller_of(scope), request.person)
-            turn = await self._begin(caller, request, hints)
+            begun = await self._begin(caller, request, hints)
         await respond(
             app_state(scope),
-            turn,
+            begun.turn,
             scope,
             receive,
             send,
             streams=request.stream,
-            form=chat_form(request.model, includes_usage=request.includes_usage),
-            headers=[conversation_header(turn)],
+            form=chat_form(request.model, includes_usage=request.includes_usage, names_ids=begun.is_stored),
+            headers=conversation_headers(begun),
         )
 
-    async def _begin(self, caller: Caller, request: ChatRequest, hints: Hints) -> LiveTurn:
+    async def _begin(self, caller: Caller, request: ChatRequest, hints: Hints) -> Begun:
         asked = Asked(
             target=await target_of(caller, request.model, self._server.settings),
             history=History.of(request.messages),

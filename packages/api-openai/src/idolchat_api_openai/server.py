@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from idolchat_api import Caller
-from idolchat_api_openai.beginning import Beginner
+from idolchat_api_openai.beginning import Beginner, Begun
 from idolchat_api_openai.settings import OpenAISettings
-from idolchat_core import LiveTurn
 
-__all__ = ["Server", "conversation_header", "described"]
+__all__ = ["Server", "conversation_headers", "described"]
 
 
 class Server:
@@ -27,9 +26,9 @@ class Server:
         return self._beginner[1]
 
 
-def conversation_header(turn: LiveTurn) -> tuple[bytes, bytes]:
-    """Return the header that tells a client our id of its conversation."""
-    return b"x-idolchat-conversation", str(turn.conversation_id).encode()
+def conversation_headers(begun: Begun) -> list[tuple[bytes, bytes]]:
+    """Return the header that tells a client our id of its conversation; none for what is stored nowhere."""
+    return [(b"x-idolchat-conversation", str(begun.turn.conversation_id).encode())] if begun.is_stored else []
 
 
 def described(

@@ -16,11 +16,14 @@ from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted
 __all__ = ["chat_form"]
 
 
-def chat_form(model: str, *, includes_usage: bool) -> TurnForm:
-    """Return the form of a request's reply; ``model`` is what the request calls it."""
+def chat_form(model: str, *, includes_usage: bool, names_ids: bool = True) -> TurnForm:
+    """Return the form of a request's reply; ``model`` is what the request calls it.
+
+    With ``names_ids`` it says the conversation and the turn, which are stored.
+    """
     return TurnForm(
-        encoder=lambda started: _Chunks(started, model, includes_usage=includes_usage),
-        whole=lambda turn, ended: _completion(turn, ended, model),
+        encoder=lambda started: _Chunks(started, model, includes_usage=includes_usage, names_ids=names_ids),
+        whole=lambda turn, ended: _completion(turn, ended, model, names_ids=names_ids),
         fault=lambda fields: _event(dict(fields)),
         problem=openai_problem,
     )
@@ -33,9 +36,10 @@ def _event(fields: Mapping[str, Any]) -> bytes:
 class _Chunks:
     """Encodes the events of one turn, in order, from the first."""
 
-    def __init__(self, started: TurnStarted, model: str, *, includes_usage: bool) -> None:
+    def __init__(self, started: TurnStarted, model: str, *, includes_usage: bool, names_ids: bool) -> None:
         self._started = started
         self._includes_usage = includes_usage
+        self._names_ids = names_ids
         self._common: dict[str, Any] = {
             "id": f"chatcmpl-{started.turn_id.hex}",
             "object": "chat.completion.chunk",
@@ -60,7 +64,7 @@ class _Chunks:
             return self._template % json_line({**content, **event.fields})
         if isinstance(event, TurnStarted):
             delta = {"role": "assistant", "content": ""}
-            return self._chunk(delta, conversation_id=event.conversation_id, turn_id=event.turn_id)
+            return self._chunk(delta, **_ids(event, self._names_ids))
         return self._end(event)
 
     def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
@@ -77,7 +81,11 @@ class _Chunks:
         return last + _event({**self._common, "choices": [], "usage": usage_fields(ended.usage)})
 
 
-def _completion(turn: LiveTurn, ended: TurnEnded, model: str) -> bytes:
+def _ids(turn: TurnStarted | LiveTurn, names_ids: bool) -> dict[str, Any]:
+    return {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id} if names_ids else {}
+
+
+def _completion(turn: LiveTurn, ended: TurnEnded, model: str, *, names_ids: bool) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "refusal": None, **said_of(turn, ended)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason_of(ended)}
     return orjson.dumps(
@@ -88,7 +96,6 @@ def _completion(turn: LiveTurn, ended: TurnEnded, model: str) -> bytes:
             "model": model,
             "choices": [choice],
             "usage": usage_fields(ended.usage),
-            "conversation_id": turn.conversation_id,
-            "turn_id": turn.turn_id,
+            **_ids(turn, names_ids),
         }
     )

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from idolchat_api import Caller, NotFound, RawRoute, Wants, caller_of, read_json, respond, send_json
 from idolchat_api.app_state import app_state
-from idolchat_api_openai.beginning import Asked
+from idolchat_api_openai.beginning import Asked, Begun
 from idolchat_api_openai.identity.callers import named_in_body
 from idolchat_api_openai.matching.reserved import Reserved
 from idolchat_api_openai.models import target_of
@@ -24,8 +24,8 @@ from idolchat_api_openai.requests.said import History
 from idolchat_api_openai.responses.form import RequestFacts, response_form, response_object
 from idolchat_api_openai.responses.items import items_of, messages_of, output_of
 from idolchat_api_openai.responses.stored import StoredReply, branch_to, find_reply
-from idolchat_api_openai.server import Server, conversation_header, described
-from idolchat_core import After, ConversationNotFound, LiveTurn, Message, NewMessage, TurnState, new_id
+from idolchat_api_openai.server import Server, conversation_headers, described
+from idolchat_core import After, ConversationNotFound, Message, NewMessage, TurnState, new_id
 
 __all__ = ["RULES", "response_routes"]
 
@@ -43,12 +43,12 @@ class CreateResponse:
             hints = Hints.of(scope["headers"])
             request = await read_json(ResponsesRequest, scope, receive)
             caller = await named_in_body(caller_of(scope), request.person)
-            turn = await self._begin(caller, request, hints)
-        form = response_form(_facts(request))
-        streams, headers = request.stream, [conversation_header(turn)]
-        await respond(app_state(scope), turn, scope, receive, send, streams=streams, form=form, headers=headers)
+            begun = await self._begin(caller, request, hints)
+        form = response_form(_facts(request, stores=begun.is_stored))
+        streams, headers = request.stream, conversation_headers(begun)
+        await respond(app_state(scope), begun.turn, scope, receive, send, streams=streams, form=form, headers=headers)
 
-    async def _begin(self, caller: Caller, request: ResponsesRequest, hints: Hints) -> LiveTurn:
+    async def _begin(self, caller: Caller, request: ResponsesRequest, hints: Hints) -> Begun:
         messages = await messages_of(request.input, request.instructions, lambda item: _reply_of(caller, item))
         asked = Asked(
             target=await target_of(caller, request.model, self._server.settings),
@@ -67,9 +67,9 @@ async def _reply_of(caller: Caller, item: str) -> Message | None:
     return found.message if found is not None else None
 
 
-def _facts(request: ResponsesRequest) -> RequestFacts:
+def _facts(request: ResponsesRequest, *, stores: bool) -> RequestFacts:
     fields = {**(request.model_extra or {}), **request.model_dump(exclude_none=True)}
-    return RequestFacts(model=request.model, stores=request.store, fields=fields)
+    return RequestFacts(model=request.model, stores=stores, fields=fields)
 
 
 async def _placed(caller: Caller, request: ResponsesRequest, asked: Asked) -> Asked:
