@@ -36,6 +36,16 @@ async def test_sillytavern_tells_a_swipe_of_the_first_reply(
     assert paths(only) == [(G, "Hi", "One."), (G, "Hi", "Two.")]
 
 
+async def test_a_first_message_that_is_sent_again_is_a_wish_for_another_reply(
+    client: httpx.AsyncClient, storage: InMemoryStorage
+) -> None:
+    for _ in range(2):
+        await ask(client, GREETING, ("user", "Hi"))
+
+    (only,) = await conversations(storage)
+    assert paths(only) == [(G, "Hi", "One."), (G, "Hi", "Two.")]
+
+
 async def test_sillytavern_tells_a_new_chat_from_another_reply(
     client: httpx.AsyncClient, storage: InMemoryStorage
 ) -> None:

@@ -186,6 +186,16 @@ async def test_abort(sdk: openai.AsyncOpenAI, provider: ScriptedProvider, storag
     assert active(only) == ("Tell", "Once upon ", "Go on", "I said: once upon a time, and so on.")
 
 
+async def test_a_program_that_says_the_same_again_begins_anew(
+    sdk: openai.AsyncOpenAI, storage: InMemoryStorage
+) -> None:
+    for _ in range(2):
+        await sdk.chat.completions.create(model="aoi", messages=[user("Hello")])
+        await sdk.responses.create(model="aoi", input="Hello")
+
+    assert len(await conversations(storage)) == 4
+
+
 async def test_a_text_of_the_assistant_is_continued(
     sdk: openai.AsyncOpenAI, provider: ScriptedProvider, storage: InMemoryStorage
 ) -> None:

@@ -133,7 +133,8 @@ class Beginner:
         if derived is not None and asked.conversation is not None:
             is_whole = asked.hints.parent is not None
             return await conversations.named(whose, derived, asked.conversation, said, is_whole=is_whole)
-        return await conversations.recognised(whose, said, is_new=asked.hints.generation == "normal")
+        is_new = asked.hints.is_sdk or asked.hints.generation == "normal"
+        return await conversations.recognised(whose, said, is_new=is_new)
 
     def _same_request(self, asked: Asked, whose: Whose, found: Found | None) -> Hashable | None:
         """Return what a request that is sent again shares with the first, None where that cannot be known."""

@@ -24,6 +24,7 @@ class Hints:
     ``conversation`` is the client's id of the conversation, ``message`` that of the reply it wants, empty in tasks of
     Open WebUI. ``generation`` is SillyTavern's word: normal, swipe, regenerate, continue, impersonate, quiet.
     ``names`` are what the client puts before what is said: persona and character.
+    ``is_sdk`` says that a program calls, which has no button for another reply.
     """
 
     conversation: str | None = None
@@ -34,6 +35,7 @@ class Hints:
     stores: bool = True
     names: frozenset[str] = frozenset()
     is_retry: bool = False
+    is_sdk: bool = False
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> Self:
@@ -53,6 +55,7 @@ class Hints:
             generation=(read(b"x-idolchat-generation") or "").lower() or None,
             stores=(read(b"x-idolchat-store") or "").lower() not in ("none", "false", "0"),
             names=frozenset(name for name in names if name),
+            is_sdk=b"x-stainless-lang" in given,
             is_retry=given.get(b"x-stainless-retry-count", b"0") != b"0",
         )
 

@@ -40,7 +40,7 @@ class CreateResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with in_openai_words():
-            hints = Hints.of(scope["headers"])
+            hints = replace(Hints.of(scope["headers"]), is_sdk=True)  # no front end with a button for another reply
             request = await read_json(ResponsesRequest, scope, receive)
             caller = await named_in_body(caller_of(scope), request.person)
             begun = await self._begin(caller, request, hints)
