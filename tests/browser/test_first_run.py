@@ -1,0 +1,24 @@
+"""A fresh start, with the embedded model and the character that comes with it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.support.server import Server
+from tests.support.starting import StartServer
+
+
+@pytest.fixture(scope="module")
+def served(start_shared_server: StartServer) -> Server:
+    return start_shared_server()
+
+
+def test_one_talks_at_once_and_nothing_is_fetched_from_elsewhere(open_desk: Open) -> None:
+    desk = open_desk().open()
+    expect(desk.page.get_by_role("heading", name="Lumi")).to_be_visible()
+    desk.send("Hello! Who are you?")
+    expect(desk.page.locator("article[aria-busy=true] .text")).to_be_visible(timeout=120_000)
+    desk.button("Stop").click()
+    desk.answered()
+
+    assert len(desk.replies.last.locator(".text").inner_text()) > 1
