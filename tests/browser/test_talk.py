@@ -1,11 +1,18 @@
 """Talking: every flow of one window."""
 
+import base64
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 
 
 def test_a_message_is_answered_word_by_word(desk: Desk) -> None:
@@ -91,7 +98,7 @@ def test_a_conversation_is_deleted(desk: Desk, served: Server) -> None:
     desk.button("Delete conversation").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Delete conversation").click()
 
-    expect(desk.page.get_by_role("heading", name="Lumi")).to_be_visible()
+    expect(desk.button("Let Lumi begin")).to_be_visible()
     assert not document.exists()
 
 
@@ -140,3 +147,23 @@ def test_what_the_server_refuses_can_be_taken_back(desk: Desk) -> None:
 
     expect(desk.composer).to_have_value("Hello!")
     expect(desk.mine).to_have_count(0)
+
+
+def test_a_picture_is_sent_to_a_model_that_takes_some_and_to_no_other(
+    desk: Desk, mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    expect(desk.button("Send")).to_be_visible()
+    expect(desk.button("Add a picture")).to_have_count(0)
+    desk.button("Settings").click()
+    desk.page.get_by_label("Model").fill("mock/reason")
+    desk.button("Close").first.click()
+    expect(desk.button("Add a picture")).to_be_visible()
+    picture = tmp_path / "dot.png"
+    picture.write_bytes(DOT)
+
+    desk.page.locator(".composer input[type=file]").set_input_files(picture)
+    desk.send("What is this?").answered()
+
+    expect(desk.mine.last.locator("img.picture")).to_be_visible()
+    sent = mock_openrouter.bodies()[-1]["messages"][-1]["content"]
+    assert [part["type"] for part in sent] == ["text", "image_url"]

@@ -282,6 +282,7 @@ async def test_models_come_from_all_pages_and_are_asked_for_once(
     model = {model.id: model for model in lists[0]}["mock/echo-c512"]
 
     assert (model.context_length, model.max_output_tokens, model.name) == (512, 2048, "Mock: mock/echo-c512")
+    assert model.input_modalities == ("text",)
     assert all(listed == lists[0] for listed in lists)
     assert [request["path"] for request in mock_openrouter.requests()] == [
         "/api/v1/models",

@@ -56,7 +56,11 @@ def _openrouter(model: str) -> dict[str, Any]:
         "created": 1700000000,
         "description": "Answers as its name says.",
         "context_length": _length(model),
-        "architecture": {"modality": "text->text", "input_modalities": ["text"], "output_modalities": ["text"]},
+        "architecture": {
+            "modality": "text->text",
+            "input_modalities": ["text", "image"] if model == "mock/reason" else ["text"],
+            "output_modalities": ["text"],
+        },
         "pricing": {"prompt": "0.000001", "completion": "0.000001", "request": "0"},
         "top_provider": {
             "context_length": _length(model), "max_completion_tokens": 2048, "is_moderated": False,

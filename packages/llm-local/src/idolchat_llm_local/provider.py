@@ -84,7 +84,7 @@ async def open_local_llm(settings: LocalSettings | None = None) -> AsyncGenerato
     context_length = min(settings.context_length, weights.context_length or settings.context_length)
     config = _config(settings, weights, context_length)
     async with Engine(config) as engine:
-        model = ModelInfo(id=weights.model_id, context_length=context_length)
+        model = ModelInfo(id=weights.model_id, context_length=context_length, input_modalities=("text",))
         yield LocalProvider(
             engine,
             model,

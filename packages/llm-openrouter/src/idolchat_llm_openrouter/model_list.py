@@ -89,7 +89,13 @@ def _model(entry: Mapping[str, Any]) -> ModelInfo:
         or _first_number(entry, ("max_completion_tokens",)),
         late_system=takes_late_system(entry["id"]),
         assistant_first=takes_assistant_first(entry["id"]),
+        input_modalities=_names(entry.get("architecture"), "input_modalities"),
     )
+
+
+def _names(fields: object, name: str) -> tuple[str, ...] | None:
+    values = fields.get(name) if isinstance(fields, dict) else None
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else None
 
 
 def _first_number(fields: object, names: tuple[str, ...]) -> int | None:

@@ -1,10 +1,11 @@
-import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 
 import { useTexts } from "./i18n/text.ts";
 import { loadCharacters } from "./people/characters.ts";
 import { CardDrop } from "./people/card-drop.tsx";
 import { StartPage } from "./people/start-page.tsx";
 import { Icon, IconButton } from "./shell/icons.tsx";
+import { lazily } from "./shell/lazily.tsx";
 import { Notices } from "./shell/notices.tsx";
 import { Sidebar } from "./shell/sidebar.tsx";
 import { SignIn } from "./shell/sign-in.tsx";
@@ -14,8 +15,8 @@ import { enter, session } from "./state/session.ts";
 import { useStore } from "./state/store.ts";
 import { TalkPage } from "./talk/talk-page.tsx";
 
-const CharactersPage = lazy(async () => ({ default: (await import("./people/characters-page.tsx")).CharactersPage }));
-const MemoryPage = lazy(async () => ({ default: (await import("./people/memory-page.tsx")).MemoryPage }));
+const CharactersPage = lazily(async () => (await import("./people/characters-page.tsx")).CharactersPage);
+const MemoryPage = lazily(async () => (await import("./people/memory-page.tsx")).MemoryPage);
 
 export function App(): ReactNode {
   const state = useStore(session);

@@ -18,7 +18,10 @@ router = APIRouter(tags=["models"])
 
 
 class Model(BaseModel):
-    """A model. ``created`` is always 0: providers do not say, and OpenAI's clients expect a number."""
+    """A model. ``created`` is always 0: providers do not say, and OpenAI's clients expect a number.
+
+    ``input_modalities`` are such as ``text`` and ``image``; left out where the provider does not tell.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +32,7 @@ class Model(BaseModel):
     name: str | None = None
     context_length: int | None = None
     max_output_tokens: int | None = None
+    input_modalities: tuple[str, ...] | None = None
 
 
 class ModelList(BaseModel):
@@ -57,6 +61,7 @@ async def list_models(app: CurrentState) -> ModelList:
             name=model.name,
             context_length=model.context_length,
             max_output_tokens=model.max_output_tokens,
+            input_modalities=model.input_modalities,
         )
         for model in await app.models.get()
         if app.policy.allows_model(model.id)

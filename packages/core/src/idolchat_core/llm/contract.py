@@ -72,7 +72,7 @@ class ModelInfo:
     ``context_length`` is in tokens, prompt and reply together, None if not told. ``late_system`` is false for a model
     that takes system messages at the beginning only: Claude and Gemini, whose APIs have one system text, and strict
     chat templates. ``assistant_first`` is false where the first message after the instructions must be the user's, as
-    it must for these.
+    it must for these. ``input_modalities`` are such as ``text`` and ``image``, None if not told.
     """
 
     id: str
@@ -81,6 +81,7 @@ class ModelInfo:
     max_output_tokens: int | None = None
     late_system: bool = True
     assistant_first: bool = True
+    input_modalities: tuple[str, ...] | None = None
 
 
 type OnDeltas = Callable[[Sequence[Delta]], None]

@@ -526,6 +526,7 @@ export interface components {
             /** @default 0 */
             created?: number;
             id: string;
+            input_modalities?: string[] | null;
             max_output_tokens?: number | null;
             name?: string | null;
             /**

@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 
+import { persistently } from "../shell/lazily.tsx";
 import { Store, useStore } from "../state/store.ts";
 import { type Catalogue, en, type Key } from "./en.ts";
 
@@ -22,8 +23,8 @@ function chosen(): Language {
 const catalogue = new Store<{ language: Language; texts: Catalogue }>({ language: "en", texts: en });
 
 async function read(language: Language): Promise<Catalogue> {
-  if (language === "ja") return (await import("./ja.ts")).ja;
-  if (language === "ko") return (await import("./ko.ts")).ko;
+  if (language === "ja") return (await persistently(() => import("./ja.ts"))).ja;
+  if (language === "ko") return (await persistently(() => import("./ko.ts"))).ko;
   return en;
 }
 

@@ -2,13 +2,12 @@ import type { ModelList } from "@idolchat/client";
 import { type ReactNode, useEffect, useState } from "react";
 
 import { LANGUAGES, type Language, setLanguage, useTexts } from "../i18n/text.ts";
-import { chosenModel } from "../state/model.ts";
-import { client, session, signOut } from "../state/session.ts";
+import { chosenModel, models } from "../state/model.ts";
+import { session, signOut } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
 import { setTheme, type Theme, theme } from "../theme.ts";
 import { Dialog } from "./dialog.tsx";
 import { Icon } from "./icons.tsx";
-import { attempt } from "./notices.tsx";
 
 export function Settings({ onClose }: { onClose: () => void }): ReactNode {
   const { t, language } = useTexts();
@@ -38,13 +37,13 @@ export function Settings({ onClose }: { onClose: () => void }): ReactNode {
 function Models(): ReactNode {
   const { t } = useTexts();
   const chosen = useStore(chosenModel);
-  const [models, setModels] = useState<ModelList["data"]>();
-  useEffect(() => void attempt(async () => setModels((await client.models()).data)), []);
+  const [known, setKnown] = useState<ModelList["data"]>([]);
+  useEffect(() => void models().then((list) => setKnown(list?.data ?? [])), []);
   return (
     <>
       <label htmlFor="model">{t("settings.model")}</label>
       <input id="model" list="models" value={chosen} placeholder={t("settings.modelDefault")} spellCheck={false} onChange={(event) => chosenModel.set(event.target.value.trim())} />
-      <datalist id="models">{models?.map(({ id, name }) => <option key={id} value={id}>{name ?? id}</option>)}</datalist>
+      <datalist id="models">{known.map(({ id, name }) => <option key={id} value={id}>{name ?? id}</option>)}</datalist>
     </>
   );
 }

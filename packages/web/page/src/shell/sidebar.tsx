@@ -1,5 +1,5 @@
 import type { ConversationSummary, SearchHit } from "@idolchat/client";
-import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 
 import { type Key, useTexts } from "../i18n/text.ts";
 import { Avatar } from "../people/avatar.tsx";
@@ -10,10 +10,11 @@ import { client, has } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
 import { plain } from "../text/safe.ts";
 import { Icon, IconButton } from "./icons.tsx";
+import { lazily } from "./lazily.tsx";
 import { attempt } from "./notices.tsx";
 import { Settings } from "./settings.tsx";
 
-const PersonasDialog = lazy(async () => ({ default: (await import("../people/personas.tsx")).PersonasDialog }));
+const PersonasDialog = lazily(async () => (await import("../people/personas.tsx")).PersonasDialog);
 
 export function Sidebar({ onClose }: { onClose: () => void }): ReactNode {
   const { t } = useTexts();

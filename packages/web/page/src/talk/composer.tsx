@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "re
 import { useTexts } from "../i18n/text.ts";
 import { Icon, IconButton } from "../shell/icons.tsx";
 import { attempt, notify } from "../shell/notices.tsx";
+import { useTakesPictures } from "../state/model.ts";
 import { useStore } from "../state/store.ts";
 import { drafts } from "./kept.ts";
 import { Store } from "../state/store.ts";
@@ -25,6 +26,7 @@ export function Composer({ place, name, talk, onSend }: Props): ReactNode {
   const state = useStore((talk?.state ?? NOTHING) as Store<TalkState | undefined>);
   const isRunning = state?.pendings.some((one) => one.turnId && one.state !== "ended" && one.state !== "failed") ?? false;
   const [text, setText] = useState(() => drafts.of(place));
+  const takesPictures = useTakesPictures();
   const [pictures, setPictures] = useState<readonly string[]>([]);
   const box = useRef<HTMLTextAreaElement>(null);
 
@@ -67,7 +69,7 @@ export function Composer({ place, name, talk, onSend }: Props): ReactNode {
         </ul>
       ) : null}
       <div className="box">
-        <PictureButton onFiles={(files) => void attempt(() => add(files))} />
+        {takesPictures ? <PictureButton onFiles={(files) => void attempt(() => add(files))} /> : null}
         <textarea
           ref={box}
           value={text}
@@ -78,7 +80,7 @@ export function Composer({ place, name, talk, onSend }: Props): ReactNode {
           aria-label={t("compose.label")}
           aria-describedby="compose-hint"
           onChange={(event) => write(event.target.value)}
-          onPaste={(event) => { if (event.clipboardData.files.length) void attempt(() => add(event.clipboardData.files)); }}
+          onPaste={(event) => { if (takesPictures && event.clipboardData.files.length) void attempt(() => add(event.clipboardData.files)); }}
           onKeyDown={(event) => {
             // Enter ends a word in input methods of Japanese, Korean and Chinese.
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || event.keyCode === 229) return;

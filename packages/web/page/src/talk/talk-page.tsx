@@ -1,10 +1,11 @@
-import { type ReactNode, Suspense, lazy, useEffect, useMemo, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 
 import { useTexts } from "../i18n/text.ts";
 import { Avatar } from "../people/avatar.tsx";
 import { nameOf, useCharacter } from "../people/characters.ts";
 import { Ask } from "../shell/dialog.tsx";
 import { IconButton } from "../shell/icons.tsx";
+import { lazily } from "../shell/lazily.tsx";
 import { attempt } from "../shell/notices.tsx";
 import { go } from "../state/route.ts";
 import { connection, has } from "../state/session.ts";
@@ -14,9 +15,9 @@ import { Composer } from "./composer.tsx";
 import { MessageList } from "./message-list.tsx";
 import { type Talk, talkOf } from "./talk.ts";
 
-const LookPanel = lazy(async () => ({ default: (await import("../look/look-panel.tsx")).LookPanel }));
+const LookPanel = lazily(async () => (await import("../look/look-panel.tsx")).LookPanel);
 
-const PersonaChoice = lazy(async () => ({ default: (await import("../people/personas.tsx")).PersonaChoice }));
+const PersonaChoice = lazily(async () => (await import("../people/personas.tsx")).PersonaChoice);
 
 export function TalkPage({ id, menu }: { id: string; menu: ReactNode }): ReactNode {
   const talk = useMemo(() => talkOf(id), [id]);
