@@ -26,6 +26,11 @@ async def purposes(storage: InMemoryStorage) -> list[str]:
 
 CASES: list[tuple[list[tuple[str, str]], dict[str, str]]] = [
     ([("user", TASK)], {}),
+    (
+        [("user", "Provide a concise, 5-word-or-less title for the conversation, using title case.\n\nConversation:")],
+        {},
+    ),
+    ([("user", "Analyze this conversation and provide:\n1. The detected language of the conversation\n")], {}),
     ([("user", "Name it")], {"Task": "title_generation", "Conversation": "c1", "Message": ""}),
     ([("user", "Name it")], {"Conversation": "c1", "Message": ""}),
     ([("user", "Hello")], {"Store": "none"}),

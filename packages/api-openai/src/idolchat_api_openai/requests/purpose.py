@@ -25,7 +25,7 @@ _TASK = re.compile(
     r"|Analyze this conversation and provide:\s*1\. The detected language)",
     re.DOTALL,
 )
-"""What the background tasks of Open WebUI and LibreChat look like (0.12.4; 0.8, read 2026-11-29)."""
+"""What background tasks look like: those of Open WebUI 0.12.4, and titles by @librechat/agents (read 2026-11-29)."""
 _CONTINUE = re.compile(r"\bcontinu(?:e|ing)\b.{0,40}\b(?:message|response|reply)", re.IGNORECASE | re.DOTALL)
 """SillyTavern's "[Continue your last message without repeating its original content.]"."""
 
