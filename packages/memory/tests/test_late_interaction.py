@@ -1,5 +1,8 @@
 """Late interaction, with the model as it is installed."""
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,3 +95,12 @@ def test_a_file_that_is_not_the_model_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none.onnx cannot be read"):
         load_model(tmp_path / "none.onnx")
+
+
+def test_the_model_leaves_nothing_behind_and_reports_nothing(tmp_path: Path) -> None:
+    """Its runtime would keep an id of the machine below the home folder, and what it reports until that is sent."""
+    code = "from idolchat_memory.semantic import LateInteraction; LateInteraction.load().encoder.encode_message('Hi')"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+
+    assert list(tmp_path.rglob("*")) == []

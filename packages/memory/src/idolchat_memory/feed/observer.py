@@ -142,7 +142,12 @@ class MemoryFeed(ChangeObserver):
     async def _go_on(self, conversation_id: UUID, revision: str) -> bool:
         """Index what the active branch has beyond what is known, at a cost that does not grow with it."""
         known = await self._index.known(conversation_id)
-        if known is None or known.last_message_id is None or not self._is_right(known):
+        if known is None or not self._is_right(known):
+            return False
+        if not self._remembers(known.scope):
+            await self._index.replace(known.scope, conversation_id, [], revision=self._marked(known.scope, revision))
+            return True
+        if known.last_message_id is None:
             return False
         try:
             page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -26,6 +26,10 @@ class Model:
     """The model and its tokenizer, open. ``run`` may be called from several threads."""
 
     def __init__(self, content: bytes) -> None:
+        # Read once, at import: otherwise, from 1.29 on, it keeps an id of the machine and reports its use to Microsoft.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - 30 MB, which most processes need not
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
