@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from idolchat_core import (
     Change,
@@ -21,6 +22,7 @@ from idolchat_core import (
     Services,
     Storage,
     StorageUnavailable,
+    utc_now,
 )
 from idolchat_memory.feed.memories import (
     Numbered,
@@ -81,6 +83,8 @@ class MemoryFeed(ChangeObserver):
         self._indexed = indexed
         self._changed = changed
         self._followers = followers
+        self._opened_at = utc_now()
+        self._noting: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def noted(self, conversation_id: UUID) -> str | None:
         known = await self._index.known(conversation_id)
@@ -94,6 +98,13 @@ class MemoryFeed(ChangeObserver):
         return known.union(*[await one.known() for one in self._followers])
 
     async def note(self, change: Change) -> None:
+        async with self._lock(change.conversation_id):
+            await self._note(change)
+
+    def _lock(self, conversation_id: UUID) -> asyncio.Lock:
+        return self._noting.setdefault(conversation_id, asyncio.Lock())
+
+    async def _note(self, change: Change) -> None:
         for one in self._followers:  # before the revision is noted, so that none is missed
             await one.follow(change)
         if change.revision is None:
@@ -129,15 +140,27 @@ class MemoryFeed(ChangeObserver):
                 self._indexed()
 
     async def catch_up(self) -> None:
-        """Index what no change tells of: all, where the index was made anew, and nobody's where that was switched.
+        """Take note of what no change tells of: all, where the index was made anew; nobody's, where that was switched.
 
-        Raises ``StorageUnavailable``.
+        What is said from this start on is told of by its changes. Raises ``StorageUnavailable``.
         """
         indexed = await self._index.conversations()
         wrong = _LEFT_OUT if self._anonymous else _OF_NOBODY
         for conversation_id in await self._storage.list_ids():
             if indexed.get(conversation_id, wrong).startswith(wrong):
-                await self.bring(conversation_id)
+                async with self._lock(conversation_id):
+                    await self._note_unknown(conversation_id)
+
+    async def _note_unknown(self, conversation_id: UUID) -> None:
+        known = await self._index.known(conversation_id)
+        if known is not None and self._is_right(known):  # a change has told of it since
+            return
+        with suppress(ConversationNotFound, ConversationDamaged):
+            page = await self._storage.read_page(conversation_id, limit=1)
+            conversation = page.conversation
+            if conversation.status != "damaged" and conversation.updated_at < self._opened_at:
+                kinds = (ChangeKind.CHANGED,)
+                await self._note(Change(conversation_id=conversation_id, revision=page.revision, kinds=kinds))
 
     async def _go_on(self, conversation_id: UUID, revision: str) -> bool:
         """Index what the active branch has beyond what is known, at a cost that does not grow with it."""
