@@ -48,10 +48,14 @@ def test_little_of_it_is_in_the_page_and_all_of_it_can_be_read(long: Desk) -> No
     assert long.messages.count() < 60
     expect(long.messages.last).to_be_in_viewport()
 
-    long.page.locator(".scroll").focus()
-    long.page.keyboard.press("Home")
+    first = long.page.get_by_text("Message 0.", exact=True)
+    for _ in range(10):  # a list that has just been laid out may take the first for its own scrolling
+        long.page.locator(".scroll").press("Home")
+        if first.count():
+            break
+        long.page.evaluate("new Promise(requestAnimationFrame)")
 
-    expect(long.page.get_by_text("Message 0.", exact=True)).to_be_in_viewport()
+    expect(first).to_be_in_viewport()
     assert long.messages.count() < 60
     long.button("To the newest").click()
     expect(long.messages.last).to_contain_text(f"Message {COUNT - 1}.")

@@ -18,6 +18,7 @@ interface Props {
   onLook: (turnId: string) => void;
 }
 
+const UPWARDS = new Set(["Home", "PageUp", "ArrowUp"]);
 const NEAR = 80; // pixels from the end that still count as reading the newest
 
 /** Only what can be seen is in the page, however much was said. */
@@ -74,11 +75,15 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     const scroll = box.current?.querySelector(".scroll");
     if (scroll) look(scroll);
   }, [look]);
+  const leave = useCallback(() => { isAtEnd.current = false; }, []);
   const lastReply = branch.at(-1);
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
       {isPartial ? <p className="quiet older" role="status">{t("talk.older")}</p> : null}
-      <VList ref={list} className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}>
+      <VList ref={list} className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}
+        onWheel={({ deltaY }) => { if (deltaY < 0) leave(); }}
+        onKeyDown={({ key, target, currentTarget }) => { if (target === currentTarget && UPWARDS.has(key)) leave(); }}
+      >
         {rows.map((row, index) => (
           <div key={row.key} className={index === rows.length - 1 ? "row last" : "row"}>
             <RowOf row={row} talk={talk} name={name ?? t("talk.reply")} isLast={row.kind === "message" && row.message === lastReply && !pendings.length} onLook={onLook} character={character} />
