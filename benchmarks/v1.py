@@ -189,8 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=3)
-    turns(asked := parser.parse_args())
-    assert asked
+    turns(parser.parse_args())
     recognition()
 
 

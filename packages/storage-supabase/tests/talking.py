@@ -11,6 +11,7 @@ id and the id of a message that is stored.
 import asyncio
 import random
 import sys
+from typing import Any
 from uuid import UUID
 
 from idolchat_core import Conversation, ConversationNotFound, Message, new_id, read_settings, utc_now
@@ -32,9 +33,9 @@ async def add(storage: SupabaseStorage, conversation_id: UUID, message: Message)
     try:
         page = await storage.read_page(conversation_id, limit=1)
     except ConversationNotFound:
-        await storage.create(
-            Conversation(id=conversation_id, created_at=now, updated_at=now, messages=(message,), title="kept")
-        )
+        more: dict[str, Any] = {"title": "kept"}
+        begun = Conversation(id=conversation_id, created_at=now, updated_at=now, messages=(message,), **more)
+        await storage.create(begun)
         return
     await storage.append(conversation_id, [message], expected_count=page.total, updated_at=now)
 

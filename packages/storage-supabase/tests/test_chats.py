@@ -47,6 +47,7 @@ async def test_a_page_is_one_query(
         mock_supabase.state.remove_columns("created_at", "message_count", "status", "written_at", "character_ids")
     async with open_storage() as storage:
         await storage.put_documents({c.id: document.encode(c) for c in [a_conversation("x") for _ in range(120)]})
+        listed = await storage.list(limit=100)
         async with asyncio.timeout(60):
             while mock_supabase.state.calls != {"GET /chats": 1}:  # until the table was compared with the bucket
                 mock_supabase.state.calls.clear()

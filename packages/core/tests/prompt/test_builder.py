@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from idolchat_core.errors import ContextTooLong
 from idolchat_core.llm.token_estimator import TokenEstimator, text_size
-from idolchat_core.models import Conversation, Message, Page, new_id, utc_now
+from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.prompt.budget import Selection, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
 from idolchat_core.prompt.history import History
@@ -448,7 +448,8 @@ def test_the_next_cut_comes_where_it_was_predicted_when_turns_go_on_alike(turns:
     predicted = with_summaries(messages, budget_tokens=budget)[0].next_cut
     assert predicted is not None
     place = next(at for at, message in enumerate(messages) if message.id == predicted)
-    longer, cut = messages, messages[0].id
+    longer = messages
+    cut: StoredId | None = messages[0].id
     while cut == messages[0].id:
         longer = [*longer[:-1], *exchange("99: " + words, words), longer[-1]]
         cut = with_summaries(longer, summary_of(messages[place - 1]), budget_tokens=budget, cut=cut)[0].cut
