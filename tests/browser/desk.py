@@ -42,6 +42,7 @@ class Desk:
         """Write a message and send it by the keyboard."""
         self.composer.fill(text)
         self.composer.press("Enter")
+        expect(self.messages.first).to_be_visible()
         return self
 
     @property

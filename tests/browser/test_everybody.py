@@ -77,6 +77,7 @@ def test_everything_is_done_by_the_keyboard_alone(desk: Desk) -> None:
     page = desk.page
     page.keyboard.type("Hello!")  # the message has the focus
     page.keyboard.press("Enter")
+    expect(desk.mine).to_have_count(1)
     desk.answered()
 
     def tab_to(name: str) -> None:
