@@ -99,7 +99,7 @@ async def test_what_a_user_has_published_stays_and_is_nobodys() -> None:
     assert (found[0].character.owner_id, found[0].character.visibility, found[1]) == (None, "public", None)
 
 
-@pytest.mark.parametrize("user_id", [str(BEN), "a legacy id"])
+@pytest.mark.parametrize("user_id", [str(BEN), "a legacy id"], ids=["ben", "legacy"])
 async def test_nobody_else_loses_anything(user_id: str) -> None:
     library = library_of(InMemoryStorage())
     mika = await library.create_from({"name": "Mika"}, Viewer(user_id=ANA))

@@ -14,7 +14,11 @@ OF_THE_TESTS = {
     "name": "test-parts",
     "distribution": "idol-test-parts",
     "version": "1.2.3",
-    "hooks": ["idolchat_register_llm_providers", "idolchat_register_storages"],
+    "hooks": [
+        "idolchat_register_character_directories",
+        "idolchat_register_llm_providers",
+        "idolchat_register_storages",
+    ],
     "storages": ["folder"],
     "llm_providers": ["scripted"],
     "authenticators": [],

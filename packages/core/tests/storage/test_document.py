@@ -47,7 +47,7 @@ def test_what_is_written_is_read_unchanged(stored: Conversation) -> None:
     assert json.loads(data)["id"] == str(ID)
 
 
-@pytest.mark.parametrize("user_id", [None, new_id(), "ana"])
+@pytest.mark.parametrize("user_id", [None, new_id(), "ana"], ids=["none", "uuid", "text"])
 @pytest.mark.parametrize("texts", [[], ["one", "two"]])
 def test_the_owner_stands_in_the_first_line(user_id: UUID | str | None, texts: list[str]) -> None:
     stored = document.encode(conversation(*texts, user_id=user_id))
