@@ -34,8 +34,16 @@ PRODUCT = [
     "web",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
-OF_OTHER_SESSIONS = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "wheels")]
-TYPED_TREES = ["noxfile.py", "tests", "benchmarks", "examples", "packages/web/scripts"]
+OF_OTHER_SESSIONS = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "release", "wheels")]
+TYPED_TREES = ["noxfile.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
+# What describes the repository to others, and the schema that check-jsonschema brings for it.
+DESCRIPTIONS = {
+    "compose-spec": ["compose.yaml"],
+    "github-workflows": sorted(map(str, Path(".github/workflows").glob("*.yml"))),
+    "github-issue-forms": [f".github/ISSUE_TEMPLATE/{form}.yml" for form in ("bug", "idea")],
+    "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
+    "citation-file-format": ["CITATION.cff"],
+}
 
 
 def install(session: nox.Session, *packages: str, groups: list[str], lock: str = "requirements.lock") -> None:
@@ -124,7 +132,7 @@ def clients(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
-    install(session, *PRODUCT, groups=["browser", "types", "nox", *map(test_group, PACKAGES)])
+    install(session, *PRODUCT, groups=["browser", "types", "release", *map(test_group, PACKAGES)])
     session.run("mypy", *map(str, Path("packages").glob("*/src")))
     session.run("mypy", *(tree for tree in TYPED_TREES if Path(tree).exists()))
     for folder in Path("packages").glob("*/tests"):  # one run each: their modules share names
@@ -133,14 +141,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Check style and formatting, who imports whom, and what describes the container."""
+    """Check style and formatting, who imports whom, the Dockerfile, and the files that have a schema."""
     install(session, groups=["lint"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     sources = os.pathsep.join(map(str, Path("packages").glob("*/src")))  # they are read, not imported
     session.run("lint-imports", "--no-cache", "--no-logo", env={"PYTHONPATH": sources})
     session.run("hadolint", "docker/Dockerfile")
-    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+    for schema, files in DESCRIPTIONS.items():
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session(python=PYTHONS[0])
@@ -202,6 +211,13 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def wheels(session: nox.Session) -> None:
-    """Install the built wheels into clean environments, as a user and as an image would, and use them."""
-    install(session, groups=["product", "nox"])
-    session.run("pytest", "tests/wheels", "tests/image", *session.posargs)
+    """Use the built wheels in clean environments, as a user and an image would; test the check of releases."""
+    install(session, groups=["product", "release"])
+    session.run("pytest", "tests/wheels", "tests/image", "tests/release", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def release(session: nox.Session) -> None:
+    """Check that a package may be released, and build it into dist/: `-- idolchat-core`, or the tag of its release."""
+    install(session, groups=["release"])
+    session.run("python", "-m", "scripts.release", "--out=dist", *session.posargs)

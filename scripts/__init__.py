@@ -1,0 +1,1 @@
+"""What is done with the repository, not with the product."""
