@@ -22,7 +22,7 @@ from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration", "cli", "errors"])
+@pytest.mark.parametrize("name", ["configuration", "cli", "errors", "routes"])
 def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec
