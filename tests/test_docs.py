@@ -47,6 +47,15 @@ def test_the_site_names_every_page_once() -> None:
     assert sorted(pages(site["nav"])) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 
 
+def test_a_page_beside_the_documentation_links_to_what_is_there() -> None:
+    root = DOCS.parent
+    pages = [*root.glob("*.md"), *root.glob("packages/*/*.md"), *root.glob("examples/*/*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+
+    assert len(links) > 50
+    assert [(str(page), link) for page, link in links if not (page.parent / link).exists()] == []
+
+
 EXAMPLES = DOCS.parent / "examples"
 SHOWN = [
     "change-observer/src/idolchat_activity",
