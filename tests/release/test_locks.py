@@ -1,5 +1,6 @@
 """The lock files of a release are those that follow from what the packages declare."""
 
+import pytest
 from scripts.release.locks import lock_problems
 
 from tests.release.conftest import Workspace
@@ -27,6 +28,14 @@ def test_lock_files_that_cannot_be_made_are_not_taken_for_current(workspace: Wor
 
     assert problem.startswith("the lock files cannot be made, so that nobody knows whether they are current: ")
     assert "test" in problem
+
+
+def test_the_arguments_of_the_make_that_asks_are_not_for_uv(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKEFLAGS", " -- ARGS=-s\\ release")
+
+    assert list(lock_problems(workspace.root)) == []
 
 
 def test_no_lock_file_is_refused(workspace: Workspace) -> None:
