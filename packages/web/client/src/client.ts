@@ -53,6 +53,8 @@ export interface EditOptions {
   signal?: AbortSignal;
 }
 
+const READ_ATTEMPTS = 3;
+
 type Query = Record<string, string | number | undefined>;
 
 export class IdolchatClient {
@@ -97,15 +99,18 @@ export class IdolchatClient {
       init.body = isRaw ? (how.body as BodyInit) : JSON.stringify(how.body);
       if (!isRaw) headers.set("Content-Type", "application/json");
     }
-    let response: Response;
-    try {
-      response = await this.fetch(path + queryText(how.query), init);
-    } catch (error) {
-      if (how.signal?.aborted || !(error instanceof TypeError)) throw error;
-      throw new ConnectionLost(error);
+    const attempts = method === "GET" ? READ_ATTEMPTS : 1; // what only reads may be asked again
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const response = await this.fetch(path + queryText(how.query), init);
+        if (!response.ok && response.status !== 304) throw await errorFrom(response);
+        return method === "GET" && response.status === 200 ? await received(response) : response;
+      } catch (error) {
+        if (how.signal?.aborted || !(error instanceof TypeError)) throw error;
+        if (attempt === attempts) throw new ConnectionLost(error);
+        await this.#wire.pause(attempt, 0, how.signal);
+      }
     }
-    if (!response.ok && response.status !== 304) throw await errorFrom(response);
-    return response;
   }
 
   // Conversations
@@ -229,6 +234,11 @@ export class IdolchatClient {
     const begin: Follow["begin"] = { path, init, isRepeatable: key !== undefined };
     return follow(this.#wire, { begin, signal: how.signal });
   }
+}
+
+/** Wait for the whole body, so that a connection that is cut in it is known here. */
+async function received(response: Response): Promise<Response> {
+  return new Response(await response.arrayBuffer(), { status: response.status, headers: response.headers });
 }
 
 function queryText(query: Query = {}): string {

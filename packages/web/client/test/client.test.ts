@@ -126,6 +126,23 @@ test("a refusal is an error with the server's code", async () => {
   await assert.rejects(all(client.send("")), (error: ApiError) => error instanceof ApiError && error.status === 422);
 });
 
+test("what is only read is asked for again when the connection is cut", async () => {
+  const cut: string[] = [];
+  const cutOnce = new IdolchatClient({
+    baseUrl: baseUrl!,
+    maxPauseMs: 1,
+    fetch: (url, init) => {
+      const asked = `${init?.method} ${url}`;
+      if (cut.includes(asked)) return fetch(url, init);
+      cut.push(asked);
+      return Promise.reject(new TypeError("cut"));
+    },
+  });
+
+  assert.ok((await cutOnce.listConversations()).data);
+  await assert.rejects(cutOnce.deleteConversation(newId()), ConnectionLost);
+});
+
 test("a server that cannot be reached is said to be lost, and a stream that may not be sent twice is not", async () => {
   const away = new IdolchatClient({ baseUrl: "http://127.0.0.1:9/", maxPauseMs: 1 });
 
