@@ -1,7 +1,7 @@
 import { type ReactNode, Suspense, useEffect, useState } from "react";
 
 import { useTexts } from "./i18n/text.ts";
-import { loadCharacters } from "./people/characters.ts";
+import { loadCharactersAtLast } from "./people/characters.ts";
 import { CardDrop } from "./people/card-drop.tsx";
 import { StartPage } from "./people/start-page.tsx";
 import { Icon, IconButton } from "./shell/icons.tsx";
@@ -45,7 +45,7 @@ function Inside(): ReactNode {
   const [isListShown, showList] = useState(false);
   useEffect(() => {
     void loadConversations();
-    void loadCharacters();
+    void loadCharactersAtLast();
   }, []);
   useEffect(() => showList(false), [at]);
   const menu = (

@@ -1,10 +1,13 @@
 /** Characters, where the server has any. */
 
-import { ApiError } from "@idolchat/client";
+import { ApiError, ConnectionLost } from "@idolchat/client";
 import { useEffect, useMemo, useState } from "react";
 
+import { notify } from "../shell/notices.tsx";
 import { client, has, needsToken } from "../state/session.ts";
 import { Store, useStore } from "../state/store.ts";
+
+const RETRY_MS = 5000;
 
 /** A line of the list. */
 export interface Character {
@@ -40,6 +43,16 @@ interface State {
 }
 
 export const characters = new Store<State>({ at: "loading", data: [] });
+
+/** Load them, and go on asking while the server cannot be reached. */
+export async function loadCharactersAtLast(): Promise<void> {
+  try {
+    await loadCharacters();
+  } catch (error) {
+    if (error instanceof ConnectionLost) setTimeout(() => void loadCharactersAtLast(), RETRY_MS);
+    else notify(error instanceof Error ? error.message : String(error), { isError: true });
+  }
+}
 
 export async function loadCharacters(): Promise<void> {
   if (!has("GET /characters")) return characters.set({ at: "none", data: [] });

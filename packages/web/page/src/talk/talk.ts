@@ -125,11 +125,16 @@ export class Talk {
     if (this.#start > 0) void this.#readOlder();
   }
 
-  /** Read the whole, once: branches may begin anywhere. */
+  /** Read the whole, once: branches may begin anywhere. Asked for again until it comes. */
   async #readOlder(): Promise<void> {
-    const { conversation, etag } = await client.conversation(this.id);
-    this.#start = 0;
-    this.#take(conversation, conversation.messages, etag);
+    try {
+      const { conversation, etag } = await client.conversation(this.id);
+      this.#start = 0;
+      this.#take(conversation, conversation.messages, etag);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) return this.#failed(error);
+      setTimeout(() => void this.#readOlder(), POLL_MS);
+    }
   }
 
   #take(document: Pick<MessagePage, "head" | "character_id" | "status">, messages: readonly Message[], etag: string | null): void {
