@@ -63,6 +63,7 @@ def test_a_lost_connection_goes_on_where_it_was_cut(
 
 def test_what_is_sent_without_a_network_is_sent_when_it_is_back(open_desk: Open, served: Server, cable: Cable) -> None:
     desk = open_desk(cable.url).open()
+    expect(desk.composer).to_be_visible()
     cable.pull_out()
     desk.send("Hello!")
     expect(desk.page.get_by_text("The connection is lost.")).to_be_visible()

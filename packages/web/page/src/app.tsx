@@ -1,17 +1,17 @@
 import { type ReactNode, Suspense, useEffect, useState } from "react";
 
 import { useTexts } from "./i18n/text.ts";
-import { loadCharactersAtLast } from "./people/characters.ts";
+import { loadCharacters } from "./people/characters.ts";
 import { CardDrop } from "./people/card-drop.tsx";
 import { StartPage } from "./people/start-page.tsx";
 import { Icon, IconButton } from "./shell/icons.tsx";
 import { lazily } from "./shell/lazily.tsx";
-import { Notices } from "./shell/notices.tsx";
+import { Notices, attempt } from "./shell/notices.tsx";
 import { Sidebar } from "./shell/sidebar.tsx";
 import { SignIn } from "./shell/sign-in.tsx";
 import { loadConversations } from "./state/conversations.ts";
 import { route } from "./state/route.ts";
-import { enter, session } from "./state/session.ts";
+import { enter, session, untilReached } from "./state/session.ts";
 import { useStore } from "./state/store.ts";
 import { TalkPage } from "./talk/talk-page.tsx";
 
@@ -45,7 +45,7 @@ function Inside(): ReactNode {
   const [isListShown, showList] = useState(false);
   useEffect(() => {
     void loadConversations();
-    void loadCharactersAtLast();
+    void attempt(() => untilReached(loadCharacters));
   }, []);
   useEffect(() => showList(false), [at]);
   const menu = (

@@ -1,13 +1,10 @@
 /** Characters, where the server has any. */
 
-import { ApiError, ConnectionLost } from "@idolchat/client";
+import { ApiError } from "@idolchat/client";
 import { useEffect, useMemo, useState } from "react";
 
-import { notify } from "../shell/notices.tsx";
-import { client, has, needsToken } from "../state/session.ts";
+import { client, has, needsToken, untilReached } from "../state/session.ts";
 import { Store, useStore } from "../state/store.ts";
-
-const RETRY_MS = 5000;
 
 /** A line of the list. */
 export interface Character {
@@ -43,16 +40,6 @@ interface State {
 }
 
 export const characters = new Store<State>({ at: "loading", data: [] });
-
-/** Load them, and go on asking while the server cannot be reached. */
-export async function loadCharactersAtLast(): Promise<void> {
-  try {
-    await loadCharacters();
-  } catch (error) {
-    if (error instanceof ConnectionLost) setTimeout(() => void loadCharactersAtLast(), RETRY_MS);
-    else notify(error instanceof Error ? error.message : String(error), { isError: true });
-  }
-}
 
 export async function loadCharacters(): Promise<void> {
   if (!has("GET /characters")) return characters.set({ at: "none", data: [] });
@@ -96,7 +83,7 @@ function find(id: string, version: number | undefined): Promise<CharacterRecord 
   const key = `${id} ${version}`;
   const known = read.get(key);
   if (known) return known;
-  const found = client.json<CharacterRecord>("GET", `characters/${encodeURIComponent(id)}`).catch((error: unknown) => {
+  const found = untilReached(() => client.json<CharacterRecord>("GET", `characters/${encodeURIComponent(id)}`)).catch((error: unknown) => {
     if (error instanceof ApiError) return undefined; // a conversation may outlive its character
     throw error;
   });
@@ -131,7 +118,10 @@ function addressOf(path: string, version: number): Promise<string | undefined> {
   const known = loaded.get(key);
   if (known) return known;
   const read = needsToken()
-    ? client.fetch(path).then(async (response) => (response.ok ? URL.createObjectURL(await response.blob()) : undefined))
+    ? client.fetch(path).then(
+        async (response) => (response.ok ? URL.createObjectURL(await response.blob()) : undefined),
+        () => { loaded.delete(key); return undefined; }, // asked for again the next time
+      )
     : Promise.resolve(new URL(path, client.baseUrl).href);
   loaded.set(key, read);
   return read;

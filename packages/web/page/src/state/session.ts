@@ -1,4 +1,4 @@
-import { ApiError, IdolchatClient } from "@idolchat/client";
+import { ApiError, ConnectionLost, IdolchatClient } from "@idolchat/client";
 
 import { Store } from "./store.ts";
 
@@ -18,6 +18,7 @@ type State =
   | { at: "in"; session: Session };
 
 const KEY = "idolchat.token";
+const RETRY_MS = 3000;
 
 /** A key stays in this tab; in the browser only if the person says so. */
 function keptToken(): string | undefined {
@@ -33,6 +34,18 @@ export const client = new IdolchatClient({
   token: () => token,
   onConnection: (state) => connection.set(state),
 });
+
+/** Ask until the server can be reached. Rejects with what it says. */
+export async function untilReached<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
 
 export async function enter(): Promise<void> {
   try {

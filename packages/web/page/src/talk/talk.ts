@@ -4,7 +4,7 @@ import { ApiError, ConnectionLost, type Content, type Message, type MessagePage,
 
 import { refreshConversations } from "../state/conversations.ts";
 import { chosenModel } from "../state/model.ts";
-import { client, expire } from "../state/session.ts";
+import { client, expire, untilReached } from "../state/session.ts";
 import { Store } from "../state/store.ts";
 import { textOf } from "./content.ts";
 import { type KeptSend, type KeptTurn, keptSends, keptTurns } from "./kept.ts";
@@ -128,12 +128,11 @@ export class Talk {
   /** Read the whole, once: branches may begin anywhere. Asked for again until it comes. */
   async #readOlder(): Promise<void> {
     try {
-      const { conversation, etag } = await client.conversation(this.id);
+      const { conversation, etag } = await untilReached(() => client.conversation(this.id));
       this.#start = 0;
       this.#take(conversation, conversation.messages, etag);
     } catch (error) {
-      if (!(error instanceof ConnectionLost)) return this.#failed(error);
-      setTimeout(() => void this.#readOlder(), POLL_MS);
+      this.#failed(error);
     }
   }
 
