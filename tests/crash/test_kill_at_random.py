@@ -11,7 +11,7 @@ from tests.crash.recovery import compared, go_on, settle
 from tests.support.ledger import Ledger
 from tests.support.ledger_client import ledger_client
 
-KILLS = int(os.environ.get("IDOLCHAT_CRASH_KILLS", "60"))
+KILLS = int(os.environ.get("IDOLCHAT_CRASH_KILLS", "40"))
 KILLS_OF_A_FOLDER = 25
 MOST_WORDS = 160
 MOST_CALLS = 60

@@ -23,7 +23,7 @@ from tests.crash.neighbours import Neighbours
 from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 
-ROUNDS = int(os.environ.get("IDOLCHAT_NEIGHBOUR_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("IDOLCHAT_NEIGHBOUR_ROUNDS", "3"))
 USERS = ("5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55")
 LONG_AGO = "2024-02-29T12:00:00Z"
 NEVER = float("inf")

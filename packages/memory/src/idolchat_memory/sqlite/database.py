@@ -92,10 +92,10 @@ def transaction(database: sqlite3.Connection, *, writes: bool) -> Generator[None
 
 @contextmanager
 def explained() -> Generator[None]:
-    """Translate errors of SQLite into ``StorageUnavailable``."""
+    """Translate errors of SQLite and of its files into ``StorageUnavailable``."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StorageUnavailable(f"the memory index cannot be used: {error}") from error
 
 
