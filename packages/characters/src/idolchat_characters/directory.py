@@ -63,7 +63,7 @@ class StoredCharacters(CharacterDirectory):
         record = await self._library.get(entry.id, Viewer.of(conversation.user_id))
         if record is None:  # deleted since
             return ()
-        persona = await self._personas.played(conversation.user_id, conversation.persona_id)
+        persona = await self._personas.played(conversation.user_id, conversation.persona_id, max_age_s=0.0)
         context = in_greeting(record.character, persona, conversation)
         self._compiled.prepare(record, await self._books.active(conversation.user_id, conversation.id))
         said = [expand(greeting, context).strip() for greeting in _greetings(record.character, conversation)]

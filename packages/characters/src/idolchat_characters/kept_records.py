@@ -34,10 +34,13 @@ class KeptRecords[R: BaseModel]:
         self._writing = asyncio.Lock()
         self._known: OrderedDict[str, tuple[float, bytes | None, R | None]] = OrderedDict()
 
-    async def get(self, name: str) -> R | None:
-        """Return a record; None where there is none. Raises ``StorageUnavailable``."""
+    async def get(self, name: str, *, max_age_s: float = REFRESH_S) -> R | None:
+        """Return a record, as it is, or was at most so long ago where another process changes it; None for none.
+
+        Raises ``StorageUnavailable``.
+        """
         known = self._known.get(name)
-        if known is not None and time.monotonic() - known[0] < REFRESH_S:
+        if known is not None and time.monotonic() - known[0] < max_age_s:
             return known[2]
         return await self._read(name)
 

@@ -28,6 +28,9 @@ from idolchat_core import Storage, StorageConflict, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
 
+LOOK_AGAIN_S = 0.2
+"""A slug that is unknown is looked for again so soon: another process may have made the character just now."""
+
 
 class CharacterLibrary:
     """The characters in a storage.
@@ -46,10 +49,10 @@ class CharacterLibrary:
         self._reading = asyncio.Semaphore(2)  # each may take a few times the card's size in memory
         self._looked_at: float | None = None
 
-    async def load(self) -> None:
+    async def load(self, *, max_age_s: float = REFRESH_S) -> None:
         """Find characters that came and went by another process; the first time, all of them."""
         async with self._loading:
-            if self._looked_at is not None and asyncio.get_running_loop().time() - self._looked_at < REFRESH_S:
+            if self._looked_at is not None and asyncio.get_running_loop().time() - self._looked_at < max_age_s:
                 return
             names = await self._store.ids()
             for character_id in [held for held in self._index if held not in names]:
@@ -136,6 +139,9 @@ class CharacterLibrary:
         except ValueError:
             await self.load()
             character_id = self._index.named(name, viewer)
+            if character_id is None:  # she may have come just now
+                await self.load(max_age_s=LOOK_AGAIN_S)
+                character_id = self._index.named(name, viewer)
         return None if character_id is None else await self.get(character_id, viewer, max_age_s=max_age_s)
 
     async def get(self, character_id: UUID, viewer: Viewer, *, max_age_s: float = 0.0) -> CharacterRecord | None:

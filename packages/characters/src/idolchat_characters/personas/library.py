@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pydantic import ValidationError
 
 from idolchat_characters.errors import TooManyPersonas
-from idolchat_characters.kept_records import KeptRecords
+from idolchat_characters.kept_records import REFRESH_S, KeptRecords
 from idolchat_characters.personas.persona import Persona, UserPersonas, owner_name
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core import InvalidRequest, Storage, StoredId, new_id, read_settings, utc_now
@@ -30,19 +30,21 @@ class PersonaLibrary:
         self._records = KeptRecords(storage, "personas", UserPersonas)
         self._max_per_user = settings.max_personas
 
-    async def of(self, user_id: UUID | None) -> UserPersonas:
-        """Return a user's personas."""
-        return await self._records.get(owner_name(user_id)) or UserPersonas(user_id=user_id)
+    async def of(self, user_id: UUID | None, *, max_age_s: float = REFRESH_S) -> UserPersonas:
+        """Return a user's personas, as they are, or were at most so long ago where another process changes them."""
+        return await self._records.get(owner_name(user_id), max_age_s=max_age_s) or UserPersonas(user_id=user_id)
 
     async def get(self, user_id: UUID | None, persona_id: UUID) -> Persona | None:
         """Return one of a user's personas; None for one that is not theirs."""
         return (await self.of(user_id)).find(persona_id)
 
-    async def played(self, user_id: StoredId | None, persona_id: StoredId | None) -> Persona | None:
+    async def played(
+        self, user_id: StoredId | None, persona_id: StoredId | None, *, max_age_s: float = REFRESH_S
+    ) -> Persona | None:
         """Return whom a user plays in a conversation: the persona that it names, where there is one, or the default."""
         if user_id is not None and not isinstance(user_id, UUID):
             return None
-        held = await self.of(user_id)
+        held = await self.of(user_id, max_age_s=max_age_s)
         return held.find(persona_id) or held.find(held.default_id)
 
     async def add(self, user_id: UUID | None, fields: Mapping[str, Any], *, is_default: bool = False) -> Persona:
