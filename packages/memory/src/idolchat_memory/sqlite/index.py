@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Concatenate
 from uuid import UUID
@@ -48,8 +48,9 @@ class SqliteMemoryIndex(MemoryIndex):
                 self._remember(scope_of(key))
 
     def close(self) -> None:
-        """Close the file; nothing may be running."""
-        self._writer.close()
+        """Close the file when what is being written is written: a thread goes on though its task was cancelled."""
+        with self._writing:
+            self._writer.close()
         while self._idle_readers:
             self._idle_readers.pop().close()
 
@@ -155,5 +156,8 @@ class SqliteMemoryIndex(MemoryIndex):
 @asynccontextmanager
 async def open_sqlite_index(path: Path, analysis: TextAnalysis = ANALYSIS) -> AsyncGenerator[SqliteMemoryIndex]:
     """Open the index in a file, which is made when it is missing. Raises ``StorageUnavailable``."""
-    with closing(await asyncio.to_thread(SqliteMemoryIndex, path, analysis)) as index:
+    index = await asyncio.to_thread(SqliteMemoryIndex, path, analysis)
+    try:
         yield index
+    finally:
+        await asyncio.to_thread(index.close)
