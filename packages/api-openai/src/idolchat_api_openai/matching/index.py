@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from uuid import UUID
 
 from idolchat_api_openai.requests.text import ENOUGH_TO_KNOW, index_key, normal_form
-from idolchat_core import Change, ChangeKind, ChangeObserver, ConversationNotFound, Message, Services, Storage
+from idolchat_core import (
+    Change,
+    ChangeKind,
+    ChangeObserver,
+    ConversationNotFound,
+    Message,
+    Services,
+    Storage,
+    StorageUnavailable,
+)
 
 __all__ = ["ReplyIndex", "forget_user", "index_path", "open_index"]
 
@@ -69,6 +79,19 @@ class _Indexing(ChangeObserver):
         self._storage = storage
         self._file = file
         self._writing = asyncio.Lock()
+        self._using = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file when what is done with it is done: a thread goes on though its task was cancelled."""
+        with self._using:
+            self._file.close()
+
+    async def _in_thread[T](self, work: Callable[[], T]) -> T:
+        def used() -> T:
+            with self._using:
+                return work()
+
+        return await asyncio.to_thread(used)
 
     async def noted(self, conversation_id: UUID) -> str | None:
         row = await self._one("SELECT revision FROM conversations WHERE id = ?", str(conversation_id))
@@ -76,7 +99,7 @@ class _Indexing(ChangeObserver):
 
     async def known(self) -> Sequence[UUID]:
         async with self._writing:
-            rows = await asyncio.to_thread(lambda: self._file.execute("SELECT id FROM conversations").fetchall())
+            rows = await self._in_thread(lambda: self._file.execute("SELECT id FROM conversations").fetchall())
         return [UUID(row[0]) for row in rows]
 
     async def note(self, change: Change) -> None:
@@ -111,7 +134,7 @@ class _Indexing(ChangeObserver):
 
     async def _one(self, query: str, *values: object) -> sqlite3.Row | None:
         async with self._writing:
-            return await asyncio.to_thread(lambda: self._file.execute(query, values).fetchone())
+            return await self._in_thread(lambda: self._file.execute(query, values).fetchone())
 
     async def _write(self, steps: Iterable[tuple[str, tuple[object, ...]]]) -> None:
         def write() -> None:
@@ -120,7 +143,7 @@ class _Indexing(ChangeObserver):
                     self._file.execute(statement, values)
 
         async with self._writing:
-            await asyncio.to_thread(write)
+            await self._in_thread(write)
 
 
 def _keys(messages: Iterable[Message]) -> Iterable[bytes]:
@@ -149,12 +172,27 @@ def forget_user(path: Path, user_id: str) -> int:
         return file.execute("DELETE FROM conversations WHERE user = ?", (user_id,)).rowcount
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        file.executescript(_SCHEMA)
+    except sqlite3.Error:
+        file.close()
+        raise
+    return file
+
+
 @asynccontextmanager
 async def open_index(services: Services) -> AsyncGenerator[ChangeObserver]:
-    """Open the index for writing, which one process does."""
+    """Open the index for writing, which one process does. Raises ``StorageUnavailable``."""
     path = index_path(services.settings.data_dir)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = await asyncio.to_thread(sqlite3.connect, path, timeout=5, check_same_thread=False)
-    with closing(file):
-        await asyncio.to_thread(file.executescript, _SCHEMA)
-        yield _Indexing(services.storage, file)
+    try:
+        file = await asyncio.to_thread(_opened, path)
+    except (sqlite3.Error, OSError) as error:
+        raise StorageUnavailable(f"the index of /v1 cannot be opened: {path}: {error}") from error
+    indexing = _Indexing(services.storage, file)
+    try:
+        yield indexing
+    finally:
+        await asyncio.to_thread(indexing.close)
