@@ -34,7 +34,7 @@ PRODUCT = [
     "web",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
-OF_OTHER_SESSIONS = [f"--ignore=tests/{folder}" for folder in ("browser", "crash", "image", "release", "wheels")]
+OF_OTHER_SESSIONS = [f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "release", "wheels")]
 TYPED_TREES = ["noxfile.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
 # What describes the repository to others, and the schema that check-jsonschema brings for it.
 DESCRIPTIONS = {
@@ -133,7 +133,7 @@ def clients(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def types(session: nox.Session) -> None:
     """Check every file's types strictly."""
-    install(session, *PRODUCT, groups=["browser", "types", "release", *map(test_group, PACKAGES)])
+    install(session, *PRODUCT, groups=["browser", "docs", "types", "release", *map(test_group, PACKAGES)])
     session.run("mypy", *map(str, Path("packages").glob("*/src")))
     session.run("mypy", *(tree for tree in TYPED_TREES if Path(tree).exists()))
     for folder in Path("packages").glob("*/tests"):  # one run each: their modules share names
@@ -155,9 +155,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
-    """Build the site of the documentation into site/; a dead link or a page that is nowhere named ends it."""
-    install(session, groups=["docs"])
-    session.run("zensical", "build", "--strict", "--clean", *session.posargs)
+    """Build the site of the documentation into site/; check its links, and the OpenAPI and AsyncAPI documents."""
+    install(session, *PRODUCT, groups=["docs"])
+    session.run("zensical", "build", "--strict", "--clean")
+    session.run("pytest", "tests/docs", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
