@@ -1,6 +1,7 @@
 """The application as a whole: its errors, its ids, its document."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from idolchat_api.errors import STATUSES, problem_from
 from idolchat_api.testing import Parts, serving_app
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core import errors as core
-from idolchat_core.coordination.contract import Coordination, SharedStorage
+from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
 from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import ConfigurationError, IdolchatError, PluginNameTaken
 from idolchat_core.models import Page
@@ -222,8 +223,11 @@ async def test_what_is_logged_of_a_request_is_no_text_of_its_own(
 
 
 class Shared(InMemoryStorage, SharedStorage):
-    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
         return nullcontext(local_coordination(self))
+
+    async def instances(self) -> Sequence[Instance]:
+        return ()
 
 
 class SharedParts(Parts):

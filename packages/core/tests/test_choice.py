@@ -1,14 +1,14 @@
 """Which parts the settings choose."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
-from idolchat_core.choice import choose_llm, choose_storages, is_shared, open_storage
-from idolchat_core.coordination.contract import Coordination, SharedStorage
-from idolchat_core.coordination.local import local_coordination
+from idolchat_core.choice import choose_llm, choose_storages, is_shared, open_bus, open_storage
+from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
+from idolchat_core.coordination.local import LocalBus, local_coordination
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings
@@ -105,9 +105,39 @@ def test_a_storage_cannot_mirror_itself() -> None:
         choose_storages(CoreSettings.model_validate({"storage": ("local", "local")}), plugins)
 
 
+async def test_a_bus_is_found_by_its_name() -> None:
+    plugins = plugin_of(Shared(), is_shared=True)
+
+    async with open_bus(CoreSettings(storage=("one",), bus="wire"), plugins) as bus:
+        assert bus is not None
+        assert bus.inbox == "here"
+
+
+async def test_without_a_name_the_storage_brings_its_bus() -> None:
+    async with open_bus(CoreSettings(storage=("one",)), plugin_of(Shared(), is_shared=True)) as bus:
+        assert bus is None
+
+
+@pytest.mark.parametrize(
+    ("storage", "bus", "message"),
+    [
+        ("one", "nats", r"IDOLCHAT_BUS names 'nats'; installed: wire$"),
+        ("two", "wire", r"IDOLCHAT_BUS is 'wire', but one server alone serves the storage 'two'.*unset IDOLCHAT_BUS"),
+    ],
+    ids=["unknown", "nobody to send to"],
+)
+async def test_a_bus_that_cannot_be_had_is_refused(storage: str, bus: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        async with open_bus(CoreSettings(storage=(storage,), bus=bus), plugin_of(Shared(), is_shared=True)):
+            pass
+
+
 class Shared(InMemoryStorage, SharedStorage):
-    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
         return nullcontext(local_coordination(self))
+
+    async def instances(self) -> Sequence[Instance]:
+        return ()
 
 
 def plugin_of(storage: Storage, *, is_shared: bool) -> Plugins:
@@ -116,6 +146,10 @@ def plugin_of(storage: Storage, *, is_shared: bool) -> Plugins:
         def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
             registry.add("one", lambda: nullcontext(storage), is_shared=is_shared)
             registry.add("two", lambda: nullcontext(InMemoryStorage()))
+
+        @hookimpl
+        def idolchat_register_buses(self, registry: Registry[Bus]) -> None:
+            registry.add("wire", lambda: nullcontext(LocalBus("here")))
 
     return load_plugins(Part(), installed=False)
 

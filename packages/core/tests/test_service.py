@@ -1,14 +1,15 @@
 """How the parts that are chosen are opened together."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
-from idolchat_core.coordination.contract import Coordination, SharedStorage
-from idolchat_core.coordination.local import local_coordination
+from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
+from idolchat_core.coordination.local import LocalBus, local_coordination
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.plugins.loader import load_plugins
@@ -96,12 +97,20 @@ class Shared(InMemoryStorage, SharedStorage):
         super().__init__()
         self.coordination = local_coordination(self)
 
-    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
+        self.coordination = replace(self.coordination, bus=bus or self.coordination.bus)
         return nullcontext(self.coordination)
+
+    async def instances(self) -> Sequence[Instance]:
+        return ()
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
         registry.add("shared", lambda: nullcontext(self), is_shared=True)
+
+    @hookimpl
+    def idolchat_register_buses(self, registry: Registry[Bus]) -> None:
+        registry.add("wire", lambda: nullcontext(LocalBus("named")))
 
     @hookimpl
     def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
@@ -118,3 +127,10 @@ async def test_turns_on_a_shared_storage_are_coordinated_by_it() -> None:
 
     assert occupant.turn_id == turn.turn_id
     assert await storage.coordination.turns.occupants(turn.conversation_id) == []
+
+
+async def test_the_processes_of_a_shared_storage_use_the_bus_that_is_named() -> None:
+    plugins = load_plugins(Shared(), installed=False)
+
+    async with open_service(CoreSettings(bus="wire"), plugins) as service:
+        assert service.coordination.bus.inbox == "named"

@@ -1,7 +1,7 @@
 """Two servers of one storage: a turn that one runs is read and stopped through the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import count
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Coordination, Registry, SharedStorage, Storage, hookimpl
+from idolchat_core import Bus, Coordination, Instance, Registry, SharedStorage, Storage, hookimpl
 from idolchat_core.coordination.checkpoints import Checkpoints
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
@@ -29,10 +29,13 @@ class Shared(InMemoryStorage, SharedStorage):
         self._peers: dict[str, Callable[[bytes], None]] = {}
         self._numbers = count()
 
-    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
         inbox = f"server-{next(self._numbers)}"
         turns = StoredTurns(self, inbox=inbox, queue=self._queue, checkpoints=self._checkpoints)
         return nullcontext(Coordination(turns=turns, bus=LocalBus(inbox, peers=self._peers), counters=LocalCounters()))
+
+    async def instances(self) -> Sequence[Instance]:
+        return ()
 
 
 class SharedParts(Parts):

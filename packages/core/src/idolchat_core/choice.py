@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from idolchat_core.coordination.contract import Bus
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.mirror import MirrorMode, MirrorTuning, ServerNotes, open_mirrored, open_tracked
 from idolchat_core.plugins.loader import Plugins
@@ -15,7 +16,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.data_lock import is_served
 
-__all__ = ["choose_llm", "choose_storages", "is_shared", "open_storage"]
+__all__ = ["choose_llm", "choose_storages", "is_shared", "open_bus", "open_storage"]
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,26 @@ def choose_llm(settings: CoreSettings, plugins: Plugins) -> str:
         )
     _check_names("IDOLCHAT_LLM", (chosen,), installed)
     return chosen
+
+
+@asynccontextmanager
+async def open_bus(settings: CoreSettings, plugins: Plugins) -> AsyncGenerator[Bus | None]:
+    """Open the bus that the settings name; None where they name none, and a shared storage brings its own.
+
+    Raises ``ConfigurationError``, and what the bus raises when it cannot open.
+    """
+    if settings.bus is None:
+        yield None
+        return
+    _check_names("IDOLCHAT_BUS", (settings.bus,), list(plugins.buses))
+    storage = choose_storages(settings, plugins)[0]
+    if not plugins.storages.is_shared(storage):
+        raise ConfigurationError(
+            f"IDOLCHAT_BUS is {settings.bus!r}, but one server alone serves the storage {storage!r} and has nobody to"
+            " send to; unset IDOLCHAT_BUS, or set IDOLCHAT_STORAGE to a storage that several servers share"
+        )
+    async with plugins.buses.get(settings.bus)() as bus:
+        yield bus
 
 
 def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
-from idolchat_core.choice import choose_llm, open_storage
+from idolchat_core.choice import choose_llm, open_bus, open_storage
 from idolchat_core.conversations.user_data import forget_turns
 from idolchat_core.coordination.contract import Coordination
 from idolchat_core.coordination.local import open_coordination
@@ -78,13 +78,14 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
     llm_name = choose_llm(settings, plugins)
     mode = MirrorMode.REPLICATE if recovers else MirrorMode.PUSH
     async with (
+        open_bus(settings, plugins) as bus,
         open_storage(settings, plugins, mode=mode) as (storage_name, storage),
         plugins.llm_providers.get(llm_name)() as llm,
         open_services(plugins, Services(storage=storage, provider=llm, settings=settings)) as services,
         open_prompt_sources(plugins, services) as sources,
         _telling_observers(plugins, services, is_server=recovers),
         _without_deleted(storage, is_server=recovers),
-        open_coordination(storage) as coordination,
+        open_coordination(storage, bus) as coordination,
         TurnEngine(
             storage,
             llm,

@@ -40,6 +40,11 @@ class CoreSettings(SpendingSettings, PackageSettings):
     storage: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="IDOLCHAT_STORAGE", description="Storages, comma separated: the primary, then its mirrors."
     )
+    bus: str | None = Field(
+        None,
+        validation_alias="IDOLCHAT_BUS",
+        description="Name of the bus between the servers of a shared storage; unset, the storage's own.",
+    )
     llm: str | None = Field(None, validation_alias="IDOLCHAT_LLM", description="Name of the LLM provider.")
     model: str | None = Field(
         None, validation_alias="IDOLCHAT_MODEL", description="Model of a request that names none."

@@ -25,8 +25,12 @@ from idolchat_core.storage.contract import Storage
 __all__ = [
     "AlreadyEntered",
     "Bus",
+    "BusState",
     "Coordination",
     "Counters",
+    "Instance",
+    "Membership",
+    "MembershipCounts",
     "NewMessages",
     "Occupant",
     "OnBusy",
@@ -221,6 +225,20 @@ class TurnStore(ABC):
         """Finish what goes on in the background."""
 
 
+@dataclass(slots=True, kw_only=True)
+class BusState:
+    """How a bus does: messages since it was opened, and what is wrong with it now.
+
+    ``dropped`` are those that could not be sent, ``lag_s`` is what a message to its own inbox took last.
+    """
+
+    sent: int = 0
+    received: int = 0
+    dropped: int = 0
+    lag_s: float | None = None
+    problem: str | None = None
+
+
 class Bus(ABC):
     """Carries messages between processes: at most once, in order from one sender to one inbox. It only hastens.
 
@@ -230,6 +248,11 @@ class Bus(ABC):
 
     inbox: str
     """Where this process receives."""
+
+    @property
+    def state(self) -> BusState:
+        """How it does, for who watches it; a bus that does not count says that nothing is wrong."""
+        return BusState()
 
     @abstractmethod
     def send(self, inbox: str, message: bytes) -> None:
@@ -252,12 +275,60 @@ class Counters(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A process that serves a shared storage, as the storage knows it.
+
+    ``address`` tells the machine and the process, ``silent_s`` how long ago it said that it lives, by the clock of the
+    storage; ``running`` and ``waiting`` count its turns.
+    """
+
+    id: UUID
+    address: str
+    version: str
+    started_at: datetime
+    silent_s: float
+    is_draining: bool
+    running: int
+    waiting: int
+
+
+@dataclass(slots=True, kw_only=True)
+class MembershipCounts:
+    """How often this process said that it lives, failed to, and was taken for dead all the same."""
+
+    beats: int = 0
+    failed_beats: int = 0
+    expulsions: int = 0
+
+
+class Membership(ABC):
+    """This process among those that serve a shared storage."""
+
+    counts: MembershipCounts
+
+    @property
+    @abstractmethod
+    def instance_id(self) -> UUID:
+        """Its id, which is another one after it was taken for dead."""
+
+    @property
+    @abstractmethod
+    def problem(self) -> str | None:
+        """Why it takes no turns now, in words for an operator; None while it is in good standing."""
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """Let the others know that it takes no new turns. Raises ``StorageUnavailable``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coordination:
-    """What a process needs beside the storage where others serve it too."""
+    """What a process needs beside the storage where others serve it too; without ``membership`` there are none."""
 
     turns: TurnStore
     bus: Bus
     counters: Counters
+    membership: Membership | None = None
 
 
 class SharedStorage(Storage):
@@ -269,5 +340,13 @@ class SharedStorage(Storage):
     is_shared = True
 
     @abstractmethod
-    def open_coordination(self) -> AbstractAsyncContextManager[Coordination]:
-        """Take part, until the end; turns that run then are left to the others."""
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
+        """Take part, until the end; turns that run then are left to the others.
+
+        Turns of this process are found at the inbox of ``bus``, an open one that the settings name; without it the
+        storage brings its own.
+        """
+
+    @abstractmethod
+    async def instances(self) -> Sequence[Instance]:
+        """List the processes that serve it now, the longest-running first. Raises ``StorageUnavailable``."""

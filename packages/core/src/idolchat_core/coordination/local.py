@@ -199,10 +199,10 @@ def local_coordination(storage: Storage) -> Coordination:
     return Coordination(turns=StoredTurns(storage), bus=LocalBus(), counters=LocalCounters())
 
 
-def open_coordination(storage: Storage) -> AbstractAsyncContextManager[Coordination]:
-    """Open what coordinates the processes of a storage: its own, or that of this process."""
+def open_coordination(storage: Storage, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
+    """Open what coordinates the processes of a storage, over ``bus`` where one is chosen; or that of this process."""
     if isinstance(storage, SharedStorage):
-        return storage.open_coordination()
+        return storage.open_coordination(bus)
     return nullcontext(local_coordination(storage))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pluggy import HookimplMarker, HookspecMarker
 
 from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.coordination.contract import Bus
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceRegistry, StorageRegistry
 from idolchat_core.prompt.sources import PromptSource
@@ -14,6 +15,7 @@ from idolchat_core.storage.user_data import UserData
 
 __all__ = [
     "hookimpl",
+    "idolchat_register_buses",
     "idolchat_register_change_observers",
     "idolchat_register_character_directories",
     "idolchat_register_llm_providers",
@@ -36,6 +38,11 @@ def idolchat_register_storages(registry: Registry[Storage]) -> None:
 @hookspec
 def idolchat_register_llm_providers(registry: Registry[LLMProvider]) -> None:
     """Add model providers: ``registry.add("openrouter", open_openrouter)``."""
+
+
+@hookspec
+def idolchat_register_buses(registry: Registry[Bus]) -> None:
+    """Add buses between the processes of a shared storage: ``registry.add("redis", open_redis_bus)``."""
 
 
 @hookspec

@@ -11,6 +11,7 @@ from typing import Protocol
 import pluggy
 
 from idolchat_core.characters.contract import CharacterDirectory
+from idolchat_core.coordination.contract import Bus
 from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
@@ -56,6 +57,7 @@ class Plugins:
     manager: pluggy.PluginManager
     storages: Registry[Storage] = field(default_factory=lambda: Registry[Storage]("storage"))
     llm_providers: Registry[LLMProvider] = field(default_factory=lambda: Registry[LLMProvider]("LLM provider"))
+    buses: Registry[Bus] = field(default_factory=lambda: Registry[Bus]("bus"))
     prompt_sources: ServiceRegistry[PromptSource] = field(
         default_factory=lambda: ServiceRegistry[PromptSource]("prompt source")
     )
@@ -74,6 +76,7 @@ class Plugins:
         self.filled_by |= {
             "idolchat_register_storages": self.storages,
             "idolchat_register_llm_providers": self.llm_providers,
+            "idolchat_register_buses": self.buses,
             "idolchat_register_prompt_sources": self.prompt_sources,
             "idolchat_register_character_directories": self.character_directories,
             "idolchat_register_change_observers": self.change_observers,

@@ -114,7 +114,7 @@ class TurnEngine:
             prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
             prompt_sources=prompt_sources,
         )
-        self._turns, self._bus = turns, coordination.bus
+        self._turns, self._bus, self._membership = turns, coordination.bus, coordination.membership
         self._elsewhere = TurnsElsewhere(self._resources, find_here=self._run_of)
         self._taking_over = TakeOver(self._resources, is_on=recovers)
         self._receiving = AsyncExitStack()
@@ -449,6 +449,7 @@ class TurnEngine:
     async def drain(self, *, grace_s: float) -> None:
         """Take no new turns, wait for the running ones, then keep what they have said as ``incomplete``."""
         self._is_draining = True
+        await self._leave_new_turns()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for run in list(self._runs.values()):
@@ -460,6 +461,14 @@ class TurnEngine:
         await self._resources.unstored.flush_all(at_once=True)
         if self._resources.unstored.count:
             log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
+
+    async def _leave_new_turns(self) -> None:
+        """Have the other processes know that this one takes no new turns, which it does not do in any case."""
+        if self._membership is not None:
+            try:
+                await self._membership.drain()
+            except StorageError as error:
+                log.warning("others cannot be told that this process drains", extra={"code": error.code})
 
     async def _begin(self, plan: Plan) -> LiveTurn:
         known = self._newest(plan.turn_id) if plan.key is not None else None
