@@ -64,7 +64,7 @@ def _raw(caller: Caller, name: str, settings: OpenAISettings) -> Target:
 
 
 async def _unlisted(caller: Caller, reference: str) -> UUID | None:
-    """Take a UUID as a character on a server that knows none, for back ends that look after theirs themselves."""
+    """Accept any UUID as a character on a server that has none: some back ends keep their characters themselves."""
     try:
         character_id = UUID(reference)
     except ValueError:

@@ -47,7 +47,7 @@ def _open_user_data(storage: Storage) -> AbstractAsyncContextManager[UserData]:
 
 @hookimpl
 def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
-    """Have mirrors keep which conversations clients' ids mean, and which users."""
+    """Register the records that map clients' ids to conversations and users, so that mirrors copy them."""
     for namespace in ("foreign-users", "v1-conversations"):
         registry.add(namespace)
 

@@ -26,5 +26,5 @@ def add_routes(registry: RouteRegistry, *, access: Access) -> None:
 
 
 async def _is_answered_for(caller: Caller, model: str, wants: Wants) -> bool:
-    """Let the route say itself, in OpenAI's words, whether the caller may use a model."""
+    """Allow every model here: the route itself refuses those that the caller may not use, in OpenAI's form."""
     return True

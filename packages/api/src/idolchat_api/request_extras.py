@@ -25,7 +25,7 @@ PRESET = "preset"
 
 _COSTLY = frozenset({"plugins", PRESET, "provider", "route", "service_tier", "transforms", "web_search_options"})
 _IDENTITY = frozenset({"prompt_cache_key", "safety_identifier", "session_id", "trace", "user"})
-"""Say for whom the provider works, and which calls belong together: one user could speak in another's name."""
+"""Fields that tell the provider whose request it is, and which requests belong together: a user could name another."""
 
 EXTRAS = _COSTLY | _IDENTITY | {SERVER_TOOLS, MODEL_SUFFIXES}
 

@@ -43,7 +43,7 @@ def remember(commands: Mapping[str, Lazy]) -> None:
 
 
 def _circumstances() -> str:
-    """Tell apart what could make the plugins say something else: what is installed, and what shall be loaded.
+    """Return a key that changes with what plugins offer: with what is installed, and what is to be loaded.
 
     To install or remove anything changes the folder that it is in; to read all its entry points takes far longer.
     """

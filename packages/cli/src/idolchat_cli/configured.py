@@ -35,7 +35,7 @@ class Setting(Result):
 
 
 def all_settings() -> Iterator[Setting]:
-    """Tell of every setting once, core's first."""
+    """Yield every setting once, core's first."""
     with suppress(ModuleNotFoundError):
         import_module("idolchat_api.settings.api")  # the server is an extra
     where, known = set_variables(), set[str]()

@@ -138,7 +138,7 @@ class Erasure:
             failed[conversation_id] = error
 
     async def _of_plugins(self) -> tuple[list[ErasedByPlugin], list[Left]]:
-        """Have every plugin erase what it holds; one that cannot does not keep the others from it."""
+        """Erase what every plugin holds; where one fails, the others go on."""
         erased: list[ErasedByPlugin] = []
         left: list[Left] = []
         registry = self._opened.plugins.user_data

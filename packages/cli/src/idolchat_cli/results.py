@@ -29,5 +29,4 @@ class Problem(Result):
 
     @classmethod
     def of(cls, error: IdolchatError) -> Self:
-        """Tell of an error."""
         return cls(code=error.code, message=str(error))

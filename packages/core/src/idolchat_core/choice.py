@@ -157,7 +157,7 @@ def _check_shared(
 
 
 async def _await_server(server: ServerNotes, settings: CoreSettings) -> None:
-    """Give the server a few seconds to act on what was changed beside it; one that has gone does it when it starts."""
+    """Wait a few seconds until the server has acted on changes made beside it; else it does so when it starts."""
     waiting = asyncio.ensure_future(server.followed())
     ends_at = time.monotonic() + SERVER_MAY_TAKE_S
     try:

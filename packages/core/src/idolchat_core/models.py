@@ -44,7 +44,7 @@ def is_made_here(conversation_id: UUID) -> bool:
 
 
 def utc_now() -> datetime:
-    """Tell the time, aware, in UTC."""
+    """Return the current time, timezone-aware, in UTC."""
     return datetime.now(UTC)
 
 

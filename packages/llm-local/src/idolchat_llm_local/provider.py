@@ -68,7 +68,6 @@ class LocalProvider(LLMProvider):
             yield reply.end()
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        """Tell the one model that there is."""
         return [self._model]
 
     async def check(self) -> None:

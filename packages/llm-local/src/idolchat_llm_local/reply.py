@@ -39,7 +39,7 @@ class Reply:
         self.is_looping = False
 
     def read(self, chunk: Mapping[str, Any]) -> Delta | None:
-        """Take a chunk and give what it says, if anything. Raises ``ProviderError``."""
+        """Return the delta of a chunk; None where it adds no text. Raises ``ProviderError``."""
         if error := chunk.get("error"):
             raise _error(error)
         self._id = chunk.get("id")

@@ -65,7 +65,7 @@ class CallFailed(Exception):
         self.retry_after_s = retry_after_s
 
     def released(self) -> ProviderError:
-        """Give the error, to be raised in our place: it will refer to us, and if we did to it, that were a ring."""
+        """Return the error, to be raised instead of this one, which forgets it: else each would refer to the other."""
         error = self.error
         del self.error
         return error
@@ -106,20 +106,20 @@ class ErrorMapper:
         return CallFailed(made, retryable=can_be_retried(kind, about), retry_after_s=retry_after_s)
 
     def malformed(self, what: str) -> CallFailed:
-        """Say that a reply is not what the API describes."""
+        """Return the error for a reply that is not what the API describes."""
         text = (
             f"{self._server} sent a reply that is broken at {what}; try again, or check that it speaks the OpenAI API"
         )
         return CallFailed(ProviderUnavailable(text), retryable=True)
 
     def not_the_api(self, content_type: str) -> CallFailed:
-        """Say that a page came instead of a reply."""
+        """Return the error for another content type than that of a reply."""
         kind = content_type[:60] or "nothing"
         text = f"{self._server} sent {kind} instead of a reply; check OPENROUTER_BASE_URL and proxies on the way"
         return CallFailed(ProviderUnavailable(text), retryable=False)
 
     def compressed(self, coding: str) -> CallFailed:
-        """Say that a reply came compressed."""
+        """Return the error for a compressed reply."""
         text = (
             f"{self._server} sent a reply compressed with {coding[:60]!r} though none was asked for;"
             " check proxies on the way"
@@ -127,29 +127,29 @@ class ErrorMapper:
         return CallFailed(ProviderUnavailable(text), retryable=False)
 
     def cut(self, *, retryable: bool = True) -> CallFailed:
-        """Say that a reply ended without its finish."""
+        """Return the error for a reply that ended before it was finished."""
         text = f"{self._server} ended the reply before it was finished; try again"
         return CallFailed(ReplyCut(text), retryable=retryable)
 
     def unreachable(self, why: str, *, retry_after_s: float | None = None) -> CallFailed:
-        """Say that there is no connection, or none any more."""
+        """Return the error for a server that cannot be reached, or no longer."""
         text = (
             f"{self._server} cannot be reached ({why}); check the network and OPENROUTER_BASE_URL, or try again later"
         )
         return CallFailed(ProviderUnavailable(text), retryable=True, retry_after_s=retry_after_s)
 
     def silent(self, limit_s: float, setting: str) -> CallFailed:
-        """Say that nothing of a reply came in time, and which setting holds the limit."""
+        """Return the error for a reply of which nothing came within ``limit_s`` seconds, the value of ``setting``."""
         text = f"{self._server} said nothing for {limit_s:g} s; try again, or raise {setting}"
         return CallFailed(ProviderTimeout(text), retryable=False)
 
     def too_slow(self, limit_s: float, setting: str) -> CallFailed:
-        """Say that the whole reply took too long."""
+        """Return the error for a reply that took longer than ``limit_s`` seconds, the value of ``setting``."""
         text = f"{self._server} did not finish within {limit_s:g} s; ask for less, or raise {setting}"
         return CallFailed(ProviderTimeout(text), retryable=False)
 
     def too_big(self, limit_bytes: int, what: str) -> CallFailed:
-        """Say that more came than is read."""
+        """Return the error for ``what``, of which more than ``limit_bytes`` bytes came."""
         text = f"{self._server} sent {what} of more than {limit_bytes} bytes, which is not read further"
         return CallFailed(ProviderUnavailable(text), retryable=False)
 
@@ -162,7 +162,7 @@ class ErrorMapper:
         return CallFailed(ProviderError(text, status=status), retryable=False)
 
     def nothing_there(self) -> CallFailed:
-        """Say that the address leads nowhere."""
+        """Return the error for an address without an OpenAI API."""
         text = (
             f"{self._server} has no OpenAI API at this address (HTTP 404);"
             " check the path of OPENROUTER_BASE_URL, which often ends in /v1"

@@ -76,7 +76,7 @@ class Response(Protocol):
         """End the response unless it is over: the reader gets what came, then ``TransportError(reason)``."""
 
     def abort(self) -> None:
-        """Give the response up. Unless it is over, its connection is closed at once, so that the server stops."""
+        """Abandon the response. Unless it is over, its connection is closed at once, so that the server stops."""
 
 
 class Transport(Protocol):

@@ -82,7 +82,7 @@ class CleanShutdown:
         return [path for path, mtime in self._times().items() if noted.get(path) != mtime]
 
     def looked(self) -> None:
-        """Note that all of the folder was looked through; those that died before are history."""
+        """Record that the whole folder was scanned; processes that died before no longer count."""
         for path in self._dead:
             with suppress(OSError):
                 self._disk.unlink(path)
@@ -92,7 +92,7 @@ class CleanShutdown:
                 self._disk.write(self._own[0], _LOOKED, 0)
 
     def lose(self) -> None:
-        """Note that the index is not as the files are any more."""
+        """Record that the index no longer agrees with the files."""
         if self._own is not None:
             with suppress(OSError):
                 self._disk.truncate(self._own[0], 0)
@@ -123,7 +123,7 @@ class CleanShutdown:
             self._disk.close(fd)
 
     def _note(self) -> bool:
-        """Note how the folders are; return whether the index is up to date."""
+        """Record the state of the folders, and return whether the index is up to date."""
         boot = _boot_id()
         try:
             self._index.wait_until_updated()

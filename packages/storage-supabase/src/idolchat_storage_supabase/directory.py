@@ -57,7 +57,7 @@ class Directory:
         self._writing: asyncio.Task[None] | None = None
 
     def changed(self, conversation_id: UUID, summary: ConversationSummary | None) -> None:
-        """Have the row written, or removed, of a conversation whose object was written or removed."""
+        """Write or remove, soon, the row of a conversation whose object was written or removed."""
         if self._is_missing():
             return
         self._changed_meanwhile.add(conversation_id)
@@ -65,7 +65,7 @@ class Directory:
         self._write_soon()
 
     async def changed_now(self, conversation_id: UUID, summary: ConversationSummary | None) -> None:
-        """Have the row written or removed before this returns, unless that cannot be: then it is done later."""
+        """Write or remove the row before this returns; where that fails, later."""
         self.changed(conversation_id, summary)
         await self._flush_quietly()
 

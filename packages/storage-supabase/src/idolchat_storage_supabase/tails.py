@@ -159,13 +159,13 @@ class Tails:
         return found
 
     def drop(self, keys: Iterable[TailKey]) -> None:
-        """Have tails removed soon that say nothing any more."""
+        """Remove, soon, tails whose messages the object holds."""
         self._useless |= dict.fromkeys(keys)
         if self._useless and (self._removing is None or self._removing.done()):
             self._removing = asyncio.create_task(self._remove_soon())
 
     def drop_of(self, conversation_id: UUID) -> None:
-        """Have the known tails of a conversation removed soon, whose object was written."""
+        """Remove, soon, the known tails of a conversation whose object was written."""
         self.drop(key for key in self._mine | self._listed if key.conversation_id == conversation_id)
 
     async def remove_written(self, conversation_id: UUID, keys: Iterable[TailKey]) -> None:

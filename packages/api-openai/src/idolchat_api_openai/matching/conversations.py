@@ -69,7 +69,7 @@ class Conversations:
 
     @asynccontextmanager
     async def locked(self, key: object) -> AsyncGenerator[None]:
-        """Let one request at a time look at a conversation and begin its turn there."""
+        """Admit one request at a time to a conversation, until its turn has begun there."""
         lock, count = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = lock, count + 1
         try:

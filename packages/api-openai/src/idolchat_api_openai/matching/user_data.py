@@ -18,7 +18,7 @@ class _IndexedReplies(UserData):
         self._path = path
 
     async def export(self, user_id: str) -> AsyncGenerator[UserFile]:
-        """Give nothing: all of it is derived from the conversations."""
+        """Yield nothing: all of it is derived from the conversations."""
         nothing: tuple[UserFile, ...] = ()
         for file in nothing:
             yield file

@@ -31,7 +31,7 @@ _CONTINUE = re.compile(r"\bcontinu(?:e|ing)\b.{0,40}\b(?:message|response|reply)
 
 
 def purpose_of(history: History, hints: Hints) -> Purpose:
-    """Tell what a request is for."""
+    """Classify a request by what it is for."""
     said = history.said
     if hints.is_task or (not hints.message and _looks_like_task(said)):
         return Purpose.TASK

@@ -79,7 +79,7 @@ class History:
 
 
 def _is_said(message: Mapping[str, Any], role: str, *, is_first: bool) -> bool:
-    """Tell what was said from what clients fill in: empty messages, examples, what begins a chat for strict models."""
+    """Return whether somebody said a message; clients add empty ones, examples, and openings for strict models."""
     content = message.get("content")
     if not content:
         return role == "tool" or bool(message.get("tool_calls"))

@@ -73,7 +73,7 @@ def _facts(request: ResponsesRequest, *, stores: bool) -> RequestFacts:
 
 
 async def _placed(caller: Caller, request: ResponsesRequest, asked: Asked) -> Asked:
-    """Say where a request's input goes: after the response before it, or at the end of its conversation."""
+    """Choose where a request's input goes: after the previous response, or at the end of its conversation."""
     previous, named = request.previous_response_id, request.conversation_name
     if previous and named:
         raise BadRequest("previous_response_id and conversation cannot both be given", param="previous_response_id")

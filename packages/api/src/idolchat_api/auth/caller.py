@@ -240,7 +240,7 @@ class Caller:
         changes_branch: bool = False,
         instructions: Sequence[NewMessage] = (),
     ) -> LiveTurn:
-        """Have the model go on with a reply; see ``TurnEngine.continue_reply``."""
+        """Continue a reply; see ``TurnEngine.continue_reply``."""
         how = self._instructed(options, instructions)
         return await self.service.turns.continue_reply(
             conversation_id, reply_id, how, changes_branch=changes_branch, instructions=instructions

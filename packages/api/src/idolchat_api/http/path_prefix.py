@@ -20,7 +20,7 @@ def set_prefix(scope: Scope, told: bytes) -> None:
 
 
 def take_prefix_off(scope: Scope, configured: str) -> None:
-    """Take the prefix off a path that has it; proxies take it off themselves, or do not."""
+    """Remove the prefix from a path that has it; some proxies have removed it already."""
     prefix = scope.setdefault(_KEY, configured)
     path: str = scope["path"]
     if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):

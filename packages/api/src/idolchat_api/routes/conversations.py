@@ -140,7 +140,7 @@ async def list_conversations(
     | errors(ConversationNotFound, ConversationDamaged, ContextTooLong, StorageUnavailable),
 )
 async def measure_window(conversation_id: UUID, app: CurrentState) -> ContextWindow:
-    """Tell how full the context window is, what was cut off the history, and which summary stands for that.
+    """Return how full the context window is, what was cut off the history, and which summary stands for that.
 
     It is that of the next turn, before its message, for the model that answers a turn which names none; the model is
     not asked. Nothing that is cut leaves the conversation.

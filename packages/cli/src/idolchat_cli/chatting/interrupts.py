@@ -24,7 +24,7 @@ class Interrupts:
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Take the signals until the block ends."""
+        """Handle the signals while the context is open."""
         wanted = {signal.SIGINT: self._interrupt} | dict.fromkeys(_LEAVING, self._leave)
         before = {number: signal.signal(number, self._calling(act)) for number, act in wanted.items()}
         try:

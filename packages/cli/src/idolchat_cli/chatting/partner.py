@@ -62,7 +62,7 @@ class Partner(Protocol):
         """Its turns."""
 
     def introduction(self, model: str | None) -> Sequence[str]:
-        """Say who it is, in lines."""
+        """Return lines that introduce it."""
 
     async def last_messages(self, conversation_id: UUID, *, limit: int) -> Sequence[Message]:
         """Read the end of a conversation, oldest first. Raises ``ConversationNotFound``."""
@@ -141,11 +141,9 @@ class RunningServer:
         return await self._remote.last_messages(conversation_id, limit=limit)
 
     async def begin(self, character: str, user_id: UUID | None) -> Conversation:
-        """Have the server begin it."""
         return await self._remote.begin(character, user_id)
 
     async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
-        """Have the server go on from it."""
         await self._remote.choose_head(conversation_id, message_id)
 
     async def stop(self) -> None:

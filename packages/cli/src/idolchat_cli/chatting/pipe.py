@@ -31,7 +31,7 @@ def read_message() -> str:
 
 
 async def answer_once(talk: Talk, message: str, *, interrupts: Interrupts) -> int:
-    """Say one thing, write the reply to standard output as it comes, and give the exit status."""
+    """Send one message, write the reply to standard output as it comes, and return the exit status."""
     output = _Output()
     with interrupts.reply() as stop:
         ended = await talk.say(message, hear=output.write, stop=stop)

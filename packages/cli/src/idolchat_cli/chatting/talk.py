@@ -44,7 +44,7 @@ class Talk:
         return self.partner.turns
 
     async def begin_anew(self) -> Sequence[Message]:
-        """Have what is said next begin another conversation, and return what the character says first, if anything."""
+        """Begin another conversation with the next message, and return the character's greeting, if there is one."""
         self.conversation_id = self.user_message_id = self._turn_id = None
         self.greetings = ()
         if self.character is not None:
@@ -53,7 +53,7 @@ class Talk:
         return self.greetings[:1]
 
     async def choose_greeting(self, number: int) -> Message:
-        """Have the conversation begin with another greeting, counted from 1. Raises ``InvalidRequest``."""
+        """Choose the greeting that the conversation begins with, counted from 1. Raises ``InvalidRequest``."""
         if self.conversation_id is None or not 1 <= number <= len(self.greetings):
             raise InvalidRequest(f"there is no greeting {number} to choose now")
         chosen = self.greetings[number - 1]
@@ -61,13 +61,13 @@ class Talk:
         return chosen
 
     def choose_model(self, model: str | None) -> None:
-        """Have another model answer from now on; None leaves it to the settings."""
+        """Set the model of later turns; None leaves it to the settings."""
         self.about = {name: value for name, value in self.about.items() if name != "model"}
         if model is not None:
             self.about = {**self.about, "model": model}
 
     async def say(self, text: str, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
-        """Say something and hear the reply, piece by piece, to its end; ``stop`` ends it early.
+        """Send a message and pass each piece of the reply to ``hear``; ``stop`` ends it early.
 
         Leaving in any other way stops the turn too: what was said is kept.
         """
@@ -80,14 +80,14 @@ class Talk:
         return await self._heard(await self.turns.retry(self._turn_id), hear=hear, stop=stop)
 
     async def regenerate(self, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
-        """Have the last message answered once more, beside the reply that there is."""
+        """Answer the last message once more, beside the reply that there is."""
         if self.conversation_id is None:
             raise InvalidRequest("there is nothing to reply to yet")
         options = TurnOptions(model=self.about.get("model"), stream=True)
         return await self._heard(await self.turns.regenerate(self.conversation_id, options), hear=hear, stop=stop)
 
     async def edit(self, text: str, *, hear: Callable[[str], object], stop: asyncio.Event) -> TurnEnded:
-        """Say something else instead of the last message, on a branch of its own."""
+        """Replace the last message by another one, on a branch of its own."""
         if self.user_message_id is None:
             raise InvalidRequest("there is no message of yours to edit yet")
         turn = await self.turns.edit(self.user_message_id, self._request(text))

@@ -47,7 +47,7 @@ class Terminal:
             self._note(f"This is one of {len(self._talk.greetings)} greetings; /greeting 2 takes the next.\n")
 
     async def run(self) -> None:
-        """Take turns until the user leaves by Ctrl-D, or by Ctrl-C on an empty line."""
+        """Read messages and answer them until the user leaves by Ctrl-D, or by Ctrl-C on an empty line."""
         while True:
             try:
                 text = await self._lines.prompt_async(handle_sigint=False, set_exception_handler=False)

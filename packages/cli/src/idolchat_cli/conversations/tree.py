@@ -11,7 +11,7 @@ __all__ = ["Tree", "parents"]
 
 
 def parents(messages: Sequence[Message]) -> Iterator[StoredId | None]:
-    """Tell of each message which one it follows: the one before it, where it does not say another."""
+    """Yield each message's parent: the message before it, where it names no other."""
     before: StoredId | None = None
     for message in messages:
         yield message.parent_id if "parent_id" in message.model_fields_set else before
@@ -30,6 +30,6 @@ class Tree:
         self.ends = [message.id for message in conversation.messages if message.id not in self._children]
 
     def place(self, message: Message) -> tuple[int, int]:
-        """Tell the which of how many a message is that follow the same one, from 1 on."""
+        """Return a message's number among its siblings, from 1, and how many there are."""
         siblings = self._children[self._parents[message.id]]
         return siblings.index(message.id) + 1, len(siblings)

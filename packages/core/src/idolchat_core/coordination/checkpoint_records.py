@@ -37,15 +37,15 @@ class CheckpointRecords:
 
     @staticmethod
     def lines_of(value: bytes) -> list[bytes]:
-        """Take a record apart."""
+        """Split a record into the lines of its turns."""
         return value.split(b"\n") if value else []
 
     def set(self, turn_id: UUID, line: bytes) -> None:
-        """Have a turn's line written next time."""
+        """Set the line of a turn, which ``write`` stores."""
         self._lines[turn_id] = line
 
     def drop(self, turn_id: UUID) -> None:
-        """Have a turn left out from the next time on."""
+        """Remove the line of a turn from what ``write`` stores."""
         self._lines.pop(turn_id, None)
 
     def take_up(self, name: str, lines: dict[UUID, bytes]) -> None:

@@ -129,7 +129,7 @@ class TurnStore(ABC):
     async def enter(
         self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
     ) -> Sequence[Occupant]:
-        """Take a place behind those that are there, and return them, the running one first; nobody: it may begin.
+        """Add a turn to its conversation's queue, and return those ahead, the running one first; with none, it begins.
 
         With ``interrupt`` and ``rollback`` all of them are to stop, as ``stop`` has them. Raises ``ConversationBusy``
         for ``reject``, ``QueueFull`` where ``max_waiting`` turns wait, and ``AlreadyEntered``.
@@ -189,7 +189,7 @@ class TurnStore(ABC):
 
     @abstractmethod
     async def stop(self, turn_id: UUID, state: TurnState) -> Occupant | None:
-        """Note that a turn is to stop, and return where it is; None where it has no place.
+        """Mark a turn to be stopped, and return where it runs or waits; None where it does neither.
 
         Its process learns it by ``save``, and sooner by a message that the caller sends to its inbox.
         """
@@ -260,7 +260,7 @@ class Bus(ABC):
 
     @abstractmethod
     def receive(self, take: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
-        """Give what arrives to ``take``, which is quick and does not raise, until the end; one receives at a time."""
+        """Call ``take`` with each message that arrives, while the context is open; it must be quick and not raise."""
 
 
 class Counters(ABC):
@@ -341,7 +341,7 @@ class SharedStorage(Storage):
 
     @abstractmethod
     def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
-        """Take part, until the end; turns that run then are left to the others.
+        """Join the processes that share the storage, while the context is open; turns that run at its end are theirs.
 
         Turns of this process are found at the inbox of ``bus``, an open one that the settings name; without it the
         storage brings its own.

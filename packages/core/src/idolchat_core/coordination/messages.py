@@ -34,7 +34,7 @@ class _Message(BaseModel):
 
 
 class Stop(_Message):
-    """Have a turn end where it is, as ``state``."""
+    """Ends a turn where it is, in ``state``."""
 
     kind: Literal["stop"] = "stop"
     turn_id: UUID
@@ -145,6 +145,6 @@ def write(message: Stop | Follow | Leave | Gone | Told) -> bytes:
 
 
 def send_stops(bus: Bus, occupants: Iterable[Occupant], state: TurnState) -> None:
-    """Have turns stop at once, where their store has noted that they are to."""
+    """Send the processes of turns that are marked to be stopped a message, so that they stop at once."""
     for occupant in occupants:
         bus.send(occupant.inbox, write(Stop(turn_id=occupant.turn_id, state=state)))

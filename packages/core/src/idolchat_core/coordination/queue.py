@@ -51,7 +51,7 @@ class ConversationQueue:
     def join(
         self, conversation_id: UUID, turn_id: UUID, *, inbox: str, on_busy: OnBusy, max_waiting: int
     ) -> Sequence[Occupant]:
-        """Take a place, and return who is ahead.
+        """Add a turn to the queue of its conversation, and return the turns ahead of it.
 
         Raises ``ConversationBusy`` where nobody may wait, ``QueueFull`` where too many do, and ``AlreadyEntered``.
         """
@@ -83,7 +83,7 @@ class ConversationQueue:
         return ahead
 
     def leave(self, turn_id: UUID) -> None:
-        """Give up a place, and let the next one run; one that has none is no error."""
+        """Remove a turn, and start the one behind it; does nothing for a turn that is not there."""
         entry = self.entries.pop(turn_id.int, None)
         if entry is None:
             return

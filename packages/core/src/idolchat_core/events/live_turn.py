@@ -54,7 +54,7 @@ class EventLog:
             self._waiting += [reader for reader in waiting if reader.took(first, events)]
 
     def close(self) -> None:
-        """Take no more events.
+        """Accept no more events.
 
         That the last reader has gone is told nobody any more: who was told holds this log, and would be held by it.
         """
@@ -285,7 +285,7 @@ class LiveTurn:
         self.reply_fields |= {"continues": reply_id, **fields}
 
     def begin(self, *, turns_ahead: int = 0) -> None:
-        """Tell readers that it exists, and for how many turns it waits."""
+        """Append the event that it exists, and for how many turns it waits."""
         self._log.append(
             TurnStarted(
                 turn_id=self.turn_id,
@@ -301,7 +301,7 @@ class LiveTurn:
         _wake(self._at_start)
 
     def refuse(self, error: Exception) -> None:
-        """Tell those who wait for its beginning that it cannot be."""
+        """Raise ``error`` to those who wait for the turn to begin: it cannot."""
         self._refusal = error
         self._log.close()
         _wake(self._at_start)
@@ -336,5 +336,5 @@ class LiveTurn:
         self._log.close()
 
     def rest(self) -> None:
-        """Take little memory from now on; it must be over."""
+        """Reduce its memory to what replays need; it must be over."""
         self._log.events.pack()

@@ -34,7 +34,7 @@ class MirrorFailed(Exception):
 
 @asynccontextmanager
 async def of_mirror() -> AsyncGenerator[None]:
-    """Tell the mirror's errors from the primary's, and wait no longer than ``TIMEOUT_S``. Raises ``MirrorFailed``."""
+    """Raise ``MirrorFailed`` for the mirror's errors, and for no answer within ``TIMEOUT_S``."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             yield

@@ -53,7 +53,7 @@ class Inventory:
         return subject in self._ids if self._ids is not None else not is_made_here(subject)
 
     async def read(self) -> None:
-        """Take up what was noted. Raises ``StorageUnavailable``."""
+        """Load the records that an earlier process wrote. Raises ``StorageUnavailable``."""
         value = await self._storage.get_record(self._namespace, "elsewhere")
         if value is not None and len(value) % 16 == 0:
             self._ids = {UUID(bytes=value[start : start + 16]) for start in range(0, len(value), 16)}

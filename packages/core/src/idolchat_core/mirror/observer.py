@@ -50,7 +50,7 @@ class ObserverFeed(ChangeConsumer):
 
     @asynccontextmanager
     async def running(self, observer: ChangeObserver) -> AsyncGenerator[None]:
-        """Tell an observer of changes until the end, from the time on that the storage can be read."""
+        """Deliver changes to an observer while the context is open, as soon as the storage can be read."""
         self._telling.observer = observer
         async with self._working():
             yield
@@ -78,7 +78,7 @@ class _Telling:
         self.facts: Mapping[str, str] = {"observer": name}
 
     async def bring(self, subject: Subject, work: Work) -> bool:
-        """Tell of a conversation, unless the observer has noted its revision. Raises what the observer raises."""
+        """Deliver a change, unless the observer has recorded that revision already. Raises what the observer raises."""
         return isinstance(subject, UUID) and await self._tell(subject, work)
 
     async def _tell(self, conversation_id: UUID, work: Work) -> bool:

@@ -76,11 +76,11 @@ class Outbox:
         self._keep(subject, note._replace(is_done=True))
 
     async def publish_done(self, note: Note) -> None:
-        """Let other processes know what ``done`` says. Raises ``StorageUnavailable``."""
+        """Publish what ``done`` has recorded to other processes. Raises ``StorageUnavailable``."""
         await self._storage.put_record(self._namespace, note.name, note.text.encode(), durable=False)
 
     async def read(self) -> list[Subject]:
-        """Take up notes that this process does not know yet, or whose changes were made by now.
+        """Read the notes that this process does not know yet, or whose changes have been made since.
 
         Raises ``StorageUnavailable``.
         """

@@ -41,7 +41,7 @@ class Work:
     place: float = inf
 
     def join(self, other: Work) -> None:
-        """Take up other changes of the same conversation."""
+        """Merge other changes of the same conversation into this."""
         if other.last_change >= self.last_change:
             self.awaits_reply = other.awaits_reply
         self.since = min(self.since, other.since)
@@ -90,12 +90,12 @@ class ReplicationQueue:
 
     @property
     def oldest_change(self) -> datetime | None:
-        """Tell the oldest ``updated_at`` of what waits."""
+        """Return the oldest ``updated_at`` of what waits; None where nothing does."""
         works = (*self._waiting.values(), *self._running.values())
         return min((work.changed_at for work in works if work.changed_at is not None), default=None)
 
     def add(self, subject: Subject, work: Work) -> None:
-        """Take up a change."""
+        """Add a change, merged with those of the same subject that wait."""
         waiting = self._waiting.get(subject)
         if waiting is None:
             self._waiting[subject] = work
@@ -134,7 +134,7 @@ class ReplicationQueue:
             self._place(subject)
 
     def hurry(self) -> None:
-        """Let everything be due now."""
+        """Make everything due now."""
         for subject, work in self._waiting.items():
             work.not_before = 0.0
             work.failures = 0

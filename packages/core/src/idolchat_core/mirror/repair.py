@@ -50,7 +50,7 @@ class Restored(BaseModel):
 
     @classmethod
     def of(cls, subject: Subject, error: IdolchatError | None = None, *, is_restored: bool = False) -> Restored:
-        """Tell what became of a conversation, or a record."""
+        """Report what became of a conversation or a record."""
         which = {"record": str(subject)} if isinstance(subject, RecordKey) else {"conversation_id": subject}
         why = {} if error is None else {"code": error.code, "message": str(error)}
         return cls.model_validate({**which, **why, "is_restored": is_restored})

@@ -64,7 +64,7 @@ class ChangeScanner:
             await asyncio.sleep(max(self._tuning.look_every_s, SHARE * (time.monotonic() - began)))
 
     async def look(self) -> None:
-        """Take up what is new, and note how far all has arrived. Raises ``StorageUnavailable``."""
+        """Queue what is new, and move the watermark to where all is copied. Raises ``StorageUnavailable``."""
         await self._watermark.read()
         for subject in await self._outbox.read():
             self._worker.mark(subject, None)

@@ -110,7 +110,7 @@ class MirroredStorage(TrackedStorage):
 
     @asynccontextmanager
     async def _noting_record(self, key: RecordKey, kind: str) -> AsyncGenerator[None]:
-        """Note a change of a record for the mirrors before it is made."""
+        """Write the change of a record to the mirrors' outboxes before it is made."""
         notes: list[tuple[Mirror, Note]] = []
         if key.namespace in self.record_namespaces:
             notes = [(mirror, await mirror.outbox.add(key, kind)) for mirror in self.mirrors]

@@ -56,7 +56,7 @@ class MirrorSurvey:
         self._surveyed_after = outages
 
     async def fill(self) -> None:
-        """Have what the mirror lacks copied, a part at a time; when all of it is there, note which mirror that is."""
+        """Queue what the mirror lacks, a part at a time; when all is there, record which mirror it is."""
         for subject in list(self._lacking)[: max(0, MAX_NOTICED - len(self._queue))]:
             self._lacking.remove(subject)
             if subject not in self._queue.held:

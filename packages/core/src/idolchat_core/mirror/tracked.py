@@ -58,7 +58,7 @@ class TrackedStorage(Forwarding):
 
     @asynccontextmanager
     async def telling(self, observers: Mapping[str, ChangeObserver]) -> AsyncGenerator[None]:
-        """Tell observers, by name, of changes until the end."""
+        """Deliver changes to observers, given by name, while the context is open."""
         async with AsyncExitStack() as stack:
             for feed in self.feeds:
                 await stack.enter_async_context(feed.running(observers[feed.name]))

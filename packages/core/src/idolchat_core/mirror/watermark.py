@@ -24,7 +24,7 @@ class Watermark:
         self._is_read = False
 
     async def read(self) -> None:
-        """Take up where an earlier process has left, the first time. Raises ``StorageUnavailable``."""
+        """Load where an earlier process ended, the first time. Raises ``StorageUnavailable``."""
         if self._is_read:
             return
         value = await self._storage.get_record(self._namespace, "reached")

@@ -213,7 +213,7 @@ class ReplicationWorker:
                 self._ended.notify_all()
 
     def _put_off(self, subject: Subject, work: Work, error: IdolchatError | None) -> None:
-        """Let others go first; one line tells of a conversation that is refused while the mirror is well."""
+        """Delay it behind others; log once that it is refused, where the mirror itself is well."""
         self._delivery.tally.failures += 1
         pause_s = min(FIRST_PAUSE_S * 2**work.failures, LONGEST_PAUSE_S)
         work.failures = min(work.failures + 1, 30)
@@ -230,7 +230,7 @@ class ReplicationWorker:
             )
 
     async def _judge(self, subject: Subject, error: StorageUnavailable) -> None:
-        """Tell the fault of one conversation from that of the mirror, by asking the mirror."""
+        """Ask the mirror whether it is well, to know if the fault is its own or that of one conversation."""
         async with self._judging:
             self._failing.add(subject)
             if self._breaker.is_on:

@@ -47,7 +47,7 @@ def idolchat_register_buses(registry: Registry[Bus]) -> None:
 
 @hookspec
 def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
-    """Have mirrors keep the records of a namespace, as they keep conversations: ``registry.add("characters")``."""
+    """Register namespaces whose records mirrors copy, as they copy conversations: ``registry.add("characters")``."""
 
 
 @hookspec

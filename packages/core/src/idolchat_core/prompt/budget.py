@@ -42,7 +42,7 @@ class Selection:
         return [part for slot in Slot if slot.is_before_history for part in self.of(slot)]
 
     def add(self, part: PromptPart, tokens: float) -> None:
-        """Take in a part after all."""
+        """Add a part to the prompt."""
         self.chosen.setdefault(part.slot, []).append(part)
         self.chosen[part.slot].sort(key=lambda one: one.order)
         self.decisions.append(Decision(part, round(tokens), True))

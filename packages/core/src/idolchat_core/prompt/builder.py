@@ -159,7 +159,7 @@ def _put_summary(
     start: int,
     history_tokens: float,
 ) -> None:
-    """Take in the summary that reaches furthest of those that end before the history begins, where it has room."""
+    """Add the summary that reaches furthest of those that end before the history begins, where it has room."""
     newest = max([end for end, _ in ends if end <= start], default=None)
     for end, part in ends:
         tokens = room.tokens_per_size * message_size(part.sent)
@@ -255,7 +255,7 @@ def _is_text_of_assistant(message: Mapping[str, Any]) -> bool:
 
 
 def _told(greeting: Mapping[str, Any]) -> dict[str, Any]:
-    """Say in the instructions what the assistant has said first."""
+    """Return an instruction that quotes what the assistant has said first."""
     texts = [part["text"] for part in content_parts(greeting["content"]) if isinstance(part.get("text"), str)]
     return {"role": "system", "content": "\n\n".join([_TOLD, *texts])}
 

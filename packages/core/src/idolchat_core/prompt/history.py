@@ -127,7 +127,7 @@ class History:
 
     @classmethod
     def of_new(cls, conversation: Conversation, *, revision: str) -> History:
-        """Take a conversation that was just made."""
+        """Return the history of a conversation that was just created."""
         return cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=revision))
 
     @property
@@ -157,7 +157,7 @@ class History:
         self._unread = page.start
 
     def turn_to(self, branch: History | None) -> None:
-        """Have ``path`` be that of another branch of the conversation; None: of one that begins anew."""
+        """Set ``path`` to another branch of the conversation; None empties it, for a branch that begins anew."""
         self.path = branch.path if branch is not None else []
         self.held_bytes = branch.held_bytes if branch is not None else _HISTORY_BYTES
         self._wanted = branch._wanted if branch is not None else None  # noqa: SLF001  its own kind
@@ -174,7 +174,7 @@ class History:
         return None
 
     def placed(self, messages: Sequence[Message], *, keep: int) -> list[Message]:
-        """Give messages the ``parent_id`` they need to follow the first ``keep`` of ``path``."""
+        """Return messages with the ``parent_id`` that puts them after the first ``keep`` entries of ``path``."""
         parent = self.path[keep - 1].id if keep else None
         if not messages or parent == self.last_id:
             return list(messages)
@@ -308,7 +308,7 @@ class Histories:
         return position
 
     async def turn_to(self, history: History, message_id: StoredId | None) -> bool:
-        """Have a history end with a message of whatever branch; None: with none. False where there is no such message.
+        """Set a history's ``path`` to the branch that ends with a message; None empties it. False if it is not there.
 
         What is stored still names the branch that it had: where nothing is written there, ``forget`` the history.
         """

@@ -36,7 +36,7 @@ class BackgroundCompletions:
         self._llm: LLMProvider | None = None
 
     def open(self, ledger: Ledger, llm: LLMProvider) -> None:
-        """Let calls be made."""
+        """Start admitting calls, which waited until now."""
         self._ledger, self._llm = ledger, llm
         self._opened.set()
 

@@ -110,7 +110,7 @@ class Budgets:
             self._of_address[who.address] += 1
 
     def admit_background(self, who: Spender, *, purpose: str, daily_tokens: int | None) -> None:
-        """Let a call of the background be made, which is counted when it is over. Raises ``BudgetExceeded``."""
+        """Check the budgets for a background call, which is counted when it is over. Raises ``BudgetExceeded``."""
         self._check_budgets(who)
         self._turn_over()
         used = (self.day.purposes.get(purpose) or Amount()).tokens

@@ -132,7 +132,7 @@ class DailyTotals:
         return to_json({"format": _FORMAT, "offset": self.offset, "sums": sums, **lines})
 
     def restore(self, value: bytes) -> None:
-        """Take up what was written down."""
+        """Load what ``encode`` has written."""
         said = from_json(value)
         if said["format"] != _FORMAT:
             return

@@ -46,5 +46,5 @@ async def stop_spending(storage: Storage, reason: str | None = None) -> Stop:
 
 
 async def resume_spending(storage: Storage) -> None:
-    """Let it go on."""
+    """Remove the stop. Raises ``StorageUnavailable``."""
     await storage.delete_record(NAMESPACE, _NAME)

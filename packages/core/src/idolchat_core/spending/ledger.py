@@ -132,7 +132,7 @@ class Ledger:
         await self._write_all(durable=True)
 
     def admit(self, *, user_id: object, key_id: str | None, address: str | None, purpose: str) -> MeteredCall:
-        """Let a call be made, or refuse it before anything is stored or asked.
+        """Admit a call, or refuse it before anything is stored or asked.
 
         Raises ``SpendingStopped``, ``BudgetExceeded``, ``LimitReached`` and ``QueueFull``.
         """
@@ -142,7 +142,7 @@ class Ledger:
         return MeteredCall(self, who, purpose=purpose, key_id=key_id)
 
     def admit_background(self, *, user_id: object, purpose: str, daily_tokens: int | None = None) -> MeteredCall:
-        """Let a call be made that no turn asks for; ``daily_tokens`` is what its purpose may use in a day.
+        """Admit a call that belongs to no turn; its purpose may use ``daily_tokens`` tokens in a UTC day.
 
         Raises ``SpendingStopped`` and ``BudgetExceeded``.
         """
@@ -188,7 +188,7 @@ class Ledger:
         self._write_later()
 
     def take_unwritten(self, day: str) -> bytes:
-        """Take what is to be written of a day, to write it with something else."""
+        """Return and forget the unwritten lines of a day, which the caller writes together with something else."""
         return b"".join(self._unwritten.pop(day, ())) if self._unwritten else b""
 
     def settle(self, call: MeteredCall, line: bytes, usage: Usage) -> None:

@@ -66,7 +66,7 @@ class MeteredCall:
         user_id: UUID | str | None = None,
         model: str | None = None,
     ) -> None:
-        """Say what it is; that it is about to be made is to be written then, by ``write``, or by ``take_lines``."""
+        """Set the facts of the call; ``write`` or ``take_lines`` then records that it is about to be made."""
         self.facts = CallFacts(
             call_id=call_id,
             at=datetime.fromtimestamp(self._ledger.budgets.now(), UTC),
@@ -80,12 +80,12 @@ class MeteredCall:
         self._opening = opened(self.facts)
 
     def open(self, **facts: Any) -> None:
-        """Say what it is, as ``prepare`` does, and begin to write that it is about to be made; see ``written``."""
+        """Set the facts as ``prepare`` does, and begin to record that the call is about to be made; see ``written``."""
         self.prepare(**facts)
         self.write()
 
     def take_lines(self) -> bytes:
-        """Take what is still to be written in the log ``facts.log``, to write it in one commit with something else."""
+        """Return and forget the unwritten lines of the log ``facts.log``, for one commit with something else."""
         if self.facts is None:
             return b""
         self._carried = self._ledger.take_unwritten(self.facts.log)
@@ -93,7 +93,7 @@ class MeteredCall:
         return lines
 
     def give_back(self) -> None:
-        """Have the lines that were taken, and were certainly not written, taken or written again."""
+        """Return the lines of ``take_lines``, which were certainly not written: they are taken or written later."""
         if self.facts is not None:
             self._ledger.note(self.facts.log, self._carried)
             self._opening = opened(self.facts)

@@ -25,7 +25,7 @@ class Prices:
         self._per_token[model] = known + 0.2 * (cost / tokens - known)
 
     def priced(self, usage: Usage, model: str | None) -> Usage:
-        """Give an estimate its cost, and learn from what is none."""
+        """Return usage with an estimated cost where it has none, and learn from a cost that is known."""
         tokens = usage.input_tokens + usage.output_tokens
         if usage.cost is not None:
             self.learn(model, tokens=tokens, cost=usage.cost)

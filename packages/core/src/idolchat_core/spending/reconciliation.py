@@ -35,12 +35,12 @@ class Reconciler:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add_line(self, line: bytes) -> None:
-        """Take up a call by the line that settled it."""
+        """Add a call by the line that settled it."""
         if self._llm.can_reconcile:
             self.add(from_json(line))
 
     def add(self, line: dict[str, Any]) -> None:
-        """Take up a call; beyond many that wait, estimates stay what they are until the next start."""
+        """Add a call; beyond ``MAX_WAITING`` of them, estimates stay as they are until the next start."""
         if self._llm.can_reconcile and len(self._tasks) < MAX_WAITING:
             task = asyncio.create_task(self._ask(line))
             self._tasks.add(task)

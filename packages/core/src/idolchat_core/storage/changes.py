@@ -76,7 +76,7 @@ class ChangeObserver(ABC):
 
     @abstractmethod
     async def note(self, change: Change) -> None:
-        """Take note of a change: when this returns, ``change.revision`` is kept durably for ``noted``.
+        """Record a change: when this returns, ``change.revision`` is kept durably for ``noted``.
 
         Keep it in one transaction with what is derived from the conversation, and nothing is missed or counted twice,
         whatever crashes. The storage may hold newer messages by then; another change tells of those.

@@ -207,7 +207,7 @@ class MemoryIndex(ABC):
     async def extend(
         self, conversation_id: UUID, messages: Sequence[MemoryMessage], *, after: str, revision: str
     ) -> bool:
-        """Have the branch of a known conversation go on with these messages after one of it.
+        """Append messages after a message of a known conversation's branch.
 
         What stood there is forgotten. What this costs does not grow with what stands before. Returns False, and changes
         nothing, where the conversation or the message ``after`` is not known.

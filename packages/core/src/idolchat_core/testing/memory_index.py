@@ -110,12 +110,12 @@ class MemoryIndexConformance:
 
     @pytest.fixture
     def index(self) -> MemoryIndex:
-        """Give an empty index, open, that is closed after the test."""
+        """Yield an empty, open index, which is closed after the test."""
         raise NotImplementedError("override the fixture `index` with one that yields an empty, open index")
 
     @pytest.fixture
     def reopen(self) -> OpenIndex:
-        """Give a function that opens the index of this test once more."""
+        """Return a function that opens the index of this test once more."""
         raise NotImplementedError("override the fixture `reopen`, or set `persistent = False` if that is how it is")
 
     async def test_a_message_is_found_by_its_terms(self, index: MemoryIndex) -> None:

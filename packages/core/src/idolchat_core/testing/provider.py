@@ -37,7 +37,7 @@ def asking(text: str, *, model: str | None = None, stream: bool = True, **option
 
 
 async def collect(provider: LLMProvider, request: CompletionRequest) -> list[Delta | Finished]:
-    """Take a whole reply, within a minute."""
+    """Return all pieces of a reply, within a minute."""
     async with asyncio.timeout(ANSWERS_WITHIN_S), aclosing(provider.stream(request)) as reply:
         return [piece async for piece in reply]
 

@@ -73,7 +73,7 @@ class ScriptedProvider(LLMProvider):
             yield Finished(finish_reason="stop", usage=usage, model=model.id)
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        """Tell the models given at the start."""
+        """Return the models given at the start."""
         return list(self._models.values())
 
     async def check(self) -> None:

@@ -35,7 +35,7 @@ def an_unfinished_turn(conversation_id: UUID, **fields: Any) -> UnfinishedTurn:
 
 
 async def enters(turns: TurnStore, conversation_id: UUID, turn_id: UUID, **how: Any) -> list[UUID]:
-    """Take a place, and return the turns that are ahead."""
+    """Enter a turn, and return the ids of those ahead of it."""
     how = {"on_busy": OnBusy.ENQUEUE, "max_waiting": 8, **how}
     return [occupant.turn_id for occupant in await turns.enter(conversation_id, turn_id, **how)]
 

@@ -149,7 +149,7 @@ async def _new_conversation(
 
 
 def _following(greeting: Sequence[Message], said: Sequence[Message]) -> Sequence[Message]:
-    """Have messages follow a greeting, not the last of its alternates."""
+    """Return messages as successors of a greeting, not of the last of its alternates."""
     if len(greeting) < 2:
         return said
     return [said[0].model_copy(update={"parent_id": greeting[0].id}), *said[1:]]

@@ -97,7 +97,7 @@ def _heard(entry: Entry, name: str | None) -> Entry:
 
 
 def told(cast: Cast) -> str:
-    """Say to the model who it is, and who else takes part."""
+    """Return the instruction that says who the model is, and who else takes part."""
     others = [name for character_id, name in cast.names.items() if character_id != cast.speaker_id]
     who = cast.names.get(cast.speaker_id, "the character described below")
     with_others = f" with {', '.join(others)}" if others else ""

@@ -138,7 +138,7 @@ class Completion:
             settle_call(self._call, ended, error, estimate=self._estimate)
 
     def report(self, ended: TurnEnded) -> TurnReport:
-        """Tell those who measure how it went."""
+        """Return what observers are told about the turn."""
         return report_of(
             self._live,
             ended,

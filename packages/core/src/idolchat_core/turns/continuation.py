@@ -18,7 +18,7 @@ __all__ = ["begin_prefilled", "continue_head", "go_on_from_stored", "proof_of", 
 
 
 async def go_on_from_stored(storage: Storage, history: History, plan: Plan, live: LiveTurn) -> None:
-    """Have a turn continue the stored reply that its plan names.
+    """Make a turn continue the stored reply that its plan names.
 
     Raises ``InvalidRequest`` where there is no such message, and ``TurnNotRetryable`` where it cannot be continued.
     """
@@ -61,7 +61,7 @@ def replied_head(plan: Plan, branch: Sequence[Entry], said_before: Sequence[tupl
 
 
 def continue_head(plan: Plan, live: LiveTurn, branch: Sequence[Entry]) -> bool:
-    """Have a turn continue the reply at the end of the branch, if the request ends with the text of that."""
+    """Make a turn continue the branch's last reply, if the request ends with its text; return whether it does."""
     head = branch[-1]
     if len(branch) < 2 or head.sent["content"] != plan.messages[-1].content or "tool_calls" in head.sent:
         return False

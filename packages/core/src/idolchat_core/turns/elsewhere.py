@@ -61,7 +61,7 @@ class TurnsElsewhere:
         return replace(stored.status, state=state)
 
     async def stop(self, turn_id: UUID) -> Occupant | None:
-        """Have a turn stop, in whatever process it is, and return where; None where it does not run."""
+        """Stop a turn, in whatever process it is, and return where it runs; None where it does not."""
         turn = await self._turns.stop(turn_id, TurnState.CANCELLED)
         if turn is not None:
             send_stops(self._bus, [turn], TurnState.CANCELLED)

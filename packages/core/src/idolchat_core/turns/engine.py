@@ -171,7 +171,7 @@ class TurnEngine:
         return {**self._background.failing, **self._resources.ledger.failing}
 
     def observe(self, observer: TurnObserver) -> None:
-        """Tell somebody of every turn from now on."""
+        """Report every turn to an observer from now on."""
         self._resources.observers.append(observer)
 
     @property
@@ -258,7 +258,7 @@ class TurnEngine:
         changes_branch: bool = False,
         instructions: Sequence[NewMessage] = (),
     ) -> LiveTurn:
-        """Have the model go on with a reply to the last message of the active branch.
+        """Continue a reply to the last message of the active branch.
 
         The whole of it, what was there and what is added, becomes a sibling of that reply; events carry what is added.
         With ``changes_branch`` it may be a reply of another branch, which is then the active one.
@@ -447,7 +447,7 @@ class TurnEngine:
         self._finished.forget_conversation(conversation_id)
 
     async def drain(self, *, grace_s: float) -> None:
-        """Take no new turns, wait for the running ones, then keep what they have said as ``incomplete``."""
+        """Refuse new turns, wait ``grace_s`` seconds for the running ones, then store the rest as ``incomplete``."""
         self._is_draining = True
         await self._leave_new_turns()
         if self._tasks:

@@ -152,7 +152,7 @@ class EphemeralTurn:
         return ended
 
     def _stopped(self) -> Exception | None:
-        """Take a cancellation as the stop that it is; another one is the provider's own."""
+        """Return the error that a cancellation means: none for a stop that was asked for, else the provider's fault."""
         if self._stopped_as is None:
             return ReplyCut("the provider cancelled the reply before it was finished; try again")
         if self._task is not None:

@@ -160,7 +160,7 @@ class MessageWriter:
 
 
 def _in_order(messages: Sequence[Message], *, after: datetime) -> Sequence[Message]:
-    """Give messages no earlier time than what stands before them: a clock may have been set back."""
+    """Return messages none of which is earlier than what stands before it: a clock may have been set back."""
     ordered = []
     for message in messages:
         after = max(after, message.timestamp)

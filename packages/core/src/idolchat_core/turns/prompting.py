@@ -122,7 +122,7 @@ class Prompting:
         return next((part for part in parts if part.included and (part.source, part.key) in named), None)
 
     def _tell(self, history: History, prompt: Prompt) -> None:
-        """Tell the sources that want to know what the prompt holds of the history."""
+        """Report what the prompt holds of the history to the sources that ask for it."""
         begins_with = prompt.cut if prompt.is_cut else None
         for source, turn in self._listening:
             try:
@@ -250,6 +250,6 @@ async def _parts_of(source: PromptSource, turn: PromptTurn) -> list[PromptPart]:
 
 
 def _is_known(task: asyncio.Task[list[PromptPart]]) -> None:
-    """Take note of what a source raised too late, which asyncio would complain of."""
+    """Retrieve what a source raised too late, which asyncio would log otherwise."""
     if not task.cancelled():
         task.exception()

@@ -49,14 +49,14 @@ class UnstoredTurns:
         return sum(map(len, self._turns.values()))
 
     async def take_over(self) -> Sequence[UnfinishedTurn]:
-        """Take up what processes that have died have left, and return it. Raises ``StorageUnavailable``."""
+        """Add the unfinished turns of processes that have died, and return them. Raises ``StorageUnavailable``."""
         turns = await self._turn_store.take_over()
         for turn in turns:
             self.add(turn, _interrupted(turn))
         return turns
 
     def add(self, turn: UnfinishedTurn, reply: Message) -> None:
-        """Take up a turn whose ``messages``, if it has any, and ``reply`` are still to be stored."""
+        """Add a turn whose ``messages``, if it has any, and ``reply`` are still to be stored."""
         self._turns.setdefault(turn.conversation_id, []).append((turn, reply))
 
     async def forget(self, conversation_id: UUID) -> None:

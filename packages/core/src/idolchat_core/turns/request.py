@@ -183,7 +183,7 @@ class TurnRequest(TurnOptions):
         return self
 
     def fingerprint(self) -> str:
-        """Tell this request from another under the same idempotency key: SHA-256 in hexadecimal, 64 characters.
+        """Return what differs for another request under the same idempotency key: SHA-256, 64 hexadecimal digits.
 
         How the reply is delivered (``stream``, ``on_busy``, ``on_disconnect``) makes no other request, nor does
         naming the conversation that the key had begun.

@@ -161,7 +161,7 @@ class TurnRun:
             self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
 
     def _end_taken_over(self) -> None:
-        """Tell readers what another process has stored: that the turn was interrupted."""
+        """End the turn as interrupted, as another process has stored it."""
         log.error("another process took this one for dead and has ended a turn", extra=self._facts)
         if self.live.has_begun:
             self.live.end(TurnEnded(state=TurnState.INTERRUPTED))
@@ -397,7 +397,7 @@ class TurnRun:
         return ended if stored is ended.message else replace(ended, message=stored)
 
     async def _asked(self, answer: Completion, history: History) -> TurnEnded:
-        """Have the provider answer, and tell how that ended."""
+        """Ask the provider, and return how that ended."""
         finished: Finished | None = None
         error: Exception | None = None
         self._is_streaming = True
@@ -418,7 +418,7 @@ class TurnRun:
         return ended
 
     def _stopped_by(self, cancelled: asyncio.CancelledError) -> Exception | None:
-        """Take a cancellation as the stop that it is; one that nobody asked for is a fault of the provider's."""
+        """Return the error that a cancellation means: none for a stop that was asked for, else the provider's fault."""
         task = asyncio.current_task()
         if self._stopped_as is not None and task is not None:
             task.uncancel()

@@ -23,7 +23,7 @@ class TakeOver:
         self._is_on = is_on
 
     async def begin(self) -> Sequence[DailyTotals]:
-        """Take over what was left before this process began, and return the days of the ledger as they are then.
+        """Store the turns that were left before this process began, and return the ledger's days as they are then.
 
         Raises ``StorageUnavailable``.
         """
@@ -34,7 +34,7 @@ class TakeOver:
         return books
 
     async def go_on(self) -> None:
-        """Take over what processes have left that have died since, as far as that is possible now."""
+        """Store the turns of processes that have died since, as far as that is possible now."""
         if not self._is_on:
             return
         try:

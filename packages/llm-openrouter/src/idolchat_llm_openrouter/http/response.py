@@ -116,7 +116,7 @@ class Response:
         self.fail(TransportError, reason)
 
     def abort(self) -> None:
-        """Give the response up. Unless it is over, its connection is reset, so that the server stops at once.
+        """Abandon the response. Unless it is over, its connection is reset, so that the server stops at once.
 
         A polite end of a TLS session would wait for the server.
         """

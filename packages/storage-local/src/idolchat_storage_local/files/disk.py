@@ -160,7 +160,6 @@ class Disk:
         return _lock(fd, shared=shared)
 
     def unlock(self, fd: int) -> None:
-        """Let go of the lock."""
         _unlock(fd)
 
     def wait_for_lock(self, fd: int, path: str, *, shared: bool = False) -> None:

@@ -168,7 +168,7 @@ class FulltextIndex:
             return known
 
     def set_known(self, conversation_id: str, now: Indexed) -> None:
-        """Tell how much of a conversation is indexed, after ``remove``; nothing if somebody has indexed it since."""
+        """Record how much of a conversation is indexed, after ``remove``, unless another has indexed it since."""
         changes = "message_count = ?, body_end = ?, fingerprint = ?"
         sql = f"UPDATE conversations SET {changes} WHERE id = ? AND message_count = 0"  # noqa: S608 - our names
         with _explained(), self._lock:

@@ -99,7 +99,7 @@ class Identity:
         self._files = self._found()
 
     def close(self) -> None:
-        """Let go of the file, when the database is closed."""
+        """Close the descriptor; the database must be closed by then."""
         os.close(self._fd)
 
     @property

@@ -139,7 +139,7 @@ class Index:
         return dict(self._rows("SELECT name, value FROM looked", ()))
 
     def note_looked(self, values: Mapping[str, str]) -> None:
-        """Note how the folders are now."""
+        """Record the state of the folders."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             database.execute("DELETE FROM looked")
             database.executemany("INSERT INTO looked VALUES (?, ?)", values.items())
@@ -162,7 +162,7 @@ class Index:
                 database.executemany(_MARK_STALE, [(key,) for key in conversation_ids])
 
     def mark_fresh(self, looked_at: Iterable[tuple[str, int]]) -> None:
-        """Note that search has looked at conversations; those that changed meanwhile stay stale."""
+        """Record that search has read conversations; those that changed meanwhile stay stale."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             database.executemany("DELETE FROM stale WHERE id = ? AND changes = ?", looked_at)
 

@@ -92,7 +92,7 @@ def import_(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take conversations from files, of other programs too.
+    """Import conversations from files, of other programs too.
 
     Reads documents of this program and of the original service, what idol conversations export writes (but Markdown),
     and the exports of SillyTavern, chub.ai, ChatGPT, Claude, Open WebUI, LibreChat, Agnai, RisuAI and CAI Tools, or
@@ -182,7 +182,7 @@ class _Report:
         )
 
     def lines(self) -> Iterator[str]:
-        """Tell what does not come over, a line for each kind; of what is lost, where the first are."""
+        """Yield a line for each kind of thing that is not imported; for what is lost, also where the first are."""
         for what, count in self._left_out.most_common():
             yield f"left out: {count:,} x {what}"
         for reason, kind in self._lost.items():
@@ -210,7 +210,7 @@ def _groups(findings: Iterator[Finding]) -> Iterator[Sequence[Finding]]:
 
 
 async def _store(importer: Importer, finding: Finding) -> Outcome | Skipped:
-    """Give the outcome, or why there is none; that the storage cannot write now ends the import."""
+    """Store one and return the outcome, or why it is skipped; a storage that cannot be written ends the import."""
     if isinstance(finding, Skipped):
         return finding
     try:

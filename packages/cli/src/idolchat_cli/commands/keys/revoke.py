@@ -57,7 +57,7 @@ def revoke(
 
 
 def _id_in(given: str) -> str:
-    """Take a whole key for its id, so that one that has leaked can be revoked as it was found."""
+    """Return the id in a whole key, so that one that has leaked can be revoked as it was found."""
     return given.split("_")[1] if given.startswith("idol_") and given.count("_") == 2 else given
 
 

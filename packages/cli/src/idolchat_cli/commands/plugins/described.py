@@ -26,7 +26,7 @@ class PluginInfo(Result):
 
     @property
     def parts(self) -> list[str]:
-        """Tell in words what it adds."""
+        """List in words what it adds."""
         return [
             *(f"storage {name}" for name in self.storages),
             *(f"model provider {name}" for name in self.llm_providers),

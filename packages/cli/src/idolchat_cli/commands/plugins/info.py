@@ -49,7 +49,7 @@ def info(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell everything about one plugin.
+    """Show everything about one plugin.
 
     Exits with 1 if it cannot be used.
     """

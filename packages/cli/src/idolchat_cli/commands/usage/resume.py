@@ -17,7 +17,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol usage resume"))
 def resume() -> None:
-    """Let spending go on.
+    """Resume spending.
 
     A running server notices within two seconds.
     """

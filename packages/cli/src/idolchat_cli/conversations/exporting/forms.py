@@ -32,7 +32,7 @@ _SUFFIXES = {".json": Form.JSON, ".jsonl": Form.JSONL, ".ndjson": Form.JSONL, ".
 
 
 def form_of(path: Path) -> Form | None:
-    """Tell the form that a file of this name has."""
+    """Return the form of a file by its name; None for an unknown suffix."""
     return next((form for suffix, form in _SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
 
 

@@ -82,12 +82,12 @@ def is_beside(name: str) -> bool:
 
 
 def no_json(source: str) -> Skipped:
-    """Say of a file that it is not read."""
+    """Return that a file is skipped for its name."""
     return Skipped(source, "file whose name does not end with .json or .jsonl", is_lost=False)
 
 
 def _of_archive(findings: Findings) -> Findings:
-    """Have a file without conversations be no loss in an archive that has some: exports of programs hold others."""
+    """Count files without conversations as no loss in an archive that has some: exports contain other files, too."""
     others: list[Skipped] = []
     has_some = False
     for finding in findings:

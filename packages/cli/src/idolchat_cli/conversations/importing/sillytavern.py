@@ -78,7 +78,7 @@ class _Reading:
             self.result.skip("line that is no message", f"line {number}", is_lost=True)
 
     def _add_damaged(self, number: int, line: Damaged) -> None:
-        """Take what is whole of a line that is cut."""
+        """Import what is complete in a line that is cut."""
         try:
             found = from_json(line.text.strip(), allow_partial=True)
         except ValueError:
@@ -140,7 +140,7 @@ def _other_swipes(line: Mapping[str, Any], text: str) -> Iterator[tuple[int, str
 
 
 def _made(about: Mapping[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
-    """Give when and by which model something was said, and what it thought before."""
+    """Return when and by which model something was said, and its reasoning."""
     extra = mapping_in(about, "extra")
     time = read_time(about.get("send_date")) or read_time(line.get("send_date"))
     model = None if _is_true(line.get("is_user")) else string_in(extra, "model")

@@ -42,7 +42,7 @@ class ReopeningRules:
 
     @pytest.fixture
     def again(self, request: pytest.FixtureRequest) -> Reopen:
-        """Give ``reopen`` where the store is persistent; else the test does not apply."""
+        """Return ``reopen``; the test is skipped where the store is not persistent."""
         if not self.persistent:
             pytest.skip("persistent = False")
         reopen: Reopen = request.getfixturevalue("reopen")
