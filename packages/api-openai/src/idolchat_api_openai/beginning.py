@@ -191,7 +191,7 @@ def _options(asked: Asked, *, model: str | None = None) -> TurnOptions:
 
 
 def _checked(messages: Sequence[Said]) -> tuple[NewMessage, ...]:
-    """Look closely at messages that are to be stored or sent. Raises ``BadRequest`` that names the first bad one."""
+    """Check messages that are to be stored or sent. Raises ``BadRequest`` that names the first bad one."""
     return tuple([validated(NewMessage.model_validate, one.fields, f"messages.{one.position}") for one in messages])
 
 

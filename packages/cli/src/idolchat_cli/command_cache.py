@@ -30,7 +30,7 @@ def recall() -> Mapping[str, Lazy] | None:
 
 
 def remember(commands: Mapping[str, Lazy]) -> None:
-    """Keep what the plugins said, when all of them have been imported; a folder that cannot be written is no error."""
+    """Cache what the plugins offer, if all could be imported; a folder that cannot be written is no error."""
     files = {path: _stamp(path) for path in _files()}
     answers = {**_read(), _circumstances(): {"files": files, "commands": commands}}
     newest = dict(list(answers.items())[-KEPT:])

@@ -77,7 +77,7 @@ def _settings(settings: type[PackageSettings], where: Mapping[str, str]) -> Iter
 
 
 def _origin(settings: type[PackageSettings], name: str) -> type[PackageSettings]:
-    """Find the class that brings a field in."""
+    """Return the class that defines a field."""
     having = [base for base in settings.__mro__ if name in get_annotations(base)]
     return having[-1] if having else settings
 

@@ -157,7 +157,7 @@ class Erasure:
                     await self._opened.storage.has_copied()
 
     async def _in_mirror(self, mirror: str) -> tuple[Collection[UUID], list[ErasedRecord]]:
-        """Look for the user's conversations in a mirror, and for records that only it has."""
+        """Find the user's conversations in a mirror, and records that only it has."""
         namespaces = list(self._opened.plugins.mirrored_records)
         async with asyncio.timeout(MIRRORS_S), self._opened.plugins.storages.get(mirror)() as storage:
             ids = await Filters(user=self._user).choose(storage)

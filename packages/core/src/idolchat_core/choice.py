@@ -105,7 +105,7 @@ def _check_names(variable: str, names: tuple[str, ...], installed: list[str]) ->
 async def open_storage(
     settings: CoreSettings, plugins: Plugins, *, mode: MirrorMode = MirrorMode.RECORD
 ) -> AsyncGenerator[tuple[str, Storage]]:
-    """Open the chosen storage, mirrored where there are mirrors, and give the name of the primary with it.
+    """Open the chosen storage, mirrored where there are mirrors, and yield the name of the primary with it.
 
     Its changes are noted for the registered observers, and for a server that runs on the same data.
 

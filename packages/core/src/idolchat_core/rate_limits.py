@@ -43,7 +43,7 @@ class LeakyBuckets:
         return max(0.0, self._empty_at.get(key, now) - now) * self.limit / self.window_s
 
     def add(self, key: Hashable, amount: float, now: float) -> None:
-        """Put something in, whether there is room or not."""
+        """Add an amount, whether there is room or not."""
         start = max(now, self._empty_at.get(key, now))
         self._empty_at[key] = start + amount * self.window_s / self.limit
         self._empty_at.move_to_end(key)

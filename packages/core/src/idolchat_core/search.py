@@ -192,7 +192,7 @@ def _folded(text: str) -> str:
 
 
 def _folded_with_origin(text: str) -> tuple[str, Sequence[int]]:
-    """Fold a text, and tell of each character of the result where it came from."""
+    """Fold a text, and return with each character of the result where it came from."""
     if text.isascii():
         return text.lower(), range(len(text))
     pieces = [_FOLDS[ord(character)] for character in text]

@@ -115,7 +115,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
 
 @asynccontextmanager
 async def open_services(plugins: Plugins, services: Services) -> AsyncGenerator[Services]:
-    """Open every registered character directory over storage and provider, and give the services with them."""
+    """Open every registered character directory over storage and provider, and yield the services with them."""
     async with AsyncExitStack() as stack:
         registry = plugins.character_directories
         opened = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
@@ -132,7 +132,7 @@ async def open_prompt_sources(plugins: Plugins, services: Services) -> AsyncGene
 
 @asynccontextmanager
 async def _telling_observers(plugins: Plugins, services: Services, *, is_server: bool) -> AsyncGenerator[None]:
-    """Open every registered change observer, and tell it of changes; one process on a data folder does, the server."""
+    """Open every registered change observer, and deliver changes to it; on a data folder, only the server does."""
     async with AsyncExitStack() as stack:
         if is_server and isinstance(services.storage, TrackedStorage):
             registry = plugins.change_observers
@@ -155,7 +155,7 @@ async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerat
 async def _following_commands(
     storage: Storage, turns: TurnEngine, *, is_server: bool
 ) -> AsyncGenerator[BackgroundTasks]:
-    """Act on what commands change beside the server."""
+    """Apply what commands change beside the server."""
     background = BackgroundTasks()
     if is_server and not storage.is_shared:
         background.start("follow commands", partial(ServerInbox(storage).run, turns.follow))

@@ -20,7 +20,7 @@ class Retries:
     max_wait_s: float
 
     def wait_s(self, failed: int, failure: CallFailed) -> float | None:
-        """Return how long to wait after the ``failed``-th failure, counted from 1; None to give up.
+        """Return the seconds to wait after the ``failed``-th failure, counted from 1; None to give up.
 
         What the server asks for is kept; else the wait doubles each time, and half of it is left to chance, so
         that many who failed together do not come back together.

@@ -1,4 +1,4 @@
-"""Brings the pieces of tool calls into one form, whatever a server calls them."""
+"""Converts the pieces of tool calls to one form, whatever a server calls them."""
 
 from __future__ import annotations
 

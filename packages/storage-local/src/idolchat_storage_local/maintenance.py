@@ -116,7 +116,7 @@ class Upkeep:
         return repair_of(conversation, issues, kept_as)
 
     def leftovers(self, *, older_than: timedelta, dry_run: bool) -> Iterator[Leftover]:
-        """Remove, and give, what died writers left and what was set aside so long ago."""
+        """Remove, and return, what dead writers left and what was set aside so long ago."""
         folder, oldest = self._files.folder, older_than.total_seconds()
         for file in _listed(folder.damaged):
             kind = "temporary" if is_temporary(file.name) else "set_aside"

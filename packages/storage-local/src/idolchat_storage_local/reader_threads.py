@@ -35,7 +35,7 @@ class Readers:
             thread.start()
 
     async def ask[T](self, function: Callable[[], T]) -> T:
-        """Call a function there, and give or raise what it does."""
+        """Call a function on one of the threads, and return or raise what it does."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._put((future, function))  # type: ignore[arg-type]  # it is given what the function returns
         try:
@@ -48,7 +48,7 @@ class Readers:
         self._put((None, function))
 
     def close(self) -> None:
-        """Do what was asked for, and stop."""
+        """Finish what was asked for, and stop the threads."""
         with self._lock:
             self._is_closed = True
             free, self._free = self._free, []

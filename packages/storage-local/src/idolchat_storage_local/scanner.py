@@ -61,11 +61,11 @@ class Scanner:
         return not (self._missed or self._unread)
 
     def read_unread(self) -> bool:
-        """Read what could not be read before, up to the first file that still cannot; tell whether there is none."""
+        """Read what could not be read before, up to the first file that still cannot; return whether none is left."""
         return all(self._can_be_read(conversation_id) for conversation_id in list(self._unread))
 
     def start(self) -> None:
-        """Look through the folder for the first time."""
+        """Scan the data folder for the first time."""
         self._wanted.set()
         self._thread.start()
 
@@ -77,7 +77,7 @@ class Scanner:
             self.finished = Future()
 
     def on_made_anew(self) -> None:
-        """Look through the folder once more, from the beginning: what a look that goes on has noted may be lost."""
+        """Scan the data folder once more, from the beginning: what a running scan has noted may be lost."""
         self._round += 1
         self._wanted.set()
 
@@ -88,7 +88,7 @@ class Scanner:
         self._thread.join()
 
     def glance(self) -> None:
-        """Notice files that were put where the original service kept them, since the last time."""
+        """Index files that were put where the original service kept them, since the last time."""
         folder = self._files.folder
         with self._glancing:
             for path in (folder.root, folder.conversations):
@@ -111,7 +111,7 @@ class Scanner:
             pause_s = _FIRST_PAUSE_S if is_whole else min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _look(self, *, is_whole: bool) -> None:
-        """Look at all of it, or at what could not be read the last time."""
+        """Scan all of it, or what could not be read the last time."""
         this_round = self._round
         self._files.index.check()
         self._look_through(self._folders() if is_whole else list(self._missed))
@@ -180,7 +180,7 @@ class Scanner:
         yield from (f"{folder.conversations}/{number:02x}" for number in range(256))
 
     def _scan(self, path: str) -> str | None:
-        """Look through a folder; give what kept it from being read."""
+        """Scan a folder, and return the error that kept it from being read."""
         try:
             self._files.folder.require()
             known = self._files.index.in_folder(self._files.folder.place_of(path))

@@ -75,7 +75,7 @@ class Searcher:
         return self._asked(found)
 
     def catch_up_some(self, stuck: set[str]) -> int:
-        """Index some of what changed since the last time; tell how many were looked at, 0 when that is all.
+        """Index some of what changed since the last call; return how many conversations were read, 0 when none is left.
 
         ``stuck`` gathers those that cannot be read. Raises ``SearchUnavailable``.
         """

@@ -87,7 +87,7 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Do what was asked for, and stop."""
+        """Finish what was asked for, and stop the thread."""
         with self._lock:
             self._is_closed = True
             self._queue.put(None)

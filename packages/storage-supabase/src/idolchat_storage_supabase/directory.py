@@ -82,7 +82,7 @@ class Directory:
         return self._is_whole and not self._late
 
     async def page(self, **asked: Any) -> tuple[Sequence[Row], bool] | None:
-        """Ask the table as ``ChatsTable.page``, and tell whether that was the last of it; None where that cannot be."""
+        """Read a page as ``ChatsTable.page`` does, and whether it is the last; None where the table cannot be read."""
         try:
             rows = await self._table.page(**asked)
             return rows, self._table.is_last(given=len(rows), asked=asked["limit"])

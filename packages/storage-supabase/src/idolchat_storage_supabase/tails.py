@@ -121,7 +121,7 @@ class Tails:
         return {key: data for key, data in read.items() if data is not None}
 
     async def write(self, conversation: Conversation, *, base: str, waiting: int) -> bool:
-        """Write the last ``waiting`` messages of a conversation, unless they are too much for a tail; tell whether.
+        """Write the last ``waiting`` messages of a conversation, unless they are too large; return whether it did.
 
         Raises ``StorageUnavailable``.
         """

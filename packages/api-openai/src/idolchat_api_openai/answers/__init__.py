@@ -1,1 +1,1 @@
-"""Turns as OpenAI's chat completions tell them."""
+"""Turns in the form of OpenAI's chat completions."""

@@ -82,7 +82,7 @@ def align(tree: Tree, said: Sequence[Said], *, is_whole: bool = False) -> Alignm
 
 
 def _walk(tree: Tree, said: Sequence[Said]) -> tuple[int, int]:
-    """Go along what is the same to the letter, as nearly all of it is."""
+    """Skip what is equal character by character, as nearly all of it is."""
     position, find, speaker = ROOT, tree.by_key.get, ""
     for count, message in enumerate(said):
         role = message.role

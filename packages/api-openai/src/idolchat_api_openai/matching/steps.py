@@ -31,7 +31,7 @@ class AnswerAgain:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Go on with a stored reply."""
+    """Continue a stored reply."""
 
     reply_id: StoredId
 

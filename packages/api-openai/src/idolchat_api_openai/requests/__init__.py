@@ -1,1 +1,1 @@
-"""What clients send: bodies of OpenAI's API, and what front ends tell in headers."""
+"""What clients send: bodies of OpenAI's API, and headers of front ends."""

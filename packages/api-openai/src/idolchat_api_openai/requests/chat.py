@@ -49,7 +49,7 @@ class ChatRequest(BaseModel):
 
     @property
     def includes_usage(self) -> bool:
-        """Whether the last chunk of a stream is to tell what was used."""
+        """Whether the last chunk of a stream is to carry the usage."""
         return self.stream_options is not None and self.stream_options.include_usage
 
     @property

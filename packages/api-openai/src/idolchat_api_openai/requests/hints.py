@@ -1,4 +1,4 @@
-"""What front ends tell in headers, most of them because the operator has pasted templates there."""
+"""Headers of front ends, most of them sent because the operator has pasted templates there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trusted proxy tells of a request: the client's address, and the path that the proxy serves us under."""
+"""A trusted proxy's headers: the client's address, and the path that the proxy serves us under."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _PREFIX = re.compile(r"(?:/[\w.~-]+){1,8}")
 
 
 def set_prefix(scope: Scope, told: bytes) -> None:
-    """Keep the prefix that a trusted proxy tells (``X-Forwarded-Prefix``); one that is no path is ignored."""
+    """Set the prefix that a trusted proxy sends (``X-Forwarded-Prefix``); one that is no path is ignored."""
     prefix = told.decode("latin-1").strip().rstrip("/")
     if _PREFIX.fullmatch(prefix):
         scope[_KEY] = prefix

@@ -130,7 +130,7 @@ def frame_text(kind: str, fields: dict[str, Any]) -> str:
 
 
 def greeted(messages: Sequence[Message]) -> dict[str, Any]:
-    """Return the fields of a frame that tell a conversation's greeting, and its alternates where there are any."""
+    """Return the fields of a frame for a conversation's greeting, and its alternates where there are any."""
     said = [message for message in messages if message.origin == GREETING]
     told: dict[str, Any] = {"message": said[0]} if said else {}
     return told | ({"alternates": said[1:]} if len(said) > 1 else {})

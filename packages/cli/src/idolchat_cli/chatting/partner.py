@@ -74,7 +74,7 @@ class Partner(Protocol):
         """
 
     async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
-        """Go on from another message."""
+        """Choose the message that the conversation continues from."""
 
     async def stop(self) -> None:
         """Stop what runs, and keep what was said."""

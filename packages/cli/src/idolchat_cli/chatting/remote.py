@@ -77,7 +77,7 @@ class RemoteTurns:
         return Conversation.model_validate(await asyncio.to_thread(self._ask, "POST", "/conversations", body))
 
     async def choose_head(self, conversation_id: UUID, message_id: StoredId) -> None:
-        """Go on from another message. Raises as ``start``."""
+        """Choose the message that the conversation continues from. Raises as ``start``."""
         await asyncio.to_thread(self._ask, "PATCH", f"/conversation/{conversation_id}", {"head": str(message_id)})
 
     async def _begun(self, path: str, body: Mapping[str, Any]) -> RemoteTurn:

@@ -36,7 +36,7 @@ class Choices:
 
 
 async def hold(choices: Choices) -> int:
-    """Hold a conversation and give the exit status."""
+    """Run a conversation and return the exit status."""
     async with open_partner() as partner:
         earlier: Sequence[Message] = ()
         if choices.conversation_id is not None:

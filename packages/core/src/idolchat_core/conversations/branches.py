@@ -85,7 +85,7 @@ async def change(
 
 
 async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None = None) -> Conversation:
-    """Begin a new conversation with the messages of a branch, and give it.
+    """Begin a new conversation with the messages of a branch, and return it.
 
     Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``.
     """

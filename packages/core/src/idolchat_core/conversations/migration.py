@@ -73,7 +73,7 @@ class _Batch(NamedTuple):
 async def migrate(
     source: Storage, target: Storage, *, records: Collection[str] = (), dry_run: bool = False
 ) -> AsyncGenerator[Migration]:
-    """Copy conversations, records and logs, and tell how it goes after every few; the last tells how it ended.
+    """Copy conversations, records and logs; yield the progress after every few, and the outcome last.
 
     ``records`` are namespaces that are copied though the source cannot list which it has, and of which a record that
     cannot be read is a failure. What only the target has is

@@ -93,7 +93,7 @@ class EventBuffer:
             self._pack(BLOCK)
 
     def pack(self) -> None:
-        """Hold all but the last event in little memory; there must be no more to come."""
+        """Pack all but the last event into little memory; no more may follow."""
         if len(self) <= FEW:
             return
         while len(self._recent) > 1:

@@ -1,4 +1,4 @@
-"""What a turn tells its readers, in order: started, deltas, ended."""
+"""The events of a turn, in order: started, deltas, ended."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class EventLog:
         return isinstance(self.events.last, TurnEnded)
 
     def append(self, *events: Event) -> None:
-        """Add events and tell whoever waits for them."""
+        """Add events and pass them to the readers that wait."""
         first = len(self.events)
         self.events.extend(events)
         if self._waiting:
@@ -136,7 +136,7 @@ class _Reader:
         self._waiter: asyncio.Future[None] | None = None
 
     def woken(self) -> asyncio.Future[None]:
-        """Begin to wait for what is not taken."""
+        """Return a future that is done when there is something that ``on_events`` did not take."""
         self._waiter = waiter = asyncio.get_running_loop().create_future()
         return waiter
 

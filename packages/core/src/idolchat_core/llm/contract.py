@@ -113,7 +113,7 @@ class LLMProvider(ABC):
         """
 
     async def answer(self, request: CompletionRequest, on_deltas: OnDeltas) -> Finished:
-        """Answer as ``stream`` does, but tell ``on_deltas`` of the deltas, several together where they came together.
+        """Answer as ``stream`` does, but pass the deltas to ``on_deltas``, together where they came together.
 
         A provider that can tell them in the moment they come spares its caller being woken for each. ``on_deltas`` is
         called in the thread of the event loop, by whatever task or callback; what it raises is raised here.

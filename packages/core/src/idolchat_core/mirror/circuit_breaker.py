@@ -32,7 +32,7 @@ class CircuitBreaker:
         return self.error is not None
 
     def failed(self, error: Exception) -> None:
-        """Learn that it cannot be reached; wait longer each time, and not all servers equally long."""
+        """Record that it cannot be reached; wait longer each time, and not all servers equally long."""
         if self.error is None:
             self.outages += 1
             self._began_at = time.monotonic()
@@ -44,7 +44,7 @@ class CircuitBreaker:
         self._pause_s = min(2 * self._pause_s, self._tuning.longest_pause_s)
 
     def is_over(self, *, pending: int) -> None:
-        """Learn that it can be reached again."""
+        """Record that it can be reached again."""
         if self.error is not None:
             lasted_s = round(time.monotonic() - self._began_at, 1)
             log.warning(

@@ -101,7 +101,7 @@ class ChangeConsumer:
         return await self.note(conversation_id, history=None, kind=kind)
 
     async def settle(self, subject: Subject, note: Note) -> None:
-        """Learn that a change that was noted has been made, or has failed."""
+        """Record that a noted change has been made, or has failed."""
         self.outbox.done(subject, note)
         if self._mode is not MirrorMode.REPLICATE:
             await self.outbox.publish_done(note)
@@ -116,7 +116,7 @@ class ChangeConsumer:
         is_new: bool = False,
         awaits_reply: bool = False,
     ) -> None:
-        """Learn that a conversation or record was changed, or begun, here."""
+        """Record that a conversation or record was changed, or begun, here."""
         if self._mode is MirrorMode.REPLICATE or (self._is_mirror and self._mode is MirrorMode.PUSH):
             self._worker.mark(
                 subject,
@@ -128,7 +128,7 @@ class ChangeConsumer:
             )
 
     async def look(self) -> None:
-        """Look now for what other processes have changed. Raises ``StorageUnavailable``."""
+        """Scan now for what other processes have changed. Raises ``StorageUnavailable``."""
         await self._scanner.look()
 
     async def has_passed_on(self, subject: Subject) -> None:

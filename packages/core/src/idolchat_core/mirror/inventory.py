@@ -84,7 +84,7 @@ class Inventory:
             self._identity, self._copied = self._found_identity, self.namespaces
 
     async def survey(self, mirror: Storage, outbox: Outbox) -> set[Subject]:
-        """Ask the mirror what it has, and give what it lacks.
+        """List what the mirror has, and return what it lacks.
 
         Raises ``MirrorFailed`` when it cannot tell, ``StorageUnavailable`` when the primary cannot.
         """
@@ -103,7 +103,7 @@ class Inventory:
         return {*(my_ids - ids), *(my_records - records)}
 
     def discard(self, subject: Subject) -> None:
-        """Learn that something is in the primary too, or in neither."""
+        """Record that something is in the primary too, or in neither."""
         if isinstance(subject, RecordKey):
             self._is_written = self._is_written and subject not in self._records
             self._records.discard(subject)

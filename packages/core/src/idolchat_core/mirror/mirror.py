@@ -80,7 +80,7 @@ class Mirror(ChangeConsumer):
         return history.isoformat() if isinstance(history, datetime) else history or ""
 
     def report(self, error: StorageError) -> None:
-        """Learn that somebody who needs it could not reach it."""
+        """Record that a request could not reach the mirror."""
         self._worker.report(error)
 
     async def ask(self, *, within_s: float) -> Storage:
@@ -90,7 +90,7 @@ class Mirror(ChangeConsumer):
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Do what the mode says until the end. Raises ``ConfigurationError``, ``StorageUnavailable`` of the primary."""
+        """Run the mode while it is open. Raises ``ConfigurationError``, ``StorageUnavailable`` of the primary."""
         await self.inventory.read()
         await self.outbox.read()
         async with AsyncExitStack() as stack:

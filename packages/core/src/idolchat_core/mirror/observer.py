@@ -56,7 +56,7 @@ class ObserverFeed(ChangeConsumer):
             yield
 
     async def _find_gone(self) -> None:
-        """Look once for conversations that went while this observer was not installed."""
+        """Search once for conversations that were deleted while this observer was not installed."""
         if self._has_compared:
             return
         known = set(await self._telling.observer.known())
@@ -66,7 +66,7 @@ class ObserverFeed(ChangeConsumer):
 
 
 class _Telling:
-    """Compares what is stored with what the observer has noted, and tells it where the two differ."""
+    """Compares what is stored with what the observer has recorded, and delivers what differs."""
 
     observer: ChangeObserver
 

@@ -71,7 +71,7 @@ class Outbox:
         return note
 
     def done(self, subject: Subject, note: Note) -> None:
-        """Learn that a change that was noted here has been made, or has failed."""
+        """Record that a change noted here has been made, or has failed."""
         self._being_made.discard(note.name)
         self._keep(subject, note._replace(is_done=True))
 

@@ -125,7 +125,7 @@ class ReplicationQueue:
         return self._places[0][0] if self._places else None
 
     def end(self, subject: Subject, *, again: Work | None = None) -> None:
-        """Learn that a copy has ended; ``again`` is what is still to be copied."""
+        """Record that a copy has ended; ``again`` is what is still to be copied."""
         del self._running[subject]
         if again is not None:
             self.add(subject, again)

@@ -70,7 +70,7 @@ async def mend(storage: MirroredStorage, mirror: Mirror, difference: Difference)
 
 
 async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> AsyncGenerator[tuple[int, int, Restored]]:
-    """Bring back everything that only mirrors hold; yield how many of how many are done, and the last.
+    """Restore everything that only mirrors hold; yield how many of how many are done, and the last.
 
     Raises ``StorageUnavailable`` when a mirror cannot tell what it holds.
     """

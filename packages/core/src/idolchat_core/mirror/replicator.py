@@ -1,4 +1,4 @@
-"""Brings one conversation or record to a mirror, or removes it there.
+"""Copies one conversation or record to a mirror, or removes it there.
 
 A history that is not this primary's is never replaced. A record has no history: the primary's value replaces it.
 """
@@ -68,7 +68,7 @@ class Replicator:
         self.conflicts: set[UUID] = set()
 
     async def bring(self, subject: Subject, work: Work) -> bool:
-        """Bring the newest state; tell whether the mirror had a part in it.
+        """Copy the newest state; return whether the mirror had a part in it.
 
         Raises ``MirrorFailed``, and ``StorageError`` of the primary.
         """
@@ -133,7 +133,7 @@ class Replicator:
         self._has_sent(conversation_id, work, data, digest)
 
     async def _create(self, conversation_id: UUID, work: Work) -> bool:
-        """Send what was begun here without a look at the mirror; tell whether there was nothing of this id."""
+        """Write a conversation begun here without reading the mirror; return whether that had none of this id."""
         data = await self._primary.read_document(conversation_id)
         try:
             async with of_mirror():
@@ -157,7 +157,7 @@ class Replicator:
         self._queue.keep(subject, ThrottleState(digest, len(data), updated_at, left, now))
 
     async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Decision:
-        """Look what the mirror holds. Raises as ``bring``."""
+        """Read what the mirror holds. Raises as ``bring``."""
         mine = await version_of(self._primary, conversation_id)
         theirs = await self._theirs(conversation_id)
         if theirs is None or _is_noted(theirs, notes):

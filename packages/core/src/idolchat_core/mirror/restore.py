@@ -1,4 +1,4 @@
-"""Brings a conversation or a record back from a mirror when somebody asks for it and the primary does not have it."""
+"""Restores a conversation or a record from a mirror when it is asked for and the primary does not have it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Restorer:
         self._running: dict[Subject, asyncio.Task[bool]] = {}
 
     async def bring_back(self, subject: Subject) -> bool:
-        """Restore a conversation, or a record, if a mirror holds it; tell whether it is there now.
+        """Restore a conversation, or a record, if a mirror holds it; return whether it is there now.
 
         Raises ``StorageUnavailable`` when a mirror may hold it and cannot be asked.
         """
@@ -58,7 +58,7 @@ class Restorer:
         return await asyncio.shield(task)
 
     async def bring_back_from(self, subject: Subject, mirrors: Sequence[Mirror]) -> bool:
-        """Restore what these hold, unless it was deleted here; tell whether it is there now.
+        """Restore what these hold, unless it was deleted here; return whether it is there now.
 
         Raises ``StorageError`` when none of them can give it.
         """

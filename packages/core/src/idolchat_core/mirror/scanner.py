@@ -51,7 +51,7 @@ class ChangeScanner:
         self.first: Sequence[Callable[[], Awaitable[None]]] = ()
 
     async def run(self) -> None:
-        """Look at once, and then again and again."""
+        """Scan at once, and then at intervals."""
         while True:
             began = time.monotonic()
             for step in (*self.first, self.look):

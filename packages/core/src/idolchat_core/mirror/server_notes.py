@@ -63,7 +63,7 @@ class ServerInbox:
         self._pause_s = LOOK_FAR_EVERY_S if storage.is_far else LOOK_EVERY_S
 
     async def run(self, act: Act) -> None:
-        """Look again and again, and act on what is found."""
+        """Read the changes that commands have made, again and again, and apply them."""
         while True:
             await asyncio.sleep(self._pause_s)
             try:
@@ -94,7 +94,7 @@ class ServerInbox:
         return [one for one in self._outbox if isinstance(one, UUID)]
 
     async def look(self, act: Act) -> None:
-        """Act on what commands have changed since the last look. Raises ``StorageError``."""
+        """Apply what commands have changed since the last call. Raises ``StorageError``."""
         await self._outbox.read()
         for conversation_id in self._noted():
             notes = [note for note in self._outbox.of(conversation_id) if note.is_done]

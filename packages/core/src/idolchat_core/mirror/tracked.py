@@ -260,6 +260,6 @@ async def _settle(notes: Sequence[tuple[ChangeConsumer, UUID, Note]]) -> None:
 def open_tracked(
     primary: Storage, observers: Sequence[str], *, mode: MirrorMode, server: ServerNotes | None = None
 ) -> TrackedStorage:
-    """Record the changes of a primary for observers, by name, which ``telling`` tells, and for a running server."""
+    """Record the changes of a primary for observers, by name (see ``telling``), and for a running server."""
     feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
     return TrackedStorage(primary, feeds, server=server)

@@ -55,7 +55,7 @@ class Delivery(Protocol):
     facts: Mapping[str, str]
 
     async def bring(self, subject: Subject, work: Work) -> bool:
-        """Pass on the newest state of a conversation; tell whether the other side had a part in it.
+        """Deliver the newest state of a conversation; return whether the other side had a part in it.
 
         Raises ``MirrorFailed`` for faults of the other side, and ``StorageError`` of the primary.
         """
@@ -95,7 +95,7 @@ class ReplicationWorker:
         is_new: bool = False,
         awaits_reply: bool = False,
     ) -> None:
-        """Learn that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
+        """Record that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
         work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds)
         self._queue.add(subject, work)
@@ -104,7 +104,7 @@ class ReplicationWorker:
             self._wake.set()
 
     def report(self, error: IdolchatError) -> None:
-        """Learn that somebody else could not reach the mirror: an outage begins, if there is none."""
+        """Record that another task could not reach the mirror: an outage begins, if there is none."""
         if not self._breaker.is_on:
             self._breaker.failed(error)
             self._wake.set()
@@ -126,7 +126,7 @@ class ReplicationWorker:
 
     @asynccontextmanager
     async def running(self, background: BackgroundTasks) -> AsyncGenerator[None]:
-        """Pass changes on until the end; a good end first brings, for a few seconds, what is still pending."""
+        """Deliver changes while the context is open; an end without an error waits some seconds for what is pending."""
         background.start(" ".join(("pass on to", *self._delivery.facts.values())), self._run)
         try:
             yield

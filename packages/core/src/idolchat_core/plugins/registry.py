@@ -73,7 +73,7 @@ class _Factories[F]:
             self._shared.add(name)
 
     def get(self, name: str) -> F:
-        """Find a factory. Raises ``PluginNotFound``, which tells what there is."""
+        """Return a factory by name. Raises ``PluginNotFound``, which names those that there are."""
         try:
             return self._factories[name]
         except KeyError:

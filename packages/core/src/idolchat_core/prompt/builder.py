@@ -228,7 +228,7 @@ def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> Conte
 def _arranged(
     selection: Selection, said: Sequence[Entry], *, late_system: bool, assistant_first: bool, joins_replies: bool
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
-    """Put the messages in order, and tell up to where they stay as they are."""
+    """Return the messages in order, and after how many of them the prompt may change from turn to turn."""
     head = [part.sent for part in selection.before_history]
     history = joined_roles([entry.sent for entry in said], joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):

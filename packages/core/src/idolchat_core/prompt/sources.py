@@ -91,7 +91,7 @@ class PromptSource(ABC):
         """Return the parts for a turn, each with this source's name; none where there is nothing to say."""
 
     def built(self, window: HistoryWindow) -> None:  # noqa: B027  most have no use for it
-        """Learn what a prompt holds of the history, before it is sent.
+        """Called with what a prompt holds of the history, before it is sent.
 
         It must be quick; what it raises is logged. A source that does not override it costs a turn nothing.
         """

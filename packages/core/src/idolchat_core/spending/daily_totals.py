@@ -143,7 +143,7 @@ class DailyTotals:
 
 
 async def read_day(storage: Storage, day: str) -> tuple[DailyTotals, int]:
-    """Read a day, and tell how many bytes of its log had to be read. Raises ``StorageUnavailable``."""
+    """Read a day, and return how many bytes of its log had to be read, too. Raises ``StorageUnavailable``."""
     book = DailyTotals(day)
     kept = await storage.get_record(NAMESPACE, day)
     if kept:

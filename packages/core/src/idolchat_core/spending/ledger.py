@@ -161,7 +161,7 @@ class Ledger:
             )
 
     async def look(self) -> None:
-        """Look whether somebody has stopped or resumed spending. Raises ``StorageUnavailable``."""
+        """Read whether spending is stopped. Raises ``StorageUnavailable``."""
         self.stop = await read_stop(self._storage)
 
     def priced(self, usage: Usage, model: str | None) -> Usage:
@@ -212,7 +212,7 @@ class Ledger:
             self.budgets.leave(call.who)
 
     def _corrected(self, line: dict[str, Any], correction: bytes, usage: Usage | None) -> None:
-        """Write what the provider told about a call after all, or that it will not tell."""
+        """Write what the provider has reported about a call after all, or that it will not."""
         facts = CallFacts.read(line)
         self.note(facts.log, correction)
         if usage is not None:

@@ -107,7 +107,7 @@ def void(call_id: UUID | str) -> bytes:
 
 
 def fixed(line: Mapping[str, Any], usage: Usage) -> bytes:
-    """Write what is to be added to a settled call, given its line and what the provider tells of it now."""
+    """Return the line that corrects a settled call, given its line and the usage that the provider reports now."""
     kept = {name: line.get(name) for name in ("user", "key", "model", "purpose")}
     more = {
         "input": usage.input_tokens - line["input"],

@@ -99,7 +99,7 @@ class MeteredCall:
             self._opening = opened(self.facts)
 
     def write(self) -> None:
-        """Begin to write that it is about to be made, unless that has begun; ``written`` waits for it."""
+        """Begin to record that the call is about to be made, unless that has begun; ``written`` waits for it."""
         if self._opening and self.facts is not None:
             self._writing = self._ledger.append(self.facts.log, self.take_lines())
 

@@ -42,7 +42,7 @@ def added_up(books: Iterable[DailyTotals], by: By, *, user: str | None = None) -
 
 
 def budgets_of(settings: SpendingSettings, month: Sequence[DailyTotals]) -> Budgets:
-    """Hold the budgets against the days of this month."""
+    """Compare the budgets with the days of this month."""
     budgets = Budgets(settings)
     for book in month:
         budgets.take_in(book)

@@ -252,7 +252,7 @@ class Storage(ABC):
         return maintenance.verify_by_reading(self, conversation_ids)
 
     async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
-        """Mend what ``verify`` finds in a conversation, after keeping its bytes aside; tell what was, or would be.
+        """Repair what ``verify`` finds in a conversation, after setting its bytes aside; return what was, or would be.
 
         Raises ``ConversationNotFound``, ``ConversationDamaged`` when no message can be read, ``StorageConflict`` when
         others write to it meanwhile.
@@ -317,7 +317,7 @@ class Storage(ABC):
         """
 
     async def list_namespaces(self) -> Sequence[str]:
-        """List the namespaces of records and logs, sorted; a store that cannot tell gives none."""
+        """List the namespaces of records and logs, sorted; empty from a store that does not know them."""
         return ()
 
     def memory_index(self, analysis: TextAnalysis) -> AbstractAsyncContextManager[MemoryIndex] | None:

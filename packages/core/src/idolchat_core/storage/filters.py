@@ -27,7 +27,7 @@ class ConversationFilter:
     until: datetime | None = None
 
     def includes(self, summary: ConversationSummary) -> bool:
-        """Whether ``Storage.list`` is to give this conversation."""
+        """Return whether ``Storage.list`` includes this conversation."""
         return (
             _is(summary.user_id, self.user_id)
             and any(_is(one, self.character_id) for one in (summary.character_id, *(summary.character_ids or ())))

@@ -54,7 +54,7 @@ class KeyValueStorage(Storage):
         """Remove a value; that there is none is no error."""
 
     async def replace_value(self, key: str, value: bytes | None, *, expected: bytes | None) -> bool:
-        """Write a value (None: remove it) where ``expected`` is what is there (None: nothing); tell whether it was.
+        """Write a value (None: remove it) if ``expected`` is what is there (None: nothing); return whether it was.
 
         As it stands here it is simply written: writers of this process have been kept apart, and ``expected`` was read
         just now. A back end that can compare as it writes overrides this, and keeps those of other processes apart too.

@@ -1,4 +1,4 @@
-"""What a storage's upkeep tells: verdicts, repairs, what is left over; and how it is done where nothing is better."""
+"""Results of a storage's maintenance: verdicts, repairs, leftovers; and how it is done where nothing is better."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def repair_of(conversation: Conversation, issues: Sequence[Issue], kept_as: str 
 
 
 async def keep_aside(storage: Storage, conversation_id: UUID, data: bytes) -> str:
-    """Keep the bytes of a document that is about to be replaced, as a record; tell where."""
+    """Keep the bytes of a document that is about to be replaced, as a record, and return its place."""
     name = f"{conversation_id}.{utc_now():{_TIME}}.json"
     await storage.put_record(ASIDE, name, data)
     return f"record {ASIDE}/{name}"

@@ -83,6 +83,6 @@ class RecordPages:
         return page
 
     def forget(self, namespace: str) -> None:
-        """Learn that names in a namespace may come and go."""
+        """Forget the names in a namespace, which may change now."""
         for key in [key for key in self._listings if key[0] == namespace]:
             del self._listings[key]

@@ -27,7 +27,7 @@ _OUTCOMES = {"interrupted": "unknown"}
 async def settle_open_calls(
     storage: Storage, ledger: Ledger, books: Iterable[DailyTotals], *, only: Collection[str] | None = None
 ) -> int:
-    """Settle what is open in these days, where nothing of it can be running any more; give how many calls.
+    """Settle the calls that are open in these days, none of which can be running any more; return how many.
 
     ``only`` are the ids of the calls that are to be settled, where others may be running in another process.
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
@@ -71,7 +71,7 @@ async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any]) -> by
 
 
 async def _turn_of(storage: Storage, facts: CallFacts) -> tuple[StoredTurn | None, bool]:
-    """Find the turn of a call, and tell whether its conversation is there to say."""
+    """Find the turn of a call, and return whether its conversation is there."""
     if facts.conversation_id is None or facts.turn_id is None:
         return None, False
     conversation_id = UUID(str(facts.conversation_id))

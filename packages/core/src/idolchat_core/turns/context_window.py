@@ -49,7 +49,7 @@ class ContextWindow(BaseModel):
 
 
 async def window_tokens_of(model: str | None, *, catalog: ModelCatalog, settings: CoreSettings) -> int:
-    """Return what a model can read, in tokens: as its provider tells, else as the settings say."""
+    """Return a model's context length in tokens: the provider's figure, else the settings'."""
     return await catalog.context_length(model) or settings.context_length
 
 

@@ -1,4 +1,4 @@
-"""Turns as the document tells of them, when their events are gone."""
+"""Turns as their messages in the document show them, when their events are gone."""
 
 from __future__ import annotations
 

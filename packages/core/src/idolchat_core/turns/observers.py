@@ -1,4 +1,4 @@
-"""What the turn engine tells those who measure it: figures, and nothing of what was said."""
+"""What observers of turns are told: figures, and nothing of what was said."""
 
 from __future__ import annotations
 

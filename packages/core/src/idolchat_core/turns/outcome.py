@@ -1,4 +1,4 @@
-"""How a turn ended: the event that tells it, and the message to store."""
+"""How a turn ended: its last event, and the message to store."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Prompting:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether a source said something or failed, which nobody could tell from the document."""
+        """Whether a source said something or failed: the document does not show either."""
         return self._collected is not None and bool(self._collected.parts or self._collected.failures)
 
     async def build(

@@ -198,7 +198,7 @@ class DataFolder:
         return temporary
 
     def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[Prepared]:
-        """Write a temporary file for a path; the caller gives it its place."""
+        """Write a temporary file for a path; the caller renames it."""
         yield from self.make(parent_of(path))
         temporary = self.temporary(path)
         fd = self._create(temporary)
@@ -238,7 +238,7 @@ class DataFolder:
 
     @contextmanager
     def arrivals(self) -> Generator[None]:
-        """Hold the right to give a conversation its name, against every other thread and process."""
+        """Lock the names of new conversations against every other thread and process."""
         with self._arrivals:
             self.require()
             fd = self._disk.open(self._marker, writable=True)

@@ -100,7 +100,7 @@ def read_lines(
 
 
 def _read_lines_before(disk: Disk, fd: int, end: int, lines: int, *, chunk_size: int) -> tuple[int, bytes]:
-    """Read so many lines that end at ``end``, and tell where the first begins, reading backwards.
+    """Read so many lines that end at ``end``, backwards, and return where the first begins.
 
     ``chunk_size`` is about how many bytes they take. Raises ``ValueError`` when there are not so many.
     """

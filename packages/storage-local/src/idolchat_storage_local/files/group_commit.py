@@ -34,7 +34,7 @@ type _Waiting[T] = list[tuple[int, Job[T], FileSync | str]]
 
 
 def run_together[T](disk: Disk, jobs: Sequence[Job[T]], *, syncing: Executor | None = None) -> list[T | Exception]:
-    """Run jobs to their ends, all at each step before the disk is waited for once; give results or errors, in order.
+    """Run jobs to their ends, step by step together, with one wait for the disk a step; return results or errors.
 
     A sync that fails is raised where its job waits for it. They are waited for one after another, or by the threads of
     ``syncing``: those that wait at once share a flush of the disk's cache, which pays where there are very many.
@@ -48,7 +48,7 @@ def run_together[T](disk: Disk, jobs: Sequence[Job[T]], *, syncing: Executor | N
 
 
 def run_alone[T](disk: Disk, job: Job[T]) -> T:
-    """Run one job to its end and give its result; raise what it raises."""
+    """Run one job to its end and return its result; raise what it raises."""
     [outcome] = run_together(disk, [job])
     if isinstance(outcome, Exception):
         raise outcome

@@ -44,7 +44,7 @@ def in_microseconds(time: datetime) -> int:
 
 
 def to_time(microseconds: int) -> datetime:
-    """Turn ``in_microseconds`` round."""
+    """Read what ``in_microseconds`` has written."""
     return _EPOCH + microseconds * _MICROSECOND
 
 
@@ -169,7 +169,7 @@ def group_ids_of(first: UUID | str | None, character_ids: Iterable[UUID | str]) 
 
 
 def members(group_ids: str | None) -> Sequence[str]:
-    """Turn ``group_ids_of`` round."""
+    """Read what ``group_ids_of`` has written."""
     return group_ids[1:-1].split("\n") if group_ids else ()
 
 

@@ -142,7 +142,7 @@ class FulltextIndex:
         return skipped
 
     def remove(self, conversation_id: str, gone: Sequence[tuple[int, int, str]]) -> Indexed | None:
-        """Remove messages' words, so that no byte of them stays, and give what was known of their conversation.
+        """Remove messages' words, so that no byte of them stays, and return what was known of their conversation.
 
         ``gone`` are their positions, times in microseconds, and words.
 

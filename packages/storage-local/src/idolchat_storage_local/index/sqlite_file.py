@@ -56,7 +56,7 @@ def remove_index(path: str) -> None:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Generator[sqlite3.Connection]:
-    """Do what follows all or not at all, alone among writers."""
+    """Run the block in one transaction, alone among writers."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield database

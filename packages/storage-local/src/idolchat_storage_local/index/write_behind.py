@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _GATHER_S = 0.25
 """How long changes gather before the index is told of them together."""
 _PAUSE_S = 1.0
-"""How long to wait before teaching an index that is busy or full again."""
+"""How long to wait before updating an index again that was busy or full."""
 _UPDATE_PATIENCE_S = 10.0
 _CACHED = 16_384
 _MUCH = 2048
@@ -39,7 +39,7 @@ class Watcher(Protocol):
 
 
 class WriteBehindIndex:
-    """Remembers entries, answers lists, and teaches the index on a thread of its own.
+    """Remembers entries, answers lists, and updates the index on a thread of its own.
 
     That the index is slow, full or broken stops nobody from reading and writing: it is behind then, or made anew.
     ``require_folder`` raises ``StorageUnavailable`` unless the data folder is there, without which nothing is made.
@@ -63,12 +63,12 @@ class WriteBehindIndex:
         self._thread = threading.Thread(target=self._keep_up, name="idolchat-index", daemon=True)
 
     def start(self, watcher: Watcher) -> None:
-        """Begin to teach the index."""
+        """Start the thread that updates the index."""
         self._watcher = watcher
         self._thread.start()
 
     def close(self) -> None:
-        """Teach the index what is left, and close it."""
+        """Update the index with what is left, and close it."""
         self._closing.set()
         self._hurry.set()
         self._wake.set()

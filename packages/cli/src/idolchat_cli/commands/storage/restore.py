@@ -34,7 +34,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol storage restore", "idol storage restore --dry-run"))
 def restore(dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Bring back everything that only a mirror holds.
+    """Restore everything that only a mirror holds.
 
     For after the data folder was lost; a server may run on the new one meanwhile. What is there is not touched, and
     what was deleted stays deleted. Records are those of mirrored namespaces, such as characters. May be interrupted and

@@ -46,7 +46,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read everything and tell what is wrong.
+    """Read everything and report what is wrong.
 
     Checks that every document can be read, that message ids are unique, times in order, references right, and that the
     index agrees; that records of mirrored namespaces can be read; and that every mirror holds the same. Changes

@@ -72,7 +72,7 @@ class Exported:
         attachments: Sequence[Attachment] = (),
         **fields: Any,
     ) -> str:
-        """Add a message; give its key, for the next to follow: the one asked for, where no other has it.
+        """Add a message and return its key, for the next to follow: the one asked for, where no other has it.
 
         Of attachments the names come over, as words where the message has no others. Fields that are None are left
         out, as is a message with nothing in it.

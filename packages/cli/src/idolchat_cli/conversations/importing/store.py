@@ -38,7 +38,7 @@ _TRIES = 5
 
 
 class Importer:
-    """Stores one conversation after the other; with ``dry_run`` it tells what would be done.
+    """Stores one conversation after the other; with ``dry_run`` it returns what would be done.
 
     None replaces another that came by the same importer: of two that say different things under one id, the second
     is a conflict, or gets an id made of what it says where the id was made of names of another program.
