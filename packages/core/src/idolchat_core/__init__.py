@@ -5,6 +5,7 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 """
 
 from idolchat_core.characters.contract import CharacterDirectory, DirectoryEntry, DirectoryPage
+from idolchat_core.coordination.broker_bus import BrokerBus, BrokerLost, Publish
 from idolchat_core.coordination.contract import (
     AlreadyEntered,
     Bus,
@@ -113,6 +114,8 @@ __all__ = [
     "After",
     "AlreadyEntered",
     "BackgroundCompletions",
+    "BrokerBus",
+    "BrokerLost",
     "Bus",
     "BusState",
     "Change",
@@ -180,6 +183,7 @@ __all__ = [
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
+    "Publish",
     "QueueFull",
     "RateLimited",
     "Record",
