@@ -25,6 +25,7 @@ PRODUCT = [
     "cli[serve]",
     "auth-supabase",
     "storage-local",
+    "storage-postgres",
     "storage-supabase",
     "llm-openrouter",
     "llm-local[smollm2]",

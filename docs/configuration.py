@@ -13,6 +13,7 @@ from idolchat_characters.settings import CharactersSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
 from idolchat_memory.settings import MemorySettings
+from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_supabase.settings import SupabaseSettings
 
 PACKAGES: dict[str, type[PackageSettings]] = {
@@ -21,6 +22,7 @@ PACKAGES: dict[str, type[PackageSettings]] = {
     "api-openai": OpenAISettings,
     "auth-supabase": SupabaseAuthSettings,
     "storage-local": idolchat_storage_local.settings.LocalSettings,
+    "storage-postgres": PostgresSettings,
     "storage-supabase": SupabaseSettings,
     "llm-openrouter": OpenRouterSettings,
     "llm-local": idolchat_llm_local.settings.LocalSettings,

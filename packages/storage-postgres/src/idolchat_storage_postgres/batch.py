@@ -1,0 +1,136 @@
+"""What waits at one moment is written in one statement, on one of two connections.
+
+A statement a call costs seven times as much, most of it for waking up; and while both connections are busy, what
+comes waits and goes together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from idolchat_core import DocumentRefused, StorageUnavailable
+from idolchat_storage_postgres.database import Connection, Database, Session
+
+__all__ = ["BatchedStatement", "Batches"]
+
+_MOST = 256
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class BatchedStatement[O, R]:
+    """A statement that does many operations at once, each for itself.
+
+    ``run`` returns what became of each, in order; an error among that is raised by the call that it belongs to.
+    ``size_of`` tells how many bytes one takes. What is not ``is_repeatable`` is done again only where it has certainly
+    not been done.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Connection, Sequence[O]], Awaitable[Sequence[R | Exception]]],
+        *,
+        is_repeatable: bool = True,
+        size_of: Callable[[O], int] = lambda _: 0,
+    ) -> None:
+        self.run = run
+        self.is_repeatable = is_repeatable
+        self.size_of = size_of
+
+
+type _Waiting = tuple[Any, asyncio.Future[Any]]
+
+
+class Batches:
+    """Takes operations, and sends them together.
+
+    Each of ``sessions`` is used by one statement at a time; they are closed at the end.
+    """
+
+    def __init__(self, database: Database, sessions: Sequence[Session]) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._idle = list(sessions)
+        self._waiting: dict[BatchedStatement[Any, Any], list[_Waiting]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def ask[O, R](self, statement: BatchedStatement[O, R], operation: O) -> R:
+        """Have an operation done. Raises ``StorageUnavailable``, and what the statement says of this one.
+
+        A call that is cancelled while it waits is not made; later it has happened or not.
+        """
+        if self._is_closed:
+            raise StorageUnavailable("this storage is closed")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(statement, [])
+        waiting.append((operation, future))
+        if self._idle:
+            task = asyncio.create_task(self._send(self._idle.pop()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
+
+    async def close(self) -> None:
+        """Finish what was asked for."""
+        self._is_closed = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        for session in self._sessions:
+            await session.close()
+
+    async def _send(self, session: Session) -> None:
+        """Send what waits, until nothing does."""
+        try:
+            while (found := self._next()) is not None:
+                await self._do(session, *found)
+        finally:
+            self._idle.append(session)
+
+    def _next(self) -> tuple[BatchedStatement[Any, Any], list[_Waiting]] | None:
+        """Take what waits for the statement that was asked for first, as much as fits into one."""
+        while self._waiting:
+            statement, waiting = next(iter(self._waiting.items()))
+            taken: list[_Waiting] = []
+            size = 0
+            for one in waiting[:_MOST]:
+                size += statement.size_of(one[0])
+                if taken and size > _MOST_BYTES:
+                    break
+                taken.append(one)
+            del self._waiting[statement]
+            if rest := waiting[len(taken) :]:
+                self._waiting[statement] = rest  # behind the others
+            if taken := [one for one in taken if not one[1].done()]:
+                return statement, taken
+        return None
+
+    async def _do(self, session: Session, statement: BatchedStatement[Any, Any], taken: Sequence[_Waiting]) -> None:
+        operations = [operation for operation, _ in taken]
+        results: Sequence[object]
+        try:
+            results = await self._database.run(
+                lambda connection: statement.run(connection, operations),
+                session=session,
+                is_repeatable=statement.is_repeatable,
+            )
+        except DocumentRefused as error:
+            if len(taken) > 1:  # one of them spoils it for all: which, shows where each is done alone
+                for one in taken:
+                    await self._do(session, statement, [one])
+                return
+            results = [error]
+        except StorageUnavailable as error:
+            results = [error] * len(taken)
+        for (_, future), result in zip(taken, results, strict=True):
+            _tell(future, result)
+
+
+def _tell(future: asyncio.Future[Any], result: object) -> None:
+    if future.done():
+        return  # whoever asked has left
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

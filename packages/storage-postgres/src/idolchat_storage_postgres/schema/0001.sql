@@ -1,0 +1,203 @@
+-- Version 1. Runs in one transaction; what comes later is added by the files that follow.
+
+create schema idolchat; -- not among the schemas that PostgREST exposes
+
+create table idolchat.schema_versions (
+  version int primary key,
+  at timestamptz not null default clock_timestamp()
+);
+
+-- Ids are kept as text, by `stored_id` of the package, which keeps the one character that text cannot hold.
+create table idolchat.conversations (
+  id uuid primary key,
+  user_id text,
+  character_id text,
+  group_ids text[],                    -- of all its characters, where there are several
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  head text,
+  count int not null,                  -- of its messages
+  version bigint not null,             -- another one after every change; begins by the clock, so that no id has one twice
+  rest json                            -- the other fields of the document; json, for jsonb changes order and numbers
+);
+create index conversations_newest on idolchat.conversations (updated_at desc, id desc);
+create index conversations_of_user on idolchat.conversations (user_id, updated_at desc, id desc) where user_id is not null;
+create index conversations_of_character on idolchat.conversations (character_id, updated_at desc, id desc)
+  where character_id is not null;
+create index conversations_of_groups on idolchat.conversations using gin (group_ids) where group_ids is not null;
+
+-- Only ever added to, unless one is replaced or the whole conversation is.
+create table idolchat.messages (
+  conversation_id uuid not null,
+  position int not null,
+  id text not null,
+  turn_id uuid,
+  at timestamptz not null,
+  user_id text,                        -- the conversation's, so that a search of one user needs no join
+  character_id text,
+  line json not null,                  -- the very line of the document
+  words tsvector,                      -- of `words_of` of the package; null: nothing to find
+  primary key (conversation_id, position)
+) partition by hash (conversation_id);
+do $$ begin
+  for n in 0..15 loop
+    execute format('create table idolchat.messages_%s partition of idolchat.messages for values with (modulus 16, remainder %s)', n, n);
+    -- Without it, a rare word is looked for along the time.
+    execute format('alter table idolchat.messages_%s alter words set statistics 2000', n);
+  end loop;
+end $$;
+alter table idolchat.messages alter words set statistics 2000;
+create index messages_turn on idolchat.messages (turn_id) where turn_id is not null;
+create index messages_of_user on idolchat.messages (user_id, at desc) where user_id is not null;
+create index messages_newest on idolchat.messages (at desc);
+create index messages_words on idolchat.messages using gin (words) with (fastupdate = on);
+
+-- Small named values; names sort by their characters.
+create table idolchat.records (
+  namespace text collate "C" not null,
+  name text collate "C" not null,
+  version text not null,               -- of the value alone
+  value bytea not null,
+  primary key (namespace, name)
+);
+
+-- Logs, a row for what was added at once. Who adds holds a shared lock of the log's name (`logs.py`), so that who has
+-- the exclusive one sees all places up to the last, and finds them at the same offsets later.
+create table idolchat.log_lines (
+  namespace text collate "C" not null,
+  name text collate "C" not null,
+  place bigint generated always as identity,
+  lines bytea not null,
+  primary key (namespace, name, place)
+);
+
+-- Who is alive, by the clock of the database alone.
+create table idolchat.instances (
+  id uuid primary key,
+  inbox text not null,
+  address text,
+  version text,
+  seen_at timestamptz not null default clock_timestamp(),
+  draining bool not null default false
+) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- The turn that runs in a conversation.
+create table idolchat.turns (
+  conversation_id uuid primary key,
+  turn_id uuid not null unique,
+  instance_id uuid not null,
+  has_begun bool not null default false,
+  stop_as text,                        -- its instance reads it with each save
+  turn json,                           -- an UnfinishedTurn: the reply so far, twice a second
+  began_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+create index turns_of_instance on idolchat.turns (instance_id);
+
+-- Those behind it, in order.
+create table idolchat.waiting (
+  conversation_id uuid not null,
+  place bigint generated always as identity,
+  turn_id uuid not null unique,
+  instance_id uuid not null,
+  stop_as text,
+  turn json,                           -- an UnfinishedTurn with its messages
+  primary key (conversation_id, place)
+);
+create index waiting_of_instance on idolchat.waiting (instance_id);
+
+-- Sums of what was spent; an instance adds to its own rows, so that nobody waits for a hot one.
+create table idolchat.spent (
+  day date not null,
+  account text not null,
+  instance_id uuid not null,
+  calls bigint not null default 0,
+  tokens bigint not null default 0,
+  cost numeric not null default 0,
+  primary key (day, account, instance_id)
+);
+
+-- Events of finished turns that an instance has handed over before it left.
+create unlogged table idolchat.finished (
+  turn_id uuid primary key,
+  events bytea not null,
+  until timestamptz not null
+);
+
+-- The index of memory: derived from the conversations, and emptied when its analysis has another name. Its texts are
+-- bytes, which hold any character. The scope leads every key, so that no query can begin outside it.
+create table idolchat.memory_scopes (
+  number bigint generated always as identity primary key,
+  user_id bytea,
+  key bytea not null unique,
+  message_count int not null default 0,
+  session_count int not null default 0,
+  length bigint not null default 0
+);
+create index memory_scopes_of_user on idolchat.memory_scopes (user_id);
+create table idolchat.memory_conversations (
+  number bigint generated always as identity primary key,
+  scope bigint not null,
+  id uuid not null unique,
+  revision text not null
+);
+create index memory_conversations_of_scope on idolchat.memory_conversations (scope);
+create table idolchat.memory_sessions (
+  number bigint generated always as identity primary key,
+  scope bigint not null,
+  conversation bigint not null,
+  message_count int not null,
+  length bigint not null,
+  first_at timestamptz not null,
+  last_at timestamptz not null,
+  encoded_count int not null           -- the first so many messages have vectors
+);
+create index memory_sessions_of_conversation on idolchat.memory_sessions (scope, conversation, number);
+create index memory_sessions_by_time on idolchat.memory_sessions (scope, last_at);
+create index memory_sessions_unencoded on idolchat.memory_sessions (number) where encoded_count < message_count;
+create table idolchat.memory_messages (
+  scope bigint not null,
+  place bigint not null,               -- the number of its session times 4096, and its place there
+  message_id bytea not null,
+  position int not null,
+  traits smallint not null,
+  speaker bytea not null,
+  said_at timestamptz not null,
+  text bytea not null,
+  primary key (scope, place)
+);
+create table idolchat.memory_postings (
+  scope bigint not null,
+  term bytea not null,
+  place bigint not null,
+  weight int not null,                 -- the number of terms of the message times 16, and how often this is among them
+  primary key (scope, term, place)
+);
+create table idolchat.memory_vectors (
+  scope bigint not null,
+  place bigint not null,
+  tokens bytea not null,
+  primary key (scope, place)
+);
+create table idolchat.memory_names (   -- of the analysis that made the terms, and of the encoding of the vectors
+  kind text primary key,
+  name text not null
+);
+
+-- The server connects as the owner of all this, whom no policy concerns. Signed-in users of a Supabase project may read
+-- what is theirs where the schema is exposed, and nothing else; partitions are closed to them.
+do $$
+declare
+  t regclass;
+begin
+  for t in select c.oid::regclass from pg_class c where c.relnamespace = 'idolchat'::regnamespace and c.relkind in ('r', 'p') loop
+    execute format('alter table %s enable row level security', t);
+    execute format('revoke all on %s from public', t);
+  end loop;
+  if exists (select from pg_roles where rolname = 'authenticated') and to_regprocedure('auth.uid()') is not null then
+    revoke all on all tables in schema idolchat from anon, authenticated;
+    grant usage on schema idolchat to authenticated;
+    grant select on idolchat.conversations, idolchat.messages to authenticated;
+    create policy own on idolchat.conversations for select to authenticated using (user_id = (select auth.uid())::text);
+    create policy own on idolchat.messages for select to authenticated using (user_id = (select auth.uid())::text);
+  end if;
+end $$;

@@ -1,0 +1,102 @@
+"""What waits at one moment goes together, and each call gets its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from idolchat_core import DocumentRefused, StorageUnavailable
+from idolchat_storage_postgres.batch import BatchedStatement, Batches
+from idolchat_storage_postgres.database import Connection, Database
+from idolchat_storage_postgres.settings import PostgresSettings
+from idolchat_storage_postgres.testing import PostgresServer
+
+
+class Doubling:
+    """Doubles numbers in the database, and remembers how many came together."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.statement = BatchedStatement(self.run)
+
+    async def run(self, connection: Connection, numbers: Sequence[str]) -> Sequence[int | Exception]:
+        self.sizes.append(len(numbers))
+        rows = await connection.fetch(
+            "select n::int * 2 from unnest($1::text[]) with ordinality x(n, o) order by o", numbers
+        )
+        return [row[0] if row[0] != 26 else ValueError("thirteen") for row in rows]
+
+
+@pytest.fixture
+async def database(server: PostgresServer) -> AsyncIterator[Database]:
+    database = Database(PostgresSettings(url=server.url()))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def batches(database: Database) -> AsyncIterator[Batches]:
+    batches = Batches(database, [database.session(), database.session()])
+    yield batches
+    await batches.close()
+
+
+async def test_what_is_asked_for_at_one_moment_goes_together(batches: Batches) -> None:
+    doubling = Doubling()
+    answers = await asyncio.gather(*(batches.ask(doubling.statement, str(number)) for number in range(10)))
+
+    assert answers == [2 * number for number in range(10)]
+    assert doubling.sizes == [10]
+
+
+async def test_an_error_is_raised_by_its_own_call(batches: Batches) -> None:
+    doubling = Doubling()
+    first, second = await asyncio.gather(
+        batches.ask(doubling.statement, "13"), batches.ask(doubling.statement, "1"), return_exceptions=True
+    )
+
+    assert isinstance(first, ValueError)
+    assert second == 2
+
+
+async def test_what_the_database_does_not_take_spoils_nothing_else(batches: Batches) -> None:
+    doubling = Doubling()
+    first, second = await asyncio.gather(
+        batches.ask(doubling.statement, "secret"), batches.ask(doubling.statement, "1"), return_exceptions=True
+    )
+
+    assert isinstance(first, DocumentRefused)
+    assert "secret" not in str(first)
+    assert second == 2
+
+
+async def test_whoever_left_before_it_was_sent_has_asked_for_nothing(batches: Batches) -> None:
+    doubling = Doubling()
+    calls = [asyncio.create_task(batches.ask(doubling.statement, str(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    calls[1].cancel()
+
+    assert await asyncio.gather(calls[0], calls[2]) == [0, 4]
+    assert doubling.sizes == [2]
+
+
+async def test_a_connection_that_was_cut_is_made_anew(batches: Batches, server: PostgresServer) -> None:
+    doubling = Doubling()
+    await batches.ask(doubling.statement, "1")
+    server.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idolchat'")
+
+    assert await batches.ask(doubling.statement, "2") == 4
+
+
+async def test_what_is_closed_takes_nothing_more(database: Database) -> None:
+    batches = Batches(database, [database.session()])
+    doubling = Doubling()
+    asked = asyncio.create_task(batches.ask(doubling.statement, "1"))
+    await asyncio.sleep(0)
+    await batches.close()
+
+    assert await asked == 2
+    with pytest.raises(StorageUnavailable):
+        await batches.ask(doubling.statement, "1")
