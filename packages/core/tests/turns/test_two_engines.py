@@ -307,6 +307,47 @@ async def test_the_same_key_runs_once_in_both_engines(
     assert await said(cluster, before) == ["Hi", "Hello!", "Sing!", "La la la"]
 
 
+@pytest.mark.parametrize("on_busy", ["enqueue", "interrupt"])
+@pytest.mark.parametrize("is_busy", [False, True], ids=["free", "busy"])
+async def test_a_key_that_another_engine_has_answered_is_told_again_where_the_conversation_was_known_before(
+    cluster: Cluster,
+    one: TurnEngine,
+    other: TurnEngine,
+    llm: ScriptedProvider,
+    other_llm: ScriptedProvider,
+    on_busy: str,
+    is_busy: bool,
+) -> None:
+    other_llm.say("Hello!")
+    llm.say("La la la", [asyncio.Event()])
+    await (before := await other.start(ask("Hi"))).ended()
+    await (first := await one.start(ask("Sing!", before, on_busy=on_busy), idempotency_key="k")).ended()
+    running = await one.start(ask("And now?", before)) if is_busy else None
+    again = await other.start(ask("Sing!", before, on_busy=on_busy), idempotency_key="k")
+
+    assert (again.turn_id, again.content, again.is_over) == (first.turn_id, "La la la", True)
+    assert (await said(cluster, before))[:5] == [
+        "Hi",
+        "Hello!",
+        "Sing!",
+        "La la la",
+        *(["And now?"] if is_busy else []),
+    ]
+    assert running is None or not running.is_over
+
+
+async def test_a_key_that_another_engine_answers_meanwhile_runs_once(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, other_llm: ScriptedProvider
+) -> None:
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    turns = [await engine.start(request, idempotency_key="k") for engine in (one, other)]
+    for turn in turns:
+        await turn.ended()
+
+    assert turns[0].turn_id == turns[1].turn_id
+    assert other_llm.requests == []
+
+
 async def test_a_conversation_is_deleted_while_another_engine_runs_a_turn_in_it(
     cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
 ) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "Occupant",
     "OnBusy",
     "SharedStorage",
+    "Sums",
     "TurnStore",
     "TurnTakenOver",
     "UnfinishedTurn",
@@ -125,6 +126,9 @@ class TurnStore(ABC):
     affair. Every method may raise ``StorageUnavailable``.
     """
 
+    async def hand_over(self) -> None:  # noqa: B027  where there are no others, nothing waits for theirs
+        """Leave the turns of this process that wait to whoever takes over; ``reached`` raises ``TurnTakenOver``."""
+
     @abstractmethod
     async def enter(
         self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
@@ -141,7 +145,10 @@ class TurnStore(ABC):
 
     @abstractmethod
     async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
-        """Return when nobody is ahead of a turn any more, and whether one that was ahead of it has begun."""
+        """Return when nobody is ahead of a turn any more, and whether one that was ahead of it has begun.
+
+        Raises ``TurnTakenOver`` where others have taken this process for dead, or the turn was handed over.
+        """
 
     @abstractmethod
     async def begin(
@@ -263,8 +270,12 @@ class Bus(ABC):
         """Call ``take`` with each message that arrives, while the context is open; it must be quick and not raise."""
 
 
+type Sums = Mapping[str, Sequence[float]]
+"""Amounts that were added to sums, by the key of each."""
+
+
 class Counters(ABC):
-    """Rates that the processes of a storage count together."""
+    """Rates and sums that the processes of a storage count together."""
 
     lag_s: float = 0.0
     """How long what another process has counted may be on its way."""
@@ -272,6 +283,13 @@ class Counters(ABC):
     @abstractmethod
     def buckets(self, name: str, *, unit: str, limit: float, window_s: float = 60.0) -> LeakyBuckets:
         """Return the buckets of a limit; whoever asks for the same name counts in the same ones."""
+
+    def share(self, name: str, hear: Callable[[Sums], None]) -> Callable[[str, Sequence[float]], None] | None:
+        """Return what tells the others that amounts were added to the sum of a key; None where there are no others.
+
+        ``hear`` is called with what they have added from now on: it is quick and does not raise.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

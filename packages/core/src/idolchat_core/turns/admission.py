@@ -31,17 +31,25 @@ from idolchat_core.turns.continuation import (
     proof_of,
     replied_head,
 )
-from idolchat_core.turns.message_writer import Placement
+from idolchat_core.turns.message_writer import Decide, Placement
 from idolchat_core.turns.plan import After, Plan
 from idolchat_core.turns.request import NewMessage
 from idolchat_core.turns.resources import EngineResources
 
-__all__ = ["admit", "check_may", "load", "stored_form"]
+__all__ = ["CheckAgain", "admit", "check_may", "load", "stored_form"]
 
 _OURS = set(Message.model_fields) - {"role", "content", "name", "tool_calls", "tool_call_id"}
 """Fields of a stored message that no client may set."""
 _NOTHING_NEW = Placement(messages=(), keep=None, tells_of_turn=False)
 """Of a turn that answers what is stored."""
+
+
+class CheckAgain(Exception):
+    """What is stored has changed since it was looked whether a key was used before; ``history`` is what is there."""
+
+    def __init__(self, history: History) -> None:
+        super().__init__(f"conversation {history.id} has changed")
+        self.history = history
 
 
 async def load(resources: EngineResources, plan: Plan) -> History | None:
@@ -85,19 +93,24 @@ async def admit(
     call: MeteredCall,
     taken_back: Collection[UUID],
     character: DirectoryEntry | None,
+    is_new: bool = False,
 ) -> History:
     """Make the turn, and that a call is about to be made, durable; the reply then follows ``live.user_message_id``.
 
     ``history`` is what ``load`` returned, ``taken_back`` are turns of this conversation to be left off the branch.
-    ``character`` greets where the turn begins a conversation.
+    ``character`` greets where the turn begins a conversation. ``is_new`` says that nothing can be stored of the turn;
+    else ``CheckAgain`` is raised where that may have changed since ``history`` was read.
     """
 
+    read = history
     if history is not None and (not plan.messages or plan.expected_revision is not None):
         history = await resources.histories.refreshed(history)
 
     turns = resources.turns
     begin = partial(turns.begin, plan.conversation_id, live.turn_id, call=call, describe=partial(unfinished, live))
-    decide = partial(_decide, resources, plan, live, taken_back, character)
+    decide: Decide = partial(_decide, resources, plan, live, taken_back, character)
+    if plan.key is not None and plan.messages and not is_new:
+        decide = partial(_decide_as_checked, decide, read)
     try:
         admitted, _ = await resources.writer.write(plan.conversation_id, decide, begin, history=history)
     except BaseException:
@@ -107,6 +120,14 @@ async def admit(
     if admitted is None:
         raise AssertionError("a turn is admitted to a conversation")
     return admitted
+
+
+async def _decide_as_checked(
+    decide: Decide, checked: History | None, history: History | None
+) -> Placement | Conversation | None:
+    if history is not None and history is not checked:
+        raise CheckAgain(history)
+    return await decide(history)
 
 
 async def _decide(

@@ -175,6 +175,15 @@ class TurnEngine:
         self._resources.observers.append(observer)
 
     @property
+    def trouble(self) -> str | None:
+        """Why no turn begins here now, as a sentence; None where one does."""
+        if self._is_draining:
+            return "the server is stopping and takes no new turns"
+        if self._unread_because is not None:
+            return f"the storage could not be read since the start: {self._unread_because}"
+        return self._membership.problem if self._membership is not None else None
+
+    @property
     def waiting(self) -> int:
         """Count the turns that wait for another in their conversation."""
         return sum(run.is_waiting for run in self._runs.values())
@@ -452,6 +461,7 @@ class TurnEngine:
         await self._leave_new_turns()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
+        await self._turns.hand_over()
         for run in list(self._runs.values()):
             run.stop(TurnState.INCOMPLETE)
         for turn in list(self._ephemeral):
@@ -517,6 +527,8 @@ class TurnEngine:
         if self._is_draining:
             raise ShuttingDown("the server is stopping and takes no new turns; send again in a moment")
         self._check_read()
+        if self._membership is not None and (problem := self._membership.problem) is not None:
+            raise StorageUnavailable(f"{problem}; send again in a moment")
 
     def _check_read(self) -> None:
         """Refuse what rests on what could not be read yet. Raises ``StorageUnavailable``."""

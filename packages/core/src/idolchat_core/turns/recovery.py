@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.coordination.contract import TurnStore, UnfinishedTurn
+from idolchat_core.coordination.contract import TurnStore, TurnTakenOver, UnfinishedTurn
 from idolchat_core.errors import StorageError
 from idolchat_core.models import Conversation, Message, Page, utc_now
 from idolchat_core.prompt.history import Histories, History
@@ -73,7 +73,12 @@ class UnstoredTurns:
             while waiting:
                 turn, reply = waiting[0]
                 self._histories.forget(conversation_id)
-                await self._store(turn, reply)
+                try:
+                    await self._store(turn, reply)
+                except TurnTakenOver:
+                    log.error(
+                        "another process has ended a turn that was over here", extra={"turn_id": str(turn.turn_id)}
+                    )
                 del waiting[0]
             self._turns.pop(conversation_id, None)
 

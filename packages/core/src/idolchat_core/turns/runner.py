@@ -33,7 +33,7 @@ from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
-from idolchat_core.turns.admission import admit, check_may, load, stored_form
+from idolchat_core.turns.admission import CheckAgain, admit, check_may, load, stored_form
 from idolchat_core.turns.casting import cast_of
 from idolchat_core.turns.completion import Completion
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_message, find_stored_turn, state_of
@@ -45,6 +45,8 @@ from idolchat_core.turns.resources import EngineResources
 __all__ = ["TurnRun", "mismatch"]
 
 log = logging.getLogger(__name__)
+
+STOPPING = (OnBusy.INTERRUPT, OnBusy.ROLLBACK)
 
 
 class TurnRun:
@@ -172,8 +174,10 @@ class TurnRun:
     def _facts(self) -> dict[str, str]:
         return {"turn_id": str(self.live.turn_id)}
 
-    async def _perform(self) -> None:
-        history = None if self.plan.is_first else await load(self._resources, self.plan)
+    async def _perform(self, read: History | None = None) -> None:
+        history = read or (None if self.plan.is_first else await load(self._resources, self.plan))
+        if self.plan.key is not None and history is not None and read is None:
+            history = await self._before_stopping(history)
         check_may(self.plan, history)
         if history is not None:
             self.live.user_id = history.user_id
@@ -181,10 +185,15 @@ class TurnRun:
                 return
         await self._find_character(history)
         call = self._admit()
+        changed: History | None = None
         try:
             await self._take_place(call, history)
+        except CheckAgain as again:
+            changed = again.history
         finally:
             call.withdraw()
+        if changed is not None:
+            await self._perform(changed)
 
     async def _find_character(self, history: History | None) -> None:
         """Find who speaks, and run the turn with the model and options that she brings."""
@@ -217,6 +226,7 @@ class TurnRun:
         self._has_place = True
         try:
             if ahead:
+                await self._check_key(history)
                 self._clear_the_way(ahead)
                 await self._wait(ahead, exists=history is not None)
             admitted = await self._admit_messages(call, history, has_waited=bool(ahead))
@@ -225,6 +235,23 @@ class TurnRun:
         finally:
             if self._has_place:
                 await turns.end(self.conversation_id, turn_id)
+
+    async def _before_stopping(self, history: History) -> History:
+        """Return a history as it is stored now, for a turn that stops others: one that was told before must not."""
+        if self.plan.on_busy in STOPPING and self._resources.storage.is_shared:
+            return await self._resources.histories.refreshed(history)
+        return history
+
+    async def _check_key(self, history: History | None) -> None:
+        """Look again whether a key was used before, now that nobody else can use it. Raises ``CheckAgain``."""
+        if self.plan.key is None or not self._resources.storage.is_shared:
+            return
+        if history is None:
+            now = await load(self._resources, self.plan)
+        else:
+            now = await self._resources.histories.refreshed(history)
+        if now is not None and now is not history:
+            raise CheckAgain(now)
 
     async def _is_told_again(self, history: History) -> bool:
         """Answer a key that is in the document already; a turn that failed runs again, as a new one."""
@@ -282,7 +309,7 @@ class TurnRun:
         live.end(TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error))
 
     def _clear_the_way(self, ahead: Sequence[Occupant]) -> None:
-        if self.plan.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK):
+        if self.plan.on_busy in STOPPING:
             send_stops(self._resources.bus, ahead, TurnState.CANCELLED)
             if self.plan.on_busy is OnBusy.ROLLBACK:
                 self._taken_back = {turn.turn_id for turn in ahead}
@@ -362,6 +389,7 @@ class TurnRun:
             call=call,
             taken_back=self._taken_back,
             character=self._character,
+            is_new=has_waited,
         )
 
     async def _answer(self, history: History, call: MeteredCall) -> None:
