@@ -139,6 +139,10 @@ class Budgets:
             if key is not None and tokens > 0:
                 rate.add(key, tokens, now)
 
+    def hear(self, user: str, purpose: str, *, at: float, tokens: float, cost: float) -> None:
+        """Record what another process has spent."""
+        self._count(Spender(user), purpose, at=at, tokens=tokens, cost=cost)
+
     def take_in(self, book: DailyTotals) -> None:
         """Record what the ledger says of a day."""
         at = datetime.fromisoformat(f"{book.day}T12:00:00+00:00").timestamp()
@@ -163,7 +167,7 @@ class Budgets:
         self._turn_over()
         return [self._quota(budget, user or "-") for budget in self._budgets if user is not None or not budget.per_user]
 
-    def _count(self, who: Spender, purpose: str, *, at: float, tokens: int, cost: float) -> None:
+    def _count(self, who: Spender, purpose: str, *, at: float, tokens: float, cost: float) -> None:
         self._turn_over()
         for window in (self.day, self.month):
             if window.starts_at <= at < window.ends_at:

@@ -39,8 +39,17 @@ ROLL_UP_BYTES = 1024 * 1024
 """Of a day's log that a start may have to read."""
 
 
+type Share = Callable[
+    [str, Callable[[Mapping[str, Sequence[float]]], None]], Callable[[str, Sequence[float]], None] | None
+]
+"""As ``Counters.share``."""
+
+
 class Ledger:
-    """Admits paid calls and writes them down, in logs of the storage, one a UTC day."""
+    """Admits paid calls and writes them down, in logs of the storage, one a UTC day.
+
+    What other processes spend counts as it is heard of by ``share``; those that started before are in the logs.
+    """
 
     def __init__(
         self,
@@ -49,8 +58,10 @@ class Ledger:
         *,
         settings: SpendingSettings,
         buckets: Callable[..., LeakyBuckets] = LeakyBuckets,
+        share: Share = lambda _name, _hear: None,
     ) -> None:
         self.budgets = Budgets(settings, buckets=buckets)
+        self._tell = share("spent", self._hear)
         self.stop: Stop | None = None
         self._storage = storage
         self._write_after_s = WRITE_FAR_AFTER_S if storage.is_far else WRITE_AFTER_S
@@ -199,6 +210,8 @@ class Ledger:
         tokens, cost = usage.input_tokens + usage.output_tokens, usage.cost or 0.0
         self.leave(call)
         self.budgets.spend(call.who, call.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+        if self._tell is not None:
+            self._tell(_account(facts, call.who), (tokens, cost))
         if call.takes_place:
             self.budgets.learn(tokens=tokens, cost=cost)
         self._unnamed.pop(facts.call_id, None)
@@ -220,6 +233,14 @@ class Ledger:
             cost = (usage.cost or 0.0) - (line["cost"] or 0.0)
             who = Spender.of(facts.user_id, facts.key_id, None)
             self.budgets.spend(who, facts.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+            if self._tell is not None:
+                self._tell(_account(facts, who), (tokens, cost))
+
+    def _hear(self, sums: Mapping[str, Sequence[float]]) -> None:
+        for account, (tokens, cost) in sums.items():
+            day, purpose, user = account.split("\n", 2)
+            at = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+            self.budgets.hear(user, purpose, at=at, tokens=tokens, cost=cost)
 
     def _write_later(self) -> None:
         if self._writing_later is None:
@@ -271,3 +292,7 @@ class Ledger:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _account(facts: CallFacts, who: Spender) -> str:
+    return f"{facts.log}\n{facts.purpose}\n{who.user}"

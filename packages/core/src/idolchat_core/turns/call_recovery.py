@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ __all__ = ["settle_open_calls"]
 
 log = logging.getLogger(__name__)
 
+LONGEST = timedelta(hours=6)
+"""No call takes as long: whatever process made it has died."""
 PROMPT_MESSAGES = 64
 _OUTCOMES = {"interrupted": "unknown"}
 
@@ -29,14 +32,15 @@ async def settle_open_calls(
 ) -> int:
     """Settle the calls that are open in these days, none of which can be running any more; return how many.
 
-    ``only`` are the ids of the calls that are to be settled, where others may be running in another process.
+    ``only`` are the ids of the calls that are to be settled, where others may be running in another process; what was
+    opened ``LONGEST`` ago is settled in any case.
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
     never made; of a call that left nothing, nobody can tell: it counts as made, with an estimate of its prompt.
     """
     count = 0
     for book in books:
         for line in list(book.opened.values()):
-            if only is not None and line["open"] not in only:
+            if only is not None and line["open"] not in only and not _is_old(line):
                 continue
             try:
                 lines = await _settled(storage, ledger, line)
@@ -47,6 +51,10 @@ async def settle_open_calls(
             book.take(lines)
             count += 1
     return count
+
+
+def _is_old(line: dict[str, Any]) -> bool:
+    return CallFacts.read(line).at < utc_now() - LONGEST
 
 
 async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any]) -> bytes:

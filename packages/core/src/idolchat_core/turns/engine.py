@@ -109,7 +109,13 @@ class TurnEngine:
             bus=coordination.bus,
             unstored=UnstoredTurns(storage, histories=histories, writer=writer, turns=turns),
             catalog=ModelCatalog(llm),
-            ledger=Ledger(storage, llm, settings=settings, buckets=coordination.counters.buckets),
+            ledger=Ledger(
+                storage,
+                llm,
+                settings=settings,
+                buckets=coordination.counters.buckets,
+                share=coordination.counters.share,
+            ),
             estimator=TokenEstimator(),
             prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
             prompt_sources=prompt_sources,
@@ -173,15 +179,6 @@ class TurnEngine:
     def observe(self, observer: TurnObserver) -> None:
         """Report every turn to an observer from now on."""
         self._resources.observers.append(observer)
-
-    @property
-    def trouble(self) -> str | None:
-        """Why no turn begins here now, as a sentence; None where one does."""
-        if self._is_draining:
-            return "the server is stopping and takes no new turns"
-        if self._unread_because is not None:
-            return f"the storage could not be read since the start: {self._unread_because}"
-        return self._membership.problem if self._membership is not None else None
 
     @property
     def waiting(self) -> int:
