@@ -127,7 +127,10 @@ class TurnStore(ABC):
     """
 
     async def hand_over(self) -> None:  # noqa: B027  where there are no others, nothing waits for theirs
-        """Leave the turns of this process that wait to whoever takes over; ``reached`` raises ``TurnTakenOver``."""
+        """Leave the turns that wait for those of other processes to whoever takes over.
+
+        ``reached`` raises ``TurnTakenOver`` for them.
+        """
 
     @abstractmethod
     async def enter(
