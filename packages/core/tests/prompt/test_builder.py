@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +14,17 @@ from idolchat_core.errors import ContextTooLong
 from idolchat_core.llm.token_estimator import TokenEstimator, text_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
 from idolchat_core.prompt.budget import Selection, select_parts
-from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
+from idolchat_core.prompt.builder import Prompt, build_prompt
 from idolchat_core.prompt.history import History
-from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.outline import Outline, shared_size
+from idolchat_core.prompt.parts import PromptPart, Slot, measured
 
 SYSTEM = PromptPart("core", "system_prompt", "You are Hoshino Mira, a cheerful idol.", Slot.SYSTEM)
 
 
 def chosen(*parts: PromptPart, budgets: dict[str, float] | None = None, keeps_slots: bool = False) -> Selection:
-    return select_parts(parts, budgets=budgets or {}, tokens_of=lambda size: size, keeps_slots=keeps_slots)
+    given = [measured(part) for part in parts]
+    return select_parts(given, budgets=budgets or {}, tokens_of=lambda size: size, keeps_slots=keeps_slots)
 
 
 def said(role: str, content: str | None, *, turn_id: UUID | None = None, **more: Any) -> Message:
@@ -301,7 +303,7 @@ def test_a_part_over_its_sources_budget_is_left_out_lowest_priority_first() -> N
     parts = [LORE._replace(key=str(number), content="la " * 50, priority=number) for number in range(3)]
     selection = chosen(*parts, budgets={"lore": 120.0})
 
-    assert [part.key for part in selection.of(Slot.TAIL)] == ["1", "2"]
+    assert [one.part.key for one in selection.of(Slot.TAIL)] == ["1", "2"]
     assert [(one.part.key, one.reason) for one in selection.decisions if not one.is_in] == [
         ("0", "over the budget of lore")
     ]
@@ -324,7 +326,7 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
     """Measured at 8,192 tokens with a fixed part of 2,000, as a character with lore and memories has it."""
     window, chance, history = 8192, random.Random(7), history_of()
     card = PromptPart("character", "description", "x" * 6000, Slot.CHARACTER)
-    shares, before = [], list[tuple[object, float]]()
+    shares, before = [], Outline()
     for turn in range(500):
         user = said("user", f"{turn} " + "la " * chance.randint(5, 60), turn_id=new_id())
         history.add([user], keep=len(history.path))
@@ -339,10 +341,28 @@ def test_over_500_turns_a_varying_part_leaves_the_beginning_of_prompts_as_it_was
         )
         history.cut = prompt.cut if prompt.is_cut else None
         shares.append(shared_size(before, prompt.outline) / prompt.size)
-        before = list(prompt.outline)
+        before = prompt.outline
         history.add([said("assistant", "da " * chance.randint(20, 90), turn_id=user.turn_id)], keep=len(history.path))
 
     assert sum(shares) / len(shares) >= least
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "lore", "deep"])), max_size=12))
+def test_what_two_prompts_share_is_what_their_beginnings_have_in_common(moves: list[tuple[int, int, str]]) -> None:
+    """Over turns that take back so many messages, and are cut after so many."""
+    history, before = history_of(*TALK), Outline()
+    for back, start, varying in moves:
+        history.add(exchange("And?", "Then."), keep=max(1, len(history.path) - 2 * (back // 4)))
+        late = [LORE._replace(content=str(back))] if varying == "lore" else []
+        late += [LORE._replace(slot=Slot.HISTORY, depth=start, content=str(back))] if varying == "deep" else []
+        path = history.path[2 * (start // 5) :]
+        selection = chosen(SYSTEM, *late, budgets={"lore": 1e9})
+        after = build_prompt(selection, path, budget_tokens=1e9, tokens_per_size=1.0).outline
+        pairs = zip(before.pieces(), after.pieces(), strict=False)
+        common = takewhile(lambda pair: pair[0][0] == pair[1][0], pairs)
+
+        assert shared_size(before, after) == pytest.approx(sum(other[1] for _, other in common))
+        before = after
 
 
 def test_what_is_reserved_keeps_no_turn_from_being_answered() -> None:
@@ -379,7 +399,7 @@ def with_summaries(
         reserved_tokens=reserved_tokens,
         cut=cut,
         is_complete=is_complete,
-        summaries=summaries,
+        summaries=[measured(part) for part in summaries],
         predicts=True,
     )
     return prompt, selection
@@ -408,7 +428,7 @@ def test_of_two_summaries_before_the_beginning_the_one_that_reaches_further_is_i
     both = summary_of(messages[5], "Older"), summary_of(messages[9], "Newer")
     prompt, selection = with_summaries(messages, *both, budget_tokens=1e6, cut=messages[10].id)
 
-    assert [part.content for part in selection.of(Slot.SUMMARY)] == ["Newer"]
+    assert [one.part.content for one in selection.of(Slot.SUMMARY)] == ["Newer"]
     assert prompt.cut == messages[10].id
 
 

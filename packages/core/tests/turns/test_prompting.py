@@ -16,7 +16,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns import prompting
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.prompt_records import PromptRecords
+from idolchat_core.turns.prompt_records import PromptRecords, forget_naming
 from idolchat_core.turns.request import TurnRequest
 
 
@@ -222,7 +222,8 @@ async def test_an_explanation_is_kept_over_a_restart_and_says_what_was_shared(
 async def test_no_word_of_anybody_is_in_what_is_kept(explained: tuple[InMemoryStorage, list[LiveTurn]]) -> None:
     storage, (first, _) = explained
     namespace = f"prompts.{first.conversation_id}"
-    kept = [await storage.get_record(namespace, name) or b"" for name in await storage.list_records(namespace)]
+    [name] = await storage.list_records(namespace)
+    kept = (await storage.get_record(namespace, name) or b"").split(b"\n")
 
     assert len(kept) == 2
     assert not any(word in value for value in kept for word in (b"Sing", b"Mira", b"stage"))
@@ -242,7 +243,34 @@ async def test_explanations_go_when_their_time_is_over(explained: tuple[InMemory
     await storage.put_record(namespace, f"20200101.{first.turn_id}", b"{}")
     await PromptRecords(storage, kept_days=30).prune()
 
-    assert len(await storage.list_records(namespace)) == 2
+    assert len(await storage.list_records(namespace)) == 1
+
+
+async def test_of_explanations_written_together_only_those_go_that_name_what_is_forgotten(
+    explained: tuple[InMemoryStorage, list[LiveTurn]],
+) -> None:
+    storage, (first, second) = explained
+    await forget_naming(storage, first.conversation_id, str(first.turn_id))
+    async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings()) as turns:
+        kept = await turns.explain_prompt(second.turn_id)
+        with pytest.raises(TurnExpired):
+            await turns.explain_prompt(first.turn_id)
+
+    assert kept.turn_id == second.turn_id
+
+
+async def test_what_is_not_written_yet_is_explained_and_forgotten_as_what_is() -> None:
+    storage, sources = InMemoryStorage(), [Lore(MOON._replace(why={"message_id": "m1"}))]
+    async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings(), prompt_sources=sources) as turns:
+        turn = await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]}))
+        await turn.ended()
+        explained = await turns.explain_prompt(turn.turn_id)
+        await forget_naming(storage, turn.conversation_id, "m1")
+        with pytest.raises(TurnExpired):
+            await turns.explain_prompt(turn.turn_id)
+
+    assert [part.why for part in explained.parts] == [{"message_id": "m1"}]
+    assert await storage.list_records(f"prompts.{turn.conversation_id}") == []
 
 
 async def test_a_turn_whose_prompt_is_not_known_any_more_has_expired() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from idolchat_core.llm.token_estimator import message_size
-from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.parts import MeasuredPart, PromptPart, Slot
 
 __all__ = ["Decision", "Selection", "clipped_shares", "select_parts"]
 
@@ -15,8 +14,10 @@ MAX_VARYING_SHARE = 0.3
 """Of the window, for the varying parts of all sources together: a fifth for the tail, a tenth for summaries."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+_BEFORE_HISTORY = tuple(slot for slot in Slot if slot.is_before_history)
+
+
+class Decision(NamedTuple):
     """What became of a part: its estimated tokens, whether it is in the prompt, and why not, or why elsewhere."""
 
     part: PromptPart
@@ -27,36 +28,53 @@ class Decision:
 
 @dataclass(slots=True)
 class Selection:
-    """The parts that go in, by slot in order, and what was decided of each."""
+    """The parts that go in, by slot in order, and what was decided of each.
 
-    chosen: dict[Slot, list[PromptPart]] = field(default_factory=dict)
+    ``fixed_size`` is that of the parts in it that stay the same for a conversation, ``varying_size`` of the others.
+    """
+
+    chosen: dict[Slot, list[MeasuredPart]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+    fixed_size: float = 0.0
+    varying_size: float = 0.0
 
-    def of(self, slot: Slot) -> Sequence[PromptPart]:
+    def of(self, slot: Slot) -> Sequence[MeasuredPart]:
         """The parts of a slot, in order."""
         return self.chosen.get(slot, ())
 
     @property
-    def before_history(self) -> list[PromptPart]:
+    def before_history(self) -> list[MeasuredPart]:
         """What the prompt begins with, in order."""
-        return [part for slot in Slot if slot.is_before_history for part in self.of(slot)]
+        return [part for slot in _BEFORE_HISTORY for part in self.chosen.get(slot, ())]
 
-    def add(self, part: PromptPart, tokens: float) -> None:
+    def add(self, part: MeasuredPart, tokens: float) -> None:
         """Add a part to the prompt."""
-        self.chosen.setdefault(part.slot, []).append(part)
-        self.chosen[part.slot].sort(key=lambda one: one.order)
-        self.decisions.append(Decision(part, round(tokens), True))
+        self.chosen.setdefault(part.part.slot, []).append(part)
+        self.chosen[part.part.slot].sort(key=lambda one: one.part.order)
+        self.count(part)
+        self.decisions.append(Decision(part.part, round(tokens), True))
 
-    def refuse(self, part: PromptPart, tokens: float, *, reason: str) -> None:
+    def refuse(self, part: MeasuredPart, tokens: float, *, reason: str) -> None:
         """Record that a part stays out."""
-        self.decisions.append(Decision(part, round(tokens), False, reason))
+        self.decisions.append(Decision(part.part, round(tokens), False, reason))
 
     def leave_out(self, slot: Slot, *, reason: str) -> None:
         """Leave out all parts of a slot after all."""
-        gone = set(map(id, self.chosen.pop(slot, ())))
+        gone = {id(one.part) for one in self.chosen.pop(slot, ())}
+        self.fixed_size = self.varying_size = 0.0
+        for left in self.chosen.values():
+            for part in left:
+                self.count(part)
         self.decisions = [
             Decision(one.part, one.tokens, False, reason) if id(one.part) in gone else one for one in self.decisions
         ]
+
+    def count(self, part: MeasuredPart) -> None:
+        """Add the size of a part that came in."""
+        if part.part.stability == "conversation":
+            self.fixed_size += part.size
+        else:
+            self.varying_size += part.size
 
 
 def clipped_shares(shares: Mapping[str, float]) -> dict[str, float]:
@@ -67,7 +85,7 @@ def clipped_shares(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def select_parts(
-    parts: Sequence[PromptPart],
+    parts: Sequence[MeasuredPart],
     *,
     budgets: Mapping[str, float],
     tokens_of: Callable[[float], float],
@@ -80,26 +98,26 @@ def select_parts(
     """
     selection = Selection()
     left = dict(budgets)
-    chosen: dict[Slot, list[tuple[int, int, PromptPart]]] = {}
-    for place, part in sorted(enumerate(parts), key=_by_importance):
-        tokens = tokens_of(message_size(part.sent))
-        reason = None
+    chosen: dict[Slot, list[tuple[int, int, MeasuredPart]]] = {}
+    for place, one in sorted(enumerate(parts), key=_by_importance):
+        part, tokens, reason = one.part, tokens_of(one.size), None
         if part.stability != "conversation":
             if part.priority is not None and tokens > left.get(part.source, 0.0):
-                reason = f"over the budget of {part.source}"
-                selection.decisions.append(Decision(part, round(tokens), False, reason))
+                selection.refuse(one, tokens, reason=f"over the budget of {part.source}")
                 continue
             left[part.source] = left.get(part.source, 0.0) - tokens
         if part.stability == "turn" and part.slot.is_before_history and not keeps_slots:
             reason = f"moved from {part.slot}: it varies from turn to turn"
             part = part._replace(slot=Slot.TAIL)
-        chosen.setdefault(part.slot, []).append((part.order, place, part))
+            one = one._replace(part=part)
+        chosen.setdefault(part.slot, []).append((part.order, place, one))
+        selection.count(one)
         selection.decisions.append(Decision(part, round(tokens), True, reason))
     for slot, ordered in chosen.items():
-        selection.chosen[slot] = [part for _, _, part in sorted(ordered, key=lambda one: one[:2])]
+        selection.chosen[slot] = [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
     return selection
 
 
-def _by_importance(numbered: tuple[int, PromptPart]) -> tuple[Any, ...]:
-    place, part = numbered
+def _by_importance(numbered: tuple[int, MeasuredPart]) -> tuple[Any, ...]:
+    place, (part, *_) = numbered
     return (part.priority is not None, -(part.priority or 0), part.order, place)

@@ -17,14 +17,16 @@ from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.budget import Selection
 from idolchat_core.prompt.history import Entry
-from idolchat_core.prompt.parts import PromptPart, Slot
+from idolchat_core.prompt.outline import Outline
+from idolchat_core.prompt.parts import MeasuredPart, Slot
 from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
 from idolchat_core.prompt.thinking import without_thinking
 from idolchat_core.prompt.window import choose_start, predict_start
 
-__all__ = ["Prompt", "build_prompt", "shared_size"]
+__all__ = ["Prompt", "build_prompt"]
 
 _TOLD = "You began this conversation by saying:"
+_NOTHING = Outline()
 _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 
 
@@ -33,11 +35,9 @@ class Prompt:
     """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
 
     ``is_cut`` says that something before it did not fit; messages that are never sent may stand there, too.
-    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``outline`` names
-    what the prompt consists of, in order, each with its size: a part by its text, a message of the history by its id.
-    ``next_cut`` is the message that the history is likely to begin with after the next cut, where that is near and was
-    asked for; ``history_size`` is that of the history in it, and ``free_tokens`` is what that can
-    grow by.
+    ``stable_until`` are positions of messages up to which the next prompt is likely to be the same. ``next_cut`` is the
+    message that the history is likely to begin with after the next cut, where that is near and was asked for;
+    ``history_size`` is that of the history in it, and ``free_tokens`` is what that can grow by.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -45,7 +45,7 @@ class Prompt:
     cut: StoredId | None
     is_cut: bool = False
     stable_until: tuple[int, ...] = ()
-    outline: Sequence[tuple[object, float]] = ()
+    outline: Outline = _NOTHING
     history_size: float = 0.0
     free_tokens: float = 0.0
     next_cut: StoredId | None = None
@@ -66,7 +66,7 @@ def build_prompt(
     joins_replies: bool = True,
     begun: str = "",
     keeps_thinking: bool = False,
-    summaries: Sequence[PromptPart] = (),
+    summaries: Sequence[MeasuredPart] = (),
     predicts: bool = False,
 ) -> Prompt:
     """Build a prompt of at most ``budget_tokens`` that ends with the last message of ``path``.
@@ -119,8 +119,9 @@ def build_prompt(
         joins_replies=joins_replies,
     )
     messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
-    outline = _outline(selection, said[start:])
-    size = extra_size + sum([size for _, size in outline])
+    history_size = sum([entry.size for entry in said[start:]])
+    outline = _outline(selection, said[start:], history_size)
+    size = extra_size + selection.fixed_size + selection.varying_size + history_size
     following = predict_start(sizes, starts, available=available, current=start) if predicts else None
     return Prompt(
         messages=messages,
@@ -129,31 +130,21 @@ def build_prompt(
         is_cut=first is not None and (start > 0 or not is_complete),
         stable_until=stable_until,
         outline=outline,
-        history_size=sum([entry.size for entry in said[start:]]),
+        history_size=history_size,
         free_tokens=available - sum(sizes[start:]),
         next_cut=said[following].id if following is not None else None,
     )
 
 
-def shared_size(before: Sequence[tuple[object, float]], after: Sequence[tuple[object, float]]) -> float:
-    """Return how much of a prompt equals the beginning of the one before, given the outlines of both."""
-    size = 0.0
-    for one, other in zip(before, after, strict=False):
-        if one[0] != other[0]:
-            break
-        size += other[1]
-    return size
-
-
-def _start_after(said: Sequence[Entry], path: Sequence[Entry], starts: Sequence[int], summary: PromptPart) -> int:
+def _start_after(said: Sequence[Entry], path: Sequence[Entry], starts: Sequence[int], summary: MeasuredPart) -> int:
     """Find where a prompt may begin after what a summary stands for, which may be older than all that is loaded."""
-    last = next((entry.position for entry in path if entry.id == summary.stands_for), -1)
+    last = next((entry.position for entry in path if entry.id == summary.part.stands_for), -1)
     return next((start for start in starts if said[start].position > last), len(said))
 
 
 def _put_summary(
     selection: Selection,
-    ends: Sequence[tuple[int, PromptPart]],
+    ends: Sequence[tuple[int, MeasuredPart]],
     room: _Room,
     *,
     start: int,
@@ -162,7 +153,7 @@ def _put_summary(
     """Add the summary that reaches furthest of those that end before the history begins, where it has room."""
     newest = max([end for end, _ in ends if end <= start], default=None)
     for end, part in ends:
-        tokens = room.tokens_per_size * message_size(part.sent)
+        tokens = room.tokens_per_size * part.size
         if end > start:
             selection.refuse(part, tokens, reason="the history holds what it stands for")
         elif end != newest:
@@ -174,18 +165,15 @@ def _put_summary(
             selection.add(part, tokens)
 
 
-def _outline(selection: Selection, said: Sequence[Entry]) -> list[tuple[object, float]]:
-    entries: list[tuple[object, float]] = [(entry.id, entry.size) for entry in said]
+def _outline(selection: Selection, said: Sequence[Entry], size: float) -> Outline:
+    """Outline a prompt with a history of a size."""
+    deep = selection.of(Slot.HISTORY)
+    late = [*deep, *selection.of(Slot.TAIL), *selection.of(Slot.POST_HISTORY)]
+    if not late:
+        return Outline(selection.before_history, said, (), len(said), size)
     newest = _last_turn(said) if said else 0
-    deepest = max((part.depth for part in selection.of(Slot.HISTORY)), default=0)
-    varying = min(newest, len(said) - deepest) if selection.of(Slot.HISTORY) else newest
-    late = [part for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY) for part in selection.of(slot)]
-    head = [_named(part) for part in selection.before_history]
-    return [*head, *entries[:varying], *map(_named, late), *entries[varying:]]
-
-
-def _named(part: PromptPart) -> tuple[object, float]:
-    return (part.content if isinstance(part.content, str) else str(part.content)), message_size(part.sent)
+    steady = max(0, min(newest, len(said) - max((one.part.depth for one in deep), default=0)))
+    return Outline(selection.before_history, said, late, steady, size - sum([entry.size for entry in said[steady:]]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +193,8 @@ class _Room:
 
     def taken(self, selection: Selection, more_tokens: float = 0.0) -> float:
         """Tokens that the parts take, the reserved ones included, and ``more_tokens`` of another varying part."""
-        fixed = varying = 0.0
-        for parts in selection.chosen.values():
-            for part in parts:
-                if part.stability == "conversation":
-                    fixed += message_size(part.sent)
-                else:
-                    varying += message_size(part.sent)
-        tokens = self.tokens_per_size * (fixed + self.extra_size)
-        return tokens + max(self.reserved_tokens, self.tokens_per_size * varying + more_tokens)
+        tokens = self.tokens_per_size * (selection.fixed_size + self.extra_size)
+        return tokens + max(self.reserved_tokens, self.tokens_per_size * selection.varying_size + more_tokens)
 
 
 def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> ContextTooLong:
@@ -242,8 +223,8 @@ def _arranged(
         return messages, _marks(len(head), len(head) + newest)
     arranged = [*history[:newest], *(part.sent for part in tail), *history[newest:]]
     unchanged = newest if tail else len(history)
-    for part in sorted(deep, key=lambda part: part.depth):
-        place = _before_calls(arranged, max(0, len(arranged) - part.depth))
+    for part in sorted(deep, key=lambda one: one.part.depth):
+        place = _before_calls(arranged, max(0, len(arranged) - part.part.depth))
         arranged.insert(place, part.sent)
         unchanged = min(unchanged, place)
     messages = [*head, *joined_roles(arranged, joins_replies=joins_replies), *(part.sent for part in last)]
@@ -272,9 +253,11 @@ def _before_calls(messages: Sequence[Mapping[str, Any]], place: int) -> int:
     return place
 
 
-def _with_context(history: Sequence[dict[str, Any]], newest: int, parts: Sequence[PromptPart]) -> list[dict[str, Any]]:
+def _with_context(
+    history: Sequence[dict[str, Any]], newest: int, parts: Sequence[MeasuredPart]
+) -> list[dict[str, Any]]:
     """Put what varies before the newest words of the user, in a tag that nothing inside can close."""
-    texts = [_escaped(part.content) for part in parts if isinstance(part.content, str)]
+    texts = [_escaped(content) for part in parts if isinstance(content := part.part.content, str)]
     context = "<context>\n" + "\n\n".join(texts) + "\n</context>"
     if newest == len(history):
         return [*history, {"role": "user", "content": context}]

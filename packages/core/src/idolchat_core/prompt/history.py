@@ -12,6 +12,7 @@ from idolchat_core.errors import ConversationDamaged, ConversationNotFound
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
+from idolchat_core.prompt.outline import Outline
 from idolchat_core.storage.contract import Storage
 
 __all__ = ["UNFINISHED", "Entry", "Histories", "History"]
@@ -119,7 +120,7 @@ class History:
         self.cut: StoredId | None = None
         self.is_outdated = False
         self.reading = next(_readings)
-        self.last_prompt: Sequence[tuple[object, float]] | None = None
+        self.last_prompt: Outline | None = None
         self._wanted = conversation.head
         self._unread = page.total
         self._at_root = False

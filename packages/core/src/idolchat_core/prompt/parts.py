@@ -8,14 +8,17 @@ from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from idolchat_core.events.json_values import plain_json
+from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
 
-__all__ = ["PromptPart", "Role", "Slot", "Stability", "checked_part"]
+__all__ = ["MeasuredPart", "PromptPart", "Role", "Slot", "Stability", "checked_part", "measured"]
 
 type Role = Literal["system", "developer", "user", "assistant"]
 
 type Stability = Literal["conversation", "cut", "turn"]
 """How long a part stays as it is: as long as its conversation; until the history's beginning moves; or one turn."""
+
+_ROLES, _STABILITIES = frozenset(get_args(Role.__value__)), frozenset(get_args(Stability.__value__))
 
 
 class Slot(StrEnum):
@@ -74,6 +77,27 @@ class PromptPart(NamedTuple):
         return message | {"name": self.name} if self.name else message
 
 
+class MeasuredPart(NamedTuple):
+    """A part with the message that it is sent as, the size of that, and the object that its source gave."""
+
+    part: PromptPart
+    sent: dict[str, Any]
+    size: float
+    given: object = None
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is the same in the next turn, if its source gives the same object again."""
+        part = self.part
+        return part.stability == "conversation" and isinstance(part.content, str) and not part.why
+
+
+def measured(part: PromptPart, *, given: object = None) -> MeasuredPart:
+    """Measure a part."""
+    sent = part.sent
+    return MeasuredPart(part, sent, message_size(sent), given)
+
+
 def checked_part(part: object) -> PromptPart:
     """Return a part that a plugin made, its ``why`` reduced to JSON. Raises ``TypeError`` for one of wrong types."""
     if not isinstance(part, PromptPart):
@@ -82,8 +106,8 @@ def checked_part(part: object) -> PromptPart:
         "key": isinstance(part.key, str),
         "content": isinstance(part.content, str) or _are_content_parts(part.content),
         "slot": isinstance(part.slot, Slot),
-        "role": part.role in get_args(Role.__value__),
-        "stability": part.stability in get_args(Stability.__value__),
+        "role": part.role in _ROLES,
+        "stability": part.stability in _STABILITIES,
         "priority": part.priority is None or isinstance(part.priority, int),
         "order": isinstance(part.order, int),
         "depth": isinstance(part.depth, int),

@@ -77,14 +77,14 @@ async def measure_window(resources: EngineResources, conversation_id: UUID) -> C
     prompt = await prompting.build(
         history, history.path, budget_tokens=budget_tokens, window_tokens=window_tokens, is_rehearsal=True
     )
-    explained = prompting.explanation
+    explained = prompting.explained
     return ContextWindow(
         conversation_id=conversation_id,
         model=model,
         window_tokens=window_tokens,
         reply_tokens=round(window_tokens - budget_tokens),
         reserved_tokens=round(prompting.reserved_tokens),
-        prompt_tokens=explained.tokens,
+        prompt_tokens=round(per_size * prompt.size),
         history_tokens=round(per_size * prompt.history_size),
         history_messages=explained.history_messages,
         free_tokens=max(0, round(prompt.free_tokens)),

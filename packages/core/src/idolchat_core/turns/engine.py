@@ -394,8 +394,8 @@ class TurnEngine:
         Raises ``TurnNotFound``, and ``TurnExpired`` where that is not known any more, or not yet.
         """
         run = self._run_of(turn_id)
-        if run is not None and run.explain_prompt is not None:
-            return run.explain_prompt()
+        if run is not None and run.built_prompt is not None:
+            return run.built_prompt.explanation()
         status = await self.status(turn_id)
         kept = await self._resources.prompt_records.find(status.conversation_id, turn_id)
         if kept is None:
@@ -425,6 +425,8 @@ class TurnEngine:
             await self.stop_all(conversation_id)
         else:
             self.forget(conversation_id)
+            if ChangeKind.MESSAGE_DELETED in kinds:  # which it was is not told
+                self._resources.prompt_records.drop(conversation_id)
 
     async def release(self, conversation_id: UUID) -> None:
         """Store what is left of a conversation's turns, and keep nothing of them in memory or in checkpoints.

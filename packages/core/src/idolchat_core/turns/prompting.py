@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import UUID
 
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import utc_now
 from idolchat_core.prompt.budget import Selection, clipped_shares, select_parts
-from idolchat_core.prompt.builder import Prompt, build_prompt, shared_size
-from idolchat_core.prompt.explanation import ExplainedPart, PromptExplanation
+from idolchat_core.prompt.builder import Prompt, build_prompt
+from idolchat_core.prompt.explanation import BuiltPrompt, ExplainedPart
 from idolchat_core.prompt.history import Entry, History
-from idolchat_core.prompt.parts import PromptPart, Role, Slot, checked_part
+from idolchat_core.prompt.outline import Outline, shared_size
+from idolchat_core.prompt.parts import MeasuredPart, PromptPart, Role, Slot, checked_part, measured
 from idolchat_core.prompt.sources import Generation, HistoryWindow, PromptSource, PromptTurn
 from idolchat_core.turns.casting import heard_by, told
 from idolchat_core.turns.plan import Plan
@@ -30,8 +30,30 @@ SOURCE_TIMEOUT_S = 0.25
 
 @dataclass(slots=True)
 class _Collected:
-    parts: list[PromptPart] = field(default_factory=list)
+    parts: list[MeasuredPart] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    """Checks and measures what sources say; a part that was in the prompt before, by the object given, is as it was."""
+
+    known: Mapping[int, MeasuredPart]
+    tokens_per_size: float
+
+    async def parts_of(self, source: PromptSource, turn: PromptTurn) -> list[MeasuredPart]:
+        """Return what a source says. Raises what the source raises, ``TypeError`` and ``ValueError``."""
+        parts = [self._measured(part, source.name) for part in await source.parts(turn)]
+        tokens = round(self.tokens_per_size * sum([one.size for one in parts if isinstance(one.part.content, str)]))
+        if tokens > turn.window_tokens:
+            raise ValueError(f"its parts take {tokens} tokens, and the model reads {turn.window_tokens}")
+        return parts
+
+    def _measured(self, given: object, source: str) -> MeasuredPart:
+        part = self.known.get(id(given))
+        if part is not None and part.given is given and part.part.source == source:
+            return part
+        return measured(checked_part(given)._replace(source=source), given=given)
 
 
 class Prompting:
@@ -45,9 +67,9 @@ class Prompting:
         self._collected: _Collected | None = None
         self._generation: Generation = "normal"
         self._listening: list[tuple[PromptSource, PromptTurn]] = []
-        self._summaries: Sequence[PromptPart] = ()
+        self._summaries: Sequence[MeasuredPart] = ()
         self.reserved_tokens = 0.0
-        self.explain: Callable[[], PromptExplanation] | None = None
+        self.built: BuiltPrompt | None = None
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -64,7 +86,7 @@ class Prompting:
         begun: str = "",
         is_rehearsal: bool = False,
     ) -> Prompt:
-        """Build it, cut what no longer fits off the history, and keep an explanation. Raises ``ContextTooLong``.
+        """Build it, cut what no longer fits off the history, and keep what explains it. Raises ``ContextTooLong``.
 
         ``begun`` is the text of the reply that is continued; the prompt then ends with it, as the assistant's. Of a
         rehearsal, which is sent nowhere, no source learns.
@@ -77,9 +99,9 @@ class Prompting:
         self.reserved_tokens = sum(budgets.values())
         self._generation = "continue" if begun else "regenerate" if self._plan.answer_to is not None else "normal"
         collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
-        summaries = [part for part in collected.parts if part.stands_for is not None]
+        summaries = [part for part in collected.parts if part.part.stands_for is not None]
         selection = select_parts(
-            [*self._instructions(), *(part for part in collected.parts if part.stands_for is None)],
+            [*self._instructions(), *(part for part in collected.parts if part.part.stands_for is None)],
             budgets=budgets,
             tokens_of=lambda size: size * per_size,
             keeps_slots=resources.settings.prompt_layout == "sillytavern",
@@ -108,17 +130,17 @@ class Prompting:
         return prompt
 
     @property
-    def explanation(self) -> PromptExplanation:
-        """What went into the prompt that was built last."""
-        if self.explain is None:
+    def explained(self) -> BuiltPrompt:
+        """What explains the prompt that was built last."""
+        if self.built is None:
             raise AssertionError("no prompt was built")
-        return self.explain()
+        return self.built
 
     @property
     def summary(self) -> ExplainedPart | None:
         """The summary in the prompt that was built last."""
-        named = {(part.source, part.key) for part in self._summaries}
-        parts = self.explanation.parts if named else ()
+        named = {(part.source, part.key) for part, *_ in self._summaries}
+        parts = self.explained.explanation().parts if named else ()
         return next((part for part in parts if part.included and (part.source, part.key) in named), None)
 
     def _tell(self, history: History, prompt: Prompt) -> None:
@@ -131,7 +153,7 @@ class Prompting:
                 facts = {"source": source.name, "turn_id": str(self._turn_id)}
                 log.exception("a prompt source failed when it was told of a prompt", extra=facts)
 
-    def _instructions(self) -> list[PromptPart]:
+    def _instructions(self) -> list[MeasuredPart]:
         system = self._resources.settings.system_prompt
         parts = [PromptPart("core", "system_prompt", system, Slot.SYSTEM, order=-1)] if system else []
         if (cast := self._plan.cast) is not None:
@@ -140,7 +162,7 @@ class Prompting:
             role: Role = "developer" if message.role == "developer" else "system"
             content = message.content or ""
             parts.append(PromptPart("request", f"system/{number}", content, Slot.SYSTEM, role=role, order=-1))
-        return parts
+        return [measured(part) for part in parts]
 
     async def _collect(
         self, history: History, branch: Sequence[Entry], *, window_tokens: float, budgets: Mapping[str, float]
@@ -148,21 +170,29 @@ class Prompting:
         if self._collected is None:
             self._collected = collected = _Collected()
             sources = self._resources.prompt_sources
-            turns = [self._turn(history, branch, window_tokens, budgets[source.name]) for source in sources]
             if sources:
+                said = tuple([entry for entry in branch if not entry.is_deleted])
+                turns = [self._turn(history, branch, said, window_tokens, budgets[source.name]) for source in sources]
                 pairs = zip(sources, turns, strict=True)
                 self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
-                await self._ask_all(sources, turns, collected)
+                measuring = _Measuring(
+                    _lasting(history.last_prompt), self._resources.estimator.tokens(1.0, self._model)
+                )
+                await self._ask_all(sources, turns, collected, measuring)
         return self._collected
 
     async def _ask_all(
-        self, sources: Sequence[PromptSource], turns: Sequence[PromptTurn], collected: _Collected
+        self,
+        sources: Sequence[PromptSource],
+        turns: Sequence[PromptTurn],
+        collected: _Collected,
+        measuring: _Measuring,
     ) -> None:
         """Ask all at once. One that is late, whatever it does about being cancelled, is not waited for."""
         loop = asyncio.get_running_loop()
         pairs = zip(sources, turns, strict=True)
         # Eagerly, so that a source that has nothing to wait for costs a call, not a task.
-        asked = [asyncio.Task(_parts_of(*pair), loop=loop, eager_start=True) for pair in pairs]
+        asked = [asyncio.Task(measuring.parts_of(*pair), loop=loop, eager_start=True) for pair in pairs]
         late = [task for task in asked if not task.done()]
         try:
             if late:
@@ -187,7 +217,12 @@ class Prompting:
                 collected.parts.extend(task.result())
 
     def _turn(
-        self, history: History, branch: Sequence[Entry], window_tokens: float, budget_tokens: float
+        self,
+        history: History,
+        branch: Sequence[Entry],
+        said: Sequence[Entry],
+        window_tokens: float,
+        budget_tokens: float,
     ) -> PromptTurn:
         plan, estimator, model = self._plan, self._resources.estimator, self._model
         return PromptTurn(
@@ -201,7 +236,7 @@ class Prompting:
             persona_id=history.persona_id,
             model=model,
             generation=self._generation,
-            history=tuple([entry for entry in branch if not entry.is_deleted]),
+            history=said,
             cut=history.cut,
             reading=history.reading,
             started_at=history.created_at,
@@ -222,9 +257,7 @@ class Prompting:
     ) -> None:
         before, history.last_prompt = history.last_prompt, prompt.outline
         start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
-        # Most turns are never asked about: it is made when it is asked for, or kept.
-        self.explain = partial(
-            PromptExplanation,
+        self.built = BuiltPrompt(
             turn_id=self._turn_id,
             conversation_id=history.id,
             user_id=history.user_id,
@@ -233,23 +266,21 @@ class Prompting:
             window_tokens=round(window_tokens),
             tokens=round(per_size * prompt.size),
             shared_tokens=None if before is None else round(per_size * shared_size(before, prompt.outline)),
-            parts=tuple([ExplainedPart.of(decision) for decision in selection.decisions]),
+            parts=BuiltPrompt.decided(selection.decisions),
             history_messages=len(branch) - start,
             left_out_messages=branch[start].position if start < len(branch) else 0,
             failures=dict(self._collected.failures) if self._collected else {},
         )
 
 
-async def _parts_of(source: PromptSource, turn: PromptTurn) -> list[PromptPart]:
-    """Return what a source says, each part checked. Raises what the source raises, ``TypeError`` and ``ValueError``."""
-    parts = [checked_part(part)._replace(source=source.name) for part in await source.parts(turn)]
-    tokens = sum(turn.count(part.content) for part in parts if isinstance(part.content, str))
-    if tokens > turn.window_tokens:
-        raise ValueError(f"its parts take {tokens} tokens, and the model reads {turn.window_tokens}")
-    return parts
+def _lasting(before: Outline | None) -> Mapping[int, MeasuredPart]:
+    """Find the parts of a prompt that may be in the next one, too, by the objects that sources gave."""
+    if before is None:
+        return {}
+    return {id(part.given): part for part in (*before.head, *before.late) if part.is_lasting}
 
 
-def _is_known(task: asyncio.Task[list[PromptPart]]) -> None:
+def _is_known(task: asyncio.Task[list[MeasuredPart]]) -> None:
     """Retrieve what a source raised too late, which asyncio would log otherwise."""
     if not task.cancelled():
         task.exception()

@@ -29,7 +29,7 @@ from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
 from idolchat_core.models import Message, new_id, utc_now
-from idolchat_core.prompt.explanation import PromptExplanation
+from idolchat_core.prompt.explanation import BuiltPrompt
 from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
@@ -65,7 +65,7 @@ class TurnRun:
         "_taken_back",
         "_task",
         "_waiting",
-        "explain_prompt",
+        "built_prompt",
         "is_waiting",
         "live",
         "plan",
@@ -103,7 +103,7 @@ class TurnRun:
         self._character: DirectoryEntry | None = None
         self.is_waiting = False
         self.saved_length = 0
-        self.explain_prompt: Callable[[], PromptExplanation] | None = None
+        self.built_prompt: BuiltPrompt | None = None
 
     @property
     def conversation_id(self) -> UUID:
@@ -396,10 +396,10 @@ class TurnRun:
         answer = Completion(self._resources, self.plan, self.live, call)
         self.live.state = TurnState.RUNNING
         ended = await self._asked(answer, history)
-        self.explain_prompt = answer.prompting.explain
-        if self.explain_prompt is not None and answer.prompting.is_worth_keeping:
-            self._resources.prompt_records.save(self.explain_prompt())
-            self.explain_prompt = None  # the record alone is kept, which goes with what it names
+        self.built_prompt = answer.prompting.built
+        if self.built_prompt is not None and answer.prompting.is_worth_keeping:
+            self._resources.prompt_records.save(self.built_prompt)
+            self.built_prompt = None  # the record alone is kept, which goes with what it names
         started_at = perf_counter()
         try:
             ended = await self._store(ended, call)

@@ -1,0 +1,63 @@
+"""What a prompt consists of, and how much of it equals the beginning of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from idolchat_core.prompt.parts import MeasuredPart
+
+if TYPE_CHECKING:  # a history keeps the outline of its last prompt
+    from idolchat_core.prompt.history import Entry
+
+__all__ = ["Outline", "shared_size"]
+
+
+class Outline(NamedTuple):
+    """What a prompt consists of: the ``head``, then the ``history``, which ``late`` parts stand in or behind.
+
+    ``steady`` is how many messages of the history stand before any of these, and ``steady_size`` is the size of those.
+    """
+
+    head: Sequence[MeasuredPart] = ()
+    history: Sequence[Entry] = ()
+    late: Sequence[MeasuredPart] = ()
+    steady: int = 0
+    steady_size: float = 0.0
+
+    def pieces(self) -> Iterator[tuple[object, float]]:
+        """Name what there is, in order, each with its size: a part by its content, a message by its id."""
+        for part in self.head:
+            yield part.part.content, part.size
+        for place, entry in enumerate(self.history):
+            if place == self.steady:
+                yield from ((part.part.content, part.size) for part in self.late)
+            yield entry.id, entry.size
+        if self.steady == len(self.history):
+            yield from ((part.part.content, part.size) for part in self.late)
+
+
+def shared_size(before: Outline, after: Outline) -> float:
+    """Return how much of a prompt equals the beginning of the one before, given the outlines of both.
+
+    Where the conversation has gone on, the cost does not grow with it.
+    """
+    if _goes_on(before, after):
+        return sum([part.size for part in before.head]) + before.steady_size
+    size = 0.0
+    for one, other in zip(before.pieces(), after.pieces(), strict=False):
+        if one[0] != other[0]:
+            break
+        size += other[1]
+    return size
+
+
+def _goes_on(before: Outline, after: Outline) -> bool:
+    """Whether all up to the late parts is the same: two messages with all of one branch between them say so."""
+    count = before.steady
+    return (
+        0 < count < after.steady
+        and before.history[0].id == after.history[0].id
+        and before.history[count - 1].id == after.history[count - 1].id
+        and [part.part.content for part in before.head] == [part.part.content for part in after.head]
+    )
