@@ -25,12 +25,10 @@ COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
 }
 
 
-def on_disk(data: Path, text: str, *, observed: bool = True) -> list[str]:
-    """List the files that hold a text; without those of observers, who follow a command a moment later."""
+def on_disk(data: Path, text: str) -> list[str]:
+    """List the files that hold a text."""
     found = []
     for path in data.rglob("*"):
-        if not observed and path.is_relative_to(data / "memory"):
-            continue
         with suppress(FileNotFoundError, IsADirectoryError):  # the server replaces and removes files meanwhile
             if text.encode() in path.read_bytes():
                 found.append(str(path.relative_to(data)))
@@ -59,7 +57,7 @@ async def test_nothing_of_a_running_or_waiting_turn_comes_back(
         await until_on_disk(server.data, "a whisper that waits")
         await until_on_disk(server.data / "records", "a secret that is said")  # the reply so far
         done = await asyncio.to_thread(idol, server.folder, *COMMANDS[name](conversation_id))
-        left = [on_disk(server.data, text, observed=False) for text in ("a secret", "a whisper")]
+        left = [on_disk(server.data, text) for text in ("a secret", "a whisper")]
         await asyncio.wait({running, waiting})
         gone = (await client.get(f"/conversation/{conversation_id}")).status_code
     server.restart()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,7 +55,7 @@ class Service:
     async def told(self, conversation_id: UUID) -> None:
         """Wait until all that rests on a conversation has followed its change, or a few seconds: it is queued then."""
         if isinstance(self.storage, TrackedStorage):
-            await self.storage.told(conversation_id, within_s=TOLD_WITHIN_S)
+            await self.storage.told((conversation_id,), within_s=TOLD_WITHIN_S)
 
     @property
     def mirror(self) -> MirrorStatus:
@@ -151,6 +151,16 @@ async def _without_deleted(storage: Storage, *, is_server: bool) -> AsyncGenerat
     yield
 
 
+def _told_by(storage: Storage) -> Callable[[Collection[UUID]], Awaitable[None]]:
+    """Return what waits, some seconds at most, until observers have followed what commands did to conversations."""
+
+    async def told(conversation_ids: Collection[UUID]) -> None:
+        if isinstance(storage, TrackedStorage):
+            await storage.told_by_others(conversation_ids, within_s=TOLD_WITHIN_S)
+
+    return told
+
+
 @asynccontextmanager
 async def _following_commands(
     storage: Storage, turns: TurnEngine, *, is_server: bool
@@ -158,7 +168,7 @@ async def _following_commands(
     """Apply what commands change beside the server."""
     background = BackgroundTasks()
     if is_server and not storage.is_shared:
-        background.start("follow commands", partial(ServerInbox(storage).run, turns.follow))
+        background.start("follow commands", partial(ServerInbox(storage, _told_by(storage)).run, turns.follow))
     try:
         yield background
     finally:

@@ -131,6 +131,10 @@ class ChangeConsumer:
         """Scan now for what other processes have changed. Raises ``StorageUnavailable``."""
         await self._scanner.look()
 
+    async def read_notes(self) -> None:
+        """Queue what other processes have noted. Raises ``StorageUnavailable``."""
+        await self._scanner.read_notes()
+
     async def has_passed_on(self, subject: Subject) -> None:
         """Wait until nothing of one conversation or record is pending."""
         await self._worker.has_passed_on(subject)

@@ -66,8 +66,7 @@ class ChangeScanner:
     async def look(self) -> None:
         """Queue what is new, and move the watermark to where all is copied. Raises ``StorageUnavailable``."""
         await self._watermark.read()
-        for subject in await self._outbox.read():
-            self._worker.mark(subject, None)
+        await self.read_notes()
         newest, until = datetime.min.replace(tzinfo=UTC), utc_now() - MARGIN
         async for summary in self._changed():
             newest = max(newest, summary.updated_at)
@@ -78,6 +77,11 @@ class ChangeScanner:
             await self._worker.has_room()
         oldest = self._queue.oldest_change
         await self._watermark.advance(min(newest, until, newest if oldest is None else oldest - _TICK))
+
+    async def read_notes(self) -> None:
+        """Queue what other processes have noted. Raises ``StorageUnavailable``."""
+        for subject in await self._outbox.read():
+            self._worker.mark(subject, None)
 
     async def _changed(self) -> AsyncIterator[ConversationSummary]:
         before: str | None = None

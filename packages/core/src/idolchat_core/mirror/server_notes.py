@@ -27,6 +27,7 @@ _POLL_S = 0.02
 
 
 type Act = Callable[[UUID, Collection[ChangeKind]], Awaitable[None]]
+type Told = Callable[[Collection[UUID]], Awaitable[None]]
 
 
 class ServerNotes(ChangeConsumer):
@@ -55,11 +56,15 @@ class ServerNotes(ChangeConsumer):
 
 
 class ServerInbox:
-    """The side of the server: it looks for notes, and drops each when it has acted on it."""
+    """The side of the server: it looks for notes, and drops each when it has acted on it.
 
-    def __init__(self, storage: Storage) -> None:
+    ``told`` waits until observers have followed the changes, too, before the notes are dropped.
+    """
+
+    def __init__(self, storage: Storage, told: Told | None = None) -> None:
         self._outbox = Outbox(storage, NAMESPACE)
         self._storage = storage
+        self._told = told
         self._pause_s = LOOK_FAR_EVERY_S if storage.is_far else LOOK_EVERY_S
 
     async def run(self, act: Act) -> None:
@@ -96,8 +101,19 @@ class ServerInbox:
     async def look(self, act: Act) -> None:
         """Apply what commands have changed since the last call. Raises ``StorageError``."""
         await self._outbox.read()
+        followed: dict[UUID, Sequence[Note]] = {}
         for conversation_id in self._noted():
             notes = [note for note in self._outbox.of(conversation_id) if note.is_done]
-            if notes:
+            if not notes:
+                continue
+            try:
                 await act(conversation_id, {ChangeKind.of(note.text) for note in notes})
-                await self._outbox.remove(conversation_id, notes)
+            except StorageError as error:
+                facts = {"conversation_id": str(conversation_id), "code": error.code}
+                log.info("what a command has changed cannot be followed now", extra=facts)
+            else:
+                followed[conversation_id] = notes
+        if followed and self._told is not None:
+            await self._told(followed.keys())
+        for conversation_id, dropped in followed.items():
+            await self._outbox.remove(conversation_id, dropped)

@@ -49,12 +49,19 @@ class TrackedStorage(Forwarding):
         """The background tasks that do not do their work now, each with what is wrong."""
         return {name: why for consumer in self.consumers for name, why in consumer.failing.items()}
 
-    async def told(self, conversation_id: UUID, *, within_s: float) -> None:
-        """Wait until observers have followed all that happened to a conversation; what takes longer is queued."""
+    async def told(self, conversation_ids: Iterable[UUID], *, within_s: float) -> None:
+        """Wait until observers have followed all that happened to conversations; what takes longer is queued."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                for feed in self.feeds:
-                    await feed.has_passed_on(conversation_id)
+                for conversation_id in conversation_ids:
+                    for feed in self.feeds:
+                        await feed.has_passed_on(conversation_id)
+
+    async def told_by_others(self, conversation_ids: Iterable[UUID], *, within_s: float) -> None:
+        """Wait, as ``told`` does, for what other processes have done. Raises ``StorageUnavailable``."""
+        for feed in self.feeds:
+            await feed.read_notes()
+        await self.told(conversation_ids, within_s=within_s)
 
     @asynccontextmanager
     async def telling(self, observers: Mapping[str, ChangeObserver]) -> AsyncGenerator[None]:
