@@ -12,7 +12,8 @@ PYTHON := .venv/bin/python
 PYPROJECTS := $(wildcard packages/*/pyproject.toml)
 PRODUCT := -e 'packages/cli[serve]' -e packages/storage-local -e packages/storage-postgres \
 	-e packages/storage-supabase -e packages/auth-supabase -e packages/llm-openrouter -e packages/characters \
-	-e 'packages/llm-local[smollm2]' -e 'packages/memory[semantic]' -e packages/api-openai -e packages/web
+	-e 'packages/llm-local[smollm2]' -e 'packages/memory[semantic]' -e packages/api-openai -e packages/web \
+	-e packages/bus-redis
 TEST_GROUPS = $(foreach file,$(1),--group $(file):test)
 # All but HELD_BACK of noxfile.py, which says why.
 NEWEST := $(filter-out packages/storage-supabase/%,$(PYPROJECTS))

@@ -33,6 +33,7 @@ PRODUCT = [
     "memory[semantic]",
     "api-openai",
     "web",
+    "bus-redis",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 OF_OTHER_SESSIONS = [f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "release", "wheels")]

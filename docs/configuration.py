@@ -9,6 +9,7 @@ import idolchat_storage_local.settings
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api_openai.settings import OpenAISettings
 from idolchat_auth_supabase.settings import SupabaseAuthSettings
+from idolchat_bus_redis.settings import RedisSettings
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core.settings import CoreSettings, PackageSettings
 from idolchat_llm_openrouter.settings import OpenRouterSettings
@@ -28,6 +29,7 @@ PACKAGES: dict[str, type[PackageSettings]] = {
     "llm-local": idolchat_llm_local.settings.LocalSettings,
     "characters": CharactersSettings,
     "memory": MemorySettings,
+    "bus-redis": RedisSettings,
 }
 
 HEAD = """\
