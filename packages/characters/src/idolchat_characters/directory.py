@@ -47,7 +47,11 @@ class StoredCharacters(CharacterDirectory):
 
     async def find(self, reference: UUID | str, user_id: StoredId | None) -> DirectoryEntry | None:
         """Find a character by id or slug, as she is now."""
-        record = await self._library.find(str(reference), Viewer.of(user_id), max_age_s=REFRESH_S)
+        viewer = Viewer.of(user_id)
+        if isinstance(reference, UUID):
+            record = await self._library.get(reference, viewer, max_age_s=REFRESH_S)
+        else:
+            record = await self._library.find(reference, viewer, max_age_s=REFRESH_S)
         return self._entry(record) if record is not None else None
 
     async def page(self, user_id: StoredId | None, *, limit: int, after: str | None = None) -> DirectoryPage:

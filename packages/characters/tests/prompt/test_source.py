@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from idolchat_api.testing import Parts, serving
 from idolchat_characters import Character, plugin
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.prompt import CharacterSource, open_character_source
-from idolchat_core import Conversation, CoreSettings, PromptSource, Services
+from idolchat_core import Conversation, CoreSettings, PromptSource, Services, new_id
 from idolchat_core.testing import (
     InMemoryObjects,
     InMemoryStorage,
@@ -295,6 +296,24 @@ async def test_a_sticky_entry_stays_for_its_messages_and_comes_out_the_same_afte
     await warm.close()
 
     assert seen == [True, True, False, False]
+
+
+async def test_a_card_is_made_into_parts_once_for_a_conversation(
+    storage: InMemoryStorage, library: CharacterLibrary
+) -> None:
+    """So that core need not look at them again; what tells of the turn is made anew."""
+    plain = await library.create(AOI.model_copy(update={"character_book": None}), OPERATOR)
+    timed = await library.update(plain, {"post_history_instructions": "It is {{time}}, {{char}}."}, OPERATOR)
+    source, turn = CharacterSource(storage), a_prompt_turn(_conversation(plain.id, ["Hi"]))
+    again = replace(turn, turn_id=new_id())
+    varying = [part for asked in (turn, again) for part in await source.parts(asked) if part.stability == "turn"]
+    await library.update(timed, {"post_history_instructions": "Stay {{char}}."}, OPERATOR)
+    first, second = await source.parts(turn), await source.parts(again)
+    await source.close()
+
+    assert len(varying) == 2
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert [part.content for part in first][-1] == "Stay Ao."
 
 
 async def test_a_source_opens_while_the_storage_is_away() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from idolchat_characters.macros.chance import CHANCE
 from idolchat_characters.macros.context import MacroContext
@@ -12,11 +13,47 @@ from idolchat_characters.macros.texts import TEXTS
 from idolchat_characters.macros.times import TIMES
 from idolchat_characters.macros.variables import VARIABLES
 
-__all__ = ["MACRO_NAMES", "expand", "unknown_macros"]
+__all__ = ["MACRO_NAMES", "expand", "tells_of_turn", "unknown_macros"]
 
 _HANDLERS = {**TEXTS, **CHANCE, **TIMES, **VARIABLES}
 MACRO_NAMES = frozenset(_HANDLERS) | {"if", "else", "/if"}
 """The names of all macros, in lower case; upper and lower case are the same."""
+
+
+_FIELDS: Final = frozenset(
+    {
+        "description", "chardescription", "personality", "charpersonality", "scenario", "charscenario", "persona",
+        "mesexamples", "mesexamplesraw", "charprompt", "charinstruction", "charjailbreak",
+    }
+)  # fmt: skip
+_LASTING: Final = _FIELDS | VARIABLES.keys() | {
+    "char", "user", "group", "groupnotmuted", "charifnotgroup", "notchar", "charversion", "char_version", "original",
+    "model", "maxprompt", "maxprompttokens", "newline", "space", "noop", "trim", "//", "comment", "hidden_key",
+    "reverse", "pick",
+}  # fmt: skip
+"""Macros that give the same in all turns of a conversation, where what they are nested with does."""
+
+
+def tells_of_turn(template: str, context: MacroContext) -> bool:
+    """Return whether a text may come out another in the next turn of a conversation, at the end of the prompt."""
+    if "{" not in template and "<" not in template:
+        return False
+    names = set(_names(parse(template)))
+    if names & _FIELDS:
+        names |= {name for field in _fields_of(context) for name in _names(parse(field))}
+    return not (names & MACRO_NAMES) <= _LASTING
+
+
+def _fields_of(context: MacroContext) -> tuple[str, ...]:
+    return (
+        context.description,
+        context.personality,
+        context.scenario,
+        context.persona,
+        context.examples,
+        context.system_prompt,
+        context.post_history_instructions,
+    )
 
 
 def expand(template: str, context: MacroContext) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, NamedTuple
 
 from idolchat_characters.character import Character
-from idolchat_characters.macros import MacroContext, expand
+from idolchat_characters.macros import MacroContext, expand, tells_of_turn
 from idolchat_characters.prompt.examples import example_blocks
 from idolchat_core import PromptPart, Slot
 
-__all__ = ["DESCRIPTION", "PERSONALITY", "SCENARIO", "late_parts", "prefix_parts"]
+__all__ = ["DESCRIPTION", "PERSONALITY", "SCENARIO", "LateText", "lasting_parts", "late_texts"]
 
 DESCRIPTION, PERSONALITY, SCENARIO = 0, 10, 20
 """The order of the fields of a card; lore stands between them."""
@@ -19,8 +19,28 @@ DEFAULT_DEPTH = 4
 HIGHEST_PRIORITY = 1_000_000
 
 
-def prefix_parts(character: Character, prefix: MacroContext, *, source: str) -> Iterator[PromptPart]:
-    """Make the parts of a card and of a persona that begin the prompts of a conversation. Empty ones are left out."""
+class LateText(NamedTuple):
+    """A template of a card that stands behind the history, or near its end, and where."""
+
+    key: str
+    template: str
+    place: Mapping[str, Any]
+
+    def part(self, prefix: MacroContext, tail: MacroContext, *, source: str) -> PromptPart | None:
+        """Make a part of it for a turn; it varies only where it comes out another than at the beginning.
+
+        None where there is nothing to say.
+        """
+        content = expand(self.template, tail).strip()
+        if not content:
+            return None
+        part = PromptPart(source, self.key, content, **self.place)
+        is_lasting = content == expand(self.template, prefix).strip()
+        return part if is_lasting else part._replace(stability="turn", priority=HIGHEST_PRIORITY)
+
+
+def lasting_parts(character: Character, prefix: MacroContext, *, source: str) -> Iterator[PromptPart]:
+    """Make the parts of a card and of a persona that are the same in all prompts of a conversation, but empty ones."""
     fields = (
         ("system_prompt", character.system_prompt, Slot.SYSTEM, 0),
         ("description", character.description, Slot.CHARACTER, DESCRIPTION),
@@ -33,12 +53,18 @@ def prefix_parts(character: Character, prefix: MacroContext, *, source: str) -> 
     if persona := expand(prefix.persona, prefix).strip():
         yield PromptPart(source, "persona", persona, Slot.PERSONA)
     yield from _examples(character, prefix, source)
+    for late in late_texts(character):
+        if not tells_of_turn(late.template, prefix) and (part := late.part(prefix, prefix, source=source)) is not None:
+            yield part
 
 
-def late_parts(character: Character, prefix: MacroContext, tail: MacroContext, *, source: str) -> Iterator[PromptPart]:
-    """Make the parts of a card that stand at the end of a prompt, or near it, and may tell of the turn."""
-    yield from _depth_prompt(character, prefix, tail, source)
-    yield from _late(source, "post_history_instructions", character.post_history_instructions, prefix, tail)
+def late_texts(character: Character) -> Iterator[LateText]:
+    """List what a card has to say at the end of a prompt, or near it."""
+    note = character.extensions.get("depth_prompt")
+    if isinstance(note, Mapping) and isinstance(text := note.get("prompt"), str):
+        yield LateText("depth_prompt", text, _note_place(note))
+    instructions = character.post_history_instructions
+    yield LateText("post_history_instructions", instructions, {"slot": Slot.POST_HISTORY})
 
 
 def _labelled(label: str, text: str) -> str:
@@ -54,33 +80,8 @@ def _examples(character: Character, prefix: MacroContext, source: str) -> Iterat
             yield PromptPart(source, key, message.text, Slot.EXAMPLES, name=message.speaker)
 
 
-def _depth_prompt(character: Character, prefix: MacroContext, tail: MacroContext, source: str) -> Iterator[PromptPart]:
-    """Make the character's note (SillyTavern's ``extensions.depth_prompt``), so many messages before the end."""
-    note = character.extensions.get("depth_prompt")
-    if not isinstance(note, Mapping):
-        return
-    text, depth, role = note.get("prompt"), note.get("depth"), note.get("role")
+def _note_place(note: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Place the character's note (SillyTavern's ``extensions.depth_prompt``), so many messages before the end."""
+    depth, role = note.get("depth"), note.get("role")
     given = depth if isinstance(depth, int) and depth >= 0 else DEFAULT_DEPTH
-    speaker = cast("Literal['system', 'user', 'assistant']", role if role in ("user", "assistant") else "system")
-    place: dict[str, Any] = {"slot": Slot.HISTORY, "depth": given, "role": speaker}
-    yield from _late(source, "depth_prompt", text if isinstance(text, str) else "", prefix, tail, **place)
-
-
-def _late(
-    source: str,
-    key: str,
-    template: str,
-    prefix: MacroContext,
-    tail: MacroContext,
-    *,
-    slot: Slot = Slot.POST_HISTORY,
-    **place: Any,
-) -> Iterator[PromptPart]:
-    """Make a part behind the history, which may tell of this turn; it varies only where it does."""
-    content = expand(template, tail).strip()
-    if not content:
-        return
-    if content == expand(template, prefix).strip():
-        yield PromptPart(source, key, content, slot, **place)
-    else:
-        yield PromptPart(source, key, content, slot, stability="turn", priority=HIGHEST_PRIORITY, **place)
+    return {"slot": Slot.HISTORY, "depth": given, "role": role if role in ("user", "assistant") else "system"}

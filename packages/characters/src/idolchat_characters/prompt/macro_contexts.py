@@ -50,8 +50,6 @@ def in_prefix(character: Character, persona: Persona | None, turn: PromptTurn) -
     """Return what macros tell where a text stays the same for the whole conversation."""
     return replace(
         of_conversation(character, persona, conversation_id=turn.conversation_id, started_at=turn.started_at),
-        now=made_at(turn.turn_id) or utc_now(),
-        turn_id=str(turn.user_message_id),
         original="",  # the operator's instructions stand before, whatever the card says
         model=turn.model or "",
         max_prompt_tokens=turn.window_tokens,
@@ -68,6 +66,8 @@ def in_tail(prefix: MacroContext, turn: PromptTurn) -> MacroContext:
     return replace(
         prefix,
         place="tail",
+        now=made_at(turn.turn_id) or utc_now(),
+        turn_id=str(turn.user_message_id),
         last_message=message_text(turn.history[-1].sent.get("content")) if turn.history else "",
         last_user_message=newest.get("user", ""),
         last_character_message=newest.get("assistant", ""),

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -17,9 +17,9 @@ from idolchat_characters.books import BookLibrary, BookSummary, books_of
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library import CharacterLibrary, CharacterRecord, Viewer, library_of
 from idolchat_characters.lore import ScanResult
-from idolchat_characters.macros import MacroContext
+from idolchat_characters.macros import MacroContext, tells_of_turn
 from idolchat_characters.personas import Persona, PersonaLibrary, personas_of
-from idolchat_characters.prompt.card_parts import late_parts, prefix_parts
+from idolchat_characters.prompt.card_parts import LateText, lasting_parts, late_texts
 from idolchat_characters.prompt.lore_parts import lore_parts, outlets
 from idolchat_characters.prompt.macro_contexts import in_prefix, in_tail
 from idolchat_characters.prompt.said import SaidInTurn
@@ -31,13 +31,21 @@ __all__ = ["CharacterSource", "open_character_source"]
 
 log = logging.getLogger(__name__)
 
-MAX_PREFIXES = 512
+MAX_CONVERSATIONS = 512
 MAX_KEYS_ON_LOOP = 50
 """Of books that were not scanned yet; after that, the time that the last scan took decides."""
 
 MAX_SCAN_ON_LOOP_S = 0.002
 PATIENCE_S = 0.2
 """How long a turn waits for its lore; the engine waits 0.25 s for all of it."""
+
+
+class _Lasting(NamedTuple):
+    """What stays the same for a conversation: its parts, what macros tell in it, and what tells of each turn anew."""
+
+    parts: Sequence[PromptPart]
+    context: MacroContext
+    varying: Sequence[LateText]
 
 
 class CharacterSource(PromptSource):
@@ -56,7 +64,7 @@ class CharacterSource(PromptSource):
         self._books: BookLibrary = books_of(storage)
         self._compiled: CompiledBooks = compiled_of(storage)
         self._states = BranchStates(storage)
-        self._prefixes: OrderedDict[object, tuple[PromptPart, ...]] = OrderedDict()
+        self._lasting: OrderedDict[object, _Lasting] = OrderedDict()
         self._scans_s: WeakKeyDictionary[LoreScanner, float] = WeakKeyDictionary()
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
@@ -69,18 +77,17 @@ class CharacterSource(PromptSource):
             return ()
         persona = await self._personas.played(turn.user_id, turn.persona_id)
         books = await self._books.active(turn.user_id, turn.conversation_id)
-        prefix = in_prefix(record.character, persona, turn)
         names = await self._names(turn) if len(turn.character_ids) > 1 else {}
-        if names:
-            prefix = replace(prefix, group=tuple(names.values()))
-        tail = in_tail(prefix, turn)
+        lasting = self._lasting_of(record, persona, turn, tuple(names.values()))
         has_books = bool(books or record.character.character_book)
-        lore_turn = _lore_turn(record, turn, tail, names)
-        found = await self._in_time(record, books, turn, lore_turn) if has_books else None
+        if not has_books and not lasting.varying:
+            return lasting.parts
+        tail = in_tail(lasting.context, turn)
+        found = await self._in_time(record, books, turn, _lore_turn(record, turn, tail, names)) if has_books else None
         if found is not None:
             tail = replace(tail, outlets=outlets(found))
-        parts = [*self._prefix_parts(record, persona, prefix)]
-        parts += late_parts(record.character, prefix, tail, source=self.name)
+        late = [text.part(lasting.context, tail, source=self.name) for text in lasting.varying]
+        parts = [*lasting.parts, *(part for part in late if part is not None)]
         if found is not None:
             servers = {str(book.id) for book in books if book.scope == "server"}
             parts += lore_parts(found, turn, source=self.name, character_id=record.id, servers=servers)
@@ -92,18 +99,22 @@ class CharacterSource(PromptSource):
         records = [await self._library.get(held, Viewer.of(turn.user_id), max_age_s=REFRESH_S) for held in ids]
         return {record.id: record.character.spoken_name for record in records if record is not None}
 
-    def _prefix_parts(
-        self, record: CharacterRecord, persona: Persona | None, prefix: MacroContext
-    ) -> tuple[PromptPart, ...]:
-        """Return what begins the prompts of a conversation, made once for a card, a persona and a model."""
-        made_for = (prefix.conversation_id, prefix.group, prefix.model, prefix.max_prompt_tokens)
-        at = (record.id, record.version, persona, made_for)
-        if at not in self._prefixes:
-            self._prefixes[at] = tuple(prefix_parts(record.character, prefix, source=self.name))
-            if len(self._prefixes) > MAX_PREFIXES:
-                self._prefixes.popitem(last=False)
-        self._prefixes.move_to_end(at)
-        return self._prefixes[at]
+    def _lasting_of(
+        self, record: CharacterRecord, persona: Persona | None, turn: PromptTurn, group: tuple[str, ...]
+    ) -> _Lasting:
+        """Return what is made once for a conversation, a card, a persona and a model."""
+        played = (persona.id, persona.updated_at) if persona is not None else None
+        at = (turn.conversation_id, record.id, record.version, played, turn.model, turn.window_tokens, group)
+        if at not in self._lasting:
+            prefix = in_prefix(record.character, persona, turn)
+            prefix = replace(prefix, group=group) if group else prefix
+            parts = tuple(lasting_parts(record.character, prefix, source=self.name))
+            varying = [one for one in late_texts(record.character) if tells_of_turn(one.template, prefix)]
+            self._lasting[at] = _Lasting(parts, prefix, varying)
+            if len(self._lasting) > MAX_CONVERSATIONS:
+                self._lasting.popitem(last=False)
+        self._lasting.move_to_end(at)
+        return self._lasting[at]
 
     async def _in_time(
         self, record: CharacterRecord, books: Sequence[BookSummary], turn: PromptTurn, lore_turn: LoreTurn
