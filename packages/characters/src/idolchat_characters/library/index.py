@@ -13,7 +13,7 @@ from idolchat_characters.character import Character, Visibility
 from idolchat_characters.library.access import Viewer
 from idolchat_characters.library.records import CharacterRecord
 
-__all__ = ["CharacterIndex", "CharacterPage", "CharacterSummary"]
+__all__ = ["CharacterIndex", "CharacterPage", "CharacterSummary", "slug_key"]
 
 
 class CharacterSummary(BaseModel):
@@ -73,7 +73,7 @@ class CharacterIndex:
         self._entries[record.id] = entry
         insort(self._order, record.id)
         if entry.summary.slug is not None:
-            self._slugs.setdefault(_slug_key(record.character, entry.summary.slug), record.id)
+            self._slugs.setdefault(slug_key(record.character, entry.summary.slug), record.id)
 
     def discard(self, character_id: UUID) -> None:
         """Remove a character."""
@@ -100,7 +100,7 @@ class CharacterIndex:
 
     def holder(self, character: Character, slug: str) -> UUID | None:
         """Return which character has a slug where this one would have it."""
-        return self._slugs.get(_slug_key(character, slug))
+        return self._slugs.get(slug_key(character, slug))
 
     def page(
         self,
@@ -169,7 +169,8 @@ def _entry(record: CharacterRecord) -> _Entry:
     return _Entry(summary, "\n".join(named).casefold(), tags, record.size_bytes)
 
 
-def _slug_key(character: Character, slug: str) -> tuple[UUID | None, bool, str]:
+def slug_key(character: Character, slug: str) -> tuple[UUID | None, bool, str]:
+    """Return among which characters a slug is unique: those of an owner (None: of nobody), or the public ones."""
     is_public = character.visibility == "public"
     return (None if is_public else character.owner_id), is_public, slug
 

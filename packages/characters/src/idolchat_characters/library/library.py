@@ -15,10 +15,11 @@ from idolchat_characters.character import Character
 from idolchat_characters.errors import VersionConflict
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library.access import OPERATOR, Viewer
-from idolchat_characters.library.index import CharacterIndex, CharacterPage
+from idolchat_characters.library.index import CharacterIndex, CharacterPage, slug_key
 from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
 from idolchat_characters.library.records import CharacterRecord, StoredAsset, owner_in
-from idolchat_characters.library.room import check_room, check_slug, with_slug
+from idolchat_characters.library.room import check_room, slug_taken, slugs_for
+from idolchat_characters.library.slug_claims import SlugClaims
 from idolchat_characters.library.store import CharacterStore
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import slug_of
@@ -43,6 +44,7 @@ class CharacterLibrary:
     def __init__(self, storage: Storage, settings: CharactersSettings) -> None:
         self.settings = settings
         self._store = CharacterStore(storage)
+        self._slugs = SlugClaims(storage, self._store)
         self._index = CharacterIndex()
         self._writing = asyncio.Lock()
         self._loading = asyncio.Lock()
@@ -78,6 +80,7 @@ class CharacterLibrary:
         public = reading.character.model_copy(update={"visibility": "public", "slug": slug_of(reading.character.name)})
         held = Belongings.of(reading, content, max_asset_bytes=self.settings.max_asset_bytes)
         record = new_record(public, held, character_id=STARTER_ID)
+        await self._slugs.claim(public, STARTER_ID)
         with suppress(StorageConflict):  # another process has just added her
             await self._store.add(record, held.card, held.files)
         await self._store.note_starter()
@@ -227,9 +230,12 @@ class CharacterLibrary:
             while True:
                 current, stored_version = await self._stored(record, version)
                 changed = self._updated(current, changes, viewer)
+                if not await self._has_slug(changed, before=current):
+                    raise slug_taken(changed.character)
                 with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
                     await self._store.write(changed, if_version=stored_version)
                     self._index.put(changed)
+                    await self._release_slug(current, now=changed)
                     return changed
 
     async def delete(self, record: CharacterRecord, *, version: int | None = None) -> None:
@@ -239,7 +245,21 @@ class CharacterLibrary:
                 current, stored_version = await self._stored(record, version)
                 with suppress(StorageConflict):
                     await self._store.delete(current, if_version=stored_version)
+                    await self._slugs.release(current.character, current.id)
             self._index.discard(record.id)
+
+    async def _has_slug(self, changed: CharacterRecord, *, before: CharacterRecord) -> bool:
+        """Claim the slug of a character who gets another one, or hers among others."""
+        character = changed.character
+        if character.slug is None or _slug(character) == _slug(before.character):
+            return True
+        if self._index.holder(character, character.slug) not in (None, changed.id):
+            return False
+        return await self._slugs.claim(character, changed.id)
+
+    async def _release_slug(self, before: CharacterRecord, *, now: CharacterRecord) -> None:
+        if _slug(before.character) != _slug(now.character):
+            await self._slugs.release(before.character, before.id)
 
     async def _stored(self, record: CharacterRecord, version: int | None) -> tuple[CharacterRecord, str]:
         """Read what is to be changed. Raises ``VersionConflict`` unless it has the version that is meant."""
@@ -252,7 +272,6 @@ class CharacterLibrary:
     def _updated(self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
         character = with_changes(current.character, changes)
         check_rights(character, viewer, before=current.character)
-        check_slug(character, self._index, own_id=current.id)
         update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
         changed = current.model_copy(update={**update, "character": character})
         check_room(changed, viewer, self._index, self.settings, instead_of=current)
@@ -283,12 +302,22 @@ class CharacterLibrary:
             character = character.model_copy(update={"owner_id": viewer.user_id})
         check_rights(character, viewer, before=None)
         async with self._writing:
-            character = with_slug(character, self._index)
             record = new_record(character, held)
             check_room(record, viewer, self._index, self.settings)
+            record = record.model_copy(update={"character": await self._with_slug(character, record.id)})
             await self._store.add(record, held.card, held.files)
             self._index.put(record)
             return record
+
+    async def _with_slug(self, character: Character, character_id: UUID) -> Character:
+        for named in slugs_for(character, self._index):
+            if await self._slugs.claim(named, character_id):
+                return named
+        raise slug_taken(character)
+
+
+def _slug(character: Character) -> object:
+    return character.slug and slug_key(character, character.slug)
 
 
 ORPHAN_AGE = timedelta(days=1)

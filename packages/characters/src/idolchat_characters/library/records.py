@@ -14,6 +14,7 @@ __all__ = [
     "ASSETS",
     "CHARACTERS",
     "OWNER_NOTE",
+    "SLUGS",
     "STARTER",
     "CharacterRecord",
     "OriginalCard",
@@ -26,6 +27,7 @@ __all__ = [
 
 CHARACTERS: Final = "characters"
 ASSETS: Final = "assets"
+SLUGS: Final = "character-slugs"
 STARTER: Final = "starter"
 """Namespaces of the storage."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from collections.abc import Iterator
 
 from idolchat_characters.character import Character
 from idolchat_characters.errors import SlugTaken, TooManyCharacters
@@ -12,28 +12,28 @@ from idolchat_characters.library.records import CharacterRecord
 from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import MAX_SLUG_LENGTH, slug_of
 
-__all__ = ["check_room", "check_slug", "with_slug"]
+__all__ = ["check_room", "slug_taken", "slugs_for"]
 
 
-def with_slug(character: Character, index: CharacterIndex) -> Character:
-    """Return a new character with a slug: its own, else one made of its name. Raises ``SlugTaken``."""
+def slugs_for(character: Character, index: CharacterIndex) -> Iterator[Character]:
+    """Give a new character each slug that it may have, as far as is known: its own, else those made of its name."""
     if character.slug is not None:
-        check_slug(character, index)
-        return character
+        if index.holder(character, character.slug) is None:
+            yield character
+        return
     slug, number = slug_of(character.name), 1
-    while index.holder(character, slug) is not None:
+    while True:
+        if index.holder(character, slug) is None:
+            yield character.model_copy(update={"slug": slug})
         number += 1
         end = f"-{number}"
         slug = slug_of(character.name)[: MAX_SLUG_LENGTH - len(end)].strip("-") + end
-    return character.model_copy(update={"slug": slug})
 
 
-def check_slug(character: Character, index: CharacterIndex, *, own_id: UUID | None = None) -> None:
-    """Raise ``SlugTaken`` where another character has the slug of this one."""
-    if character.slug is None or index.holder(character, character.slug) in (None, own_id):
-        return
+def slug_taken(character: Character) -> SlugTaken:
+    """Return the error of a character whose slug another has."""
     whose = "public characters" if character.visibility == "public" else "characters of this owner"
-    raise SlugTaken(f"slug: {character.slug!r} is taken among the {whose}; choose another")
+    return SlugTaken(f"slug: {character.slug!r} is taken among the {whose}; choose another")
 
 
 def check_room(
