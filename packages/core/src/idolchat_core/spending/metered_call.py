@@ -96,7 +96,8 @@ class MeteredCall:
         """Return the lines of ``take_lines``, which were certainly not written: they are taken or written later."""
         if self.facts is not None:
             self._ledger.note(self.facts.log, self._carried)
-            self._opening = opened(self.facts)
+            if not self._is_over:
+                self._opening = opened(self.facts)
 
     def write(self) -> None:
         """Begin to record that the call is about to be made, unless that has begun; ``written`` waits for it."""

@@ -75,45 +75,73 @@ create table idolchat.log_lines (
 create table idolchat.instances (
   id uuid primary key,
   inbox text not null,
-  address text,
-  version text,
+  address text not null,
+  version text not null,
+  started_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz not null default clock_timestamp(),
   draining bool not null default false
 ) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
--- The turn that runs in a conversation.
+-- The turns of each conversation that are not over: the first place runs, and the others wait for it.
 create table idolchat.turns (
-  conversation_id uuid primary key,
+  conversation_id uuid not null,
+  place bigint generated always as identity, -- given while the conversation is locked, so that nobody comes before who is there
   turn_id uuid not null unique,
   instance_id uuid not null,
   has_begun bool not null default false,
+  follows_begun bool not null default false, -- whether one that was ahead of it has begun
   stop_as text,                        -- its instance reads it with each save
-  turn json,                           -- an UnfinishedTurn: the reply so far, twice a second
-  began_at timestamptz not null default clock_timestamp()
+  turn json,                           -- an UnfinishedTurn: its messages while it waits, and the reply so far, twice a second
+  primary key (conversation_id, place)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 create index turns_of_instance on idolchat.turns (instance_id);
 
--- Those behind it, in order.
-create table idolchat.waiting (
-  conversation_id uuid not null,
-  place bigint generated always as identity,
-  turn_id uuid not null unique,
-  instance_id uuid not null,
-  stop_as text,
-  turn json,                           -- an UnfinishedTurn with its messages
-  primary key (conversation_id, place)
-);
-create index waiting_of_instance on idolchat.waiting (instance_id);
+-- Takes places, at most one a conversation in a call. Only a function can lock a conversation and look afterwards.
+create function idolchat.enter_turns(
+  conversations uuid[], ids uuid[], instance_ids uuid[], reject bool[], stop bool[], most int[]
+) returns table (o bigint, result text, ahead json) language plpgsql as $$
+#variable_conflict use_column
+begin
+  perform pg_advisory_xact_lock(x.key) from (
+    select hashtextextended(one::text, 20) as key from unnest(conversations) one order by 1) x;
+  return query
+  with ops as (
+    select * from unnest(conversations, ids, instance_ids, reject, stop, most) with ordinality
+      x(conversation_id, turn_id, instance_id, reject, stop, most, o)),
+  known as (select ops.o, t.conversation_id, t.place, t.instance_id from ops join idolchat.turns t using (turn_id)),
+  before as (
+    select ops.o, count(*) as n, bool_or(t.has_begun) as has_begun,
+      json_agg(json_build_array(t.turn_id, coalesce(i.inbox, ''), t.has_begun) order by t.place) as ahead
+    from ops join idolchat.turns t using (conversation_id) left join known using (o)
+      left join idolchat.instances i on i.id = t.instance_id
+    where known.o is null or t.place < known.place
+    group by ops.o),
+  entered as (
+    insert into idolchat.turns (conversation_id, turn_id, instance_id, follows_begun)
+    select ops.conversation_id, ops.turn_id, ops.instance_id, coalesce(before.has_begun, false)
+    from ops left join before using (o) left join known using (o)
+    where known.o is null and (before.o is null or not ops.reject and before.n <= ops.most)
+      and exists (select from idolchat.instances i where i.id = ops.instance_id)
+    order by ops.o
+    returning turns.conversation_id, turns.turn_id),
+  stopped as (
+    update idolchat.turns t set stop_as = 'cancelled' from ops join entered using (conversation_id, turn_id)
+    where ops.stop and t.conversation_id = ops.conversation_id and t.turn_id <> ops.turn_id and t.stop_as is null)
+  select ops.o, case
+    when entered.turn_id is not null then 'entered'
+    when known.instance_id = ops.instance_id then 'known here'
+    when known.o is not null then 'known'
+    when not exists (select from idolchat.instances i where i.id = ops.instance_id) then 'dead'
+    when ops.reject then 'busy' else 'full' end, before.ahead
+  from ops left join entered using (conversation_id, turn_id) left join known using (o) left join before using (o);
+end $$;
 
--- Sums of what was spent; an instance adds to its own rows, so that nobody waits for a hot one.
-create table idolchat.spent (
-  day date not null,
-  account text not null,
+-- What instances have added to rates and sums, numbered by each; kept for a moment, for the others to read.
+create unlogged table idolchat.counted (
   instance_id uuid not null,
-  calls bigint not null default 0,
-  tokens bigint not null default 0,
-  cost numeric not null default 0,
-  primary key (day, account, instance_id)
+  number bigint not null,
+  sums bytea not null,
+  primary key (instance_id, number)
 );
 
 -- Events of finished turns that an instance has handed over before it left.
@@ -193,6 +221,7 @@ begin
     execute format('alter table %s enable row level security', t);
     execute format('revoke all on %s from public', t);
   end loop;
+  revoke all on all functions in schema idolchat from public;
   if exists (select from pg_roles where rolname = 'authenticated') and to_regprocedure('auth.uid()') is not null then
     revoke all on all tables in schema idolchat from anon, authenticated;
     grant usage on schema idolchat to authenticated;
