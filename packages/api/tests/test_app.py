@@ -1,8 +1,7 @@
 """The application as a whole: its errors, its ids, its document."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,10 @@ from idolchat_api.errors import STATUSES, problem_from
 from idolchat_api.testing import Parts, serving_app
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core import errors as core
-from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
-from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import ConfigurationError, IdolchatError, PluginNameTaken
 from idolchat_core.models import Page
 from idolchat_core.plugins.loader import Plugins, load_plugins
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider, SharedInMemoryStorage
 
 BODY = {"messages": [{"role": "user", "content": "a secret"}]}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -222,17 +219,9 @@ async def test_what_is_logged_of_a_request_is_no_text_of_its_own(
     assert "secret" not in str(logged)
 
 
-class Shared(InMemoryStorage, SharedStorage):
-    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
-        return nullcontext(local_coordination(self))
-
-    async def instances(self) -> Sequence[Instance]:
-        return ()
-
-
 class SharedParts(Parts):
     def __init__(self, provider: ScriptedProvider) -> None:
-        super().__init__(Shared(), provider)
+        super().__init__(SharedInMemoryStorage(), provider)
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:

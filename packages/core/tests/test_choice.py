@@ -1,18 +1,18 @@
 """Which parts the settings choose."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
 from idolchat_core.choice import choose_llm, choose_storages, is_shared, open_bus, open_storage
-from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
-from idolchat_core.coordination.local import LocalBus, local_coordination
+from idolchat_core.coordination.contract import Bus
+from idolchat_core.coordination.local import LocalBus
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider, SharedInMemoryStorage
 
 
 def plugins_with(
@@ -106,7 +106,7 @@ def test_a_storage_cannot_mirror_itself() -> None:
 
 
 async def test_a_bus_is_found_by_its_name() -> None:
-    plugins = plugin_of(Shared(), is_shared=True)
+    plugins = plugin_of(SharedInMemoryStorage(), is_shared=True)
 
     async with open_bus(CoreSettings(storage=("one",), bus="wire"), plugins) as bus:
         assert bus is not None
@@ -114,7 +114,7 @@ async def test_a_bus_is_found_by_its_name() -> None:
 
 
 async def test_without_a_name_the_storage_brings_its_bus() -> None:
-    async with open_bus(CoreSettings(storage=("one",)), plugin_of(Shared(), is_shared=True)) as bus:
+    async with open_bus(CoreSettings(storage=("one",)), plugin_of(SharedInMemoryStorage(), is_shared=True)) as bus:
         assert bus is None
 
 
@@ -128,16 +128,10 @@ async def test_without_a_name_the_storage_brings_its_bus() -> None:
 )
 async def test_a_bus_that_cannot_be_had_is_refused(storage: str, bus: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        async with open_bus(CoreSettings(storage=(storage,), bus=bus), plugin_of(Shared(), is_shared=True)):
+        async with open_bus(
+            CoreSettings(storage=(storage,), bus=bus), plugin_of(SharedInMemoryStorage(), is_shared=True)
+        ):
             pass
-
-
-class Shared(InMemoryStorage, SharedStorage):
-    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
-        return nullcontext(local_coordination(self))
-
-    async def instances(self) -> Sequence[Instance]:
-        return ()
 
 
 def plugin_of(storage: Storage, *, is_shared: bool) -> Plugins:
@@ -155,13 +149,13 @@ def plugin_of(storage: Storage, *, is_shared: bool) -> Plugins:
 
 
 def test_whether_the_chosen_storage_is_shared_is_known_before_it_is_opened() -> None:
-    plugins = plugin_of(Shared(), is_shared=True)
+    plugins = plugin_of(SharedInMemoryStorage(), is_shared=True)
 
     assert is_shared(CoreSettings(storage=("one",)), plugins)
     assert not is_shared(CoreSettings(storage=("two", "one")), plugins)
 
 
-@pytest.mark.parametrize(("storage", "said"), [(Shared(), False), (InMemoryStorage(), True)])
+@pytest.mark.parametrize(("storage", "said"), [(SharedInMemoryStorage(), False), (InMemoryStorage(), True)])
 async def test_a_storage_that_is_not_shared_as_it_was_registered_is_refused(storage: Storage, said: bool) -> None:
     plugins = plugin_of(storage, is_shared=said)
 
@@ -171,7 +165,7 @@ async def test_a_storage_that_is_not_shared_as_it_was_registered_is_refused(stor
 
 
 async def test_a_storage_that_is_shared_is_not_mirrored() -> None:
-    plugins = plugin_of(Shared(), is_shared=True)
+    plugins = plugin_of(SharedInMemoryStorage(), is_shared=True)
 
     with pytest.raises(ConfigurationError, match=r"'one' is served by several processes.*mirrored to two"):
         async with open_storage(CoreSettings(storage=("one", "two")), plugins):

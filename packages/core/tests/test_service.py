@@ -15,7 +15,7 @@ from idolchat_core.mirror import MirroredStorage
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import open_service
 from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider, SharedInMemoryStorage
 from idolchat_core.turns.request import TurnRequest
 
 
@@ -134,3 +134,27 @@ async def test_the_processes_of_a_shared_storage_use_the_bus_that_is_named() -> 
 
     async with open_service(CoreSettings(bus="wire"), plugins) as service:
         assert service.coordination.bus.inbox == "named"
+
+
+class SharedParts:
+    """A storage that says which processes serve it."""
+
+    def __init__(self) -> None:
+        self.storage = SharedInMemoryStorage()
+
+    @hookimpl
+    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
+        registry.add("shared", lambda: nullcontext(self.storage), is_shared=True)
+
+    @hookimpl
+    def idolchat_register_llm_providers(self, registry: Registry[LLMProvider]) -> None:
+        registry.add("local", lambda: nullcontext(ScriptedProvider()))
+
+
+async def test_the_others_know_of_a_process_that_drains() -> None:
+    parts = SharedParts()
+    plugins = load_plugins(parts, installed=False)
+    async with open_service(CoreSettings(), plugins) as one, open_service(CoreSettings(), plugins):
+        await one.turns.drain(grace_s=0)
+
+        assert [instance.is_draining for instance in await parts.storage.instances()] == [True, False]

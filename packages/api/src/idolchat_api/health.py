@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_api.cached_call import CachedCall
 from idolchat_core.errors import IdolchatError, ProviderUnavailable, RateLimited, StorageUnavailable
+from idolchat_core.service import Service
 
-__all__ = ["HealthChecks", "PartHealth"]
+__all__ = ["HealthChecks", "InstanceHealth", "PartHealth"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,35 @@ class PartHealth(BaseModel):
     @property
     def is_ok(self) -> bool:
         return self.status == "ok"
+
+
+class InstanceHealth(BaseModel):
+    """This server among those that serve the same storage: ``unavailable`` while it takes no turns, with the reason.
+
+    ``bus`` brings messages between them; while it is ``unavailable``, turns go on without.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    status: Literal["ok", "unavailable"]
+    message: str | None = None
+    bus: PartHealth
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == "ok" and self.bus.is_ok
+
+    @classmethod
+    def of(cls, service: Service) -> Self | None:
+        """Describe it; None where one server alone serves the storage."""
+        membership, problem = service.coordination.membership, service.coordination.bus.state.problem
+        if membership is None:
+            return None
+        name = service.settings.bus or service.storage_name
+        bus = PartHealth(name=name, status="unavailable" if problem else "ok", message=problem)
+        status: Literal["ok", "unavailable"] = "unavailable" if membership.problem else "ok"
+        return cls(id=membership.instance_id, status=status, message=membership.problem, bus=bus)
 
 
 class HealthChecks:

@@ -1,9 +1,8 @@
 """Two servers of one storage: a turn that one runs is read and stopped through the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from itertools import count
+from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -12,30 +11,9 @@ import pytest
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Bus, Coordination, Instance, Registry, SharedStorage, Storage, hookimpl
-from idolchat_core.coordination.checkpoints import Checkpoints
-from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
-from idolchat_core.coordination.queue import ConversationQueue
+from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-
-
-class Shared(InMemoryStorage, SharedStorage):
-    """Is served by several servers in one process, each with an inbox of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._queue, self._checkpoints = ConversationQueue(), Checkpoints(self)
-        self._peers: dict[str, Callable[[bytes], None]] = {}
-        self._numbers = count()
-
-    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
-        inbox = f"server-{next(self._numbers)}"
-        turns = StoredTurns(self, inbox=inbox, queue=self._queue, checkpoints=self._checkpoints)
-        return nullcontext(Coordination(turns=turns, bus=LocalBus(inbox, peers=self._peers), counters=LocalCounters()))
-
-    async def instances(self) -> Sequence[Instance]:
-        return ()
+from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
 
 
 class SharedParts(Parts):
@@ -45,26 +23,28 @@ class SharedParts(Parts):
 
 
 @pytest.fixture
-def shared() -> Shared:
-    return Shared()
+def shared() -> SharedInMemoryStorage:
+    return SharedInMemoryStorage()
 
 
 @pytest.fixture
 async def client(
-    settings: ApiSettings, shared: Shared, provider: ScriptedProvider
+    settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
     async for client in to_a_server(settings, shared, provider):
         yield client
 
 
 @pytest.fixture
-async def other(settings: ApiSettings, shared: Shared, provider: ScriptedProvider) -> AsyncGenerator[httpx.AsyncClient]:
+async def other(
+    settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
+) -> AsyncGenerator[httpx.AsyncClient]:
     async for client in to_a_server(settings, shared, provider):
         yield client
 
 
 async def to_a_server(
-    settings: ApiSettings, shared: Shared, provider: ScriptedProvider
+    settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
     plugins = load_plugins(SharedParts(shared, provider), installed=False)
     async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:

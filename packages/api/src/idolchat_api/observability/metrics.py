@@ -6,9 +6,10 @@ from asyncio import all_tasks
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from idolchat_api.observability.instance_metrics import instance_metrics
 from idolchat_api.version import VERSION
 from idolchat_core.service import Service
 from idolchat_core.turns.observers import TurnObserver, TurnReport
@@ -103,6 +104,10 @@ class _State(Collector):
         yield _gauge("idolchat_tasks", "Tasks of asyncio that run or wait.", len(all_tasks()))
         yield _gauge("idolchat_stopping", "1 while no new turns are taken.", self._is_stopping())
         yield _gauge("idolchat_spending_stopped", "1 while spending is stopped.", turns.ledger.stop is not None)
+        yield CounterMetricFamily(
+            "idolchat_turns_taken_over", "Turns that were ended for a process that died.", value=turns.taken_over
+        )
+        yield from instance_metrics(self._service)
         mirror = self._service.mirror
         yield _gauge("idolchat_mirror_pending", "Copies still to be made.", mirror.pending)
         yield _gauge("idolchat_mirror_lag_seconds", "Age of the oldest change that a mirror lacks.", mirror.lag_s)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_api.app_state import CurrentCaller, CurrentState
-from idolchat_api.health import PartHealth
+from idolchat_api.health import InstanceHealth, PartHealth
 from idolchat_api.http import openapi_examples
 from idolchat_api.http.openapi import example
 from idolchat_api.version import VERSION
@@ -79,6 +79,7 @@ class Health(BaseModel):
     llm: PartHealth | None = None
     mirror: MirrorHealth | None = None
     background: BackgroundHealth | None = None
+    instance: InstanceHealth | None = None
 
 
 class Liveness(BaseModel):
@@ -90,13 +91,18 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the server takes requests; the parts are shown to operators only, as in ``Health``."""
+    """Whether the server takes requests, and which part is the reason where it does not.
+
+    The parts are shown to operators only, as in ``Health``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["ready", "stopping", "not_ready"]
+    reason: Literal["instance", "storage", "llm"] | None = None
     storage: PartHealth | None = None
     llm: PartHealth | None = None
+    instance: InstanceHealth | None = None
 
 
 _STORAGE_DOWN = {
@@ -112,7 +118,7 @@ _HEALTH = example(openapi_examples.HEALTH) | example(
     description="The storage cannot take a write.",
 )
 _READINESS = example({"status": "ready", "storage": {"name": "local", "status": "ok"}, "llm": _LLM_OK}) | example(
-    {"status": "not_ready", "storage": _STORAGE_DOWN, "llm": _LLM_OK},
+    {"status": "not_ready", "reason": "storage", "storage": _STORAGE_DOWN, "llm": _LLM_OK},
     status=503,
     description="Not now: the server is stopping, or a part needs somebody's hand.",
 )
@@ -126,7 +132,9 @@ async def get_health(app: CurrentState, caller: CurrentCaller, response: Respons
         response.status_code = 503
     mirror = app.service.mirror
     background = BackgroundHealth.of(app.service.failing)
+    instance = InstanceHealth.of(app.service)
     is_ok = storage.is_ok and llm.is_ok and mirror.is_ok and background.status == "ok"
+    is_ok = is_ok and (instance is None or instance.is_ok)
     status: Literal["ok", "degraded"] = "ok" if is_ok else "degraded"
     if not caller.principal.is_operator:
         return Health(status=status)
@@ -137,6 +145,7 @@ async def get_health(app: CurrentState, caller: CurrentCaller, response: Respons
         llm=llm,
         mirror=MirrorHealth.of(mirror),
         background=background,
+        instance=instance,
     )
 
 
@@ -151,19 +160,29 @@ async def get_readiness(app: CurrentState, caller: CurrentCaller, response: Resp
     """Report whether the server takes requests: 503 while stopping, and when a part needs an operator.
 
     A provider that is away for a while is no reason: requests are told so, and another replica would fare no better.
+    Where several servers share the storage, a server whose heartbeat fails is not ready.
     """
-    storage, llm = await app.checks.storage(), await app.checks.llm()
+    storage, llm, instance = await app.checks.storage(), await app.checks.llm(), InstanceHealth.of(app.service)
+    reason = _reason(storage, llm, instance)
     if app.is_stopping:
         status: Literal["ready", "stopping", "not_ready"] = "stopping"
-    elif storage.is_ok and llm.status != "error":
-        status = "ready"
     else:
-        status = "not_ready"
+        status = "not_ready" if reason else "ready"
     if status != "ready":
         response.status_code = 503
     if not caller.principal.is_operator:
-        return Readiness(status=status)
-    return Readiness(status=status, storage=storage, llm=llm)
+        return Readiness(status=status, reason=reason)
+    return Readiness(status=status, reason=reason, storage=storage, llm=llm, instance=instance)
+
+
+def _reason(
+    storage: PartHealth, llm: PartHealth, instance: InstanceHealth | None
+) -> Literal["instance", "storage", "llm"] | None:
+    if instance is not None and instance.status != "ok":
+        return "instance"
+    if not storage.is_ok:
+        return "storage"
+    return "llm" if llm.status == "error" else None
 
 
 for _path, _endpoint in (("/health", get_health), ("/livez", get_liveness), ("/readyz", get_readiness)):

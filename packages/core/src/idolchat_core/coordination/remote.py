@@ -55,6 +55,16 @@ class RemoteTurns:
         self._feeds: dict[tuple[UUID, str], _Feed] = {}
         self._followed: dict[UUID, _Followed] = {}
 
+    @property
+    def readers(self) -> int:
+        """Count the readers in other processes of turns of this one."""
+        return len(self._feeds)
+
+    @property
+    def followed(self) -> int:
+        """Count the turns of other processes that are followed here."""
+        return len(self._followed)
+
     async def follow(self, turn: Occupant) -> LiveTurn | None:
         """Return a turn that is filled with what another process tells of it; None where that has it no more.
 

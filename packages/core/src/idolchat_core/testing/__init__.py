@@ -31,6 +31,7 @@ from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserv
 from idolchat_core.testing.prompt_source import PromptSourceConformance, a_prompt_turn  # noqa: E402
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402
 from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
+from idolchat_core.testing.shared import InMemoryMember, SharedInMemoryStorage  # noqa: E402
 from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
 from idolchat_core.testing.turn_store import OpenTurnStore, TurnStoreConformance, an_unfinished_turn  # noqa: E402
 
@@ -42,6 +43,7 @@ __all__ = [
     "CountersConformance",
     "FaultyBus",
     "InMemoryDirectory",
+    "InMemoryMember",
     "InMemoryObjects",
     "InMemoryStorage",
     "MemoryIndexConformance",
@@ -53,6 +55,7 @@ __all__ = [
     "ProviderConformance",
     "Reopen",
     "ScriptedProvider",
+    "SharedInMemoryStorage",
     "Step",
     "StorageConformance",
     "TurnStoreConformance",

@@ -34,7 +34,7 @@ class TurnsElsewhere:
     def __init__(self, resources: EngineResources, *, find_here: Callable[[UUID], TurnRun | None]) -> None:
         self._storage, self._turns, self._bus = resources.storage, resources.turns, resources.bus
         self._find_here = find_here
-        self._remote = RemoteTurns(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
+        self.remote = RemoteTurns(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
 
     def receiving(self) -> AbstractAsyncContextManager[None]:
         """Act on what other processes send, until the end."""
@@ -42,12 +42,12 @@ class TurnsElsewhere:
 
     async def close(self) -> None:
         """Follow nothing more, and tell nothing more."""
-        await self._remote.close()
+        await self.remote.close()
 
     async def follow(self, turn_id: UUID) -> LiveTurn | None:
         """Return a turn of another process; None where none has it. Raises ``StorageUnavailable``."""
         turn = await self._find(turn_id)
-        return await self._remote.follow(turn) if turn is not None else None
+        return await self.remote.follow(turn) if turn is not None else None
 
     async def status(self, turn_id: UUID) -> TurnStatus | None:
         """Return how a turn of another process stands; None where none has it. Raises ``StorageUnavailable``."""
@@ -88,7 +88,7 @@ class TurnsElsewhere:
             log.warning("a message of another process is of no kind that is known here")
             return
         if not isinstance(told, Stop):
-            self._remote.take(told)
+            self.remote.take(told)
         elif (run := self._find_here(told.turn_id)) is not None:
             run.stop(told.state)
 

@@ -195,6 +195,21 @@ class TurnEngine:
         """Count the turns that are queued or running."""
         return len(self._runs)
 
+    @property
+    def readers_elsewhere(self) -> int:
+        """Count the readers in other processes of turns of this one."""
+        return self._elsewhere.remote.readers
+
+    @property
+    def followed_elsewhere(self) -> int:
+        """Count the turns of other processes that are followed here."""
+        return self._elsewhere.remote.followed
+
+    @property
+    def taken_over(self) -> int:
+        """Count the turns that processes that died have left, and that were ended here."""
+        return self._taking_over.count
+
     async def start(
         self, request: TurnRequest, *, idempotency_key: str | None = None, after: After | None = None
     ) -> LiveTurn:

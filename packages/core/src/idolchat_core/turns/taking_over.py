@@ -21,6 +21,8 @@ class TakeOver:
     def __init__(self, resources: EngineResources, *, is_on: bool) -> None:
         self._resources = resources
         self._is_on = is_on
+        self.count = 0
+        """How many turns were taken over since the start."""
 
     async def begin(self) -> Sequence[DailyTotals]:
         """Store the turns that were left before this process began, and return the ledger's days as they are then.
@@ -47,6 +49,7 @@ class TakeOver:
         """End the turns of processes that have died, and return the ids of their calls."""
         unstored = self._resources.unstored
         turns = await unstored.take_over()
+        self.count += len(turns)
         if turns:
             log.warning("turns were interrupted by a crash", extra={"turns": len(turns)})
             await unstored.flush_all(at_once=True)

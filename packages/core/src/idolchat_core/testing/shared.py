@@ -1,0 +1,82 @@
+"""A storage in memory that several servers of one process share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from idolchat_core.coordination.checkpoints import Checkpoints
+from idolchat_core.coordination.contract import (
+    Bus,
+    Coordination,
+    Instance,
+    Membership,
+    MembershipCounts,
+    SharedStorage,
+)
+from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
+from idolchat_core.coordination.queue import ConversationQueue
+from idolchat_core.models import new_id, utc_now
+from idolchat_core.testing.memory import InMemoryStorage
+
+__all__ = ["InMemoryMember", "SharedInMemoryStorage"]
+
+
+class InMemoryMember(Membership):
+    """A server that lives as long as its coordination is open; a test may say that it has a ``problem``."""
+
+    problem: str | None = None
+
+    def __init__(self) -> None:
+        self.counts = MembershipCounts(beats=1)
+        self.is_draining = False
+        self._instance_id = new_id()
+        self._started_at = utc_now()
+
+    @property
+    def instance_id(self) -> UUID:
+        return self._instance_id
+
+    async def drain(self) -> None:
+        self.is_draining = True
+
+    def described(self, running: int) -> Instance:
+        """Describe it; ``running`` is how many turns have a place."""
+        return Instance(
+            id=self._instance_id,
+            address="memory",
+            version="0",
+            started_at=self._started_at,
+            silent_s=0.0,
+            is_draining=self.is_draining,
+            running=running,
+            waiting=0,
+        )
+
+
+class SharedInMemoryStorage(InMemoryStorage, SharedStorage):
+    """Is served by any number of servers in one process; ``members`` are those that are open, the oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members: list[InMemoryMember] = []
+        self._queue, self._checkpoints = ConversationQueue(), Checkpoints(self)
+        self._peers: dict[str, Callable[[bytes], None]] = {}
+        self._inboxes: dict[UUID, str] = {}
+
+    @asynccontextmanager
+    async def open_coordination(self, bus: Bus | None = None) -> AsyncGenerator[Coordination]:
+        member = InMemoryMember()
+        bus = bus or LocalBus(member.instance_id.hex, peers=self._peers)
+        turns = StoredTurns(self, inbox=bus.inbox, queue=self._queue, checkpoints=self._checkpoints)
+        self.members.append(member)
+        self._inboxes[member.instance_id] = bus.inbox
+        try:
+            yield Coordination(turns=turns, bus=bus, counters=LocalCounters(), membership=member)
+        finally:
+            self.members.remove(member)
+
+    async def instances(self) -> Sequence[Instance]:
+        inboxes = [entry.inbox for entry in self._queue.entries.values()]
+        return [member.described(inboxes.count(self._inboxes[member.instance_id])) for member in self.members]
