@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
+from idolchat_storage_postgres.database import Session
+from idolchat_storage_postgres.migrations import upgrade_schema
+from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 _NUMBERS = count()
+_TEMPLATE = "with_schema"
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +24,35 @@ def server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def template(server: PostgresServer) -> str:
+    """Make a database with the schema, which others are copied from."""
+
+    async def fill() -> None:
+        session = Session(settings_of(server.make_database(_TEMPLATE)))
+        await upgrade_schema(await session.connection())
+        await session.close()
+
+    asyncio.run(fill())
+    return _TEMPLATE
+
+
 @pytest.fixture
 def empty_database(server: PostgresServer) -> Iterator[str]:
     """Give the address of an empty database."""
     name = f"test_{next(_NUMBERS)}"
     yield server.make_database(name)
     server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(server: PostgresServer, template: str) -> Iterator[str]:
+    """Give the address of a database with the schema."""
+    name = f"test_{next(_NUMBERS)}"
+    yield server.make_database(name, template=template)
+    server.drop_database(name)
+
+
+def settings_of(url: str, **more: object) -> PostgresSettings:
+    """Return the settings of a database."""
+    return PostgresSettings.model_validate({"url": url, **more})

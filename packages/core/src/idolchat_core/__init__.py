@@ -81,7 +81,7 @@ from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
 from idolchat_core.storage.id_set import IdSet
 from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
-from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, repair_of
+from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, keep_aside, repair_of
 from idolchat_core.storage.memory_index import (
     SESSION_GAP_S,
     KnownConversation,
@@ -230,6 +230,7 @@ __all__ = [
     "hookimpl",
     "is_repeated",
     "issues_of",
+    "keep_aside",
     "names_after",
     "namespaces_among",
     "new_id",

@@ -1,0 +1,152 @@
+"""Lists, counts, and which conversation a turn is in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from idolchat_core import (
+    EVERYTHING,
+    ConversationFilter,
+    ConversationList,
+    ConversationSummary,
+    IdSet,
+    StorageStats,
+    pagination,
+)
+from idolchat_storage_postgres.database import Connection, Database
+from idolchat_storage_postgres.rows import id_of, stored_id
+
+__all__ = ["count_conversations", "find_turn", "list_conversations", "list_ids"]
+
+_SUMMARY = "id, user_id, character_id, group_ids, created_at, updated_at, count"
+_NEWEST_FIRST = "order by updated_at desc, id desc"
+_COUNTED = """
+select count(*) as conversations, coalesce(sum(count), 0)::bigint as messages, count(distinct user_id) as users,
+  min(created_at) as first_at, max(updated_at) as last_at
+from idolchat.conversations"""
+_CHARACTERS = """
+select count(distinct one) from idolchat.conversations, unnest(array_append(group_ids, character_id)) x(one)"""
+_SIZE = """
+select pg_total_relation_size('idolchat.conversations') + sum(pg_total_relation_size(inhrelid))::bigint
+from pg_inherits where inhparent = 'idolchat.messages'::regclass"""
+_IDS_AT_ONCE = 10_000
+
+
+class _Condition:
+    """A condition that grows, and its arguments."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.arguments: list[Any] = []
+
+    def add(self, text: str, *values: Any) -> None:
+        """Add one; ``{}`` stands for each value."""
+        numbers = [f"${len(self.arguments) + number}" for number in range(1, len(values) + 1)]
+        self.parts.append(text.format(*numbers))
+        self.arguments += values
+
+    @property
+    def where(self) -> str:
+        """The clause."""
+        return f" where {' and '.join(self.parts)}" if self.parts else ""
+
+
+async def list_conversations(
+    database: Database, matching: ConversationFilter, *, limit: int, before: str | None
+) -> ConversationList:
+    """See ``Storage.list``."""
+    place = pagination.place(before) if before is not None else None
+    condition = _matching(matching)
+    if place is not None:
+        condition.add("(updated_at, id) < ({}, {})", *place)
+    rows = await database.fetch(_page(condition, matching, limit + 1), *condition.arguments)
+    page = [_summary(row) for row in rows[:limit]]
+    return ConversationList(data=page, next=pagination.cursor(page[-1]) if page and len(rows) > limit else None)
+
+
+def _page(condition: _Condition, matching: ConversationFilter, limit: int) -> str:
+    """Select the newest; those of a character by two indexes, for it may be the first of a group or another of it."""
+    newest = f"{_NEWEST_FIRST} limit {limit}"
+    if matching.character_id is None:
+        return f"select {_SUMMARY} from idolchat.conversations{condition.where} {newest}"  # noqa: S608 - our names
+    condition.arguments.append(stored_id(matching.character_id))
+    number = len(condition.arguments)
+    one = f"select {_SUMMARY} from idolchat.conversations{condition.where or ' where true'}"  # noqa: S608 - our names
+    return (
+        f"(({one} and character_id = ${number} {newest}) union all"
+        f" ({one} and group_ids @> array[${number}] and character_id is distinct from ${number} {newest})) {newest}"
+    )
+
+
+def _matching(matching: ConversationFilter) -> _Condition:
+    """Write a filter without its character."""
+    condition = _Condition()
+    if matching.user_id is not None:
+        condition.add("user_id = {}", stored_id(matching.user_id))
+    if matching.since is not None:
+        condition.add("updated_at >= {}", matching.since)
+    if matching.until is not None:
+        condition.add("updated_at < {}", matching.until)
+    return condition
+
+
+def _summary(row: asyncpg.Record) -> ConversationSummary:
+    groups = row["group_ids"]
+    return ConversationSummary.model_validate(
+        {
+            "id": row["id"],
+            "user_id": _read(row["user_id"]),
+            "character_id": _read(row["character_id"]),
+            "character_ids": None if groups is None else tuple(map(id_of, groups)),
+            "created_at": row["created_at"],
+            "updated_at": row["updated_at"],
+            "message_count": row["count"],
+        }
+    )
+
+
+async def list_ids(database: Database) -> Collection[UUID]:
+    """See ``Storage.list_ids``."""
+
+    async def read(connection: Connection) -> bytes:
+        found = bytearray()
+        async with connection.transaction(readonly=True):
+            async for row in connection.cursor("select id from idolchat.conversations", prefetch=_IDS_AT_ONCE):
+                found += row["id"].bytes
+        return bytes(found)
+
+    found = await database.run(read)
+    return IdSet(UUID(bytes=found[start : start + 16]) for start in range(0, len(found), 16))
+
+
+async def count_conversations(database: Database, matching: ConversationFilter) -> StorageStats:
+    """See ``Storage.stats``; the size is that of all tables and indexes of conversations, known only of all."""
+    condition = _matching(matching)
+    if matching.character_id is not None:
+        one = stored_id(matching.character_id)
+        condition.add("(character_id = {} or group_ids @> array[{}])", one, one)
+
+    async def read(connection: Connection) -> StorageStats:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            counted = await connection.fetchrow(_COUNTED + condition.where, *condition.arguments)
+            characters = await connection.fetchval(_CHARACTERS + condition.where, *condition.arguments)
+            size = await connection.fetchval(_SIZE) if matching == EVERYTHING else None
+        return StorageStats(**dict(counted or {}), characters=characters, damaged=0, size_bytes=size)
+
+    return await database.run(read)
+
+
+async def find_turn(database: Database, turn_id: UUID) -> UUID | None:
+    """See ``Storage.find_turn``."""
+    found: UUID | None = await database.fetchval(
+        "select conversation_id from idolchat.messages where turn_id = $1 limit 1", turn_id
+    )
+    return found
+
+
+def _read(stored: str | None) -> str | None:
+    return None if stored is None else id_of(stored)
