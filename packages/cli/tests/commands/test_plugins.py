@@ -20,6 +20,7 @@ OF_THE_TESTS = {
         "idolchat_register_storages",
     ],
     "storages": ["folder"],
+    "buses": [],
     "llm_providers": ["scripted"],
     "authenticators": [],
     "commands": [],

@@ -8,13 +8,13 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from idolchat_cli.checks.result import CheckResult, fail, ok, warn
-from idolchat_core.choice import choose_llm, choose_storages
+from idolchat_core.choice import choose_llm, choose_storages, open_bus
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
 from idolchat_core.llm.contract import LLMProvider, ModelInfo
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 
-__all__ = ["check_by_plugin", "check_llm", "check_plugins", "check_storages"]
+__all__ = ["check_bus", "check_by_plugin", "check_llm", "check_plugins", "check_storages"]
 
 PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
@@ -36,6 +36,11 @@ async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Check
     except IdolchatError as error:
         return [fail("storage", str(error))]
     return [finding for name in names for finding in await _tried("storage", _storage(plugins, name))]
+
+
+async def check_bus(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
+    """Open the bus, where one is named, and see whether it carries messages."""
+    return await _tried("bus", _bus(settings, plugins)) if settings.bus else []
 
 
 async def check_llm(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
@@ -73,6 +78,15 @@ async def _storage(plugins: Plugins, name: str) -> list[CheckResult]:
     async with plugins.storages.get(name)() as storage:
         await storage.check()
     return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
+
+
+async def _bus(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
+    async with open_bus(settings, plugins) as bus:
+        if bus is None:
+            return []
+        if bus.state.problem is not None:
+            return [warn("bus", bus.state.problem, "turns go on without; readers at other servers wait for it")]
+        return [ok("bus", f"{settings.bus} carries messages ({plugins.buses.origin(settings.bus or '')})")]
 
 
 async def _provider(plugins: Plugins, name: str, settings: CoreSettings) -> list[CheckResult]:

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Lazy] = {
         "idolchat_cli.commands.restore", "Put a backup back into the storage that the settings choose, and compare."
     ),
     "storage": Lazy("idolchat_cli.commands.storage", "Look after the storage: verify, mend, move and tidy it."),
+    "instances": Lazy("idolchat_cli.commands.instances", "See which servers share the storage, and what they do."),
     "keys": Lazy("idolchat_cli.commands.keys", "Make, list and revoke the API keys of a server."),
     "usage": Lazy("idolchat_cli.commands.usage", "Show what was spent, and stop or resume spending."),
     "config": Lazy("idolchat_cli.commands.config", "Show the settings, and where each comes from."),

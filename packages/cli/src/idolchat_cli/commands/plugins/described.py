@@ -19,6 +19,7 @@ class PluginInfo(Result):
     version: str | None
     hooks: tuple[str, ...] = Field(description="which hooks it implements")
     storages: tuple[str, ...] = Field(description="names for IDOLCHAT_STORAGE")
+    buses: tuple[str, ...] = Field(description="names for IDOLCHAT_BUS")
     llm_providers: tuple[str, ...] = Field(description="names for IDOLCHAT_LLM")
     authenticators: tuple[str, ...] = Field(description="names for IDOLCHAT_AUTH, where the server is installed")
     commands: tuple[str, ...] = Field(description="commands of idol")
@@ -29,6 +30,7 @@ class PluginInfo(Result):
         """List in words what it adds."""
         return [
             *(f"storage {name}" for name in self.storages),
+            *(f"bus {name}" for name in self.buses),
             *(f"model provider {name}" for name in self.llm_providers),
             *(f"authentication scheme {name}" for name in self.authenticators),
             *(f"command {name}" for name in self.commands),
@@ -38,13 +40,14 @@ class PluginInfo(Result):
 def describe(plugin: LoadedPlugin, found: Everything) -> PluginInfo:
     """Describe a plugin: what it is, what it adds, why it cannot be used."""
     mine = str(plugin)
-    storages, providers = found.plugins.storages, found.plugins.llm_providers
+    storages, buses, providers = found.plugins.storages, found.plugins.buses, found.plugins.llm_providers
     return PluginInfo(
         name=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
         hooks=plugin.hooks,
         storages=tuple(name for name in storages if storages.origin(name) == mine),
+        buses=tuple(name for name in buses if buses.origin(name) == mine),
         llm_providers=tuple(name for name in providers if providers.origin(name) == mine),
         authenticators=tuple(name for name in found.authenticators if found.authenticators.origin(name) == mine),
         commands=tuple(name for name in found.commands if found.commands.origin(name) == mine),
