@@ -11,6 +11,21 @@ from idolchat_api_openai.settings import OpenAISettings
 
 __all__ = ["Server", "conversation_headers", "described"]
 
+_MESSAGE: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "role": {"type": "string", "enum": ["system", "developer", "user", "assistant"]},
+        "content": {"type": "string", "minLength": 1},
+    },
+}
+_FIELDS: Mapping[str, Any] = {
+    "model": {"type": "string", "minLength": 1, "maxLength": 256},
+    "messages": {"type": "array", "minItems": 1, "items": _MESSAGE},
+    "input": {"type": "string", "minLength": 1},
+}
+"""The fields that a request must have, in their simplest form."""
+
 
 class Server:
     """What the routes of one application share."""
@@ -37,7 +52,7 @@ def described(
     """Describe an operation for the OpenAPI document; OpenAI's own describes its fields. ``body`` is an example."""
     schema: dict[str, Any] = {"type": "object"}
     if body is not None and "model" in body:
-        schema |= {"required": list(body), "properties": {"model": {"type": "string", "minLength": 1}}}
+        schema |= {"required": list(body), "properties": {name: _FIELDS[name] for name in body}}
     sent = {"required": True, "content": {"application/json": {"schema": schema, "example": body}}}
     envelope = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}
     return {

@@ -1,0 +1,110 @@
+"""Thousands of requests that the OpenAPI document of /v1 allows, and as many that it does not.
+
+Each is answered with a status that the document tells, none with an internal error, and what another user has is as it
+was.
+"""
+
+import asyncio
+import os
+from collections.abc import Generator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from idolchat_api import ApiSettings
+from idolchat_api.auth.api_key import KeyRing
+from idolchat_api.auth.keys import ApiKey
+from idolchat_api.auth.principal import Scope
+from idolchat_api.testing import Parts, serving
+from idolchat_api_openai import plugin
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
+
+CASES = int(os.environ.get("IDOLCHAT_FUZZ_CASES", "60"))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A server with a response and its conversation of one user's, and the keys of that user and of another."""
+
+    url: str
+    owner: dict[str, str]
+    stranger: dict[str, str]
+    response: str
+    conversation: str
+
+
+async def new_key(storage: InMemoryStorage) -> dict[str, str]:
+    key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
+    await KeyRing(storage).add(kept)
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Generator[Attacked]:
+    """A server in a thread of its own, for hypothesis calls without a loop."""
+    folder: Path = tmp_path_factory.mktemp("schema")
+    found: Future[Attacked] = Future()
+    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        over, storage, directory = asyncio.Event(), InMemoryStorage(), InMemoryDirectory()
+        stop.set_result((asyncio.get_running_loop(), over))
+        directory.add("aoi")
+        owner, stranger = await new_key(storage), await new_key(storage)
+        options = ApiSettings(data_dir=folder, auth="api-key", docs="on", plugins=()).model_copy(
+            update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
+        )
+        parts = [Parts(storage, ScriptedProvider(), directory), plugin]
+        async with serving(options, plugins=parts) as url, httpx.AsyncClient(base_url=url, headers=owner) as client:
+            told = await client.post("/v1/responses", json={"model": "aoi", "input": "Mine"})
+            conversation = told.headers["X-Idolchat-Conversation"]
+            found.set_result(Attacked(url, owner, stranger, told.json()["id"], conversation))
+            await over.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    yield found.result(timeout=20)
+    loop, over = stop.result()
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_one_that_the_document_tells(attacked: Attacked, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_url(f"{attacked.url}/openapi.json").include(path_regex="^/v1/")
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    with httpx.Client(base_url=attacked.url, headers=attacked.owner) as client:
+        mine = f"/v1/responses/{attacked.response}", f"/conversation/{attacked.conversation}"
+        before = [client.get(path).content for path in mine]
+
+        for operation in operations:
+
+            @settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy(generation_mode=mode), is_known=st.booleans())
+            def attempt(case: Case[Any], is_known: bool) -> None:
+                if is_known and isinstance(case.body, dict) and isinstance(case.body.get("model"), str):
+                    case.body["model"] = "aoi"
+                case.call_and_validate(headers=attacked.stranger, checks=CHECKS)
+
+            with suppress(Unsatisfiable):  # nothing can be wrong with a request that takes nothing
+                attempt()
+
+        assert {operation.path for operation in operations} >= {"/v1/chat/completions", "/v1/responses", "/v1/models"}
+        assert [client.get(path).content for path in mine] == before
+        assert client.get("/livez").status_code == 200
