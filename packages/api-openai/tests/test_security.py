@@ -79,6 +79,16 @@ def test_any_json_is_answered(fuzzed: httpx.Client, path: str, body: Any) -> Non
     check(fuzzed.post(path, content=content, headers={"Content-Type": "application/json"}))
 
 
+@pytest.mark.parametrize("path", POSTS)
+def test_an_integer_beyond_64_bits_is_answered_wherever_it_stands(fuzzed: httpx.Client, path: str) -> None:
+    big = 2**70
+    message = {"role": "user", "content": [{"type": "text", "text": "Hi", "n": big}]}
+    said = {"model": "aoi", "messages": [message], "input": [message]}
+
+    for body in (said | {"metadata": {"n": big}}, said | {"seed": big}, {"metadata": {"n": big}}):
+        check(fuzzed.post(path, json=body))
+
+
 @examples
 @given(
     value=HEADERS, name=st.sampled_from(["Conversation", "User", "Generation", "Task", "Message", "Parent", "Store"])

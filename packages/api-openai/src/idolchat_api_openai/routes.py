@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -12,6 +11,7 @@ from idolchat_api import Caller, RawRoute, caller_of, read_json, respond, send_j
 from idolchat_api.app_state import app_state
 from idolchat_api_openai.answers.chat import chat_form
 from idolchat_api_openai.beginning import Asked, Begun
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_api_openai.identity.callers import named_in_body
 from idolchat_api_openai.models import RAW, characters_for, may_use_raw, target_of
 from idolchat_api_openai.requests.chat import ChatRequest, turn_options
@@ -69,7 +69,7 @@ class Models:
         listed = [] if only_raw else await _characters(caller)
         if may_use_raw(caller, self._server.settings):
             listed += await _raw_models(scope)
-        await send_json(send, orjson.dumps({"object": "list", "data": listed}))
+        await send_json(send, json_bytes({"object": "list", "data": listed}))
 
 
 class OneModel:
@@ -90,7 +90,7 @@ class OneModel:
             found = _model(name, int(target.entry.created_at.timestamp()), target.entry.directory or "idolchat")
         else:
             found = _model(name, 0, "idolchat")
-        await send_json(send, orjson.dumps(found))
+        await send_json(send, json_bytes(found))
 
 
 async def _characters(caller: Caller) -> list[dict[str, Any]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from idolchat_api import TurnForm, problem_from_turn, usage_fields
 from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
 from idolchat_api_openai.answers.lines import json_line
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_api_openai.requests.errors import openai_problem
 from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted
 
@@ -88,7 +87,7 @@ def _ids(turn: TurnStarted | LiveTurn, names_ids: bool) -> dict[str, Any]:
 def _completion(turn: LiveTurn, ended: TurnEnded, model: str, *, names_ids: bool) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "refusal": None, **said_of(turn, ended)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason_of(ended)}
-    return orjson.dumps(
+    return json_bytes(
         {
             "id": f"chatcmpl-{turn.turn_id.hex}",
             "object": "chat.completion",

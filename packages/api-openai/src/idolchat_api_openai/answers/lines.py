@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
+from idolchat_api_openai.encoding import json_bytes
 
 __all__ = ["json_line", "one_line"]
 
@@ -17,4 +17,4 @@ def one_line(json: bytes) -> bytes:
 
 def json_line(value: object) -> bytes:
     """Encode a value."""
-    return one_line(orjson.dumps(value))
+    return one_line(json_bytes(value))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
-import orjson
-
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_core import Storage, utc_now
 
 __all__ = ["NAMESPACE", "ForeignUsers", "id_of"]
@@ -36,6 +35,6 @@ class ForeignUsers:
         if user_id not in self._kept and str(user_id) != name.lower():
             record = {"user_id": str(user_id), "issuer": issuer, "id": name, "since": utc_now().isoformat()}
             if await self._storage.get_record(NAMESPACE, str(user_id)) is None:
-                await self._storage.put_record(NAMESPACE, str(user_id), orjson.dumps(record))
+                await self._storage.put_record(NAMESPACE, str(user_id), json_bytes(record))
             self._kept.add(user_id)
         return user_id

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_core import Storage, utc_now
 
 __all__ = ["Reserved"]
@@ -36,7 +37,7 @@ class Reserved:
             "created_at": int(utc_now().timestamp()),
             "metadata": metadata or {},
         }
-        await self._storage.put_record(NAMESPACE, str(name), orjson.dumps(record))
+        await self._storage.put_record(NAMESPACE, str(name), json_bytes(record))
         return record
 
     async def get(self, name: UUID) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from hashlib import blake2b
 
-import orjson
+from idolchat_api_openai.encoding import json_bytes
 
 __all__ = ["ENOUGH_TO_BEGIN", "ENOUGH_TO_KNOW", "are_same", "index_key", "key_of", "normal_form", "trimmed_key_of"]
 
@@ -75,7 +75,7 @@ def _part(part: object) -> str:
 
 
 def _json(value: object) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return json_bytes(value, sorts_keys=True)
 
 
 def _call_ids(tool_calls: object) -> str:

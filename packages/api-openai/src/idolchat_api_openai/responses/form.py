@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from idolchat_api import TurnForm, problem_from_turn
 from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
 from idolchat_api_openai.answers.lines import json_line
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_api_openai.requests.errors import openai_problem
 from idolchat_api_openai.responses.items import call_item, output_of, text_item, text_part
 from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted, Usage
@@ -128,7 +127,7 @@ def response_form(facts: RequestFacts) -> TurnForm:
 
 def _whole(turn: LiveTurn, ended: TurnEnded, facts: RequestFacts) -> bytes:
     said = said_of(turn, ended)
-    return orjson.dumps(
+    return json_bytes(
         response_object(
             facts,
             turn_id=turn.turn_id,
@@ -143,7 +142,7 @@ def _whole(turn: LiveTurn, ended: TurnEnded, facts: RequestFacts) -> bytes:
 def _fault(fields: Mapping[str, Any]) -> bytes:
     error = fields["error"]
     event = {"type": "error", "code": error.get("code"), "message": error.get("message"), "param": None}
-    return b"event: error\ndata: %b\n\n" % orjson.dumps(event | {"sequence_number": 0})
+    return b"event: error\ndata: %b\n\n" % json_bytes(event | {"sequence_number": 0})
 
 
 class _Events:

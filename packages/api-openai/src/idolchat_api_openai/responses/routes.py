@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -14,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from idolchat_api import Caller, NotFound, RawRoute, Wants, caller_of, read_json, respond, send_json
 from idolchat_api.app_state import app_state
 from idolchat_api_openai.beginning import Asked, Begun
+from idolchat_api_openai.encoding import json_bytes
 from idolchat_api_openai.identity.callers import named_in_body
 from idolchat_api_openai.matching.reserved import Reserved
 from idolchat_api_openai.models import target_of
@@ -155,7 +155,7 @@ async def _found(scope: Scope) -> StoredReply:
 
 async def get_response(scope: Scope, receive: Receive, send: Send) -> None:
     """``GET /v1/responses/{response_id}``."""
-    await send_json(send, orjson.dumps(_as_response(await _found(scope))))
+    await send_json(send, json_bytes(_as_response(await _found(scope))))
 
 
 async def delete_response(scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,14 +164,14 @@ async def delete_response(scope: Scope, receive: Receive, send: Send) -> None:
     if found.message is not None:
         await caller_of(scope).delete_message(found.conversation.id, found.message.id)
     name = scope["path_params"]["response_id"]
-    await send_json(send, orjson.dumps({"id": name, "object": "response", "deleted": True}))
+    await send_json(send, json_bytes({"id": name, "object": "response", "deleted": True}))
 
 
 async def cancel_response(scope: Scope, receive: Receive, send: Send) -> None:
     """``POST /v1/responses/{response_id}/cancel``."""
     found = await _found(scope)
     await caller_of(scope).service.turns.cancel(found.turn_id)
-    await send_json(send, orjson.dumps(_as_response(await _found(scope))))
+    await send_json(send, json_bytes(_as_response(await _found(scope))))
 
 
 class NewConversation(BaseModel):
@@ -190,7 +190,7 @@ async def create_conversation(scope: Scope, receive: Receive, send: Send) -> Non
     caller, conversation_id = caller_of(scope), new_id()
     reserved = Reserved(caller.service.storage)
     record = await reserved.put(conversation_id, caller.principal.user_id, metadata=new.metadata)
-    await send_json(send, orjson.dumps(_as_conversation(conversation_id, record)))
+    await send_json(send, json_bytes(_as_conversation(conversation_id, record)))
 
 
 def _as_conversation(conversation_id: UUID, record: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +216,7 @@ async def get_conversation(scope: Scope, receive: Receive, send: Send) -> None:
     if record is None:
         page = await caller.read_page(conversation_id, limit=1)
         record = {"created_at": int(page.conversation.created_at.timestamp()), "metadata": {}}
-    await send_json(send, orjson.dumps(_as_conversation(conversation_id, record)))
+    await send_json(send, json_bytes(_as_conversation(conversation_id, record)))
 
 
 async def delete_conversation(scope: Scope, receive: Receive, send: Send) -> None:
@@ -231,7 +231,7 @@ async def delete_conversation(scope: Scope, receive: Receive, send: Send) -> Non
             raise
     await reserved.delete(conversation_id)
     name = scope["path_params"]["conversation"]
-    await send_json(send, orjson.dumps({"id": name, "object": "conversation.deleted", "deleted": True}))
+    await send_json(send, json_bytes({"id": name, "object": "conversation.deleted", "deleted": True}))
 
 
 class ItemsQuery(BaseModel):
@@ -264,7 +264,7 @@ async def list_items(scope: Scope, receive: Receive, send: Send) -> None:
         "last_id": data[-1]["id"] if data else None,
         "has_more": start + limit < len(items),
     }
-    await send_json(send, orjson.dumps(listed))
+    await send_json(send, json_bytes(listed))
 
 
 async def _is_begun(caller: Caller, conversation_id: UUID) -> bool:
