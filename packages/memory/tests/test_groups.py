@@ -58,3 +58,13 @@ async def test_a_group_that_is_deleted_is_forgotten_by_each(talk: "Talk") -> Non
 
     for name in (talk.yui, talk.rin):
         await talk.gone("blue guitar", character_id=name)
+
+
+async def test_whoever_joins_remembers_who_had_said_what(talk: "Talk") -> None:
+    said = await talk.say("I bought a blue guitar.")
+    await talk.indexed("blue guitar", count=2)
+    path = f"/conversation/{said['conversation_id']}"
+    await talk.client.patch(path, json={"character_ids": [talk.yui, talk.rin]})
+    items = await talk.indexed("blue guitar", character_id=talk.rin, count=2)
+
+    assert {(item["role"], item["character_id"]) for item in items} == {("user", talk.rin), ("assistant", talk.yui)}

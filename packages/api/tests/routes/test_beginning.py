@@ -268,6 +268,22 @@ async def test_who_answers_can_be_changed(client: httpx.AsyncClient, mika: Direc
     assert (await client.get(path)).json()["next_speaker"] == "in_turn"
 
 
+async def test_who_takes_part_can_be_changed(
+    client: httpx.AsyncClient, mika: DirectoryEntry, rin: DirectoryEntry
+) -> None:
+    path = f"/conversation/{(await client.post('/conversations', json={'character_id': 'mika'})).json()['id']}"
+    changed = await client.patch(path, json={"character_ids": ["mika", "rin"], "next_speaker": "in_turn"})
+    refused = [
+        await client.patch(path, json={"character_ids": members})
+        for members in (["mika"], ["rin", "mika"], ["mika", "mika"], ["mika", "nobody"])
+    ]
+    listed = (await client.get("/conversations", params={"character_id": str(rin.id)})).json()["data"]
+
+    assert [changed.status_code, *(reply.status_code for reply in refused)] == [204, 422, 422, 422, 404]
+    assert (await client.get(path)).json()["character_ids"] == [str(mika.id), str(rin.id)]
+    assert [summary["id"] for summary in listed] == [path.rpartition("/")[2]]
+
+
 @pytest.mark.parametrize(
     ("asked", "status"),
     [

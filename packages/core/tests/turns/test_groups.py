@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from idolchat_core import Conversation, DirectoryEntry, ModelInfo, PromptPart, PromptSource, PromptTurn
+from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.conversations.beginning import begin
-from idolchat_core.conversations.branches import fork
+from idolchat_core.conversations.branches import change, fork
 from idolchat_core.errors import ConversationMismatch, InvalidRequest
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import utc_now
@@ -19,6 +20,7 @@ from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedPr
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
+IN_TURN = NextSpeaker.IN_TURN
 MODELS = tuple(ModelInfo(id=name, context_length=8192) for name in ("scripted/model", "idol/rin"))
 
 
@@ -40,6 +42,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.storage, self.llm = InMemoryStorage(), ScriptedProvider(models=MODELS)
+        self.others: dict[UUID | None, str | None] = {}
         self.directory, self.source = InMemoryDirectory(), Heard()
         self.mika = self.directory.add("mika", "Hi, you two!")
         self.rin = self.directory.add("rin", model="idol/rin")
@@ -70,7 +73,7 @@ class Stage:
         return turn
 
     async def speakers(self, where: UUID) -> list[str | None]:
-        names = {self.mika.id: "mika", self.rin.id: "rin", None: None}
+        names = {self.mika.id: "mika", self.rin.id: "rin", None: None} | self.others
         return [names[message.character_id] for message in (await self.storage.read(where)).messages]  # type: ignore[index]
 
     @property
@@ -194,6 +197,33 @@ async def test_a_fork_has_the_same_group(stage: Stage) -> None:
 
     assert (forked.character_ids, forked.next_speaker) == ((stage.mika.id, stage.rin.id), "in_turn")
     assert await stage.speakers(forked.id) == ["mika", None, "rin", None, "mika"]
+
+
+async def test_whoever_joins_knows_who_spoke_before_and_whoever_left_keeps_her_name(stage: Stage) -> None:
+    miku = stage.directory.add("miku")
+    stage.others[miku.id] = "miku"
+    alone = await stage.say(uuid4(), "Hi!", "Just us.", character_id=stage.mika.id)
+    where, first = alone.conversation_id, stage.mika.id
+    await change(stage.turns, stage.storage, where, character_ids=(first, stage.rin.id), next_speaker=IN_TURN)
+    await stage.say(where, "Rin has come.", "Hello.")
+    await change(stage.turns, stage.storage, where, character_ids=(first, miku.id))
+    await stage.say(where, "Miku, too.", "Hey.", next_character_id=miku.id)
+
+    assert await stage.speakers(where) == [None, None, None, None, "rin", None, "miku"]
+    assert [text for role, text in stage.sent if role == "assistant"] == [
+        "Mika: Hi, you two!",
+        "Mika: Just us.",
+        "Rin: Hello.",
+    ]
+
+
+@pytest.mark.parametrize("members", [["rin", "mika"], ["mika"], ["mika", "mika"], ["mika", "rin", "rin"]])
+async def test_the_first_of_a_group_stays_and_each_is_named_once(stage: Stage, members: list[str]) -> None:
+    where = await stage.begin()
+    ids = {"mika": stage.mika.id, "rin": stage.rin.id}
+
+    with pytest.raises(InvalidRequest, match="with whom it began, and at least one other"):
+        await change(stage.turns, stage.storage, where, character_ids=[ids[name] for name in members])
 
 
 async def test_a_conversation_with_one_character_says_nothing_of_it(stage: Stage) -> None:

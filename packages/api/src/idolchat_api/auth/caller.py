@@ -163,7 +163,13 @@ class Caller:
         except ConversationExists:
             return await self._begun_before(conversation, idempotency_key)
 
-    async def _character(self, character: UUID | str, user_id: UUID | None) -> DirectoryEntry | UUID:
+    async def members(self, conversation_id: UUID, characters: Sequence[UUID | str]) -> Sequence[StoredId]:
+        """Find the ids of characters for the user of a conversation. Raises ``NotFound`` for an unknown slug."""
+        user_id = (await self.read_page(conversation_id, limit=1)).conversation.user_id
+        entries = [await self._character(one, user_id) for one in characters]
+        return [entry.id if isinstance(entry, DirectoryEntry) else entry for entry in entries]
+
+    async def _character(self, character: UUID | str, user_id: StoredId | None) -> DirectoryEntry | UUID:
         """Find a character; an id that nobody knows stands for one without a card."""
         entry = await self.service.characters.find(character, user_id)
         if entry is None and isinstance(character, str):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
 
-__all__ = ["NewConversation"]
+__all__ = ["NewConversation", "Reference"]
 
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 

@@ -240,19 +240,22 @@ async def delete_conversation(conversation_id: UUID, request: Request, app: Curr
     responses=_READ_ERRORS
     | errors(*BODY_ERRORS, ConversationNotFound, ConversationBusy, RevisionMismatch, StorageUnavailable),
 )
-async def choose_branch(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
-    """Continue another branch, the one that ends with the message `head`, or have others answer by `next_speaker`.
+async def choose_branch(conversation_id: UUID, request: Request, app: CurrentState, caller: CurrentCaller) -> Response:
+    """Continue another branch, the one that ends with the message `head`; change who takes part, or who answers next.
 
-    The reply has the new `ETag`.
+    `character_ids` are ids or slugs of all who are to take part, of whom the first stays; `next_speaker` says who of
+    them answers. The reply has the new `ETag`.
     """
     expected = expected_revision(request.headers.raw)
     changes = await read_json(Changes, request.scope, request.receive)
+    members = changes.character_ids
     revision = await branches.change(
         app.service.turns,
         app.service.storage,
         conversation_id,
         head=changes.head,
         next_speaker=changes.next_speaker,
+        character_ids=await caller.members(conversation_id, members) if members else None,
         expected_revision=expected,
     )
     return Response(status_code=204, headers={"ETag": etag(revision)})

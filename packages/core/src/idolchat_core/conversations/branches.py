@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from idolchat_core.characters.cast import NextSpeaker
@@ -62,15 +64,20 @@ async def change(
     *,
     head: StoredId | None = None,
     next_speaker: NextSpeaker | None = None,
+    character_ids: Sequence[StoredId] | None = None,
     expected_revision: str | None = None,
 ) -> str:
-    """Choose a head, or who answers in a conversation with several characters. Raises as ``choose_head``."""
+    """Choose a head, who takes part beside the first character, or who answers. Raises as ``choose_head``."""
     if await turns.is_busy(conversation_id):
         raise ConversationBusy(f"a turn is running in conversation {conversation_id}; wait for it, or cancel it")
     conversation = await storage.read(conversation_id)
-    if next_speaker is not None and not conversation.character_ids:
-        raise InvalidRequest("next_speaker: this conversation has one character", param="next_speaker")
-    fields = {} if next_speaker is None else {"next_speaker": str(next_speaker)}
+    fields: dict[str, Any] = {}
+    if character_ids is not None:
+        fields["character_ids"] = _members(conversation, character_ids)
+    if next_speaker is not None:
+        if not (character_ids or conversation.character_ids):
+            raise InvalidRequest("next_speaker: this conversation has one character", param="next_speaker")
+        fields["next_speaker"] = str(next_speaker)
     if head is not None:
         active_branch(conversation, upto=head)
         fields["head"] = str(head)
@@ -82,6 +89,16 @@ async def change(
     )
     turns.forget(conversation_id)
     return revision
+
+
+def _members(conversation: Conversation, character_ids: Sequence[StoredId]) -> list[str]:
+    """Return who is to take part, as documents have it. Raises ``InvalidRequest``."""
+    first = conversation.character_id
+    if character_ids[0] != first or len(set(character_ids)) < max(2, len(character_ids)):
+        who = f"{first}, with whom it began" if first is not None else "the character that it began with, and has none"
+        text = f"character_ids: must be {who}, and at least one other, each once"
+        raise InvalidRequest(text, param="character_ids")
+    return [str(one) for one in character_ids]
 
 
 async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None = None) -> Conversation:

@@ -38,8 +38,13 @@ async def cast_of(resources: EngineResources, plan: Plan, history: History) -> t
     if speaker_id not in history.character_ids:
         speaker_id = await _next_speaker(resources, plan, history, members)
     speaker = next(member for member in members if member.id == speaker_id)
-    names = {member.id: _one_line(member.entry.name) for member in members if member.entry is not None}
-    return Cast(speaker.id, names), speaker
+    former = {entry.character_id for entry in history.path} - {None, *history.character_ids}
+    left = [await _member(resources, one, history) for one in former if one is not None]
+    return Cast(speaker.id, _names(members), history.character_ids[0], _names(left)), speaker
+
+
+def _names(members: Sequence[Member]) -> dict[StoredId, str]:
+    return {member.id: _one_line(member.entry.name) for member in members if member.entry is not None}
 
 
 def _one_line(name: str) -> str:
@@ -78,7 +83,7 @@ async def _next_speaker(
         members,
         NextSpeaker.of(history.next_speaker),
         said=_text(asked),
-        last=_last_speaker(before),
+        last=_last_speaker(before, history.character_ids[0]),
         seed=f"{history.id} {plan.user_message_id} speaker",
     )
 
@@ -107,8 +112,10 @@ def told(cast: Cast) -> str:
     )
 
 
-def _last_speaker(path: Sequence[Entry]) -> StoredId | None:
-    return next((entry.character_id for entry in reversed(path) if entry.character_id is not None), None)
+def _last_speaker(path: Sequence[Entry], first_id: StoredId) -> StoredId | None:
+    """Return who gave the last reply; one that names nobody is that of the first, from before there were others."""
+    last = next((entry for entry in reversed(path) if entry.role == "assistant"), None)
+    return None if last is None else last.character_id or first_id
 
 
 def _text(content: object) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from idolchat_core import Conversation, MemoryMessage, Message, Page, Speaker, StoredId
 from idolchat_core.search import text_of
 
-__all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "memories_of", "memory_text"]
+__all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "first_of", "memories_of", "memory_text"]
 
 MAX_TEXT = 16_384
 """Characters of a message that are indexed."""
@@ -48,10 +48,13 @@ def branch_end(page: Page, last_id: str) -> list[Numbered] | None:
     return None if end is None else _ancestors(page, end)
 
 
-def memories_of(branch: Sequence[Numbered], *, goes_on: bool = False) -> Iterator[MemoryMessage]:
+def memories_of(
+    branch: Sequence[Numbered], *, first: StoredId | None = None, goes_on: bool = False
+) -> Iterator[MemoryMessage]:
     """Make memories of a branch, or of one that ``goes_on`` behind others.
 
-    What is said before the user has said anything is a greeting, which is canned: it is nobody's memory.
+    What is said before the user has said anything is a greeting, which is canned: it is nobody's memory. A reply that
+    says nothing of who gave it is that of ``first``, with whom a group began (see ``first_of``).
     """
     user_has_spoken = goes_on
     for position, message in branch:
@@ -59,14 +62,20 @@ def memories_of(branch: Sequence[Numbered], *, goes_on: bool = False) -> Iterato
         text = memory_text(message)
         if text and user_has_spoken:
             role: Speaker = "assistant" if message.role == "assistant" else "user"
-            speaker = message.name or ("" if message.character_id is None else str(message.character_id))
+            given_by = message.character_id or (first if role == "assistant" else None)
+            speaker = message.name or ("" if given_by is None else str(given_by))
             yield MemoryMessage(str(message.id), position, role, speaker, message.timestamp, text)
+
+
+def first_of(conversation: Conversation) -> StoredId | None:
+    """Return whose replies in a group are without a name: they are from before others joined. None for no group."""
+    return conversation.character_id if conversation.character_ids else None
 
 
 def all_memories(conversation: Conversation) -> list[MemoryMessage]:
     """Make memories of the active branch of a whole conversation."""
     whole = Page(conversation=conversation, start=0, total=len(conversation.messages), revision="")
-    return list(memories_of(active_branch(whole)))
+    return list(memories_of(active_branch(whole), first=first_of(conversation)))
 
 
 def _ancestors(page: Page, end: int) -> list[Numbered]:

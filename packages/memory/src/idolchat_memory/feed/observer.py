@@ -29,6 +29,7 @@ from idolchat_memory.feed.memories import (
     active_branch,
     all_memories,
     branch_end,
+    first_of,
     memories_of,
     memory_text,
 )
@@ -182,7 +183,7 @@ class MemoryFeed(ChangeObserver):
         start = _where_it_goes_on(branch, branch_end(page, known.last_message_id))
         if start is None:
             return False
-        messages = list(memories_of(branch[start + 1 :], goes_on=True))
+        messages = list(memories_of(branch[start + 1 :], first=first_of(page.conversation), goes_on=True))
         marked = self._marked(known.scope, revision)
         after = str(branch[start].message.id)
         return await self._index.extend(conversation_id, messages, after=after, revision=marked)

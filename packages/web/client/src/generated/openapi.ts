@@ -350,6 +350,8 @@ export interface components {
         };
         Changes: {
             /** @default null */
+            character_ids?: (string)[] | null;
+            /** @default null */
             head?: string | null;
             /** @default null */
             next_speaker?: components["schemas"]["NextSpeaker"] | null;

@@ -69,3 +69,14 @@ class GroupRules:
             assert len((await storage.search("sing", matching)).data) == 1
             assert (await storage.stats(matching)).conversations == 1
         assert (await storage.stats()).characters == 3
+
+    async def test_who_takes_part_can_be_changed_and_is_listed_so(self, storage: Storage) -> None:
+        group = a_group("sing")
+        await storage.create(group)
+        members = [str(MIKU), str(LEN)]
+        await storage.update(group.id, {"character_ids": members}, expected_count=1)
+        stored = (await storage.read(group.id)).character_ids or ()
+
+        assert list(map(str, stored)) == members
+        assert await listed(storage, character_id=LEN) == await listed(storage, character_id=MIKU) == [group.id]
+        assert await listed(storage, character_id=RIN) == []
