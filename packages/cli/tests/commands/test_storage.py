@@ -99,3 +99,8 @@ def test_an_unknown_storage_is_told_what_is_installed(installation: Installation
     done = installation.run("storage", "migrate", "--to", "cloud:bucket")
 
     assert (done.returncode, done.stderr) == (1, "Error: no storage named 'cloud'; installed: folder\n")
+
+
+def test_a_storage_that_needs_no_upgrade_says_so(installation: Installation) -> None:
+    assert answer(installation, "upgrade") == {"dry_run": False, "storages": [{"storage": "folder", "steps": []}]}
+    assert installation.run("storage", "upgrade").stdout == "folder is as this version needs it\n"

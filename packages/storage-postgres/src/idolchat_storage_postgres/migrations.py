@@ -17,6 +17,11 @@ __all__ = ["newest_version", "read_version", "upgrade_schema"]
 _LOCK = 0x1D01C4A7
 """Number of the advisory lock: two who upgrade at once come one after the other."""
 
+_IS_THERE = """
+select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'idolchat' and c.relname = 'schema_versions')
+"""
+
 
 @cache
 def _versions() -> Mapping[int, str]:
@@ -31,7 +36,7 @@ def newest_version() -> int:
 
 async def read_version(connection: Connection) -> int:
     """Return the version of the schema in a database; 0 where there is none."""
-    if await connection.fetchval("select to_regclass('idolchat.schema_versions')") is None:
+    if not await connection.fetchval(_IS_THERE):
         return 0
     return await connection.fetchval("select coalesce(max(version), 0) from idolchat.schema_versions") or 0
 

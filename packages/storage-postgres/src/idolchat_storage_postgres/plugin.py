@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from idolchat_core import Registry, Storage, hookimpl
+from idolchat_core import Registry, Storage, hookimpl, read_settings
+from idolchat_storage_postgres.settings import PostgresSettings
 
 __all__ = ["idolchat_register_storages"]
 
@@ -12,7 +14,7 @@ __all__ = ["idolchat_register_storages"]
 @hookimpl
 def idolchat_register_storages(registry: Registry[Storage]) -> None:
     """Add the storage ``postgres``."""
-    registry.add("postgres", _open)
+    registry.add("postgres", _open, upgrade=_upgrade)
 
 
 def _open() -> AbstractAsyncContextManager[Storage]:
@@ -20,3 +22,10 @@ def _open() -> AbstractAsyncContextManager[Storage]:
     from idolchat_storage_postgres.storage import open_postgres_storage  # noqa: PLC0415
 
     return open_postgres_storage()
+
+
+async def _upgrade(*, dry_run: bool = False) -> Sequence[str]:
+    from idolchat_storage_postgres.startup import upgrade  # noqa: PLC0415
+
+    versions = await upgrade(read_settings(PostgresSettings), dry_run=dry_run)
+    return [f"version {version} of the schema" for version in versions]

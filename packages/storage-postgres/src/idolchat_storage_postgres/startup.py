@@ -22,14 +22,18 @@ _ROUNDS = 3
 _FACTS = """
 select current_setting('server_version_num')::int / 10000 as server, current_setting('server_version') as version,
   current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby, current_user as role,
-  current_database() as database, has_database_privilege(current_database(), 'create') as may_create
+  current_database() as database, coalesce(
+    (select has_schema_privilege(oid, 'create') from pg_namespace where nspname = 'idolchat'),
+    has_database_privilege(current_database(), 'create')) as may_create
 """
 _RIGHTS = """
-select has_schema_privilege('idolchat', 'usage') as may_look,
-  (select bool_and(has_table_privilege(oid, 'select, insert, update, delete')) from pg_class
-   where relnamespace = 'idolchat'::regnamespace and relkind in ('r', 'p')) as may_use,
-  row_security_active('idolchat.conversations') as is_limited,
-  (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'idolchat') as owner
+select pg_get_userbyid(n.nspowner) as owner,
+  has_schema_privilege(n.oid, 'usage') and bool_and(has_table_privilege(c.oid, 'select')
+    and has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'update')
+    and has_table_privilege(c.oid, 'delete')) as may_use,
+  bool_or(row_security_active(c.oid)) as is_limited
+from pg_namespace n join pg_class c on c.relnamespace = n.oid
+where n.nspname = 'idolchat' and c.relkind in ('r', 'p') group by n.oid, n.nspowner
 """
 _SWITCHED = (
     asyncpg.InvalidSQLStatementNameError,
@@ -95,6 +99,7 @@ async def upgrade(settings: PostgresSettings, *, dry_run: bool = False) -> Seque
 async def prepare(connection: Connection, settings: PostgresSettings) -> None:
     """Raise unless the schema in a database is the one that this package knows; an empty database gets it."""
     facts = await _check_server(connection, settings)
+    await _check_rights(connection, settings, facts)
     there = await read_version(connection)
     if there == 0:
         if not facts.may_create:
@@ -112,7 +117,6 @@ async def prepare(connection: Connection, settings: PostgresSettings) -> None:
             f"the schema in the database of {VARIABLE}, {settings.where}, is of version {there}, and this idolchat"
             f" needs {newest_version()}: run `{UPGRADE}`; servers that run now go on meanwhile"
         )
-    await _check_rights(connection, settings, facts)
 
 
 def _too_new(there: int, settings: PostgresSettings) -> ConfigurationError:
@@ -191,10 +195,8 @@ async def _check_server(connection: Connection, settings: PostgresSettings) -> _
 
 async def _check_rights(connection: Connection, settings: PostgresSettings, facts: _Facts) -> None:
     row = await connection.fetchrow(_RIGHTS)
-    if row is None:
-        raise AssertionError("a select without a table gives a row")
-    if not (row["may_look"] and row["may_use"]) or row["is_limited"]:
-        found = "sees only some of its rows" if row["may_look"] and row["may_use"] else "may not use its tables"
+    if row is not None and not (row["may_use"] and not row["is_limited"]):
+        found = "sees only some of its rows" if row["may_use"] else "may not use its tables"
         raise ConfigurationError(
             f"the schema idolchat in the database of {VARIABLE}, {settings.where}, belongs to {row['owner']!r}, and the"
             f' role {facts.role!r} {found}: run `grant "{row["owner"]}" to "{facts.role}"` there, or write the user'
@@ -218,6 +220,10 @@ async def _check_pooler(first: Connection, second: Connection, settings: Postgre
                 raise _pooled(settings)
     except _SWITCHED:
         raise _pooled(settings) from None
+    except asyncpg.ConnectionDoesNotExistError:
+        if second.is_closed() and not first.is_closed():  # in mode `statement`, for it has begun a transaction
+            raise _pooled(settings) from None
+        raise
 
 
 async def _backend(connection: Connection) -> int:
@@ -227,8 +233,8 @@ async def _backend(connection: Connection) -> int:
 
 def _pooled(settings: PostgresSettings) -> ConfigurationError:
     return ConfigurationError(
-        f"{VARIABLE} leads to a pooler in transaction mode ({settings.where}): two statements of one connection reached"
-        " different connections of the server, and locks, notifications and prepared statements are lost between them."
+        f"{VARIABLE} leads to a pooler that is not in session mode ({settings.where}): two statements of one connection"
+        " reached different connections of the server, between which locks and notifications are lost."
         " Write the address of the server itself, or of a pooler in session mode (Supabase: port 5432 in place of"
         " 6543)"
     )

@@ -7,12 +7,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["PostgresServer", "find_binaries", "running_postgres"]
+__all__ = ["PostgresServer", "find_binaries", "running_pgbouncer", "running_postgres"]
 
 _START_S = 60
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -104,6 +105,46 @@ def running_postgres(*, options: Sequence[str] = (), fsync: bool = False) -> Ite
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def running_pgbouncer(server: PostgresServer, mode: Literal["session", "transaction", "statement"]) -> Iterator[int]:
+    """Run Debian's pgbouncer before a server, and give its port."""
+    folder = server.folder / f"pgbouncer-{mode}"
+    folder.mkdir()
+    port = _free_port()
+    (folder / "users.txt").write_text('"postgres" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\npool_mode = {mode}\n"
+        f"auth_type = trust\nauth_file = {folder}/users.txt\nlogfile = {folder}/log\npidfile = {folder}/pid\n"
+    )
+    user = _unprivileged()
+    if user is not None:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, user)
+    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    process = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=user)  # noqa: S603
+    try:
+        _await_port(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+def _await_port(port: int) -> None:
+    ends_at = time.monotonic() + _START_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _unprivileged() -> str | None:
     """Name the user that it runs as, for it refuses to run as root."""
     if os.geteuid() != 0:
@@ -113,7 +154,6 @@ def _unprivileged() -> str | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from idolchat_core.errors import PluginNameTaken, PluginNotFound
 from idolchat_core.plugins.services import Services
@@ -17,6 +18,7 @@ __all__ = [
     "ServiceRegistry",
     "StorageFactory",
     "StorageRegistry",
+    "Upgrade",
 ]
 
 type Factory[T] = Callable[[], AbstractAsyncContextManager[T]]
@@ -25,6 +27,15 @@ type ServiceFactory[T] = Callable[[Services], AbstractAsyncContextManager[T]]
 """Called with the open services; reads its own settings, opens what it needs beside them, closes it at the end."""
 type StorageFactory[T] = Callable[[Storage], AbstractAsyncContextManager[T]]
 """Called with the open storage alone, by commands that need no provider; else as ``ServiceFactory``."""
+
+
+class Upgrade(Protocol):
+    """Brings what a part keeps to the form that its package needs; with ``dry_run`` it only tells.
+
+    Returns a sentence for each thing that was done, or would be. Raises as the part's factory does.
+    """
+
+    def __call__(self, *, dry_run: bool = False) -> Awaitable[Sequence[str]]: ...
 
 
 class _Factories[F]:
@@ -37,6 +48,7 @@ class _Factories[F]:
         self._conditions: dict[str, Callable[[], bool]] = {}
         self._places: dict[str, str] = {}
         self._shared: set[str] = set()
+        self._upgrades: dict[str, Upgrade] = {}
         self._adding = "the application"
 
     def __iter__(self) -> Iterator[str]:
@@ -50,13 +62,15 @@ class _Factories[F]:
         when: Callable[[], bool] | None = None,
         place: str | None = None,
         is_shared: bool = False,
+        upgrade: Upgrade | None = None,
     ) -> None:
         """Register a factory. Raises ``PluginNameTaken``.
 
         ``when`` tells, once the settings can be read, whether they ask for this part though they do not name it: a
         provider whose key is set, a mirror whose address is set. ``place`` is the variable that says where the part
         keeps what it keeps, so that a command can open another one beside it: ``local:/mnt/new``. ``is_shared`` says
-        of a storage that several processes may serve it at once: it is a ``SharedStorage``.
+        of a storage that several processes may serve it at once: it is a ``SharedStorage``. ``upgrade`` is what
+        ``idol storage upgrade`` does, for a storage that is not upgraded by opening it.
         """
         if name in self._factories:
             raise PluginNameTaken(
@@ -71,6 +85,8 @@ class _Factories[F]:
             self._places[name] = place
         if is_shared:
             self._shared.add(name)
+        if upgrade is not None:
+            self._upgrades[name] = upgrade
 
     def get(self, name: str) -> F:
         """Return a factory by name. Raises ``PluginNotFound``, which names those that there are."""
@@ -89,6 +105,11 @@ class _Factories[F]:
         """Return whether several processes may serve a storage at once. Raises as ``get``."""
         self.get(name)
         return name in self._shared
+
+    def upgrade(self, name: str) -> Upgrade | None:
+        """Return what upgrades what a part keeps, unless opening it does. Raises as ``get``."""
+        self.get(name)
+        return self._upgrades.get(name)
 
     def asked_for(self) -> list[str]:
         """List the names whose own settings ask for them, in order."""

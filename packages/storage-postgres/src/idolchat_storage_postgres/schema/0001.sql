@@ -1,6 +1,6 @@
 -- Version 1. Runs in one transaction; what comes later is added by the files that follow.
 
-create schema idolchat; -- not among the schemas that PostgREST exposes
+create schema if not exists idolchat; -- not among the schemas that PostgREST exposes
 
 create table idolchat.schema_versions (
   version int primary key,

@@ -16,6 +16,7 @@ app = new_group(
         "restore": Lazy(f"{_HERE}.restore", "Bring back everything that only a mirror holds."),
         "reindex": Lazy(f"{_HERE}.reindex", "Rebuild the indexes of lists and search from the conversations."),
         "migrate": Lazy(f"{_HERE}.migrate", "Copy everything to another storage, and make sure of it."),
+        "upgrade": Lazy(f"{_HERE}.upgrade", "Bring what is stored to the form that this version needs."),
         "stats": Lazy(f"{_HERE}.stats", "Count conversations, messages, users and bytes."),
         "gc": Lazy(f"{_HERE}.gc", "Remove what nobody needs any more."),
     },
