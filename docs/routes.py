@@ -34,6 +34,7 @@ GROUPS = {
     "turns": ("Turns", "turns"),
     "conversations": ("Conversations", "conversations"),
     "models": ("Models", "how-to/providers"),
+    "usage": ("Usage", "spending"),
     "health": ("Health", "observability"),
     "characters": ("Characters: `idolchat-characters`", "characters"),
     "personas": ("Personas: `idolchat-characters`", "characters"),

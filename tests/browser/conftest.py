@@ -1,7 +1,7 @@
 """A browser, and a server whose models are the mock's."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,11 @@ def open_desk(browser: Browser, served: Server) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def open_(url: str | None = None, *, path: str = "", **options: Any) -> Desk:
+    def open_(url: str | None = None, *, path: str = "", beside: str = "", **options: Any) -> Desk:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", **options)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
-        return Desk(watched(context, url or served.url, wrong), f"{url or served.url}{path}")
+        return Desk(watched(context, (url or served.url, beside), wrong), f"{url or served.url}{path}")
 
     yield open_
     for context in contexts:
@@ -60,11 +60,12 @@ def open_desk(browser: Browser, served: Server) -> Iterator[Open]:
     assert wrong == []
 
 
-def watched(context: BrowserContext, url: str, wrong: list[str]) -> BrowserContext:
-    """Note errors of the page, and requests to any other server."""
+def watched(context: BrowserContext, urls: Iterable[str], wrong: list[str]) -> BrowserContext:
+    """Note errors of the page, and requests to any server but these."""
+    expected = (*filter(None, urls), "data:", "blob:")
 
     def asked(request: Request) -> None:
-        if not request.url.startswith((url, "data:", "blob:")):
+        if not request.url.startswith(expected):
             wrong.append(f"fetched {request.url}")
 
     def said(message: ConsoleMessage) -> None:
@@ -84,6 +85,12 @@ def watched(context: BrowserContext, url: str, wrong: list[str]) -> BrowserConte
 def desk(open_desk: Open, mock_openrouter: Mock) -> Desk:
     """Return the page, opened."""
     return open_desk().open()
+
+
+@pytest.fixture(scope="session")
+def axe(repository: Path) -> str:
+    """Return the script that looks for what shuts people out."""
+    return (repository / "packages" / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="session")

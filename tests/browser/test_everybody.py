@@ -1,12 +1,12 @@
 """For everybody: screen readers, keyboard, light and dark, small and wide, either direction, three languages."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.accessibility import assert_accessible
 from tests.browser.cable import Cable
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk
@@ -16,22 +16,6 @@ from tests.support.server import Server
 from tests.support.starting import StartServer
 
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="session")
-def axe(repository: Path) -> str:
-    return (repository / "packages" / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-def assert_accessible(desk: Desk, axe: str) -> None:
-    desk.page.evaluate(axe)
-    found: dict[str, Any] = desk.page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    problems = [
-        f"{one['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
-    assert problems == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -51,7 +35,7 @@ def test_axe_finds_nothing(
     desk.mine.last.hover()
     assert_accessible(desk, axe)
     desk.page.get_by_role("button", name="Look inside").first.click()
-    for tab in ("Prompt", "Events", "Document", "Usage", "Server"):
+    for tab in ("Prompt", "Lore and memory", "Events", "Document", "Usage", "Server"):
         desk.page.get_by_role("tab", name=tab).click()
         expect(desk.page.get_by_role("tabpanel").get_by_text("One moment")).to_have_count(0)
         assert_accessible(desk, axe)

@@ -48,8 +48,21 @@ def test_usage_is_added_up(desk: Desk) -> None:
     desk.send("Hello!").answered()
     panel = looked_at(desk, "Usage")
 
-    expect(panel.get_by_role("img", name="Each reply")).to_be_visible()
-    expect(panel.get_by_role("row").last).to_contain_text("$")
+    for name in ("Each reply", "Each day"):
+        plot = panel.get_by_role("figure", name=name)
+        expect(plot.locator("svg g").last).to_be_visible()
+        plot.get_by_text("As a table").click()
+        expect(plot.get_by_role("table", name=name).get_by_role("row").last).to_contain_text("$")
+
+
+def test_usage_is_shown_in_tokens_too(desk: Desk) -> None:
+    desk.send("Hello!").answered()
+    panel = looked_at(desk, "Usage")
+    panel.get_by_label("Show").select_option("Tokens")
+    panel.get_by_role("figure", name="Each reply").get_by_text("As a table").click()
+
+    expect(panel.get_by_role("table", name="Each reply").get_by_role("row").last).not_to_contain_text("$")
+    expect(panel.get_by_role("list").filter(has_text="Written").first).to_be_visible()
 
 
 def test_the_servers_health_is_shown_to_who_operates_it(desk: Desk) -> None:
@@ -62,8 +75,8 @@ def test_the_servers_health_is_shown_to_who_operates_it(desk: Desk) -> None:
 
 def test_tabs_are_changed_by_the_keyboard(desk: Desk) -> None:
     desk.send("Hello!").answered()
-    looked_at(desk, "Prompt")
-    desk.page.get_by_role("tab", name="Prompt").press("ArrowRight")
+    looked_at(desk, "Lore and memory")
+    desk.page.get_by_role("tab", name="Lore and memory").press("ArrowRight")
 
     expect(desk.page.get_by_role("tab", name="Events")).to_be_focused()
     expect(desk.page.get_by_role("tab", name="Events")).to_have_attribute("aria-selected", "true")

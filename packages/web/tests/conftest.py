@@ -26,12 +26,18 @@ def settings(tmp_path: Path) -> ApiSettings:
 
 
 @pytest.fixture
-async def url(settings: ApiSettings, storage: InMemoryStorage) -> AsyncGenerator[str]:
+def schemes() -> tuple[object, ...]:
+    """Return plugins that know who is calling."""
+    return ()
+
+
+@pytest.fixture
+async def url(settings: ApiSettings, storage: InMemoryStorage, schemes: tuple[object, ...]) -> AsyncGenerator[str]:
     registries: dict[str, Fillable] = {
         "idolchat_register_authenticators": new_registry(),
         "idolchat_register_routes": RouteRegistry(BUILT_IN_ROUTES),
     }
-    parts = (Parts(storage, ScriptedProvider()), idolchat_web.plugin)
+    parts = (Parts(storage, ScriptedProvider()), idolchat_web.plugin, *schemes)
     plugins = load_plugins(*parts, installed=False, specs=[hookspecs], registries=registries)
     async with serving(settings, plugins=plugins) as url:
         yield url

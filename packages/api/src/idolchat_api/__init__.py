@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from idolchat_api.app import create_app
-    from idolchat_api.app_state import CurrentCaller, caller_of
+    from idolchat_api.app_state import CurrentCaller, caller_of, sign_in_of
     from idolchat_api.asgi.raw_route import RawRoute
     from idolchat_api.asgi.requests import idempotency_key, invalid_request, read_json
     from idolchat_api.asgi.responses import send_json
@@ -59,6 +59,7 @@ __all__ = [
     "respond",
     "send_json",
     "serve",
+    "sign_in_of",
     "usage_fields",
 ]
 
@@ -90,6 +91,7 @@ _WHERE = {
     "respond": "streaming.turn_response",
     "send_json": "asgi.responses",
     "serve": "server",
+    "sign_in_of": "app_state",
     "usage_fields": "streaming.completions",
 }
 

@@ -14,6 +14,7 @@ from idolchat_api.auth.authentication import Authentication
 from idolchat_api.auth.caller import Caller
 from idolchat_api.auth.open_sessions import OpenSessions
 from idolchat_api.auth.request_policy import RequestPolicy
+from idolchat_api.auth.sign_in import SignIn
 from idolchat_api.cached_call import CachedCall
 from idolchat_api.health import HealthChecks
 from idolchat_api.limits.request_rates import RequestRates
@@ -22,7 +23,7 @@ from idolchat_api.settings.api import ApiSettings
 from idolchat_core.llm.contract import ModelInfo
 from idolchat_core.service import Service
 
-__all__ = ["AppState", "CurrentCaller", "CurrentState", "app_state", "caller_of"]
+__all__ = ["AppState", "CurrentCaller", "CurrentState", "app_state", "caller_of", "sign_in_of"]
 
 MODELS_MAX_AGE_S = 60.0
 
@@ -75,6 +76,12 @@ def caller_of(scope: Scope) -> Caller:
     """Return the caller of a request, who starts turns and whose rights are checked."""
     app = app_state(scope)
     return Caller(scope["state"]["principal"], app.service, app.policy)
+
+
+def sign_in_of(connection: HTTPConnection) -> SignIn | None:
+    """Return where people get tokens for this server; None where no page can ask for one."""
+    authenticator = app_state(connection.scope).authentication.authenticator
+    return None if authenticator is None else authenticator.sign_in
 
 
 def _caller_of(connection: HTTPConnection) -> Caller:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from idolchat_api.auth import Authenticator, AuthUnavailable, Principal, Unauthenticated
+from idolchat_api.auth import Authenticator, AuthUnavailable, Principal, SignIn, Unauthenticated
 from idolchat_auth_supabase.asking import ask, new_client
 from idolchat_auth_supabase.claims import NOT_GOOD, decoded, principal_of
 from idolchat_auth_supabase.keyset import KeySet
@@ -26,6 +26,14 @@ class SupabaseAuth(Authenticator):
         self._settings = settings
         self._client = client
         self._keys = KeySet(client, settings)
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """The project's auth server, where its public key is known."""
+        key = self._settings.anon_key
+        if key is None:
+            return None
+        return SignIn(kind="supabase", url=self._settings.auth_url, public_key=key.get_secret_value())
 
     async def authenticate(self, token: str) -> Principal:
         """Check the signature, then what the token says."""

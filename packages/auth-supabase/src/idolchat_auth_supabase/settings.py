@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ __all__ = ["HS256", "SupabaseAuthSettings"]
 
 HS256 = "HS256"
 ALGORITHMS = ("ES256", "RS256", HS256)
+JWT_PARTS = 3
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2
 
 
@@ -37,7 +40,8 @@ class SupabaseAuthSettings(PackageSettings):
     anon_key: SecretStr | None = Field(
         None,
         validation_alias="SUPABASE_ANON_KEY",
-        description="Public key of the project (anon or publishable), for asking the auth server about HS256 tokens.",
+        description="Public key of the project (anon or publishable): the page signs people in with it, and the auth"
+        " server is asked with it about HS256 tokens.",
     )
     issuer: str | None = Field(
         None,
@@ -103,6 +107,15 @@ class SupabaseAuthSettings(PackageSettings):
             raise ValueError("must be the address of the project, such as https://abcdefghijklmnop.supabase.co")
         return value.rstrip("/")
 
+    @field_validator("anon_key")
+    @classmethod
+    def _is_public(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _is_secret_key(value.get_secret_value()):
+            raise ValueError(
+                "must be the public key (anon, or sb_publishable_...), which every page is told: this is a secret one"
+            )
+        return value
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         unknown = [name for name in self.algorithms if name not in ALGORITHMS]
@@ -122,3 +135,17 @@ class SupabaseAuthSettings(PackageSettings):
     def auth_url(self) -> str:
         """The address of the project's auth server."""
         return f"{self.url}/auth/v1"
+
+
+def _is_secret_key(key: str) -> bool:
+    """Whether a key opens everything: ``sb_secret_...``, or a JWT of another role than ``anon``."""
+    if key.startswith("sb_secret_"):
+        return True
+    parts = key.split(".")
+    if len(parts) != JWT_PARTS:
+        return False
+    try:
+        claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:  # no JWT after all
+        return False
+    return isinstance(claims, dict) and claims.get("role") != "anon"

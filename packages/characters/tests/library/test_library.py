@@ -1,6 +1,8 @@
 """The library over a storage: rights, slugs, versions, lists, and what is kept beside a character."""
 
 import asyncio
+import base64
+import json
 import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -272,3 +274,78 @@ async def test_cards_without_a_character_are_removed_after_a_day(
 
     assert await library.remove_orphans() == 1
     assert (await library.export(stored))[0] == read_sample("02_v2.json")
+
+
+class TestPictures:
+    """The files that a character's assets hold."""
+
+    def icon(self, content: bytes) -> dict[str, str]:
+        data = base64.b64encode(content).decode()
+        return {"type": "icon", "name": "main", "ext": "png", "uri": f"data:image/png;base64,{data}"}
+
+    async def test_a_picture_is_given_changed_and_taken(
+        self, library: CharacterLibrary, storage: InMemoryStorage, make_png: Callable[..., bytes]
+    ) -> None:
+        viewer, first, second = user(), make_png(), make_png((b"tEXt", b"a\0b"))
+        made = await library.create_from({"name": "Mika", "assets": [self.icon(first)]}, viewer)
+        changed = await library.update(made, {"assets": [self.icon(second)]}, viewer, version=1)
+        assert made.icon is not None
+        assert changed.icon is not None
+        found = await library.asset(changed, changed.icon)
+        taken = await library.update(changed, {"assets": []}, viewer)
+
+        assert made.icon != changed.icon
+        assert found is not None
+        assert found[1] == second
+        assert (taken.icon, taken.assets) == (None, ())
+        kept = await storage.list_records(ASSETS, after="", limit=10)
+        assert [name for name in kept if "icon" in name] == []
+
+    async def test_a_new_picture_leaves_with_the_card(
+        self, library: CharacterLibrary, make_png: Callable[..., bytes], make_json: Callable[..., bytes]
+    ) -> None:
+        record, _ = await library.import_card(make_json(), OPERATOR)
+        changed = await library.update(record, {"assets": [self.icon(make_png())]}, OPERATOR)
+        content, _ = await library.export(changed, "json")
+        again, _ = await library.import_card(content, OPERATOR)
+
+        assert json.loads(content)["data"]["assets"][0]["uri"].startswith("data:image/png;base64,")
+        assert again.icon is not None
+
+    async def test_the_cards_own_picture_stays_beside_another_change(
+        self,
+        library: CharacterLibrary,
+        make_png: Callable[..., bytes],
+        card_chunk: Callable[..., object],
+        make_card: Callable[..., object],
+    ) -> None:
+        image = make_png(card_chunk("chara", make_card()))
+        record, _ = await library.import_card(image, OPERATOR)
+        more = {"type": "background", "name": "stage", "ext": "png", "uri": self.icon(make_png())["uri"]}
+        own = {"type": "icon", "name": "main", "ext": "png", "uri": "ccdefault:"}
+        changed = await library.update(record, {"assets": [own, more]}, OPERATOR)
+
+        assert [(asset.type, asset.media_type) for asset in changed.assets] == [
+            ("icon", "image/png"),
+            ("background", "image/png"),
+        ]
+        assert all([await library.asset(changed, asset.file_name) for asset in changed.assets])
+
+    async def test_a_picture_that_is_too_large_is_refused(
+        self, library: CharacterLibrary, make_png: Callable[..., bytes]
+    ) -> None:
+        large = make_png((b"tEXt", b"a\0" + b"b" * library.settings.max_asset_bytes))
+
+        with pytest.raises(InvalidRequest, match="IDOLCHAT_CHARACTERS_MAX_ASSET_BYTES"):
+            await library.create_from({"name": "Mika", "assets": [self.icon(large)]}, user())
+
+    async def test_a_change_that_comes_too_late_leaves_the_picture(
+        self, library: CharacterLibrary, make_png: Callable[..., bytes]
+    ) -> None:
+        made = await library.create_from({"name": "Mika", "assets": [self.icon(make_png())]}, OPERATOR)
+        await library.update(made, {"name": "Miku"}, OPERATOR)
+
+        with pytest.raises(VersionConflict):
+            await library.update(made, {"assets": []}, OPERATOR, version=1)
+        assert made.icon is not None
+        assert await library.asset(made, made.icon) is not None

@@ -15,13 +15,19 @@ import type {
   PromptExplanation,
   Search,
   TurnStatus,
+  UsageReport,
 } from "./types.ts";
+
+export type Token = (refused?: string) => string | undefined | Promise<string | undefined>;
 
 export interface ClientOptions {
   /** Where the server is, such as `https://chat.example.com/api/`; a page of the server's own may leave it out. */
   baseUrl?: string | URL;
-  /** The token to send, asked for at each request: an API key, or a user's token. */
-  token?: () => string | undefined | Promise<string | undefined>;
+  /**
+   * The token to send, asked for at each request: an API key, or a user's token. Asked once more with the one that the
+   * server refused; where another comes, the request is made with that.
+   */
+  token?: Token;
   /** Told when a stream is cut, and when it goes on. */
   onConnection?: (state: "lost" | "restored") => void;
   fetch?: typeof fetch;
@@ -77,8 +83,15 @@ export class IdolchatClient {
 
   /** Ask the server for anything, with the token; the answer as it is. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
     const token = await this.#options.token?.();
+    const response = await this.#fetch(path, init, token);
+    if (response.status !== 401 || !token) return response;
+    const other = await this.#options.token?.(token);
+    return other && other !== token ? this.#fetch(path, init, other) : response;
+  }
+
+  #fetch(path: string, init: RequestInit, token: string | undefined): Promise<Response> {
+    const headers = new Headers(init.headers);
     if (token) headers.set("Authorization", `Bearer ${token}`);
     const ask = this.#options.fetch ?? globalThis.fetch;
     return ask(new URL(path.replace(/^\//, ""), this.baseUrl), { ...init, headers, cache: "no-store" });
@@ -209,6 +222,11 @@ export class IdolchatClient {
 
   explainPrompt(turnId: string): Promise<PromptExplanation> {
     return this.json("GET", `turns/${turnId}/prompt`);
+  }
+
+  /** What was spent on each UTC day, such as `2026-11-29`; by default of the last thirty. */
+  usage(query: { since?: string; until?: string; user_id?: string } = {}): Promise<UsageReport> {
+    return this.json("GET", "usage", { query });
   }
 
   models(): Promise<ModelList> {

@@ -3,10 +3,11 @@
 import { ApiError, ConnectionLost, type Problem } from "./errors.ts";
 import type { TurnEvent, TurnState, Usage } from "./events.ts";
 import { newId } from "./ids.ts";
+import type { Token } from "./client.ts";
 import type { Content } from "./types.ts";
 
 export interface SocketOptions {
-  token?: () => string | undefined | Promise<string | undefined>;
+  token?: Token;
   onConnection?: (state: "lost" | "restored") => void;
   pause?: (attempt: number, atLeastS: number, signal: AbortSignal | undefined) => Promise<void>;
   WebSocket?: typeof WebSocket;

@@ -42,8 +42,8 @@ export async function* follow(wire: Wire, how: Follow): AsyncGenerator<TurnEvent
         const told = turnEvent(event);
         if (!told) continue;
         if (told.type === "broken") {
-          if (told.error.code === "token_expired" || told.error.code === "unauthenticated") throw new ApiError(401, told.error);
-          break;
+          if (told.error.code === "unauthenticated") throw new ApiError(401, told.error);
+          break; // so it is where the token has expired: whoever has another goes on with that
         }
         attempt = 0;
         if (told.seq <= after) continue;

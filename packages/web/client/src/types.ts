@@ -16,6 +16,7 @@ export type PromptExplanation = Schemas["PromptExplanation"];
 export type ExplainedPart = Schemas["ExplainedPart"];
 export type Search = Schemas["SearchResults"];
 export type SearchHit = Schemas["SearchHit"];
+export type UsageReport = Schemas["UsageReport"];
 export type TurnStatus = Schemas["TurnStatus"];
 
 /** A text, or OpenAI's content parts. */

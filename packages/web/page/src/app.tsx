@@ -16,6 +16,7 @@ import { useStore } from "./state/store.ts";
 import { TalkPage } from "./talk/talk-page.tsx";
 
 const CharactersPage = lazily(async () => (await import("./people/characters-page.tsx")).CharactersPage);
+const CharacterPage = lazily(async () => (await import("./people/character-page.tsx")).CharacterPage);
 const MemoryPage = lazily(async () => (await import("./people/memory-page.tsx")).MemoryPage);
 
 export function App(): ReactNode {
@@ -33,7 +34,7 @@ export function App(): ReactNode {
         </main>
       );
     case "signed-out":
-      return <SignIn isRefused={state.isRefused} />;
+      return <SignIn key={state.service?.url} why={state.why} service={state.service} />;
     case "in":
       return <Inside />;
   }
@@ -61,6 +62,7 @@ function Inside(): ReactNode {
           {at.at === "talk" ? <TalkPage key={at.id} id={at.id} menu={menu} /> : null}
           {at.at === "start" ? <StartPage key={at.characterId ?? ""} characterId={at.characterId} menu={menu} /> : null}
           {at.at === "characters" ? <CharactersPage menu={menu} /> : null}
+          {at.at === "character" ? <CharacterPage key={at.id ?? "new"} id={at.id} menu={menu} /> : null}
           {at.at === "memory" ? <MemoryPage menu={menu} /> : null}
         </Suspense>
       </main>

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from idolchat_api.auth.principal import Principal
+from idolchat_api.auth.sign_in import SignIn
 
 __all__ = ["Authenticator"]
 
@@ -22,6 +23,11 @@ class Authenticator(ABC):
     trusted_for_s: ClassVar[float] = 60.0
     """How long an answer may be used again, in seconds: a token that is withdrawn works as long. At most until the
     principal's ``expires_at``."""
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """Where a page of this server gets such a token for a person; None where it cannot."""
+        return None
 
     @abstractmethod
     async def authenticate(self, token: str) -> Principal:

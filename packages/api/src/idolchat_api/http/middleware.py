@@ -8,9 +8,10 @@ import re
 from time import perf_counter
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idolchat_api.app_state import app_state
+from idolchat_api.app_state import app_state, sign_in_of
 from idolchat_api.asgi.client_connection import ClientLeft
 from idolchat_api.asgi.responses import problem_headers, send_problem
 from idolchat_api.auth.principal import NOBODY, Principal
@@ -33,9 +34,8 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _PAGE_POLICY = (
-    b"content-security-policy",
     b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'none';"
-    b" form-action 'self'; frame-ancestors 'none'",
+    b" form-action 'self'; frame-ancestors 'none'"
 )
 """For pages: what they load comes from this server, and no script stands in the page itself."""
 _NO_STORE = (b"cache-control", b"no-store")
@@ -74,7 +74,7 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                policy = _PAGE_POLICY if scope["state"].get("is_page") else _POLICY
+                policy = _page_policy(scope) if scope["state"].get("is_page") else _POLICY
                 message["headers"] = [*message["headers"], *own_headers, policy, *_cache_control(message["headers"])]
             await send(message)
 
@@ -149,6 +149,13 @@ def _start_span(scope: Scope, instrumentation: Instrumentation | None) -> Header
         instrumentation.begin(scope)
     traceparent = CALLER.get().traceparent
     return [] if traceparent is None else [(b"traceresponse", traceparent.encode())]
+
+
+def _page_policy(scope: Scope) -> tuple[bytes, bytes]:
+    """Return the policy of a page, which may also ask the service that signs people in."""
+    sign_in = sign_in_of(HTTPConnection(scope))
+    asked = b"" if sign_in is None else f"; connect-src 'self' {sign_in.origin}".encode()
+    return b"content-security-policy", _PAGE_POLICY + asked
 
 
 def _cache_control(headers: Headers) -> Headers:

@@ -17,6 +17,7 @@ __all__ = [
     "SEARCH",
     "TURN",
     "TURN_REQUEST",
+    "USAGE",
     "WINDOW",
 ]
 
@@ -224,4 +225,20 @@ MODELS: dict[str, Any] = {
         }
     ],
     "default": _MODEL,
+}
+
+USAGE: dict[str, Any] = {
+    "since": "2026-10-31",
+    "until": "2026-11-29",
+    "data": [
+        {
+            "day": "2026-11-28",
+            "calls": 42,
+            "cancelled": 2,
+            "estimated": 2,
+            "input_tokens": 61_240,
+            "output_tokens": 5_120,
+            "cost": 0.0312,
+        }
+    ],
 }

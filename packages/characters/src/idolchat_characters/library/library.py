@@ -16,7 +16,7 @@ from idolchat_characters.errors import VersionConflict
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library.access import OPERATOR, Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage, slug_key
-from idolchat_characters.library.new_characters import Belongings, check_rights, new_record, with_changes
+from idolchat_characters.library.new_characters import Belongings, check_rights, embedded, new_record, with_changes
 from idolchat_characters.library.records import CharacterRecord, StoredAsset, owner_in
 from idolchat_characters.library.room import check_room, slug_taken, slugs_for
 from idolchat_characters.library.slug_claims import SlugClaims
@@ -166,7 +166,9 @@ class CharacterLibrary:
         self, fields: Mapping[str, Any], viewer: Viewer, *, fits: FitCheck | None = None
     ) -> CharacterRecord:
         """Store a new character of these fields; see ``create``."""
-        return await self.create(with_changes(None, fields), viewer, fits=fits)
+        character = with_changes(None, fields)
+        held = embedded(character, None, max_asset_bytes=self.settings.max_asset_bytes)
+        return await self._add(character, viewer, held, fits)
 
     async def import_card(
         self,
@@ -220,20 +222,22 @@ class CharacterLibrary:
     ) -> CharacterRecord:
         """Change fields of a character, by their names; ``version`` is the one that the change is meant for.
 
-        Of two processes that change a character at once, the second repeats its change upon that of the first. Raises
-        ``InvalidRequest``, ``SlugTaken``, ``VersionConflict``, and ``CardTooLong`` by ``fits``, which is asked where a
-        text is changed that it looks at.
+        Of two processes that change a character at once, the second repeats its change upon that of the first. With
+        ``assets``, the files that they hold as data URLs are kept beside her. Raises ``InvalidRequest``, ``SlugTaken``,
+        ``VersionConflict``, and ``CardTooLong`` by ``fits``, which is asked where a text is changed that it looks at.
         """
         if fits is not None and not changes.keys().isdisjoint((*FIXED_FIELDS, "model")):
             await fits(with_changes(record.character, changes))
         async with self._writing:
             while True:
                 current, stored_version = await self._stored(record, version)
-                changed = self._updated(current, changes, viewer)
+                held = await self._with_files(current, changes) if "assets" in changes else None
+                changed = self._updated(current, changes, viewer, held)
                 if not await self._has_slug(changed, before=current):
                     raise slug_taken(changed.character)
                 with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
-                    await self._store.write(changed, if_version=stored_version)
+                    async with self._store.files_changed(current, changed, held.files if held else {}):
+                        await self._store.write(changed, if_version=stored_version)
                     self._index.put(changed)
                     await self._release_slug(current, now=changed)
                     return changed
@@ -269,10 +273,27 @@ class CharacterLibrary:
             raise VersionConflict(record.id, wanted=version or record.version, found=there)
         return found
 
-    def _updated(self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer) -> CharacterRecord:
+    async def _with_files(self, current: CharacterRecord, changes: Mapping[str, Any]) -> Belongings:
+        """Find the files of a character whose assets are changed: in data URLs, and in the card she came from."""
+        original = await self._store.original(current)
+        limits = CardLimits(file_bytes=self.settings.max_import_bytes)
+        async with self._reading:
+            card = await asyncio.to_thread(read_card, original, limits=limits) if original else None
+        changed = with_changes(current.character, changes)
+        return embedded(changed, card, max_asset_bytes=self.settings.max_asset_bytes)
+
+    def _updated(
+        self, current: CharacterRecord, changes: Mapping[str, Any], viewer: Viewer, held: Belongings | None = None
+    ) -> CharacterRecord:
         character = with_changes(current.character, changes)
         check_rights(character, viewer, before=current.character)
-        update = {"version": current.version + 1, "updated_at": utc_now(), "user_id": owner_in(character)}
+        update: dict[str, Any] = {
+            "version": current.version + 1,
+            "updated_at": utc_now(),
+            "user_id": owner_in(character),
+        }
+        if held is not None:
+            update["assets"] = held.assets
         changed = current.model_copy(update={**update, "character": character})
         check_room(changed, viewer, self._index, self.settings, instead_of=current)
         return changed

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from idolchat_characters.cards import CardReading
+from idolchat_characters.cards import CardReading, EmbeddedAsset, embedded_assets
 from idolchat_characters.character import Character
 from idolchat_characters.library.access import Viewer
 from idolchat_characters.library.records import CharacterRecord, OriginalCard, StoredAsset, owner_in
 from idolchat_core import InvalidRequest, new_id, utc_now
 
-__all__ = ["Belongings", "check_rights", "new_record", "with_changes"]
+__all__ = ["Belongings", "check_rights", "embedded", "new_record", "with_changes"]
 
 EDITABLE = frozenset(Character.model_fields) - {"unknown_fields"}
 
@@ -39,6 +40,36 @@ class Belongings:
             assets=tuple(StoredAsset.of(asset) for asset in held),
             files={asset.file_name: asset.content for asset in held},
         )
+
+
+def embedded(character: Character, card: CardReading | None, *, max_asset_bytes: int) -> Belongings:
+    """Return the files that a character's assets hold; ``card`` is the one that she came from.
+
+    A file is named by what is in it, so that another one never takes its address. Larger ones of the card stay in that
+    alone. Raises ``InvalidRequest`` for another one that is too large.
+    """
+    files, image = (card.files, card.image) if card else ({}, None)
+    known = {id(content) for content in (*files.values(), image)}
+    found = embedded_assets(character, files=files, image=image)
+    named = []
+    for asset in found:
+        if len(asset.content) <= max_asset_bytes:
+            named.append(replace(asset, file_name=_by_content(asset)))
+        elif id(asset.content) not in known:
+            raise InvalidRequest(
+                f"assets: {asset.name or asset.type!r} may have {max_asset_bytes} bytes"
+                " (IDOLCHAT_CHARACTERS_MAX_ASSET_BYTES)",
+                param="assets",
+            )
+    return Belongings(
+        assets=tuple(StoredAsset.of(asset) for asset in named),
+        files={asset.file_name: asset.content for asset in named},
+    )
+
+
+def _by_content(asset: EmbeddedAsset) -> str:
+    stem, dot, extension = asset.file_name.rpartition(".")
+    return f"{stem}-{sha256(asset.content).hexdigest()[:12]}{dot}{extension}"
 
 
 def with_changes(character: Character | None, changes: Mapping[str, Any]) -> Character:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -84,20 +85,38 @@ class CharacterStore:
 
         Raises ``StorageConflict`` where there is one of her id.
         """
-        if record.user_id is not None and (record.original is not None or record.assets):
-            await self._storage.put_record(ASSETS, owner_note_name(record.id), str(record.user_id).encode())
+        await self._note_owner(record)
         if record.original is not None:
             await self._storage.put_record(ASSETS, original_name(record.id), original)
         for asset in record.assets:
             await self._storage.put_record(ASSETS, asset_name(record.id, asset.file_name), files[asset.file_name])
         await self.write(record, if_version=NO_RECORD)
 
+    async def _note_owner(self, record: CharacterRecord) -> None:
+        if record.user_id is not None and (record.original is not None or record.assets):
+            await self._storage.put_record(ASSETS, owner_note_name(record.id), str(record.user_id).encode())
+
+    @asynccontextmanager
+    async def files_changed(
+        self, before: CharacterRecord, after: CharacterRecord, files: Mapping[str, bytes]
+    ) -> AsyncGenerator[None]:
+        """Write the files that a change of a character brings, and remove those that it takes when it is made."""
+        old = {asset.file_name for asset in before.assets}
+        new = {asset.file_name for asset in after.assets}
+        if new - old:
+            await self._note_owner(after)
+        for name in new - old:
+            await self._storage.put_record(ASSETS, asset_name(after.id, name), files[name])
+        yield  # a change that fails leaves them: another may just have brought the same
+        await self._remove_assets([asset_name(after.id, name) for name in old - new])
+
     async def delete(self, record: CharacterRecord, *, if_version: str) -> None:
         """Remove a character with her card and files. Raises ``StorageConflict`` where she has changed."""
         await self._storage.delete_record(CHARACTERS, str(record.id), if_version=if_version)
         self._read.pop(record.id, None)
-        names = [asset_name(record.id, asset.file_name) for asset in record.assets]
-        await self._remove_assets([original_name(record.id), *names, owner_note_name(record.id)])
+        names = [name async for name in self._names(ASSETS, prefix=f"{record.id}.")]
+        note = owner_note_name(record.id)
+        await self._remove_assets(sorted(names, key=lambda name: name == note))  # the note names what is left
 
     async def remove_left_of(self, owner_id: UUID) -> int:
         """Remove cards and files of a user's characters that are gone; returns of how many."""
@@ -114,10 +133,12 @@ class CharacterStore:
         for name in names:
             await self._storage.delete_record(ASSETS, name)
 
-    async def _names(self, namespace: str) -> AsyncGenerator[str]:
-        after = ""
+    async def _names(self, namespace: str, *, prefix: str = "") -> AsyncGenerator[str]:
+        after = prefix
         while names := await self._storage.list_records(namespace, after=after, limit=PAGE):
             for after in names:
+                if not after.startswith(prefix):
+                    return
                 yield after
 
     async def has_offered_starter(self) -> bool:

@@ -337,6 +337,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read_usage_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -422,6 +438,16 @@ export interface components {
             updated_at: string;
             user_id?: string | null;
         };
+        DayUsage: {
+            calls: number;
+            cancelled: number;
+            cost: number;
+            /** Format: date */
+            day: string;
+            estimated: number;
+            input_tokens: number;
+            output_tokens: number;
+        };
         ErrorDetail: {
             code: string;
             message: string;
@@ -455,12 +481,21 @@ export interface components {
         };
         Health: {
             background?: components["schemas"]["BackgroundHealth"] | null;
+            instance?: components["schemas"]["InstanceHealth"] | null;
             llm?: components["schemas"]["PartHealth"] | null;
             mirror?: components["schemas"]["MirrorHealth"] | null;
             /** @enum {string} */
             status: "ok" | "degraded";
             storage?: components["schemas"]["PartHealth"] | null;
             version?: string | null;
+        };
+        InstanceHealth: {
+            bus: components["schemas"]["PartHealth"];
+            /** Format: uuid */
+            id: string;
+            message?: string | null;
+            /** @enum {string} */
+            status: "ok" | "unavailable";
         };
         Liveness: {
             /**
@@ -618,7 +653,9 @@ export interface components {
             window_tokens: number;
         };
         Readiness: {
+            instance?: components["schemas"]["InstanceHealth"] | null;
             llm?: components["schemas"]["PartHealth"] | null;
+            reason?: ("instance" | "storage" | "llm") | null;
             /** @enum {string} */
             status: "ready" | "stopping" | "not_ready";
             storage?: components["schemas"]["PartHealth"] | null;
@@ -714,6 +751,13 @@ export interface components {
             reasoning_tokens?: number | null;
         } & {
             [key: string]: unknown;
+        };
+        UsageReport: {
+            data: components["schemas"]["DayUsage"][];
+            /** Format: date */
+            since: string;
+            /** Format: date */
+            until: string;
         };
     };
     responses: never;
@@ -3073,6 +3117,77 @@ export interface operations {
                 };
             };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    read_usage_usage_get: {
+        parameters: {
+            query?: {
+                since?: string | null;
+                until?: string | null;
+                user_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

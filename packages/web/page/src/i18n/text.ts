@@ -56,5 +56,5 @@ function localeOf(language: Language): string {
 
 export function useTexts(): { t: Texts; language: Language; locale: string } {
   const { texts, language } = useStore(catalogue);
-  return useMemo(() => ({ t: (key, values = {}) => filled(texts[key], values), language, locale: localeOf(language) }), [texts, language]);
+  return useMemo(() => ({ t: (key, values = {}) => filled(texts[key] ?? "", values), language, locale: localeOf(language) }), [texts, language]);
 }

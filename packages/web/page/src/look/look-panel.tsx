@@ -9,9 +9,10 @@ import { EventsTab } from "./events-tab.tsx";
 import { PromptTab } from "./prompt-tab.tsx";
 import { ServerTab } from "./server-tab.tsx";
 import { UsageTab } from "./usage-tab.tsx";
+import { canExplainRecall, RecallTab } from "./recall-tab.tsx";
 import "../styles/look.css";
 
-const TABS = ["prompt", "events", "document", "usage", "server"] as const;
+const TABS = ["prompt", "recall", "events", "document", "usage", "server"] as const;
 type Tab = (typeof TABS)[number];
 
 interface Props {
@@ -25,6 +26,7 @@ interface Props {
 export function LookPanel({ talk, turnId, onClose }: Props): ReactNode {
   const { t } = useTexts();
   const [tab, show] = useState<Tab>("prompt");
+  const tabs = TABS.filter((one) => one !== "recall" || canExplainRecall());
   const { tree, pendings } = useStore(talk.state);
   useEffect(() => { if (turnId) show("prompt"); }, [turnId]);
   const newest = pendings.findLast((one) => one.turnId)?.turnId ?? tree.messages.findLast(({ role, turn_id: id }) => role === "assistant" && id)?.turn_id;
@@ -32,7 +34,7 @@ export function LookPanel({ talk, turnId, onClose }: Props): ReactNode {
   const move = (event: KeyboardEvent): void => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (!step) return;
-    const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length]!;
+    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length]!;
     show(next);
     document.getElementById(`tab-${next}`)?.focus();
   };
@@ -43,7 +45,7 @@ export function LookPanel({ talk, turnId, onClose }: Props): ReactNode {
         <IconButton icon="close" label={t("app.close")} onClick={onClose} />
       </header>
       <div className="tabs" role="tablist" aria-label={t("look.title")} onKeyDown={move}>
-        {TABS.map((one) => (
+        {tabs.map((one) => (
           <button key={one} id={`tab-${one}`} type="button" role="tab" aria-selected={one === tab} aria-controls="look-panel" tabIndex={one === tab ? 0 : -1} onClick={() => show(one)}>
             {t(`look.${one}` as Key)}
           </button>
@@ -51,6 +53,7 @@ export function LookPanel({ talk, turnId, onClose }: Props): ReactNode {
       </div>
       <div id="look-panel" className="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={0}>
         {tab === "prompt" ? <PromptTab key={turn} turnId={turn} /> : null}
+        {tab === "recall" ? <RecallTab key={turn} talk={talk} turnId={turn} /> : null}
         {tab === "events" ? <EventsTab talk={talk} turnId={turn} /> : null}
         {tab === "document" ? <DocumentTab talk={talk} /> : null}
         {tab === "usage" ? <UsageTab talk={talk} /> : null}

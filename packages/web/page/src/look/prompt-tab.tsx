@@ -1,23 +1,14 @@
 import { ApiError, type ExplainedPart, type PromptExplanation } from "@idolchat/client";
-import { type ReactNode, useEffect, useState } from "react";
+import type { ReactNode } from "react";
 
 import { useTexts } from "../i18n/text.ts";
-import { client } from "../state/session.ts";
 import { plain } from "../text/safe.ts";
+import { useExplanation } from "./explanation.ts";
 
 /** The prompt of a turn, part by part. It holds no text. */
 export function PromptTab({ turnId }: { turnId: string | undefined }): ReactNode {
   const { t } = useTexts();
-  const [found, setFound] = useState<PromptExplanation | ApiError>();
-  useEffect(() => {
-    let isWanted = true;
-    if (!turnId) return;
-    client.explainPrompt(turnId).then(
-      (explained) => isWanted && setFound(explained),
-      (error: unknown) => { if (isWanted && error instanceof ApiError) setFound(error); },
-    );
-    return () => { isWanted = false; };
-  }, [turnId]);
+  const found = useExplanation(turnId);
   if (!turnId) return <p className="quiet">{t("look.pick")}</p>;
   if (!found) return <p className="quiet" role="status">{t("app.loading")}</p>;
   if (found instanceof ApiError) return <p className="quiet">{found.status === 410 ? t("look.gone") : found.message}</p>;

@@ -3,7 +3,7 @@
 import { ApiError } from "@idolchat/client";
 import { useEffect, useMemo, useState } from "react";
 
-import { client, has, needsToken, untilReached } from "../state/session.ts";
+import { client, has, needsToken, session, untilReached } from "../state/session.ts";
 import { Store, useStore } from "../state/store.ts";
 
 /** A line of the list. */
@@ -15,22 +15,45 @@ export interface Character {
   tags?: string[];
   version: number;
   icon?: string | null;
+  owner_id?: string | null;
+  visibility?: Visibility;
 }
+
+export interface CardAsset {
+  type: string;
+  uri: string;
+  name: string;
+  ext: string;
+}
+
+/** The fields of a card, and how the server uses her. */
+export interface CharacterFields {
+  name: string;
+  nickname?: string | null;
+  description?: string;
+  personality?: string;
+  scenario?: string;
+  system_prompt?: string;
+  post_history_instructions?: string;
+  first_mes?: string;
+  alternate_greetings?: string[];
+  mes_example?: string;
+  creator?: string;
+  creator_notes?: string;
+  tags?: string[];
+  assets?: CardAsset[] | null;
+  model?: string | null;
+  owner_id?: string | null;
+  visibility?: Visibility;
+}
+
+export type Visibility = "public" | "private" | "hidden";
 
 /** All of a character. */
 export interface CharacterRecord {
   id: string;
   version: number;
-  character: {
-    name: string;
-    nickname?: string | null;
-    description?: string;
-    creator?: string;
-    creator_notes?: string;
-    first_mes?: string;
-    alternate_greetings?: string[];
-    tags?: string[];
-  };
+  character: CharacterFields;
   assets?: { type: string; name: string; file_name: string; media_type: string | null }[];
 }
 
@@ -64,6 +87,14 @@ export async function importCard(file: File): Promise<{ character: CharacterReco
 export async function deleteCharacter({ id }: Character): Promise<void> {
   await client.json("DELETE", `characters/${id}`);
   await loadCharacters();
+}
+
+/** Whether the person may edit a character and delete it, as the server sees it. */
+export function mayChange({ owner_id: owner, visibility }: Pick<CharacterFields, "owner_id" | "visibility">): boolean {
+  const state = session.get();
+  if (state.at !== "in") return false;
+  const { is_operator: isOperator, user_id: user } = state.session;
+  return isOperator || (user === null ? visibility !== "public" : owner === user);
 }
 
 export function nameOf({ name, nickname }: Character): string {

@@ -31,6 +31,17 @@ export function PersonasDialog({ onClose }: { onClose: () => void }): ReactNode 
   const { default_id: chosen, personas: all } = useStore(personas);
   useEffect(() => void attempt(load), []);
   const choose = (id: string): void => void attempt(async () => personas.set(await client.json("PUT", "personas", { body: { default_id: id || null } })));
+  const [edited, edit] = useState<string>();
+  const under = all.find(({ id }) => id === edited);
+  const change = (id: string, event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const given = Object.fromEntries(new FormData(event.currentTarget));
+    void attempt(async () => {
+      await client.json("PATCH", `personas/${id}`, { body: given });
+      edit(undefined);
+      await load();
+    });
+  };
   const remove = (id: string): void => void attempt(async () => {
     await client.json("DELETE", `personas/${id}`);
     await load();
@@ -53,18 +64,38 @@ export function PersonasDialog({ onClose }: { onClose: () => void }): ReactNode 
         {all.map((one) => (
           <div key={one.id}>
             <label className="check"><input type="radio" name="persona" checked={chosen === one.id} onChange={() => choose(one.id)} /> <span><bdi>{plain(one.name)}</bdi> <span className="quiet">{plain(one.description).slice(0, 80)}</span></span></label>
-            <IconButton icon="trash" label={t("persona.delete", { name: plain(one.name) })} onClick={() => remove(one.id)} />
+            <span className="persona-actions">
+              <IconButton icon="edit" label={t("persona.edit", { name: plain(one.name) })} isExpanded={edited === one.id} onClick={() => edit(edited === one.id ? undefined : one.id)} />
+              <IconButton icon="trash" label={t("persona.delete", { name: plain(one.name) })} onClick={() => remove(one.id)} />
+            </span>
           </div>
         ))}
       </fieldset>
-      <form className="fields" onSubmit={add}>
-        <label htmlFor="persona-name">{t("persona.name")}</label>
-        <input id="persona-name" name="name" required maxLength={100} dir="auto" />
-        <label htmlFor="persona-about">{t("persona.about")}</label>
-        <textarea id="persona-about" name="description" rows={3} dir="auto" />
-        <footer><button type="submit" className="button primary">{t("persona.add")}</button></footer>
-      </form>
+      {under ? <PersonaForm key={under.id} of={under} onSubmit={(event) => change(under.id, event)} onCancel={() => edit(undefined)} /> : <PersonaForm key="new" of={undefined} onSubmit={add} />}
     </Dialog>
+  );
+}
+
+interface FormProps {
+  of: Persona | undefined;
+  onSubmit: (event: FormEvent<HTMLFormElement>) => void;
+  onCancel?: () => void;
+}
+
+function PersonaForm({ of, onSubmit, onCancel }: FormProps): ReactNode {
+  const { t } = useTexts();
+  return (
+    <form className="fields" onSubmit={onSubmit}>
+      {of ? <h3>{t("persona.edit", { name: plain(of.name) })}</h3> : null}
+      <label htmlFor="persona-name">{t("persona.name")}</label>
+      <input id="persona-name" name="name" required maxLength={100} dir="auto" defaultValue={of?.name} />
+      <label htmlFor="persona-about">{t("persona.about")}</label>
+      <textarea id="persona-about" name="description" rows={3} maxLength={16_000} dir="auto" defaultValue={of?.description} />
+      <footer>
+        {onCancel ? <button type="button" className="button" onClick={onCancel}>{t("app.cancel")}</button> : null}
+        <button type="submit" className="button primary">{t(of ? "app.save" : "persona.add")}</button>
+      </footer>
+    </form>
   );
 }
 

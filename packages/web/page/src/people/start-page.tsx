@@ -13,7 +13,7 @@ import { Composer } from "../talk/composer.tsx";
 import { newTalk } from "../talk/talk.ts";
 import { Avatar } from "./avatar.tsx";
 import { chooseCard } from "./card-drop.tsx";
-import { type Character, characters, nameOf, useCharacter, useRecord } from "./characters.ts";
+import { type Character, characters, mayChange, nameOf, useCharacter, useRecord } from "./characters.ts";
 
 /** Where a conversation begins. With one character there is nothing to choose. */
 export function StartPage({ characterId, menu }: { characterId: string | undefined; menu: ReactNode }): ReactNode {
@@ -51,6 +51,7 @@ function Hello({ character }: { character: Character | undefined }): ReactNode {
         <div className="buttons">
           {greets ? <button type="button" className="button primary" disabled={isBeginning} onClick={letBegin}>{t("start.begin", { name: name! })}</button> : null}
           {data.length ? <a className="button" href="#/characters">{t("start.others")}</a> : null}
+          {character && mayChange(character) && has("PATCH /characters/{character_id}") ? <a className="button" href={`#/character/${character.id}`}><Icon name="edit" /> {t("do.edit")}</a> : null}
         </div>
       </div>
       <Composer
@@ -82,6 +83,9 @@ function Choice({ data }: { data: readonly Character[] }): ReactNode {
       <ul className="cards">
         {data.map((one) => <li key={one.id}><CharacterCard of={one} /></li>)}
         <li><a className="card" href="#/with/nobody"><Avatar of={undefined} size="medium" /><span className="lines"><span className="name">{t("start.plain")}</span><span className="snippet">{t("start.plainHint")}</span></span></a></li>
+        {has("POST /characters") ? (
+          <li><a className="card dashed" href="#/character/new"><span className="avatar medium" data-hue="plain"><Icon name="plus" /></span><span className="lines"><span className="name">{t("character.new")}</span><span className="snippet">{t("character.newHint")}</span></span></a></li>
+        ) : null}
         {has("POST /characters/import") ? (
           <li><button type="button" className="card dashed" onClick={chooseCard}><span className="avatar medium" data-hue="plain"><Icon name="upload" /></span><span className="lines"><span className="name">{t("start.import")}</span><span className="snippet">{t("start.importHint")}</span></span></button></li>
         ) : null}

@@ -1,10 +1,11 @@
-import type { ModelList } from "@idolchat/client";
-import { type ReactNode, useEffect, useState } from "react";
+import type { ReactNode } from "react";
 
 import { LANGUAGES, type Language, setLanguage, useTexts } from "../i18n/text.ts";
-import { chosenModel, models } from "../state/model.ts";
+import { chosenModel, useModels } from "../state/model.ts";
+import { signedInAs } from "../state/credential.ts";
 import { session, signOut } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
+import { plain } from "../text/safe.ts";
 import { setTheme, type Theme, theme } from "../theme.ts";
 import { Dialog } from "./dialog.tsx";
 import { Icon } from "./icons.tsx";
@@ -12,6 +13,7 @@ import { Icon } from "./icons.tsx";
 export function Settings({ onClose }: { onClose: () => void }): ReactNode {
   const { t, language } = useTexts();
   const state = useStore(session);
+  const who = signedInAs();
   return (
     <Dialog title={t("settings.title")} onClose={onClose}>
       <div className="fields">
@@ -28,7 +30,10 @@ export function Settings({ onClose }: { onClose: () => void }): ReactNode {
         <Models />
       </div>
       {state.at === "in" && state.session.login === "given" ? (
-        <footer><button type="button" className="button" onClick={signOut}><Icon name="out" /> {t("signIn.out")}</button></footer>
+        <footer>
+          {who ? <p className="quiet">{t("signIn.as", { email: plain(who) })}</p> : null}
+          <button type="button" className="button" onClick={() => void signOut()}><Icon name="out" /> {t("signIn.out")}</button>
+        </footer>
       ) : null}
     </Dialog>
   );
@@ -37,8 +42,7 @@ export function Settings({ onClose }: { onClose: () => void }): ReactNode {
 function Models(): ReactNode {
   const { t } = useTexts();
   const chosen = useStore(chosenModel);
-  const [known, setKnown] = useState<ModelList["data"]>([]);
-  useEffect(() => void models().then((list) => setKnown(list?.data ?? [])), []);
+  const known = useModels();
   return (
     <>
       <label htmlFor="model">{t("settings.model")}</label>

@@ -19,6 +19,13 @@ export function models(): Promise<ModelList | undefined> {
   return read;
 }
 
+/** The models of the server; none while they are not known. */
+export function useModels(): ModelList["data"] {
+  const [known, setKnown] = useState<ModelList["data"]>([]);
+  useEffect(() => void models().then((list) => setKnown(list?.data ?? [])), []);
+  return known;
+}
+
 /** Whether the model that answers takes pictures, as far as its provider tells; one that does not tell may. */
 export function useTakesPictures(): boolean {
   const chosen = useStore(chosenModel);

@@ -100,7 +100,7 @@ export class Talk {
   }
 
   #failed(error: unknown): void {
-    if (error instanceof ApiError && error.status === 401) return expire();
+    if (error instanceof ApiError && error.status === 401) return expire(error);
     const problem = problemOf(error);
     this.state.update({ at: problem.code === "conversation_not_found" ? "missing" : "failed", problem });
   }
@@ -290,7 +290,7 @@ export class Talk {
       for await (const event of open(abort.signal)) this.#note(pending, event);
     } catch (error) {
       if (abort.signal.aborted) return;
-      if (error instanceof ApiError && error.status === 401) return expire();
+      if (error instanceof ApiError && error.status === 401) return expire(error);
       this.#refused(pending, error);
       return;
     } finally {
