@@ -1,0 +1,45 @@
+"""One process takes part, from its first beat to its leave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from idolchat_core import Bus, Coordination, Page
+from idolchat_storage_postgres.batch import Batches
+from idolchat_storage_postgres.bus import NotifyBus
+from idolchat_storage_postgres.coordination.counters import PostgresCounters
+from idolchat_storage_postgres.coordination.member import Member, Timing
+from idolchat_storage_postgres.coordination.turns import PostgresTurns
+from idolchat_storage_postgres.database import Database
+
+__all__ = ["taking_part"]
+
+
+@asynccontextmanager
+async def taking_part(
+    database: Database,
+    *,
+    durable: Batches,
+    relaxed: Batches,
+    read_page: Callable[..., Awaitable[Page]],
+    bus: Bus | None = None,
+    timing: Timing | None = None,
+) -> AsyncGenerator[Coordination]:
+    """Take part in serving a database, over ``bus`` or else NOTIFY; what still runs at the end is left to the others.
+
+    ``durable`` and ``relaxed`` write in batches; what the second has written may be lost with the machine.
+    """
+    async with AsyncExitStack() as stack:
+        if bus is None:
+            bus = await stack.enter_async_context(NotifyBus(database))
+        turns = PostgresTurns(database, durable=durable, relaxed=relaxed, read_page=read_page)
+        member = Member(database, inbox=bus.inbox, timing=timing or Timing(), on_expelled=turns.expelled)
+        turns.join(member)
+        await member.start()
+        stack.push_async_callback(member.stop)
+        stack.push_async_callback(turns.close)
+        counters = PostgresCounters(database, member)
+        counters.start()
+        stack.push_async_callback(counters.close)
+        yield Coordination(turns=turns, bus=bus, counters=counters, membership=member)

@@ -1,0 +1,299 @@
+"""The statements of turns: entering, beginning and ending, many turns at once, each for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic_core import from_json
+
+from idolchat_core import OnBusy
+from idolchat_storage_postgres.batch import BatchedStatement
+from idolchat_storage_postgres.conversations import COLUMNS, VALUES, columns, given
+from idolchat_storage_postgres.database import Connection
+from idolchat_storage_postgres.logs import lock_of
+from idolchat_storage_postgres.rows import ConversationRow, MessageRow
+
+__all__ = [
+    "BEGIN",
+    "END",
+    "ENTER",
+    "Ahead",
+    "Appended",
+    "Created",
+    "Enter",
+    "Entered",
+    "Outcome",
+    "Save",
+    "Step",
+    "Taken",
+    "save",
+]
+
+SPENDING = "spending"
+"""The namespace of the ledger's logs."""
+
+
+class Ahead(NamedTuple):
+    """A turn that has a place before another one."""
+
+    turn_id: UUID
+    inbox: str
+    has_begun: bool
+
+
+class Enter(NamedTuple):
+    """A turn that is to take a place; see ``TurnStore.enter``."""
+
+    conversation_id: UUID
+    turn_id: UUID
+    instance_id: UUID
+    on_busy: OnBusy
+    max_waiting: int
+
+
+class Entered(NamedTuple):
+    """What became of it: ``entered``, ``known here``, ``known``, ``dead``, ``busy`` or ``full``; and who is ahead."""
+
+    result: str
+    ahead: Sequence[Ahead]
+
+
+class Created(NamedTuple):
+    """A conversation that a turn begins; ``version`` is one that nobody else chooses."""
+
+    row: ConversationRow
+    messages: Sequence[MessageRow]
+    version: int
+
+
+class Appended(NamedTuple):
+    """Messages that a turn adds; see ``Storage.append``."""
+
+    messages: Sequence[MessageRow]
+    expected_count: int
+    updated_at: datetime
+    head: str | None
+    expected_version: int | None
+
+
+class Step(NamedTuple):
+    """A turn that begins or ends: what is written with it, and lines of the ledger for the log of this name.
+
+    ``turn`` is what is kept of a turn that begins, as JSON.
+    """
+
+    conversation_id: UUID
+    turn_id: UUID
+    instance_id: UUID
+    turn: str | None
+    write: Created | Appended | None
+    log: str | None
+    lines: bytes
+
+
+class Outcome(StrEnum):
+    """What became of a step.
+
+    ``TAKEN``: the turn has no place here. ``AGAIN``: it was done before. ``CONFLICT``: the conversation is not as was
+    expected, and nothing was done.
+    """
+
+    DONE = "done"
+    TAKEN = "taken"
+    AGAIN = "again"
+    CONFLICT = "conflict"
+
+
+class Taken(NamedTuple):
+    """The outcome of a step, and the version that the conversation has where something was written."""
+
+    outcome: Outcome
+    version: int | None
+
+
+class Save(NamedTuple):
+    """A reply so far, as JSON."""
+
+    conversation_id: UUID
+    turn_id: UUID
+    turn: str
+
+
+_ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
+
+_STEP = """
+with ops as (
+  select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[])
+    x(o, conversation_id, turn_id, instance_id, turn, log, lines)),
+mine as (
+  select ops.o, t.conversation_id, t.place, t.has_begun from ops join idolchat.turns t using (conversation_id, turn_id)
+  where t.instance_id = ops.instance_id for update of t),
+free as (select * from mine where MAY),
+made as (
+  insert into idolchat.conversations (COLUMNS)
+  select VALUES from unnest($8::uuid[], $9::text[], $10::text[], $11::json[], $12::timestamptz[], $13::timestamptz[],
+      $14::text[], $15::int[], $16::bigint[], $17::json[])
+    x(id, user_id, character_id, groups, created_at, updated_at, head, count, version, rest)
+  where exists (select from free where free.conversation_id = x.id)
+  on conflict (id) do nothing returning id, version, user_id, character_id),
+grown as (
+  update idolchat.conversations c
+  set count = c.count + a.added, version = c.version + 1, updated_at = a.at, head = a.head
+  from unnest($18::int[], $19::int[], $20::int[], $21::bigint[], $22::timestamptz[], $23::text[])
+    a(o, expected, added, version, at, head) join free using (o)
+  where c.id = free.conversation_id and c.count = a.expected and (a.version is null or c.version = a.version)
+  returning a.o, c.id, a.expected as position, c.version, c.user_id, c.character_id),
+done as (
+  select free.o, free.place, free.has_begun, made.id, 0 as position, made.version, made.user_id, made.character_id
+  from free join made on made.id = free.conversation_id
+  union all
+  select free.o, free.place, free.has_begun, grown.id, position, version, user_id, character_id
+  from free join grown using (o)
+  union all
+  select free.o, free.place, free.has_begun, free.conversation_id, 0, null, null, null
+  from free join unnest($24::int[]) nothing(o) using (o)),
+said as (
+  insert into idolchat.messages (conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
+  select done.id, done.position + m.n, m.id, m.turn_id, m.at, done.user_id, done.character_id, m.line, m.words::tsvector
+  from unnest($25::int[], $26::int[], $27::text[], $28::uuid[], $29::timestamptz[], $30::json[], $31::text[])
+    m(o, n, id, turn_id, at, line, words)
+  join done using (o)),
+gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($32::bigint[]) x(k)),
+logged as (
+  insert into idolchat.log_lines (namespace, name, lines)
+  select 'NAMESPACE', x.log, x.lines from gate, (
+    select ops.log, string_agg(ops.lines, ''::bytea order by ops.o) as lines
+    from ops join done using (o) where ops.lines is not null group by ops.log) x),
+AFTER
+select ops.o, done.version, case
+  when done.o is not null then 'done' when mine.o is null then 'taken' when free.o is null then 'again'
+  else 'conflict' end as outcome
+from ops left join mine using (o) left join free using (o) left join done using (o)
+"""
+
+
+def _step(*, may: str, after: str) -> str:
+    parts = {"MAY": may, "AFTER": after, "COLUMNS": COLUMNS, "VALUES": VALUES, "NAMESPACE": SPENDING}
+    statement = _STEP
+    for name, part in parts.items():
+        statement = statement.replace(name, part)
+    return statement
+
+
+_BEGIN = _step(
+    may="not has_begun",
+    after="""begun as (
+  update idolchat.turns t set has_begun = true, turn = ops.turn from ops join done using (o)
+  where t.conversation_id = done.id and t.place = done.place)""",
+)
+_END = _step(
+    may="true",
+    after="""ended as (
+  delete from idolchat.turns t using done where t.conversation_id = done.id and t.place = done.place),
+followed as (
+  update idolchat.turns t set follows_begun = true from done
+  where done.has_begun and t.conversation_id = done.id and t.place > done.place)""",
+)
+
+_SAVE = """
+with saved as (
+  update idolchat.turns t set turn = x.turn
+  from unnest($2::uuid[], $3::uuid[], $4::json[]) x(conversation_id, turn_id, turn)
+  where t.conversation_id = x.conversation_id and t.turn_id = x.turn_id and t.instance_id = $1)
+select turn_id, stop_as from idolchat.turns where instance_id = $1 and stop_as is not null
+"""
+
+
+async def _enter(connection: Connection, operations: Sequence[Enter]) -> Sequence[Entered]:
+    given = [
+        (
+            one.conversation_id,
+            one.turn_id,
+            one.instance_id,
+            one.on_busy is OnBusy.REJECT,
+            one.on_busy in (OnBusy.INTERRUPT, OnBusy.ROLLBACK),
+            one.max_waiting,
+        )
+        for one in operations
+    ]
+    rows = await connection.fetch(_ENTER, *columns(given, 6))
+    return [Entered(row["result"], _ahead(row["ahead"])) for row in sorted(rows, key=lambda row: row["o"])]
+
+
+def _ahead(text: str | None) -> Sequence[Ahead]:
+    return [Ahead(UUID(turn_id), inbox, has_begun) for turn_id, inbox, has_begun in from_json(text)] if text else ()
+
+
+async def _take_steps(statement: str, connection: Connection, steps: Sequence[Step]) -> Sequence[Taken]:
+    created, appended, nothing, messages = [], [], [], []
+    for o, step in enumerate(steps):
+        write = step.write
+        if isinstance(write, Created):
+            created.append(given(write.row, len(write.messages), write.version))
+        elif write is not None:
+            appended.append(
+                (o, write.expected_count, len(write.messages), write.expected_version, write.updated_at, write.head)
+            )
+        else:
+            nothing.append(o)
+            continue
+        messages += [(o, n, *message) for n, message in enumerate(write.messages)]
+    ops = [
+        (o, one.conversation_id, one.turn_id, one.instance_id, one.turn, one.log, one.lines or None)
+        for o, one in enumerate(steps)
+    ]
+    locks = {lock_of(SPENDING, one.log) for one in steps if one.log is not None and one.lines}
+    rows = await connection.fetch(
+        statement,
+        *columns(ops, 7),
+        *columns(created, 10),
+        *columns(appended, 6),
+        nothing,
+        *columns(messages, 7),
+        sorted(locks),
+    )
+    return [Taken(Outcome(row["outcome"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])]
+
+
+def _apart[O: (Enter, Step), R](
+    run: Callable[[Connection, Sequence[O]], Awaitable[Sequence[R]]],
+) -> Callable[[Connection, Sequence[O]], Awaitable[Sequence[R | Exception]]]:
+    """Have what concerns one conversation done one after the other, in the order of the calls."""
+
+    async def run_apart(connection: Connection, operations: Sequence[O]) -> Sequence[R | Exception]:
+        results: dict[int, R] = {}
+        left = list(enumerate(operations))
+        while left:
+            first: dict[UUID, tuple[int, O]] = {}
+            rest = []
+            for number, one in left:
+                if first.setdefault(one.conversation_id, (number, one))[0] != number:
+                    rest.append((number, one))
+            # In the order of ids, so that two statements do not wait for each other.
+            chosen = [first[conversation_id] for conversation_id in sorted(first)]
+            done = await run(connection, [one for _, one in chosen])
+            results |= {number: result for (number, _), result in zip(chosen, done, strict=True)}
+            left = rest
+        return [results[number] for number in range(len(operations))]
+
+    return run_apart
+
+
+def _size_of(step: Step) -> int:
+    return sum(len(message.line) for message in step.write.messages) if step.write is not None else 0
+
+
+ENTER: BatchedStatement[Enter, Entered] = BatchedStatement(_apart(_enter))
+BEGIN: BatchedStatement[Step, Taken] = BatchedStatement(_apart(partial(_take_steps, _BEGIN)), size_of=_size_of)
+END: BatchedStatement[Step, Taken] = BatchedStatement(_apart(partial(_take_steps, _END)), size_of=_size_of)
+
+
+async def save(connection: Connection, instance_id: UUID, turns: Sequence[Save]) -> Mapping[UUID, str]:
+    """Keep replies so far, and return which turns of an instance are to stop, and as what."""
+    rows = await connection.fetch(_SAVE, instance_id, *columns(turns, 3))
+    return {row["turn_id"]: row["stop_as"] for row in rows}

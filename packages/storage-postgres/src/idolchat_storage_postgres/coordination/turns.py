@@ -1,0 +1,466 @@
+"""Who runs a turn in each conversation and who waits, in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+from pydantic import ValidationError
+
+from idolchat_core import (
+    AlreadyEntered,
+    Conversation,
+    ConversationBusy,
+    ConversationExists,
+    ConversationNotFound,
+    MeteredCall,
+    NewMessages,
+    Occupant,
+    OnBusy,
+    Page,
+    QueueFull,
+    StorageConflict,
+    StorageError,
+    StorageUnavailable,
+    TurnState,
+    TurnStore,
+    TurnTakenOver,
+    UnfinishedTurn,
+)
+from idolchat_storage_postgres.batch import BatchedStatement, Batches
+from idolchat_storage_postgres.conversations import new_version
+from idolchat_storage_postgres.coordination.member import Member
+from idolchat_storage_postgres.coordination.statements import (
+    BEGIN,
+    END,
+    ENTER,
+    Appended,
+    Created,
+    Enter,
+    Entered,
+    Outcome,
+    Save,
+    Step,
+    Taken,
+    save,
+)
+from idolchat_storage_postgres.database import Database
+from idolchat_storage_postgres.rows import message_rows, row_of, stored_id
+
+__all__ = ["PostgresTurns"]
+
+log = logging.getLogger(__name__)
+
+BUSY_RETRY_S = 1.0
+LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
+"""How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
+SAVE_WITHIN_S = 2.0
+PAGE_SIZE = 64
+"""Messages that are given with a conflict: as many as a history begins with."""
+ORPHANS_EVERY_S = 2.0
+"""How often it is looked for turns that were left by those who are gone."""
+
+_OCCUPANT = """
+select t.turn_id, t.conversation_id, coalesce(i.inbox, '') as inbox, t.has_begun,
+  exists (select from idolchat.turns a where a.conversation_id = t.conversation_id and a.place < t.place) as is_waiting
+from idolchat.turns t left join idolchat.instances i on i.id = t.instance_id
+"""
+_FIND = _OCCUPANT + "where t.turn_id = $1"
+_OF_CONVERSATION = _OCCUPANT + "where t.conversation_id = $1 order by t.place"
+_STOP = "update idolchat.turns set stop_as = coalesce(stop_as, $2) where turn_id = $1"
+_WAIT = """
+update idolchat.turns set turn = $4 where conversation_id = $1 and turn_id = $2 and instance_id = $3 returning true
+"""
+_PLACES = """
+select t.turn_id, t.follows_begun,
+  exists (select from idolchat.turns a where a.conversation_id = t.conversation_id and a.place < t.place) as is_waiting
+from idolchat.turns t where t.turn_id = any($2) and t.instance_id = $1
+"""
+# Those that wait for turns of this process alone get their places when these are stopped.
+_HAND_OVER = """
+update idolchat.turns t set instance_id = '00000000-0000-0000-0000-000000000000'
+where t.instance_id = $1 and t.turn_id = any($2) and exists (
+  select from idolchat.turns a
+  where a.conversation_id = t.conversation_id and a.place < t.place and a.instance_id <> $1)
+returning t.turn_id
+"""
+_LINE = "select line::text from idolchat.messages where conversation_id = $1 and id = $2"
+_BURY = """
+with dead as (
+  select id from idolchat.instances
+  where seen_at < clock_timestamp() - make_interval(secs => $2) and id <> $1 order by id for update skip locked),
+counted as (delete from idolchat.counted c using dead where c.instance_id = dead.id)
+delete from idolchat.instances i using dead where i.id = dead.id returning i.id, i.address
+"""
+# Turns whose place has not come stay until those before them, which are of the living, have ended.
+_ADOPT = """
+with mine as (select id from idolchat.instances where id = $1),
+left_over as (
+  select t.conversation_id, t.place from idolchat.turns t, mine
+  where not exists (select from idolchat.instances i where i.id = t.instance_id)
+    and not exists (
+      select from idolchat.turns a join idolchat.instances i on i.id = a.instance_id
+      where a.conversation_id = t.conversation_id and a.place < t.place)
+  order by t.conversation_id, t.place for update of t skip locked),
+gone as (
+  delete from idolchat.turns t using left_over l
+  where t.conversation_id = l.conversation_id and t.place = l.place and t.turn is null),
+adopted as (
+  update idolchat.turns t set instance_id = $1 from left_over l
+  where t.conversation_id = l.conversation_id and t.place = l.place and t.turn is not null
+  returning t.conversation_id, t.place, t.turn_id, t.turn)
+select turn_id, conversation_id, turn::text as turn from adopted order by conversation_id, place
+"""
+_KEPT = "select turn_id, turn::text as turn from idolchat.turns where turn is not null"
+_FORGET = "delete from idolchat.turns where turn_id = any($1) returning turn_id"
+
+
+class PostgresTurns(TurnStore):
+    """The turns of all processes that serve one database, as one of them sees them.
+
+    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine. ``read_page``
+    reads conversations.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        durable: Batches,
+        relaxed: Batches,
+        read_page: Callable[..., Awaitable[Page]],
+    ) -> None:
+        self._database = database
+        self._durable, self._relaxed = durable, relaxed
+        self._read_page = read_page
+        self._saving = database.session(waits_for_disk=False)
+        self._conversations: dict[UUID, UUID] = {}
+        """Of the turns that have a place here."""
+        self._waiting: dict[UUID, asyncio.Future[bool]] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._has_ended = asyncio.Event()
+        self._lost: set[UUID] = set()
+        self._to_end: dict[UUID, Step] = {}
+        """What has no place any more as far as this process is concerned, and could not be removed yet."""
+        self._member: Member
+        self._look_for_orphans_at = 0.0
+        self.taken_over = 0
+
+    def join(self, member: Member) -> None:
+        """Take part as this process."""
+        self._member = member
+
+    def expelled(self) -> None:
+        """Give up what others have taken over."""
+        self._lost |= self._conversations.keys()
+        self._conversations.clear()
+        for turn_id, place in self._waiting.items():
+            _fail(place, TurnTakenOver(f"turn {turn_id} waits for its place no more"))
+
+    async def enter(
+        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
+    ) -> Sequence[Occupant]:
+        instance_id = self._member.instance_id
+        try:
+            entered = await self._relaxed.ask(ENTER, Enter(conversation_id, turn_id, instance_id, on_busy, max_waiting))
+        except BaseException:
+            if turn_id not in self._conversations:  # it may have its place all the same
+                self._to_end[turn_id] = Step(conversation_id, turn_id, instance_id, None, None, None, b"")
+            raise
+        is_here = turn_id in self._conversations
+        if entered.result == "entered" or (entered.result == "known here" and not is_here):  # its answer was lost
+            if instance_id != self._member.instance_id:
+                raise StorageUnavailable("this process was taken for dead meanwhile; send again in a moment")
+            self._conversations[turn_id] = conversation_id
+            return [
+                Occupant(ahead.turn_id, conversation_id, ahead.inbox, bool(number), ahead.has_begun)
+                for number, ahead in enumerate(entered.ahead)
+            ]
+        raise await self._refused(entered, conversation_id, turn_id, max_waiting)
+
+    async def _refused(self, entered: Entered, conversation_id: UUID, turn_id: UUID, max_waiting: int) -> Exception:
+        if entered.result in ("known", "known here"):
+            occupant = await self.find(turn_id)
+            return AlreadyEntered(occupant or Occupant(turn_id, conversation_id, "", False, False))
+        if entered.result == "busy":
+            return ConversationBusy(
+                f"a turn is running in conversation {conversation_id}; wait for it, cancel it, or send with"
+                " on_busy enqueue, interrupt or rollback"
+            )
+        if entered.result == "full":
+            return QueueFull(
+                f"{max_waiting} turns wait in conversation {conversation_id} already, which is the most",
+                retry_after_s=BUSY_RETRY_S,
+            )
+        return StorageUnavailable("this process has yet to join those that serve the database; send again in a moment")
+
+    async def wait(self, turn: UnfinishedTurn) -> None:
+        given = (turn.conversation_id, turn.turn_id, self._member.instance_id, _written(turn))
+        if not await self._database.fetchval(_WAIT, *given):
+            raise _taken_over(turn.turn_id)
+
+    async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
+        if self._conversations.get(turn_id) != conversation_id:
+            raise _taken_over(turn_id)
+        self._waiting[turn_id] = place = asyncio.get_running_loop().create_future()
+        self._has_ended.set()
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            has_begun: bool = await place
+            return has_begun
+        finally:
+            self._waiting.pop(turn_id, None)
+
+    async def hand_over(self) -> None:
+        asked = list(self._waiting)
+        if not asked:
+            return
+        try:
+            rows = await self._database.fetch(_HAND_OVER, self._member.instance_id, asked)
+        except StorageUnavailable:
+            left = asked  # they are left when this process leaves
+        else:
+            left = [row["turn_id"] for row in rows]
+        for turn_id in left:
+            self._conversations.pop(turn_id, None)
+            if (place := self._waiting.get(turn_id)) is not None:
+                _fail(place, _taken_over(turn_id))
+
+    async def begin(
+        self,
+        conversation_id: UUID,
+        turn_id: UUID,
+        write: Conversation | NewMessages | None,
+        *,
+        call: MeteredCall,
+        describe: Callable[[], UnfinishedTurn],
+        is_kept: bool = False,
+    ) -> str | None:
+        rows = await _rows(write)
+        lines = call.take_lines()
+        log_name = call.facts.log if call.facts is not None else None
+        instance_id = self._member.instance_id
+        step = Step(conversation_id, turn_id, instance_id, _written(describe()), rows, log_name, lines)
+        try:
+            return await self._step(BEGIN, step, write)
+        except BaseException:
+            call.give_back()
+            raise
+
+    async def end(
+        self,
+        conversation_id: UUID,
+        turn_id: UUID,
+        write: Conversation | NewMessages | None = None,
+        *,
+        call: MeteredCall | None = None,
+    ) -> str | None:
+        rows = await _rows(write)
+        lines = call.take_lines() if call is not None else b""
+        log_name = call.facts.log if call is not None and call.facts is not None else None
+        step = Step(conversation_id, turn_id, self._member.instance_id, None, rows, log_name, lines)
+        try:
+            revision = await self._step(END, step, write)
+        except BaseException as error:
+            if call is not None:
+                call.give_back()
+            if write is None and isinstance(error, StorageUnavailable):
+                self._to_end[turn_id] = step
+                log.warning("that a turn is over cannot be written yet", extra={"turn_id": str(turn_id)})
+                return None
+            raise
+        self._conversations.pop(turn_id, None)
+        self._has_ended.set()
+        return revision
+
+    async def _step(
+        self, statement: BatchedStatement[Step, Taken], step: Step, write: Conversation | NewMessages | None
+    ) -> str | None:
+        taken = await self._durable.ask(statement, step)
+        if taken.outcome is Outcome.DONE:
+            return str(taken.version) if taken.version is not None else None
+        if taken.outcome is Outcome.CONFLICT and write is not None:
+            raise await self._conflict(step.conversation_id, write)
+        if taken.outcome is Outcome.TAKEN and (statement is BEGIN or not await self._is_stored(step)):
+            self._conversations.pop(step.turn_id, None)
+            if statement is BEGIN or write is not None:
+                raise _taken_over(step.turn_id)
+        return None
+
+    async def _is_stored(self, step: Step) -> bool:
+        """Whether what was to be written is there: it was done before, and the answer was lost."""
+        if step.write is None or not step.write.messages:
+            return False
+        last = step.write.messages[-1]
+        return bool(await self._database.fetchval(_LINE, step.conversation_id, last.id) == last.line)
+
+    async def _conflict(self, conversation_id: UUID, write: Conversation | NewMessages) -> StorageError:
+        try:
+            page = await self._read_page(conversation_id, limit=PAGE_SIZE)
+        except ConversationNotFound as error:
+            return error
+        if isinstance(write, Conversation):
+            return ConversationExists(f"there is a conversation {conversation_id} already", page=page)
+        return StorageConflict(
+            f"conversation {conversation_id} has {page.total} messages and revision {page.revision}, not"
+            f" {write.expected_count} and {write.expected_revision}",
+            actual_count=page.total,
+            page=page,
+        )
+
+    async def save(self, turns: Sequence[UnfinishedTurn]) -> Mapping[UUID, TurnState]:
+        lost, self._lost = self._lost, set()
+        stops = dict.fromkeys(lost, TurnState.INTERRUPTED)
+        if self._member.is_cut_off:  # the others may go on with them by now
+            return stops | dict.fromkeys(self._conversations, TurnState.INTERRUPTED)
+        if self._to_end:
+            await self._end_left_over()
+        if not self._conversations:
+            return stops
+        grown = [
+            Save(turn.conversation_id, turn.turn_id, _written(turn))
+            for turn in turns
+            if turn.turn_id in self._conversations
+        ]
+        instance_id = self._member.instance_id
+        try:
+            async with asyncio.timeout(SAVE_WITHIN_S):
+                found = await self._database.run(
+                    lambda connection: save(connection, instance_id, grown), session=self._saving, patience_s=0
+                )
+        except (StorageUnavailable, TimeoutError) as error:
+            self._saving.drop()
+            log.warning("running replies cannot be saved", extra={"error": type(error).__name__})
+            return stops
+        return stops | {turn_id: TurnState(state) for turn_id, state in found.items()}
+
+    async def _end_left_over(self) -> None:
+        for turn_id, step in list(self._to_end.items()):
+            try:
+                await self._durable.ask(END, step)
+            except StorageUnavailable:
+                return
+            self._conversations.pop(turn_id, None)
+            del self._to_end[turn_id]
+            self._has_ended.set()
+
+    async def postpone(self, conversation_id: UUID, turn_id: UUID) -> None:
+        """Keep the row: it keeps others off, and ``end`` takes it away."""
+
+    async def stop(self, turn_id: UUID, state: TurnState) -> Occupant | None:
+        await self._database.run(lambda connection: connection.execute(_STOP, turn_id, state.value))
+        return await self.find(turn_id)
+
+    async def find(self, turn_id: UUID) -> Occupant | None:
+        row = await self._database.fetchrow(_FIND, turn_id)
+        return _occupant(row) if row is not None else None
+
+    async def occupants(self, conversation_id: UUID) -> Sequence[Occupant]:
+        return [_occupant(row) for row in await self._database.fetch(_OF_CONVERSATION, conversation_id)]
+
+    async def take_over(self) -> Sequence[UnfinishedTurn]:
+        member, now = self._member, asyncio.get_running_loop().time()
+        if not member.may_judge:
+            return ()
+        instance_id = member.instance_id
+        dead = await self._database.fetch(_BURY, instance_id, member.timing.dead_s)
+        for one in dead:
+            log.warning("a process that serves the database has died", extra={"address": one["address"]})
+        if not dead and now < self._look_for_orphans_at:
+            return ()
+        self._look_for_orphans_at = now + ORPHANS_EVERY_S
+        turns = []
+        for row in await self._database.fetch(_ADOPT, instance_id):
+            self._conversations[row["turn_id"]] = row["conversation_id"]
+            if (turn := _read(row["turn"])) is not None:
+                turns.append(turn)
+        self.taken_over += len(turns)
+        return turns
+
+    async def forget(self, chosen: Callable[[UnfinishedTurn], bool]) -> int:
+        kept = [turn for row in await self._database.fetch(_KEPT) if (turn := _read(row["turn"])) is not None]
+        ids = [turn.turn_id for turn in kept if chosen(turn)]
+        return len(await self._database.fetch(_FORGET, ids)) if ids else 0
+
+    async def settled(self) -> None:
+        """Nothing is kept of turns that have ended."""
+
+    async def close(self) -> None:
+        for turn_id, place in self._waiting.items():
+            _fail(place, _taken_over(turn_id))
+        self._waiting.clear()
+        self._has_ended.set()
+        if self._watching is not None:
+            await self._watching
+        await self._saving.close()
+
+    async def _watch(self) -> None:
+        """Look whether places have come, at once when a turn has ended here."""
+        pause_s = LOOK_AFTER_S
+        while self._waiting:
+            if self._has_ended.is_set():
+                pause_s = LOOK_AFTER_S
+                self._has_ended.clear()
+            try:
+                await self._look()
+            except StorageUnavailable as error:
+                log.warning("it cannot be told which turn comes next", extra={"reason": str(error)})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._has_ended.wait()
+            pause_s = min(1.5 * pause_s, LOOK_AT_MOST_EVERY_S)
+
+    async def _look(self) -> None:
+        asked = list(self._waiting)
+        rows = await self._database.fetch(_PLACES, self._member.instance_id, asked)
+        found = {row["turn_id"]: row for row in rows}
+        for turn_id in asked:
+            place, row = self._waiting.get(turn_id), found.get(turn_id)
+            if place is None or place.done():
+                continue
+            if row is None:
+                self._conversations.pop(turn_id, None)
+                _fail(place, _taken_over(turn_id))
+            elif not row["is_waiting"]:
+                place.set_result(row["follows_begun"])
+
+
+async def _rows(write: Conversation | NewMessages | None) -> Created | Appended | None:
+    if write is None:
+        return None
+    messages = await message_rows(write.messages)
+    if isinstance(write, Conversation):
+        return Created(row_of(write), messages, new_version())
+    head = stored_id(write.head) if write.head is not None else None
+    version = int(write.expected_revision) if write.expected_revision is not None else None
+    return Appended(messages, write.expected_count, write.updated_at, head, version)
+
+
+def _written(turn: UnfinishedTurn) -> str:
+    return turn.model_dump_json(exclude_unset=True)
+
+
+def _read(text: str) -> UnfinishedTurn | None:
+    try:
+        return UnfinishedTurn.model_validate_json(text)
+    except ValidationError as error:
+        log.error("an unfinished turn cannot be read", extra={"error": type(error).__name__})
+        return None
+
+
+def _occupant(row: asyncpg.Record) -> Occupant:
+    return Occupant(row["turn_id"], row["conversation_id"], row["inbox"], row["is_waiting"], row["has_begun"])
+
+
+def _taken_over(turn_id: UUID) -> TurnTakenOver:
+    return TurnTakenOver(f"turn {turn_id} has no place in this process any more")
+
+
+def _fail(place: asyncio.Future[bool], error: Exception) -> None:
+    if not place.done():
+        place.set_exception(error)
