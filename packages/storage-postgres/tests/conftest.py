@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack
 from itertools import count
 
 import pytest
+from postgres_processes import OpenProcess, Process, a_process
 
 from idolchat_storage_postgres.database import Session
 from idolchat_storage_postgres.migrations import upgrade_schema
@@ -56,3 +58,20 @@ def database_url(server: PostgresServer, template: str) -> Iterator[str]:
 def settings_of(url: str, **more: object) -> PostgresSettings:
     """Return the settings of a database."""
     return PostgresSettings.model_validate({"url": url, **more})
+
+
+@pytest.fixture
+async def open_process(database_url: str) -> AsyncGenerator[OpenProcess]:
+    """Give a function that starts a further process on the database."""
+    async with AsyncExitStack() as stack:
+
+        async def start() -> Process:
+            return await stack.enter_async_context(a_process(database_url))
+
+        yield start
+
+
+@pytest.fixture
+async def process(open_process: OpenProcess) -> Process:
+    """Start a process."""
+    return await open_process()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from idolchat_core import Bus, Coordination, new_id
 from idolchat_storage_postgres.coordination.member import Member, Timing
-from idolchat_storage_postgres.coordination.opening import taking_part
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
 
@@ -53,7 +52,9 @@ class Process:
     async def may_judge(self) -> None:
         """Wait until it may take others for dead that were silent all the time."""
         async with asyncio.timeout(20):
-            while not self.member.may_judge:
+            while True:
+                if self.member.may_judge:
+                    return
                 await asyncio.sleep(0.01)
 
 
@@ -66,13 +67,6 @@ async def a_process(url: str, *, timing: Timing = QUICK) -> AsyncGenerator[Proce
     settings = PostgresSettings.model_validate({"url": url})
     async with (
         open_postgres_storage(settings) as storage,
-        taking_part(
-            storage.database,
-            durable=storage.durable,
-            relaxed=storage.relaxed,
-            read_page=storage.read_page,
-            timing=timing,
-            bus=NoBus(),
-        ) as coordination,
+        storage.open_coordination(NoBus(), timing=timing) as coordination,
     ):
         yield Process(storage, coordination)

@@ -14,7 +14,7 @@ __all__ = ["idolchat_register_storages"]
 @hookimpl
 def idolchat_register_storages(registry: Registry[Storage]) -> None:
     """Add the storage ``postgres``."""
-    registry.add("postgres", _open, upgrade=_upgrade)
+    registry.add("postgres", _open, is_shared=True, upgrade=_upgrade)
 
 
 def _open() -> AbstractAsyncContextManager[Storage]:

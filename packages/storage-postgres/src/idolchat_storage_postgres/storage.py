@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -14,17 +14,20 @@ import asyncpg
 
 from idolchat_core import (
     EVERYTHING,
+    Bus,
     Conversation,
     ConversationDamaged,
     ConversationFilter,
     ConversationList,
     ConversationNotFound,
+    Coordination,
+    Instance,
     InvalidRequest,
     Message,
     Page,
     Record,
     Repair,
-    Storage,
+    SharedStorage,
     StorageConflict,
     StorageStats,
     StoredId,
@@ -43,6 +46,8 @@ from idolchat_core.search import SearchResults
 from idolchat_storage_postgres import conversations, listing, logs, maintenance, records, search
 from idolchat_storage_postgres.batch import Batches
 from idolchat_storage_postgres.conversations import APPEND, CREATE, Append, Create, put
+from idolchat_storage_postgres.coordination.member import Timing, list_instances
+from idolchat_storage_postgres.coordination.opening import taking_part
 from idolchat_storage_postgres.database import Database
 from idolchat_storage_postgres.rows import (
     LONG_BYTES,
@@ -84,7 +89,7 @@ async def open_postgres_storage(settings: PostgresSettings | None = None) -> Asy
             await relaxed.close()
 
 
-class PostgresStorage(Storage):
+class PostgresStorage(SharedStorage):
     """Made by ``open_postgres_storage``; the README says what lies where, and what the guarantees rest on.
 
     What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine.
@@ -94,6 +99,21 @@ class PostgresStorage(Storage):
         self.database = database
         self.durable = durable
         self.relaxed = relaxed
+
+    def open_coordination(
+        self, bus: Bus | None = None, *, timing: Timing | None = None
+    ) -> AbstractAsyncContextManager[Coordination]:
+        return taking_part(
+            self.database,
+            durable=self.durable,
+            relaxed=self.relaxed,
+            read_page=self.read_page,
+            bus=bus,
+            timing=timing or Timing(),
+        )
+
+    async def instances(self) -> Sequence[Instance]:
+        return await list_instances(self.database)
 
     async def create(self, conversation: Conversation) -> str:
         row, messages = await _written(conversation)

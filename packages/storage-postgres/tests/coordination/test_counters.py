@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
+from postgres_processes import OpenProcess
 
 from idolchat_core import Counters
 from idolchat_core.testing import CountersConformance
-from postgres_processes import OpenProcess
 
 
 class TestPostgresCounters(CountersConformance):
@@ -37,5 +37,7 @@ async def test_what_is_added_to_a_sum_is_heard_once_by_all_others(open_process: 
             each("somebody", (2, 0.5))
             await asyncio.sleep(0.05)
     async with asyncio.timeout(20):
-        while [sums.get("somebody") for sums in heard] != [[40, 10.0]] * 3:
+        while True:
+            if [sums.get("somebody") for sums in heard] == [[40, 10.0]] * 3:
+                return
             await asyncio.sleep(0.05)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from postgres_processes import OpenProcess, Process
 
 from idolchat_core import Storage, TurnStore
 from idolchat_core.testing import OpenTurnStore, TurnStoreConformance
-from postgres_processes import OpenProcess, Process
 
 
 class TestPostgresTurns(TurnStoreConformance):

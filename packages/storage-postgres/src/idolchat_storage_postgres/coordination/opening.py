@@ -23,8 +23,8 @@ async def taking_part(
     durable: Batches,
     relaxed: Batches,
     read_page: Callable[..., Awaitable[Page]],
-    bus: Bus | None = None,
-    timing: Timing | None = None,
+    bus: Bus | None,
+    timing: Timing,
 ) -> AsyncGenerator[Coordination]:
     """Take part in serving a database, over ``bus`` or else NOTIFY; what still runs at the end is left to the others.
 
@@ -34,7 +34,7 @@ async def taking_part(
         if bus is None:
             bus = await stack.enter_async_context(NotifyBus(database))
         turns = PostgresTurns(database, durable=durable, relaxed=relaxed, read_page=read_page)
-        member = Member(database, inbox=bus.inbox, timing=timing or Timing(), on_expelled=turns.expelled)
+        member = Member(database, inbox=bus.inbox, timing=timing, on_expelled=turns.expelled)
         turns.join(member)
         await member.start()
         stack.push_async_callback(member.stop)
