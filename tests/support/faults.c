@@ -151,6 +151,7 @@ PREAD(pread64, off64_t)
     }
 OF_FD(SYNC, fsync)
 OF_FD(SYNC, fdatasync)
+OF_FD(SYNC, syncfs)
 
 #define TRUNCATION(name, offset_t)                                       \
     int name(int fd, offset_t size) {                                    \

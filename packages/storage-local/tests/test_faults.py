@@ -73,6 +73,10 @@ class FailingDisk(Disk):
         self._count()
         super().sync_folder(path)
 
+    def sync_whole(self, fd: int) -> None:
+        self._count()
+        super().sync_whole(fd)
+
     def replace(self, source: str, target: str) -> None:
         self._count()
         super().replace(source, target)

@@ -14,7 +14,7 @@ from uuid import UUID
 from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.disk import unavailable
 from idolchat_storage_local.files.document_file import Append, Update
-from idolchat_storage_local.files.group_commit import Job, run_together
+from idolchat_storage_local.files.group_commit import Job, Syncs, run_together
 from idolchat_storage_local.files.log_files import AddLines, Logs
 from idolchat_storage_local.files.open_files import Files, NeedsSlowPath
 from idolchat_storage_local.files.writing import change
@@ -56,6 +56,7 @@ class Writer:
         self._logs = logs
         self._readers = readers
         self._loop = loop
+        self._syncs = Syncs(files.disk, files.folder.root)
         self._lock = threading.Lock()
         self._is_closed = False
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
@@ -95,19 +96,20 @@ class Writer:
 
     def _run(self) -> None:
         is_open = True
-        while is_open:
-            batch = [self._queue.get()]
-            batch += [self._queue.get() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
-            is_open = None not in batch
-            # Who was cancelled meanwhile has not asked for anything.
-            self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
+        with self._syncs:
+            while is_open:
+                batch = [self._queue.get()]
+                batch += [self._queue.get() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
+                is_open = None not in batch
+                # Who was cancelled meanwhile has not asked for anything.
+                self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
 
     def _do(self, batch: Sequence[_Asked]) -> None:
         groups: dict[_Key, list[_Asked]] = {}
         for asked in batch:
             groups.setdefault(_key(asked), []).append(asked)
         together = list(groups.values())
-        outcomes = run_together(self._files.disk, [self._job(group, patient=False) for group in together])
+        outcomes = run_together(self._syncs, [self._job(group, patient=False) for group in together])
         told: _Told = []
         for group, outcome in zip(together, outcomes, strict=True):
             if isinstance(outcome, NeedsSlowPath):
@@ -117,7 +119,7 @@ class Writer:
         self._tell(told)
 
     def _do_with_care(self, group: Sequence[_Asked]) -> None:
-        [outcome] = run_together(self._files.disk, [self._job(group, patient=True)])
+        [outcome] = run_together(Syncs(self._files.disk), [self._job(group, patient=True)])
         self._tell(_answers(group, outcome))
 
     def _job(self, group: Sequence[_Asked], *, patient: bool) -> Job[list[_Result]]:

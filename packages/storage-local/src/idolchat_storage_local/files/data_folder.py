@@ -28,7 +28,7 @@ from uuid import UUID, uuid4
 
 from idolchat_core import ConfigurationError, IdSet, StorageUnavailable
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.group_commit import FileSync, Job, run_alone
+from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job, run_alone
 
 __all__ = ["DataFolder", "Prepared", "conversation_id_of", "is_temporary", "parent_of"]
 
@@ -182,7 +182,7 @@ class DataFolder:
             yield from self.make(parent)
         if not self._disk.exists(path):
             self._disk.mkdir(path)
-            yield parent
+            yield FolderSync(parent)
         self._made.add(path)
 
     def temporary(self, path: str) -> str:
@@ -194,7 +194,7 @@ class DataFolder:
         """Write a file that takes the place of what has its name, all or nothing, durably."""
         temporary = yield from self.prepare(path, data)
         self._disk.replace(temporary.path, path)
-        yield parent_of(path)
+        yield FolderSync(parent_of(path), temporary.status.st_dev)
         return temporary
 
     def prepare(self, path: str, data: bytes, *, durable: bool = True) -> Job[Prepared]:
@@ -204,9 +204,9 @@ class DataFolder:
         fd = self._create(temporary)
         try:
             self._disk.write(fd, data, 0)
-            if durable:
-                yield FileSync(fd, 0, len(data))
             status = self._disk.stat(fd)
+            if durable:
+                yield FileSync(fd, 0, len(data), status.st_dev)
         except BaseException:
             self._disk.unlink(temporary)
             raise

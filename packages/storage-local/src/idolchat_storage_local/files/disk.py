@@ -12,6 +12,7 @@ import time
 from typing import ClassVar
 
 from idolchat_core import StorageUnavailable
+from idolchat_storage_local.files.whole_sync import can_sync_whole, sync_whole
 
 if sys.platform == "win32":
     import msvcrt
@@ -122,6 +123,14 @@ class Disk:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+
+    def open_whole(self, path: str) -> int | None:
+        """Open a folder for ``sync_whole``; None where that cannot be relied on."""
+        return os.open(path, os.O_RDONLY | _FLAGS) if can_sync_whole(path) else None
+
+    def sync_whole(self, fd: int) -> None:
+        """Wait until all that was written to a file system, by whomever, is on the disk."""
+        sync_whole(fd)
 
     def replace(self, source: str, target: str) -> None:
         """Rename a file, in place of what had that name."""

@@ -59,6 +59,7 @@ class DocumentFile:
         entry: Entry,
         footer: Footer,
         *,
+        device: int,
         revisions: Sequence[str],
         mark_after: Callable[[int], tuple[int, int] | None],
     ) -> None:
@@ -67,6 +68,7 @@ class DocumentFile:
         self._disk = disk
         self._mark_after = mark_after
         self._fd = fd
+        self._device = device
         self._entry = entry
         self._tail = footer
         self._fields = footer.fields
@@ -121,7 +123,7 @@ class DocumentFile:
             return (yield from self._write())
         if self._unsure:
             # Another process may have written what is asked for here, and died before it was synced.
-            yield FileSync(self._fd, self._tail.body_end, 0)
+            yield FileSync(self._fd, self._tail.body_end, 0, self._device)
         return self._entry
 
     def _add(self, line: bytes) -> None:
@@ -144,13 +146,13 @@ class DocumentFile:
         has_only_time = len(self._tail.fields) == 1 and (not added or len(self._fields) == 1)
         if has_only_time and at + len(new) > old_size:
             self._disk.write(self._fd, new, at)
-            yield FileSync(self._fd, at, len(new))
+            yield FileSync(self._fd, at, len(new), self._device)
         else:
             block = redo_log.block(new, at=at, size=old_size)
             self._disk.write(self._fd, block, old_size)
-            yield FileSync(self._fd, old_size, len(block))
+            yield FileSync(self._fd, old_size, len(block), self._device)
             self._disk.write(self._fd, new, at)
-            yield FileSync(self._fd, at, len(new))
+            yield FileSync(self._fd, at, len(new), self._device)
             self._disk.truncate(self._fd, at + len(new))
         before = fingerprint((self._tail.before + added)[-FINGERPRINT_SIZE:])
         status = self._disk.stat(self._fd)

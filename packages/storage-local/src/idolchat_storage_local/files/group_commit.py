@@ -2,54 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from concurrent.futures import Executor
+import time
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from idolchat_storage_local.files.disk import Disk
 
-__all__ = ["SYNCING", "FileSync", "Job", "run_alone", "run_together"]
+__all__ = ["FileSync", "FolderSync", "Job", "Syncs", "run_alone", "run_together"]
 
 
 class FileSync(NamedTuple):
-    """Part of an open file that a job has written and wants on the disk."""
+    """Part of an open file that a job has written and wants on the disk; ``device`` is the file's ``st_dev``."""
 
     fd: int
     offset: int
     size: int
+    device: int
 
 
-type Job[T] = Generator[FileSync | str, None, T]
-"""Yields what must be on the disk before it goes on: part of a file, or the path of a folder whose names changed."""
+class FolderSync(NamedTuple):
+    """A folder whose names have changed; ``device`` is its ``st_dev`` where that is known."""
 
-_WORTH_STARTING = 8
-"""From so many files on it saves time to have all of them on their way before the first is waited for."""
-
-SYNCING = 16
-"""How many syncs are waited for at once, where there are threads for it."""
-
-type _Waiting[T] = list[tuple[int, Job[T], FileSync | str]]
+    path: str
+    device: int | None = None
 
 
-def run_together[T](disk: Disk, jobs: Sequence[Job[T]], *, syncing: Executor | None = None) -> list[T | Exception]:
+type _Wanted = FileSync | FolderSync
+
+type Job[T] = Generator[_Wanted, None, T]
+"""Yields what must be on the disk before it goes on."""
+
+type _Waiting[T] = list[tuple[int, Job[T], _Wanted]]
+
+_MANY = 8
+"""From so many on it saves time to wait for them together, or to have all on their way before one is waited for."""
+_EACH_S = 0.001
+"""What one is taken to cost until that is known."""
+_REST_S = 10.0
+
+
+class Syncs:
+    """Waits for the disk: for many at once by syncing their whole file system, for others one after another.
+
+    What others write to that file system is waited for, too: where that took longer than syncing each alone, it is
+    left for a while. The system reports a failed write to each open ``root`` once: an object is for one thread, from
+    before it writes anything. Without a ``root``, all are waited for alone.
+    """
+
+    def __init__(self, disk: Disk, root: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._disk = disk
+        self._clock = clock
+        self._root: int | None = None
+        self._device: int | None = None
+        with suppress(OSError):  # it only saves time
+            self._root = disk.open_whole(root) if root is not None else None
+            self._device = disk.stat(self._root).st_dev if self._root is not None else None
+        self._each_s = _EACH_S
+        self._rests_until = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._root is not None:
+            self._disk.close(self._root)
+
+    def wait_for(self, all_wanted: Collection[_Wanted]) -> dict[_Wanted, OSError]:
+        """Return when all is on the disk, but for what is returned, each with its error."""
+        alone = [wanted for wanted in all_wanted if wanted.device != self._device]
+        if len(all_wanted) - len(alone) < _MANY or not self._sync_whole(len(all_wanted) - len(alone)):
+            alone = list(all_wanted)
+        return self._sync_alone(alone) if alone else {}
+
+    def _sync_whole(self, count: int) -> bool:
+        started_at = self._clock()
+        if self._root is None or started_at < self._rests_until:
+            return False
+        try:
+            self._disk.sync_whole(self._root)
+        except OSError:
+            return False  # whose it is, each one's own sync tells
+        ended_at = self._clock()
+        if ended_at - started_at > count * self._each_s:
+            self._rests_until = ended_at + _REST_S
+        return True
+
+    def _sync_alone(self, all_wanted: Sequence[_Wanted]) -> dict[_Wanted, OSError]:
+        if len(all_wanted) >= _MANY:
+            for wanted in all_wanted:
+                if isinstance(wanted, FileSync):
+                    with suppress(OSError):  # it only saves time
+                        self._disk.start_sync(wanted.fd, wanted.offset, wanted.size)
+        started_at = self._clock()
+        failed = {wanted: error for wanted in all_wanted if (error := self._sync_one(wanted)) is not None}
+        self._each_s += ((self._clock() - started_at) / len(all_wanted) - self._each_s) / 8
+        return failed
+
+    def _sync_one(self, wanted: _Wanted) -> OSError | None:
+        try:
+            if isinstance(wanted, FileSync):
+                self._disk.sync(wanted.fd)
+            else:
+                self._disk.sync_folder(wanted.path)
+        except OSError as error:
+            return error
+        return None
+
+
+def run_together[T](syncs: Syncs, jobs: Sequence[Job[T]]) -> list[T | Exception]:
     """Run jobs to their ends, step by step together, with one wait for the disk a step; return results or errors.
 
-    A sync that fails is raised where its job waits for it. They are waited for one after another, or by the threads of
-    ``syncing``: those that wait at once share a flush of the disk's cache, which pays where there are very many.
+    A sync that fails is raised where its job waits for it.
     """
     outcomes: dict[int, T | Exception] = {}
     waiting = _advance(list(enumerate(jobs)), {}, outcomes)
     while waiting:
-        failed = _sync(disk, waiting, syncing)
-        waiting = _advance([(index, job) for index, job, _ in waiting], failed, outcomes)
+        failed = syncs.wait_for(dict.fromkeys(wanted for _, _, wanted in waiting))
+        errors = {index: failed[wanted] for index, _, wanted in waiting if wanted in failed}
+        waiting = _advance([(index, job) for index, job, _ in waiting], errors, outcomes)
     return [outcomes[index] for index in range(len(jobs))]
 
 
 def run_alone[T](disk: Disk, job: Job[T]) -> T:
-    """Run one job to its end and return its result; raise what it raises."""
-    [outcome] = run_together(disk, [job])
+    """Run one job to its end and give its result; raise what it raises."""
+    [outcome] = run_together(Syncs(disk), [job])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -69,31 +149,3 @@ def _advance[T](
         else:
             waiting.append((index, job, wanted))
     return waiting
-
-
-def _sync[T](disk: Disk, waiting: _Waiting[T], syncing: Executor | None) -> dict[int, OSError]:
-    if len(waiting) >= _WORTH_STARTING:
-        for _, _, wanted in waiting:
-            if isinstance(wanted, FileSync):
-                with suppress(OSError):  # it only saves time
-                    disk.start_sync(*wanted)
-    every = list(dict.fromkeys(wanted for _, _, wanted in waiting))
-    shares = [every[start::SYNCING] for start in range(SYNCING)] if syncing is not None else [every]
-    synced = map if syncing is None else syncing.map
-    results = {wanted: error for some in synced(partial(_sync_some, disk), shares) for wanted, error in some}
-    return {index: error for index, _, wanted in waiting if (error := results[wanted]) is not None}
-
-
-def _sync_some(disk: Disk, some: Sequence[FileSync | str]) -> list[tuple[FileSync | str, OSError | None]]:
-    return [(wanted, _sync_one(disk, wanted)) for wanted in some]
-
-
-def _sync_one(disk: Disk, wanted: FileSync | str) -> OSError | None:
-    try:
-        if isinstance(wanted, FileSync):
-            disk.sync(wanted.fd)
-        else:
-            disk.sync_folder(wanted)
-    except OSError as error:
-        return error
-    return None

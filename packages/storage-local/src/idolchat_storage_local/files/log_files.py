@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.group_commit import FileSync, Job
+from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job
 
 __all__ = ["AddLines", "Logs"]
 
@@ -50,12 +50,12 @@ class Logs:
             self._disk.append(fd, lines)
             self._whole.add(path)
             if durable:
-                size = self._disk.stat(fd).st_size
-                yield FileSync(fd, size - len(lines), len(lines))
+                status = self._disk.stat(fd)
+                yield FileSync(fd, status.st_size - len(lines), len(lines), status.st_dev)
         finally:
             self._disk.close(fd)
         if durable and is_new:
-            yield parent_of(path)
+            yield FolderSync(parent_of(path))
 
     def read(self, namespace: str, name: str, start: int) -> bytes:
         """See ``Storage.read_log``."""

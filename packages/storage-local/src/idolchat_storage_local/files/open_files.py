@@ -62,7 +62,7 @@ class Opened(NamedTuple):
 
 
 class Writable(NamedTuple):
-    """An open, locked file in our form.
+    """An open, locked file in our form, on the file system ``device``.
 
     ``revisions`` are the one that it has, and the one that it had in the form that it was just adopted from.
     """
@@ -70,6 +70,7 @@ class Writable(NamedTuple):
     fd: int
     entry: Entry
     footer: Footer
+    device: int
     revisions: Sequence[str]
 
 
@@ -151,7 +152,7 @@ class Files:
                 elif opened is not None and opened.footer is not None and self.folder.is_in_place(path):
                     before, mtime_ns = adopted or ("", 0)
                     former = (before,) if mtime_ns == opened.status.st_mtime_ns else ()
-                    yield Writable(fd, opened.entry, opened.footer, (opened.revision, *former))
+                    yield Writable(fd, opened.entry, opened.footer, opened.status.st_dev, (opened.revision, *former))
                     return
                 elif opened is not None:
                     adopted = opened.revision, self._adopt(conversation_id, opened, patient=patient)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from idolchat_core import StorageError, check_record_version, names_after, record_version
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.group_commit import Job
+from idolchat_storage_local.files.group_commit import FolderSync, Job
 from idolchat_storage_local.files.record_names import RecordNames
 
 __all__ = ["Records"]
@@ -57,7 +57,7 @@ class Records:
             self._disk.unlink(temporary.path)
             raise
         if durable:
-            yield parent_of(path)
+            yield FolderSync(parent_of(path), temporary.status.st_dev)
         return record_version(value)
 
     def delete(self, namespace: str, name: str, *, if_version: str | None = None) -> Job[None]:
@@ -69,7 +69,7 @@ class Records:
         except FileNotFoundError:
             self._folder.require()
         else:
-            yield parent_of(path)
+            yield FolderSync(parent_of(path))
 
     def names(self, namespace: str, after: str = "", limit: int | None = None) -> Sequence[str]:
         """See ``Storage.list_records``; a namespace in which nothing changes is read once for all its pages."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from idolchat_core import (
 from idolchat_storage_local.files.data_folder import parent_of
 from idolchat_storage_local.files.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.files.footer import closing_checksum, revision
-from idolchat_storage_local.files.group_commit import SYNCING, Job, run_alone, run_together
+from idolchat_storage_local.files.group_commit import FolderSync, Job, Syncs, run_alone, run_together
 from idolchat_storage_local.files.inspection_entry import marks_of, turn_ids_of
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, fingerprint
@@ -90,7 +89,7 @@ def create(files: Files, written: Written) -> Job[str]:
             files.disk.unlink(temporary.path)
         raise
     try:
-        yield parent_of(path)
+        yield FolderSync(parent_of(path), temporary.status.st_dev)
     except OSError:
         files.remove_made(conversation_id, temporary.status)
         raise
@@ -132,8 +131,8 @@ def replace(files: Files, opened: Opened, written: Written, *, keep: bool) -> st
 
 def put_many(files: Files, many: Sequence[Written]) -> None:
     """Write conversations' files as ``put`` does, waiting for the disk together for those that have none."""
-    with ThreadPoolExecutor(SYNCING, "idolchat-sync") as syncing:
-        outcomes = run_together(files.disk, [create(files, written) for written in many], syncing=syncing)
+    with Syncs(files.disk, files.folder.root) as syncs:
+        outcomes = run_together(syncs, [create(files, written) for written in many])
     for written, outcome in zip(many, outcomes, strict=True):
         if isinstance(outcome, ConversationExists):
             put(files, written)
@@ -184,7 +183,13 @@ def change(
     with files.for_writing(conversation_id, patient=patient) as opened:
         mark_after = partial(files.index.mark_after, conversation_id)
         file = DocumentFile(
-            files.disk, opened.fd, opened.entry, opened.footer, revisions=opened.revisions, mark_after=mark_after
+            files.disk,
+            opened.fd,
+            opened.entry,
+            opened.footer,
+            device=opened.device,
+            revisions=opened.revisions,
+            mark_after=mark_after,
         )
         results = [_apply(file, one) for one in changes]
         try:
