@@ -23,6 +23,7 @@ from idolchat_core import (
     Coordination,
     Instance,
     InvalidRequest,
+    MemoryIndex,
     Message,
     Page,
     Record,
@@ -31,6 +32,7 @@ from idolchat_core import (
     StorageConflict,
     StorageStats,
     StoredId,
+    TextAnalysis,
     VerificationResult,
     check_count,
     check_record_name,
@@ -49,6 +51,7 @@ from idolchat_storage_postgres.conversations import APPEND, CREATE, Append, Crea
 from idolchat_storage_postgres.coordination.member import Timing, list_instances
 from idolchat_storage_postgres.coordination.opening import taking_part
 from idolchat_storage_postgres.database import Database
+from idolchat_storage_postgres.memory.index import open_memory_index
 from idolchat_storage_postgres.rows import (
     LONG_BYTES,
     ConversationRow,
@@ -307,6 +310,9 @@ class PostgresStorage(SharedStorage):
 
     async def list_namespaces(self) -> Sequence[str]:
         return await records.list_namespaces(self.database)
+
+    def memory_index(self, analysis: TextAnalysis) -> AbstractAsyncContextManager[MemoryIndex]:
+        return open_memory_index(self.database, analysis)
 
     def append_log(self, namespace: str, name: str, lines: bytes, *, durable: bool = True) -> Awaitable[None]:
         check_record_name(namespace, name)

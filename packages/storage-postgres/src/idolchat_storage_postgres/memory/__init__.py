@@ -1,0 +1,1 @@
+"""The index of memory, beside the conversations that it is derived from."""
