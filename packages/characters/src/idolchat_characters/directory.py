@@ -29,6 +29,9 @@ from idolchat_core import (
 
 __all__ = ["StoredCharacters", "open_directory"]
 
+NAME = "characters"
+"""As the directory is registered."""
+
 MAX_DESCRIPTION_CHARS = 300
 MAX_ENTRIES = 1_024
 _TALKATIVENESS = 0.5
@@ -107,6 +110,7 @@ def _entry(record: CharacterRecord) -> DirectoryEntry:
         model=character.model,
         options=character.sampling.model_dump(mode="json", exclude_none=True),
         talkativeness=_talkativeness(character),
+        directory=NAME,
         by_operator=character.visibility == "public" and character.owner_id is None,
         created_at=record.created_at,
     )

@@ -44,8 +44,8 @@ class PersonaLibrary:
         """Return whom a user plays in a conversation: the persona that it names, where there is one, or the default."""
         if user_id is not None and not isinstance(user_id, UUID):
             return None
-        held = await self.of(user_id, max_age_s=max_age_s)
-        return held.find(persona_id) or held.find(held.default_id)
+        held = await self._records.get(owner_name(user_id), max_age_s=max_age_s)
+        return (held.find(persona_id) or held.find(held.default_id)) if held else None
 
     async def add(self, user_id: UUID | None, fields: Mapping[str, Any], *, is_default: bool = False) -> Persona:
         """Store a new persona; the first is the default. Raises ``InvalidRequest``, ``TooManyPersonas``."""

@@ -28,7 +28,7 @@ class JoinedDirectories(CharacterDirectory):
         for name, directory in self._directories.items():
             found = await directory.find(wanted, user_id)
             if found is not None:
-                return replace(found, directory=name)
+                return found if found.directory == name else replace(found, directory=name)
         return None
 
     async def page(self, user_id: StoredId | None, *, limit: int, after: str | None = None) -> DirectoryPage:

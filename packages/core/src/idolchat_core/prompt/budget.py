@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from idolchat_core.prompt.parts import MeasuredPart, PromptPart, Slot
@@ -98,23 +99,30 @@ def select_parts(
     """
     selection = Selection()
     left = dict(budgets)
-    chosen: dict[Slot, list[tuple[int, int, MeasuredPart]]] = {}
-    for place, one in sorted(enumerate(parts), key=_by_importance):
+    placed: list[tuple[int, int, MeasuredPart]] = []
+    varying: list[tuple[int, MeasuredPart]] = []
+    for place, one in enumerate(parts):
+        if one.part.stability != "conversation":
+            varying.append((place, one))
+            continue
+        placed.append((one.part.order, place, one))
+        selection.fixed_size += one.size
+        selection.decisions.append(Decision(one.part, round(tokens_of(one.size)), True))
+    for place, one in sorted(varying, key=_by_importance):
         part, tokens, reason = one.part, tokens_of(one.size), None
-        if part.stability != "conversation":
-            if part.priority is not None and tokens > left.get(part.source, 0.0):
-                selection.refuse(one, tokens, reason=f"over the budget of {part.source}")
-                continue
-            left[part.source] = left.get(part.source, 0.0) - tokens
+        if part.priority is not None and tokens > left.get(part.source, 0.0):
+            selection.refuse(one, tokens, reason=f"over the budget of {part.source}")
+            continue
+        left[part.source] = left.get(part.source, 0.0) - tokens
         if part.stability == "turn" and part.slot.is_before_history and not keeps_slots:
             reason = f"moved from {part.slot}: it varies from turn to turn"
             part = part._replace(slot=Slot.TAIL)
             one = one._replace(part=part)
-        chosen.setdefault(part.slot, []).append((part.order, place, one))
-        selection.count(one)
+        placed.append((part.order, place, one))
+        selection.varying_size += one.size
         selection.decisions.append(Decision(part, round(tokens), True, reason))
-    for slot, ordered in chosen.items():
-        selection.chosen[slot] = [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
+    for _, _, one in sorted(placed, key=itemgetter(0, 1)):
+        selection.chosen.setdefault(one.part.slot, []).append(one)
     return selection
 
 

@@ -214,7 +214,7 @@ def _arranged(
     history = joined_roles([entry.sent for entry in said], joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):
         head, history = [*head, _told(history[0])], history[1:]
-    newest = max((i for i, message in enumerate(history) if message["role"] == "user"), default=len(history))
+    newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
     deep, tail, last = (list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY))
     if not (deep or tail or last):
         return [*head, *history], _marks(len(head), len(head) + len(history))
@@ -227,7 +227,9 @@ def _arranged(
         place = _before_calls(arranged, max(0, len(arranged) - part.part.depth))
         arranged.insert(place, part.sent)
         unchanged = min(unchanged, place)
-    messages = [*head, *joined_roles(arranged, joins_replies=joins_replies), *(part.sent for part in last)]
+    if any(part.part.role != "system" for part in (*tail, *deep)):  # nothing is joined with a system message
+        arranged = joined_roles(arranged, joins_replies=joins_replies)
+    messages = [*head, *arranged, *(part.sent for part in last)]
     return messages, _marks(len(head), len(head) + unchanged)
 
 
@@ -287,4 +289,4 @@ def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId)
 
 
 def _last_turn(said: Sequence[Entry]) -> int:
-    return max((i for i, entry in enumerate(said) if entry.sent["role"] == "user"), default=0)
+    return next((i for i in reversed(range(len(said))) if said[i].sent["role"] == "user"), 0)

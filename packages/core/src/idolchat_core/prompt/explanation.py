@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import to_json
 
 from idolchat_core.models import StoredId, UtcTime
@@ -31,6 +31,14 @@ class ExplainedPart(BaseModel):
     included: bool
     reason: str | None = Field(None, description="why it was left out, or moved")
     why: Mapping[str, Any] = Field({}, description="what brought it here, as its source says")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        """Name the fields of one that was written as an array."""
+        if not isinstance(given, list | tuple):
+            return given
+        return dict(zip(cls.model_fields, given, strict=True))
 
 
 class PromptExplanation(BaseModel):
@@ -56,31 +64,6 @@ class PromptExplanation(BaseModel):
     failures: Mapping[str, str] = Field({}, description="sources whose parts are missing, each with why")
 
 
-class _Decided(NamedTuple):
-    """What was decided of a part, in the order of the fields of ``ExplainedPart``."""
-
-    source: str
-    key: str
-    slot: str
-    role: str
-    stability: str
-    tokens: int
-    included: bool
-    reason: str | None
-    why: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, decision: Decision) -> Self:
-        part, tokens, is_in, reason = decision
-        return cls(part.source, part.key, part.slot, part.role, part.stability, tokens, is_in, reason, part.why)
-
-    def described(self) -> dict[str, Any]:
-        told = self._asdict()
-        if self.reason is None:
-            del told["reason"]
-        return told
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltPrompt:
     """What a prompt is explained by, for whoever asks, which few do. The fields are those of ``PromptExplanation``."""
@@ -93,24 +76,26 @@ class BuiltPrompt:
     window_tokens: int
     tokens: int
     shared_tokens: int | None
-    parts: tuple[_Decided, ...]
+    parts: Sequence[tuple[object, ...]]
     history_messages: int
     left_out_messages: int
     failures: Mapping[str, str]
 
     @staticmethod
-    def decided(decisions: Iterable[Decision]) -> tuple[_Decided, ...]:
-        """Return what is to be told of the parts, without their texts."""
-        return tuple([_Decided.of(decision) for decision in decisions])
+    def decided(decisions: Iterable[Decision]) -> Sequence[tuple[object, ...]]:
+        """Return what is to be told of the parts, without their texts, in the order of ``ExplainedPart``'s fields."""
+        return [
+            (part.source, part.key, part.slot.value, part.role, part.stability, tokens, is_in, reason, part.why)
+            for part, tokens, is_in, reason in decisions
+        ]
 
     def explanation(self) -> PromptExplanation:
         """Explain it."""
-        return PromptExplanation.model_validate(self._described())
+        return PromptExplanation.model_validate(self._fields())
 
     def to_json(self) -> bytes:
-        """Write its explanation as JSON on one line."""
-        return to_json({name: value for name, value in self._described().items() if value is not None})
+        """Write its explanation as JSON on one line, of each part an array."""
+        return to_json(self._fields())
 
-    def _described(self) -> dict[str, Any]:
-        told: dict[str, Any] = {name: getattr(self, name) for name in PromptExplanation.model_fields}
-        return told | {"parts": [part.described() for part in self.parts]}
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}

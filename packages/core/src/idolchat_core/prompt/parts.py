@@ -78,24 +78,23 @@ class PromptPart(NamedTuple):
 
 
 class MeasuredPart(NamedTuple):
-    """A part with the message that it is sent as, the size of that, and the object that its source gave."""
+    """A part with the message that it is sent as, the size of that, and the object that its source gave.
+
+    One that ``is_lasting`` is the same in the next turn, if its source gives the same object again.
+    """
 
     part: PromptPart
     sent: dict[str, Any]
     size: float
-    given: object = None
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it is the same in the next turn, if its source gives the same object again."""
-        part = self.part
-        return part.stability == "conversation" and isinstance(part.content, str) and not part.why
+    given: object
+    is_lasting: bool
 
 
 def measured(part: PromptPart, *, given: object = None) -> MeasuredPart:
     """Measure a part."""
     sent = part.sent
-    return MeasuredPart(part, sent, message_size(sent), given)
+    is_lasting = part.stability == "conversation" and isinstance(part.content, str) and not part.why
+    return MeasuredPart(part, sent, message_size(sent), given, is_lasting)
 
 
 def checked_part(part: object) -> PromptPart:

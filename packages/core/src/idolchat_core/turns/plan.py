@@ -155,6 +155,8 @@ class Plan:
     def spoken_by(self, entry: DirectoryEntry) -> Self:
         """Plan the same turn as this character's."""
         options = self.with_character(entry)
+        if options.model == self.model and options.options == self.options:
+            return self
         return replace(self, model=options.model, options=options.options)
 
     def again(self, answer_to: StoredId, *, turn_id: UUID, continues: StoredId | None = None) -> Self:

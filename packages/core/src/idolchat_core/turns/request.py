@@ -141,6 +141,8 @@ class TurnOptions(BaseModel):
         """Return the options for a turn of this character's: with her model and options where none are given."""
         if self._with_character is not None:
             return self._with_character(entry)
+        if not entry.options and entry.model is None:
+            return self
         given = self.options
         named = given.keys() | _NOT_A_CHARACTERS | (_LENGTHS if _LENGTHS & given.keys() else set())
         brought: dict[str, Any] = {name: value for name, value in entry.options.items() if name not in named}
