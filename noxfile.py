@@ -36,7 +36,9 @@ PRODUCT = [
     "bus-redis",
 ]
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
-OF_OTHER_SESSIONS = [f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "release", "wheels")]
+OF_OTHER_SESSIONS = [
+    f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "newcomer", "release", "wheels")
+]
 TYPED_TREES = ["noxfile.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
 # What describes the repository to others, and the schema that check-jsonschema brings for it.
 DESCRIPTIONS = {
@@ -218,6 +220,21 @@ def wheels(session: nox.Session) -> None:
     """Use the built wheels in clean environments, as a user and an image would; test the check of releases."""
     install(session, groups=["product", "release"])
     session.run("pytest", "tests/wheels", "tests/image", "tests/release", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def matrix(session: nox.Session) -> None:
+    """Install each useful subset of the built wheels on each Python; write sizes and starts into docs/installing.md."""
+    install(session, groups=["product"])
+    options = [f"--pythons={','.join(PYTHONS)}", "--all-subsets", "--table=docs/installing.md"]
+    session.run("pytest", "tests/wheels/test_subsets.py", *options, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def newcomer(session: nox.Session) -> None:
+    """Follow README and tutorials word for word in a fresh clone, and time it; `-- --cold` downloads all anew."""
+    install(session, groups=["browser"])
+    session.run("pytest", "tests/newcomer", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

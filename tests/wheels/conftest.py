@@ -1,12 +1,41 @@
 """Build every wheel once, and install chosen ones."""
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.wheels.environment import ROOT, UV, Environment
+from tests.wheels.subsets import SUBSETS
+from tests.wheels.table import Table
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what ``nox -s matrix`` asks for."""
+    parser.addoption("--pythons", default=sys.executable, help="Pythons to install for, such as 3.12,3.13")
+    parser.addoption("--all-subsets", action="store_true", help="install each subset, not only the telling ones")
+    parser.addoption("--table", type=Path, help="a page, to write sizes and starts into")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Install each subset for each Python once for all tests of a module."""
+    if "installed" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--all-subsets")
+        pythons = metafunc.config.getoption("--pythons").split(",")
+        cases = [(subset, python) for subset in SUBSETS if subset.is_fast or every for python in pythons]
+        names = [f"{subset.name}-{Path(python).name}" for subset, python in cases]
+        metafunc.parametrize("installed", cases, ids=names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """Collect what is measured; write it where ``--table`` says."""
+    table = Table()
+    yield table
+    if page := request.config.getoption("--table"):
+        table.write_into(page, request.config.getoption("--pythons").split(","))
 
 
 @pytest.fixture(scope="session")

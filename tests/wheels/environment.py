@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,14 @@ def import_name(package: str) -> str:
     return f"idolchat_{package.replace('-', '_')}"
 
 
+def sources(folder: Path, dist: Path) -> tuple[str | Path, ...]:
+    """Tell uv to take our wheels from ``dist``, all else at its locked version, and not what the project leaves out."""
+    left_out = folder / "left-out.txt"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    left_out.write_text("\n".join(project["tool"]["uv"]["exclude-dependencies"]))
+    return "--find-links", dist, "--constraints", ROOT / "requirements.lock", "--excludes", left_out
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment that holds what it was asked for, and what that needs."""
@@ -25,12 +34,12 @@ class Environment:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, dist: Path, *names: str) -> "Environment":
+    def create(cls, folder: Path, dist: Path, *names: str, python: str = sys.executable) -> "Environment":
         """Install distributions by name from the wheels in ``dist``, all else at its locked version."""
         environment = cls(folder)
-        environment.run(UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
-        sources: list[str | Path] = ["--find-links", dist, "--constraints", ROOT / "requirements.lock"]
-        environment.run(UV, "pip", "install", "--quiet", "--python", environment.python, *sources, *names)
+        environment.run(UV, "venv", "--quiet", "--allow-existing", "--python", python, folder)
+        command: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", environment.python]
+        environment.run(*command, *sources(folder, dist), *names)
         return environment
 
     @property
@@ -46,3 +55,9 @@ class Environment:
         """Name what is installed."""
         listed = self.run(UV, "pip", "list", "--python", self.python, "--format", "json")
         return {entry["name"] for entry in json.loads(listed)}
+
+    def size_bytes(self) -> int:
+        """Add up what is installed, without what Python compiles of it."""
+        (installed,) = self.folder.glob("lib/python*/site-packages")
+        files = [file for file in installed.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+        return sum(file.stat().st_size for file in files)
