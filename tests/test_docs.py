@@ -89,13 +89,13 @@ def pasted(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_plugins_of_the_page_pass_the_kit_from_an_empty_folder(pasted: Path) -> None:
+def test_the_kit_is_used_as_the_page_shows_it(pasted: Path) -> None:
     sources = os.pathsep.join([str(pasted), str(DOCS.parent / "examples" / "storage-sqlite" / "src")])
     env = {**os.environ, "PYTHONPATH": sources, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", "."]
     done = subprocess.run(command, cwd=pasted, env=env, capture_output=True, text=True, timeout=300, check=False)
 
-    assert {path.name for path in pasted.glob("test_*.py")} == {"test_parrot.py", "test_sqlite_storage.py"}
+    assert {path.name for path in pasted.glob("test_*.py")} == {"test_sqlite_storage.py"}
     assert done.returncode == 0, done.stdout[-3000:]
     assert "passed" in done.stdout
 

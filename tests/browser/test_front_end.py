@@ -17,7 +17,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
-MOST_LINES = 60
+MOST_LINES = 75
 
 
 class _Quiet(SimpleHTTPRequestHandler):
