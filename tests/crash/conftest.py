@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,21 +21,23 @@ class Tally:
 
     kills = 0
     faults = 0
+    notes: ClassVar[list[str]] = []
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the counts to whoever runs tests side by side."""
     told: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if told is not None:
-        told["tally"] = [Tally.kills, Tally.faults]
+        told["tally"] = [Tally.kills, Tally.faults, Tally.notes]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add up the counts of those who ran side by side."""
-    kills, faults = getattr(node, "workeroutput", {}).get("tally", (0, 0))
+    kills, faults, notes = getattr(node, "workeroutput", {}).get("tally", (0, 0, []))
     Tally.kills += kills
     Tally.faults += faults
+    Tally.notes += notes
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -45,6 +47,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(
             f"{Tally.kills} kills, {Tally.faults} disk faults; IDOLCHAT_CRASH_SEED={SEED} repeats them"
         )
+    for note in Tally.notes:
+        terminalreporter.line(note)
 
 
 class Rig:

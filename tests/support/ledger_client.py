@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 from tests.support.ledger import Document, Ledger, Sent
 from tests.support.server import Server
 
-__all__ = ["LedgerClient", "Lost", "ledger_client"]
+__all__ = ["LedgerClient", "Lost", "body_of", "headers_of", "ledger_client", "path_of", "refused", "take_chunk"]
 
 PATIENCE_S = 30
 RETRYABLE = frozenset({"interrupted", "failed", "incomplete"})
@@ -83,7 +83,7 @@ class LedgerClient:
         elif await self.state(one) == "completed":  # stored, and the server was killed before it told
             await (self.send(one) if one.is_new else self._look(one))
         else:
-            _refused(one, response)
+            refused(one, response)
 
     async def choose(self, conversation_id: str, head: str) -> None:
         """Choose a branch."""
@@ -137,25 +137,25 @@ class LedgerClient:
         return state
 
     async def _whole(self, one: Sent) -> None:
-        response = await self.http.post(_path(one, "/chat"), json=_body(one), headers=_headers(one))
+        response = await self.http.post(path_of(one, "/chat"), json=body_of(one), headers=headers_of(one))
         if response.status_code == 200:
             _completed(one, response.json())
         else:
-            _refused(one, response)
+            refused(one, response)
         self.ledger.tell()
 
     async def _by_stream(self, one: Sent) -> None:
-        path = _path(one, "/chat/stream")
+        path = path_of(one, "/chat/stream")
         async with self.http.stream(
-            "POST", path, json=_body(one) | {"stream": True}, headers=_headers(one)
+            "POST", path, json=body_of(one) | {"stream": True}, headers=headers_of(one)
         ) as response:
             if response.status_code != 200:
                 await response.aread()
-                _refused(one, response)
+                refused(one, response)
                 return
             async for line in response.aiter_lines():
                 if line.startswith("data: {"):
-                    _take_chunk(one, json.loads(line.removeprefix("data: ")))
+                    take_chunk(one, json.loads(line.removeprefix("data: ")))
                     self.ledger.tell()
 
     async def _by_socket(self, one: Sent) -> None:
@@ -167,20 +167,20 @@ class LedgerClient:
             self.ledger.tell()
 
 
-def _path(one: Sent, otherwise: str) -> str:
+def path_of(one: Sent, otherwise: str) -> str:
     if one.instead_of is not None:
         return f"/conversation/{one.conversation_id}/messages/{one.instead_of}/edit"
     return otherwise if one.is_new else f"/conversation/{one.conversation_id}/regenerate"
 
 
-def _body(one: Sent) -> dict[str, Any]:
+def body_of(one: Sent) -> dict[str, Any]:
     if not one.is_new:
         return {"model": one.model}
     given = {"messages": [{"role": "user", "content": one.text}], "model": one.model}
     return given | ({"conversation_id": one.conversation_id} if one.conversation_id else {})
 
 
-def _headers(one: Sent) -> dict[str, str]:
+def headers_of(one: Sent) -> dict[str, str]:
     return {"Idempotency-Key": f'"{one.key}"'} if one.is_new else {}
 
 
@@ -189,14 +189,14 @@ def _completed(one: Sent, told: Mapping[str, Any]) -> None:
     one.end(told["message_id"], told["choices"][0]["message"]["content"])
 
 
-def _refused(one: Sent, response: httpx.Response) -> None:
+def refused(one: Sent, response: httpx.Response) -> None:
     error = response.json()["error"]
     one.fail(error["code"], response.status_code)
     if "turn_id" in error:
         one.turn_id, one.conversation_id = error["turn_id"], error["conversation_id"]
 
 
-def _take_chunk(one: Sent, chunk: Mapping[str, Any]) -> None:
+def take_chunk(one: Sent, chunk: Mapping[str, Any]) -> None:
     if "user_message_id" in chunk:
         one.heard.clear()
         one.begin(chunk)

@@ -522,20 +522,23 @@ class TurnEngine:
         try:
             await run.live.begun()
         except AlreadyEntered as error:
-            return await self._entered(error.occupant)
+            return await self._entered(error.occupant, plan)
         except asyncio.CancelledError:
             if plan.on_disconnect is OnDisconnect.CANCEL:
                 run.stop(TurnState.CANCELLED)
             raise
         return run.live
 
-    async def _entered(self, turn: Occupant) -> LiveTurn:
+    async def _entered(self, turn: Occupant, plan: Plan) -> LiveTurn:
         """Join a turn that has its place already."""
         run = self._run_of(turn.turn_id)
-        if run is None:
-            return await self.find(turn.turn_id)
-        await run.live.begun()
-        return run.live
+        if run is not None:
+            await run.live.begun()
+            return run.live
+        live = await self._elsewhere.follow(turn.turn_id)
+        if live is None and plan.key is not None:  # it has ended meanwhile, and is told again
+            return await self._begin(plan)
+        return live or await self.find(turn.turn_id)
 
     def _check_running(self) -> None:
         if self._is_draining:
