@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
@@ -26,26 +27,32 @@ class ClusterClient(LedgerClient):
     """Follows a stream on another server where the first is gone, from the event after the last one it has seen."""
 
     def __init__(self, cluster: Cluster, http: httpx.AsyncClient, ledger: Ledger) -> None:
-        super().__init__(cluster, http, ledger)  # type: ignore[arg-type]  a server to it
+        super().__init__(cluster.ws_url, http, ledger)
         self.resumed = 0
         self.codes: Counter[str] = Counter()
 
     async def finish(self, one: Sent, *, patience: int = 200) -> None:
         """Send what is prepared until it has its reply, or never will."""
         for _ in range(patience):
-            one.failure = None
-            try:
-                await self.send(one)
-            except (Lost, httpx.TimeoutException):
-                self.codes["lost"] += 1
-            if one.message_id:
-                return
-            if one.failure is not None:
-                self.codes[one.failure] += 1
-            if one.failure in FINAL:
+            failure = await self._try(one)
+            if failure is None or failure in FINAL:
                 return
             await asyncio.sleep(0.1)
         raise AssertionError(f"{one.text!r} has no reply after {patience} attempts: {self.codes}")
+
+    async def _try(self, one: Sent) -> str | None:
+        """Send once; return why there is no reply."""
+        forget(one)
+        try:
+            await self.send(one)
+        except (Lost, httpx.TimeoutException):
+            failure = "lost"
+        else:
+            failure = one.failure or "none"
+        if one.message_id:
+            return None
+        self.codes[failure] += 1
+        return failure
 
     async def _whole(self, one: Sent) -> None:
         response = await self.http.post(path_of(one, "/chat"), json=body_of(one), headers=headers_of(one))
@@ -68,8 +75,7 @@ class ClusterClient(LedgerClient):
                     self._refuse(one, reply)
                     return
                 async for seq, chunk in _events(reply):
-                    assert seq == seen + 1, f"event {seq} follows {seen}"
-                    seen = seq
+                    seen = _next(seq, seen)
                     take_chunk(one, chunk)
                 return
         except (httpx.TransportError, OSError):
@@ -87,8 +93,7 @@ class ClusterClient(LedgerClient):
                         raise Lost
                     self.resumed += 1
                     async for seq, chunk in _events(reply):
-                        assert seq == seen + 1, f"event {seq} follows {seen} elsewhere"
-                        seen = seq
+                        seen = _next(seq, seen)
                         take_chunk(one, chunk)
                     return
             except (httpx.TransportError, OSError):
@@ -101,7 +106,17 @@ class ClusterClient(LedgerClient):
         refused(one, response)
 
 
-async def _events(reply: httpx.Response) -> Any:
+def forget(one: Sent) -> None:
+    """Forget that it failed before."""
+    one.failure = None
+
+
+def _next(seq: int | None, seen: int) -> int:
+    assert seq == seen + 1, f"event {seq} follows {seen}"
+    return seq
+
+
+async def _events(reply: httpx.Response) -> AsyncGenerator[tuple[int | None, Any]]:
     """Yield the numbered events of a stream, and the error that ends one."""
     seq = None
     async for line in reply.aiter_lines():

@@ -29,7 +29,7 @@ async def ledger_client(server: Server, ledger: Ledger) -> AsyncGenerator[Ledger
     """Open a client of a server that is running now."""
     # Without the certificates, whose loading takes longer than a test's requests.
     async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE_S, verify=False, trust_env=False) as http:  # noqa: S501
-        yield LedgerClient(server, http, ledger)
+        yield LedgerClient(server.ws_url, http, ledger)
 
 
 @asynccontextmanager
@@ -45,10 +45,10 @@ async def _losing() -> AsyncGenerator[None]:
 class LedgerClient:
     """Sends, and enters in the ledger what was acknowledged. Raises ``Lost`` when the server goes."""
 
-    def __init__(self, server: Server, http: httpx.AsyncClient, ledger: Ledger) -> None:
+    def __init__(self, ws_url: str, http: httpx.AsyncClient, ledger: Ledger) -> None:
         self.ledger = ledger
         self.http = http
-        self._ws_url = server.ws_url
+        self._ws_url = ws_url
 
     async def say(self, way: str, text: str, **more: Any) -> Sent:
         """Send a message by ``rest``, ``sse`` or ``ws``, and wait for the end of its turn."""
