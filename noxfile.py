@@ -42,7 +42,7 @@ OF_OTHER_SESSIONS = [
 TYPED_TREES = ["noxfile.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
 # What describes the repository to others, and the schema that check-jsonschema brings for it.
 DESCRIPTIONS = {
-    "compose-spec": ["compose.yaml"],
+    "compose-spec": ["compose.yaml", "deploy/compose/compose.yaml"],
     "github-workflows": sorted(map(str, Path(".github/workflows").glob("*.yml"))),
     "github-issue-forms": [f".github/ISSUE_TEMPLATE/{form}.yml" for form in ("bug", "idea")],
     "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
