@@ -7,6 +7,7 @@ estimates it instead of charging it to a budget.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -35,23 +36,23 @@ def usage_of(told: object) -> Usage | None:
     """Read the ``usage`` of a reply, other fields included; None where its counts cannot be used."""
     if not isinstance(told, dict):
         return None
-    asked, said, cost = told.get("prompt_tokens"), told.get("completion_tokens"), told.get("cost")
-    stated = {"prompt_tokens": asked, "completion_tokens": said, "cost": cost}
-    usable = {"prompt_tokens": _count(asked), "completion_tokens": _count(said), "cost": _amount(cost)}
-    refused = [name for name, value in stated.items() if value is not None and usable[name] is None]
-    if refused:
-        logger.warning("a server's statement of usage cannot be used; it is estimated", extra={"fields": refused})
-    if refused and (usable["prompt_tokens"] is None or usable["completion_tokens"] is None):
-        return None
+    asked, said = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    cost = _amount(told.get("cost"))
+    if asked is None or said is None or cost is None:
+        usable = {"prompt_tokens": asked, "completion_tokens": said, "cost": cost}
+        refused = [name for name, value in usable.items() if value is None and told.get(name) is not None]
+        if refused:
+            logger.warning("a server's statement of usage cannot be used; it is estimated", extra={"fields": refused})
+        if refused and (asked is None or said is None):
+            return None
     prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
-    more = {key: _telling(value) for key, value in told.items() if key not in LIFTED}
     return Usage(
-        input_tokens=_count(asked) or 0,
-        output_tokens=_count(said) or 0,
+        input_tokens=asked or 0,
+        output_tokens=said or 0,
         cached_tokens=_count(prompt.get("cached_tokens")) if isinstance(prompt, dict) else None,
         reasoning_tokens=_count(completion.get("reasoning_tokens")) if isinstance(completion, dict) else None,
-        cost=_amount(cost),
-        **{key: value for key, value in more.items() if value is not None},
+        cost=cost,
+        **_telling(told),
     )
 
 
@@ -76,18 +77,23 @@ def generation_usage(told: object) -> Usage | None:
     return Usage(input_tokens=asked or 0, output_tokens=said or 0, cost=cost)
 
 
-def _telling(value: Any, *, depth: int = 0) -> Any:
-    """Reduce a further field to flags, texts, amounts and groups of them; None where nothing of it says anything."""
-    if isinstance(value, dict):
-        kept = {
-            key: item
-            for key, inner in value.items()
-            if key not in LIFTED and depth < MAX_DEPTH and (item := _telling(inner, depth=depth + 1))
-        }
-        return kept or None
-    if isinstance(value, bool | str):
-        return value
-    return value if isinstance(value, int | float) and isfinite(value) else None
+def _telling(told: Mapping[str, Any], *, depth: int = 0) -> dict[str, Any]:
+    """Reduce further fields to flags, texts, amounts and groups of them, and leave out what says nothing."""
+    kept: dict[str, Any] = {}
+    for name, value in told.items():
+        if value is None or name in LIFTED:
+            continue
+        if isinstance(value, dict):
+            group = _telling(value, depth=depth + 1) if depth < MAX_DEPTH else None
+            if group:
+                kept[name] = group
+        elif (value or not depth) and (isinstance(value, bool | str) or _is_finite(value)):
+            kept[name] = value
+    return kept
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)
 
 
 def _count(value: object) -> int | None:

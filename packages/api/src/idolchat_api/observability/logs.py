@@ -8,6 +8,7 @@ import time
 import traceback
 from contextvars import ContextVar
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 import orjson
@@ -17,7 +18,9 @@ __all__ = ["REQUEST_ID", "JsonFormatter", "TextFormatter", "configure_logging"]
 REQUEST_ID: ContextVar[str | None] = ContextVar("idolchat_request_id", default=None)
 """The id of the request being answered; the tasks that it starts keep it."""
 
-_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_FIRST_FACT = len(vars(logging.makeLogRecord({})))
+"""What a record has of its own comes first; logging puts its ``extra`` behind it."""
+_LATE_FIELDS = {"message", "asctime", "color_message"}
 _TALKATIVE = ("aiohttp", "asyncio", "httpcore", "httpx", "uvicorn", "websockets")
 
 
@@ -44,7 +47,8 @@ def _leave_out_where() -> None:
 class _Formatter(logging.Formatter):
     def facts(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the record's ``extra``, the request id, and the traceback of an error."""
-        facts = {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+        own = islice(vars(record).items(), _FIRST_FACT, None)
+        facts = {name: value for name, value in own if name not in _LATE_FIELDS}
         request_id = REQUEST_ID.get()
         if request_id is not None:
             facts.setdefault("request_id", request_id)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,14 +93,19 @@ class ChangeObserver(ABC):
 _KIND: ContextVar[ChangeKind | None] = ContextVar("kind_of_change", default=None)
 
 
-@contextmanager
-def changing(kind: ChangeKind) -> Iterator[None]:
+class changing:  # noqa: N801  used as a function is
     """Describe what the writes inside mean, where a storage cannot tell that from the call."""
-    token = _KIND.set(kind)
-    try:
-        yield
-    finally:
-        _KIND.reset(token)
+
+    __slots__ = ("_kind", "_token")
+
+    def __init__(self, kind: ChangeKind) -> None:
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        self._token = _KIND.set(self._kind)
+
+    def __exit__(self, *_: object) -> None:
+        _KIND.reset(self._token)
 
 
 def current_kind(default: ChangeKind) -> ChangeKind:

@@ -268,7 +268,7 @@ class TurnEngine:
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is no such message.
         """
         plan = Plan.anew(conversation_id, message_id, options, changes_branch=True)
-        return await self._launch(replace(plan, instructions=tuple(instructions)))
+        return await self._launch(plan._replace(instructions=tuple(instructions)))
 
     async def continue_reply(
         self,
@@ -287,7 +287,7 @@ class TurnEngine:
         ``TurnNotRetryable`` when it cannot be continued.
         """
         plan = Plan.continuing(conversation_id, reply_id, options, changes_branch=changes_branch)
-        return await self._launch(replace(plan, instructions=tuple(instructions)))
+        return await self._launch(plan._replace(instructions=tuple(instructions)))
 
     async def answer_unstored(self, request: EphemeralRequest) -> LiveTurn:
         """Answer messages that are stored nowhere; see ``EphemeralTurn``. The call is in the ledger all the same.

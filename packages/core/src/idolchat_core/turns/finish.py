@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from idolchat_core.errors import ReplyCut
-from idolchat_core.events.json_values import plain_json, plain_text
+from idolchat_core.events.json_values import MISSING, plain_json, plain_text
 from idolchat_core.llm.contract import Finished
 from idolchat_core.models import Usage
 from idolchat_core.prompt.history import UNFINISHED
@@ -25,8 +24,7 @@ def well_formed(finished: object) -> Finished:
     if not isinstance(finished, Finished):
         raise ReplyCut("the provider ended the reply without saying that it was finished")
     reason = _text(finished.finish_reason)
-    return replace(
-        finished,
+    return Finished(
         finish_reason="stop" if not reason or reason in UNFINISHED else reason,
         usage=_usage(finished.usage),
         model=_text(finished.model),
@@ -41,8 +39,12 @@ def _text(value: object) -> str | None:
 def _usage(usage: object) -> Usage | None:
     """Return a usage that can be stored: what it has beside the fields that we know is reduced to JSON."""
     if isinstance(usage, Usage):
-        more = usage.__pydantic_extra__
-        return usage.model_copy(update=plain_json(more)) if more else usage
+        more = usage.__pydantic_extra__ or {}
+        plain = {name: value for name, given in more.items() if (value := plain_json(given)) is not MISSING}
+        if plain == more:
+            return usage
+        known = {name: getattr(usage, name) for name in usage.model_fields_set if name not in more}
+        return Usage(**known, **plain)
     if usage is None:
         return None
     log.warning("what the provider says that a reply took is no usage and is estimated")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.coordination.contract import NewMessages
@@ -23,8 +23,7 @@ ATTEMPTS = 5
 PAGE_SIZE = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(NamedTuple):
     """Where messages go: after the first ``keep`` of the loaded branch.
 
     With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from idolchat_core.characters.cast import Cast
@@ -22,8 +22,7 @@ class After:
     message_id: StoredId | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """One turn to run.
 
     ``messages`` are to be stored, at the head of the branch or in place of the message ``instead_of``; or there are
@@ -53,7 +52,7 @@ class Plan:
     with_character: WithCharacter = TurnOptions().with_character
     may_greet: bool = False
     model: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     stream: bool = True
     on_busy: OnBusy = OnBusy.ENQUEUE
     on_disconnect: OnDisconnect = OnDisconnect.CONTINUE
@@ -157,12 +156,11 @@ class Plan:
         options = self.with_character(entry)
         if options.model == self.model and options.options == self.options:
             return self
-        return replace(self, model=options.model, options=options.options)
+        return self._replace(model=options.model, options=options.options)
 
     def again(self, answer_to: StoredId, *, turn_id: UUID, continues: StoredId | None = None) -> Self:
         """Plan the same turn once more, now that its message is stored."""
-        return replace(
-            self,
+        return self._replace(
             turn_id=turn_id,
             user_message_id=answer_to,
             messages=(),

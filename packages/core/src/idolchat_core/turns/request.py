@@ -112,6 +112,8 @@ class TurnOptions(BaseModel):
     @model_validator(mode="after")
     def _is_harmless(self) -> Self:
         given = self.options
+        if not given:
+            return self
         refused = REFUSED_FIELDS & given.keys()
         if refused:
             raise _refusal(min(refused), "may not be set by a request; the server's own settings decide it")
@@ -129,7 +131,8 @@ class TurnOptions(BaseModel):
     @property
     def options(self) -> Mapping[str, Any]:
         """The fields that go to the provider unchanged; null is as absent."""
-        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
+        more = self.__pydantic_extra__
+        return {name: value for name, value in more.items() if value is not None} if more else {}
 
     def within(self, with_character: WithCharacter) -> Self:
         """Return the same options for a caller who may not have whatever a character brings."""

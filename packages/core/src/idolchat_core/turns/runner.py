@@ -209,7 +209,7 @@ class TurnRun:
     async def _choose_speaker(self, history: History) -> None:
         cast, speaker = await cast_of(self._resources, self.plan, history)
         self._character = speaker.entry
-        self.plan = replace(self.plan, cast=cast)
+        self.plan = self.plan._replace(cast=cast)
         self.live.reply_fields["character_id"] = cast.speaker_id
 
     def _admit(self) -> MeteredCall:

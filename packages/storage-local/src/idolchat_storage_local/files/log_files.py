@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from idolchat_storage_local.files.data_folder import DataFolder, parent_of
 from idolchat_storage_local.files.disk import Disk
@@ -14,8 +14,7 @@ __all__ = ["AddLines", "Logs"]
 _NEWLINE = b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class AddLines:
+class AddLines(NamedTuple):
     """Lines to be added to a log."""
 
     namespace: str

@@ -49,7 +49,7 @@ class WriteBehindIndex:
         self._path = path
         self._require_folder = require_folder
         self._index = _open_or_make_anew(path)
-        self._cache: OrderedDict[UUID, Entry] = OrderedDict()
+        self._cache: OrderedDict[int, Entry] = OrderedDict()  # by the integer of the id, which is compared in C
         self._pending: dict[str, Change] = {}
         self._updating: dict[str, Change] = {}
         self._lock = threading.Lock()
@@ -77,11 +77,11 @@ class WriteBehindIndex:
 
     def known(self, conversation_id: UUID) -> Entry | None:
         """Return what is known of a conversation's file."""
-        entry = self._cache.get(conversation_id)
+        entry = self._cache.get(conversation_id.int)
         if entry is not None:
             # Another thread may drop it meanwhile.
             with suppress(KeyError):
-                self._cache.move_to_end(conversation_id)
+                self._cache.move_to_end(conversation_id.int)
             return entry
         return self.read_again(conversation_id)
 
@@ -94,7 +94,7 @@ class WriteBehindIndex:
         try:
             entry = self._ask(lambda index: index.entry(key))
         except (IndexBroken, IndexBusy):
-            return self._cache.get(conversation_id)
+            return self._cache.get(conversation_id.int)
         if entry is not None:
             self._remember(conversation_id, entry)
         return entry
@@ -124,7 +124,7 @@ class WriteBehindIndex:
 
     def forget(self, conversation_id: UUID) -> None:
         """Remember that a conversation is gone."""
-        self._cache.pop(conversation_id, None)
+        self._cache.pop(conversation_id.int, None)
         self._add(str(conversation_id), Change(None, [], [], is_whole=True))
 
     def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
@@ -261,7 +261,7 @@ class WriteBehindIndex:
             what(self._watcher)
 
     def _remember(self, conversation_id: UUID, entry: Entry) -> None:
-        self._cache[conversation_id] = entry
+        self._cache[conversation_id.int] = entry
         if len(self._cache) > _CACHED:
             with suppress(KeyError):
                 self._cache.popitem(last=False)
