@@ -1,0 +1,128 @@
+"""Servers of one PostgreSQL whose Redis is flushed, stopped and started under readers at other servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from idolchat_bus_redis.testing import RedisServer, running_redis
+from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.zygote import Zygote
+
+TURNS = 12
+WORDS = 150
+AWAY_S = 1.5
+PLUGINS = "storage-postgres,llm-openrouter,bus-redis"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres(options=["max_connections=200"]) as server:
+        yield server
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(
+    tmp_path: Path, zygote: Zygote, postgres: PostgresServer, redis: RedisServer, mock_openrouter: Mock
+) -> Iterator[Cluster]:
+    with running_cluster(
+        tmp_path,
+        zygote,
+        postgres,
+        count=2,
+        OPENROUTER_BASE_URL=mock_openrouter.base_url,
+        IDOLCHAT_PLUGINS=PLUGINS,
+        IDOLCHAT_BUS="redis",
+        IDOLCHAT_REDIS_URL=redis.url,
+    ) as cluster:
+        yield cluster
+
+
+def asking(model: str = "mock/echo-d30") -> dict[str, Any]:
+    text = " ".join(f"word{number}" for number in range(WORDS))
+    return {"messages": [{"role": "user", "content": text}], "model": model, "conversation_id": str(uuid4())}
+
+
+async def begun(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, asyncio.Task[httpx.Response]]:
+    """Begin a turn, and return its id and the reading of it."""
+    reading = asyncio.create_task(client.post("/chat/stream", json=body))
+    async with asyncio.timeout(20):
+        while True:
+            page = await client.get(f"/conversation/{body['conversation_id']}")
+            if page.status_code == 200:
+                turn_id: str = page.json()["messages"][0]["turn_id"]
+                return turn_id, reading
+            await asyncio.sleep(0.02)
+
+
+async def first_bytes(client: httpx.AsyncClient, turn_id: str, begun: asyncio.Event) -> str:
+    async with client.stream("GET", f"/turns/{turn_id}/stream") as said:
+        text = ""
+        async for chunk in said.aiter_text():
+            begun.set()
+            text += chunk
+    return text
+
+
+async def test_readers_at_another_server_go_on_when_redis_is_back_and_no_turn_fails(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    owner, other = cluster.servers
+    async with cluster.client(owner) as here, cluster.client(other) as there:
+        turns = [await begun(here, asking()) for _ in range(TURNS)]
+        events = [asyncio.Event() for _ in turns]
+        followed = [
+            asyncio.create_task(first_bytes(there, turn_id, event))
+            for (turn_id, _), event in zip(turns, events, strict=True)
+        ]
+        for event in events:
+            await event.wait()
+        redis.command("FLUSHALL")
+        redis.stop()
+        await asyncio.sleep(AWAY_S)
+        health = (await there.get("/health")).json()
+        meanwhile = await there.post("/chat", json=asking("mock/echo"))
+        redis.start()
+        said = [await reading for _, reading in turns]
+        elsewhere = await asyncio.gather(*followed)
+        stored = [(await there.get(f"/turns/{turn_id}")).json() for turn_id, _ in turns]
+        again = [(await here.get(f"/turns/{turn_id}/stream")).text for turn_id, _ in turns]
+
+    assert (health["status"], health["instance"]["bus"]["status"], meanwhile.status_code) == (
+        "degraded",
+        "unavailable",
+        200,
+    )
+    assert {response.status_code for response in said} == {200}
+    assert {turn["state"] for turn in stored} == {"completed"}
+    assert all(f"word{WORDS - 1}" in turn["content"] for turn in stored)
+    assert elsewhere == again
+
+
+async def test_a_turn_is_stopped_through_another_server_while_redis_is_away(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    owner, other = cluster.servers
+    async with cluster.client(owner) as here, cluster.client(other) as there:
+        turn_id, reading = await begun(here, asking())
+        redis.stop()
+        stopped = (await there.post(f"/turns/{turn_id}/cancel")).json()
+        await reading
+        stored = (await there.get(f"/turns/{turn_id}")).json()
+
+    assert (stopped["state"], stored["state"]) == ("cancelled", "cancelled")
+    assert f"word{WORDS - 1}" not in stored["content"]
