@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idolchat_memory.recall.periods import find_period, find_vague_words
+from idolchat_memory.recall.periods import find_time
 
 NOW = datetime(2026, 11, 29, 15, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ NOW = datetime(2026, 11, 29, 15, tzinfo=UTC)
     ],
 )
 def test_words_for_a_time_are_read_as_days(text: str, first: str, last: str) -> None:
-    period = find_period(text, NOW)
+    period, _ = find_time(text, NOW)
 
     assert period is not None
     assert (period.start, period.end) == tuple(
@@ -58,18 +58,18 @@ def test_words_for_a_time_are_read_as_days(text: str, first: str, last: str) -> 
     "text", ["the other day", "a few years ago", "last summer", "この前", "최근", "前几天", "February 30"]
 )
 def test_a_time_that_is_no_days_is_told(text: str) -> None:
-    assert find_period(text, NOW) is None
-    assert find_vague_words(text) is not None
+    assert find_time(text, NOW).period is None
+    assert find_time(text, NOW).vague is not None
 
 
 @pytest.mark.parametrize("text", ["I may go", "march on", "12 apples", "the weak", "a second helping", ""])
 def test_other_words_are_no_time(text: str) -> None:
-    assert find_period(text, NOW) is None
-    assert find_vague_words(text) is None
+    assert find_time(text, NOW).period is None
+    assert find_time(text, NOW).vague is None
 
 
 def test_days_are_those_of_the_user_s_time_zone() -> None:
-    period = find_period("yesterday", NOW.astimezone(timezone(timedelta(hours=9))))
+    period, _ = find_time("yesterday", NOW.astimezone(timezone(timedelta(hours=9))))
 
     assert period is not None
     assert period.start.isoformat() == "2026-11-29T00:00:00+09:00"
@@ -77,6 +77,6 @@ def test_days_are_those_of_the_user_s_time_zone() -> None:
 
 @given(st.text(max_size=60), st.datetimes())
 def test_no_text_is_too_much(text: str, now: datetime) -> None:
-    period = find_period(text, now.replace(tzinfo=UTC))
+    period, _ = find_time(text, now.replace(tzinfo=UTC))
 
     assert period is None or period.start < period.end

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-__all__ = ["Period", "find_period", "find_vague_words"]
+__all__ = ["Period", "TimeWords", "find_time"]
 
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
 _MONTHS += ["october", "november", "december"]
@@ -53,26 +53,32 @@ Days = tuple[date, date]
 """From the first to before the second."""
 
 
-def find_period(text: str, now: datetime) -> Period | None:
-    """Find the first words for a time that can be read; ``now`` is aware, and tells the time zone of the days."""
+class TimeWords(NamedTuple):
+    """What a text says of a time: a period, or else words for one that cannot be read as days, or neither."""
+
+    period: Period | None
+    vague: str | None
+
+
+def find_time(text: str, now: datetime) -> TimeWords:
+    """Find the first words for a time that can be read; ``now`` is aware, and tells the time zone of the days.
+
+    Those that cannot be read are such as "the other day" or "February 30".
+    """
     folded = text.lower()
+    unread: re.Match[str] | None = None
     for is_relative, pattern, days_of in _RULES:
         for match in pattern.finditer(folded):
             try:
                 days = days_of(match, now.date())
             except (ValueError, OverflowError):
-                continue
+                days = None
             if days is not None:
                 first, last = (datetime.combine(day, time(), now.tzinfo) for day in days)
-                return Period(first, last, match[0].strip(), is_relative)
-    return None
-
-
-def find_vague_words(text: str) -> str | None:
-    """Find words that speak of a time which cannot be read as days, such as "the other day" or "February 30"."""
-    folded = text.lower()
-    found = (pattern.search(folded) for pattern in (_VAGUE, *(pattern for _, pattern, _ in _RULES)))
-    return next((match[0].strip() for match in found if match), None)
+                return TimeWords(Period(first, last, match[0].strip(), is_relative), None)
+            unread = unread or match
+    vague = _VAGUE.search(folded) or unread
+    return TimeWords(None, vague[0].strip() if vague else None)
 
 
 def _day(offset: int) -> Callable[[re.Match[str], date], Days]:

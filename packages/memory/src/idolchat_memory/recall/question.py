@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from idolchat_core import Speaker
-from idolchat_memory.recall.periods import Period, find_period, find_vague_words
+from idolchat_memory.recall.periods import Period, find_time
 from idolchat_memory.terms import stem, words_of
 
 __all__ = ["Question", "read_question"]
@@ -58,7 +58,7 @@ class Question(NamedTuple):
 
 def read_question(text: str, *, context: str = "", names: tuple[str, str] = ("", ""), now: datetime) -> Question:
     """Read what a user asks. ``names`` are those of the user and the character; ``context`` is what was said before."""
-    period = find_period(text, now)
+    period, vague = find_time(text, now)
     rest = _without(text.lower(), period.words) if period else text
     of_names = {stem(word) for name in names for word in words_of(name)}
     words = dict.fromkeys((word for word in words_of(rest) if stem(word) not in of_names), 1.0)
@@ -67,7 +67,6 @@ def read_question(text: str, *, context: str = "", names: tuple[str, str] = ("",
             words.setdefault(word, _CONTEXT_WEIGHT)
     named = _named(text, names)
     speaker = named or _by_pronoun(text.lower())
-    vague = None if period else find_vague_words(text)
     return Question(words, speaker, named is not None, period, vague)
 
 

@@ -7,7 +7,6 @@ are round figures, near the best for three conversations of LoCoMo and not at it
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +23,8 @@ from idolchat_memory.terms import stem
 __all__ = ["Candidate", "Ranking", "idf", "rank"]
 
 K1, B = 0.9, 0.4
-_SHARES = ((0, 1.0), (1, 0.5), (2, 0.15), (-1, 0.2))
-"""How much of a message's score flows to those after it and before."""
+TO_NEXT, TO_SECOND, TO_PREVIOUS = 0.5, 0.15, 0.2
+"""How much of a message's score flows to the two after it and to the one before."""
 FROM_QUESTION = 0.3
 """And more of it flows from a question to the answer."""
 SESSION_WEIGHT = 1.0
@@ -144,11 +143,18 @@ class _Bm25:
         weight = share * (K1 + 1) * idf(self.message_count, len(found))
         fixed, by_length, known = K1 * (1 - B), self._by_length, best.get
         counts: dict[int, int] = {}
+        current, total = -1, 0  # postings of one session mostly follow each other
         for place, session, count, length in found:
             score = weight * count / (count + fixed + by_length * length)
             if score > known(place, 0.0):
                 best[place] = score
-            counts[session] = counts.get(session, 0) + count
+            if session == current:
+                total += count
+                continue
+            if total:
+                counts[current] = counts.get(current, 0) + total
+            current, total = session, count
+        counts[current] = counts.get(current, 0) + total
         return counts
 
     def _score_sessions(self, counts: Mapping[int, int], share: float, best: dict[int, float]) -> None:
@@ -165,23 +171,23 @@ def _flow(scores: _Scores) -> dict[int, float]:
 
     Only the best flow. A place without a message may come out too; it is left out when rows are read.
     """
+    worth = {session: SESSION_WEIGHT * score for session, score in scores.by_session.items()}
     flowing: dict[int, float] = {}
-    sessions: dict[int, int] = {}
     known = flowing.get
     for place, score in _best(scores.by_place, MAX_FLOWING):
-        session = scores.sessions[place]
-        for offset, share in _SHARES:
-            at = place + offset
-            flowing[at] = known(at, 0.0) + share * score
-            sessions[at] = session
-    worth = {session: SESSION_WEIGHT * score for session, score in scores.by_session.items()}
-    return {place: score + worth[sessions[place]] for place, score in flowing.items()}
+        base = worth[scores.sessions[place]]
+        # Written out, as it is most of what a question costs.
+        flowing[place] = known(place, base) + score
+        flowing[place + 1] = known(place + 1, base) + TO_NEXT * score
+        flowing[place + 2] = known(place + 2, base) + TO_SECOND * score
+        flowing[place - 1] = known(place - 1, base) + TO_PREVIOUS * score
+    return flowing
 
 
 def _best(scores: Mapping[int, float], count: int) -> Iterable[tuple[int, float]]:
     if len(scores) <= count:
         return scores.items()
-    return heapq.nlargest(count, scores.items(), key=itemgetter(1))
+    return sorted(scores.items(), key=itemgetter(1), reverse=True)[:count]
 
 
 def _judged(

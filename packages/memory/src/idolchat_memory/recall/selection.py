@@ -31,6 +31,11 @@ class Found:
         self.row = row
         self.scope = scope
         self.matched = matched
+        self.role = row.message.role
+
+    @cached_property
+    def term_count(self) -> int:
+        return len(self.terms)
 
     @cached_property
     def terms(self) -> frozenset[str]:
@@ -120,30 +125,22 @@ def _groups(found: Sequence[Found]) -> list[list[int]]:
 
 def _repeats(one: Found, other: Found) -> bool:
     """Whether two messages say the same; a date or number that differs is something else that is said."""
-    if not _may_share(one, other, _DUPLICATE):
-        return False
-    return _share(one, other) > _DUPLICATE and one.numbers == other.numbers
+    return _share(one, other, _DUPLICATE) > _DUPLICATE and one.numbers == other.numbers
 
 
 def _supersedes(one: Found, other: Found) -> bool:
-    return one.said_at > other.said_at and _is_on_one_matter(one, other)
+    return _is_on_one_matter(one, other) and one.said_at > other.said_at
 
 
 def _is_on_one_matter(one: Found, other: Found) -> bool:
-    return (
-        one.row.message.role == other.row.message.role
-        and _may_share(one, other, _SAME_MATTER)
-        and _share(one, other) >= _SAME_MATTER
-    )
+    return one.role == other.role and _share(one, other, _SAME_MATTER) >= _SAME_MATTER
 
 
-def _may_share(one: Found, other: Found, least: float) -> bool:
-    """Whether their numbers of terms leave room for such a share, which is quick to see."""
-    few, many = sorted((len(one.terms), len(other.terms)))
-    return few >= least * many
-
-
-def _share(one: Found, other: Found) -> float:
+def _share(one: Found, other: Found, least: float) -> float:
+    """Return the share of common terms; 0 where their numbers alone show that it is less than ``least``."""
+    count, others = one.term_count, other.term_count
+    if count < least * others or others < least * count:
+        return 0.0
     common = len(one.terms & other.terms)
-    together = len(one.terms) + len(other.terms) - common
+    together = count + others - common
     return common / together if together else 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import accumulate
 
@@ -14,6 +14,7 @@ from idolchat_memory.terms import stem
 __all__ = ["NO_STEM", "Thesaurus", "load_thesaurus"]
 
 
+_MAX_KNOWN = 4096
 NO_STEM = 0xFFFF
 """Stands for the stem of a stop word."""
 
@@ -35,9 +36,10 @@ class Thesaurus:
         count = len(names)
         self._numbers = {self._stems[own[at]]: at for at in range(count - 1, -1, -1) if own[at] != NO_STEM}
         self._numbers |= {name: number for number, name in enumerate(names)}
-
-    def near(self, word: str) -> Sequence[tuple[str, float]]:
+        self.near = lru_cache(_MAX_KNOWN)(self._near_to)
         """List terms near a word, with how near from 0 to 1, nearest first; its own term is not among them."""
+
+    def _near_to(self, word: str) -> Sequence[tuple[str, float]]:
         number = self._numbers.get(word, self._numbers.get(stem(word)))
         if number is None:
             return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -25,13 +24,16 @@ __all__ = ["SqliteScopeReader"]
 _POSTING = f"place, place / {PLACES_PER_SESSION}, weight & 15, weight >> 4"
 _POSTINGS = f"SELECT {_POSTING} FROM postings WHERE scope = ? AND term = ? ORDER BY place DESC LIMIT ?"  # noqa: S608
 _POSTINGS_OF_MANY = (
-    f"SELECT term, {_POSTING} FROM json_each(?)"  # noqa: S608 - our names
+    f"SELECT key, {_POSTING} FROM json_each(?)"  # noqa: S608 - our names
     " CROSS JOIN postings ON postings.scope = ? AND postings.term = value LIMIT ?"
 )
 _ROWS = (
-    "SELECT messages.place, conversations.id, message_id, position, traits, speaker, said_at, text FROM json_each(?)"  # noqa: S608
+    "SELECT place, message_id, position, traits, speaker, said_at, text FROM json_each(?)"
     " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
-    f" CROSS JOIN sessions ON sessions.number = messages.place / {PLACES_PER_SESSION}"
+)
+_CONVERSATIONS_OF = (
+    "SELECT sessions.number, conversations.id FROM json_each(?)"
+    " CROSS JOIN sessions ON sessions.number = value AND sessions.scope = ?"
     " CROSS JOIN conversations ON conversations.number = sessions.conversation"
 )
 _TRAITS = (
@@ -70,11 +72,11 @@ class SqliteScopeReader(ScopeReader):
         return self._database.execute(_POSTINGS, (self._number, term, limit)).fetchall()
 
     def postings_of_many(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
-        found: defaultdict[str, list[Posting]] = defaultdict(list)
+        found: list[list[Posting]] = [[] for _ in terms]
         rows = self._database.execute(_POSTINGS_OF_MANY, (json.dumps(terms), self._number, limit))
-        for term, place, session, count, length in rows:
-            found[term].append((place, session, count, length))
-        return found
+        for number, place, session, count, length in rows:
+            found[number].append((place, session, count, length))
+        return {term: postings for term, postings in zip(terms, found, strict=True) if postings}
 
     def session_lengths(self, sessions: Collection[int]) -> Mapping[int, int]:
         return dict(self._database.execute(_SESSION_LENGTHS, (json.dumps(list(sessions)), self._number)))
@@ -92,10 +94,15 @@ class SqliteScopeReader(ScopeReader):
         }
 
     def rows(self, places: Iterable[int]) -> Mapping[int, MemoryRow]:
-        rows = self._database.execute(_ROWS, (json.dumps(list(places)), self._number))
+        rows = self._database.execute(_ROWS, (json.dumps(list(places)), self._number)).fetchall()
+        sessions = {place // PLACES_PER_SESSION for place, *_ in rows}
+        found = self._database.execute(_CONVERSATIONS_OF, (json.dumps(list(sessions)), self._number))
+        conversations = {session: UUID(bytes=stored) for session, stored in found}
         return {
-            place: MemoryRow(place, place // PLACES_PER_SESSION, UUID(bytes=conversation), message_of(message))
-            for place, conversation, *message in rows
+            place: MemoryRow(
+                place, place // PLACES_PER_SESSION, conversations[place // PLACES_PER_SESSION], message_of(message)
+            )
+            for place, *message in rows
         }
 
     def vectors(self, places: Iterable[int], encoding: str) -> Mapping[int, bytes]:
