@@ -11,7 +11,19 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.stop_on_first_error = False
 # Packages are tested on 3.13 at the newest versions and on 3.12 at the lowest; `-s tests` runs both at the locked ones.
-nox.options.sessions = ["lint", "types", "docs", "newest", "product", "web", "soak", "lowest", "wheels", "audit"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "docs",
+    "newest",
+    "product",
+    "web",
+    "soak",
+    "lowest",
+    "wheels",
+    "newcomer",
+    "audit",
+]
 
 # What is started hundreds of times is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

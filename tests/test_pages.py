@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from idolchat_core import PackageSettings, read_settings
+from idolchat_core import Conversation, Message, PackageSettings, read_settings
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
@@ -119,6 +119,24 @@ def test_front_ends_are_told_what_to_enter_and_find_the_characters(server: Serve
 def card(server: Server) -> None:
     """Write Mika's card, as a PNG, into the server's folder."""
     run(server, "rm -f mika.png mika.charx; idol characters export lumi -o mika.png")
+
+
+async def test_a_turn_is_cancelled_as_the_readme_says(server: Server) -> None:
+    heard = await say("rest", server, "Hello!")
+    (block,) = [block.text for block in blocks("README.md") if "/cancel" in block.text]
+    said = run(server, block.replace("curl", "curl --silent --fail"), turn_id=heard.turn_id)
+
+    assert json.loads(said)["state"] == "completed"  # as a turn that has ended stays
+
+
+def test_the_documents_of_the_page_have_the_fields_of_the_code() -> None:
+    whole, deleted = texts("docs/conversations.md", "json")
+    document = json.loads(whole)
+
+    assert document.keys() <= Conversation.model_fields.keys()
+    for message in (*document["messages"], json.loads(deleted)):
+        assert message.keys() <= Message.model_fields.keys()
+    assert list(document["messages"][1]["usage"]) == ["input_tokens", "output_tokens"]
 
 
 @pytest.mark.usefixtures("card")

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +31,11 @@ class Block:
         return next((line for line in lines if not line.startswith("# ")), lines[0])
 
 
-def pages() -> Iterator[str]:
+def pages() -> list[str]:
     """Name README and every page of the documentation that is written by hand."""
     made = {file.with_suffix(".md") for file in (ROOT / "docs").glob("*.py")}
-    yield "README.md"
-    yield from sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md") if file not in made)
+    written = sorted(file for file in (ROOT / "docs").rglob("*.md") if file not in made)
+    return ["README.md", *(str(file.relative_to(ROOT)) for file in written)]
 
 
 def blocks(page: str, language: str | None = None) -> list[Block]:
