@@ -20,13 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.wire.counted import counts_table
 from benchmarks.wire.gateway import Gateway, Setup
 from benchmarks.wire.measure import GATEWAY_CORES, OTHER_CORES, ROOT, Bench
 from benchmarks.wire.nginx import DIRECT, NGINX
-from benchmarks.wire.ours import OURS, OURS_WITH_KEYS, OURS_WITH_MIRROR
+from benchmarks.wire.ours import OURS, OURS_WITH_KEYS, OURS_WITH_MIRROR, OURS_WITH_PLUGINS, ours_by
 from benchmarks.wire.peers import PEERS
 from benchmarks.wire.ports import free_port
 from benchmarks.wire.process import Process
+from benchmarks.wire.python_builds import BuildMissing, described, optimized_python
 from benchmarks.wire.scenario import SCENARIOS, Scenario
 from benchmarks.wire.syncs import syncs_table
 from benchmarks.wire.table import tables
@@ -39,6 +41,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", type=_names(PEERS), default=[], help=f"of {', '.join(PEERS)}")
     parser.add_argument("--folder", type=Path, default=None, help="where data goes; on the disk to be measured")
     parser.add_argument("--rows", type=Path, default=None, help="add every row to this file, a JSON object a line")
+    parser.add_argument("--no-counts", action="store_true", help="do not count instructions and calls of the system")
+    parser.add_argument("--keep", type=Path, default=None, help="keep callgrind's files in this folder")
     parser.add_argument("--no-syncs", action="store_true", help="do not count syncs, which needs a C compiler")
     return parser.parse_args()
 
@@ -57,7 +61,9 @@ def main() -> None:
     asked = options()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gateways = [DIRECT, NGINX, OURS, OURS_WITH_KEYS, OURS_WITH_MIRROR, *(PEERS[name] for name in asked.peers)]
+    builds = _builds()
+    variants = (OURS_WITH_KEYS, OURS_WITH_PLUGINS, OURS_WITH_MIRROR)
+    gateways = [DIRECT, NGINX, *builds, *variants, *(PEERS[name] for name in asked.peers)]
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=asked.folder)))
@@ -70,7 +76,20 @@ def main() -> None:
                     _keep(rows[-1], asked.rows)
         if not asked.no_syncs:
             print(syncs_table(OURS, url))
+        if not asked.no_counts:
+            print(counts_table(builds, url, keep=asked.keep))
     print(tables(rows))
+
+
+def _builds() -> list[Gateway]:
+    """Return this server by the Python that runs this, and by an optimized one where that can be had."""
+    print(f"idolchat is run by {described()}")
+    try:
+        optimized = ours_by(optimized_python(), name="Debian's Python 3.13")
+    except BuildMissing as error:
+        print(f"idolchat is not measured by an optimized build of Python: {error}")
+        return [OURS]
+    return [OURS, optimized]
 
 
 def _keep(row: dict[str, Any], rows: Path | None) -> None:

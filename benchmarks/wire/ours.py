@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -18,25 +19,33 @@ from idolchat_api.auth.principal import Scope
 from idolchat_core.models import Conversation, Message, new_id, utc_now
 from idolchat_storage_local import LocalSettings, open_local_storage
 
-__all__ = ["OURS", "OURS_WITH_KEYS", "OURS_WITH_MIRROR"]
+__all__ = ["OURS", "OURS_WITH_KEYS", "OURS_WITH_MIRROR", "OURS_WITH_PLUGINS", "ours_by"]
 
 _TURN = "Tell me about your next concert, please! " * 4
 BODY = '{"model": "@MODEL@", "messages": [{"role": "user", "content": "' + _TURN + '"}], "conversation_id": "@POOL@"}'
 WS_BODY = '{"type": "message", "model": "@MODEL@", "conversation_id": "@POOL@", "message": "' + _TURN + '"}'
 
 
-def prepare(folder: Path, upstream: str) -> Setup:
-    """Set it up as it comes, with durable local storage."""
+def prepare(folder: Path, upstream: str, *, python: Path | None = None) -> Setup:
+    """Set it up with durable local storage and no plugin but those that every turn needs."""
     port = free_port()
     environment = {
         "IDOLCHAT_PORT": str(port),
         "IDOLCHAT_DATA_DIR": str(folder / "data"),
+        "IDOLCHAT_PLUGINS": "storage-local,storage-supabase,llm-openrouter",
         "IDOLCHAT_LLM": "openrouter",
         "OPENROUTER_BASE_URL": upstream,
         "OPENROUTER_API_KEY": "sk-of-no-use",
     }
-    command = [sys.executable, "-m", "idolchat_cli", "serve"]
+    command = [str(python or sys.executable), "-m", "idolchat_cli", "serve"]
     return Setup(command=command, port=port, environment=environment, ready="/livez")
+
+
+def prepare_with_plugins(folder: Path, upstream: str) -> Setup:
+    """Set it up as it comes, with all plugins that are installed."""
+    setup = prepare(folder, upstream)
+    environment = {name: value for name, value in setup.environment.items() if name != "IDOLCHAT_PLUGINS"}
+    return replace(setup, environment=environment)
 
 
 def prepare_with_keys(folder: Path, upstream: str) -> Setup:
@@ -85,7 +94,14 @@ _PATHS: dict[Mode, str] = {"json": "/chat", "sse": "/chat/stream", "ws": "/ws/ch
 OURS = Gateway(
     name="idolchat", prepare=prepare, paths=_PATHS, body=BODY, ws_body=WS_BODY, is_durable=True, remember=remember
 )
+
+
+def ours_by(python: Path, *, name: str) -> Gateway:
+    """This server, run by another Python that it is installed in."""
+    return replace(OURS, name=f"idolchat, {name}", prepare=partial(prepare, python=python))
+
+
 OURS_WITH_KEYS = replace(OURS, name="idolchat, API keys", prepare=prepare_with_keys)
-OURS_WITH_MIRROR = replace(
-    OURS, name="idolchat, a mirror", prepare=prepare_with_mirror, scenarios=("rest-1", "rest-64", "sse-32")
-)
+_FEW = ("rest-1", "rest-64", "sse-32")
+OURS_WITH_MIRROR = replace(OURS, name="idolchat, a mirror", prepare=prepare_with_mirror, scenarios=_FEW)
+OURS_WITH_PLUGINS = replace(OURS, name="idolchat, all plugins", prepare=prepare_with_plugins, scenarios=_FEW)

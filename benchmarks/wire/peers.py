@@ -12,7 +12,7 @@ from benchmarks.load.options import Mode
 from benchmarks.wire.gateway import OPENAI_PATH, Gateway, Setup
 from benchmarks.wire.ports import free_port
 
-__all__ = ["PEERS", "PLACE"]
+__all__ = ["PEERS", "PLACE", "install"]
 
 PLACE = Path.home() / ".cache" / "idolchat-benchmarks"
 LITELLM = "litellm[proxy]==1.105.7"  # exactly, and wheels only: other releases have been poisoned
@@ -49,7 +49,7 @@ def prepare_portkey(folder: Path, upstream: str) -> Setup:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         manifest.write_text(wanted)
-        _install("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place))
+        install("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place))
     port = free_port()
     headers = ["x-portkey-provider: openai", f"x-portkey-custom-host: {upstream}", f"authorization: Bearer {KEY}"]
     command = ["node", str(program), f"--port={port}", "--headless"]
@@ -88,12 +88,13 @@ def _python_package(name: str, requirement: str, program: str) -> Path:
     place = PLACE / name
     installed = place / "bin" / program
     if not installed.exists():
-        _install("uv", "venv", "--python", sys.executable, "--clear", str(place))
-        _install("uv", "pip", "install", "--python", str(place), "--only-binary", ":all:", requirement)
+        install("uv", "venv", "--python", sys.executable, "--clear", str(place))
+        install("uv", "pip", "install", "--python", str(place), "--only-binary", ":all:", requirement)
     return installed
 
 
-def _install(*command: str) -> None:
+def install(*command: str) -> None:
+    """Run a command that installs something. Raises ``SystemExit``."""
     PLACE.mkdir(parents=True, exist_ok=True)
     try:
         subprocess.run(command, check=True)

@@ -76,6 +76,11 @@ class Process:
         said = self.log.read_text(errors="replace")[-2000:]
         raise SystemExit(f"{self._command[0]} does not serve {url}:\n{said}")
 
+    @property
+    def pid(self) -> int:
+        """The process that was started, and its session."""
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """Add up the CPU time of all its processes, of those that have ended too."""
         return sum(_cpu_s(pid) for pid in self._pids())

@@ -1,4 +1,7 @@
-"""How often the disk was waited for: each acknowledged turn must have been, for its message and for its reply."""
+"""How often the disk was waited for: alone, each acknowledged turn must have been, for its message and for its reply.
+
+Where eight or more wait at once, one call syncs the file system for all of them.
+"""
 
 import json
 import subprocess

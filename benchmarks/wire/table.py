@@ -25,7 +25,7 @@ def _table(scenario: str, all_rows: Sequence[Row]) -> str:
     lines = [
         f"\n### {scenario}\n",
         f"| gateway | CPU us a request | a delta | x {BASE} | replies/s | deltas/s | first delta added, p50 / p99 ms"
-        " | latency p50 ms | KB a connection | errors | others |",
+        " | latency p50 / p99 ms | KB a connection | errors | others |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for gateway in dict.fromkeys(row["gateway"] for row in rows):
@@ -38,7 +38,7 @@ def _table(scenario: str, all_rows: Sequence[Row]) -> str:
             _number(_median(of, "replies_s"), 0),
             _number(_median(of, "deltas_s"), 0),
             f"{_number(_added(of, direct, 'p50'), 1)} / {_number(_added(of, direct, 'p99'), 1)}",
-            _number(_median(of, "latency_p50_ms"), 1),
+            f"{_number(_median(of, 'latency_p50_ms'), 1)} / {_number(_median(of, 'latency_p99_ms'), 1)}",
             _number(_median(of, "kb_connection"), 0),
             str(sum(sum(row["errors"].values()) for row in of)),
             _number(_median(of, "others"), 2),
