@@ -17,7 +17,7 @@ from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.server import Server
 from tests.support.zygote import ForkedServer, Zygote
 
-__all__ = ["Cluster", "Nginx", "free_port", "running_cluster"]
+__all__ = ["Cluster", "Nginx", "environment_of", "free_port", "running_cluster"]
 
 PLUGINS = "storage-postgres,llm-openrouter"
 _CONFIG = """
@@ -60,6 +60,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def environment_of(url: str, **more: str) -> dict[str, str]:
+    """Return what a server of a database needs in its environment."""
+    return {
+        "IDOLCHAT_STORAGE": "postgres",
+        "IDOLCHAT_POSTGRES_URL": url,
+        "IDOLCHAT_PLUGINS": PLUGINS,
+        "OPENROUTER_API_KEY": "sk-or-v1-canary",
+        **more,
+    }
 
 
 class Nginx:
@@ -115,15 +126,7 @@ class Cluster:
         for number in range(count):
             place = folder / f"server-{number}"
             place.mkdir()
-            given = {
-                "IDOLCHAT_STORAGE": "postgres",
-                "IDOLCHAT_POSTGRES_URL": url,
-                "IDOLCHAT_PLUGINS": PLUGINS,
-                "IDOLCHAT_PORT": str(ports[number]),
-                "OPENROUTER_API_KEY": "sk-or-v1-canary",
-                "IDOLCHAT_LOG_FORMAT": "text",
-                **environment,
-            }
+            given = environment_of(url, IDOLCHAT_PORT=str(ports[number]), **environment)
             self.servers.append(ForkedServer(place, given, zygote))
         self.nginx = Nginx(folder / "nginx", ports)
         self.database = url

@@ -41,7 +41,7 @@ def test_lists_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
         ("IDOLCHAT_API_MAX_WS_MESSAGE_BYTES", "1"),
         ("IDOLCHAT_API_HEARTBEAT_S", "-3"),
         ("IDOLCHAT_API_LOG_LEVEL", "loud"),
-        ("WEB_CONCURRENCY", "2"),
+        ("IDOLCHAT_WORKERS", "0"),
         ("WEB_CONCURRENCY", "0"),
     ],
 )

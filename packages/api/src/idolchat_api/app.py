@@ -29,6 +29,7 @@ from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION
+from idolchat_api.workers import check_workers
 from idolchat_core.choice import is_shared
 from idolchat_core.errors import IdolchatError
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
@@ -54,6 +55,7 @@ def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequen
     if not isinstance(plugins, Plugins):
         registries: dict[str, Fillable] = {HOOK: new_registry(), ROUTES_HOOK: RouteRegistry(BUILT_IN_ROUTES)}
         plugins = load_plugins(*(plugins or ()), only=settings.plugins, specs=[hookspecs], registries=registries)
+    check_workers(settings, plugins, settings.workers)
     check_address(settings)
     registry = schemes_of(plugins)
     check_scheme(settings, registry)

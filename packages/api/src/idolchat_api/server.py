@@ -26,6 +26,7 @@ from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
+from idolchat_api.workers import Workers
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
@@ -56,7 +57,8 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP; returns when everything is closed.
 
-    ``on_started`` is called once with the open service and the server's URL. Raises ``ConfigurationError`` when the
+    With several ``workers``, each is a process of its own, and this one watches over them. ``on_started`` is called
+    once with the open service and the server's URL, in the first of them. Raises ``ConfigurationError`` when the
     address or the data folder cannot be had, and what the parts raise that cannot be opened.
     """
     settings = settings or read_settings(ApiSettings)
@@ -65,8 +67,38 @@ def serve(
         app = create_app(settings=settings, plugins=plugins)
         with listen(settings.host, settings.port) as listener:
             _warn_if_open(settings)
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(GracefulServer(app, settings).open_and_serve(listener, on_started))
+            if settings.workers == 1:
+                _run(GracefulServer(app, settings), listener, on_started)
+            else:
+                _run_workers(app, settings, listener, on_started)
+
+
+def _run(server: GracefulServer, listener: socket.socket, on_started: Callable[[Service, str], None] | None) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(server.open_and_serve(listener, on_started))
+
+
+def _run_workers(
+    app: FastAPI,
+    settings: ApiSettings,
+    listener: socket.socket,
+    on_started: Callable[[Service, str], None] | None,
+) -> None:
+    def serve_in_worker(is_first: bool, ready: Callable[[], None]) -> None:
+        server = GracefulServer(app, settings)
+
+        def started(service: Service, url: str) -> None:
+            workers.stop_when_alone(lambda: server.handle_exit(signal.SIGTERM, None))
+            ready()
+            if is_first and on_started is not None:
+                on_started(service, url)
+
+        with contextlib.suppress(KeyboardInterrupt, StopNow):
+            _run(server, listener, started)
+
+    gc.freeze()  # the workers share what is there
+    workers = Workers(settings.workers, serve_in_worker)
+    workers.run()
 
 
 def rehearse(settings: ApiSettings) -> bool:

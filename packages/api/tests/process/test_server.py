@@ -235,7 +235,7 @@ async def test_a_port_in_use_is_told(tmp_path: Path) -> None:
         ("IDOLCHAT_HOST", "192.0.2.1", "cannot listen on 192.0.2.1"),
         ("IDOLCHAT_ALLOW_OPEN", "aloud", "IDOLCHAT_ALLOW_OPEN is 'aloud'"),
         ("IDOLCHAT_AUTH", "ldap", "IDOLCHAT_AUTH names 'ldap'; installed: none, api-key"),
-        ("WEB_CONCURRENCY", "4", "turns, their queues and their streams live in one process"),
+        ("WEB_CONCURRENCY", "4", "served by one alone, for turns, their queues and their streams live in its memory"),
         ("IDOLCHAT_DATA_DIR", "/dev/null/data", "IDOLCHAT_DATA_DIR: the folder /dev/null/data cannot be written"),
         ("IDOLCHAT_LLM", "nobody", "IDOLCHAT_LLM names 'nobody'; installed: local"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import NoDecode
 
 from idolchat_api.settings.auth import RequestPolicySettings
@@ -24,6 +24,13 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
     port: int = Field(
         8000, ge=0, le=65535, validation_alias="IDOLCHAT_PORT", description="Port to listen on; 0 takes a free one."
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        validation_alias=AliasChoices("IDOLCHAT_WORKERS", "WEB_CONCURRENCY"),
+        description="How many processes serve, one a core of the machine; more than 1 need a storage that they share.",
+    )
     auth: str = Field(
         "none",
         validation_alias="IDOLCHAT_AUTH",
@@ -34,7 +41,6 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
         validation_alias="IDOLCHAT_ALLOW_OPEN",
         description="Serve without a login on an address that others may reach.",
     )
-    workers: int = Field(1, validation_alias="WEB_CONCURRENCY", description="Must be 1: turns live in one process.")
     max_body_bytes: int = Field(
         8 * MIB, ge=1024, validation_alias="IDOLCHAT_API_MAX_BODY_BYTES", description="Largest request body."
     )
@@ -96,14 +102,4 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
     def _lower_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip().lower().rstrip("/") for name in value.split(",") if name.strip())
-        return value
-
-    @field_validator("workers")
-    @classmethod
-    def _one_worker(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError(
-                f"{value} worker processes are asked for, but turns, their queues and their streams live in one"
-                " process; set it to 1 or leave it out"
-            )
         return value

@@ -27,6 +27,7 @@ app = new_app()
         "idol serve --port 9000",
         "idol serve --host 0.0.0.0                 for other machines too",
         "OPENROUTER_API_KEY=sk-or-... idol serve   with the models of OpenRouter",
+        "IDOLCHAT_STORAGE=postgres idol serve --workers 4",
     )
 )
 def serve(
@@ -35,6 +36,12 @@ def serve(
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for any; IDOLCHAT_PORT, or 8000.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, help="Processes, one a core, on a storage that they share; IDOLCHAT_WORKERS, or 1."
+        ),
     ] = None,
 ) -> None:
     """Serve conversations over HTTP and WebSocket.
@@ -47,7 +54,8 @@ def serve(
         if error.name != "idolchat_api":
             raise
         raise ConfigurationError(f"the server is not installed: {SERVE_EXTRA}") from None
-    given = {name: value for name, value in {"IDOLCHAT_HOST": host, "IDOLCHAT_PORT": port}.items() if value is not None}
+    options = {"IDOLCHAT_HOST": host, "IDOLCHAT_PORT": port, "IDOLCHAT_WORKERS": workers}
+    given = {name: value for name, value in options.items() if value is not None}
     settings = read_settings(idolchat_api.ApiSettings, **given)
     reference = "docs" if settings.shows_docs else None
     idolchat_api.serve(settings, on_started=lambda service, url: _announce(service, url, reference=reference))

@@ -1,0 +1,126 @@
+"""``idol serve --workers``: several processes on one address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from idolchat_storage_postgres.testing import PostgresServer
+from tests.support.cluster import environment_of, free_port
+from tests.support.idol import idol
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+
+COMMAND = (sys.executable, "-m", "idolchat_cli", "serve", "--workers", "2")
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    name = f"workers_{free_port()}"
+    yield postgres.make_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def server(tmp_path: Path, database: str, mock_openrouter: Mock) -> Iterator[Server]:
+    given = environment_of(database, OPENROUTER_BASE_URL=mock_openrouter.base_url, IDOLCHAT_SHUTDOWN_GRACE_S="5")
+    with Server(tmp_path, given, command=COMMAND) as server:
+        yield server
+
+
+async def workers_of(server: Server, postgres: PostgresServer, database: str, *, count: int = 2) -> set[int]:
+    """Wait until so many serve, and return their process ids."""
+    select = (
+        "select split_part(address, ':', 2) from idolchat.instances where seen_at > clock_timestamp() - interval '2 s'"
+    )
+    async with asyncio.timeout(60):
+        while True:
+            found = await asyncio.to_thread(postgres.query, select, database=database.rpartition("/")[2])
+            pids = {int(pid) for pid in found.split()}
+            if len(pids) == count:
+                return pids
+            await asyncio.sleep(0.1)
+
+
+def running(pids: set[int]) -> set[int]:
+    """Return those of the processes that have not ended."""
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+async def send(client: httpx.AsyncClient, text: str, model: str = "mock/echo") -> httpx.Response:
+    body = {"messages": [{"role": "user", "content": text}], "model": model}
+    return await client.post("/chat", json=body)
+
+
+async def test_each_worker_takes_requests(server: Server, postgres: PostgresServer, database: str) -> None:
+    pids = await workers_of(server, postgres, database)
+    seen: set[str] = set()
+    async with asyncio.timeout(60):
+        while len(seen) < 2:
+            async with server.client() as client:  # on a new connection each, which any of them takes
+                assert (await send(client, "Hello!")).status_code == 200
+                seen.add((await client.get("/readyz")).json()["instance"]["id"])
+
+    assert server.pid not in pids
+
+
+async def test_a_worker_that_dies_is_started_again(server: Server, postgres: PostgresServer, database: str) -> None:
+    first = await workers_of(server, postgres, database)
+    os.kill(min(first), signal.SIGKILL)
+    await asyncio.sleep(3)
+    second = await workers_of(server, postgres, database)
+
+    assert len(second & first) == 1
+    async with server.client() as client:
+        assert (await send(client, "Hello!")).status_code == 200
+
+
+async def test_all_finish_their_turns_when_it_is_asked_to_stop(
+    server: Server, postgres: PostgresServer, database: str, mock_openrouter: Mock
+) -> None:
+    pids = await workers_of(server, postgres, database)
+    async with server.client() as client:
+        turns = [asyncio.create_task(send(client, "Good night!", "mock/echo-w2500")) for _ in range(4)]
+        await mock_openrouter.wait_for_replies(4)
+        status = await asyncio.to_thread(server.stop)
+        replies = await asyncio.gather(*turns)
+
+    assert status == 0
+    assert {reply.status_code for reply in replies} == {200}
+    assert not running(pids)
+
+
+async def test_workers_stop_when_the_process_that_watches_is_killed(
+    server: Server, postgres: PostgresServer, database: str
+) -> None:
+    pids = await workers_of(server, postgres, database)
+    server.kill()
+    async with asyncio.timeout(30):
+        while True:
+            if not running(pids):
+                return
+            await asyncio.sleep(0.1)
+
+
+def test_a_storage_of_one_process_has_one_worker(tmp_path: Path) -> None:
+    done = idol(tmp_path, "serve", "--workers", "2")
+
+    assert done.returncode == 1
+    assert "IDOLCHAT_WORKERS asks for 2 processes, but the storage 'local' is served by one alone" in done.stderr
+    assert "IDOLCHAT_STORAGE" in done.stderr
+
+
+def test_what_keeps_the_first_workers_from_serving_is_told_in_a_line(tmp_path: Path) -> None:
+    given = environment_of(f"postgresql://postgres@127.0.0.1:{free_port()}/nothing")
+    done = idol(tmp_path, "serve", "--workers", "2", environment={**given, "IDOLCHAT_PORT": "0"})
+
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
