@@ -42,7 +42,6 @@ def test_lists_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
         ("IDOLCHAT_API_HEARTBEAT_S", "-3"),
         ("IDOLCHAT_API_LOG_LEVEL", "loud"),
         ("IDOLCHAT_WORKERS", "0"),
-        ("WEB_CONCURRENCY", "0"),
     ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
