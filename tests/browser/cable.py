@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["Cable"]
 
+PATIENCE_S = 15
 _STREAMS = (b"/chat/stream", b"/stream", b"/regenerate", b"/continue")
 
 
@@ -24,6 +25,7 @@ class Cable:
         self._refuses = 0
         self._is_out = False
         self.cuts = 0
+        self._was_cut = threading.Event()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -39,6 +41,10 @@ class Cable:
     def cut_once_after(self, size_bytes: int, *, refuses: int = 1) -> None:
         """Cut every connection when so many bytes of a stream have passed, and refuse the next few."""
         self._cut_after_bytes, self._refuses = size_bytes, refuses
+
+    def wait_for_cut(self) -> bool:
+        """Wait until the connections are cut; False where that does not happen."""
+        return self._was_cut.wait(PATIENCE_S)
 
     def pull_out(self) -> None:
         """Cut every connection and take none until ``plug_in``."""
@@ -83,6 +89,7 @@ class Cable:
                         near.sendall(part[:rest])
                         self._cut_after_bytes, self.cuts = None, self.cuts + 1
                         self._cut()
+                        self._was_cut.set()
                         return
                     passed += len(part)
                 near.sendall(part)

@@ -1,5 +1,6 @@
 """A browser, and a server whose models are the mock's."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from tests.support.starting import StartServer
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PATIENCE_MS = 15_000
+QUICK = "mock/n64-d2"
+"""The model of most tests: nobody waits for it."""
+HELD = "mock/n64-h8"
+"""The model of tests that look into the middle of a reply, which goes on when the mock is told to release it."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -26,7 +31,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock) -> S
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
-        IDOLCHAT_MODEL="mock/n64-d15",
+        IDOLCHAT_MODEL=QUICK,
     )
 
 
@@ -44,13 +49,19 @@ type Open = Callable[..., Desk]
 
 @pytest.fixture
 def open_desk(browser: Browser, served: Server) -> Iterator[Open]:
-    """Open the page in a browser of its own; what goes wrong in it, and what is fetched elsewhere, fails the test."""
+    """Open the page in a browser of its own; what goes wrong in it, and what is fetched elsewhere, fails the test.
+
+    ``beside`` is an address that may be asked, too; ``model`` the one that is chosen.
+    """
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def open_(url: str | None = None, *, path: str = "", beside: str = "", **options: Any) -> Desk:
+    def open_(url: str | None = None, *, path: str = "", beside: str = "", model: str = "", **options: Any) -> Desk:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", **options)
         context.set_default_timeout(PATIENCE_MS)
+        if model:
+            chosen = f"sessionStorage.setItem('idolchat.model', {json.dumps(model)})"
+            context.add_init_script(f"if (location.protocol === 'http:') {chosen}")  # a blank page keeps nothing
         contexts.append(context)
         return Desk(watched(context, (url or served.url, beside), wrong), f"{url or served.url}{path}")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.accessibility import assert_accessible
 from tests.browser.cable import Cable
-from tests.browser.conftest import Open
+from tests.browser.conftest import HELD, Open
 from tests.browser.desk import Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
@@ -23,11 +23,12 @@ PHONE = {"width": 360, "height": 740}
 def test_axe_finds_nothing(
     open_desk: Open, axe: str, scheme: str, screen: dict[str, int], mock_openrouter: Mock
 ) -> None:
-    desk = open_desk(color_scheme=scheme).open()
+    desk = open_desk(color_scheme=scheme, model=HELD).open()
     desk.page.set_viewport_size({"width": screen["width"], "height": screen["height"]})
     assert_accessible(desk, axe)
     desk.send("**Hello**, [you](https://example.com)!").begun()
     assert_accessible(desk, axe)
+    mock_openrouter.release()
     desk.answered()
     desk.of_last_reply("Another reply").click()
     expect(desk.replies.last).to_contain_text("2 / 2")
@@ -84,11 +85,12 @@ def test_everything_is_done_by_the_keyboard_alone(desk: Desk) -> None:
     expect(page.locator("[aria-label='Delete conversation']")).to_be_focused()
 
 
-def test_a_reply_is_said_to_screen_readers_when_it_is_whole(desk: Desk) -> None:
+def test_a_reply_is_said_to_screen_readers_when_it_is_whole(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
     desk.send("Hello!").begun()
     told = desk.page.locator(".messages > [role=status].unseen")
     expect(told).to_have_text("")
-    desk.answered()
+    mock_openrouter.release()
 
     expect(told).to_contain_text("Lumi answered. word0")
 

@@ -40,7 +40,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock, else
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
-        IDOLCHAT_MODEL="mock/n64-d40",
+        IDOLCHAT_MODEL="mock/n64-h16",
         IDOLCHAT_API_ALLOWED_ORIGINS=elsewhere,
     )
 
@@ -59,8 +59,10 @@ def say(page: Page, text: str) -> None:
     page.get_by_role("button", name="Send").click()
 
 
-def test_it_talks(page: Page) -> None:
+def test_it_talks(page: Page, mock_openrouter: Mock) -> None:
     say(page, "Hello!")
+    expect(page.locator("p.assistant")).to_contain_text("word9 ")
+    mock_openrouter.release()
 
     expect(page.locator("p.user")).to_have_text("Hello!")
     expect(page.locator("p.assistant")).to_contain_text("word63")
@@ -68,16 +70,19 @@ def test_it_talks(page: Page) -> None:
 
 def test_it_stops(page: Page) -> None:
     say(page, "Hello!")
+    expect(page.locator("p.assistant")).to_contain_text("word9 ")
     page.get_by_role("button", name="Stop").click()
 
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     assert "word63" not in page.locator("p.assistant").inner_text()
 
 
-def test_a_reload_in_the_middle_of_a_reply_goes_on(page: Page, served: Server) -> None:
+def test_a_reload_in_the_middle_of_a_reply_goes_on(page: Page, served: Server, mock_openrouter: Mock) -> None:
     say(page, "Hello!")
     expect(page.locator("p.assistant")).to_contain_text("word9 ")
     page.reload()
+    expect(page.locator("p.assistant")).to_contain_text("word9 ")
+    mock_openrouter.release()
 
     expect(page.locator("p.assistant")).to_contain_text("word63")
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()  # so it is on disk

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.cable import Cable
-from tests.browser.conftest import Open
+from tests.browser.conftest import HELD, Open
 from tests.browser.desk import Desk
+from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
 POINTS = range(0, 60, 6)
@@ -41,21 +42,26 @@ def assert_whole(served: Server, desk: Desk, *said: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_reload_goes_on_where_it_was(desk: Desk, served: Server, point: int) -> None:
+def test_a_reload_goes_on_where_it_was(open_desk: Open, served: Server, mock_openrouter: Mock, point: int) -> None:
+    desk = open_desk(model=f"mock/n64-h{point + 1}").open()
     desk.send("Hello!")
     expect(desk.replies.last).to_contain_text(f"word{point} ")
     desk.page.reload()
+    expect(desk.replies.last).to_contain_text(f"word{point} ")
+    mock_openrouter.release()
 
     assert_whole(served, desk, "Hello!")
 
 
 @pytest.mark.parametrize("size_bytes", BYTES)
 def test_a_lost_connection_goes_on_where_it_was_cut(
-    open_desk: Open, served: Server, cable: Cable, size_bytes: int
+    open_desk: Open, served: Server, cable: Cable, mock_openrouter: Mock, size_bytes: int
 ) -> None:
-    desk = open_desk(cable.url).open()
+    desk = open_desk(cable.url, model="mock/n64-h60").open()
     cable.cut_once_after(size_bytes)
     desk.send("Hello!")
+    assert cable.wait_for_cut()
+    mock_openrouter.release()
 
     assert_whole(served, desk, "Hello!")
     assert cable.cuts == 1
@@ -84,13 +90,17 @@ def test_a_message_that_was_not_confirmed_outlives_a_reload(open_desk: Open, ser
     assert_whole(served, desk, "Hello!")
 
 
-def test_another_window_follows_the_same_reply(desk: Desk, served: Server) -> None:
+def test_another_window_follows_the_same_reply(open_desk: Open, served: Server, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
+    mock_openrouter.release()
     desk.send("Hello!").answered()
     other = desk.second_window()
     expect(other.replies.last).to_contain_text("word63")
+    mock_openrouter.hold()
     desk.send("And again!")
+    other.begun()
+    mock_openrouter.release()
 
-    expect(other.page.locator("article[aria-busy=true] .text")).to_be_visible()
     assert_whole(served, other, "Hello!", "And again!")
     assert_whole(served, desk, "Hello!", "And again!")
 

@@ -2,7 +2,9 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.browser.conftest import HELD, Open
 from tests.browser.desk import Desk
+from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
 
@@ -22,10 +24,12 @@ def test_a_prompt_is_shown_part_by_part(desk: Desk) -> None:
     expect(panel.get_by_role("row").filter(has_text="characters description")).to_be_visible()
 
 
-def test_events_are_shown_as_they_come_and_again(desk: Desk) -> None:
+def test_events_are_shown_as_they_come_and_again(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
     desk.send("Hello!").begun()
     panel = looked_at(desk, "Events")
     expect(panel.get_by_role("listitem").first).to_contain_text("started")
+    mock_openrouter.release()
     desk.answered()
 
     desk.button("Show the events of the last turn").click()

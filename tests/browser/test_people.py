@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.accessibility import assert_accessible
-from tests.browser.conftest import Open
+from tests.browser.conftest import QUICK, Open
 from tests.browser.desk import Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
@@ -38,7 +38,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock) -> S
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
-        IDOLCHAT_MODEL="mock/n64-d15",
+        IDOLCHAT_MODEL=QUICK,
         IDOLCHAT_MEMORY_ANONYMOUS="true",
     )
 

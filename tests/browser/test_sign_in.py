@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import QUICK, Open
 from tests.browser.desk import Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
@@ -23,7 +23,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock) -> S
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
-        IDOLCHAT_MODEL="mock/n64-d15",
+        IDOLCHAT_MODEL=QUICK,
         IDOLCHAT_AUTH="api-key",
     )
 

@@ -1,6 +1,7 @@
 """People of a Supabase project sign in by e-mail and password, and their session is looked after."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from idolchat_auth_supabase.testing import ANON_KEY, Project, User
 from tests.browser.accessibility import assert_accessible
-from tests.browser.conftest import Open
+from tests.browser.conftest import HELD, QUICK, Open
 from tests.browser.desk import Desk
 from tests.browser.project import project_beside
 from tests.browser.test_sign_in import kept_in, sign_in
@@ -31,7 +32,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock, proj
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
-        IDOLCHAT_MODEL="mock/n64-d15",
+        IDOLCHAT_MODEL=QUICK,
         IDOLCHAT_AUTH="supabase",
         SUPABASE_URL=project.url,
         SUPABASE_ANON_KEY=ANON_KEY,
@@ -147,12 +148,17 @@ def test_a_token_that_the_server_refuses_is_renewed_once(door: Desk, project: Pr
     assert project.grants == ["password", "refresh_token"]
 
 
-def test_a_reply_that_outlasts_the_token_goes_on(door: Desk, served: Server, project: Project, aoi: User) -> None:
+def test_a_reply_that_outlasts_the_token_goes_on(
+    door: Desk, served: Server, project: Project, aoi: User, mock_openrouter: Mock
+) -> None:
     project.lifetime_s = 3
     enter(door, aoi)
-    door.page.evaluate("sessionStorage.setItem('idolchat.model', 'mock/n64-d100')")
+    expect(door.composer).to_be_visible()
+    door.page.evaluate(f"sessionStorage.setItem('idolchat.model', '{HELD}')")
     door.page.reload()
-    door.send("Hello!")
+    with door.page.expect_request(re.compile("/turns/[^/]+/stream")):  # the first stream ends with its token
+        door.send("Hello!")
+    mock_openrouter.release()
 
     expect(door.replies.last).to_contain_text("word63")
     door.answered()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import HELD, Open
 from tests.browser.desk import Desk
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -15,9 +15,12 @@ DOT = base64.b64decode(
 )
 
 
-def test_a_message_is_answered_word_by_word(desk: Desk) -> None:
+def test_a_message_is_answered_word_by_word(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
     desk.send("Hello!").begun()
+    expect(desk.replies.last).to_contain_text("word6")
     some = desk.replies.last.inner_text()
+    mock_openrouter.release()
     desk.answered()
 
     assert len(some) < len(desk.replies.last.inner_text())
@@ -37,12 +40,14 @@ def test_a_character_begins_and_her_greetings_are_paged_through(desk: Desk) -> N
     assert first.locator(".text").inner_text() != greeting
 
 
-def test_a_reply_is_stopped_and_what_was_said_stays(desk: Desk) -> None:
+def test_a_reply_is_stopped_and_what_was_said_stays(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
     desk.send("Hello!").begun()
     desk.button("Stop").click()
     desk.answered()
 
     expect(desk.replies.last).to_contain_text("Stopped")
+    expect(desk.replies.last).to_contain_text("word0")
     expect(desk.replies.last).not_to_contain_text("word63")
 
 
@@ -112,10 +117,12 @@ def test_a_conversation_is_found_by_what_was_said(desk: Desk) -> None:
     expect(desk.mine.last).to_contain_text("turquoise")
 
 
-def test_messages_wait_for_the_reply_before(desk: Desk) -> None:
+def test_messages_wait_for_the_reply_before(open_desk: Open, mock_openrouter: Mock) -> None:
+    desk = open_desk(model=HELD).open()
     desk.send("One.").begun()
     desk.send("Two.")
     expect(desk.page.get_by_text("waits for the reply before")).to_be_visible()
+    mock_openrouter.release()
     desk.answered()
 
     expect(desk.mine).to_have_count(2)

@@ -101,6 +101,20 @@ def test_openai_gives_usage_only_if_asked(mock_openrouter: Mock) -> None:
     assert b'"usage"' in told
 
 
+def test_a_stream_is_held_until_it_is_released(mock_openrouter: Mock) -> None:
+    body = json.dumps({"model": "mock/n20-h3", "stream": True, "messages": []})
+    with closing(http.client.HTTPConnection(urlsplit(mock_openrouter.url).netloc, timeout=5)) as connection:
+        connection.request("POST", "/api/v1/chat/completions", body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        first = b""
+        while first.count(b"data: {") < 3:
+            first += response.read1()
+        assert text(first) == text_of(3)
+        mock_openrouter.release()
+
+        assert text(first + response.read()) == text_of(20)
+
+
 def test_an_unknown_fault_is_told(mock_openrouter: Mock) -> None:
     response, body = post(mock_openrouter, "mock/xmisspelt")
 

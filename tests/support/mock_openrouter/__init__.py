@@ -5,6 +5,7 @@ The model of a request says how it is answered: ``mock/`` and words joined by ``
     n64    content deltas in a stream              j200   words in a whole reply
     d15    ms between deltas (0: one send each)    w100   ms before the response begins
     c4096  context length in tokens, enforced      k2     only the first 2 requests of this model fail
+    h8     after 8 deltas of a stream, waits until it is released
     r3     Retry-After of an error, in seconds     s5     seconds that an xstall lasts
     echo   answers with the user's last words      count  counts the prompt's tokens, honours max_tokens
     uni    text of many scripts                    bytes  the stream in pieces of one byte
@@ -17,5 +18,6 @@ with ``/vllm/v1`` and ``/llamacpp/v1`` for their forms of the list of models. A 
 refused, one that begins with ``sk-poor`` has no credit left, ``sk-spent`` says so in its own record.
 
 ``/_stats`` counts what was seen; ``/_requests?last=5`` shows the last requests in full; ``/_wait?open=0`` answers once
-so many replies are being made (other counters: at least so many); ``/_reset`` forgets everything.
+so many replies are being made (other counters: at least so many); ``/_release`` lets replies of ``h`` go on, also those
+that come later, until ``/_hold``; ``/_reset`` forgets everything, and holds.
 """

@@ -18,6 +18,7 @@ class Behaviour:
     delay_s: float
     wait_s: float
     stall_s: float
+    holds_after: int | None
     failures: int
     context_length: int | None
     retry_after: str | None
@@ -34,7 +35,7 @@ class Behaviour:
 @lru_cache(4096)
 def behaviour(model: str) -> Behaviour:
     words = model.rsplit("/", maxsplit=1)[-1].split("-")
-    numbers = {word[0]: int(word[1:]) for word in words if re.fullmatch(r"[ndjwskcrm]\d+", word)}
+    numbers = {word[0]: int(word[1:]) for word in words if re.fullmatch(r"[ndjwskcrmh]\d+", word)}
     named = [word[1:] for word in words if re.fullmatch(r"x\w+", word)]
     return Behaviour(
         model=model,
@@ -44,6 +45,7 @@ def behaviour(model: str) -> Behaviour:
         delay_s=numbers.get("d", 0) / 1e3,
         wait_s=numbers.get("w", 0) / 1e3,
         stall_s=numbers.get("s", 5),
+        holds_after=numbers.get("h"),
         failures=numbers.get("k", 1 << 60),
         context_length=numbers.get("c"),
         retry_after=str(numbers["r"]) if "r" in numbers else None,

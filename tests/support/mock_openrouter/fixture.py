@@ -42,6 +42,14 @@ class Mock:
         """Drop all connections and forget what was seen."""
         self._get("/_reset")
 
+    def release(self) -> None:
+        """Let replies of models with ``h`` go on, also those that come later."""
+        self._get("/_release")
+
+    def hold(self) -> None:
+        """Hold replies of such models again."""
+        self._get("/_hold")
+
     async def wait(self, **counts: int) -> None:
         """Wait until ``open`` replies are just so many, or another count at least so high, for a minute at most."""
         address = urlsplit(self.url)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ class Record:
         self.failures: Counter[str] = Counter()
         self._requests: deque[tuple[bytes, bytes]] = deque(maxlen=KEPT_REQUESTS)
         self.bills = Bills()
+        self.is_released = False
+        self.held: set[Callable[[], None]] = set()
         self._waiters: list[tuple[dict[str, int], asyncio.Future[None]]] = []
 
     def reset(self) -> None:
@@ -41,6 +44,19 @@ class Record:
         self.failures.clear()
         self.bills = Bills()
         self._requests.clear()
+
+        self.is_released = False
+
+    def hold(self) -> None:
+        """Hold replies that come later."""
+        self.is_released = False
+
+    def release(self) -> None:
+        """Let replies go on that are held, and those that would be."""
+        self.is_released = True
+        held, self.held = self.held, set()
+        for go_on in held:
+            go_on()
 
     def keep(self, head: bytes, body: bytes) -> None:
         self._requests.append((head, body[:KEPT_BODY_BYTES]))

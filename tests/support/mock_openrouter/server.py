@@ -49,6 +49,7 @@ class MockOpenRouter(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
+        self.record.held.discard(self._step)
         if self.timer:
             self.timer.cancel()
         if self.task:
@@ -170,6 +171,9 @@ class MockOpenRouter(asyncio.Protocol):
             self._over()
             self._parse()
             return
+        if self._is_held(script):
+            self.record.held.add(self._step)
+            return
         position, send = self.position, self.sends[self.position]
         if type(send) is not bytes:
             self._act(send)  # type: ignore[arg-type]
@@ -185,6 +189,10 @@ class MockOpenRouter(asyncio.Protocol):
             self.timer = self.loop.call_later(script.about.delay_s, self._step)
         else:
             self.timer = self.loop.call_soon(self._step)
+
+    def _is_held(self, script: Script) -> bool:
+        after = script.about.holds_after
+        return after is not None and self.position == script.paced.start + after and not self.record.is_released
 
     def _act(self, action: Action) -> None:
         match action:
@@ -246,8 +254,8 @@ class MockOpenRouter(asyncio.Protocol):
             case "/_wait":
                 await self.record.wait({name: int(value) for name, value in query.items()})
                 return response("200 OK", dumps(self.record.stats()))
-            case "/_reset":
-                self._reset()
+            case "/_release" | "/_hold" | "/_reset":
+                {"/_release": self.record.release, "/_hold": self.record.hold, "/_reset": self._reset}[url.path]()
                 return response("200 OK", b"{}")
         self.record.keep(head, body)
         self.record.counts.requests += 1

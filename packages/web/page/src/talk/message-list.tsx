@@ -53,10 +53,16 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   // What grows or shrinks moves nobody who reads the newest: only scrolling up leaves it.
   const box = useRef<HTMLDivElement>(null);
   const before = useRef(0);
+  const isLeaving = useRef(false); // a key or the wheel was used: near the end is not at the end until it is come back to
   const look = useCallback((scroll: Element) => {
     const offset = scroll.scrollTop;
-    if (scroll.scrollHeight - offset - scroll.clientHeight < NEAR) isAtEnd.current = true;
-    else if (offset < before.current - 1) isAtEnd.current = false;
+    const isNear = scroll.scrollHeight - offset - scroll.clientHeight < NEAR;
+    const isShort = scroll.scrollHeight <= scroll.clientHeight;
+    if (!isLeaving.current || !isNear || isShort || offset > before.current) {
+      isLeaving.current = false;
+      if (isNear) isAtEnd.current = true;
+      else if (offset < before.current - 1) isAtEnd.current = false;
+    }
     before.current = offset;
     setAway(!isAtEnd.current);
   }, []);
@@ -75,7 +81,10 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     const scroll = box.current?.querySelector(".scroll");
     if (scroll) look(scroll);
   }, [look]);
-  const leave = useCallback(() => { isAtEnd.current = false; }, []);
+  const leave = useCallback(() => {
+    isAtEnd.current = false;
+    isLeaving.current = true;
+  }, []);
   const lastReply = branch.at(-1);
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
@@ -112,11 +121,8 @@ function RowOf({ row, talk, name, isLast, onLook, character }: RowProps): ReactN
 /** Says a reply once it is whole: word by word it would be said over and over. */
 function Announcer({ talk, name }: { talk: Talk; name: string }): ReactNode {
   const { t } = useTexts();
-  const { pendings } = useStore(talk.state);
-  const [said, say] = useState("");
-  const ended = pendings.find(({ state }) => state === "ended");
-  useEffect(() => {
-    if (ended) say(`${t("talk.written", { name })} ${plain(ended.prefix + ended.text).slice(0, 2000)}`);
-  }, [ended, name, t]);
-  return <p className="unseen" role="status">{said}</p>;
+  const { ended } = useStore(talk.state);
+  const known = useRef(ended?.key); // what ended before this was shown is not said again
+  const isNew = ended !== undefined && ended.key !== known.current;
+  return <p className="unseen" role="status">{isNew ? `${t("talk.written", { name })} ${plain(ended.text).slice(0, 2000)}` : ""}</p>;
 }

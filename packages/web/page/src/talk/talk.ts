@@ -22,6 +22,8 @@ export interface TalkState {
   /** Older messages are still being read. */
   isPartial: boolean;
   pendings: readonly Pending[];
+  /** The reply that was whole last, for whoever cannot see it. */
+  ended?: { key: string; text: string } | undefined;
 }
 
 const NEWEST = 200;
@@ -297,8 +299,15 @@ export class Talk {
       this.#aborts.delete(pending.key);
     }
     this.#change(pending.key, { state: "ended" });
+    this.#tellEnded(pending.key);
     keptTurns.remove(this.id, pending.key);
     await this.#settle();
+  }
+
+  /** Kept apart from what is under way, which may be gone before it is painted. */
+  #tellEnded(key: string): void {
+    const whole = this.#live.get(key);
+    if (whole) this.state.update({ ended: { key, text: whole.prefix + whole.text } });
   }
 
   #note(pending: Pending, event: TurnEvent): void {
