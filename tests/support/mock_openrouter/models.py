@@ -9,7 +9,7 @@ MODELS = (
     "mock/echo-c4096",
     "mock/echo-c512",
     "mock/n64-d0",
-    "mock/n64-d15",
+    "mock/n64-d2",
     "mock/n64-d100",
     "mock/j200-d0",
     "mock/tools",
