@@ -47,6 +47,7 @@ PRODUCT = [
     "web",
     "bus-redis",
 ]
+RUNNING_OTHERS = ["storage-postgres", "bus-redis"]  # whose tests know how to run PostgreSQL and Redis
 SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 OF_OTHER_SESSIONS = [
     f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "newcomer", "release", "wheels")
@@ -233,14 +234,14 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def wheels(session: nox.Session) -> None:
     """Use the built wheels in clean environments, as a user and an image would; test the check of releases."""
-    install(session, groups=["product", "release"])
+    install(session, *RUNNING_OTHERS, groups=["product", "release"])
     session.run("pytest", "tests/wheels", "tests/image", "tests/release", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def matrix(session: nox.Session) -> None:
     """Install each useful subset of the built wheels on each Python; write sizes and starts into docs/installing.md."""
-    install(session, groups=["product"])
+    install(session, *RUNNING_OTHERS, groups=["product"])
     options = [f"--pythons={','.join(PYTHONS)}", "--all-subsets", "--table=docs/installing.md"]
     session.run("pytest", "tests/wheels/test_subsets.py", *options, *session.posargs)
 

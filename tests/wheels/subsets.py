@@ -6,11 +6,14 @@ __all__ = ["PRODUCT", "SUBSETS", "Subset"]
 
 SERVER = ("idolchat-api", "idolchat-storage-local", "idolchat-llm-openrouter")
 MEMORY = "/memory?user_id=0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"
+POSTGRES = {"IDOLCHAT_STORAGE": "postgres"}
 PRODUCT = (
     "idolchat-cli[serve]",
     "idolchat-auth-supabase",
     "idolchat-storage-local",
+    "idolchat-storage-postgres",
     "idolchat-storage-supabase",
+    "idolchat-bus-redis",
     "idolchat-llm-openrouter",
     "idolchat-llm-local[smollm2]",
     "idolchat-characters",
@@ -67,6 +70,18 @@ SUBSETS = (
         "without a folder",
         ("idolchat-api", "idolchat-storage-supabase", "idolchat-llm-openrouter"),
         settings={"IDOLCHAT_STORAGE": "supabase"},
+    ),
+    Subset(
+        "server in PostgreSQL",
+        "one of many",
+        ("idolchat-api", "idolchat-storage-postgres", "idolchat-llm-openrouter"),
+        settings=POSTGRES,
+    ),
+    Subset(
+        "server in PostgreSQL, Redis",
+        "one of many, events by Redis",
+        ("idolchat-api", "idolchat-storage-postgres", "idolchat-bus-redis", "idolchat-llm-openrouter"),
+        settings=POSTGRES | {"IDOLCHAT_BUS": "redis"},
     ),
     Subset(
         "server, embedded model",

@@ -27,7 +27,7 @@ class Table:
         self.sizes_bytes[subset] = size_bytes
 
     def started(self, subset: str, python: str, seconds: float) -> None:
-        """Note a start; the shortest counts, since the first one compiles."""
+        """Note the CPU time of a start; the shortest counts, since the first one compiles."""
         self.starts_s[subset, python] = min(seconds, self.starts_s.get((subset, python), seconds))
 
     def write_into(self, page: Path, pythons: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ class Table:
         _, end, after = rest.partition(END)
         if not end:
             raise ValueError(f"{page} has no place for the table: write {BEGIN}{END}")
-        head = ["", "what", "distributions", "MiB", *(f"starts, {one}" for one in pythons)]
+        head = ["", "what", "distributions", "MiB", *(f"start, {one}" for one in pythons)]
         rows = [head, ["---", "---", *["---:"] * (len(head) - 2)], *(self._row(subset, pythons) for subset in SUBSETS)]
         table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
         page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
