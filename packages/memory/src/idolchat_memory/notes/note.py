@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -25,7 +26,13 @@ class NoteScope(NamedTuple):
     @property
     def record_name(self) -> str:
         """The name of the record that holds the notes of this scope."""
-        return f"{user_key(self.user_id)}{_EVERYONE if self.character_id is None else _key(self.character_id)}"
+        return _record_name(self)
+
+
+@lru_cache(4096)  # every turn asks for two
+def _record_name(scope: NoteScope) -> str:
+    user_id, character_id = scope
+    return f"{user_key(user_id)}{_EVERYONE if character_id is None else _key(character_id)}"
 
 
 class NoteSource(BaseModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import batched, islice
 from typing import NamedTuple, Protocol
 
 from idolchat_core import MemoryIndex, MemoryRow, MemoryScope, ScopeReader, Speaker, text_size
@@ -132,10 +133,7 @@ class Recall:
             return _FoundInScope([], 0, False, False)
         ranking = rank(reader, question, load_thesaurus())
         candidates, is_semantic = self._reranked(reader, query.text, ranking)
-        best = candidates[: query.limit + len(query.excluded_ids)]
-        rows = reader.rows(candidate.place for candidate in best)
-        found = [Found(one, rows[one.place], scope, ranking.matched(one.place)) for one in best]
-        found = [one for one in found if one.row.message.message_id not in query.excluded_ids][: query.limit]
+        found = list(islice(_outside(reader, candidates, query, scope, ranking), query.limit))
         kept = found if query.floor is None else _relevant(found, question, query.floor * idf(count, 1))
         return _FoundInScope(kept, len(found) - len(kept), ranking.keeps_to_period, is_semantic)
 
@@ -147,6 +145,17 @@ class Recall:
             if reranked is not None:
                 return reranked, True
         return ranking.candidates, False
+
+
+def _outside(
+    reader: ScopeReader, candidates: Sequence[Candidate], query: RecallQuery, scope: MemoryScope, ranking: Ranking
+) -> Iterator[Found]:
+    """Read the best that the prompt does not hold anyway, as many at a time as are wanted: mostly it holds few."""
+    for some in batched(candidates[: query.limit + len(query.excluded_ids)], query.limit):
+        rows = reader.rows(candidate.place for candidate in some)
+        for one in some:
+            if rows[one.place].message.message_id not in query.excluded_ids:
+                yield Found(one, rows[one.place], scope, ranking.matched(one.place))
 
 
 def _relevant(found: Sequence[Found], question: Question, floor: float) -> list[Found]:
