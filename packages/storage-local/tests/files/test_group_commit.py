@@ -1,6 +1,7 @@
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_storage_local.files.disk import Disk
-from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job, Syncs, run_alone, run_together
+from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job, Locked, Syncs, run_alone, run_together
 
 MANY = [str(number) for number in range(20)]
 
@@ -113,6 +114,50 @@ def test_where_a_file_system_cannot_be_relied_on_many_are_synced_each_alone(tmp_
         run_together(syncs, [write(tmp_path / name, []) for name in MANY])
 
     assert len(disk.synced) == 21
+
+
+def named(path: Path, log: list[str], lock: Callable[[], AbstractContextManager[None]]) -> Job[str]:
+    yield from write(path, [])
+    try:
+        yield Locked(lock)
+    except TimeoutError:
+        log.append(f"{path.name} refused")
+        raise
+    log.append(f"{path.name} named")
+    yield FolderSync(str(path.parent))
+    return path.name
+
+
+def test_a_lock_is_taken_once_for_all_who_want_it_and_not_held_while_the_disk_is_waited_for(tmp_path: Path) -> None:
+    disk, log = Counting(), list[str]()
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        before = len(disk.synced)
+        log.append("locked")
+        yield
+        assert len(disk.synced) == before
+        log.append("unlocked")
+
+    jobs = [write(tmp_path / "x", []), *(named(tmp_path / name, log, lock) for name in "abc")]
+    results = run_together(Syncs(disk), jobs)
+
+    assert results == ["x", "a", "b", "c"]
+    assert log == ["locked", "a named", "b named", "c named", "unlocked"]
+
+
+def test_that_a_lock_cannot_be_had_is_told_to_all_who_want_it(tmp_path: Path) -> None:
+    def lock() -> AbstractContextManager[None]:
+        raise TimeoutError("another process has it")
+
+    log = list[str]()
+    good, *bad = run_together(
+        Syncs(Counting()), [write(tmp_path / "x", []), *(named(tmp_path / name, log, lock) for name in "ab")]
+    )
+
+    assert good == "x"
+    assert [type(error) for error in bad] == [TimeoutError, TimeoutError]
+    assert log == ["a refused", "b refused"]
 
 
 def test_a_sync_that_fails_concerns_its_own_job_only(tmp_path: Path) -> None:

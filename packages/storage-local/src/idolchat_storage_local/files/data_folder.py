@@ -20,7 +20,7 @@ import os
 import secrets
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -133,13 +133,16 @@ class DataFolder:
         """Name where else a file of the original service may lie."""
         return f"{self.conversations}/{conversation_id}.json", f"{self.root}/{conversation_id}.json"
 
+    def places(self, conversation_id: UUID) -> tuple[str, ...]:
+        """Name all places where the file of a conversation may lie, the right one first."""
+        return self.document(conversation_id), *self.strays(conversation_id)
+
     def find(self, conversation_id: UUID) -> str | None:
         """Find the file of a conversation; None when the folder is there and the file is not."""
-        for path in (self.document(conversation_id), *self.strays(conversation_id)):
-            if self._disk.exists(path):
-                return path
-        self.require()
-        return None
+        path = next(filter(self._disk.exists, self.places(conversation_id)), None)
+        if path is None:
+            self.require()
+        return path
 
     def ids(self) -> IdSet:
         """List whose documents there are, by the files alone. Raises ``OSError``, ``StorageUnavailable``."""
@@ -246,7 +249,8 @@ class DataFolder:
                 self._disk.wait_for_lock(fd, self._marker)
                 yield
             finally:
-                self._disk.close(fd)
+                with suppress(OSError):  # nothing was written there, and the lock is gone all the same
+                    self._disk.close(fd)
 
     def _initialise(self) -> None:
         for path in (self.conversations, self.records):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from idolchat_storage_local.files.disk import Disk
 
-__all__ = ["FileSync", "FolderSync", "Job", "Syncs", "run_alone", "run_together"]
+__all__ = ["FileSync", "FolderSync", "Job", "Locked", "Syncs", "run_alone", "run_together"]
 
 
 class FileSync(NamedTuple):
@@ -29,12 +29,18 @@ class FolderSync(NamedTuple):
     device: int | None = None
 
 
+class Locked(NamedTuple):
+    """A lock that a job wants to hold while it takes its next step; ``lock`` returns its context manager."""
+
+    lock: Callable[[], AbstractContextManager[None]]
+
+
 type _Wanted = FileSync | FolderSync
 
-type Job[T] = Generator[_Wanted, None, T]
-"""Yields what must be on the disk before it goes on."""
+type Job[T] = Generator[_Wanted | Locked, None, T]
+"""Yields what must be on the disk, or be locked, before it goes on."""
 
-type _Waiting[T] = list[tuple[int, Job[T], _Wanted]]
+type _Waiting[T] = list[tuple[int, Job[T], _Wanted | Locked]]
 
 _MANY = 8
 """From so many on it saves time to wait for them together, or to have all on their way before one is waited for."""
@@ -116,14 +122,13 @@ class Syncs:
 def run_together[T](syncs: Syncs, jobs: Sequence[Job[T]]) -> list[T | Exception]:
     """Run jobs to their ends, step by step together, with one wait for the disk a step; return results or errors.
 
-    A sync that fails is raised where its job waits for it.
+    A lock is taken once for all that want it. A sync or a lock that fails is raised where its job waits for it.
     """
     outcomes: dict[int, T | Exception] = {}
     waiting = _advance(list(enumerate(jobs)), {}, outcomes)
     while waiting:
-        failed = syncs.wait_for(dict.fromkeys(wanted for _, _, wanted in waiting))
-        errors = {index: failed[wanted] for index, _, wanted in waiting if wanted in failed}
-        waiting = _advance([(index, job) for index, job, _ in waiting], errors, outcomes)
+        locks = {wanted for _, _, wanted in waiting if isinstance(wanted, Locked)}
+        waiting = _locked(locks.pop(), waiting, outcomes) if locks else _synced(syncs, waiting, outcomes)
     return [outcomes[index] for index in range(len(jobs))]
 
 
@@ -135,8 +140,26 @@ def run_alone[T](disk: Disk, job: Job[T]) -> T:
     return outcome
 
 
+def _locked[T](wanted: Locked, waiting: _Waiting[T], outcomes: dict[int, T | Exception]) -> _Waiting[T]:
+    """Advance the jobs that want a lock while it is held, or tell them why it is not."""
+    own = [(index, job) for index, job, theirs in waiting if theirs == wanted]
+    failed: dict[int, Exception] = {}
+    with ExitStack() as held:
+        try:
+            held.enter_context(wanted.lock())
+        except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+            failed = dict.fromkeys([index for index, _ in own], error)
+        return [one for one in waiting if one[2] != wanted] + _advance(own, failed, outcomes)
+
+
+def _synced[T](syncs: Syncs, waiting: _Waiting[T], outcomes: dict[int, T | Exception]) -> _Waiting[T]:
+    failed = syncs.wait_for(dict.fromkeys(wanted for _, _, wanted in waiting if not isinstance(wanted, Locked)))
+    errors = {index: failed[wanted] for index, _, wanted in waiting if wanted in failed}
+    return _advance([(index, job) for index, job, _ in waiting], errors, outcomes)
+
+
 def _advance[T](
-    jobs: list[tuple[int, Job[T]]], failed: dict[int, OSError], outcomes: dict[int, T | Exception]
+    jobs: list[tuple[int, Job[T]]], failed: Mapping[int, Exception], outcomes: dict[int, T | Exception]
 ) -> _Waiting[T]:
     waiting: _Waiting[T] = []
     for index, job in jobs:

@@ -20,7 +20,7 @@ from idolchat_core import (
 from idolchat_storage_local.files.data_folder import parent_of
 from idolchat_storage_local.files.document_file import Append, DocumentFile, Update
 from idolchat_storage_local.files.footer import closing_checksum, revision
-from idolchat_storage_local.files.group_commit import FolderSync, Job, Syncs, run_alone, run_together
+from idolchat_storage_local.files.group_commit import FolderSync, Job, Locked, Syncs, run_alone, run_together
 from idolchat_storage_local.files.inspection_entry import marks_of, turn_ids_of
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, fingerprint
@@ -80,10 +80,10 @@ def create(files: Files, written: Written) -> Job[str]:
     files.undo_failed(conversation_id)
     temporary = yield from files.folder.prepare(path, written.body + written.closing)
     try:
-        with files.folder.arrivals():
-            if files.folder.find(conversation_id) is not None:
-                raise ConversationExists(f"there is a conversation {conversation_id} already")
-            files.disk.replace(temporary.path, path)
+        yield Locked(files.folder.arrivals)
+        if any(map(files.disk.exists, files.folder.places(conversation_id))):
+            raise ConversationExists(f"there is a conversation {conversation_id} already")
+        files.disk.replace(temporary.path, path)
     except BaseException:
         with suppress(FileNotFoundError):  # another process has deleted a message of this conversation just now
             files.disk.unlink(temporary.path)
