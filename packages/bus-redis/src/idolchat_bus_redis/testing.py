@@ -32,6 +32,13 @@ class RedisServer:
         """Its address."""
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The id of its process. Raises ``ProcessLookupError`` where it does not run."""
+        if self._process is None:
+            raise ProcessLookupError("this Redis does not run")
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and return when it answers. Raises ``FileNotFoundError`` where there is no Redis to start."""
         program = shutil.which("redis-server") or shutil.which("valkey-server")

@@ -20,6 +20,7 @@ __all__ = [
     "Gone",
     "Leave",
     "Opening",
+    "Said",
     "Stop",
     "Told",
     "read_message",
@@ -130,16 +131,23 @@ def _event(carried: _Started | _Said | _Ended) -> Event:
     return carried.started if isinstance(carried, _Started) else carried.ended
 
 
-type BusMessage = Annotated[Stop | Follow | Leave | Gone | Told, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Stop | Follow | Leave | Gone | Told] = TypeAdapter(BusMessage)
+class Said(_Message):
+    """Texts that turns have said: of each the id in hexadecimal, the ``seq`` of the first text, and the texts."""
+
+    kind: Literal["said"] = "said"
+    said: tuple[tuple[str, int, list[str]], ...]
 
 
-def read_message(message: bytes) -> Stop | Follow | Leave | Gone | Told:
+type BusMessage = Annotated[Stop | Follow | Leave | Gone | Told | Said, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[Stop | Follow | Leave | Gone | Told | Said] = TypeAdapter(BusMessage)
+
+
+def read_message(message: bytes) -> Stop | Follow | Leave | Gone | Told | Said:
     """Read what was sent. Raises ``ValidationError``."""
     return _ADAPTER.validate_json(message)
 
 
-def write(message: Stop | Follow | Leave | Gone | Told) -> bytes:
+def write(message: Stop | Follow | Leave | Gone | Told | Said) -> bytes:
     """Write what is to be sent; what was not set of a message of the conversation stays so."""
     return message.model_dump_json(exclude_unset=isinstance(message, Told)).encode()
 

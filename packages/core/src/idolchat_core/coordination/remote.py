@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
-from idolchat_core.coordination.messages import Follow, Gone, Leave, Told, tell, write
+from idolchat_core.coordination.messages import Follow, Gone, Leave, Said, Told, tell, write
 from idolchat_core.errors import StorageError, StorageUnavailable
-from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
 
 __all__ = ["RemoteTurns"]
 
@@ -52,8 +53,9 @@ class RemoteTurns:
         self.turns = turns
         self.find_end = find_end
         self._find_here = find_here
+        self.outbox = _Outbox(bus)
         self._feeds: dict[tuple[UUID, str], _Feed] = {}
-        self._followed: dict[UUID, _Followed] = {}
+        self._followed: dict[str, _Followed] = {}  # by the id in hexadecimal
 
     @property
     def readers(self) -> int:
@@ -70,9 +72,9 @@ class RemoteTurns:
 
         Raises ``StorageUnavailable`` where that process does not answer.
         """
-        followed = self._followed.get(turn.turn_id)
+        followed = self._followed.get(turn.turn_id.hex)
         if followed is None:
-            followed = self._followed[turn.turn_id] = _Followed(self, turn)
+            followed = self._followed[turn.turn_id.hex] = _Followed(self, turn)
         try:
             async with asyncio.timeout(OPENS_WITHIN_S):
                 return await asyncio.shield(followed.opened)
@@ -82,13 +84,18 @@ class RemoteTurns:
                 f"turn {turn.turn_id} runs in another process, which does not answer; ask again in a moment"
             ) from None
 
-    def take(self, message: Follow | Leave | Told | Gone) -> None:
+    def take(self, message: Follow | Leave | Told | Gone | Said) -> None:
         """Act on a message of another process."""
-        if isinstance(message, Follow):
+        if isinstance(message, Said):
+            now = asyncio.get_running_loop().time()
+            for turn_id, first, texts in message.said:
+                if (followed := self._followed.get(turn_id)) is not None:
+                    followed.take_texts(first, texts, now)
+        elif isinstance(message, Follow):
             self._feed(message)
         elif isinstance(message, Leave):
             self.end_feed(message.turn_id, message.inbox)
-        elif (followed := self._followed.get(message.turn_id)) is not None:
+        elif (followed := self._followed.get(message.turn_id.hex)) is not None:
             if isinstance(message, Told):
                 followed.take(message)
             else:
@@ -111,17 +118,50 @@ class RemoteTurns:
 
     def forget(self, turn_id: UUID) -> None:
         """Follow a turn no more."""
-        followed = self._followed.pop(turn_id, None)
+        followed = self._followed.pop(turn_id.hex, None)
         if followed is not None:
             followed.close()
 
     async def close(self) -> None:
         """Follow nothing more, and send nothing more."""
         for turn_id in list(self._followed):
-            self.forget(turn_id)
+            self.forget(UUID(turn_id))
         for key in list(self._feeds):
             self.end_feed(*key)
+        self.outbox.close()
         await asyncio.sleep(0)  # what was cancelled ends
+
+
+class _Outbox:
+    """Texts of many turns on their way: what is said within a moment goes as one message to each inbox.
+
+    A message for each turn would cost several times as much a delta.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._feeds: list[_Feed] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, feed: _Feed) -> None:
+        """Send what a feed has to send within a moment."""
+        self._feeds.append(feed)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SEND_EVERY_S, self._send)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _send(self) -> None:
+        feeds, self._feeds, self._timer = self._feeds, [], None
+        by_inbox: dict[str, list[tuple[str, int, list[str]]]] = {}
+        for feed in feeds:
+            if said := feed.take_said():
+                by_inbox.setdefault(feed.inbox, []).append(said)
+        for inbox, told in by_inbox.items():
+            self._bus.send(inbox, write(Said.model_construct(kind="said", said=tuple(told))))
 
 
 class _Feed:
@@ -130,7 +170,10 @@ class _Feed:
     def __init__(self, remote: RemoteTurns, live: LiveTurn, asked: Follow) -> None:
         self._remote = remote
         self._live = live
-        self._inbox = asked.inbox
+        self.inbox = asked.inbox
+        self._turn_id = live.turn_id.hex
+        self._texts: list[str] = []
+        self._first = 0
         self._until = asyncio.get_running_loop().time() + LEASE_S
         self._reading = asyncio.create_task(
             live.ended()
@@ -143,18 +186,42 @@ class _Feed:
         self._until = asyncio.get_running_loop().time() + LEASE_S
         if asked.again:
             self._sending.cancel()
+            self._texts = []
             self._sending = asyncio.create_task(self._send(asked.after))
 
     def close(self) -> None:
         """Stop."""
+        self._texts = []
         for task in (self._sending, self._reading, self._expiring):
             task.cancel()
 
+    def take_said(self) -> tuple[str, int, list[str]] | None:
+        """Return the texts that are to be sent, which are sent then; None where there are none."""
+        texts, self._texts = self._texts, []
+        return (self._turn_id, self._first, texts) if texts else None
+
     async def _send(self, after: int) -> None:
-        async with aclosing(self._live.follow(after=after)) as batches:
+        async with aclosing(self._live.follow(after=after, on_events=self._take_texts)) as batches:
             async for first, events in batches:
-                self._remote.bus.send(self._inbox, tell(self._live, first, events))
+                if self._take_texts(first, events):
+                    continue
+                if said := self.take_said():
+                    self._remote.bus.send(self.inbox, write(Said(said=(said,))))
+                self._remote.bus.send(self.inbox, tell(self._live, first, events))
                 await asyncio.sleep(SEND_EVERY_S)
+
+    def _take_texts(self, first: int, events: Sequence[Event]) -> bool:
+        """Send events with those of other turns, where they are plain text as most are."""
+        texts: list[str] = []
+        for event in events:
+            if type(event) is not Delta or event[1] is not None or event[2] is not None or event[3] is not None:
+                return False
+            texts.append(event[0])
+        if not self._texts:
+            self._first = first
+            self._remote.outbox.add(self)
+        self._texts += texts
+        return True
 
     async def _expire(self) -> None:
         loop = asyncio.get_running_loop()
@@ -163,7 +230,7 @@ class _Feed:
             if left_s <= 0:
                 break
             await asyncio.sleep(left_s)
-        self._remote.end_feed(self._live.turn_id, self._inbox)
+        self._remote.end_feed(self._live.turn_id, self.inbox)
 
 
 class _Followed:
@@ -191,6 +258,17 @@ class _Followed:
         live.copy(message.events[live.event_count - message.first :], state=message.state)
         if live.is_over:
             self._remote.forget(live.turn_id)
+
+    def take_texts(self, first: int, texts: list[str], now: float) -> None:
+        """Add texts that the turn has said, as ``take`` does events."""
+        live = self._live
+        if live is None or first > live.event_count:
+            if now - self._asked_at > ASK_AGAIN_AFTER_S:
+                self._ask(again=True)
+            return
+        self._heard_at = now
+        if new := texts[live.event_count - first :]:
+            live.copy_texts(new)
 
     def close(self) -> None:
         """Leave."""

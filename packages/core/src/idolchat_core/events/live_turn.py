@@ -329,6 +329,12 @@ class LiveTurn:
         self.state = state or self.state
         _wake(self._at_start)
 
+    def copy_texts(self, texts: Sequence[str]) -> None:
+        """Add deltas of nothing but text, as ``copy`` does; the turn runs."""
+        self.state = TurnState.RUNNING
+        self._reply.add_text("".join(texts))
+        self._log.append(*map(Delta, texts))
+
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""
         self.state = event.state

@@ -1,0 +1,289 @@
+"""What a delta costs that somebody reads at another server, and how late it comes; and how fast a cancel gets there.
+
+    python -m benchmarks.remote_readers [--bus postgres] [--turns 500] [--deltas 64] [--every-ms 15] [--rounds 3]
+
+Two processes and a PostgreSQL or a Redis of its own: one lets turns say deltas of a dozen letters, as providers do, the
+other follows all of them. Each is measured with readers and without, so that what making the deltas costs is left out;
+the encoding for clients, which is the same wherever a turn runs, is not made. The lag is from `say` to where a reader
+has the text. A stop is timed from its sending to its arrival at the process that runs the turn. Prints a Markdown row
+of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median, quantiles
+from uuid import UUID
+
+import uvloop
+from pydantic import SecretStr
+
+from idolchat_bus_redis import RedisSettings
+from idolchat_bus_redis.bus import RedisBus
+from idolchat_bus_redis.testing import running_redis
+from idolchat_core import Bus, Delta, TurnEnded, TurnState, new_id, utc_now
+from idolchat_core.coordination.contract import Occupant
+from idolchat_core.coordination.local import StoredTurns
+from idolchat_core.coordination.messages import Stop, read_message, write
+from idolchat_core.coordination.remote import RemoteTurns
+from idolchat_core.events.events import Event
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.testing import InMemoryStorage
+from idolchat_storage_postgres.bus import NotifyBus
+from idolchat_storage_postgres.database import Database
+from idolchat_storage_postgres.settings import PostgresSettings
+from idolchat_storage_postgres.testing import running_postgres
+
+TICKS = os.sysconf("SC_CLK_TCK")
+STOPS = 200
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done, over a bus at an address."""
+
+    bus: str
+    address: str
+    turns: int
+    deltas: int
+    every_s: float
+    is_followed: bool
+
+
+def open_bus(plan: Plan) -> AbstractAsyncContextManager[Bus]:
+    if plan.bus == "redis":
+        return RedisBus(RedisSettings(url=SecretStr(plan.address)))
+    return NotifyBus(Database(PostgresSettings(url=SecretStr(plan.address))))
+
+
+@asynccontextmanager
+async def remote(
+    plan: Plan, find_here: Callable[[UUID], LiveTurn | None], on_stop: Callable[[UUID], None]
+) -> AsyncGenerator[RemoteTurns]:
+    """Take part in the bus, as a server does."""
+
+    async def find_end(_: Occupant) -> TurnEnded | None:
+        return None
+
+    async with open_bus(plan) as bus:
+        turns = RemoteTurns(bus, StoredTurns(InMemoryStorage()), find_here=find_here, find_end=find_end)
+
+        def hear(message: bytes) -> None:
+            told = read_message(message)
+            if isinstance(told, Stop):
+                on_stop(told.turn_id)
+            else:
+                turns.take(told)
+
+        async with bus.receive(hear):
+            yield turns
+            await turns.close()
+
+
+async def own(plan: Plan, pipe: Connection) -> float:
+    """Run the turns, and return the CPU that it took, in seconds."""
+    lives = [a_turn() for _ in range(plan.turns)]
+    by_id = {live.turn_id: live for live in lives}
+    stopped: list[float] = []
+    async with remote(plan, by_id.get, lambda _: stopped.append(time.monotonic())) as turns:
+        pipe.send((turns.bus.inbox, list(by_id)))
+        await told(pipe)
+        before = time.process_time()
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        for number in range(plan.deltas):
+            for live in lives:
+                live.say(Delta(f"{time.monotonic():.6f} "))
+            if number + 1 < plan.deltas:
+                await asyncio.sleep(max(0.0, began_at + (number + 1) * plan.every_s - loop.time()))
+        for live in lives:
+            live.end(TurnEnded(state=TurnState.COMPLETED))
+        await told(pipe)  # all is read
+        took_s = time.process_time() - before
+        pipe.send(took_s)
+        await told(pipe)  # all stops are sent
+        pipe.send(stopped)
+    return took_s
+
+
+async def read(plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID]) -> tuple[float, list[float], list[float]]:
+    """Follow the turns; return the CPU that it took, the lags, and the times of sending stops, in seconds."""
+    lags: list[float] = []
+    async with remote(plan, lambda _: None, lambda _: None) as turns:
+        begun = time.process_time()
+        lives = [
+            await turns.follow(Occupant(turn_id, turn_id, inbox, False, True)) if plan.is_followed else None
+            for turn_id in ids
+        ]
+        before = time.process_time() if lives else begun
+        reading = [asyncio.create_task(follow(live, lags)) for live in lives if live is not None]
+        await asyncio.sleep(0)
+        pipe.send("begin")
+        await asyncio.gather(*reading)
+        if not plan.is_followed:
+            await asyncio.sleep(plan.deltas * plan.every_s)
+        took_s = time.process_time() - before
+        pipe.send("read")
+        sent = []
+        for _ in range(STOPS):
+            sent.append(time.monotonic())
+            turns.bus.send(inbox, write(Stop(turn_id=ids[0], state=TurnState.CANCELLED)))
+            await asyncio.sleep(0.03)
+        pipe.send("stopped")
+    return took_s, lags, sent
+
+
+async def follow(live: LiveTurn, lags: list[float]) -> None:
+    """Read as those who stream do."""
+
+    def take(_: int, events: Sequence[Event]) -> bool:
+        now = time.monotonic()
+        for event in events:
+            if not isinstance(event, Delta):
+                return False
+            lags.append(now - float(event.content))
+        return True
+
+    async with aclosing(live.follow(on_events=take)) as batches:
+        async for first, events in batches:
+            take(first, events)
+
+
+def a_turn() -> LiveTurn:
+    live = LiveTurn(
+        turn_id=new_id(),
+        conversation_id=new_id(),
+        user_id=None,
+        user_message_id=str(new_id()),
+        message_id=str(new_id()),
+        model="mock",
+        created_at=utc_now(),
+        on_last_reader_gone=lambda: None,
+    )
+    live.begin()
+    return live
+
+
+async def told(pipe: Connection) -> object:
+    """Wait for what the other process says."""
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
+    loop.add_reader(pipe.fileno(), arrived.set)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await arrived.wait()
+    finally:
+        loop.remove_reader(pipe.fileno())
+    return pipe.recv()
+
+
+def as_owner(plan: Plan, pipe: Connection) -> None:
+    uvloop.run(own(plan, pipe))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """CPU in seconds of owner, reader and server, and lags in seconds."""
+
+    owner: float
+    reader: float
+    server: float
+    lags: list[float]
+    stops: list[float]
+
+
+def measure(plan: Plan, server_pids: Callable[[], list[int]]) -> Measured:
+    """Run it once."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    owner = multiprocessing.get_context("spawn").Process(target=as_owner, args=(plan, theirs))
+    owner.start()
+    inbox, ids = ours.recv()
+    before = cpu_of(server_pids())
+    reader_s, lags, sent = uvloop.run(read(plan, ours, inbox, ids))
+    owner_s = ours.recv()
+    server_s = cpu_of(server_pids()) - before
+    arrived = ours.recv()
+    owner.join()
+    return Measured(owner_s, reader_s, server_s, lags, [b - a for a, b in zip(sent, arrived, strict=False)])
+
+
+def cpu_of(pids: Sequence[int]) -> float:
+    """Add up the CPU time of processes, in seconds."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def tree_of(pid: int) -> list[int]:
+    """List a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+@contextmanager
+def broker(bus: str) -> Iterator[tuple[str, Callable[[], list[int]]]]:
+    """Run what carries the messages; give its address, and the processes that it consists of."""
+    if bus == "redis":
+        with running_redis() as redis:
+            yield redis.url, lambda: tree_of(redis.pid)
+    else:
+        with running_postgres() as postgres:
+            main = int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+            yield postgres.url(), lambda: tree_of(main)
+
+
+def us_each(seconds: Sequence[float], idle: Sequence[float], deltas: int) -> float:
+    return 1e6 * (median(seconds) - median(idle)) / deltas
+
+
+def percentile_ms(values: Sequence[float], percent: int) -> float:
+    return 1000 * quantiles(values, n=100)[percent - 1]
+
+
+def main() -> None:
+    """Measure, and print."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--bus", choices=["postgres", "redis"], default="postgres")
+    options.add_argument("--turns", type=int, default=500)
+    options.add_argument("--deltas", type=int, default=64)
+    options.add_argument("--every-ms", type=float, default=15.0)
+    options.add_argument("--rounds", type=int, default=3)
+    given = options.parse_args()
+    with broker(given.bus) as (address, pids):
+        plans = [
+            Plan(given.bus, address, given.turns, given.deltas, given.every_ms / 1000, is_followed)
+            for is_followed in (True, False)
+        ]
+        rounds = [[measure(plan, pids) for plan in plans] for _ in range(given.rounds)]
+    with_readers, without = zip(*rounds, strict=True)
+    count = given.turns * given.deltas
+    owner, reader, server = (
+        us_each([getattr(one, who) for one in with_readers], [getattr(one, who) for one in without], count)
+        for who in ("owner", "reader", "server")
+    )
+    lags = [lag for one in with_readers for lag in one.lags]
+    stops = [stop for one in with_readers for stop in one.stops]
+    sys.stdout.write(
+        "| bus | turns | us a delta: owner | reader | server | all | lag ms p50 / p99 | stop ms p50 / p99 |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+        f"| {given.bus} | {given.turns} | {owner:.1f} | {reader:.1f} | {server:.1f} | {owner + reader + server:.1f} |"
+        f" {percentile_ms(lags, 50):.1f} / {percentile_ms(lags, 99):.1f} |"
+        f" {percentile_ms(stops, 50):.1f} / {percentile_ms(stops, 99):.1f} |\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
