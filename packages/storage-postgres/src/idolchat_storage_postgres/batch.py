@@ -121,7 +121,7 @@ class Batches:
                     await self._do(session, statement, [one])
                 return
             results = [error]
-        except StorageUnavailable as error:
+        except Exception as error:  # noqa: BLE001  whoever asked is told, whatever it is
             results = [error] * len(taken)
         for (_, future), result in zip(taken, results, strict=True):
             _tell(future, result)

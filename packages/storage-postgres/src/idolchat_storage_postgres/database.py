@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 type Connection = asyncpg.Connection[asyncpg.Record]
 
-ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What the driver raises when something is wrong with the database or the way to it."""
 
 PATIENCE_S = 10.0
@@ -39,6 +39,7 @@ _LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was told of the server's end while nothing was asked of it
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +16,7 @@ from idolchat_core import (
     StorageStats,
     pagination,
 )
+from idolchat_storage_postgres.conditions import Condition
 from idolchat_storage_postgres.database import Connection, Database
 from idolchat_storage_postgres.rows import id_of, stored_id
 
@@ -36,25 +36,6 @@ from pg_inherits where inhparent = 'idolchat.messages'::regclass"""
 _IDS_AT_ONCE = 10_000
 
 
-class _Condition:
-    """A condition that grows, and its arguments."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.arguments: list[Any] = []
-
-    def add(self, text: str, *values: Any) -> None:
-        """Add one; ``{}`` stands for each value."""
-        numbers = [f"${len(self.arguments) + number}" for number in range(1, len(values) + 1)]
-        self.parts.append(text.format(*numbers))
-        self.arguments += values
-
-    @property
-    def where(self) -> str:
-        """The clause."""
-        return f" where {' and '.join(self.parts)}" if self.parts else ""
-
-
 async def list_conversations(
     database: Database, matching: ConversationFilter, *, limit: int, before: str | None
 ) -> ConversationList:
@@ -68,23 +49,22 @@ async def list_conversations(
     return ConversationList(data=page, next=pagination.cursor(page[-1]) if page and len(rows) > limit else None)
 
 
-def _page(condition: _Condition, matching: ConversationFilter, limit: int) -> str:
+def _page(condition: Condition, matching: ConversationFilter, limit: int) -> str:
     """Select the newest; those of a character by two indexes, for it may be the first of a group or another of it."""
     newest = f"{_NEWEST_FIRST} limit {limit}"
     if matching.character_id is None:
-        return f"select {_SUMMARY} from idolchat.conversations{condition.where} {newest}"  # noqa: S608 - our names
-    condition.arguments.append(stored_id(matching.character_id))
-    number = len(condition.arguments)
-    one = f"select {_SUMMARY} from idolchat.conversations{condition.where or ' where true'}"  # noqa: S608 - our names
+        return f"select {_SUMMARY} from idolchat.conversations{condition.clause} {newest}"  # noqa: S608 - our names
+    one = condition.number(stored_id(matching.character_id))
+    all_of_it = f"select {_SUMMARY} from idolchat.conversations{condition.clause or ' where true'}"  # noqa: S608
     return (
-        f"(({one} and character_id = ${number} {newest}) union all"
-        f" ({one} and group_ids @> array[${number}] and character_id is distinct from ${number} {newest})) {newest}"
+        f"(({all_of_it} and character_id = {one} {newest}) union all"
+        f" ({all_of_it} and group_ids @> array[{one}] and character_id is distinct from {one} {newest})) {newest}"
     )
 
 
-def _matching(matching: ConversationFilter) -> _Condition:
+def _matching(matching: ConversationFilter) -> Condition:
     """Write a filter without its character."""
-    condition = _Condition()
+    condition = Condition()
     if matching.user_id is not None:
         condition.add("user_id = {}", stored_id(matching.user_id))
     if matching.since is not None:
@@ -127,13 +107,12 @@ async def count_conversations(database: Database, matching: ConversationFilter) 
     """See ``Storage.stats``; the size is that of all tables and indexes of conversations, known only of all."""
     condition = _matching(matching)
     if matching.character_id is not None:
-        one = stored_id(matching.character_id)
-        condition.add("(character_id = {} or group_ids @> array[{}])", one, one)
+        condition.add("{} = any(array_append(group_ids, character_id))", stored_id(matching.character_id))
 
     async def read(connection: Connection) -> StorageStats:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            counted = await connection.fetchrow(_COUNTED + condition.where, *condition.arguments)
-            characters = await connection.fetchval(_CHARACTERS + condition.where, *condition.arguments)
+            counted = await connection.fetchrow(_COUNTED + condition.clause, *condition.arguments)
+            characters = await connection.fetchval(_CHARACTERS + condition.clause, *condition.arguments)
             size = await connection.fetchval(_SIZE) if matching == EVERYTHING else None
         return StorageStats(**dict(counted or {}), characters=characters, damaged=0, size_bytes=size)
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from idolchat_core import ConversationFilter, document
 from idolchat_core.search import Query, SearchHit, SearchResults, Term, cursor, place, text_of
+from idolchat_storage_postgres.conditions import Condition
 from idolchat_storage_postgres.database import Database
 from idolchat_storage_postgres.rows import ANY_WORD, MAX_WORD, id_of, stored_id
 
 __all__ = ["search_messages"]
 
-_FOUND = "select conversation_id, position, at, user_id, character_id, line from idolchat.messages"
+_COLUMNS = "conversation_id, position, at, user_id, character_id, line"
 _NEWEST_FIRST = "order by at desc, conversation_id desc, position desc"
 _OF_CHARACTER = (
     "(character_id = {0} or conversation_id in (select id from idolchat.conversations where group_ids @> array[{0}]))"
 )
 _MOST_AT_ONCE = 1000
+_RECENT = 2000
+"""Of a user's messages, so many are looked through one by one: most have fewer, and the planner needs no thought."""
 
 type _Place = tuple[datetime, UUID, int]
 
@@ -35,8 +37,9 @@ async def search_messages(
     after = place(before) if before is not None else None
     hits: list[SearchHit] = []
     wanted = limit + 1
+    is_scanned = matching.user_id is not None and await _has_few(database, matching, after)
     while len(hits) <= limit:
-        rows = await _candidates(database, query, matching, after, wanted)
+        rows = await _candidates(database, query, matching, after, wanted, is_scanned=is_scanned)
         hits += await asyncio.to_thread(_matches, query, rows)
         if len(rows) < wanted:
             break
@@ -46,29 +49,48 @@ async def search_messages(
     return SearchResults(data=page, next=cursor(page[-1]) if page and len(hits) > limit else None)
 
 
+async def _has_few(database: Database, matching: ConversationFilter, after: _Place | None) -> bool:
+    """Whether no more than ``_RECENT`` messages need be looked through."""
+    where = _matching(matching, after)
+    sql = f"select count(*) from (select from idolchat.messages{where.clause} limit {_RECENT + 1}) x"  # noqa: S608
+    count: int = await database.fetchval(sql, *where.arguments)
+    return count <= _RECENT
+
+
 async def _candidates(
-    database: Database, query: Query, matching: ConversationFilter, after: _Place | None, limit: int
+    database: Database,
+    query: Query,
+    matching: ConversationFilter,
+    after: _Place | None,
+    limit: int,
+    *,
+    is_scanned: bool,
 ) -> Sequence[asyncpg.Record]:
-    arguments: list[Any] = [_asked(query.terms)]
-    conditions = ["words @@ $1::tsquery"]
+    """Find the newest messages that have all words."""
+    where = _matching(matching, after)
+    if is_scanned:
+        # What stands within the limit is found by its owner, and never by its words.
+        inner = f"select {_COLUMNS}, words from idolchat.messages{where.clause} {_NEWEST_FIRST} limit {_RECENT}"  # noqa: S608
+        sql = f"select {_COLUMNS} from ({inner}) x where words @@ {where.number(_asked(query.terms))}::tsquery"  # noqa: S608
+    else:
+        where.add("words @@ {}::tsquery", _asked(query.terms))
+        sql = f"select {_COLUMNS} from idolchat.messages{where.clause}"  # noqa: S608 - our names
+    return await database.fetch(f"{sql} {_NEWEST_FIRST} limit {limit}", *where.arguments)
 
-    def add(condition: str, *values: Any) -> None:
-        first = len(arguments) + 1
-        conditions.append(condition.format(*(f"${first + number}" for number in range(len(values)))))
-        arguments.extend(values)
 
+def _matching(matching: ConversationFilter, after: _Place | None) -> Condition:
+    where = Condition()
     if matching.user_id is not None:
-        add("user_id = {}", stored_id(matching.user_id))
+        where.add("user_id = {}", stored_id(matching.user_id))
     if matching.character_id is not None:
-        add(_OF_CHARACTER, stored_id(matching.character_id))
+        where.add(_OF_CHARACTER, stored_id(matching.character_id))
     if matching.since is not None:
-        add("at >= {}", matching.since)
+        where.add("at >= {}", matching.since)
     if matching.until is not None:
-        add("at < {}", matching.until)
+        where.add("at < {}", matching.until)
     if after is not None:
-        add("(at, conversation_id, position) < ({}, {}, {})", *after)
-    sql = f"{_FOUND} where {' and '.join(conditions)} {_NEWEST_FIRST} limit {limit}"
-    return await database.fetch(sql, *arguments)
+        where.add("(at, conversation_id, position) < ({}, {}, {})", *after)
+    return where
 
 
 def _asked(terms: Sequence[Term]) -> str:
