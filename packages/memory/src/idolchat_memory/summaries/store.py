@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
-from idolchat_core import Change, ChangeKind, Conversation, ConversationDamaged, ConversationNotFound, Storage
-from idolchat_memory.summaries.summary import Summary, covered_by
+from idolchat_core import Change, ChangeKind, ConversationDamaged, ConversationNotFound, Storage
+from idolchat_memory.summaries.covering import right_ones
+from idolchat_memory.summaries.summary import Summary
 
 __all__ = ["SUMMARIES", "SummaryStore", "summaries_of"]
 
@@ -39,6 +40,7 @@ class SummaryStore:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._kept: OrderedDict[UUID, tuple[int, list[Summary]]] = OrderedDict()
+        self._checking: dict[tuple[UUID, int], asyncio.Task[list[Summary]]] = {}
 
     def of_known_reading(self, conversation_id: UUID, reading: int) -> Sequence[Summary] | None:
         """Return what ``of_reading`` gave for this reading of a branch, and what was made since; None: not asked."""
@@ -52,12 +54,25 @@ class SummaryStore:
         """
         kept = self._kept.get(conversation_id)
         if kept is None or kept[0] != reading:
-            kept = reading, await self._right(conversation_id)
+            kept = reading, await self._checked(conversation_id, reading)
             self._kept[conversation_id] = kept
             if len(self._kept) > _MAX_CONVERSATIONS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(conversation_id)
         return kept[1]
+
+    async def _checked(self, conversation_id: UUID, reading: int) -> list[Summary]:
+        """Check them, on behalf of all who ask meanwhile; who cannot wait finds it further on the next time."""
+        at = conversation_id, reading
+        if at not in self._checking:
+            task = self._checking[at] = asyncio.create_task(self._right(conversation_id))
+            task.add_done_callback(lambda _: self._checking.pop(at, None))
+        return list(await asyncio.shield(self._checking[at]))
+
+    def right_now(self, conversation_id: UUID) -> Sequence[Summary]:
+        """Return the summaries that were right when the branch was read last; none where that was not asked."""
+        kept = self._kept.get(conversation_id)
+        return kept[1] if kept is not None else ()
 
     async def all_of(self, conversation_id: UUID) -> list[Summary]:
         """List what is stored of a conversation, the oldest first. Raises ``StorageUnavailable``."""
@@ -110,10 +125,10 @@ class SummaryStore:
         stored = await self.all_of(conversation_id)
         if not stored:
             return []
-        conversation = await read_whole(self._storage, conversation_id)
-        if conversation is None:
+        try:
+            right = await right_ones(self._storage, conversation_id, stored)
+        except (ConversationNotFound, ConversationDamaged):  # they may be right again when it is restored or mended
             return []
-        right = await asyncio.to_thread(lambda: [one for one in stored if covered_by(conversation, one)])
         for wrong in [one for one in stored if one not in right]:
             await self._drop(wrong)
         return right
@@ -132,15 +147,6 @@ class SummaryStore:
 
 def _name(summary: Summary) -> str:
     return f"{summary.conversation_id}.{summary.id}"
-
-
-async def read_whole(storage: Storage, conversation_id: UUID) -> Conversation | None:
-    """Read a conversation; None where it is gone, or can be read only in part."""
-    try:
-        conversation = await storage.read(conversation_id)
-    except (ConversationNotFound, ConversationDamaged):
-        return None
-    return None if conversation.status == "damaged" else conversation
 
 
 _stores: WeakKeyDictionary[Storage, SummaryStore] = WeakKeyDictionary()

@@ -12,14 +12,16 @@ from idolchat_core import (
     BackgroundCompletions,
     CompletionRequest,
     Conversation,
+    Message,
     Storage,
     new_id,
     text_size,
     utc_now,
 )
-from idolchat_memory.feed.memories import Numbered, memory_text
-from idolchat_memory.summaries.store import SummaryStore, read_whole
-from idolchat_memory.summaries.summary import Covered, Summary, branch_upto, covered_by
+from idolchat_memory.feed.memories import memory_text
+from idolchat_memory.summaries.covering import Covered, cover
+from idolchat_memory.summaries.store import SummaryStore
+from idolchat_memory.summaries.summary import Summary
 
 __all__ = ["DEFAULT_PROMPT", "PURPOSE", "SummaryWriter", "WhatToSum", "fitting"]
 
@@ -73,33 +75,22 @@ class SummaryWriter:
 
         Raises what ``BackgroundCompletions.complete`` raises, and ``StorageError``.
         """
-        conversation = await read_whole(self._storage, wanted.conversation_id)
-        if conversation is None:
+        covered = await self._covered(wanted)
+        lines = _transcript(covered.since) if covered is not None else []
+        if covered is None or not lines:
             return None
-        covered = branch_upto(conversation, wanted.next_message_id)
-        if covered is None:
-            return None
-        before, place = await self._before(conversation, covered)
-        lines = _transcript(covered.branch[place:])
-        if not lines:
-            return None
-        request = self._request(conversation, before, lines, wanted)
+        page = await self._storage.read_page(wanted.conversation_id, limit=1)
+        request = self._request(page.conversation, covered.before, lines, wanted)
         text = await self._background.complete(request, purpose=PURPOSE, daily_tokens=self._daily_tokens)
         text = fitting(text, wanted.max_tokens, wanted.count)
         if not text:
-            log.warning("the model gave no summary", extra={"conversation_id": str(conversation.id)})
+            log.warning("the model gave no summary", extra={"conversation_id": str(wanted.conversation_id)})
             return None
-        return await self._kept(conversation, covered, wanted, text=text, before=before)
+        return await self._kept(page.conversation, covered, wanted, text=text)
 
-    async def _before(self, conversation: Conversation, covered: Covered) -> tuple[Summary | None, int]:
-        """Find the summary that stands for most of the messages, and for how many."""
-        best: tuple[Summary | None, int] = (None, 0)
-        for summary in await self._store.all_of(conversation.id):
-            place = covered.place_after(summary.last_message_id)
-            is_better = place is not None and best[1] < place < len(covered.branch)
-            if is_better and covered_by(conversation, summary):
-                best = summary, place or 0
-        return best
+    async def _covered(self, wanted: WhatToSum) -> Covered | None:
+        right = self._store.right_now(wanted.conversation_id)
+        return await cover(self._storage, wanted.conversation_id, wanted.next_message_id, right)
 
     def _request(
         self, conversation: Conversation, before: Summary | None, lines: Sequence[str], wanted: WhatToSum
@@ -116,25 +107,23 @@ class SummaryWriter:
         )
 
     async def _kept(
-        self, conversation: Conversation, covered: Covered, wanted: WhatToSum, *, text: str, before: Summary | None
+        self, conversation: Conversation, covered: Covered, wanted: WhatToSum, *, text: str
     ) -> Summary | None:
         """Store a summary, unless one of its messages was edited or deleted while it was made."""
-        digest = covered.digest
-        now = await read_whole(self._storage, conversation.id)
-        still = None if now is None else branch_upto(now, wanted.next_message_id)
-        if still is None or still.digest != digest:
+        still, before = await self._covered(wanted), covered.before
+        if still is None or still.digest != covered.digest:
             return None
         summary = Summary(
             id=new_id(),
             conversation_id=conversation.id,
             user_id=None if conversation.user_id is None else str(conversation.user_id),
-            first_message_id=str(covered.branch[0].message.id),
-            last_message_id=str(covered.branch[-1].message.id),
+            first_message_id=before.first_message_id if before is not None else str(covered.since[0].id),
+            last_message_id=str(covered.since[-1].id),
             next_message_id=wanted.next_message_id,
-            messages=len(covered.branch),
+            messages=covered.total,
             text=text,
             model=wanted.model,
-            inputs_hash=digest,
+            inputs_hash=covered.digest,
             rests_on=before.id if before is not None else None,
             made_at=utc_now(),
         )
@@ -152,9 +141,9 @@ def fitting(text: str, max_tokens: int, count: Callable[[str], int]) -> str:
     return "".join(sentences).strip() or text[: len(text) * max_tokens // max(1, count(text))].strip()
 
 
-def _transcript(branch: Sequence[Numbered]) -> list[str]:
+def _transcript(messages: Sequence[Message]) -> list[str]:
     """Write down who said what; tool calls and their results are left out."""
-    said = [(message.name or _SPEAKERS.get(message.role), memory_text(message)) for _, message in branch]
+    said = [(message.name or _SPEAKERS.get(message.role), memory_text(message)) for message in messages]
     return [f"{speaker}: {text}" for speaker, text in said if text]
 
 
