@@ -22,6 +22,7 @@ nox.options.sessions = [
     "lowest",
     "wheels",
     "newcomer",
+    "released",
     "audit",
 ]
 
@@ -244,6 +245,13 @@ def matrix(session: nox.Session) -> None:
     install(session, *RUNNING_OTHERS, groups=["product"])
     options = [f"--pythons={','.join(PYTHONS)}", "--all-subsets", "--table=docs/installing.md"]
     session.run("pytest", "tests/wheels/test_subsets.py", *options, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def released(session: nox.Session) -> None:
+    """Test the last release of each plugin with the core of here, and each plugin with the lowest core it allows."""
+    install(session, groups=["release"])
+    session.run("python", "-m", "scripts.released", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -37,7 +37,15 @@ class Environment:
     def create(cls, folder: Path, dist: Path, *names: str, python: str = sys.executable) -> "Environment":
         """Install distributions by name from the wheels in ``dist``, all else at its locked version."""
         environment = cls(folder)
-        environment.run(UV, "venv", "--quiet", "--allow-existing", "--python", python, folder)
+        find = [
+            UV,
+            "python",
+            "find",
+            "--no-python-downloads",
+            python,
+        ]  # a version manager may know it in the checkout only
+        found = subprocess.run(find, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        environment.run(UV, "venv", "--quiet", "--allow-existing", "--python", found, folder)
         command: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", environment.python]
         environment.run(*command, *sources(folder, dist), *names)
         return environment
