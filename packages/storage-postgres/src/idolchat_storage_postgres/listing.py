@@ -18,7 +18,7 @@ from idolchat_core import (
 )
 from idolchat_storage_postgres.conditions import Condition
 from idolchat_storage_postgres.database import Connection, Database
-from idolchat_storage_postgres.rows import id_of, stored_id
+from idolchat_storage_postgres.rows import id_of, plain_uuid, stored_id
 
 __all__ = ["count_conversations", "find_turn", "list_conversations", "list_ids"]
 
@@ -78,7 +78,7 @@ def _summary(row: asyncpg.Record) -> ConversationSummary:
     groups = row["group_ids"]
     return ConversationSummary.model_validate(
         {
-            "id": row["id"],
+            "id": plain_uuid(row["id"]),
             "user_id": _read(row["user_id"]),
             "character_id": _read(row["character_id"]),
             "character_ids": None if groups is None else tuple(map(id_of, groups)),
@@ -124,7 +124,7 @@ async def find_turn(database: Database, turn_id: UUID) -> UUID | None:
     found: UUID | None = await database.fetchval(
         "select conversation_id from idolchat.messages where turn_id = $1 limit 1", turn_id
     )
-    return found
+    return None if found is None else plain_uuid(found)
 
 
 def _read(stored: str | None) -> str | None:

@@ -28,6 +28,7 @@ __all__ = [
     "document_of",
     "id_of",
     "message_rows",
+    "plain_uuid",
     "rest_of",
     "row_of",
     "stored_id",
@@ -82,6 +83,11 @@ def stored_id(value: StoredId) -> str:
         if "\0" in text or text.startswith(_ESCAPED):
             return _ESCAPED + text.encode().hex()
     return text
+
+
+def plain_uuid(value: UUID) -> UUID:
+    """Return an id that the driver gave as what others know: they do not write a subclass as JSON."""
+    return UUID(int=value.int)
 
 
 def id_of(stored: str) -> str:
@@ -146,7 +152,7 @@ def conversation_of(row: asyncpg.Record, lines: str | None, *, expected: int) ->
 
     ``status`` is ``damaged`` where some cannot be read or are missing. Raises ``ConversationDamaged`` where none can.
     """
-    conversation_id = row["id"]
+    conversation_id = plain_uuid(row["id"])
     empty = document.from_parts({**_fields(row), "messages": []}, conversation_id)
     text = (lines or "").encode()
     try:
@@ -178,7 +184,7 @@ def _joined(row: asyncpg.Record, lines: bytes) -> bytes:
 def _fields(row: asyncpg.Record) -> dict[str, Any]:
     rest = row["rest"]
     fields: dict[str, Any] = {
-        "id": row["id"],
+        "id": plain_uuid(row["id"]),
         "created_at": row["created_at"],
         "user_id": _read(row["user_id"]),
         "character_id": _read(row["character_id"]),

@@ -13,7 +13,7 @@ from idolchat_core import ConversationFilter, document
 from idolchat_core.search import Query, SearchHit, SearchResults, Term, cursor, place, text_of
 from idolchat_storage_postgres.conditions import Condition
 from idolchat_storage_postgres.database import Database
-from idolchat_storage_postgres.rows import ANY_WORD, MAX_WORD, id_of, stored_id
+from idolchat_storage_postgres.rows import ANY_WORD, MAX_WORD, id_of, plain_uuid, stored_id
 
 __all__ = ["search_messages"]
 
@@ -117,7 +117,7 @@ def _matches(query: Query, rows: Sequence[asyncpg.Record]) -> list[SearchHit]:
         snippet, matches = shown
         hits.append(
             SearchHit(
-                conversation_id=row["conversation_id"],
+                conversation_id=plain_uuid(row["conversation_id"]),
                 user_id=_read(row["user_id"]),
                 character_id=_read(row["character_id"]),
                 message_id=message.id,

@@ -10,6 +10,7 @@ from uuid import UUID
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.characters.greeting import greeting_of
 from idolchat_core.coordination.checkpoints import unfinished
+from idolchat_core.coordination.contract import AlreadyEntered, Occupant
 from idolchat_core.errors import (
     ConversationMismatch,
     ConversationNotFound,
@@ -145,6 +146,8 @@ async def _decide(
     if plan.continues is not None:
         await go_on_from_stored(resources.storage, history, plan, live)
     if not plan.messages:
+        if resources.storage.is_shared and any(entry.turn_id == live.turn_id for entry in history.path):
+            raise AlreadyEntered(Occupant(live.turn_id, history.id, "", False, True))  # another process has ended it
         await _take_up(resources, history, plan, live)
         return _NOTHING_NEW
     return await _place(resources, plan, live, history, taken_back)

@@ -261,13 +261,7 @@ class TurnRun:
         is_loaded = any(entry.turn_id == self.plan.turn_id for entry in history.path)
         if not is_loaded and len(history.path) == history.total:
             return False
-        # What is loaded may not be known to the storage's index yet.
-        where = history.id if is_loaded else None
-        try:
-            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=where)
-        except StorageUnavailable:
-            # The index cannot tell; a keyed turn is in its own conversation or nowhere.
-            stored = await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
+        stored = await self._stored_before(history, is_loaded=is_loaded)
         if stored is None:
             return False
         if stored.user_message.deleted_at is not None and stored.user_message.turn_id == stored.turn_id:
@@ -276,16 +270,35 @@ class TurnRun:
             )
         if stored.request_hash != self.plan.fingerprint:
             raise mismatch(key)
-        if state_of(stored.reply) in RETRYABLE or stored.reply is None:
+        if state_of(stored.reply) in RETRYABLE:  # one without a reply, too
+            stored = await self._not_running(stored)
+        if stored.reply is None or state_of(stored.reply) in RETRYABLE:
             await self._run_again(stored)
             return False
         await self._replay(stored, stored.reply)
         return True
 
-    async def _run_again(self, stored: StoredTurn) -> None:
+    async def _stored_before(self, history: History, *, is_loaded: bool) -> StoredTurn | None:
+        # What is loaded may not be known to the storage's index yet.
+        where = history.id if is_loaded else None
+        try:
+            return await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=where)
+        except StorageUnavailable:
+            # The index cannot tell; a keyed turn is in its own conversation or nowhere.
+            return await find_stored_turn(self._resources.storage, self.plan.turn_id, conversation_id=history.id)
+
+    async def _not_running(self, stored: StoredTurn) -> StoredTurn:
+        """Return how a turn is stored that does not run any more. Raises ``AlreadyEntered`` where it does."""
         running = await self._resources.turns.find(self.live.turn_id)
         if running is not None:
             raise AlreadyEntered(running)
+        storage = self._resources.storage
+        if not storage.is_shared:
+            return stored
+        # It may have ended since it was read.
+        return await find_stored_turn(storage, stored.turn_id, conversation_id=stored.conversation_id) or stored
+
+    async def _run_again(self, stored: StoredTurn) -> None:
         continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
         turn_id = retry_id(stored.newest_turn_id)
         self._renames(self, turn_id)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from idolchat_core import Instance, Membership, MembershipCounts, StorageUnavailable, new_id
 from idolchat_storage_postgres.database import Connection, Database
+from idolchat_storage_postgres.rows import plain_uuid
 
 __all__ = ["Member", "Timing", "list_instances"]
 
@@ -185,7 +186,7 @@ async def list_instances(database: Database) -> Sequence[Instance]:
     """List the processes that serve the database, the longest-running first. Raises ``StorageUnavailable``."""
     return [
         Instance(
-            id=row["id"],
+            id=plain_uuid(row["id"]),
             address=row["address"],
             version=row["version"],
             started_at=row["started_at"],

@@ -49,7 +49,7 @@ from idolchat_storage_postgres.coordination.statements import (
     save,
 )
 from idolchat_storage_postgres.database import Database
-from idolchat_storage_postgres.rows import message_rows, row_of, stored_id
+from idolchat_storage_postgres.rows import message_rows, plain_uuid, row_of, stored_id
 
 __all__ = ["PostgresTurns"]
 
@@ -454,7 +454,8 @@ def _read(text: str) -> UnfinishedTurn | None:
 
 
 def _occupant(row: asyncpg.Record) -> Occupant:
-    return Occupant(row["turn_id"], row["conversation_id"], row["inbox"], row["is_waiting"], row["has_begun"])
+    ids = plain_uuid(row["turn_id"]), plain_uuid(row["conversation_id"])
+    return Occupant(*ids, row["inbox"], row["is_waiting"], row["has_begun"])
 
 
 def _taken_over(turn_id: UUID) -> TurnTakenOver:
