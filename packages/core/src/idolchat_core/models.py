@@ -26,13 +26,14 @@ __all__ = [
 
 
 _MAX_MADE_HERE = 4096
-_made_here: dict[UUID, None] = {}
+_made_here: dict[int, None] = {}
+"""By the integers of the ids, which are hashed in C."""
 
 
 def new_id() -> UUID:
     """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
     made = uuid_utils.uuid7()
-    _made_here[made] = None
+    _made_here[made.int] = None
     if len(_made_here) > _MAX_MADE_HERE:
         del _made_here[next(iter(_made_here))]
     return made
@@ -40,7 +41,7 @@ def new_id() -> UUID:
 
 def is_made_here(conversation_id: UUID) -> bool:
     """Return whether this process has just made an id, among its last few thousand, so that nobody can know it yet."""
-    return conversation_id in _made_here
+    return conversation_id.int in _made_here
 
 
 def utc_now() -> datetime:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import random
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -191,7 +191,8 @@ class DataFolder:
     def temporary(self, path: str) -> str:
         """Name a file to write before it takes the place of another; ``is_temporary`` knows such names."""
         folder, _, name = path.rpartition("/")
-        return f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
+        # Not by the system's random numbers: a call of it lets go of the interpreter, for every file that is made.
+        return f"{folder}/.{name}.{random.getrandbits(32):08x}.tmp"
 
     def write_whole(self, path: str, data: bytes) -> Job[Prepared]:
         """Write a file that takes the place of what has its name, all or nothing, durably."""

@@ -127,7 +127,7 @@ def own_number() -> int:
 
 def _file(path: str) -> tuple[int, int] | None:
     try:
-        found = Path(path).stat()
+        found = os.stat(path)  # noqa: PTH116  it is asked for with every question to the index
     except OSError:
         return None
     return found.st_dev, found.st_ino
@@ -139,7 +139,7 @@ def _mend_shared(path: str) -> bool:
     SQLite has it mapped, and would be killed by a SIGBUS where it touches what is not there, even to close it.
     """
     try:
-        is_cut = Path(path).stat().st_size < _SHARED_SIZE
+        is_cut = os.stat(path).st_size < _SHARED_SIZE  # noqa: PTH116
         if is_cut:
             os.truncate(path, _SHARED_SIZE)
     except OSError:
