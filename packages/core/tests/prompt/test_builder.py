@@ -365,6 +365,26 @@ def test_what_two_prompts_share_is_what_their_beginnings_have_in_common(moves: l
         before = after
 
 
+@pytest.mark.parametrize(("examples", "first_cut_leaves_all"), [("x" * 60, False), ("x" * 6000, True)])
+def test_examples_that_make_little_room_go_together_with_the_oldest_of_the_history(
+    examples: str, first_cut_leaves_all: bool
+) -> None:
+    """So that the beginning of prompts changes once, and not again some turns later."""
+    history, begins = history_of(), list[tuple[bool, bool]]()
+    example = PromptPart("character", "example/0", examples, Slot.EXAMPLES)
+    for turn in range(60):
+        history.add([said("user", f"{turn} " + "la " * 50, turn_id=new_id())], keep=len(history.path))
+        selection = chosen(SYSTEM, example)
+        prompt = build_prompt(selection, history.path, budget_tokens=4000, tokens_per_size=1.0, cut=history.cut)
+        history.cut = prompt.cut if prompt.is_cut else None
+        begins.append((bool(selection.of(Slot.EXAMPLES)), prompt.is_cut))
+        history.add([said("assistant", "da " * 50, turn_id=new_id())], keep=len(history.path))
+    without_examples = [is_cut for has_examples, is_cut in begins if not has_examples]
+
+    assert without_examples[0] is not first_cut_leaves_all
+    assert without_examples[-1]
+
+
 def test_what_is_reserved_keeps_no_turn_from_being_answered() -> None:
     prompt = build_prompt(
         chosen(SYSTEM), history_of(*TALK).path, budget_tokens=60, tokens_per_size=1.0, reserved_tokens=1000

@@ -101,6 +101,9 @@ def build_prompt(
     start = None if has_been_cut else choose(available=room.left(selection))
     if start != 0 and selection.of(Slot.EXAMPLES):
         selection.leave_out(Slot.EXAMPLES, reason="examples make room for the history")
+        is_near = predict_start(sizes, starts, available=room.left(selection), current=0) is not None
+        if not has_been_cut and is_near:  # their room lasts for few turns: the cache is missed once, not twice
+            choose = partial(choose_start, sizes, starts, current=None, wished=wished)
     if start != 0:
         start = choose(available=room.left(selection))
     if start is None and reserved_tokens:  # what is kept free keeps no turn from being answered
