@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -41,10 +41,8 @@ class Broken(LocalBus):
     state = BusState(problem="the broker at broker.example.org cannot be reached")
 
 
-@asynccontextmanager
-async def _refused() -> AsyncGenerator[Bus]:
+def _refused() -> AbstractAsyncContextManager[Bus]:
     raise ConfigurationError("the password is wrong; write another into IDOL_TEST_URL")
-    yield
 
 
 @hookimpl
