@@ -1,4 +1,4 @@
-"""nginx as compose sets it up, before real servers: streams, retries, and what it says when there is none."""
+"""nginx as compose and the guide set it up, before real servers: streams, retries, and when there is none."""
 
 import asyncio
 import json
@@ -19,9 +19,14 @@ from idolchat_api.testing import Parts, serving
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
+from tests.support.pages import ROOT, blocks
 from tests.support.raw_server import RawServer, answering, raw_server
 
-CONFIGURATION = Path(__file__).parents[2] / "deploy" / "compose" / "nginx.conf"
+GUIDE = "docs/how-to/many-servers.md"
+CONFIGURATIONS = {
+    "compose": (ROOT / "deploy" / "compose" / "nginx.conf").read_text(),
+    "guide": blocks(GUIDE, "nginx")[0].text,
+}
 AROUND = """
 daemon off; worker_processes 1; pid nginx.pid; error_log error.log warn;
 events {{ worker_connections 256; }}
@@ -41,11 +46,11 @@ class SharedParts(Parts):
 
 
 @asynccontextmanager
-async def nginx(folder: Path, servers: Sequence[str]) -> AsyncGenerator[httpx.AsyncClient]:
-    """Run nginx before these servers, `host:port`, in the place of those that compose names; yield a client of it."""
+async def nginx(folder: Path, servers: Sequence[str], configuration: str) -> AsyncGenerator[httpx.AsyncClient]:
+    """Run nginx before these servers, `host:port`, in the place of those that it names; yield a client of it."""
     port, given = free_port(), iter(servers)
-    text = CONFIGURATION.read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
-    text = re.sub(r"server idolchat-\d:8000", lambda _: f"server {next(given)}", text)
+    text = CONFIGURATIONS[configuration].replace("listen 80;", f"listen 127.0.0.1:{port};")
+    text = re.sub(r"server [\w-]+:\d+", lambda _: f"server {next(given)}", text)
     (folder / "nginx.conf").write_text(AROUND.format(configuration=text))
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     assert program, "install nginx-light"
@@ -100,10 +105,11 @@ async def follow(client: httpx.AsyncClient, turn_id: str, begun: asyncio.Event) 
     return text
 
 
-async def test_a_delta_goes_out_when_it_comes_and_any_server_tells_a_turn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+async def test_a_delta_goes_out_when_it_comes_and_any_server_tells_a_turn(tmp_path: Path, configuration: str) -> None:
     go_on, provider = asyncio.Event(), ScriptedProvider()
     provider.say(["Once ", go_on, "upon."])
-    async with three_servers(tmp_path, provider) as servers, nginx(tmp_path, servers) as client:
+    async with three_servers(tmp_path, provider) as servers, nginx(tmp_path, servers, configuration) as client:
         body = {"messages": [{"role": "user", "content": "Hi"}]}
         async with client.stream("POST", "/chat/stream", json=body) as said:
             chunks = said.aiter_text()
@@ -125,11 +131,12 @@ async def test_a_delta_goes_out_when_it_comes_and_any_server_tells_a_turn(tmp_pa
     assert "upon" in seen
 
 
-async def test_a_websocket_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+async def test_a_websocket_passes(tmp_path: Path, configuration: str) -> None:
     provider = ScriptedProvider(["Hello."])
     async with (
         three_servers(tmp_path, provider) as servers,
-        nginx(tmp_path, servers) as client,
+        nginx(tmp_path, servers, configuration) as client,
         connect(f"ws://{client.base_url.netloc.decode()}/ws/chat") as opened,
         asyncio.timeout(20),
     ):
@@ -140,41 +147,41 @@ async def test_a_websocket_passes(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def one_that_is_busy_and_two_that_answer() -> AsyncGenerator[tuple[RawServer, list[str]]]:
+async def one_that_is_busy_and_two_others() -> AsyncGenerator[tuple[RawServer, list[str]]]:
     well = answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
     async with raw_server(answering(BUSY)) as busy, raw_server(well) as one, raw_server(well) as other:
         yield busy, [f"127.0.0.1:{server.port}" for server in (busy, one, other)]
 
 
-async def test_what_only_reads_is_asked_of_another_server_when_one_is_busy(tmp_path: Path) -> None:
-    async with one_that_is_busy_and_two_that_answer() as (busy, servers), nginx(tmp_path, servers) as client:
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+async def test_what_only_reads_is_asked_of_another_server_when_one_is_busy(tmp_path: Path, configuration: str) -> None:
+    async with (
+        one_that_is_busy_and_two_others() as (busy, servers),
+        nginx(tmp_path, servers, configuration) as client,
+    ):
         replies = [await client.get("/conversations") for _ in range(6)]
 
     assert busy.connections >= 1
     assert [reply.status_code for reply in replies] == [200] * 6
 
 
-async def test_what_begins_a_turn_is_left_to_its_sender_to_repeat(tmp_path: Path) -> None:
-    async with one_that_is_busy_and_two_that_answer() as (busy, servers), nginx(tmp_path, servers) as client:
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+async def test_what_begins_a_turn_is_left_to_its_sender_to_repeat(tmp_path: Path, configuration: str) -> None:
+    async with (
+        one_that_is_busy_and_two_others() as (busy, servers),
+        nginx(tmp_path, servers, configuration) as client,
+    ):
         replies = [await client.post("/chat", json={}) for _ in range(3)]
 
     refused = [reply for reply in replies if reply.status_code == 503]
-    assert (len(refused), busy.connections) == (1, 1)
+    assert len(refused) == busy.connections > 0
     assert (refused[0].text, refused[0].headers["Retry-After"]) == ("busy", "1")
 
 
 async def test_without_a_server_the_answer_has_the_form_of_every_error(tmp_path: Path) -> None:
     nobody = [f"127.0.0.1:{free_port()}" for _ in range(3)]
-    async with nginx(tmp_path, nobody) as client:
+    async with nginx(tmp_path, nobody, "compose") as client:
         reply = await client.post("/chat", json={})
 
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
     assert reply.json()["error"]["code"] == "shutting_down"
-
-
-@pytest.mark.parametrize("line", ["proxy_buffering off;", "proxy_next_upstream error timeout http_503;"])
-def test_the_guide_shows_the_lines_that_are_tested(line: str) -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "many-servers.md").read_text()
-
-    assert line in guide
-    assert line in CONFIGURATION.read_text()
