@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support import uncollected
@@ -21,6 +22,7 @@ from tests.support.talk import Heard, say, say_over, socket
 COMMAND = (sys.executable, str(Path(uncollected.__file__)), "serve")
 TURNS = 5
 PATIENCE_S = 30
+METRICS_TOKEN = "a-token-of-the-test"
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def server(tmp_path: Path, mock_openrouter: Mock) -> Iterator[Server]:
         "OPENROUTER_API_KEY": "sk-or-v1-of-no-use",
         "OPENROUTER_BASE_URL": mock_openrouter.base_url,
         "IDOLCHAT_MODEL": "mock/n8-d1",
+        "IDOLCHAT_METRICS_TOKEN": METRICS_TOKEN,
         "UNCOLLECTED": str(tmp_path / "report.json"),
     }
     with Server(tmp_path, environment, command=COMMAND) as started:
@@ -63,12 +66,22 @@ async def talk(say_it: Callable[..., Awaitable[Heard]]) -> None:
 def left_over(server: Server) -> dict[str, int]:
     """Count what is found for every turn, by its kind."""
     report = Path(server.environment["UNCOLLECTED"])
-    time.sleep(0.1)  # for what a turn does after its reply
+    until(lambda: is_at_rest(server), server)
     report.unlink(missing_ok=True)
     os.kill(server.process.pid, signal.SIGUSR1)
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not report.exists():
-        assert time.monotonic() < give_up_at, server.log.read_text()
-        time.sleep(0.02)
+    until(report.exists, server)
     found: dict[str, int] = json.loads(report.read_text())
     return {kind: count for kind, count in found.items() if count >= TURNS}
+
+
+def is_at_rest(server: Server) -> bool:
+    """Whether no turn has anything left to do: one that has answered may still be storing."""
+    metrics = httpx.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    return "idolchat_turns_running 0.0" in metrics.text
+
+
+def until(condition: Callable[[], bool], server: Server) -> None:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < give_up_at, server.log.read_text()
+        time.sleep(0.02)
