@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--warm-up 34000] [--turns 10000] [--streams 2000] [--bursts 4]
 
 The warm-up fills what the server keeps up to a bound: the events of finished turns, histories, and what it knows of
-16,384 files. Each turn is in a conversation of its own.
+4,096 files. Each turn is in a conversation of its own.
 
 Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, and
 ends them. Needs the product and its test tools (``make dev``) and, for 2,000 streams, 8,192 open files (``ulimit -n``).

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from idolchat_api.addresses import is_loopback
+from idolchat_api.allocator import return_freed_memory
 from idolchat_api.app import create_app
 from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
@@ -63,6 +64,7 @@ def serve(
     """
     settings = settings or read_settings(ApiSettings)
     configure_logging(settings.log_level, settings.log_format)
+    return_freed_memory()
     with contextlib.suppress(KeyboardInterrupt, StopNow):
         app = create_app(settings=settings, plugins=plugins)
         with listen(settings.host, settings.port) as listener:

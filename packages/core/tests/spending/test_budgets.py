@@ -167,7 +167,8 @@ async def test_fifty_turns_at_the_edge_of_a_budget_overspend_by_one_each_and_no_
 async def test_who_shows_no_user_is_counted_by_the_key() -> None:
     token = CALLER.set(CallerInfo(key_id="k1", address="10.0.0.9"))
     try:
-        async with TurnEngine(InMemoryStorage(), ScriptedProvider(), settings=CoreSettings()) as turns:
+        settings = CoreSettings(user_budget_daily_tokens=1000)
+        async with TurnEngine(InMemoryStorage(), ScriptedProvider(), settings=settings) as turns:
             request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
             await (await turns.start(request)).ended()
 

@@ -156,7 +156,7 @@ async def test_a_call_of_which_only_the_intent_is_left_is_settled_from_the_conve
     assert not [line for line in await lines_of(crashed) if "call" in line]
 
     async with engine(crashed, Billing()) as turns:
-        assert turns.ledger.budgets.day.users[str(USER)].tokens == 12
+        assert turns.ledger.budgets.day.overall.tokens == 12
     book = await today(crashed)
     assert (book.total.calls, book.total.tokens, book.total.cost) == (1, 12, 0.5)
 

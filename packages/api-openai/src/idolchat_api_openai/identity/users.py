@@ -11,6 +11,7 @@ __all__ = ["NAMESPACE", "ForeignUsers", "id_of"]
 
 NAMESPACE = "foreign-users"
 """Of the records that say which id of which issuer a user's is."""
+MAX_KEPT = 10_000
 _IDS = UUID("6f0d5e0e-5f0b-5d6e-8c39-6b2c9f3a7d41")
 
 
@@ -36,5 +37,7 @@ class ForeignUsers:
             record = {"user_id": str(user_id), "issuer": issuer, "id": name, "since": utc_now().isoformat()}
             if await self._storage.get_record(NAMESPACE, str(user_id)) is None:
                 await self._storage.put_record(NAMESPACE, str(user_id), json_bytes(record))
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
             self._kept.add(user_id)
         return user_id

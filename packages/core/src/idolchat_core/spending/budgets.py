@@ -42,7 +42,10 @@ class Amount:
 
 @dataclass(slots=True)
 class Window:
-    """A day or a month, from ``starts_at`` to ``ends_at`` (seconds since 1970), and what was spent in it."""
+    """A day or a month, from ``starts_at`` to ``ends_at`` (seconds since 1970), and what was spent in it.
+
+    ``users`` are counted where a budget is each user's own.
+    """
 
     name: str
     starts_at: float
@@ -74,6 +77,7 @@ class Budgets:
         self._clock = clock
         self._settings = settings
         self._budgets = list(_budgets(settings))
+        self._counts_users = any(budget.per_user for budget in self._budgets)
         self._latest = clock()
         self.day, self.month = _day(self._latest), _month(self._latest)
         self.in_flight = 0
@@ -171,9 +175,10 @@ class Budgets:
         self._turn_over()
         for window in (self.day, self.month):
             if window.starts_at <= at < window.ends_at:
-                of_user = window.users.setdefault(who.user, Amount())
-                of_purpose = window.purposes.setdefault(purpose, Amount())
-                for amount in (window.overall, of_user, of_purpose):
+                counted = [window.overall, window.purposes.setdefault(purpose, Amount())]
+                if self._counts_users:
+                    counted.append(window.users.setdefault(who.user, Amount()))
+                for amount in counted:
                     amount.tokens += tokens
                     amount.cost += cost
 

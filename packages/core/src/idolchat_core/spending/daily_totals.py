@@ -92,7 +92,7 @@ class DailyTotals:
         self.offset += len(whole)
         for line in whole.splitlines():
             try:
-                self._line(from_json(line))
+                self._line(from_json(line, cache_strings="keys"))  # ids, each of which is read once
             except (ValueError, LookupError, TypeError, AttributeError):  # cut short by a crash
                 if line:
                     log.warning("a line of the ledger cannot be read", extra={"day": self.day, "size_bytes": len(line)})

@@ -33,6 +33,8 @@ from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job,
 __all__ = ["DataFolder", "Prepared", "conversation_id_of", "is_temporary", "parent_of"]
 
 _MARKER = "idolchat.json"
+_MAX_MADE = 4096
+"""Folders that are known to be there; each conversation may have some of its own."""
 
 
 def conversation_id_of(name: str) -> UUID | None:
@@ -186,6 +188,8 @@ class DataFolder:
         if not self._disk.exists(path):
             self._disk.mkdir(path)
             yield FolderSync(parent)
+        if len(self._made) >= _MAX_MADE:
+            self._made.clear()
         self._made.add(path)
 
     def temporary(self, path: str) -> str:

@@ -23,7 +23,8 @@ _GATHER_S = 0.25
 _PAUSE_S = 1.0
 """How long to wait before updating an index again that was busy or full."""
 _UPDATE_PATIENCE_S = 10.0
-_CACHED = 16_384
+_CACHED = 4096
+"""Entries at hand, of some 700 bytes each; others are read from the index again."""
 _MUCH = 2048
 """Changes that are not updated, beyond which whoever makes many had better wait."""
 
