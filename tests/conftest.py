@@ -1,6 +1,7 @@
 """What whole-product tests share: a mock OpenRouter and servers that talk to it."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.support.mock_openrouter.fixture import Mock, mock_openrouter, mock_op
 from tests.support.mock_supabase.fixture import mock_supabase, mock_supabase_server
 from tests.support.server import Server
 from tests.support.starting import StartServer, forking, start_server, start_shared_server
+from tests.support.storages import STORAGE_OF_TESTS
 
 __all__ = [
     "forking",
@@ -19,10 +21,34 @@ __all__ = [
     "shared_server",
     "start_server",
     "start_shared_server",
+    "storage_of_tests",
 ]
 
 # Where a shell runs the tests in the background, SIGINT is ignored from the start, by those whom we start too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that says on which storage the product is tested."""
+    parser.addoption("--storage", choices=("local", "postgres"), default="local", help="what the product is tested on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only files can do."""
+    if config.getoption("--storage") != "local":
+        for item in items:
+            if item.get_closest_marker("files") is not None:
+                item.add_marker(pytest.mark.skip(reason="about the files of the storage local"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def storage_of_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have the product's processes use the chosen storage."""
+    if request.config.getoption("--storage") == "postgres":
+        STORAGE_OF_TESTS.use_postgres()
+    yield
+    STORAGE_OF_TESTS.close()
+
 
 KEY = "sk-or-v1-canary-0123456789"
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.storages import STORAGE_OF_TESTS
+
 __all__ = ["idol", "idol_json", "idol_process", "install_example"]
 
 IDOL = Path(sys.executable).with_name("idol")
@@ -19,7 +21,7 @@ def idol(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), **(environment or {})}
+    env = {**_environment(folder), **(environment or {})}
     return subprocess.run([IDOL, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
@@ -32,8 +34,12 @@ def idol_json(folder: Path, *arguments: str, environment: Mapping[str, str] | No
 
 def idol_process(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start it, and read what it prints while it runs."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    return subprocess.Popen([IDOL, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([IDOL, *arguments], cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, text=True)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    own = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    return {**own, **STORAGE_OF_TESTS.variables(folder / "data")}
 
 
 def install_example(folder: Path, name: str) -> str:

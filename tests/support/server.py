@@ -12,6 +12,8 @@ from typing import Self
 
 import httpx
 
+from tests.support.storages import STORAGE_OF_TESTS
+
 START_S = 60.0
 
 
@@ -67,7 +69,8 @@ class Server:
     def full_environment(self) -> dict[str, str]:
         """Return all that the process finds in its environment."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**inherited, "IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **self.environment}
+        own = {"IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **STORAGE_OF_TESTS.variables(self.data)}
+        return {**inherited, **own, **self.environment}
 
     def start(self) -> None:
         """Start the process and wait until it says where it serves."""

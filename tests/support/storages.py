@@ -1,0 +1,43 @@
+"""On which storage the whole product is tested: on files, or with ``--storage=postgres`` on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+
+from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+
+__all__ = ["STORAGE_OF_TESTS", "StorageOfTests"]
+
+
+class StorageOfTests:
+    """Gives the variables of the storage that stands for a data folder: with PostgreSQL, a database for each."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._server: PostgresServer | None = None
+        self._made: set[str] = set()
+
+    def use_postgres(self) -> None:
+        """Start a PostgreSQL, until ``close``."""
+        self._server = self._open.enter_context(running_postgres(options=["max_connections=300"]))
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self._open.close()
+        self._server = None
+
+    def variables(self, data: Path) -> Mapping[str, str]:
+        """Return what a process that works on this data folder finds in its environment."""
+        if self._server is None:
+            return {}
+        name = f"data_{sha256(str(data.resolve()).encode()).hexdigest()[:16]}"
+        if name not in self._made:
+            self._server.make_database(name)
+            self._made.add(name)
+        return {"IDOLCHAT_STORAGE": "postgres", "IDOLCHAT_POSTGRES_URL": self._server.url(name)}
+
+
+STORAGE_OF_TESTS = StorageOfTests()
