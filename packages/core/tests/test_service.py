@@ -1,14 +1,14 @@
 """How the parts that are chosen are opened together."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
-from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
+from idolchat_core.coordination.contract import Bus, Coordination
 from idolchat_core.coordination.local import LocalBus, local_coordination
 from idolchat_core.errors import ConfigurationError, StorageUnavailable
 from idolchat_core.mirror import MirroredStorage
@@ -90,7 +90,7 @@ async def test_a_mirror_that_is_not_set_up_stops_the_start() -> None:
             pass
 
 
-class Shared(InMemoryStorage, SharedStorage):
+class Shared(SharedInMemoryStorage):
     """Is opened by several processes, which share what coordinates them."""
 
     def __init__(self) -> None:
@@ -100,9 +100,6 @@ class Shared(InMemoryStorage, SharedStorage):
     def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
         self.coordination = replace(self.coordination, bus=bus or self.coordination.bus)
         return nullcontext(self.coordination)
-
-    async def instances(self) -> Sequence[Instance]:
-        return ()
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:

@@ -73,7 +73,7 @@ from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
 from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage import document, pagination
-from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver
+from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver, StoredChange, StoredChanges
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
 from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
@@ -205,6 +205,8 @@ __all__ = [
     "StorageRegistry",
     "StorageStats",
     "StorageUnavailable",
+    "StoredChange",
+    "StoredChanges",
     "StoredId",
     "TextAnalysis",
     "TurnEnded",

@@ -112,10 +112,11 @@ async def open_storage(
     Raises ``ConfigurationError``, and what the storage raises when it cannot open.
     """
     name, *mirrors = choose_storages(settings, plugins)
-    observers = list(plugins.change_observers)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(plugins.storages.get(name)())
-        _check_shared(name, storage, plugins, mirrors=mirrors, observers=observers)
+        _check_shared(name, storage, plugins, mirrors=mirrors)
+        # Changes of a shared storage are told by itself; see ``SharedFeed``.
+        observers = [] if storage.is_shared else list(plugins.change_observers)
         server = None
         if mode is not MirrorMode.REPLICATE and is_served(settings.data_dir) and not storage.is_shared:
             server = ServerNotes(storage, mode=mode)
@@ -139,21 +140,18 @@ async def open_storage(
             await _await_server(server, settings)
 
 
-def _check_shared(
-    name: str, storage: Storage, plugins: Plugins, *, mirrors: Sequence[str], observers: Sequence[str]
-) -> None:
+def _check_shared(name: str, storage: Storage, plugins: Plugins, *, mirrors: Sequence[str]) -> None:
     if storage.is_shared != plugins.storages.is_shared(name):
         raise ConfigurationError(
             f"{plugins.storages.origin(name)} registers the storage {name!r} with"
             f" is_shared={not storage.is_shared}, and it says {storage.is_shared} of itself; one of them is wrong"
         )
-    for who, names in (("mirrored to", mirrors), ("followed by the change observers", observers)):
-        if storage.is_shared and names:
-            raise ConfigurationError(
-                f"the storage {name!r} is served by several processes at once and cannot be {who} {', '.join(names)}:"
-                " what another process changes would not be noticed. Name the storage alone in IDOLCHAT_STORAGE, and"
-                " the plugins to load in IDOLCHAT_PLUGINS"
-            )
+    if storage.is_shared and mirrors:
+        raise ConfigurationError(
+            f"the storage {name!r} is served by several processes at once and cannot be mirrored to"
+            f" {', '.join(mirrors)}: what another process changes would not be noticed. Name the storage alone in"
+            " IDOLCHAT_STORAGE"
+        )
 
 
 async def _await_server(server: ServerNotes, settings: CoreSettings) -> None:

@@ -14,11 +14,11 @@ from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
 from idolchat_core.choice import choose_llm, open_bus, open_storage
 from idolchat_core.conversations.user_data import forget_turns
-from idolchat_core.coordination.contract import Coordination
+from idolchat_core.coordination.contract import Coordination, SharedStorage
 from idolchat_core.coordination.local import open_coordination
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.llm.contract import LLMProvider
-from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, ServerInbox, TrackedStorage
+from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorStatus, ServerInbox, SharedFeed, TrackedStorage
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.sources import PromptSource
@@ -46,6 +46,7 @@ class Service:
     coordination: Coordination
     turns: TurnEngine
     following: BackgroundTasks
+    feeds: Sequence[SharedFeed] = ()
 
     @property
     def characters(self) -> CharacterDirectory:
@@ -66,7 +67,8 @@ class Service:
     def failing(self) -> Mapping[str, str]:
         """The background tasks that do not do their work now, each with what is wrong; see ``BackgroundTasks``."""
         storage = self.storage.failing if isinstance(self.storage, TrackedStorage) else {}
-        return {**self.turns.failing, **self.following.failing, **storage}
+        feeds = {name: why for feed in self.feeds for name, why in feed.failing.items()}
+        return {**self.turns.failing, **self.following.failing, **storage, **feeds}
 
 
 @asynccontextmanager
@@ -83,7 +85,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
         plugins.llm_providers.get(llm_name)() as llm,
         open_services(plugins, Services(storage=storage, provider=llm, settings=settings)) as services,
         open_prompt_sources(plugins, services) as sources,
-        _telling_observers(plugins, services, is_server=recovers),
+        _telling_observers(plugins, services, is_server=recovers) as feeds,
         _without_deleted(storage, is_server=recovers),
         open_coordination(storage, bus) as coordination,
         TurnEngine(
@@ -110,6 +112,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             coordination=coordination,
             turns=turns,
             following=following,
+            feeds=feeds,
         )
 
 
@@ -131,14 +134,29 @@ async def open_prompt_sources(plugins: Plugins, services: Services) -> AsyncGene
 
 
 @asynccontextmanager
-async def _telling_observers(plugins: Plugins, services: Services, *, is_server: bool) -> AsyncGenerator[None]:
-    """Open every registered change observer, and deliver changes to it; on a data folder, only the server does."""
+async def _telling_observers(
+    plugins: Plugins, services: Services, *, is_server: bool
+) -> AsyncGenerator[Sequence[SharedFeed]]:
+    """Open every registered change observer, and deliver changes to it; on a data folder, only the server does.
+
+    Yields the feeds of a storage that several servers share.
+    """
+    storage, registry = services.storage, plugins.change_observers
+    if not is_server or not isinstance(storage, TrackedStorage | SharedStorage):
+        yield ()
+        return
     async with AsyncExitStack() as stack:
-        if is_server and isinstance(services.storage, TrackedStorage):
-            registry = plugins.change_observers
-            observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
-            await stack.enter_async_context(services.storage.telling(observers))
-        yield
+        observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
+        if isinstance(storage, TrackedStorage):
+            await stack.enter_async_context(storage.telling(observers))
+            yield ()
+            return
+        feeds = [SharedFeed(storage, name, observer) for name, observer in observers.items()]
+        background = BackgroundTasks()
+        stack.push_async_callback(background.close)
+        for name, feed in zip(observers, feeds, strict=True):
+            background.start(f"{name}: look for changes", feed.run)
+        yield feeds
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from idolchat_memory.groups import GroupScopes
 from idolchat_memory.lazy_model import LazyModel
 from idolchat_memory.recall import Recall
 from idolchat_memory.settings import MemorySettings
-from idolchat_memory.sqlite import open_sqlite_index
+from idolchat_memory.sqlite import SqliteMemoryIndex, open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
 
 __all__ = ["Memory", "current_memory", "find_model", "memory_of", "open_index", "open_memory"]
@@ -32,6 +32,11 @@ class Memory:
     groups: GroupScopes
     model: LazyModel | None
     no_model: str | None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all servers of the storage have the same index."""
+        return self.storage.is_shared and not isinstance(self.index, SqliteMemoryIndex)
 
     @property
     def lexical_reason(self) -> str | None:

@@ -85,7 +85,7 @@ where id = $1 and version = $2 returning version
 
 REPLACE_MESSAGE = """
 with changed as (
-  update idolchat.conversations c set version = version + 1
+  update idolchat.conversations c set version = version + 1, rewritten = version + 1
   where id = $1 and exists (select from idolchat.messages m where m.conversation_id = $1 and m.id = $2) returning id)
 update idolchat.messages m set turn_id = $3, at = $4, line = $5, words = $6::tsvector
 from changed where m.conversation_id = changed.id and m.id = $2 returning m.position
@@ -111,7 +111,7 @@ insert into idolchat.conversations ({COLUMNS}) select {VALUES} from {_GIVEN} ord
 on conflict (id) do update set user_id = excluded.user_id, character_id = excluded.character_id,
   group_ids = excluded.group_ids, created_at = excluded.created_at, updated_at = excluded.updated_at,
   head = excluded.head, count = excluded.count, version = greatest(excluded.version, conversations.version + 1),
-  rest = excluded.rest
+  rewritten = greatest(excluded.version, conversations.version + 1), rest = excluded.rest
 """  # noqa: S608 - our names
 
 _SAY = """

@@ -30,7 +30,9 @@ _CLOSE_WITHIN_S = 2.0
 
 _SET_UP = """
 select set_config('search_path', 'pg_catalog', false), set_config('timezone', 'UTC', false),
-  set_config('jit', 'off', false), set_config('idle_in_transaction_session_timeout', '10s', false),
+  set_config('jit', 'off', false), set_config('tcp_keepalives_idle', '10', false),
+  set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),
+  set_config('idle_in_transaction_session_timeout', '10s', false),
   set_config('synchronous_commit', case when not $1::bool then 'off' when s = 'off' then 'on' else s end, false)
 from (select current_setting('synchronous_commit')) x(s)
 """

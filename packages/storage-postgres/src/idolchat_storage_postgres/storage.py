@@ -31,6 +31,7 @@ from idolchat_core import (
     SharedStorage,
     StorageConflict,
     StorageStats,
+    StoredChanges,
     StoredId,
     TextAnalysis,
     VerificationResult,
@@ -47,6 +48,7 @@ from idolchat_core import (
 from idolchat_core.search import SearchResults
 from idolchat_storage_postgres import conversations, listing, logs, maintenance, records, search
 from idolchat_storage_postgres.batch import Batches
+from idolchat_storage_postgres.changes import ChosenTasks, read_changes
 from idolchat_storage_postgres.conversations import APPEND, CREATE, Append, Create, put
 from idolchat_storage_postgres.coordination.member import Timing, list_instances
 from idolchat_storage_postgres.coordination.opening import taking_part
@@ -85,9 +87,11 @@ async def open_postgres_storage(settings: PostgresSettings | None = None) -> Asy
     async with open_checked(settings) as (database, sessions):
         durable = Batches(database, sessions)
         relaxed = Batches(database, [database.session(waits_for_disk=False)])
+        storage = PostgresStorage(database, durable=durable, relaxed=relaxed)
         try:
-            yield PostgresStorage(database, durable=durable, relaxed=relaxed)
+            yield storage
         finally:
+            await storage.tasks.close()
             await durable.close()
             await relaxed.close()
 
@@ -102,6 +106,7 @@ class PostgresStorage(SharedStorage):
         self.database = database
         self.durable = durable
         self.relaxed = relaxed
+        self.tasks = ChosenTasks(database)
 
     def open_coordination(
         self, bus: Bus | None = None, *, timing: Timing | None = None
@@ -117,6 +122,12 @@ class PostgresStorage(SharedStorage):
 
     async def instances(self) -> Sequence[Instance]:
         return await list_instances(self.database)
+
+    def changes(self, since: str | None) -> AsyncGenerator[StoredChanges]:
+        return read_changes(self.database, since)
+
+    async def is_chosen(self, task: str) -> bool:
+        return await self.tasks.has(task)
 
     async def create(self, conversation: Conversation) -> str:
         row, messages = await _written(conversation)

@@ -6,7 +6,7 @@ One process needs none of it: ``local`` is what stands behind them where a stora
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from idolchat_core.events.events import TurnState
 from idolchat_core.models import Conversation, Message, StoredId
 from idolchat_core.rate_limits import LeakyBuckets
 from idolchat_core.spending.metered_call import MeteredCall
+from idolchat_core.storage.changes import StoredChanges
 from idolchat_core.storage.contract import Storage
 
 __all__ = [
@@ -371,3 +372,18 @@ class SharedStorage(Storage):
     @abstractmethod
     async def instances(self) -> Sequence[Instance]:
         """List the processes that serve it now, the longest-running first. Raises ``StorageUnavailable``."""
+
+    @abstractmethod
+    def changes(self, since: str | None) -> AsyncGenerator[StoredChanges]:
+        """Yield which conversations any process has changed since a place, or all that are stored, page by page.
+
+        ``since`` is the ``next`` of the last page that was read before. A change may be told again, and none is missed.
+        Raises ``StorageUnavailable``.
+        """
+
+    @abstractmethod
+    async def is_chosen(self, task: str) -> bool:
+        """Whether this process, alone of all, is to do something; when it ends, another one is chosen.
+
+        A process that has died, or cannot be reached, is chosen for some seconds still. Raises ``StorageUnavailable``.
+        """

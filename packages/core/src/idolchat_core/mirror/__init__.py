@@ -5,6 +5,7 @@ from idolchat_core.mirror.inventory import record_keys
 from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
 from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
+from idolchat_core.mirror.shared_feed import SharedFeed
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
 from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
 from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
@@ -24,6 +25,7 @@ __all__ = [
     "Restored",
     "ServerInbox",
     "ServerNotes",
+    "SharedFeed",
     "TrackedStorage",
     "compare",
     "open_mirrored",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
-__all__ = ["GONE", "Change", "ChangeKind", "ChangeObserver", "changing", "current_kind"]
+__all__ = [
+    "GONE",
+    "Change",
+    "ChangeKind",
+    "ChangeObserver",
+    "StoredChange",
+    "StoredChanges",
+    "changing",
+    "current_kind",
+]
 
 
 class ChangeKind(StrEnum):
@@ -56,6 +65,32 @@ class Change:
     kinds: tuple[ChangeKind, ...]
 
 
+class StoredChange(NamedTuple):
+    """A conversation that some process has changed: its revision now, or None where it is gone.
+
+    ``rewritten`` is the revision since which messages were only added. Revisions are numbers in text, and grow.
+    """
+
+    conversation_id: UUID
+    revision: str | None
+    rewritten: str = ""
+
+    def kinds_since(self, noted: str | None) -> tuple[ChangeKind, ...]:
+        """Return what happened since a revision, as far as that is known."""
+        if self.revision is None:
+            return (ChangeKind.DELETED,)
+        if noted and noted.isdigit() and self.rewritten.isdigit() and int(noted) < int(self.rewritten):
+            return (ChangeKind.CHANGED, ChangeKind.MESSAGE_DELETED)  # either may be
+        return (ChangeKind.STORED,)
+
+
+class StoredChanges(NamedTuple):
+    """Some changes, and where those that follow begin."""
+
+    changes: Sequence[StoredChange]
+    next: str
+
+
 class ChangeObserver(ABC):
     """Follows all changes of conversations, whichever process makes them.
 
@@ -63,8 +98,11 @@ class ChangeObserver(ABC):
     context manager that gives one of these. The server tells it of changes outside of the turns' own time: of those
     made while no server ran at the next start, and of everything stored before it was installed. It is told of several
     conversations at once, and of one conversation one change after the other. A change that it raises on is told
-    again, after a pause.
+    again, after a pause. Where several servers share a storage, each tells its own observer of the changes of all.
     """
+
+    is_shared: bool = False
+    """Whether what it derives is shared by all servers of the storage: then one of them alone tells its observer."""
 
     @abstractmethod
     async def noted(self, conversation_id: UUID) -> str | None:

@@ -18,6 +18,7 @@ from idolchat_core.coordination.contract import (
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
 from idolchat_core.models import new_id, utc_now
+from idolchat_core.storage.changes import StoredChange, StoredChanges
 from idolchat_core.testing.memory import InMemoryStorage
 
 __all__ = ["InMemoryMember", "SharedInMemoryStorage"]
@@ -64,6 +65,7 @@ class SharedInMemoryStorage(InMemoryStorage, SharedStorage):
         self._queue, self._checkpoints = ConversationQueue(), Checkpoints(self)
         self._peers: dict[str, Callable[[bytes], None]] = {}
         self._inboxes: dict[UUID, str] = {}
+        self._gone: dict[UUID, int] = {}
 
     @asynccontextmanager
     async def open_coordination(self, bus: Bus | None = None) -> AsyncGenerator[Coordination]:
@@ -80,3 +82,17 @@ class SharedInMemoryStorage(InMemoryStorage, SharedStorage):
     async def instances(self) -> Sequence[Instance]:
         inboxes = [entry.inbox for entry in self._queue.entries.values()]
         return [member.described(inboxes.count(self._inboxes[member.instance_id])) for member in self.members]
+
+    async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        await super().delete(conversation_id, expected_revision=expected_revision)
+        self._gone[conversation_id] = int(self._next_revision())
+
+    async def changes(self, since: str | None) -> AsyncGenerator[StoredChanges]:
+        first, last = int(since or 0), self._changes
+        stored = {key: int(one.revision) for key, one in self._stored.items()}
+        changed = [StoredChange(key, str(revision)) for key, revision in stored.items() if revision > first]
+        gone = [key for key, at in self._gone.items() if at > first and key not in stored]
+        yield StoredChanges([*changed, *(StoredChange(key, None) for key in gone)], str(last))
+
+    async def is_chosen(self, task: str) -> bool:
+        return True

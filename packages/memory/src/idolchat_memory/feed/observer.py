@@ -77,7 +77,9 @@ class MemoryFeed(ChangeObserver):
         indexed: Callable[[], None] = lambda: None,
         changed: Callable[[MemoryScope], None] = lambda scope: None,
         followers: Sequence[Follower] = (),
+        is_shared: bool = False,
     ) -> None:
+        self.is_shared = is_shared
         self._index = index
         self._storage = storage
         self._anonymous = anonymous
@@ -229,6 +231,7 @@ async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[
             indexed=waiting.set,
             changed=memory.groups.changed,
             followers=followers,
+            is_shared=memory.is_shared,
         )
         tasks = [asyncio.create_task(_catch_up(feed)), asyncio.create_task(_encode(memory, waiting))]
         try:

@@ -36,7 +36,9 @@ _FIND = """
 select c.number, c.scope, s.key, c.revision from idolchat.memory_conversations c
 join idolchat.memory_scopes s on s.number = c.scope where c.id = $1
 """
-_MAKE = "insert into idolchat.memory_conversations (scope, id, revision) values ($1, $2, '') returning number"
+_MAKE = (
+    "insert into idolchat.memory_conversations (scope, id, revision) values ($1, $2, '') on conflict (id) do nothing"
+)
 _SET_REVISION = "update idolchat.memory_conversations set revision = $2 where number = $1"
 _SCOPES_OF = """
 select key from idolchat.memory_scopes m where user_id is not distinct from $1 and message_count > 0
@@ -139,11 +141,13 @@ class PostgresMemoryIndex(MemoryIndex):
             if found is not None and found.scope_key != scope_key(scope):
                 await self._forget(connection, found)
                 found = None
-            number, scope_number = (
-                (found.number, found.scope) if found else await _make(connection, scope, conversation_id)
-            )
-            await connection.execute(_SET_REVISION, number, revision)
-            await self._writer(connection, scope_number, number).lay_out(messages)
+            if found is None:
+                await _make(connection, scope, conversation_id)
+                found = await _find(connection, conversation_id, locks=True)
+            if found is None:
+                raise AssertionError("a conversation that was just made is there")
+            await connection.execute(_SET_REVISION, found.number, revision)
+            await self._writer(connection, found.scope, found.number).lay_out(messages)
 
         await self._write(work)
 
@@ -217,11 +221,11 @@ async def _find(connection: Connection, conversation_id: UUID, *, locks: bool = 
     return _Found(*row) if row is not None else None
 
 
-async def _make(connection: Connection, scope: MemoryScope, conversation_id: UUID) -> tuple[int, int]:
+async def _make(connection: Connection, scope: MemoryScope, conversation_id: UUID) -> None:
+    """Make a conversation, unless another process has made it just now."""
     user = None if scope.user_id is None else to_bytes(scope.user_id)
-    scope_number: int = await connection.fetchval(_MAKE_SCOPE, user, scope_key(scope))
-    number: int = await connection.fetchval(_MAKE, scope_number, conversation_id)
-    return number, scope_number
+    scope_number = await connection.fetchval(_MAKE_SCOPE, user, scope_key(scope))
+    await connection.execute(_MAKE, scope_number, conversation_id)
 
 
 async def _clear(connection: Connection) -> None:

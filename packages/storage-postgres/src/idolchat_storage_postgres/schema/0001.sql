@@ -18,6 +18,8 @@ create table idolchat.conversations (
   head text,
   count int not null,                  -- of its messages
   version bigint not null,             -- another one after every change; begins by the clock, so that no id has one twice
+  rewritten bigint not null default 0, -- the version since which messages were only added
+  changed xid8 not null default pg_current_xact_id(), -- the transaction of the last change
   rest json                            -- the other fields of the document; json, for jsonb changes order and numbers
 );
 create index conversations_newest on idolchat.conversations (updated_at desc, id desc);
@@ -25,6 +27,30 @@ create index conversations_of_user on idolchat.conversations (user_id, updated_a
 create index conversations_of_character on idolchat.conversations (character_id, updated_at desc, id desc)
   where character_id is not null;
 create index conversations_of_groups on idolchat.conversations using gin (group_ids) where group_ids is not null;
+
+create index conversations_changed on idolchat.conversations (changed, id);
+
+-- Those that are gone, for who follows changes and has not looked since; kept for a month.
+create table idolchat.deleted (
+  id uuid primary key,
+  changed xid8 not null default pg_current_xact_id(),
+  at timestamptz not null default clock_timestamp()
+);
+create index deleted_changed on idolchat.deleted (changed, id);
+create function idolchat.note_change() returns trigger language plpgsql as $$ begin
+  if tg_op = 'DELETE' then
+    insert into idolchat.deleted (id) values (old.id)
+    on conflict (id) do update set changed = excluded.changed, at = excluded.at;
+    return old;
+  end if;
+  if tg_op = 'INSERT' then
+    new.rewritten := new.version;
+  end if;
+  new.changed := pg_current_xact_id();
+  return new;
+end $$;
+create trigger note_change before insert or update or delete on idolchat.conversations
+  for each row execute function idolchat.note_change();
 
 -- Only ever added to, unless one is replaced or the whole conversation is.
 create table idolchat.messages (
