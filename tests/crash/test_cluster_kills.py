@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -18,17 +16,14 @@ from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 from tests.crash.conftest import Tally
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.cluster_client import FINAL, PASSING, ClusterClient
-from tests.support.ledger import Document, Ledger, Sent
+from tests.support.cluster_load import Talkers, two_at_once
+from tests.support.ledger import Ledger
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.zygote import ForkedServer, Zygote
 
 FAULTS = int(os.environ.get("IDOLCHAT_CLUSTER_FAULTS", "20"))
-WORKERS = 8
-CONVERSATIONS = 6
 STOPPED_S = 6.0
 TAKEN_OVER_WITHIN_S = 5.0
-MODELS = ("mock/echo", "mock/echo-d15", "mock/echo-d30-w20")
-WAYS = ("rest", "sse", "sse", "ws")
 
 
 @pytest.fixture(scope="module")
@@ -41,36 +36,6 @@ def postgres() -> Iterator[PostgresServer]:
 def cluster(tmp_path: Path, zygote: Zygote, postgres: PostgresServer, mock_openrouter: Mock) -> Iterator[Cluster]:
     with running_cluster(tmp_path, zygote, postgres, OPENROUTER_BASE_URL=mock_openrouter.base_url) as cluster:
         yield cluster
-
-
-class Talkers:
-    """Clients who share a few conversations, and send until they are told to stop."""
-
-    def __init__(self, client: ClusterClient, dice: Random) -> None:
-        self._client, self._dice = client, dice
-        self._talks = [str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(CONVERSATIONS)]
-        self._is_over = False
-
-    async def run(self) -> None:
-        """Send, and see to it that each message gets its reply."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._talk())
-
-    def stop(self) -> None:
-        """Finish what was begun."""
-        self._is_over = True
-
-    async def _talk(self) -> None:
-        while not self._is_over:
-            text = f"{self._dice.randrange(1 << 64):x} {'and so on ' * self._dice.randrange(12)}end"
-            one = Sent(
-                way=self._dice.choice(WAYS),
-                text=text,
-                conversation_id=self._dice.choice(self._talks),
-                model=self._dice.choice(MODELS),
-            )
-            await self._client.finish(one)
 
 
 class Faults:
@@ -157,14 +122,3 @@ async def test_no_message_is_lost_or_doubled_when_servers_are_killed_and_stopped
         f" {max(faults.taken_over_s):.1f} s at most; {client.resumed} streams resumed elsewhere; {dict(client.codes)}"
     )
     assert max(faults.taken_over_s) <= TAKEN_OVER_WITHIN_S
-
-
-def two_at_once(document: Document) -> Iterator[str]:
-    """Find turns that another one came into: a turn's message and its first reply stand one after the other."""
-    messages: list[dict[str, Any]] = document["messages"]
-    for place, message in enumerate(messages):
-        if message["role"] != "user":
-            continue
-        behind = messages[place + 1] if place + 1 < len(messages) else message
-        if behind["role"] == "user" or behind.get("turn_id") != message.get("turn_id"):
-            yield f"{message['content']!r} of turn {message.get('turn_id')} is followed by {behind}"

@@ -164,14 +164,15 @@ class Cluster:
 
 @contextmanager
 def running_cluster(
-    folder: Path, zygote: Zygote, postgres: PostgresServer, *, count: int = 3, **environment: str
+    folder: Path, zygote: Zygote, postgres: PostgresServer, *, count: int = 3, starts: bool = True, **environment: str
 ) -> Iterator[Cluster]:
-    """Run servers on a new database."""
+    """Run servers on a new database; without ``starts`` they are started by who has asked for them."""
     name = f"cluster_{free_port()}"
     url = postgres.make_database(name)
     cluster = Cluster(folder, zygote, url=url, count=count, environment=environment, port=postgres.port)
     try:
-        cluster.start()
+        if starts:
+            cluster.start()
         yield cluster
     finally:
         cluster.stop()

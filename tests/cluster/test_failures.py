@@ -1,0 +1,198 @@
+"""What fails among servers of one PostgreSQL, and what must not follow from it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from tests.cluster.proxy import Proxy
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.cluster_client import FINAL, PASSING, ClusterClient
+from tests.support.cluster_load import Talkers, two_at_once
+from tests.support.ledger import Ledger
+from tests.support.mock_openrouter.fixture import Mock
+from tests.support.server import Server
+from tests.support.stream import streamed
+from tests.support.talk import body
+from tests.support.zygote import Zygote
+
+DIED = "a process that serves the database has died"
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL that may fail, and must keep what it has acknowledged."""
+    with running_postgres(options=["max_connections=200"], fsync=True) as server:
+        yield server
+
+
+@pytest.fixture
+def own_cluster(
+    tmp_path: Path, forking: Zygote, own_postgres: PostgresServer, mock_openrouter: Mock
+) -> Iterator[Cluster]:
+    with running_cluster(tmp_path, forking, own_postgres, OPENROUTER_BASE_URL=mock_openrouter.base_url) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def under_load(cluster: Cluster) -> AsyncGenerator[ClusterClient]:
+    """Have clients talk meanwhile, and hold what is stored against what they were told."""
+    ledger = Ledger()
+    async with cluster.client() as http:
+        client = ClusterClient(cluster, http, ledger)
+        talkers = Talkers(client, Random(str(cluster.nginx.port)))
+        talking = asyncio.create_task(talkers.run())
+        try:
+            yield client
+        finally:
+            talkers.stop()
+        await talking
+        documents = [await client.document(conversation_id) for conversation_id in ledger.conversations]
+    assert len(ledger.sent) > 10
+    assert [difference for document in documents for difference in ledger.differences(document)] == []
+    assert [two for document in documents for two in two_at_once(document)] == []
+    assert set(client.codes) <= PASSING | FINAL | {"lost"}
+
+
+def logs_of(cluster: Cluster) -> str:
+    return "".join(server.log.read_text() for server in cluster.servers)
+
+
+async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
+    async with server.client() as client, asyncio.timeout(30):
+        while True:
+            ready = await client.get("/readyz")
+            if ready.status_code == status:
+                return ready
+            await asyncio.sleep(0.1)
+
+
+async def test_a_database_that_is_restarted_loses_nothing_and_nobody_is_taken_for_dead(
+    own_cluster: Cluster, own_postgres: PostgresServer
+) -> None:
+    async with under_load(own_cluster) as client:
+        for _ in range(2):
+            await asyncio.sleep(3)
+            client.ledger.lose(asyncio.get_running_loop().time())
+            await asyncio.to_thread(own_postgres.restart, "immediate")
+        await asyncio.sleep(4)
+
+    assert DIED not in logs_of(own_cluster)
+
+
+async def test_a_database_that_is_away_for_longer_loses_nothing_and_nobody_is_taken_for_dead(
+    own_cluster: Cluster, own_postgres: PostgresServer
+) -> None:
+    async with under_load(own_cluster) as client:
+        await asyncio.sleep(3)
+        client.ledger.lose(asyncio.get_running_loop().time())
+        await asyncio.to_thread(own_postgres.stop, "immediate")
+        for server in own_cluster.servers:
+            await until_ready(server, status=503)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(own_postgres.start)
+        for server in own_cluster.servers:
+            await until_ready(server)
+        await asyncio.sleep(4)
+
+    assert DIED not in logs_of(own_cluster)
+
+
+@asynccontextmanager
+async def behind_proxies(
+    folder: Path, zygote: Zygote, postgres: PostgresServer, mock: Mock
+) -> AsyncGenerator[tuple[Cluster, list[Proxy]]]:
+    """Run servers that reach the database through a proxy each."""
+    with running_cluster(folder, zygote, postgres, starts=False, OPENROUTER_BASE_URL=mock.base_url) as cluster:
+        async with Proxy.to(postgres.port) as one, Proxy.to(postgres.port) as two, Proxy.to(postgres.port) as three:
+            proxies = [one, two, three]
+            for server, proxy in zip(cluster.servers, proxies, strict=True):
+                url = cluster.database.replace(f":{postgres.port}/", f":{proxy.port}/")
+                server.environment["IDOLCHAT_POSTGRES_URL"] = url
+            await asyncio.to_thread(cluster.start)
+            yield cluster, proxies
+            await asyncio.to_thread(cluster.stop)
+
+
+async def test_connections_that_are_cut_and_answers_that_are_lost_lose_and_double_nothing(
+    tmp_path: Path, forking: Zygote, postgres: PostgresServer, mock_openrouter: Mock
+) -> None:
+    dice = Random(1)
+    async with behind_proxies(tmp_path, forking, postgres, mock_openrouter) as (cluster, proxies):
+        async with under_load(cluster) as client:
+            for _ in range(12):
+                await asyncio.sleep(dice.uniform(0.2, 0.6))
+                client.ledger.lose(asyncio.get_running_loop().time())
+                proxy = dice.choice(proxies)
+                if dice.random() < 0.5:
+                    proxy.cut()
+                else:
+                    await proxy.lose_answers(dice.uniform(0.05, 0.3))
+            await asyncio.sleep(3)
+        assert DIED not in logs_of(cluster)
+
+
+async def test_a_server_that_is_cut_off_from_the_database_stops_and_begins_anew(
+    tmp_path: Path, forking: Zygote, postgres: PostgresServer, mock_openrouter: Mock
+) -> None:
+    async with behind_proxies(tmp_path, forking, postgres, mock_openrouter) as (cluster, proxies):
+        one, second, _ = cluster.servers
+        conversation_id = str(uuid4())
+        sent = body("Sing", model="mock/n64-d400", conversation_id=conversation_id)
+        async with streamed(one, json=sent) as events:
+            await anext(events)
+            await anext(events)
+            await asyncio.sleep(1.5)
+            proxies[0].stall()
+            not_ready = await until_ready(one, status=503)
+            rest = [event async for event in events]
+        reply = {}
+        async with second.client() as client, asyncio.timeout(30):
+            while "finish_reason" not in reply:
+                await asyncio.sleep(0.1)
+                reply = (await client.get(f"/conversation/{conversation_id}")).json()["messages"][-1]
+        proxies[0].go_on()
+        proxies[0].cut()
+        again = await until_ready(one)
+
+    assert reply["finish_reason"] == "interrupted"
+    assert reply["content"]
+    assert "interrupted" in str(rest[-1].data) + str(rest[-2].data)
+    assert not_ready.json()["instance"]["id"] != again.json()["instance"]["id"]
+
+
+async def test_all_servers_are_replaced_under_load(own_cluster: Cluster) -> None:
+    async with under_load(own_cluster) as client:
+        for server in own_cluster.servers:
+            await asyncio.sleep(2)
+            assert await asyncio.to_thread(server.stop) == 0
+            await asyncio.to_thread(server.start)
+        await asyncio.sleep(2)
+
+    assert DIED not in logs_of(own_cluster)
+    assert "interrupted" not in client.codes
+
+
+async def test_a_reader_whose_server_is_stopped_reads_on_and_the_turn_does_not_wait(cluster: Cluster) -> None:
+    one, second, _ = cluster.servers
+    async with streamed(one, json=body("Sing", model="mock/n64-d40")) as events:
+        turn_id = (await anext(events)).data["turn_id"]
+        async with streamed(second, f"/turns/{turn_id}/stream") as elsewhere:
+            read = [await anext(elsewhere)]
+            second.send_signal(signal.SIGSTOP)
+            there = [event async for event in events]
+            await asyncio.sleep(0.5)
+            second.send_signal(signal.SIGCONT)
+            read += [event async for event in elsewhere]
+
+    assert there[-2].data["choices"][0]["finish_reason"] == "stop"
+    assert [event.raw for event in read[1:]] == [event.raw for event in there]
