@@ -149,3 +149,19 @@ async def test_the_same_key_on_three_servers_at_once_runs_one_turn(cluster: Clus
     finally:
         for client in clients:
             await client.aclose()
+
+
+async def test_the_events_of_a_turn_that_is_over_are_read_on_the_others_also_when_its_server_has_left(
+    cluster: Cluster,
+) -> None:
+    one, second, third = cluster.servers
+    async with streamed(one, json=body("Hi", model="mock/n8")) as events:
+        there = [event async for event in events]
+    path = f"/turns/{there[0].data['turn_id']}/stream"
+    here = await whole(one, path)
+    elsewhere = await whole(second, path)
+    await asyncio.to_thread(one.stop)
+    left = await whole(third, f"{path}?after=3")
+
+    assert [event.raw for event in elsewhere] == [event.raw for event in here]
+    assert [event.raw for event in left] == [event.raw for event in here][4:]

@@ -127,6 +127,17 @@ class TurnStore(ABC):
     affair. Every method may raise ``StorageUnavailable``.
     """
 
+    async def peers(self) -> Sequence[str]:
+        """List the inboxes of the other processes that live; none where there are no others."""
+        return ()
+
+    async def leave_events(self, events: Mapping[UUID, bytes], *, kept_s: float) -> None:  # noqa: B027  no others
+        """Leave what is told of turns that are over to the others, for so long. A failure is logged, and no error."""
+
+    async def left_events(self, turn_id: UUID) -> bytes | None:
+        """Return what a process that has left told of a turn; None where nothing is known, or no longer."""
+        return None
+
     async def hand_over(self) -> None:  # noqa: B027  where there are no others, nothing waits for theirs
         """Leave the turns that wait for those of other processes to whoever takes over.
 

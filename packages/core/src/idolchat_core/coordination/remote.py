@@ -9,13 +9,13 @@ from contextlib import aclosing, suppress
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
-from idolchat_core.coordination.messages import Follow, Gone, Leave, Said, Told, tell, write
+from idolchat_core.coordination.messages import Follow, Gone, Leave, Said, Told, read_message, tell, write
 from idolchat_core.errors import StorageError, StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
-__all__ = ["RemoteTurns"]
+__all__ = ["RemoteTurns", "copy_of"]
 
 log = logging.getLogger(__name__)
 
@@ -233,6 +233,37 @@ class _Feed:
         self._remote.end_feed(self._live.turn_id, self.inbox)
 
 
+def opened_by(message: Told, *, on_last_reader_gone: Callable[[], None]) -> LiveTurn | None:
+    """Begin a copy of a turn by what is told of its first event, without its events; None where that is not told."""
+    started = message.events[0] if message.opening is not None else None
+    if not isinstance(started, TurnStarted) or message.opening is None:
+        return None
+    live = LiveTurn(
+        turn_id=started.turn_id,
+        conversation_id=started.conversation_id,
+        user_id=message.opening.user_id,
+        user_message_id=started.user_message_id,
+        message_id=started.message_id,
+        model=started.model,
+        created_at=started.created_at,
+        fingerprint=message.opening.fingerprint,
+        on_last_reader_gone=on_last_reader_gone,
+    )
+    live.continued_text = message.opening.continued_text
+    return live
+
+
+def copy_of(told: bytes) -> LiveTurn | None:
+    """Make a copy of a turn that is over of all that was told of it; None where that cannot be read."""
+    message = read_message(told)
+    if not isinstance(message, Told):
+        return None
+    live = opened_by(message, on_last_reader_gone=lambda: None)
+    if live is not None:
+        live.copy(message.events, state=message.state)
+    return live
+
+
 class _Followed:
     """A turn of another process, filled with what that tells of it; one copy for all its readers here."""
 
@@ -278,23 +309,10 @@ class _Followed:
         self._remote.bus.send(self._turn.inbox, write(Leave(turn_id=self._turn.turn_id, inbox=self._remote.bus.inbox)))
 
     def _opened_by(self, message: Told) -> LiveTurn | None:
-        started = message.events[0] if message.opening is not None else None
-        if not isinstance(started, TurnStarted) or message.opening is None:
-            return None
-        self._live = live = LiveTurn(
-            turn_id=started.turn_id,
-            conversation_id=started.conversation_id,
-            user_id=message.opening.user_id,
-            user_message_id=started.user_message_id,
-            message_id=started.message_id,
-            model=started.model,
-            created_at=started.created_at,
-            fingerprint=message.opening.fingerprint,
-            on_last_reader_gone=lambda: self._remote.forget(started.turn_id),
-        )
-        live.continued_text = message.opening.continued_text
-        if not self.opened.done():
+        live = opened_by(message, on_last_reader_gone=lambda: self._remote.forget(message.turn_id))
+        if live is not None and not self.opened.done():
             self.opened.set_result(live)
+        self._live = live
         return live
 
     def _ask(self, *, again: bool) -> None:

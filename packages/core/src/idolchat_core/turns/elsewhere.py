@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from idolchat_core.coordination.contract import Occupant
-from idolchat_core.coordination.messages import Stop, read_message, send_stops
-from idolchat_core.coordination.remote import RemoteTurns
-from idolchat_core.events.events import TurnEnded, TurnState, TurnStatus
+from idolchat_core.coordination.messages import Stop, read_message, send_stops, tell
+from idolchat_core.coordination.remote import RemoteTurns, copy_of
+from idolchat_core.errors import StorageUnavailable
+from idolchat_core.events.events import Event, TurnEnded, TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.turns.lookup import find_stored_turn, state_of
 from idolchat_core.turns.resources import EngineResources
@@ -45,9 +46,33 @@ class TurnsElsewhere:
         await self.remote.close()
 
     async def follow(self, turn_id: UUID) -> LiveTurn | None:
-        """Return a turn of another process; None where none has it. Raises ``StorageUnavailable``."""
+        """Return a turn of another process, or one that is over and whose events another one keeps.
+
+        None where none has it. Raises ``StorageUnavailable``.
+        """
         turn = await self._find(turn_id)
-        return await self.remote.follow(turn) if turn is not None else None
+        return await (self.remote.follow(turn) if turn is not None else self._follow_finished(turn_id))
+
+    async def _follow_finished(self, turn_id: UUID) -> LiveTurn | None:
+        peers = await self._turns.peers()
+        conversation_id = await self._storage.find_turn(turn_id) if peers else None
+        if conversation_id is None:
+            return None
+        for inbox in peers:
+            try:
+                live = await self.remote.follow(Occupant(turn_id, conversation_id, inbox, False, True))
+            except StorageUnavailable:  # it does not answer
+                continue
+            if live is not None:
+                return live
+        told = await self._turns.left_events(turn_id)
+        return copy_of(told) if told is not None else None
+
+    async def leave(self, finished: Iterable[LiveTurn], *, kept_s: float) -> None:
+        """Leave the events of turns that are over to the other processes: this one ends."""
+        if await self._turns.peers():
+            told = {live.turn_id: tell(live, 0, await _events_of(live)) for live in finished}
+            await self._turns.leave_events(told, kept_s=kept_s)
 
     async def status(self, turn_id: UUID) -> TurnStatus | None:
         """Return how a turn of another process stands; None where none has it. Raises ``StorageUnavailable``."""
@@ -102,3 +127,8 @@ class TurnsElsewhere:
         if stored is None or (reply := stored.reply) is None:
             return None
         return TurnEnded(state=state_of(reply), message=reply, usage=reply.usage, error=reply.error)
+
+
+async def _events_of(live: LiveTurn) -> list[Event]:
+    async with aclosing(live.follow()) as batches:
+        return [event async for _, batch in batches for event in batch]

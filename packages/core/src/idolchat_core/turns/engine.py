@@ -69,6 +69,8 @@ ELSEWHERE_EVERY_S = 0.05
 """How often it is looked whether a turn of another process that was stopped has ended."""
 _AT_ONCE = 64
 """Replies that are described before others have a turn on the event loop."""
+LEFT_BYTES = 16 * 1024 * 1024
+"""Of events of finished turns that are left to other processes at the end."""
 PRUNE_EVERY_S = 6 * 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts to read a storage that was away at the start."""
@@ -159,6 +161,7 @@ class TurnEngine:
             await self._background_completions.close()
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
+        await self._leave_finished()
         await self._elsewhere.close()
         await self._receiving.aclose()
         await self._turns.close()
@@ -485,6 +488,15 @@ class TurnEngine:
         await self._resources.unstored.flush_all(at_once=True)
         if self._resources.unstored.count:
             log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
+
+    async def _leave_finished(self) -> None:
+        """Let the other processes tell of the turns that are over, as far as that is known here."""
+        if self._membership is not None:
+            finished = list(self._finished.newest(max_bytes=LEFT_BYTES))
+            try:
+                await self._elsewhere.leave(finished, kept_s=self._resources.settings.turn_retention_s)
+            except StorageError as error:
+                log.warning("the events of finished turns are lost to their readers", extra={"code": error.code})
 
     async def _leave_new_turns(self) -> None:
         """Have the other processes know that this one takes no new turns, which it does not do in any case."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from uuid import UUID
 
+from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.turns.runner import TurnRun
 
 __all__ = ["FinishedTurns"]
@@ -24,6 +26,14 @@ class FinishedTurns:
         """Find a turn."""
         kept = self._runs.get(turn_id)
         return kept[0] if kept else None
+
+    def newest(self, *, max_bytes: int) -> Iterator[LiveTurn]:
+        """Yield the newest, together no larger than ``max_bytes``."""
+        for run, _, size_bytes in reversed(self._runs.values()):
+            max_bytes -= size_bytes
+            if max_bytes < 0:
+                return
+            yield run.live
 
     def add(self, run: TurnRun) -> None:
         """Keep a turn that has just ended."""

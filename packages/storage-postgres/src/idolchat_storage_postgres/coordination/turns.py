@@ -59,8 +59,10 @@ BUSY_RETRY_S = 1.0
 LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
 """How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
+STEP_WITHIN_S = 10.0
 PAGE_SIZE = 64
 """Messages that are given with a conflict: as many as a history begins with."""
+CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
 
@@ -115,6 +117,22 @@ adopted as (
   returning t.conversation_id, t.place, t.turn_id, t.turn)
 select turn_id, conversation_id, turn::text as turn from adopted order by conversation_id, place
 """
+_PEERS = """
+select inbox from idolchat.instances
+where inbox <> $1 and seen_at > clock_timestamp() - make_interval(secs => $2) order by started_at desc
+"""
+_LEAVE_EVENTS = """
+with old as (delete from idolchat.finished where until < clock_timestamp())
+insert into idolchat.finished (turn_id, events, until)
+select x.turn_id, x.events, clock_timestamp() + make_interval(secs => $3)
+from unnest($1::uuid[], $2::bytea[]) x(turn_id, events) on conflict do nothing
+"""
+_LEFT_EVENTS = "select events from idolchat.finished where turn_id = $1 and until > clock_timestamp()"
+_CLEAN = """
+with counted as (
+  delete from idolchat.counted c where not exists (select from idolchat.instances i where i.id = c.instance_id))
+delete from idolchat.finished where until < clock_timestamp()
+"""
 _KEPT = "select turn_id, turn::text as turn from idolchat.turns where turn is not null"
 _FORGET = "delete from idolchat.turns where turn_id = any($1) returning turn_id"
 
@@ -148,6 +166,7 @@ class PostgresTurns(TurnStore):
         """What has no place any more as far as this process is concerned, and could not be removed yet."""
         self._member: Member
         self._look_for_orphans_at = 0.0
+        self._clean_at = asyncio.get_running_loop().time() + CLEAN_EVERY_S
         self.taken_over = 0
 
     def join(self, member: Member) -> None:
@@ -216,6 +235,20 @@ class PostgresTurns(TurnStore):
         finally:
             self._waiting.pop(turn_id, None)
 
+    async def peers(self) -> Sequence[str]:
+        rows = await self._database.fetch(_PEERS, self._member.inbox, self._member.timing.doubt_s)
+        return [row["inbox"] for row in rows]
+
+    async def leave_events(self, events: Mapping[UUID, bytes], *, kept_s: float) -> None:
+        try:
+            await self._database.fetch(_LEAVE_EVENTS, list(events), list(events.values()), kept_s)
+        except StorageUnavailable as error:
+            log.warning("the events of finished turns are lost to their readers", extra={"reason": str(error)})
+
+    async def left_events(self, turn_id: UUID) -> bytes | None:
+        events: bytes | None = await self._database.fetchval(_LEFT_EVENTS, turn_id)
+        return events
+
     async def hand_over(self) -> None:
         asked = list(self._waiting)
         if not asked:
@@ -281,7 +314,11 @@ class PostgresTurns(TurnStore):
     async def _step(
         self, statement: BatchedStatement[Step, Taken], step: Step, write: Conversation | NewMessages | None
     ) -> str | None:
-        taken = await self._durable.ask(statement, step)
+        try:
+            async with asyncio.timeout(STEP_WITHIN_S):
+                taken = await self._durable.ask(statement, step)
+        except TimeoutError:  # it is asked for again, by the same ids
+            raise StorageUnavailable(f"the database did not answer within {STEP_WITHIN_S:g} s") from None
         if taken.outcome is Outcome.DONE:
             return str(taken.version) if taken.version is not None else None
         if taken.outcome is Outcome.CONFLICT and write is not None:
@@ -374,6 +411,9 @@ class PostgresTurns(TurnStore):
         if not dead and now < self._look_for_orphans_at:
             return ()
         self._look_for_orphans_at = now + ORPHANS_EVERY_S
+        if now >= self._clean_at:
+            self._clean_at = now + CLEAN_EVERY_S
+            await self._database.fetch(_CLEAN)
         turns = []
         for row in await self._database.fetch(_ADOPT, instance_id):
             self._conversations[row["turn_id"]] = row["conversation_id"]
