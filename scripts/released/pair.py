@@ -17,6 +17,8 @@ __all__ = ["CORE", "Pair"]
 
 CORE = "idolchat-core"
 UV = uv.find_uv_bin()
+NO_SOLUTION = 1
+"""The status of uv where requirements contradict each other; 2 is any other error (its reference, exit codes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,9 @@ class Pair:
             if not self._installed(tree, folder):
                 sys.stdout.write(f"{self}: cannot be installed together, as their ranges say\n")
                 return True
-            tests = [
-                folder / "venv" / "bin" / "python",
-                "-m",
-                "pytest",
-                "-q",
-                f"packages/{self.package.folder.name}/tests",
-            ]
-            return not subprocess.run(tests, cwd=tree, check=False).returncode
+            tests = f"packages/{self.package.folder.name}/tests"
+            command = [str(folder / "venv" / "bin" / "python"), "-m", "pytest", "-q", tests]
+            return not subprocess.run(command, cwd=tree, check=False).returncode
 
     def _tree(self, root: Path, folder: Path, name: str, version: Version | None) -> Path:
         return extract(root, f"{name}-v{version}", folder) if version else root
@@ -63,21 +60,15 @@ class Pair:
             subprocess.run(command, cwd=place, check=True)
 
     def _installed(self, tree: Path, folder: Path) -> bool:
-        """Install the plugin and its test tools; tell whether that can be."""
+        """Install the plugin and its test tools; tell whether their ranges let that be."""
         project = tomllib.loads((tree / "packages" / self.package.folder.name / "pyproject.toml").read_text())
         tools: list[str] = project.get("dependency-groups", {}).get("test", [])
         plugin = f"{self.package.name}=={project['project']['version']}"
         core = f"{CORE}=={self.core}" if self.core else CORE
-        subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
-        install = [
-            UV,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            folder / "venv",
-            "--no-sources",
-            "--find-links",
-            folder / "dist",
-        ]
-        return not subprocess.run([*install, plugin, core, *tools], cwd=tree, check=False).returncode
+        venv = str(folder / "venv")
+        subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, venv], check=True)
+        chosen = ["--python", venv, "--no-sources", "--find-links", str(folder / "dist"), plugin, core, *tools]
+        done = subprocess.run([UV, "pip", "install", "--quiet", *chosen], cwd=tree, check=False)
+        if done.returncode != NO_SOLUTION:
+            done.check_returncode()
+        return not done.returncode
