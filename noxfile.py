@@ -116,8 +116,7 @@ def web(session: nox.Session) -> None:
     """Build the page anew and compare it, byte for byte; test it in a browser, and its client in Node."""
     install(session, *PRODUCT, groups=["browser", "parallel"])
     session.run("python", "packages/web/scripts/build.py", "--check")
-    # A browser on two busy cores misses a moment now and then; what fails three times is wrong.
-    session.run("pytest", *SIDE_BY_SIDE, "--reruns=2", "tests/browser", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, "tests/browser", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
