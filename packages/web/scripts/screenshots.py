@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,12 +53,24 @@ def conversation(said: list[tuple[str, str]], *, minutes_ago: int = 3) -> dict[s
     return {**head, "messages": messages, "updated_at": messages[-1]["timestamp"]}
 
 
+def spent(day: date, calls: int) -> str:
+    """Make the ledger of a day."""
+    lines = []
+    for number in range(calls):
+        facts = {"at": f"{day}T12:00:00+00:00", "purpose": "turn", "turn": None, "conversation": None, "user": None}
+        facts |= {"key": None, "model": "m"}
+        end = {"ended": "", "outcome": "completed", "completion": None, "estimated": False}
+        end |= {"input": 1340, "output": 96, "cost": 0.00041}
+        lines += [{"open": f"{day}-{number}", **facts}, {"call": f"{day}-{number}", **facts, **end}]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
 def shoot(browser: Browser, url: str, name: str, *, screen: Any, dark: bool, look: str | None = None) -> None:
     """Take one picture."""
     context = browser.new_context(viewport=screen, color_scheme="dark" if dark else "light", locale="en-GB")
     page = context.new_page()
     page.goto(url)
-    page.get_by_role("textbox", name="Message", exact=True).wait_for()
+    page.locator("main :is(textarea, input)").first.wait_for()
     if look:
         page.get_by_role("button", name="Look inside").first.click()
         page.get_by_role("tab", name=look).click()
@@ -80,6 +92,12 @@ def main() -> None:
         kept.mkdir(parents=True)
         for one in (shown, *others):
             (kept / f"{one['id']}.json").write_text(json.dumps(one))
+        ledger = Path(folder) / "data" / "logs" / "spending"
+        ledger.mkdir(parents=True)
+        today = datetime.now(UTC).date()
+        for ago, calls in enumerate((4, 9, 0, 21, 13, 2, 0, 7, 30, 16, 5, 11, 0, 0, 8, 19, 24, 6)):
+            day = today - timedelta(days=ago)
+            (ledger / f"{day}").write_text(spent(day, calls))
         environment = {"OPENROUTER_API_KEY": "none", "OPENROUTER_BASE_URL": "http://127.0.0.1:9"}
         with Server(Path(folder), environment) as server:
             chromium = shutil.which("chromium") or "/usr/bin/chromium"
@@ -88,6 +106,9 @@ def main() -> None:
             shoot(browser, talk, "talk-light", screen=DESKTOP, dark=False)
             shoot(browser, talk, "look-dark", screen=DESKTOP, dark=True, look="Usage")
             shoot(browser, f"{server.url}/", "start-phone-light", screen=PHONE, dark=False)
+            form = f"{server.url}/#/character/{LUMI}"
+            shoot(browser, form, "character-light", screen=DESKTOP, dark=False)
+            shoot(browser, form, "character-phone-dark", screen=PHONE, dark=True)
             shoot(browser, talk, "talk-phone-dark", screen=PHONE, dark=True)
             browser.close()
 

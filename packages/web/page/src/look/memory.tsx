@@ -50,7 +50,8 @@ export function MemorySection({ of, talk }: { of: PromptExplanation; talk: Talk 
   });
   const texts = new Map(known?.all.map((one) => [one.message_id, one.text]));
   const shown = new Set(recalled.map((part) => part.key));
-  const others = known?.all.filter(({ message_id: id }) => !shown.has(id)) ?? [];
+  const own = new Set(talk.state.get().tree.messages.filter(({ turn_id: id }) => String(id) === of.turn_id).map(({ id }) => String(id)));
+  const others = known?.all.filter(({ message_id: id }) => !shown.has(id) && !own.has(id)) ?? [];
   return (
     <section className="told" aria-labelledby="memory-title">
       <h3 id="memory-title">{t("recall.title")}</h3>

@@ -138,7 +138,12 @@ function Form({ record }: { record: CharacterRecord | undefined }): ReactNode {
   const control = (field: Field): ControlProps => ({ field, draft, write, theirs: conflicts.includes(field) ? theirs : undefined, settle });
   return (
     <form className="character-form fields" onSubmit={submit}>
-      {theirs ? <p role="alert" className="warning">{t(conflicts.length ? "character.conflict" : "character.merged")}</p> : null}
+      {theirs ? (
+        <div className="warning">
+          <p role="alert">{t(conflicts.length ? "character.conflict" : "character.merged")}</p>
+          <ul>{conflicts.map((field) => <li key={field}><button type="button" className="link" onClick={() => document.getElementById(`${idOf(field)}-theirs`)?.focus()}>{t(`character.${field}`)}</button></li>)}</ul>
+        </div>
+      ) : null}
       <Picture record={record} picture={picture} onPicture={setPicture} />
       <Line {...control("name")} isRequired />
       <Line {...control("nickname")} />
@@ -197,7 +202,7 @@ function Conflict({ field, theirs, settle }: ControlProps): ReactNode {
   if (!theirs) return null;
   const value = theirs[field];
   return (
-    <div className="conflict" role="group" aria-label={t("character.theirs")}>
+    <div id={`${idOf(field)}-theirs`} tabIndex={-1} className="conflict" role="group" aria-label={t("character.theirs")}>
       <p className="hint">{t("character.theirs")}</p>
       <p dir="auto" className="plain">{plain(typeof value === "string" ? value : value.join("\n\n")) || "–"}</p>
       <span className="buttons">
