@@ -70,7 +70,7 @@ def shoot(browser: Browser, url: str, name: str, *, screen: Any, dark: bool, loo
     context = browser.new_context(viewport=screen, color_scheme="dark" if dark else "light", locale="en-GB")
     page = context.new_page()
     page.goto(url)
-    page.locator("main :is(textarea, input)").first.wait_for()
+    page.locator("main textarea").first.wait_for()
     if look:
         page.get_by_role("button", name="Look inside").first.click()
         page.get_by_role("tab", name=look).click()
