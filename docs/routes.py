@@ -26,8 +26,8 @@ answered with 404, as an unknown id is. The errors that a route has of its own s
 names them. Any route may answer 401 `unauthenticated`, 403 `forbidden` or `origin_not_allowed`, 421 `host_not_allowed`,
 422 `invalid_request`, 429 `rate_limit_exceeded` and 500 `internal_error`; [Errors](errors.md) says what to do.
 
-Beside these there is the WebSocket `/ws/chat`, which carries the same turns. Its frames, and the events of a stream,
-are in `/asyncapi.json`, shown under `/docs/events`.
+Beside these there is the WebSocket `/ws/chat`, which carries the same turns. [Events](events.md) has its frames, and
+the events of a stream.
 """
 GROUPS = {
     "chat": ("Chat", "turns"),

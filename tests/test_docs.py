@@ -22,7 +22,7 @@ from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration", "cli", "errors", "routes"])
+@pytest.mark.parametrize("name", ["configuration", "cli", "errors", "events", "routes"])
 def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec
@@ -31,7 +31,7 @@ def test_a_page_that_is_made_from_the_code_is_current(name: str) -> None:
     spec.loader.exec_module(module)
 
     written = (DOCS / f"{name}.md").read_text()
-    assert written == module.page(), f"run: python docs/{name}.py > docs/{name}.md"
+    assert written == module.page(), f"run: python -m docs.{name} > docs/{name}.md"
 
 
 def test_the_site_names_every_page_once() -> None:
