@@ -22,6 +22,7 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, ScopeReader, Speaker
+from idolchat_memory.prompt.source import LIMIT
 from idolchat_memory.recall import Recall, RecallQuery
 from idolchat_memory.recall.thesaurus import load_thesaurus
 from idolchat_memory.sqlite import open_sqlite_index
@@ -80,12 +81,12 @@ async def append(index: MemoryIndex, texts: Texts) -> tuple[float, float]:
 
 
 async def ask(index: MemoryIndex, recall: Recall, texts: Texts, scopes: int) -> tuple[list[float], list[float]]:
-    """Ask in one scope after another; give wall and CPU milliseconds of each question, off the event loop."""
+    """Ask in one scope after another, as turns do; give wall and CPU milliseconds of each, off the event loop."""
     wall, cpu = list[float](), list[float]()
     chance = random.Random(3)
     now = START + timedelta(days=30)
     for _ in range(QUERIES):
-        query = RecallQuery(texts.question(), now=now, budget_tokens=1000)
+        query = RecallQuery(texts.question(), now=now, limit=LIMIT, budget_tokens=1000)
         started = time.perf_counter()
         scope = scope_of(chance.randrange(scopes))
         cpu.append(await index.read(scope, _timed(recall, scope, query)))

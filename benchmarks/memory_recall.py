@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
+from idolchat_memory.prompt.source import LIMIT
 from idolchat_memory.recall import Recall, RecallQuery
 from idolchat_memory.recall.recall import DEFAULT_FLOOR
 from idolchat_memory.sqlite import open_sqlite_index
@@ -119,7 +120,7 @@ async def measure(talks: Sequence[Talk], folder: Path, *, semantic: bool) -> dic
                 found = await recall.search([_scope(talk)], query._replace(text=question.text))
                 latencies.append(1000 * (time.perf_counter() - start))
                 ranked.add(question, [item.row.message.message_id for item in found.items])
-                turn = query._replace(text=question.text, floor=DEFAULT_FLOOR, budget_tokens=BUDGET_TOKENS)
+                turn = query._replace(text=question.text, floor=DEFAULT_FLOOR, budget_tokens=BUDGET_TOKENS, limit=LIMIT)
                 found = await recall.search([_scope(talk)], turn)
                 as_a_turn.add(question, [item.row.message.message_id for item in found.items])
                 tokens.append(found.tokens)

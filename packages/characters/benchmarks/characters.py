@@ -111,10 +111,9 @@ async def turns(storage: Storage) -> None:
         for _ in range(ROUNDS):
             for kind, character_id in kinds.items():
                 seen[kind].append(await _cpu_of_turns(service, character_id))
-    least = statistics.median(seen["no character"])
     for kind, cpu_us in seen.items():
-        median = statistics.median(cpu_us)
-        sys.stdout.write(f"a turn with {kind}: {median:.0f} us of CPU, {median / least - 1:+.1%}\n")
+        more = statistics.median([one / least for one, least in zip(cpu_us, seen["no character"], strict=True)]) - 1
+        sys.stdout.write(f"a turn with {kind}: {statistics.median(cpu_us):.0f} us of CPU, {more:+.1%}\n")
 
 
 async def _cpu_of_turns(service: Service, character_id: UUID | None) -> float:

@@ -20,7 +20,7 @@ from idolchat_memory.recall.question import Question
 from idolchat_memory.recall.thesaurus import Thesaurus
 from idolchat_memory.terms import stem
 
-__all__ = ["Candidate", "Ranking", "idf", "rank"]
+__all__ = ["MAX_CANDIDATES", "Candidate", "Ranking", "idf", "rank"]
 
 K1, B = 0.9, 0.4
 TO_NEXT, TO_SECOND, TO_PREVIOUS = 0.5, 0.15, 0.2
@@ -78,11 +78,11 @@ class _Scores(NamedTuple):
     found: Mapping[str, Mapping[int, float]]
 
 
-def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus) -> Ranking:
-    """Rank the messages that may answer a question: ``MAX_CANDIDATES``, and those of the period that it names."""
+def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus, *, most: int = MAX_CANDIDATES) -> Ranking:
+    """Rank the messages that may answer a question: so many at ``most``, and those of the period that it names."""
     scores = _score_words(reader, question.words, thesaurus)
     relevance = _flow(scores)
-    places = sorted(relevance, key=relevance.__getitem__, reverse=True)[:MAX_CANDIDATES]
+    places = sorted(relevance, key=relevance.__getitem__, reverse=True)[:most]
     if question.period:
         start, end = _told_of(question.period)
         places += [place for place in reader.places_between(start, end, limit=MAX_IN_PERIOD) if place not in relevance]
@@ -102,52 +102,71 @@ def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: The
     own = {stem(word): reader.postings(stem(word), limit=MAX_POSTINGS) for word in words}
     others = {term for found in near.values() for term, _ in found} - own.keys()
     postings = own | dict(reader.postings_of_many(sorted(others), limit=MAX_NEAR_POSTINGS))
-    sessions = {place: session for found in postings.values() for place, session, _, _ in found}
-    bm25 = _Bm25(reader, postings, set(sessions.values()))
+    bm25 = _Bm25(reader, postings)
     by_place: defaultdict[int, float] = defaultdict(float)
     by_session: defaultdict[int, float] = defaultdict(float)
     found_at: dict[str, Mapping[int, float]] = {}
+    counted: dict[str, Sequence[_Counted]] = {}
     for word, weight in words.items():
-        best, best_sessions = bm25.best_of([(stem(word), 1.0), *near[word]])
-        for place, score in best.items():
+        found_at[word], counted[word] = bm25.best_messages([(stem(word), 1.0), *near[word]])
+        for place, score in found_at[word].items():
             by_place[place] += weight * score
-        for session, score in best_sessions.items():
+    bm25.read_lengths(counted.values())
+    for word, weight in words.items():
+        for session, score in bm25.best_sessions(counted[word]).items():
             by_session[session] += weight * score
-        found_at[word] = best
     weights = {word: idf(bm25.message_count, len(postings.get(stem(word), ()))) for word in words}
-    return _Scores(by_place, by_session, sessions, weights, found_at)
+    return _Scores(by_place, by_session, bm25.sessions, weights, found_at)
+
+
+type _Counted = tuple[float, Mapping[int, int]]
+"""The share of a term, and how often it occurs in each session that has it."""
 
 
 class _Bm25:
-    """The scores of a word, from postings that are read already."""
+    """The scores of a word, from postings that are read already; ``sessions`` are those of the places that scored."""
 
-    def __init__(self, reader: ScopeReader, postings: Mapping[str, Sequence[Posting]], sessions: set[int]) -> None:
+    def __init__(self, reader: ScopeReader, postings: Mapping[str, Sequence[Posting]]) -> None:
+        self._reader = reader
         self._postings = postings
-        self._session_lengths = reader.session_lengths(sessions)
+        self._session_lengths: Mapping[int, int] = {}
+        self.sessions: dict[int, int] = {}
         self.message_count, self._session_count, length = reader.statistics()
         self._by_length = K1 * B / max(length / max(self.message_count, 1), 1.0)
         self._by_session_length = K1 * B / max(length / max(self._session_count, 1), 1.0)
 
-    def best_of(self, terms: Sequence[tuple[str, float]]) -> tuple[dict[int, float], dict[int, float]]:
-        """Score messages and sessions, each by that term which gives most; a term counts for a share from 0 to 1."""
+    def best_messages(self, terms: Sequence[tuple[str, float]]) -> tuple[dict[int, float], list[_Counted]]:
+        """Score messages, each by that term which gives most; a term counts for a share from 0 to 1."""
         best: dict[int, float] = {}
-        best_sessions: dict[int, float] = {}
+        counted: list[_Counted] = []
         for term, share in terms:
             found = self._postings.get(term)
             if found:
-                counts = self._score_messages(found, share, best)
-                self._score_sessions(counts, share, best_sessions)
-        return best, best_sessions
+                counted.append((share, self._score_messages(found, share, best)))
+        return best, counted
+
+    def read_lengths(self, counted: Iterable[Sequence[_Counted]]) -> None:
+        """Read the lengths of the sessions that are to be scored."""
+        sessions = {session for terms in counted for _, counts in terms for session in counts}
+        self._session_lengths = self._reader.session_lengths(sessions)
+
+    def best_sessions(self, counted: Sequence[_Counted]) -> dict[int, float]:
+        """Score sessions, each by that term which gives most."""
+        best: dict[int, float] = {}
+        for share, counts in counted:
+            self._score_sessions(counts, share, best)
+        return best
 
     def _score_messages(self, found: Sequence[Posting], share: float, best: dict[int, float]) -> dict[int, int]:
         weight = share * (K1 + 1) * idf(self.message_count, len(found))
-        fixed, by_length, known = K1 * (1 - B), self._by_length, best.get
+        fixed, by_length, known, sessions = K1 * (1 - B), self._by_length, best.get, self.sessions
         counts: dict[int, int] = {}
         current, total = -1, 0  # postings of one session mostly follow each other
         for place, session, count, length in found:
             score = weight * count / (count + fixed + by_length * length)
             if score > known(place, 0.0):
                 best[place] = score
+                sessions[place] = session
             if session == current:
                 total += count
                 continue

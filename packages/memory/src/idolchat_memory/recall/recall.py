@@ -11,7 +11,7 @@ from idolchat_core import MemoryIndex, MemoryRow, MemoryScope, ScopeReader, Spea
 from idolchat_memory.recall.excerpt import excerpt
 from idolchat_memory.recall.periods import Period
 from idolchat_memory.recall.question import Question, read_question
-from idolchat_memory.recall.ranking import Candidate, Ranking, idf, rank
+from idolchat_memory.recall.ranking import MAX_CANDIDATES, Candidate, Ranking, idf, rank
 from idolchat_memory.recall.selection import Found, Selection, keep_relevant, newer_first, select
 from idolchat_memory.recall.thesaurus import load_thesaurus
 from idolchat_memory.terms import stem
@@ -22,6 +22,8 @@ DEFAULT_FLOOR = 0.85
 """Relevance below which nothing is recalled, where 1 is that of a word which one message alone has."""
 LEAST_SHARE = 0.5
 """Nor what is less relevant than this share of the best that is no question: it would only cost tokens."""
+CANDIDATES_PER_RESULT = 6
+"""So many are judged by who said them and when for each that is wanted."""
 MAX_RERANKED = 200
 ITEM_OVERHEAD = 20.0
 """Tokens that the date, the age and the speaker of a recalled message take, and a message of the prompt around them."""
@@ -131,7 +133,9 @@ class Recall:
         count = reader.statistics().message_count
         if not count:
             return _FoundInScope([], 0, False, False)
-        ranking = rank(reader, question, load_thesaurus())
+        wanted = CANDIDATES_PER_RESULT * query.limit + len(query.excluded_ids)
+        most = MAX_CANDIDATES if self._reranker is not None else min(wanted, MAX_CANDIDATES)
+        ranking = rank(reader, question, load_thesaurus(), most=most)
         candidates, is_semantic = self._reranked(reader, query.text, ranking)
         found = list(islice(_outside(reader, candidates, query, scope, ranking), query.limit))
         kept = found if query.floor is None else _relevant(found, question, query.floor * idf(count, 1))
