@@ -25,8 +25,8 @@ __all__ = ["TurnsElsewhere"]
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.05
-"""How often it is looked whether a turn of another process that was stopped has ended."""
+LOOK_FIRST_S, LOOK_EVERY_S = 0.01, 0.05
+"""How soon, and then how often, it is looked whether a turn of another process that was stopped has ended."""
 
 
 class TurnsElsewhere:
@@ -97,10 +97,10 @@ class TurnsElsewhere:
         run = self._find_here(turn.turn_id)
         if run is not None:
             await run.over()
-        while True:
-            if await self._turns.find(turn.turn_id) is None:
-                return
-            await asyncio.sleep(LOOK_EVERY_S)  # another process has it
+        pause_s = LOOK_FIRST_S
+        while await self._turns.find(turn.turn_id) is not None:
+            await asyncio.sleep(pause_s)  # another process has it
+            pause_s = min(2 * pause_s, LOOK_EVERY_S)
 
     async def _find(self, turn_id: UUID) -> Occupant | None:
         turn = await self._turns.find(turn_id)
