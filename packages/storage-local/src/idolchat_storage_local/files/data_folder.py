@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from idolchat_core import ConfigurationError, IdSet, StorageUnavailable
+from idolchat_core import ConfigurationError, IdSet, StorageUnavailable, new_id
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job, run_alone
 
@@ -195,8 +194,7 @@ class DataFolder:
     def temporary(self, path: str) -> str:
         """Name a file to write before it takes the place of another; ``is_temporary`` knows such names."""
         folder, _, name = path.rpartition("/")
-        # Not by the system's random numbers: a call of it lets go of the interpreter, for every file that is made.
-        return f"{folder}/.{name}.{random.getrandbits(32):08x}.tmp"
+        return f"{folder}/.{name}.{new_id().hex}.tmp"
 
     def write_whole(self, path: str, data: bytes) -> Job[Prepared]:
         """Write a file that takes the place of what has its name, all or nothing, durably."""
