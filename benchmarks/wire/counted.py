@@ -26,6 +26,7 @@ COUNTED = ("rest-1", "rest-64", "rest-64-new", "sse-32")
 TURNS = 200
 AT_ONCE = 16
 """Under callgrind a turn takes fifty times as long: more at once would only wait."""
+START_S = 600.0
 DRAIN_S = 3.0
 """Until what is written behind a turn is written, there too."""
 
@@ -99,7 +100,7 @@ def _started(
     command = [*before, *setup.command]
     log = folder / "log"
     with Process(command, cores=CORES, environment=setup.environment, folder=folder, log=log) as process:
-        process.wait_until_answering(f"http://127.0.0.1:{setup.port}{setup.ready}")
+        process.wait_until_answering(f"http://127.0.0.1:{setup.port}{setup.ready}", within_s=START_S)
         yield process, setup
 
 

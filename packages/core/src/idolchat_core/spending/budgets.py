@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,8 +51,8 @@ class Window:
     starts_at: float
     ends_at: float
     overall: Amount = field(default_factory=Amount)
-    users: dict[str, Amount] = field(default_factory=dict)
-    purposes: dict[str, Amount] = field(default_factory=dict)
+    users: defaultdict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
+    purposes: defaultdict[str, Amount] = field(default_factory=lambda: defaultdict(Amount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,9 @@ class Budgets:
         self._turn_over()
         for window in (self.day, self.month):
             if window.starts_at <= at < window.ends_at:
-                counted = [window.overall, window.purposes.setdefault(purpose, Amount())]
+                counted = [window.overall, window.purposes[purpose]]
                 if self._counts_users:
-                    counted.append(window.users.setdefault(who.user, Amount()))
+                    counted.append(window.users[who.user])
                 for amount in counted:
                     amount.tokens += tokens
                     amount.cost += cost

@@ -25,7 +25,7 @@ def plausible_usage(usage: Usage | None, *, model: str | None) -> Usage | None:
     if usage is None:
         return None
     counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0, usage.reasoning_tokens or 0)
-    if not all(0 <= count <= MAX_TOKENS for count in counts):
+    if not 0 <= min(counts) <= max(counts) <= MAX_TOKENS:
         log.warning("the provider's count of tokens cannot be right and is estimated", extra={"model": model})
         return None
     if usage.cost is not None and not (math.isfinite(usage.cost) and 0 <= usage.cost <= MAX_COST):
