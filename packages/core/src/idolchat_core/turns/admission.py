@@ -110,7 +110,7 @@ async def admit(
     turns = resources.turns
     begin = partial(turns.begin, plan.conversation_id, live.turn_id, call=call, describe=partial(unfinished, live))
     decide: Decide = partial(_decide, resources, plan, live, taken_back, character)
-    if plan.key is not None and plan.messages and not is_new:
+    if plan.key is not None and plan.messages and not is_new and resources.storage.is_shared:
         decide = partial(_decide_as_checked, decide, read)
     try:
         admitted, _ = await resources.writer.write(plan.conversation_id, decide, begin, history=history)

@@ -176,7 +176,7 @@ class TurnRun:
 
     async def _perform(self, read: History | None = None) -> None:
         history = read or (None if self.plan.is_first else await load(self._resources, self.plan))
-        if self.plan.key is not None and history is not None and read is None:
+        if self.plan.key is not None and self._resources.storage.is_shared and read is None and history is not None:
             history = await self._before_stopping(history)
         check_may(self.plan, history)
         if history is not None:
@@ -238,7 +238,7 @@ class TurnRun:
 
     async def _before_stopping(self, history: History) -> History:
         """Return a history as it is stored now, for a turn that stops others: one that was told before must not."""
-        if self.plan.on_busy in STOPPING and self._resources.storage.is_shared:
+        if self.plan.on_busy in STOPPING:
             return await self._resources.histories.refreshed(history)
         return history
 
