@@ -19,7 +19,7 @@ async def send(client: httpx.AsyncClient, text: str, *, key: str | None = None, 
 
 
 def document(server: Server, conversation_id: str) -> list[dict[str, Any]]:
-    return json.loads(server.document(conversation_id).read_bytes())["messages"]  # type: ignore[no-any-return]
+    return json.loads(server.stored(conversation_id))["messages"]  # type: ignore[no-any-return]
 
 
 POLICIES = {"enqueue": {200, 429}, "reject": {200, 409}, "interrupt": {200, 429}, "rollback": {200, 429}}

@@ -14,7 +14,7 @@ from tests.support.talk import body, say
 
 
 def document(server: Server, conversation_id: str) -> list[dict[str, Any]]:
-    return json.loads(server.document(conversation_id).read_bytes())["messages"]  # type: ignore[no-any-return]
+    return json.loads(server.stored(conversation_id))["messages"]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("fault", ["err", "errempty", "errbare", "errstr", "errfirst", "errfinish"])

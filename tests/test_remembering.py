@@ -43,7 +43,7 @@ async def test_a_conversation_goes_on_over_any_transport(server: Server, transpo
         document = (await client.get(f"/conversation/{conversation_id}")).json()
 
     assert [message["role"] for message in document["messages"]] == ["user", "assistant"] * 4
-    assert document == json.loads(server.document(conversation_id).read_bytes())
+    assert document == json.loads(server.stored(conversation_id))
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws"])

@@ -115,6 +115,11 @@ class Server:
         """Return a client of its HTTP API."""
         return httpx.AsyncClient(base_url=self.url, timeout=60)
 
+    def stored(self, conversation_id: str) -> bytes:
+        """Read a conversation as it is stored, whether the server runs or not."""
+        stored = STORAGE_OF_TESTS.document(self.data, conversation_id)
+        return self.document(conversation_id).read_bytes() if stored is None else stored
+
     def document(self, conversation_id: str) -> Path:
         """Find a conversation's file."""
         return next((self.data / "conversations").rglob(f"{conversation_id}.json"))

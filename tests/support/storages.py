@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
+from idolchat_storage_postgres.settings import PostgresSettings
+from idolchat_storage_postgres.storage import open_postgres_storage
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 __all__ = ["STORAGE_OF_TESTS", "StorageOfTests"]
@@ -38,6 +43,20 @@ class StorageOfTests:
             self._server.make_database(name)
             self._made.add(name)
         return {"IDOLCHAT_STORAGE": "postgres", "IDOLCHAT_POSTGRES_URL": self._server.url(name)}
+
+    def document(self, data: Path, conversation_id: str) -> bytes | None:
+        """Read a conversation out of the database that stands for a data folder; None where there is none."""
+        variables = self.variables(data)
+        if not variables:
+            return None
+        settings = PostgresSettings.model_validate({"url": variables["IDOLCHAT_POSTGRES_URL"]})
+
+        async def read() -> bytes:
+            async with open_postgres_storage(settings) as storage:
+                return await storage.read_document(UUID(conversation_id))
+
+        with ThreadPoolExecutor(1) as beside:  # whoever asks may have an event loop of its own
+            return beside.submit(asyncio.run, read()).result()
 
 
 STORAGE_OF_TESTS = StorageOfTests()
