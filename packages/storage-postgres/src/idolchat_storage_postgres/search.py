@@ -24,7 +24,7 @@ _OF_CHARACTER = (
 )
 _MOST_AT_ONCE = 1000
 _RECENT = 2000
-"""Of a user's messages, so many are looked through one by one: most have fewer, and the planner needs no thought."""
+"""So many messages are looked through one by one: a user mostly has fewer, and a frequent word is among them."""
 
 type _Place = tuple[datetime, UUID, int]
 
@@ -32,50 +32,64 @@ type _Place = tuple[datetime, UUID, int]
 async def search_messages(
     database: Database, text: str, matching: ConversationFilter, *, limit: int, before: str | None
 ) -> SearchResults:
-    """See ``Storage.search``."""
+    """See ``Storage.search``.
+
+    PostgreSQL is not asked to guess which is quicker, to go along the time or to look words up: for a rare word along
+    the time takes seconds, and statistics of so many words take longer to plan with than to search.
+    """
     query = Query(text)
     after = place(before) if before is not None else None
-    hits: list[SearchHit] = []
-    wanted = limit + 1
-    is_scanned = matching.user_id is not None and await _has_few(database, matching, after)
-    while len(hits) <= limit:
-        rows = await _candidates(database, query, matching, after, wanted, is_scanned=is_scanned)
-        hits += await asyncio.to_thread(_matches, query, rows)
-        if len(rows) < wanted:
-            break
-        after = rows[-1]["at"], rows[-1]["conversation_id"], rows[-1]["position"]
-        wanted = min(4 * wanted, _MOST_AT_ONCE)  # few of what has the words have them as they are asked for
+    where = _matching(matching, after)
+    has_few = await _has_few(database, where)
+    rows = await _recent(database, query, where, limit + 1)
+    hits = await asyncio.to_thread(_matches, query, rows)
+    if len(hits) <= limit and not (has_few and len(rows) <= limit):
+        hits = await _all(database, query, matching, after, limit + 1)
     page = hits[:limit]
     return SearchResults(data=page, next=cursor(page[-1]) if page and len(hits) > limit else None)
 
 
-async def _has_few(database: Database, matching: ConversationFilter, after: _Place | None) -> bool:
-    """Whether no more than ``_RECENT`` messages need be looked through."""
-    where = _matching(matching, after)
+async def _all(
+    database: Database, query: Query, matching: ConversationFilter, after: _Place | None, wanted: int
+) -> list[SearchHit]:
+    """Find the newest hits by their words."""
+    hits: list[SearchHit] = []
+    at_once = wanted
+    while len(hits) < wanted:
+        rows = await _with_words(database, query, _matching(matching, after), at_once)
+        hits += await asyncio.to_thread(_matches, query, rows)
+        if len(rows) < at_once:
+            break
+        after = rows[-1]["at"], rows[-1]["conversation_id"], rows[-1]["position"]
+        at_once = min(4 * at_once, _MOST_AT_ONCE)  # few of what has the words have them as they are asked for
+    return hits
+
+
+async def _has_few(database: Database, where: Condition) -> bool:
+    """Whether no more than ``_RECENT`` messages are to be searched."""
     sql = f"select count(*) from (select from idolchat.messages{where.clause} limit {_RECENT + 1}) x"  # noqa: S608
     count: int = await database.fetchval(sql, *where.arguments)
     return count <= _RECENT
 
 
-async def _candidates(
-    database: Database,
-    query: Query,
-    matching: ConversationFilter,
-    after: _Place | None,
-    limit: int,
-    *,
-    is_scanned: bool,
-) -> Sequence[asyncpg.Record]:
-    """Find the newest messages that have all words."""
-    where = _matching(matching, after)
-    if is_scanned:
-        # What stands within the limit is found by its owner, and never by its words.
-        inner = f"select {_COLUMNS}, words from idolchat.messages{where.clause} {_NEWEST_FIRST} limit {_RECENT}"  # noqa: S608
-        sql = f"select {_COLUMNS} from ({inner}) x where words @@ {where.number(_asked(query.terms))}::tsquery"  # noqa: S608
-    else:
-        where.add("words @@ {}::tsquery", _asked(query.terms))
-        sql = f"select {_COLUMNS} from idolchat.messages{where.clause}"  # noqa: S608 - our names
-    return await database.fetch(f"{sql} {_NEWEST_FIRST} limit {limit}", *where.arguments)
+async def _recent(database: Database, query: Query, where: Condition, limit: int) -> Sequence[asyncpg.Record]:
+    """Find the newest messages that have all words among the ``_RECENT`` newest."""
+    inner = f"select {_COLUMNS}, words from idolchat.messages{where.clause} {_NEWEST_FIRST} limit {_RECENT}"  # noqa: S608
+    asked = f"${len(where.arguments) + 1}::tsquery"
+    sql = f"select {_COLUMNS} from ({inner}) x where words @@ {asked} {_NEWEST_FIRST} limit {limit}"  # noqa: S608
+    return await database.fetch(sql, *where.arguments, _asked(query.terms))
+
+
+async def _with_words(database: Database, query: Query, where: Condition, limit: int) -> Sequence[asyncpg.Record]:
+    """Find the newest messages that have all words, by the index of words."""
+    where.add("words @@ {}::tsquery", _asked(query.terms))
+    sql = f"""
+with found as materialized (select conversation_id, position, at from idolchat.messages{where.clause}),
+newest as (select * from found {_NEWEST_FIRST} limit {limit})
+select conversation_id, position, m.at, user_id, character_id, line
+from newest join idolchat.messages m using (conversation_id, position) order by m.at desc, 1 desc, 2 desc
+"""  # noqa: S608 - our names
+    return await database.fetch(sql, *where.arguments)
 
 
 def _matching(matching: ConversationFilter, after: _Place | None) -> Condition:
