@@ -126,6 +126,47 @@ test("a refusal is an error with the server's code", async () => {
   await assert.rejects(all(client.send("")), (error: ApiError) => error instanceof ApiError && error.status === 422);
 });
 
+/** A client before a server that lets only the token `good` in; the others are told that theirs has expired. */
+function guarded(tokens: string[]): { client: IdolchatClient; asked: (string | undefined)[] } {
+  const asked: (string | undefined)[] = [];
+  const one = new IdolchatClient({
+    baseUrl: baseUrl!,
+    maxPauseMs: 1,
+    token: (refused) => {
+      asked.push(refused);
+      return refused ? (tokens[1] ?? refused) : tokens[0];
+    },
+    fetch: (url, init) => {
+      if (new Headers(init?.headers).get("Authorization") === "Bearer good") return fetch(url, init);
+      return Promise.resolve(Response.json({ error: { message: "it has expired", code: "token_expired" } }, { status: 401 }));
+    },
+  });
+  return { client: one, asked };
+}
+
+test("a token that was refused is asked for once more, and the request is made with the other", async () => {
+  const { client: one, asked } = guarded(["old", "good"]);
+
+  assert.ok((await one.listConversations()).data);
+  assert.deepEqual(asked, [undefined, "old"]);
+  assert.equal(textOf(await all(one.send("Hello!"))).length > 0, true);
+});
+
+test("where no other token comes, what the server said is the error", async () => {
+  const { client: one } = guarded(["old"]);
+
+  await assert.rejects(one.listConversations(), (error: ApiError) => error.status === 401 && error.code === "token_expired");
+  await assert.rejects(all(one.send("Hello!")), (error: ApiError) => error.status === 401);
+});
+
+test("what was spent is told day by day", async () => {
+  await all(client.send("Hello!"));
+  const { since, until, data } = await client.usage();
+
+  assert.equal((Date.parse(until) - Date.parse(since)) / 86_400_000, 29);
+  assert.ok(data.every(({ day }) => since <= day && day <= until));
+});
+
 test("what is only read is asked for again when the connection is cut", async () => {
   const cut: string[] = [];
   const cutOnce = new IdolchatClient({
