@@ -95,7 +95,7 @@ def _said_by(process: subprocess.Popen[str], pattern: str) -> str:
     for line in process.stdout or ():
         if found := re.search(pattern, line):
             return found[0]
-    raise SystemExit(f"a process ended without having said where it serves: {process.args}")
+    raise SystemExit(f"a process ended without having said where it serves: {process.args!r}")
 
 
 def load(port: int, turns: int) -> dict[str, float]:

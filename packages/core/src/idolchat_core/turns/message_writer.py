@@ -82,7 +82,8 @@ class MessageWriter:
                     return history, ()
                 return history, await self._append(history, decided, commit)
             except (StorageConflict, ConversationNotFound) as conflict:
-                log.info("another process has changed the conversation", extra={"code": conflict.code})
+                level = logging.DEBUG if self._storage.is_shared else logging.INFO  # there, it is as usual
+                log.log(level, "another process has changed the conversation", extra={"code": conflict.code})
                 self._histories.forget(conversation_id)
                 page = conflict.page if isinstance(conflict, StorageConflict) else None
             history = self._histories.take(page) if page is not None else await self.load(conversation_id)

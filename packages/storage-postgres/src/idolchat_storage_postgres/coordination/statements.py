@@ -57,10 +57,14 @@ class Enter(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """What became of it: ``entered``, ``known here``, ``known``, ``dead``, ``busy`` or ``full``; and who is ahead."""
+    """What became of it: ``entered``, ``known here``, ``known``, ``dead``, ``busy`` or ``full``; and who is ahead.
+
+    ``version`` is that of the conversation, None where there is none.
+    """
 
     result: str
     ahead: Sequence[Ahead]
+    version: int | None
 
 
 class Created(NamedTuple):
@@ -222,7 +226,9 @@ async def _enter(connection: Connection, operations: Sequence[Enter]) -> Sequenc
         for one in operations
     ]
     rows = await connection.fetch(_ENTER, *columns(given, 6))
-    return [Entered(row["result"], _ahead(row["ahead"])) for row in sorted(rows, key=lambda row: row["o"])]
+    return [
+        Entered(row["result"], _ahead(row["ahead"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])
+    ]
 
 
 def _ahead(text: str | None) -> Sequence[Ahead]:

@@ -158,6 +158,8 @@ class PostgresTurns(TurnStore):
         self._saving = database.session(waits_for_disk=False)
         self._conversations: dict[UUID, UUID] = {}
         """Of the turns that have a place here."""
+        self._versions: dict[UUID, int | None] = {}
+        """Of the conversations of turns that may begin, as they were then; nobody else's turn changes them since."""
         self._waiting: dict[UUID, asyncio.Future[bool]] = {}
         self._watching: asyncio.Task[None] | None = None
         self._has_ended = asyncio.Event()
@@ -177,6 +179,7 @@ class PostgresTurns(TurnStore):
         """Give up what others have taken over."""
         self._lost |= self._conversations.keys()
         self._conversations.clear()
+        self._versions.clear()
         for turn_id, place in self._waiting.items():
             _fail(place, TurnTakenOver(f"turn {turn_id} waits for its place no more"))
 
@@ -195,6 +198,8 @@ class PostgresTurns(TurnStore):
             if instance_id != self._member.instance_id:
                 raise StorageUnavailable("this process was taken for dead meanwhile; send again in a moment")
             self._conversations[turn_id] = conversation_id
+            if not entered.ahead:
+                self._versions[turn_id] = entered.version
             return [
                 Occupant(ahead.turn_id, conversation_id, ahead.inbox, bool(number), ahead.has_begun)
                 for number, ahead in enumerate(entered.ahead)
@@ -274,6 +279,8 @@ class PostgresTurns(TurnStore):
         describe: Callable[[], UnfinishedTurn],
         is_kept: bool = False,
     ) -> str | None:
+        if write is not None and _is_outdated(write, self._versions.pop(turn_id, None)):
+            raise await self._conflict(conversation_id, write)
         rows = await _rows(write)
         lines = call.take_lines()
         log_name = call.facts.log if call.facts is not None else None
@@ -308,6 +315,7 @@ class PostgresTurns(TurnStore):
                 return None
             raise
         self._conversations.pop(turn_id, None)
+        self._versions.pop(turn_id, None)
         self._has_ended.set()
         return revision
 
@@ -383,6 +391,7 @@ class PostgresTurns(TurnStore):
             except StorageUnavailable:
                 return
             self._conversations.pop(turn_id, None)
+            self._versions.pop(turn_id, None)
             del self._to_end[turn_id]
             self._has_ended.set()
 
@@ -479,6 +488,13 @@ async def _rows(write: Conversation | NewMessages | None) -> Created | Appended 
     head = stored_id(write.head) if write.head is not None else None
     version = int(write.expected_revision) if write.expected_revision is not None else None
     return Appended(messages, write.expected_count, write.updated_at, head, version)
+
+
+def _is_outdated(write: Conversation | NewMessages, version: int | None) -> bool:
+    """Whether a conversation is not as was expected, as far as its version is known."""
+    if version is None:
+        return False
+    return isinstance(write, Conversation) or write.expected_revision not in (None, str(version))
 
 
 def _written(turn: UnfinishedTurn) -> str:

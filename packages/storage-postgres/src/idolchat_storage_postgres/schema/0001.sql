@@ -125,7 +125,7 @@ create index turns_of_instance on idolchat.turns (instance_id);
 -- Takes places, at most one a conversation in a call. Only a function can lock a conversation and look afterwards.
 create function idolchat.enter_turns(
   conversations uuid[], ids uuid[], instance_ids uuid[], reject bool[], stop bool[], most int[]
-) returns table (o bigint, result text, ahead json) language plpgsql as $$
+) returns table (o bigint, result text, ahead json, version bigint) language plpgsql as $$
 #variable_conflict use_column
 begin
   perform pg_advisory_xact_lock(x.key) from (
@@ -158,8 +158,8 @@ begin
     when known.instance_id = ops.instance_id then 'known here'
     when known.o is not null then 'known'
     when not exists (select from idolchat.instances i where i.id = ops.instance_id) then 'dead'
-    when ops.reject then 'busy' else 'full' end, before.ahead
-  from ops left join entered using (conversation_id, turn_id) left join known using (o) left join before using (o);
+    when ops.reject then 'busy' else 'full' end, before.ahead, c.version
+  from ops left join idolchat.conversations c on c.id = ops.conversation_id left join entered using (conversation_id, turn_id) left join known using (o) left join before using (o);
 end $$;
 
 -- What instances have added to rates and sums, numbered by each; kept for a moment, for the others to read.
