@@ -111,5 +111,5 @@ def idolchat_register_commands(registry: CommandRegistry) -> None:
 
 @hookimpl(optionalhook=True)
 def idolchat_register_checks(registry: CheckRegistry) -> None:
-    """Have ``idol doctor`` look whether characters fit their models."""
+    """Register the check of ``idol doctor`` whether characters fit their models."""
     registry.add("characters", "idolchat_characters.checks:check_characters")

@@ -70,7 +70,7 @@ async def may_use(caller: Caller, character_id: str, wants: Wants) -> bool:
 
 
 async def any_file(caller: Caller, file_name: str, wants: Wants) -> bool:
-    """Let a file be asked for: it is its character's."""
+    """Allow every file here: the route checks the character that it belongs to."""
     return True
 
 
@@ -243,6 +243,6 @@ async def _found(caller: Caller, character_id: str) -> CharacterRecord:
 
 
 async def _prepare(caller: Caller, record: CharacterRecord) -> None:
-    """Have the lorebooks compiled that the caller's first turn with a character needs."""
+    """Compile, in the background, the lorebooks that the caller's first turn with a character needs."""
     storage = caller.service.storage
     compiled_of(storage).prepare(record, await books_of(storage).active(caller.principal.user_id, None))

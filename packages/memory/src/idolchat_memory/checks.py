@@ -13,7 +13,7 @@ NAME = "memory"
 
 
 async def check_memory() -> list[CheckResult]:
-    """Say whether anything is recalled, and whether by words alone. Raises ``ConfigurationError``."""
+    """Check whether anything is recalled, and whether by words alone. Raises ``ConfigurationError``."""
     settings = read_settings(MemorySettings)
     if not settings.is_on:
         return [ok(NAME, "nothing is recalled: IDOLCHAT_MEMORY is off")]

@@ -47,7 +47,7 @@ class LazyModel:
             return None
 
     def begin(self) -> None:
-        """Have it loaded soon, and wait for nothing."""
+        """Start to load it in the background."""
         self._begun()
 
     def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:

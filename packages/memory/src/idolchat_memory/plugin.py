@@ -46,7 +46,7 @@ def idolchat_register_prompt_sources(registry: ServiceRegistry[PromptSource]) ->
 
 @hookimpl
 def idolchat_register_mirrored_records(registry: NamespaceRegistry) -> None:
-    """Have mirrors keep notes and choices."""
+    """Register notes and choices, so that mirrors copy them."""
     registry.add("notes")
     registry.add("note-citations")
     registry.add("memory-choices")

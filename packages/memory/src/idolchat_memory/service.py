@@ -98,7 +98,7 @@ _shared: WeakKeyDictionary[Storage, _Shared] = WeakKeyDictionary()
 
 @asynccontextmanager
 async def memory_of(storage: Storage) -> AsyncGenerator[Memory]:
-    """Give the memory of a storage, the same to all who have it at once: the first opens it, the last closes it."""
+    """Yield the memory of a storage, shared by all who use it at once: the first opens it, the last closes it."""
     shared = _shared.setdefault(storage, _Shared())
     async with shared.opening:
         shared.users += 1

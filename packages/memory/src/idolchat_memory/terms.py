@@ -44,7 +44,7 @@ def words_of(text: str) -> list[str]:
 
 
 def terms_of(text: str) -> list[str]:
-    """Give the terms of a text in order, repeated as often as they occur."""
+    """Return the terms of a text in order, repeated as often as they occur."""
     return [stem(word) for word in words_of(text)]
 
 

@@ -63,7 +63,7 @@ def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview, memoryview
 
 
 def _without_flags(header: memoryview) -> bytes:
-    """Take the flags that say that there is metadata out of a VP8X chunk (RFC 9649, 2.7)."""
+    """Return a VP8X chunk without the flags that say that there is metadata (RFC 9649, 2.7)."""
     return bytes(header[:8]) + bytes(flags & ~0b1100 for flags in header[8:9]) + bytes(header[9:])
 
 

@@ -146,7 +146,7 @@ class CharacterStore:
         return await self._storage.get_record(STARTER, "offered") is not None
 
     async def note_starter(self) -> None:
-        """Take note that she was added."""
+        """Record that the starter character was added."""
         await self._storage.put_record(STARTER, "offered", b"{}")
 
     async def original(self, record: CharacterRecord) -> bytes | None:

@@ -145,7 +145,7 @@ class _Scan:
         return [compiled for compiled in entries if compiled.at not in losers]
 
     def _admit(self, compiled: CompiledEntry, verdict: Verdict, current: Round) -> str | None:
-        """Let an entry roll and ask for its tokens; ``None`` when the roll failed, else its content."""
+        """Roll an entry's probability and reserve its tokens; None when the roll failed, else its content."""
         entry = compiled.entry
         if self._budget.is_over and self._budget.limits(entry):
             self._reasons[compiled.at] = Reason.BUDGET

@@ -43,7 +43,7 @@ class Call:
         return self._resolved(self.macro.arguments[at]) if at < self.count else ""
 
     def choices(self) -> list[Callable[[], str]]:
-        """Give a function for each choice, which resolves it."""
+        """Return a function for each choice, which resolves it."""
         return [partial(self._resolved, nodes) for nodes in choices(self.macro)]
 
     def chance(self, purpose: str, *, per_conversation: bool) -> float:

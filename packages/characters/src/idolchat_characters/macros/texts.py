@@ -40,7 +40,7 @@ def _reverse(call: Call) -> str:
 
 
 def _original(call: Call) -> str | None:
-    """Give what the override stands in for, once."""
+    """Return the text that the override replaces, the first time; then nothing."""
     if call.context.original is None:
         return None
     is_used, call.expansion.original_is_used = call.expansion.original_is_used, True

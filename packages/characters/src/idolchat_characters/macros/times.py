@@ -19,7 +19,7 @@ def _formatted(form: str) -> Handler:
 
 
 def _time(call: Call) -> str:
-    """Tell the time, at an offset from UTC where one is named."""
+    """Return the time, at an offset from UTC where one is named."""
     found = _OFFSET.fullmatch(call.argument(0))
     return _at_offset(call, found[1]) if found else formatted(call.context.time, "LT")
 
@@ -34,7 +34,7 @@ def _in_form(call: Call) -> str:
 
 
 def _idle(call: Call) -> str:
-    """Tell how long the user had been away; at the beginning of a conversation they were not."""
+    """Return how long the user had been away, in words; at the beginning of a conversation, not at all."""
     last = call.context.user_was_last_here_at
     if call.context.place == "prefix" or last is None:
         return "just now"
@@ -42,7 +42,7 @@ def _idle(call: Call) -> str:
 
 
 def _difference(call: Call) -> str | None:
-    """Tell how far apart two times are, seen from the second."""
+    """Return how far apart two times are, in words, seen from the second."""
     try:
         first, second = (_read(call.argument(at)) for at in (0, 1))
     except ValueError:

@@ -38,7 +38,7 @@ class FactsWorker:
         self._wake = asyncio.Event()
 
     async def follow(self, change: Change) -> None:
-        """Take note of a change. Raises ``StorageUnavailable``."""
+        """Record a change. Raises ``StorageUnavailable``."""
         conversation_id = change.conversation_id
         if change.revision is None:
             self._due.pop(conversation_id, None)
@@ -85,7 +85,7 @@ class FactsWorker:
                         await self._wake.wait()
 
     async def _take_up(self) -> None:
-        """Take up what an earlier process has left."""
+        """Queue what an earlier process has left."""
         while True:
             try:
                 for conversation_id in await self._states.waiting():

@@ -41,7 +41,7 @@ async def rebuild(memory: Memory, storage: Storage) -> AsyncGenerator[UUID]:
 
 
 async def compare(memory: Memory, storage: Storage) -> AsyncGenerator[tuple[UUID, bool]]:
-    """Give each conversation that is stored or indexed, and whether the index holds what it should hold of it.
+    """Yield each conversation that is stored or indexed, and whether the index holds what it should of it.
 
     Raises ``StorageUnavailable``.
     """

@@ -143,7 +143,7 @@ class MemoryFeed(ChangeObserver):
                 self._indexed()
 
     async def catch_up(self) -> None:
-        """Take note of what no change tells of: all, where the index was made anew; nobody's, where that was switched.
+        """Index what no change tells of: all, where the index is new; nobody's conversations, where that was switched.
 
         What is said from this start on is told of by its changes. Raises ``StorageUnavailable``.
         """

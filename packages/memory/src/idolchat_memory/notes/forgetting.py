@@ -76,7 +76,7 @@ def _left(note: Note, conversation_id: UUID, there: Collection[str]) -> Note | N
 
 
 def _restored(note: Note, notes: Notes, kept: Collection[UUID]) -> Note:
-    """Let the next newer note that is left hold in place of one, or itself."""
+    """Return a note superseded by the next newer one that is left, or by none."""
     newer = {one.id: one.superseded_by for one in notes}
     by = note.superseded_by
     while by is not None and by not in kept:

@@ -58,7 +58,7 @@ def _chain(note: Note, notes: dict[UUID, Note]) -> list[Note]:
 
 
 def _newest_first(notes: list[Note]) -> list[Note]:
-    """Give the places of notes on one matter to the newer ones first."""
+    """Order notes on one matter among their places, the newest first."""
     for at, one in enumerate(notes):
         group = [at, *(other for other in range(at + 1, len(notes)) if _is_on_one_matter(one, notes[other]))]
         newest = sorted((notes[place] for place in group), key=lambda note: note.said_at, reverse=True)

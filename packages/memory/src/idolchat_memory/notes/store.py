@@ -256,7 +256,7 @@ class NoteStore:
             self._kept.clear()
 
     async def _tell(self) -> None:
-        """Tell other processes that notes have changed, and learn whether they have told so."""
+        """Publish that notes have changed to other processes, and read whether they have changed any."""
         stamp = new_id().bytes
         before, self._stamp = self._stamp, stamp
         for _ in range(_ATTEMPTS):

@@ -81,7 +81,7 @@ def _text(content: object) -> str:
 
 
 def _asked_at(turn: PromptTurn) -> datetime:
-    """Tell when the turn began, from its UUIDv7 (RFC 9562, section 5.7), so that it is the same when asked again."""
+    """Return when the turn began, from its UUIDv7 (RFC 9562, section 5.7): the same when asked again."""
     made: UUID = turn.turn_id
     if made.version == 7:
         return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)

@@ -22,7 +22,7 @@ def written(item: Recalled, now: datetime, scope: MemoryScope) -> str:
 
 
 def age(said_at: datetime, now: datetime) -> str:
-    """Tell how many days, months or years ago something was said."""
+    """Return how many days, months or years ago something was said, in words."""
     days = (now.date() - said_at.date()).days
     if days < 1:
         return "today"

@@ -93,7 +93,7 @@ class Reranker(Protocol):
     """Orders candidates anew by more than their words."""
 
     def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:
-        """Give the same candidates with scores of its own, best first; None where it has nothing to judge by."""
+        """Return the same candidates with scores of its own, best first; None where it has nothing to judge by."""
 
 
 class _FoundInScope(NamedTuple):

@@ -80,7 +80,7 @@ def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
 
 
 def newer_first(found: Sequence[Found]) -> list[Found]:
-    """Give the places of statements of one speaker on one matter to the newer of them first; all stay."""
+    """Order one speaker's statements on one matter among their places, the newest first; all stay."""
     result = list(found)
     for group in _groups(result[:_COMPARED]):
         newest_first = sorted((result[at] for at in group), key=lambda one: one.said_at, reverse=True)

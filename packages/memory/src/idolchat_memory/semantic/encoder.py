@@ -90,7 +90,7 @@ class Encoder:
 
 
 def _words(numbers: Sequence[int | None], offsets: Sequence[tuple[int, int]], text: str) -> list[str]:
-    """Give the whole word that each token is a piece of."""
+    """Return the whole word that each token is a piece of."""
     starts: dict[int | None, int] = {}
     ends: dict[int | None, int] = {}
     for number, (start, end) in zip(numbers, offsets, strict=True):

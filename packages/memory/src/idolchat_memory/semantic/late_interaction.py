@@ -58,7 +58,7 @@ def _weight(word: str, weights: Mapping[str, float]) -> float:
 
 
 def _nearness(query: NDArray[np.float32], weights: NDArray[np.float32], stored: Sequence[bytes]) -> list[float]:
-    """Give the weighted mean of how near the nearest tokens are, of each message."""
+    """Return, for each message, the weighted mean of the query tokens' similarities to their nearest tokens."""
     tokens = np.frombuffer(b"".join(stored), dtype=np.int8).reshape(-1, DIMENSIONS).astype(np.float32)
     tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
     starts = np.cumsum([0, *(len(one) // DIMENSIONS for one in stored[:-1])])

@@ -43,7 +43,7 @@ class Model:
         self.begin, self.end = vocabulary["[CLS]"], vocabulary["[SEP]"]
 
     def run(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
-        """Give the vectors of a sequence of at most 512 tokens, one a row, 384 numbers each."""
+        """Return the vectors of a sequence of at most 512 tokens, shape (tokens, 384)."""
         ids = np.array([token_ids], dtype=np.int64)
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         hidden: NDArray[np.float32] = self._session.run(None, feeds)[0][0]

@@ -54,7 +54,7 @@ def list_all(database: sqlite3.Connection) -> Mapping[UUID, str]:
 
 
 def scopes_of(database: sqlite3.Connection, user_id: str | None, limit: int) -> Sequence[str]:
-    """Give the keys of scopes; see ``MemoryIndex.scopes_of``."""
+    """Return the keys of scopes; see ``MemoryIndex.scopes_of``."""
     return [key for (key,) in database.execute(_SCOPES_OF, (user_id, limit))]
 
 

@@ -120,7 +120,7 @@ class SqliteMemoryIndex(MemoryIndex):
         self._hashes |= {hash(scope), hash(("user", scope.user_id))}
 
     async def _forgotten(self, removed: int | None) -> None:
-        """Have the write-ahead log hold nothing of what was removed."""
+        """Empty the write-ahead log, so that it holds nothing of what was removed."""
         if removed:
             await asyncio.to_thread(self._empty_log)
 

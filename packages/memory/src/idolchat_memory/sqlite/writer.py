@@ -148,7 +148,7 @@ class ConversationWriter:
         return _Session(number, 0, 0, said_at, said_at)
 
     def _remove(self, found: Sequence[tuple[int, MemoryMessage]]) -> None:
-        """Take away the last messages."""
+        """Remove messages from the end of the branch."""
         removed: Counter[int] = Counter()
         for place, message in found:
             key = (self._scope, place)

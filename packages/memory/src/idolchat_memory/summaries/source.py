@@ -76,7 +76,7 @@ class SummarySource(PromptSource):
         return offered[:_OFFERED]
 
     def built(self, window: HistoryWindow) -> None:
-        """Have a summary made where the history will soon begin, or begins already without one."""
+        """Start to write a summary where the history will soon begin, or begins already without one."""
         turn = window.turn
         if turn.conversation_id in self._making or turn.budget_tokens <= turn.count(HEADING):
             return
