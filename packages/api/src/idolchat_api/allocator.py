@@ -22,7 +22,7 @@ _OPTIONS = (
 
 
 def return_freed_memory() -> None:
-    """Have freed buffers of 256 KiB and more returned to the system; does nothing without glibc.
+    """Make glibc return freed buffers of 256 KiB and more to the system; does nothing without glibc.
 
     What environment variables say of glibc's malloc stays as it is. To be called before threads are started.
     """

@@ -212,7 +212,7 @@ class Workers:
             writing.close()
 
     def stop_when_alone(self, stop: Callable[[], None]) -> None:
-        """Have a worker, whose event loop runs, call ``stop`` when the process that watches has gone."""
+        """Call ``stop`` in a worker, whose event loop runs, when the process that watches it has gone."""
         loop = asyncio.get_running_loop()
 
         def gone() -> None:

@@ -214,7 +214,7 @@ def _refused(status: int, code: str, message: str) -> web.Response:
 
 @web.middleware
 async def _shared(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let pages of any origin in, as the gateway of a project does."""
+    """Allow pages of any origin, as the gateway of a project does."""
     try:
         answer: web.StreamResponse = web.Response() if request.method == "OPTIONS" else await handler(request)
     except web.HTTPException as error:

@@ -57,7 +57,7 @@ class Batches:
         self._is_closed = False
 
     async def ask[O, R](self, statement: BatchedStatement[O, R], operation: O) -> R:
-        """Have an operation done. Raises ``StorageUnavailable``, and what the statement says of this one.
+        """Do an operation, with others that wait. Raises ``StorageUnavailable``, and what the statement raises for it.
 
         A call that is cancelled while it waits is not made; later it has happened or not.
         """
@@ -89,7 +89,7 @@ class Batches:
             self._idle.append(session)
 
     def _next(self) -> tuple[BatchedStatement[Any, Any], list[_Waiting]] | None:
-        """Take what waits for the statement that was asked for first, as much as fits into one."""
+        """Return what waits for the statement that was asked for first, as much as fits into one."""
         while self._waiting:
             statement, waiting = next(iter(self._waiting.items()))
             taken: list[_Waiting] = []

@@ -13,7 +13,7 @@ class Condition:
         self._parts: list[str] = []
 
     def number(self, value: object) -> str:
-        """Take a value, and return what stands for it in the query."""
+        """Add a value, and return its placeholder in the query."""
         self.arguments.append(value)
         return f"${len(self.arguments)}"
 

@@ -73,7 +73,7 @@ class Session:
         return self._connection
 
     def drop(self) -> None:
-        """Give the connection up as lost."""
+        """Close the connection as lost."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -196,7 +196,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException, settings: PostgresSettings) -> StorageUnavailable:
-    """Say what the driver says, without what was to be written.
+    """Return the driver's error as ours, without what was to be written.
 
     It is a ``DocumentRefused`` where the database is well, and does not take what it was given.
     """

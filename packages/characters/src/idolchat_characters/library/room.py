@@ -16,7 +16,7 @@ __all__ = ["check_room", "slug_taken", "slugs_for"]
 
 
 def slugs_for(character: Character, index: CharacterIndex) -> Iterator[Character]:
-    """Give a new character each slug that it may have, as far as is known: its own, else those made of its name."""
+    """Yield a new character with each slug that is free, as far as is known: its own, else those made of its name."""
     if character.slug is not None:
         if index.holder(character, character.slug) is None:
             yield character

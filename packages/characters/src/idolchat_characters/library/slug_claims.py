@@ -67,7 +67,7 @@ class SlugClaims:
             return True
 
     async def release(self, character: Character, character_id: UUID) -> None:
-        """Give up the slug that a character had. Raises ``StorageUnavailable``."""
+        """Release the slug that a character had. Raises ``StorageUnavailable``."""
         if character.slug is None:
             return
         name = _name(character, character.slug)

@@ -155,7 +155,7 @@ class BrokerBus(Bus):
                 ended.result()
 
     def _note(self, problem: str | None) -> None:
-        """Say in the log, once each time, that the broker cannot be reached, and that it can be again."""
+        """Log, once each time, that the broker cannot be reached, and that it can be again."""
         before, self._state.problem = self._state.problem, problem
         self._state.dropped += sum(map(len, self._pending.values())) if problem is not None else 0
         if problem is None:

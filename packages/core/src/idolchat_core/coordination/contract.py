@@ -351,7 +351,7 @@ class Membership(ABC):
 
     @abstractmethod
     async def drain(self) -> None:
-        """Let the others know that it takes no new turns. Raises ``StorageUnavailable``."""
+        """Publish to the others that it takes no new turns. Raises ``StorageUnavailable``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

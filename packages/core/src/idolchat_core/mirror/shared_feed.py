@@ -57,7 +57,7 @@ class SharedFeed:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Tell what has changed since the last look. Raises ``StorageUnavailable``."""
+        """Deliver what has changed since the last call. Raises ``StorageUnavailable``."""
         if self._observer.is_shared and not await self._storage.is_chosen(f"observer {self._name}"):
             self._has_begun = False
             return

@@ -490,7 +490,7 @@ class TurnEngine:
             log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
 
     async def _leave_finished(self) -> None:
-        """Let the other processes tell of the turns that are over, as far as that is known here."""
+        """Hand the events of turns that are over to the other processes, as far as they are kept here."""
         if self._membership is not None:
             finished = list(self._finished.newest(max_bytes=LEFT_BYTES))
             try:
@@ -499,7 +499,7 @@ class TurnEngine:
                 log.warning("the events of finished turns are lost to their readers", extra={"code": error.code})
 
     async def _leave_new_turns(self) -> None:
-        """Have the other processes know that this one takes no new turns, which it does not do in any case."""
+        """Publish to the other processes that this one takes no new turns; it takes none where that fails, either."""
         if self._membership is not None:
             try:
                 await self._membership.drain()

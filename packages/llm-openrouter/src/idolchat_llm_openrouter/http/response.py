@@ -106,7 +106,7 @@ class Response:
             self._on_pieces = self._raised = None
 
     def expect_stream(self) -> None:
-        """Have it read together with other streams from now on, when there are many."""
+        """Mark it as a stream: where there are many, they are read together from now on."""
         if self._transport is not None and not self._is_stream:
             self._is_stream = True
             self._coalescing.streams += 1

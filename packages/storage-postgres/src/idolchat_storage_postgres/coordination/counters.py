@@ -96,7 +96,7 @@ class PostgresCounters(Counters):
         self._exchanging = asyncio.create_task(self._exchange_on())
 
     async def close(self) -> None:
-        """Tell what is left, and stop."""
+        """Publish what is left, and stop."""
         self._is_stopping.set()
         self._is_wanted.set()
         if self._exchanging is not None:
@@ -123,7 +123,7 @@ class PostgresCounters(Counters):
                     await self._is_stopping.wait()
 
     async def _exchange(self) -> None:
-        """Tell what was added here since the last time, and hear what was added elsewhere."""
+        """Publish what was added here since the last time, and read what was added elsewhere."""
         if self._untold is None and self._added:
             self._number += 1
             self._untold, self._added = to_json(self._added), {}

@@ -26,7 +26,7 @@ async def taking_part(
     bus: Bus | None,
     timing: Timing,
 ) -> AsyncGenerator[Coordination]:
-    """Take part in serving a database, over ``bus`` or else NOTIFY; what still runs at the end is left to the others.
+    """Join the processes that serve a database, over ``bus`` or else NOTIFY; what runs at the end is left to the others.
 
     ``durable`` and ``relaxed`` write in batches; what the second has written may be lost with the machine.
     """

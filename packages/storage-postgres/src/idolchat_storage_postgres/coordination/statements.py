@@ -269,7 +269,7 @@ async def _take_steps(statement: str, connection: Connection, steps: Sequence[St
 def _apart[O: (Enter, Step), R](
     run: Callable[[Connection, Sequence[O]], Awaitable[Sequence[R]]],
 ) -> Callable[[Connection, Sequence[O]], Awaitable[Sequence[R | Exception]]]:
-    """Have what concerns one conversation done one after the other, in the order of the calls."""
+    """Run operations on one conversation one after the other, in the order of the calls."""
 
     async def run_apart(connection: Connection, operations: Sequence[O]) -> Sequence[R | Exception]:
         results: dict[int, R] = {}

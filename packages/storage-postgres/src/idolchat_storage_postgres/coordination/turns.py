@@ -172,11 +172,11 @@ class PostgresTurns(TurnStore):
         self.taken_over = 0
 
     def join(self, member: Member) -> None:
-        """Take part as this process."""
+        """Set which of the processes this one is."""
         self._member = member
 
     def expelled(self) -> None:
-        """Give up what others have taken over."""
+        """Drop the turns that others have taken over."""
         self._lost |= self._conversations.keys()
         self._conversations.clear()
         self._versions.clear()

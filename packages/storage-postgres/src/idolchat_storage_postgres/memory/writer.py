@@ -170,7 +170,7 @@ class ConversationWriter:
         return _Session(number, 0, 0, said_at, said_at)
 
     async def _remove(self, found: Sequence[_Placed]) -> None:
-        """Take away the last messages."""
+        """Remove messages from the end of the branch."""
         if not found:
             return
         places = [place for place, _ in found]
