@@ -26,7 +26,7 @@ async def taking_part(
     bus: Bus | None,
     timing: Timing,
 ) -> AsyncGenerator[Coordination]:
-    """Join the processes that serve a database, over ``bus`` or else NOTIFY; what runs at the end is left to the others.
+    """Join the processes that serve a database, over ``bus`` or else NOTIFY; what runs at the end is theirs.
 
     ``durable`` and ``relaxed`` write in batches; what the second has written may be lost with the machine.
     """
