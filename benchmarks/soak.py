@@ -5,7 +5,8 @@
 Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, open
 files and asyncio tasks after each tenth, and ends them. Bad are malformed bodies, unknown ids, clients that leave in
 the middle, cancelled turns, keys that are used again, broken frames, and providers that refuse, break off or send what
-cannot be read. Ends with status 1 where a request met an internal error or the server's log holds a traceback.
+cannot be read. Histories may take 8 MB, which the first tenth fills, so that what has no bound shows. Ends
+with status 1 where a request met an internal error or the server's log holds a traceback.
 """
 
 import argparse
@@ -40,6 +41,7 @@ FAULTS = ("x429-r0", "x500", "x502", "x503", "xcut", "xerr", "xbad", "x401", "x4
 BUSY = re.compile(r"^idolchat_(turns_running|turns_waiting|sockets) [^0]", re.MULTILINE)
 SETTINGS = {
     "IDOLCHAT_API_LOG_LEVEL": "warning",
+    "IDOLCHAT_HISTORY_BYTES": str(8 * 1024 * 1024),
     "IDOLCHAT_METRICS_TOKEN": METRICS_TOKEN,
     "IDOLCHAT_OPENROUTER_RETRIES": "0",
     "OPENROUTER_API_KEY": "sk-x",
