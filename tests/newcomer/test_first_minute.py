@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from time import monotonic
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -34,6 +35,7 @@ def test_3_she_talks_on_a_page_of_ones_own(checkout: Checkout, served: str) -> N
     page_of_tutorial = "docs/tutorials/front-end.md"
     (html,), (commands,) = blocks(page_of_tutorial, "html"), blocks(page_of_tutorial)
     start, serve_page = commands.splitlines()
+    began = monotonic()
     said = re.search(r"`(http://\S+/\?character=mika)`", (checkout.folder / page_of_tutorial).read_text())
     with checkout.running(serve_page), sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
@@ -44,6 +46,7 @@ def test_3_she_talks_on_a_page_of_ones_own(checkout: Checkout, served: str) -> N
         expect(page.locator("p.assistant")).to_have_count(2)
         expect(page.locator("p.assistant").nth(1)).not_to_be_empty(timeout=PATIENCE_MS)
         expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=PATIENCE_MS)
+    checkout.times["A front end of your own, until she has answered"] = monotonic() - began
 
     assert start == "IDOLCHAT_API_ALLOWED_ORIGINS=http://127.0.0.1:9000 make run"
     assert html == (checkout.folder / "examples" / "front-end" / "index.html").read_text()
