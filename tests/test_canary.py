@@ -38,7 +38,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 def make_key(server: Server) -> str:
     """Make a key before the server starts, as an operator does."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {**server.environment, "IDOLCHAT_DATA_DIR": str(server.data)}
+    environment |= {**server.environment, **server.places}
     command = [sys.executable, "-m", "idolchat_cli", "keys", "create", "--json"]
     done = subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=True)
     key: str = json.loads(done.stdout)["key"]

@@ -30,7 +30,7 @@ async def test_no_change_of_a_character_is_lost_between_a_server_and_commands(st
     server = start()
     async with server.client() as client:
         made = (await client.post("/characters", json={"name": "Mika"})).json()
-        address, environment = f"/characters/{made['id']}", {"IDOLCHAT_DATA_DIR": str(server.data)}
+        address, environment = f"/characters/{made['id']}", server.places
 
         async def edit(field: str) -> None:
             arguments = ("characters", "edit", made["id"], "--set", f"{field}={field}")
@@ -52,7 +52,7 @@ async def test_no_change_of_a_character_is_lost_between_a_server_and_commands(st
 
 async def test_what_a_command_has_made_is_known_at_once_where_a_conversation_begins(start: Start) -> None:
     server = start()
-    environment = {"IDOLCHAT_DATA_DIR": str(server.data)}
+    environment = server.places
     card = server.folder / "mika.json"
     card.write_text(json.dumps({"spec": "chara_card_v3", "spec_version": "3.0", "data": MIKA}))
     async with server.client() as client:

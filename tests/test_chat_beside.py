@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from idolchat_cli.chatting.partner import RunningServer
 from idolchat_cli.chatting.talk import Talk
 from idolchat_core.storage.server_address import running_server
@@ -15,6 +17,8 @@ from tests.support.idol import IDOL
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
+
+pytestmark = pytest.mark.files
 
 ADDRESS = "server.json"
 

@@ -18,6 +18,8 @@ from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
+pytestmark = pytest.mark.files
+
 USER = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "users erase": lambda _: ("users", "erase", USER, "--yes"),

@@ -20,6 +20,8 @@ from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
+pytestmark = pytest.mark.files
+
 type Start = Callable[[], Server]
 
 PATIENCE_S = 60

@@ -18,6 +18,8 @@ from tests.support.server import Server
 from tests.support.starting import StartServer
 from tests.support.talk import say
 
+pytestmark = pytest.mark.files
+
 ANN = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 ASSIGNMENT = re.compile(r"\b((?:IDOLCHAT|OPENROUTER|SUPABASE)_[A-Z0-9_]+|SYSTEM_PROMPT)=('[^']*'|\S*)")
 

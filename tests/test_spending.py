@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,15 +38,14 @@ def usage(server: Server, *arguments: str) -> Any:
     """Run ``idol usage`` beside the server."""
     command = [sys.executable, "-m", "idolchat_cli", "usage", *arguments]
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {**server.environment, "IDOLCHAT_DATA_DIR": str(server.data)}
+    environment |= {**server.environment, **server.places}
     done = subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
 def lines(server: Server) -> list[dict[str, Any]]:
     """Read the ledger's lines."""
-    logs = sorted(Path(server.data, "logs/spending").iterdir())
-    return [json.loads(line) for log in logs for line in log.read_bytes().splitlines() if line]
+    return [json.loads(line) for line in server.log_lines("spending")]
 
 
 async def test_fifty_turns_at_the_edge_of_a_budget(bill_server: Any, mock_openrouter: Mock) -> None:

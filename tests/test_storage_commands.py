@@ -17,6 +17,8 @@ from tests.support.idol import idol, idol_json, idol_process, install_example
 from tests.support.server import Server
 from tests.support.talk import say
 
+pytestmark = pytest.mark.files
+
 KILLS = 10
 CONVERSATIONS = 1500
 

@@ -69,8 +69,12 @@ class Server:
     def full_environment(self) -> dict[str, str]:
         """Return all that the process finds in its environment."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        own = {"IDOLCHAT_DATA_DIR": str(self.data), "IDOLCHAT_PORT": "0", **STORAGE_OF_TESTS.variables(self.data)}
-        return {**inherited, **own, **self.environment}
+        return {**inherited, "IDOLCHAT_PORT": "0", **self.places, **self.environment}
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What a command finds in its environment that works on what the server stores."""
+        return {"IDOLCHAT_DATA_DIR": str(self.data), **STORAGE_OF_TESTS.variables(self.data)}
 
     def start(self) -> None:
         """Start the process and wait until it says where it serves."""
@@ -119,6 +123,14 @@ class Server:
         """Read a conversation as it is stored, whether the server runs or not."""
         stored = STORAGE_OF_TESTS.document(self.data, conversation_id)
         return self.document(conversation_id).read_bytes() if stored is None else stored
+
+    def log_lines(self, namespace: str) -> list[bytes]:
+        """Read the lines of all logs of a namespace, the oldest log first."""
+        lines = STORAGE_OF_TESTS.log_lines(self.data, namespace)
+        if lines is None:
+            logs = sorted((self.data / "logs" / namespace).iterdir())
+            lines = [line for log in logs for line in log.read_bytes().splitlines()]
+        return [line for line in lines if line]
 
     def document(self, conversation_id: str) -> Path:
         """Find a conversation's file."""

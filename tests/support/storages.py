@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from idolchat_storage_postgres.settings import PostgresSettings
-from idolchat_storage_postgres.storage import open_postgres_storage
+from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 __all__ = ["STORAGE_OF_TESTS", "StorageOfTests"]
@@ -46,14 +46,26 @@ class StorageOfTests:
 
     def document(self, data: Path, conversation_id: str) -> bytes | None:
         """Read a conversation out of the database that stands for a data folder; None where there is none."""
+        return self._read(data, lambda storage: storage.read_document(UUID(conversation_id)))
+
+    def log_lines(self, data: Path, namespace: str) -> list[bytes] | None:
+        """Read the lines of all logs of a namespace; None where no database stands for the data folder."""
+
+        async def read(storage: PostgresStorage) -> list[bytes]:
+            logs = [await storage.read_log(namespace, name) for name in await storage.list_logs(namespace)]
+            return [line for log in logs for line in log.splitlines()]
+
+        return self._read(data, read)
+
+    def _read[T](self, data: Path, work: Callable[[PostgresStorage], Awaitable[T]]) -> T | None:
         variables = self.variables(data)
         if not variables:
             return None
         settings = PostgresSettings.model_validate({"url": variables["IDOLCHAT_POSTGRES_URL"]})
 
-        async def read() -> bytes:
+        async def read() -> T:
             async with open_postgres_storage(settings) as storage:
-                return await storage.read_document(UUID(conversation_id))
+                return await work(storage)
 
         with ThreadPoolExecutor(1) as beside:  # whoever asks may have an event loop of its own
             return beside.submit(asyncio.run, read()).result()
