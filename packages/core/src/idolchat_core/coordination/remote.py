@@ -24,7 +24,7 @@ SEND_EVERY_S = 0.02
 ASK_AGAIN_AFTER_S = 0.1
 """How long what was asked for may be on its way before it is asked for again."""
 RENEW_EVERY_S = 1.0
-"""How often a reader says that it is there; one that has heard nothing for so long asks for what may be lost."""
+"""How often a reader that hears nothing asks for what may be lost; one that hears renews its lease."""
 LEASE_S = 10.0
 """How long events are sent to a reader that says nothing more."""
 ASK_STORE_AFTER_S = 3.0
@@ -332,7 +332,9 @@ class _Followed:
             is_doubtful = self.is_lost.is_set() or silent_s > ASK_STORE_AFTER_S
             if is_doubtful and await self._is_over(gives_up=silent_s > GIVE_UP_AFTER_S):
                 return
-            self._ask(again=self._live is None or silent_s > RENEW_EVERY_S / 2)
+            is_silent = self._live is None or silent_s > RENEW_EVERY_S / 2
+            if is_silent or loop.time() - self._asked_at > LEASE_S / 4:
+                self._ask(again=is_silent)
 
     async def _is_over(self, *, gives_up: bool) -> bool:
         """End the turn by what is stored of it, where it does not run any more."""
