@@ -55,6 +55,7 @@ def is_within(part: Any, whole: Any) -> bool:
     return type(part) is type(whole) and part == whole
 
 
+@settings(deadline=None)
 @given(documents())
 def test_an_edited_card_has_every_field_where_it_was(document: dict[str, Any]) -> None:
     original = json.dumps(document).encode()
@@ -66,7 +67,7 @@ def test_an_edited_card_has_every_field_where_it_was(document: dict[str, Any]) -
     assert is_within(expected, written)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(documents(), st.permutations(FORMATS))
 def test_a_card_goes_through_every_format_unchanged(document: dict[str, Any], order: list[CardFormat]) -> None:
     original = json.dumps(document).encode()
@@ -82,6 +83,7 @@ def test_a_card_goes_through_every_format_unchanged(document: dict[str, Any], or
     ]
 
 
+@settings(deadline=None)
 @given(documents())
 def test_a_character_is_the_same_after_she_was_stored(document: dict[str, Any]) -> None:
     original = json.dumps(document).encode()
@@ -90,6 +92,7 @@ def test_a_character_is_the_same_after_she_was_stored(document: dict[str, Any]) 
     assert write_card(Character.model_validate_json(stored), "json", original=original) == original
 
 
+@settings(deadline=None)
 @given(UNKNOWN, UNKNOWN)
 def test_unknown_fields_of_a_flat_card_survive(unknown: dict[str, Any], extensions: dict[str, Any]) -> None:
     original = json.dumps({"name": "Aoi", "description": "d", "extensions": extensions} | unknown).encode()
