@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from idolchat_bus_redis import RedisSettings
 from idolchat_bus_redis.bus import RedisBus
-from idolchat_bus_redis.testing import RedisServer, running_cluster
+from idolchat_bus_redis.testing import RedisServer, running_cluster, running_redis
 from idolchat_core import Bus, ConfigurationError
 from idolchat_core.testing import BusConformance, OpenBus
 
@@ -115,6 +115,16 @@ async def test_an_inbox_that_moves_to_another_node_is_subscribed_to_there() -> N
     assert arrived == [b"arrives"]
 
 
+async def test_a_cluster_that_is_not_whole_is_waited_for() -> None:
+    with running_redis(options=["--cluster-enabled", "yes"]) as server:
+        async with bus_at(server.url) as bus:
+            problem = bus.state.problem or ""
+            server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            await until(lambda: bus.state.problem is None)
+
+    assert f"127.0.0.1:{server.port}" in problem
+
+
 async def test_a_bus_opens_though_no_server_answers(own_redis: RedisServer) -> None:
     own_redis.stop()
     async with bus_at(own_redis.url) as bus:
@@ -166,6 +176,18 @@ async def test_a_user_may_have_the_rights_that_the_readme_names_and_no_more(own_
     with pytest.raises(ConfigurationError, match="does not allow its user"):
         async with bus_at(f"redis://idolchat:pass@127.0.0.1:{own_redis.port}"):
             pass
+
+
+async def test_these_rights_do_in_a_cluster_with_two_more(cluster: list[RedisServer]) -> None:
+    rights = ["on", ">pass", "resetchannels", "&idolchat:*", "+@connection", "+@pubsub"]
+    for server in cluster:
+        server.command("ACL", "SETUSER", "idolchat", *rights, "+cluster|slots", "+cluster|shards")
+    arrived: list[bytes] = []
+    async with bus_at(f"redis://idolchat:pass@127.0.0.1:{cluster[0].port}") as bus, bus.receive(arrived.append):
+        bus.send(bus.inbox, b"hello")
+        await until(lambda: arrived == [b"hello"])
+
+    assert bus.state.problem is None
 
 
 async def test_a_server_that_is_no_redis_is_waited_for(own_redis: RedisServer) -> None:

@@ -62,8 +62,13 @@ async def opened(address: str, where: str, *, dropped: Callable[[int], None]) ->
             yield _Standalone(client, where)
             return
     options.pop("db", None)  # a cluster has one
-    async with RedisCluster(**options) as cluster:
+    cluster = RedisCluster(**options)
+    try:
+        with told(where):
+            await cluster.initialize()
         yield _Cluster(cluster, options, where, dropped)
+    finally:
+        await cluster.aclose()
 
 
 class _Standalone(Server):
@@ -102,7 +107,6 @@ class _Cluster(Server):
     async def listening(self, inbox: str) -> AsyncGenerator[PubSub]:
         channel = _channel(inbox)
         with told(self._where):
-            await self._cluster.initialize()
             node = self._cluster.get_node_from_key(channel)
         if node is None:
             raise BrokerLost(f"the cluster at {self._where} has no node for the inbox")

@@ -135,6 +135,13 @@ async def test_what_no_waiting_mends_stops_the_start(broker: Broker) -> None:
             pass
 
 
+async def test_a_plugin_that_fails_in_another_way_stops_the_start(broker: Broker) -> None:
+    broker.refuses = ZeroDivisionError("a fault")
+    with pytest.raises(ZeroDivisionError):
+        async with BusOfBroker(broker):
+            pass
+
+
 async def test_a_password_that_is_changed_later_is_waited_for(bus: BusOfBroker, broker: Broker) -> None:
     broker.go_down(ConfigurationError("the password is wrong"))
     await said(bus, lambda bus: bus.state.problem == "the password is wrong")

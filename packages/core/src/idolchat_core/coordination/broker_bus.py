@@ -125,6 +125,11 @@ class BrokerBus(Bus):
                     tried.set_exception(error)
                     return
                 self._note(str(error))
+            except Exception as error:  # a fault of the plugin's, which must not have the start wait for ever
+                if not tried.done():
+                    tried.set_exception(error)
+                    return
+                raise
             if not tried.done():
                 tried.set_result(None)
             await asyncio.sleep(self._pause_s * (0.5 + random()))
