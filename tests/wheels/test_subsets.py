@@ -17,8 +17,8 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
-from tests.wheels.environment import UV, Environment, sources
-from tests.wheels.subsets import PRODUCT, Subset
+from tests.wheels.environment import ROOT, UV, Environment, sources
+from tests.wheels.subsets import PRODUCT, SUBSETS, Subset
 from tests.wheels.table import Table
 
 STARTS = 3
@@ -162,3 +162,9 @@ def ask(url: str) -> int:
     except HTTPError as error:
         with error:
             return error.code
+
+
+def test_the_page_on_installing_shows_each_subset() -> None:
+    page = (ROOT / "docs" / "installing.md").read_text()
+
+    assert [subset.name for subset in SUBSETS if f"**{subset.name}**: {subset.purpose}" not in page] == []
