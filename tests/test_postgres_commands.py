@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def dump(server: PostgresServer, name: str) -> bytes:
     """Return all that stands in the tables of a database."""
-    command = [find_binaries() / "pg_dump", "--data-only", "--dbname", server.url(name)]
+    command = [str(find_binaries() / "pg_dump"), "--data-only", "--dbname", server.url(name)]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 

@@ -31,7 +31,7 @@ class Doubling:
 
 @pytest.fixture
 async def database(server: PostgresServer) -> AsyncIterator[Database]:
-    database = Database(PostgresSettings(url=server.url()))
+    database = Database(PostgresSettings.model_validate({"url": server.url()}))
     yield database
     await database.close()
 
@@ -78,7 +78,7 @@ async def test_whoever_left_before_it_was_sent_has_asked_for_nothing(batches: Ba
     await asyncio.sleep(0)
     calls[1].cancel()
 
-    assert await asyncio.gather(calls[0], calls[2]) == [0, 4]
+    assert [await calls[0], await calls[2]] == [0, 4]
     assert doubling.sizes == [2]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idolchat_core import Conversation, ConversationDamaged, ConversationFilter, document
+from idolchat_core import Conversation, ConversationDamaged, ConversationFilter, Message, document
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_postgres.rows import id_of, stored_id
 from idolchat_storage_postgres.settings import PostgresSettings
@@ -25,19 +25,22 @@ json_values = st.recursive(
     max_leaves=8,
 )
 times = st.datetimes(timezones=st.just(UTC), min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001
-extras = st.dictionaries(st.text("abcxyz", min_size=3, max_size=5), json_values, max_size=3)
+extras: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.text("abcxyz", min_size=3, max_size=5), json_values, max_size=3
+)
 ids = st.uuids() | st.text(min_size=1, max_size=20)
 
 
 @st.composite
 def conversations(draw: st.DrawFn) -> Conversation:
     """Draw a conversation of any ids, times, texts and unknown fields."""
-    said = [
+    said: list[Message] = [
         a_message(draw(texts), id=draw(ids), timestamp=draw(times), **draw(extras))
         for _ in range(draw(st.integers(0, 3)))
     ]
     fields: dict[str, Any] = draw(extras)
-    if said and draw(st.booleans()):
+    has_head: bool = draw(st.booleans())
+    if said and has_head:
         fields["head"] = said[0].id
     if draw(st.booleans()):
         fields["character_ids"] = draw(st.lists(ids, max_size=3))

@@ -64,10 +64,11 @@ async def test_an_index_of_another_analysis_is_emptied(storage: PostgresStorage)
 async def test_a_reading_that_is_cancelled_leaves_its_connection_in_order(storage: PostgresStorage) -> None:
     async with storage.memory_index(PLAIN_WORDS) as index:
         await index.replace(SCOPE, UUID(int=1), [a_memory("apple")], revision="1")
+        readings = []
         for _ in range(20):
-            reading = asyncio.create_task(index.read(SCOPE, memory_snapshot))
+            readings.append(asyncio.create_task(index.read(SCOPE, memory_snapshot)))
             await asyncio.sleep(0.001)
-            reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+            readings[-1].cancel()
+        await asyncio.gather(*readings, return_exceptions=True)
 
         assert len((await index.read(SCOPE, memory_snapshot)).messages) == 1
