@@ -73,7 +73,7 @@ class FollowTurn:
         app = app_state(scope)
         turn_id = path_id(scope, "turn_id")
         after = _after(scope, turn_id)
-        turn = await app.service.turns.find(turn_id)
+        turn = await app.service.turns.find(turn_id, after=after)
         scope["state"]["facts"] = {"conversation_id": turn.conversation_id, "turn_id": turn_id}
         if _has_all(turn, after):
             await send({"type": "http.response.start", "status": 204, "headers": []})

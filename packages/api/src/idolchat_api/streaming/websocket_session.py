@@ -262,7 +262,7 @@ class Session:
         if frame.turn_id is None:
             raise InvalidRequest("turn_id: says which turn to resume", param="turn_id")
         self._subscriptions.check_room()
-        turn = await self._turns.find(frame.turn_id)
+        turn = await self._turns.find(frame.turn_id, after=frame.after_seq)
         after, last_seq = frame.after_seq, turn.status.last_seq or 0
         if turn.is_over:
             after = min(after, last_seq - 1)  # whoever asks is told the end, so that nobody waits for it in vain

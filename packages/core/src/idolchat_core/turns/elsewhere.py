@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -25,6 +25,8 @@ __all__ = ["TurnsElsewhere"]
 
 log = logging.getLogger(__name__)
 
+BEHIND_S = 2.0
+"""How far a copy of a turn of another process may be behind it."""
 LOOK_FIRST_S, LOOK_EVERY_S = 0.01, 0.05
 """How soon, and then how often, it is looked whether a turn of another process that was stopped has ended."""
 
@@ -45,13 +47,16 @@ class TurnsElsewhere:
         """Follow nothing more, and tell nothing more."""
         await self.remote.close()
 
-    async def follow(self, turn_id: UUID) -> LiveTurn | None:
+    async def follow(self, turn_id: UUID, *, after: int = -1) -> LiveTurn | None:
         """Return a turn of another process, or one that is over and whose events another one keeps.
 
-        None where none has it. Raises ``StorageUnavailable``.
+        None where none has it. Event ``after`` is waited for a moment. Raises ``StorageUnavailable``.
         """
         turn = await self._find(turn_id)
-        return await (self.remote.follow(turn) if turn is not None else self._follow_finished(turn_id))
+        live = await (self.remote.follow(turn) if turn is not None else self._follow_finished(turn_id))
+        if live is not None and live.event_count <= after:
+            await _caught_up(live, after)
+        return live
 
     async def _follow_finished(self, turn_id: UUID) -> LiveTurn | None:
         peers = await self._turns.peers()
@@ -132,3 +137,13 @@ class TurnsElsewhere:
 async def _events_of(live: LiveTurn) -> list[Event]:
     async with aclosing(live.follow()) as batches:
         return [event async for _, batch in batches for event in batch]
+
+
+async def _caught_up(live: LiveTurn, after: int) -> None:
+    """Wait for an event that another process may have told already, and be no reader meanwhile."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BEHIND_S):
+            while True:
+                if live.event_count > after or live.is_over:
+                    return
+                await asyncio.sleep(LOOK_EVERY_S)

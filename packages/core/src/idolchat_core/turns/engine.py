@@ -350,15 +350,16 @@ class TurnEngine:
             raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
         return status, status.user_message_id, newest_turn_id, continues
 
-    async def find(self, turn_id: UUID) -> LiveTurn:
+    async def find(self, turn_id: UUID, *, after: int = -1) -> LiveTurn:
         """Find a turn whose events are kept, or that runs in another process. Raises ``TurnNotFound``, ``TurnExpired``.
 
-        ``StorageUnavailable`` is raised where that process does not answer.
+        A turn of another process is waited for a moment until event ``after`` of it is known here, which a reader may
+        have seen there. ``StorageUnavailable`` is raised where that process does not answer.
         """
         run = self._run_of(turn_id)
         if run is not None:
             return run.live
-        live = await self._elsewhere.follow(turn_id)
+        live = await self._elsewhere.follow(turn_id, after=after)
         if live is not None:
             return live
         await self.status(turn_id)
