@@ -11,7 +11,6 @@ with status 1 where a request met an internal error or the server's log holds a 
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import subprocess
@@ -80,9 +79,10 @@ class Soak:
             return await response.read()
 
     async def whole(self) -> None:
-        answer = json.loads(await self.send("POST", "/chat", json=self.body()))
-        if "turn_id" in answer:
-            self.turns = [*self.turns[-100:], answer["turn_id"]]
+        answer = await self.send("POST", "/chat", json=self.body())
+        found = re.search(rb'"turn_id": ?"([^"]+)"', answer)
+        if found:
+            self.turns = [*self.turns[-100:], found[1].decode()]
 
     async def streamed(self) -> None:
         await self.send("POST", "/chat/stream", json=self.body())

@@ -1,3 +1,5 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -48,3 +50,16 @@ def test_stored_values_do_not_change() -> None:
 
     with pytest.raises(ValidationError):
         message.content = "bye"  # type: ignore[misc]
+
+
+def test_threads_make_ids_at_once() -> None:
+    """Of which only the newest few thousand are remembered: what one thread forgets is gone for the others."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            made = [one for some in threads.map(lambda _: [new_id() for _ in range(5000)], range(8)) for one in some]
+    finally:
+        sys.setswitchinterval(before)
+
+    assert len(set(made)) == len(made) == 40_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -26,8 +27,8 @@ __all__ = [
 
 
 _MAX_MADE_HERE = 4096
-_made_here: dict[int, None] = {}
-"""By the integers of the ids, which are hashed in C."""
+_made_here: OrderedDict[int, None] = OrderedDict()
+"""By the integers of the ids, which are hashed in C: threads make ids, too, and none sees a change half made."""
 
 
 def new_id() -> UUID:
@@ -35,7 +36,7 @@ def new_id() -> UUID:
     made = uuid_utils.uuid7()
     _made_here[made.int] = None
     if len(_made_here) > _MAX_MADE_HERE:
-        del _made_here[next(iter(_made_here))]
+        _made_here.popitem(last=False)
     return made
 
 
