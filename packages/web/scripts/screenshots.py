@@ -59,7 +59,7 @@ def spent(day: date, calls: int) -> str:
     for number in range(calls):
         facts = {"at": f"{day}T12:00:00+00:00", "purpose": "turn", "turn": None, "conversation": None, "user": None}
         facts |= {"key": None, "model": "m"}
-        end = {"ended": "", "outcome": "completed", "completion": None, "estimated": False}
+        end: dict[str, Any] = {"ended": "", "outcome": "completed", "completion": None, "estimated": False}
         end |= {"input": 1340, "output": 96, "cost": 0.00041}
         lines += [{"open": f"{day}-{number}", **facts}, {"call": f"{day}-{number}", **facts, **end}]
     return "".join(json.dumps(line) + "\n" for line in lines)
