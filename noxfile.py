@@ -241,7 +241,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def matrix(session: nox.Session) -> None:
     """Install each useful subset of the built wheels on each Python; write sizes and starts into docs/installing.md."""
-    install(session, *RUNNING_OTHERS, groups=["product"])
+    install(session, *RUNNING_OTHERS, groups=["product", "release"])
     options = [f"--pythons={','.join(PYTHONS)}", "--all-subsets", "--table=docs/installing.md"]
     session.run("pytest", "tests/wheels/test_subsets.py", *options, *session.posargs)
 
@@ -256,7 +256,7 @@ def released(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def newcomer(session: nox.Session) -> None:
     """Follow README and tutorials word for word in a fresh clone, and time it; `-- --cold` downloads all anew."""
-    install(session, groups=["browser"])
+    install(session, *RUNNING_OTHERS, groups=["browser", "release"])
     session.run("pytest", "tests/newcomer", *session.posargs)
 
 
