@@ -42,6 +42,7 @@ class FactsWorker:
         conversation_id = change.conversation_id
         if change.revision is None:
             self._due.pop(conversation_id, None)
+            self._turns.pop(conversation_id, None)
             await self._states.forget(conversation_id)
             return
         if conversation_id not in self._due:
