@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -97,9 +97,10 @@ class Shared(SharedInMemoryStorage):
         super().__init__()
         self.coordination = local_coordination(self)
 
-    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
+    @asynccontextmanager
+    async def open_coordination(self, bus: Bus | None = None) -> AsyncGenerator[Coordination]:
         self.coordination = replace(self.coordination, bus=bus or self.coordination.bus)
-        return nullcontext(self.coordination)
+        yield self.coordination
 
     @hookimpl
     def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
