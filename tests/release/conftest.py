@@ -93,7 +93,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             workspace.write(f"{folder}/src/idolchat_{name}/{file}", "")
     (workspace.root / ".tools" / "bin").mkdir(parents=True)
     (workspace.root / ".tools" / "bin" / "uv").symlink_to(uv.find_uv_bin())
-    subprocess.run(["make", "lock"], cwd=workspace.root, check=True)
+    subprocess.run(["make", "lock", "ARGS="], cwd=workspace.root, check=True)
     return workspace.root
 
 
