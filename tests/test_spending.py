@@ -139,9 +139,14 @@ async def _talk(server: Server, kill: int, number: int) -> None:
 
 
 def _wait_until_sure(server: Server) -> None:
-    """Wait until the ledger has every correction that it can get; the log grows when one comes."""
+    """Wait until each call is settled and corrected as far as it can be; the log grows when a line comes.
+
+    Calls of a server that was killed are settled when its turns are taken over.
+    """
     while True:
         written = lines(server)
+        over = {line.get("call") or line.get("void") for line in written}
+        is_open = any(line["open"] not in over for line in written if "open" in line)
         sure = {line.get("fix") or line.get("sure") for line in written}
         names = {line["named"] for line in written if "named" in line}
         unsure = {
@@ -149,7 +154,7 @@ def _wait_until_sure(server: Server) -> None:
             for line in written
             if line.get("estimated") and (line["completion"] or line["call"] in names) and line["call"] not in sure
         }
-        if not unsure and any("call" in line for line in written):
+        if not unsure and not is_open and any("call" in line for line in written):
             return
         time.sleep(0.1)
 
