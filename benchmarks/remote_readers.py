@@ -33,9 +33,9 @@ from idolchat_bus_redis.bus import RedisBus
 from idolchat_bus_redis.testing import running_redis
 from idolchat_core import Bus, Delta, TurnEnded, TurnState, new_id, utc_now
 from idolchat_core.coordination.contract import Occupant
+from idolchat_core.coordination.event_relay import EventRelay
 from idolchat_core.coordination.local import StoredTurns
 from idolchat_core.coordination.messages import Stop, read_message, write
-from idolchat_core.coordination.remote import RemoteTurns
 from idolchat_core.events.events import Event
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.testing import InMemoryStorage
@@ -70,14 +70,14 @@ def open_bus(plan: Plan) -> AbstractAsyncContextManager[Bus]:
 @asynccontextmanager
 async def remote(
     plan: Plan, find_here: Callable[[UUID], LiveTurn | None], on_stop: Callable[[UUID], None]
-) -> AsyncGenerator[RemoteTurns]:
+) -> AsyncGenerator[EventRelay]:
     """Take part in the bus, as a server does."""
 
     async def find_end(_: Occupant) -> TurnEnded | None:
         return None
 
     async with open_bus(plan) as bus:
-        turns = RemoteTurns(bus, StoredTurns(InMemoryStorage()), find_here=find_here, find_end=find_end)
+        turns = EventRelay(bus, StoredTurns(InMemoryStorage()), find_here=find_here, find_end=find_end)
 
         def hear(message: bytes) -> None:
             told = read_message(message)

@@ -30,10 +30,10 @@ def instance_metrics(service: Service) -> Iterator[Metric]:
         value=membership.problem is not None,
     )
     yield GaugeMetricFamily(
-        "idolchat_remote_readers", "Readers at other servers of turns of this one.", value=turns.readers_elsewhere
+        "idolchat_remote_readers", "Readers at other servers of turns of this one.", value=turns.remote_readers
     )
     yield GaugeMetricFamily(
-        "idolchat_remote_turns", "Turns of other servers that are followed here.", value=turns.followed_elsewhere
+        "idolchat_remote_turns", "Turns of other servers that are followed here.", value=turns.remote_turns
     )
     yield GaugeMetricFamily("idolchat_bus_up", "1 while the bus carries messages.", value=bus.problem is None)
     if bus.lag_s is not None:

@@ -43,7 +43,6 @@ from idolchat_core.storage.changes import GONE, ChangeKind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
-from idolchat_core.turns.elsewhere import TurnsElsewhere
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
 from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
@@ -51,6 +50,7 @@ from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
 from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
 from idolchat_core.turns.recovery import UnstoredTurns
+from idolchat_core.turns.remote_turns import RemoteTurns
 from idolchat_core.turns.request import NewMessage, OnDisconnect, TurnOptions, TurnRequest
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.retention import FinishedTurns
@@ -65,7 +65,7 @@ EVERY_S = 0.5
 """How often running replies are saved: less than the one second of text that a crash may cost."""
 FAR_EVERY_S = 5.0
 """The same for a storage that is far, where each time is an upload."""
-ELSEWHERE_EVERY_S = 0.05
+REMOTE_EVERY_S = 0.05
 """How often it is looked whether a turn of another process that was stopped has ended."""
 _AT_ONCE = 64
 """Replies that are described before others have a turn on the event loop."""
@@ -123,7 +123,7 @@ class TurnEngine:
             prompt_sources=prompt_sources,
         )
         self._turns, self._bus, self._membership = turns, coordination.bus, coordination.membership
-        self._elsewhere = TurnsElsewhere(self._resources, find_here=self._run_of)
+        self._remote = RemoteTurns(self._resources, find_here=self._run_of)
         self._taking_over = TakeOver(self._resources, is_on=recovers)
         self._receiving = AsyncExitStack()
         self._runs: dict[UUID, TurnRun] = {}
@@ -148,7 +148,7 @@ class TurnEngine:
             log.warning("the storage cannot be reached; turns begin when it can", extra={"reason": str(error)})
             self._unread_because = error
             self._background.start("opening", self._read_later)
-        await self._receiving.enter_async_context(self._elsewhere.receiving())
+        await self._receiving.enter_async_context(self._remote.receiving())
         self._background.start("checkpoints", self._save_regularly)
         if self._resources.prompt_sources:
             self._background.start("prompts", self._prune_prompts)
@@ -162,7 +162,7 @@ class TurnEngine:
         await self.drain(grace_s=0 if kind else self._resources.settings.shutdown_grace_s)
         await self._background.close()
         await self._leave_finished()
-        await self._elsewhere.close()
+        await self._remote.close()
         await self._receiving.aclose()
         await self._turns.close()
         await self._resources.prompt_records.close()
@@ -199,14 +199,14 @@ class TurnEngine:
         return len(self._runs)
 
     @property
-    def readers_elsewhere(self) -> int:
+    def remote_readers(self) -> int:
         """Count the readers in other processes of turns of this one."""
-        return self._elsewhere.remote.readers
+        return self._remote.relay.readers
 
     @property
-    def followed_elsewhere(self) -> int:
+    def remote_turns(self) -> int:
         """Count the turns of other processes that are followed here."""
-        return self._elsewhere.remote.followed
+        return self._remote.relay.followed
 
     @property
     def taken_over(self) -> int:
@@ -359,7 +359,7 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None:
             return run.live
-        live = await self._elsewhere.follow(turn_id, after=after)
+        live = await self._remote.follow(turn_id, after=after)
         if live is not None:
             return live
         await self.status(turn_id)
@@ -370,7 +370,7 @@ class TurnEngine:
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
-        return await self._elsewhere.status(turn_id) or (await self._stored(turn_id)).status
+        return await self._remote.status(turn_id) or (await self._stored(turn_id)).status
 
     async def _stored(self, turn_id: UUID) -> StoredTurn:
         stored = await find_stored_turn(self._resources.storage, turn_id)
@@ -396,13 +396,13 @@ class TurnEngine:
         if run is not None:
             await run.live.begun()
             turn_id = run.live.turn_id
-        occupant = await self._elsewhere.stop(turn_id)
+        occupant = await self._remote.stop(turn_id)
         if occupant is None:
             return await self.status(turn_id)
         if occupant.is_waiting:
             return replace(await self.status(turn_id), state=TurnState.CANCELLED)
         if run is None:
-            await self._elsewhere.gone(occupant)
+            await self._remote.gone(occupant)
         else:
             await run.live.ended()
         return await self.status(turn_id)
@@ -464,9 +464,9 @@ class TurnEngine:
         """
         turns = await self._turns.occupants(conversation_id)
         for turn in turns:
-            await self._elsewhere.stop(turn.turn_id)
+            await self._remote.stop(turn.turn_id)
         for turn in turns:
-            await self._elsewhere.gone(turn)
+            await self._remote.gone(turn)
         await self._resources.unstored.forget(conversation_id)
         await self._turns.settled()
         await forget_prompts(self._resources.storage, conversation_id)
@@ -495,7 +495,7 @@ class TurnEngine:
         if self._membership is not None:
             finished = list(self._finished.newest(max_bytes=LEFT_BYTES))
             try:
-                await self._elsewhere.leave(finished, kept_s=self._resources.settings.turn_retention_s)
+                await self._remote.leave(finished, kept_s=self._resources.settings.turn_retention_s)
             except StorageError as error:
                 log.warning("the events of finished turns are lost to their readers", extra={"code": error.code})
 
@@ -548,7 +548,7 @@ class TurnEngine:
         if run is not None:
             await run.live.begun()
             return run.live
-        live = await self._elsewhere.follow(turn.turn_id)
+        live = await self._remote.follow(turn.turn_id)
         if live is None and plan.key is not None:  # it has ended meanwhile, and is told again
             return await self._begin(plan)
         return live or await self.find(turn.turn_id)

@@ -1,6 +1,6 @@
 """How soon a turn is followed at another server, and stopped from there: real servers, one PostgreSQL, loopback.
 
-    python -m benchmarks.elsewhere [--turns 200] [--bus redis] [--beside 0]
+    python -m benchmarks.remote_turns [--turns 200] [--bus redis] [--beside 0]
 
 Each turn is begun at one server, followed at the other until the first bytes are there, stopped through the other until
 the answer is there. ``--beside`` turns run meanwhile. Prints a Markdown row.

@@ -12,8 +12,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from idolchat_core.coordination.contract import Occupant
+from idolchat_core.coordination.event_relay import EventRelay, copy_of
 from idolchat_core.coordination.messages import Stop, read_message, send_stops, tell
-from idolchat_core.coordination.remote import RemoteTurns, copy_of
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -21,7 +21,7 @@ from idolchat_core.turns.lookup import find_stored_turn, state_of
 from idolchat_core.turns.resources import EngineResources
 from idolchat_core.turns.runner import TurnRun
 
-__all__ = ["TurnsElsewhere"]
+__all__ = ["RemoteTurns"]
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ LOOK_FIRST_S, LOOK_EVERY_S = 0.01, 0.05
 """How soon, and then how often, it is looked whether a turn of another process that was stopped has ended."""
 
 
-class TurnsElsewhere:
+class RemoteTurns:
     """``find_here`` finds a turn of this process that runs or whose events are kept."""
 
     def __init__(self, resources: EngineResources, *, find_here: Callable[[UUID], TurnRun | None]) -> None:
         self._storage, self._turns, self._bus = resources.storage, resources.turns, resources.bus
         self._find_here = find_here
-        self.remote = RemoteTurns(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
+        self.relay = EventRelay(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
 
     def receiving(self) -> AbstractAsyncContextManager[None]:
         """Act on what other processes send, until the end."""
@@ -45,7 +45,7 @@ class TurnsElsewhere:
 
     async def close(self) -> None:
         """Follow nothing more, and tell nothing more."""
-        await self.remote.close()
+        await self.relay.close()
 
     async def follow(self, turn_id: UUID, *, after: int = -1) -> LiveTurn | None:
         """Return a turn of another process, or one that is over and whose events another one keeps.
@@ -53,7 +53,7 @@ class TurnsElsewhere:
         None where none has it. Event ``after`` is waited for a moment. Raises ``StorageUnavailable``.
         """
         turn = await self._find(turn_id)
-        live = await (self.remote.follow(turn) if turn is not None else self._follow_finished(turn_id))
+        live = await (self.relay.follow(turn) if turn is not None else self._follow_finished(turn_id))
         if live is not None and live.event_count <= after:
             await _caught_up(live, after)
         return live
@@ -65,7 +65,7 @@ class TurnsElsewhere:
             return None
         for inbox in peers:
             try:
-                live = await self.remote.follow(Occupant(turn_id, conversation_id, inbox, False, True))
+                live = await self.relay.follow(Occupant(turn_id, conversation_id, inbox, False, True))
             except StorageUnavailable:  # it does not answer
                 continue
             if live is not None:
@@ -118,7 +118,7 @@ class TurnsElsewhere:
             log.warning("a message of another process is of no kind that is known here")
             return
         if not isinstance(told, Stop):
-            self.remote.take(told)
+            self.relay.take(told)
         elif (run := self._find_here(told.turn_id)) is not None:
             run.stop(told.state)
 

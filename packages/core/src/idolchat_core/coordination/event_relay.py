@@ -15,7 +15,7 @@ from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
-__all__ = ["RemoteTurns", "copy_of"]
+__all__ = ["EventRelay", "copy_of"]
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ OPEN_EVERY_S, OPENS_WITHIN_S = 0.25, 5.0
 """How often the beginning is asked for, and for how long."""
 
 
-class RemoteTurns:
+class EventRelay:
     """Sends the events of turns of this process to readers in others, and receives those of others.
 
     ``find_here`` gives a turn of this process whose events are kept, and ``find_end`` how a stored turn ended.
@@ -167,17 +167,16 @@ class _Outbox:
 class _Feed:
     """Sends the events of a turn to one inbox, and stays a reader of it for as long as that asks."""
 
-    def __init__(self, remote: RemoteTurns, live: LiveTurn, asked: Follow) -> None:
-        self._remote = remote
+    def __init__(self, relay: EventRelay, live: LiveTurn, asked: Follow) -> None:
+        self._relay = relay
         self._live = live
         self.inbox = asked.inbox
         self._turn_id = live.turn_id.hex
         self._texts: list[str] = []
         self._first = 0
         self._until = asyncio.get_running_loop().time() + LEASE_S
-        self._reading = asyncio.create_task(
-            live.ended()
-        )  # a reader also while another one takes the place of `_sending`
+        # A reader also while another one takes the place of `_sending`.
+        self._reading = asyncio.create_task(live.ended())
         self._sending = asyncio.create_task(self._send(asked.after))
         self._expiring = asyncio.create_task(self._expire())
 
@@ -206,8 +205,8 @@ class _Feed:
                 if self._take_texts(first, events):
                     continue
                 if said := self.take_said():
-                    self._remote.bus.send(self.inbox, write(Said(said=(said,))))
-                self._remote.bus.send(self.inbox, tell(self._live, first, events))
+                    self._relay.bus.send(self.inbox, write(Said(said=(said,))))
+                self._relay.bus.send(self.inbox, tell(self._live, first, events))
                 await asyncio.sleep(SEND_EVERY_S)
 
     def _take_texts(self, first: int, events: Sequence[Event]) -> bool:
@@ -219,7 +218,7 @@ class _Feed:
             texts.append(event[0])
         if not self._texts:
             self._first = first
-            self._remote.outbox.add(self)
+            self._relay.outbox.add(self)
         self._texts += texts
         return True
 
@@ -230,7 +229,7 @@ class _Feed:
             if left_s <= 0:
                 break
             await asyncio.sleep(left_s)
-        self._remote.end_feed(self._live.turn_id, self.inbox)
+        self._relay.end_feed(self._live.turn_id, self.inbox)
 
 
 def opened_by(message: Told, *, on_last_reader_gone: Callable[[], None]) -> LiveTurn | None:
@@ -267,9 +266,9 @@ def copy_of(told: bytes) -> LiveTurn | None:
 class _Followed:
     """A turn of another process, filled with what that tells of it; one copy for all its readers here."""
 
-    def __init__(self, remote: RemoteTurns, turn: Occupant) -> None:
+    def __init__(self, relay: EventRelay, turn: Occupant) -> None:
         loop = asyncio.get_running_loop()
-        self._remote = remote
+        self._relay = relay
         self._turn = turn
         self._live: LiveTurn | None = None
         self._heard_at = loop.time()
@@ -288,7 +287,7 @@ class _Followed:
         self._heard_at = asyncio.get_running_loop().time()
         live.copy(message.events[live.event_count - message.first :], state=message.state)
         if live.is_over:
-            self._remote.forget(live.turn_id)
+            self._relay.forget(live.turn_id)
 
     def take_texts(self, first: int, texts: list[str], now: float) -> None:
         """Add texts that the turn has said, as ``take`` does events."""
@@ -306,10 +305,10 @@ class _Followed:
         self._watching.cancel()
         if not self.opened.done():
             self.opened.set_result(None)
-        self._remote.bus.send(self._turn.inbox, write(Leave(turn_id=self._turn.turn_id, inbox=self._remote.bus.inbox)))
+        self._relay.bus.send(self._turn.inbox, write(Leave(turn_id=self._turn.turn_id, inbox=self._relay.bus.inbox)))
 
     def _opened_by(self, message: Told) -> LiveTurn | None:
-        live = opened_by(message, on_last_reader_gone=lambda: self._remote.forget(message.turn_id))
+        live = opened_by(message, on_last_reader_gone=lambda: self._relay.forget(message.turn_id))
         if live is not None and not self.opened.done():
             self.opened.set_result(live)
         self._live = live
@@ -318,7 +317,7 @@ class _Followed:
     def _ask(self, *, again: bool) -> None:
         self._asked_at = asyncio.get_running_loop().time()
         after = self._live.event_count - 1 if self._live is not None else -1
-        turn, bus = self._turn, self._remote.bus
+        turn, bus = self._turn, self._relay.bus
         bus.send(turn.inbox, write(Follow(turn_id=turn.turn_id, inbox=bus.inbox, after=after, again=again)))
 
     async def _watch(self) -> None:
@@ -339,11 +338,11 @@ class _Followed:
     async def _is_over(self, *, gives_up: bool) -> bool:
         """End the turn by what is stored of it, where it does not run any more."""
         try:
-            if await self._remote.turns.find(self._turn.turn_id) is not None:
+            if await self._relay.turns.find(self._turn.turn_id) is not None:
                 self.is_lost.clear()
                 await asyncio.sleep(ASK_AGAIN_AFTER_S)  # it is there, and has not begun
                 return False
-            ended = await self._remote.find_end(self._turn)
+            ended = await self._relay.find_end(self._turn)
         except StorageError as error:
             log.warning("it cannot be told whether a turn of another process has ended", extra={"code": error.code})
             return False
@@ -352,5 +351,5 @@ class _Followed:
             return False
         if self._live is not None and not self._live.is_over:
             self._live.copy([ended or TurnEnded(state=TurnState.INTERRUPTED)])
-        self._remote.forget(self._turn.turn_id)
+        self._relay.forget(self._turn.turn_id)
         return True
