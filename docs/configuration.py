@@ -56,11 +56,12 @@ def page() -> str:
     parts, known = [HEAD], set[str]()
     for package, settings in PACKAGES.items():
         rows = []
-        for field in settings.model_fields.values():
-            variable = str(field.validation_alias)
-            if variable not in known:
-                known.add(variable)
-                rows.append(f"| `{variable}` | {shown(field)} | {field.description} |\n")
+        for name, field in settings.model_fields.items():
+            variables = settings.variables_of(name)
+            if not known.issuperset(variables):
+                known.update(variables)
+                named = ", else ".join(f"`{variable}`" for variable in variables)
+                rows.append(f"| {named} | {shown(field)} | {field.description} |\n")
         if rows:
             parts.append(f"\n## {package}\n\n| variable | default | meaning |\n|---|---|---|\n{''.join(rows)}")
     return "".join(parts)

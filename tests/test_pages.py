@@ -185,7 +185,7 @@ def test_settings_are_written_as_they_are_read(block: Block, monkeypatch: pytest
     for name, value in ({"SUPABASE_URL": "https://abcdefghijklmnop.supabase.co"} | written).items():
         monkeypatch.setenv(name, value)
     for settings in settings_classes().values():
-        known |= {str(field.validation_alias) for field in settings.model_fields.values()}
+        known |= {variable for name in settings.model_fields for variable in settings.variables_of(name)}
         read_settings(settings)
 
     assert written.keys() <= known

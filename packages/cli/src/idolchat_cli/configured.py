@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_core import to_jsonable_python
 
-from idolchat_cli.checks.variables import set_variables, settings_classes, variables_of
+from idolchat_cli.checks.variables import set_variables, settings_classes
 from idolchat_cli.results import Result
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.settings import PackageSettings, read_settings
@@ -63,7 +63,7 @@ def _settings(settings: type[PackageSettings], where: Mapping[str, str]) -> Iter
     except ConfigurationError as error:
         problem = str(error)
     for name, field in settings.model_fields.items():
-        variables = variables_of(settings, name)
+        variables = settings.variables_of(name)
         variable = next((one for one in variables if one in where), variables[0])
         blamed = problem is not None and any(re.search(rf"\b{re.escape(one)}\b", problem) for one in variables)
         yield Setting(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -32,6 +32,17 @@ class PackageSettings(BaseSettings):
         populate_by_name=True,
         hide_input_in_errors=True,
     )
+
+    @classmethod
+    def variables_of(cls, name: str) -> tuple[str, ...]:
+        """Return the variables that a field is read from, in capitals; the first that is set counts."""
+        match cls.model_fields[name].validation_alias:
+            case str() as alias:
+                return (alias.upper(),)
+            case AliasChoices(choices=choices):
+                return tuple(choice.upper() for choice in choices if isinstance(choice, str))
+            case _:
+                return (f"{cls.model_config.get('env_prefix', '')}{name}".upper(),)
 
 
 class CoreSettings(SpendingSettings, PackageSettings):
@@ -152,20 +163,20 @@ def read_settings[S: PackageSettings](settings: type[S], **given: Any) -> S:
 
 
 def _variables_of(settings: type[PackageSettings]) -> frozenset[str]:
-    return frozenset(str(field.validation_alias).upper() for field in settings.model_fields.values())
+    return frozenset(variable for name in settings.model_fields for variable in settings.variables_of(name))
 
 
 def _variable(settings: type[PackageSettings], name: str) -> str:
-    field = settings.model_fields.get(name)
-    return str(field.validation_alias) if field and field.validation_alias else name
+    return settings.variables_of(name)[0] if name in settings.model_fields else name
 
 
 def _explained(settings: type[PackageSettings], error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_context=False):
-        name = str(problem["loc"][0]) if problem["loc"] else settings.__name__
-        field = settings.model_fields.get(name) or _by_alias(settings, name)
-        variable = (field and field.validation_alias) or name
+        place = str(problem["loc"][0]) if problem["loc"] else settings.__name__
+        name = _field_of(settings, place)
+        field = settings.model_fields.get(name)
+        variable = " or ".join(settings.variables_of(name)) if field else place
         wanted = f" ({field.description})" if field and field.description else ""
         found = "" if problem["type"] == "missing" or _is_secret(field) else f" is {problem['input']!r}"
         lines.append(f"{variable}{found}: {problem['msg']}{wanted}")
@@ -176,5 +187,8 @@ def _is_secret(field: FieldInfo | None) -> bool:
     return field is None or "Secret" in str(field.annotation)
 
 
-def _by_alias(settings: type[PackageSettings], alias: str) -> FieldInfo | None:
-    return next((f for f in settings.model_fields.values() if f.validation_alias == alias), None)
+def _field_of(settings: type[PackageSettings], variable: str) -> str:
+    if variable in settings.model_fields:
+        return variable
+    names = (name for name in settings.model_fields if variable.upper() in settings.variables_of(name))
+    return next(names, variable)

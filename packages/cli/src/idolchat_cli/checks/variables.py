@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices
 
 from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING
@@ -22,7 +21,6 @@ __all__ = [
     "known_variables",
     "set_variables",
     "settings_classes",
-    "variables_of",
 ]
 
 PREFIX = "IDOLCHAT_"
@@ -36,7 +34,7 @@ def known_variables() -> frozenset[str]:
         variable
         for settings in settings_classes()
         for name in settings.model_fields
-        for variable in variables_of(settings, name)
+        for variable in settings.variables_of(name)
     )
 
 
@@ -90,14 +88,3 @@ def settings_classes(base: type[PackageSettings] = PackageSettings) -> Iterator[
     for child in base.__subclasses__():
         yield child
         yield from settings_classes(child)
-
-
-def variables_of(settings: type[PackageSettings], name: str) -> list[str]:
-    """Name the variables that a field is read from."""
-    match settings.model_fields[name].validation_alias:
-        case str() as alias:
-            return [alias.upper()]
-        case AliasChoices(choices=choices):
-            return [choice.upper() for choice in choices if isinstance(choice, str)]
-        case _:
-            return [f"{settings.model_config.get('env_prefix', '')}{name}".upper()]

@@ -15,7 +15,7 @@ app = new_group(
         "search": Lazy(f"{_HERE}.search", "Search everything that was said."),
         "tail": Lazy(f"{_HERE}.tail", "Show new messages as they are stored."),
         "export": Lazy(f"{_HERE}.export", "Write conversations to files, or to one archive."),
-        "import": Lazy(f"{_HERE}.import_", "Take conversations from files, of other programs too."),
+        "import": Lazy(f"{_HERE}.import_", "Import conversations from files, of other programs too."),
         "delete": Lazy(f"{_HERE}.delete", "Delete conversations for good."),
         "delete-message": Lazy(f"{_HERE}.delete_message", "Delete one message for good."),
         "fork": Lazy(f"{_HERE}.fork", "Begin a new conversation with the messages of another."),

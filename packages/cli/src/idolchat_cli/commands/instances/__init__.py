@@ -9,7 +9,8 @@ __all__ = ["app"]
 app = new_group(
     {
         "list": Lazy(
-            "idolchat_cli.commands.instances.list", "List the servers that share the storage, as it knows them."
+            "idolchat_cli.commands.instances.list",
+            "List the servers that share the storage, as it knows them, the longest-running first.",
         )
     },
     help="See which servers share the storage, and what they do.",

@@ -17,7 +17,7 @@ class PluginsGroup(LazyGroup):
 
     lazy = {  # noqa: RUF012  a ClassVar of the base
         "list": Lazy("idolchat_cli.commands.plugins.list", "List the installed plugins and what they add."),
-        "info": Lazy("idolchat_cli.commands.plugins.info", "Tell everything about one plugin."),
+        "info": Lazy("idolchat_cli.commands.plugins.info", "Show everything about one plugin."),
     }
 
 

@@ -10,10 +10,10 @@ _HERE = "idolchat_cli.commands.storage"
 
 app = new_group(
     {
-        "verify": Lazy(f"{_HERE}.verify", "Read everything and tell what is wrong."),
+        "verify": Lazy(f"{_HERE}.verify", "Read everything and report what is wrong."),
         "repair": Lazy(f"{_HERE}.repair", "Mend what verify finds; what was there is kept."),
         "sync": Lazy(f"{_HERE}.sync", "Make the primary storage and its mirrors the same."),
-        "restore": Lazy(f"{_HERE}.restore", "Bring back everything that only a mirror holds."),
+        "restore": Lazy(f"{_HERE}.restore", "Restore everything that only a mirror holds."),
         "reindex": Lazy(f"{_HERE}.reindex", "Rebuild the indexes of lists and search from the conversations."),
         "migrate": Lazy(f"{_HERE}.migrate", "Copy everything to another storage, and make sure of it."),
         "upgrade": Lazy(f"{_HERE}.upgrade", "Bring what is stored to the form that this version needs."),

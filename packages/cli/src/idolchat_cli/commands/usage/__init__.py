@@ -17,7 +17,7 @@ class UsageGroup(LazyGroup):
     lazy = {  # noqa: RUF012  a ClassVar of the base
         "show": Lazy("idolchat_cli.commands.usage.show", "Show what was spent, and what is left of the budgets."),
         "stop": Lazy("idolchat_cli.commands.usage.stop", "Stop all spending, also that of a running server."),
-        "resume": Lazy("idolchat_cli.commands.usage.resume", "Let spending go on."),
+        "resume": Lazy("idolchat_cli.commands.usage.resume", "Resume spending."),
     }
 
 
