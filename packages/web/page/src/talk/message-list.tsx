@@ -1,5 +1,5 @@
 import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { VList, type VListHandle } from "virtua";
+import { VList } from "virtua";
 
 import { useTexts } from "../i18n/text.ts";
 import { IconButton } from "../shell/icons.tsx";
@@ -28,30 +28,34 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   const character = useCharacter(characterId);
   const branch = useMemo(() => branchTo(tree, head).filter(({ role }) => role === "user" || role === "assistant"), [tree, head]);
   const rows = useMemo(() => rowsOf(branch, pendings), [branch, pendings]);
-  const list = useRef<VListHandle>(null);
   const isAtEnd = useRef(true);
   const [isAway, setAway] = useState(false);
   const wasPartial = useRef(isPartial);
   const isGrowingUp = wasPartial.current && !isPartial;
   useEffect(() => { wasPartial.current = isPartial; }, [isPartial]);
 
+  // Not by the list's own functions: they repeat themselves for a moment, against whoever scrolls up meanwhile.
+  const box = useRef<HTMLDivElement>(null);
+  const showEnd = useCallback(() => {
+    const scroll = box.current?.querySelector(".scroll");
+    if (scroll) scroll.scrollTop = scroll.scrollHeight;
+  }, []);
   const toEnd = useCallback(() => {
     isAtEnd.current = true;
-    list.current?.scrollTo(list.current.scrollSize);
+    showEnd();
     setAway(false);
-  }, []);
+  }, [showEnd]);
   const newest = rows.at(-1)?.key;
   const own = rows.findLast(({ kind }) => kind === "sent")?.key;
   useLayoutEffect(() => { if (own) isAtEnd.current = true; }, [own]); // who sends wants to see it
   useLayoutEffect(() => {
     if (!isAtEnd.current || !rows.length) return;
-    list.current?.scrollToIndex(rows.length - 1, { align: "end" });
-    const frame = requestAnimationFrame(() => isAtEnd.current && list.current?.scrollToIndex(rows.length - 1, { align: "end" }));
+    showEnd();
+    const frame = requestAnimationFrame(() => { if (isAtEnd.current) showEnd(); });
     return () => cancelAnimationFrame(frame);
-  }, [rows, newest]);
+  }, [rows, newest, showEnd]);
 
   // What grows or shrinks moves nobody who reads the newest: only scrolling up leaves it.
-  const box = useRef<HTMLDivElement>(null);
   const before = useRef(0);
   const isLeaving = useRef(false); // a key or the wheel was used: near the end is not at the end until it is come back to
   const look = useCallback((scroll: Element) => {
@@ -71,12 +75,12 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     if (!scroll) return;
     const observer = new ResizeObserver(() => {
       look(scroll); // a person may have scrolled, and the event not come yet
-      if (isAtEnd.current) list.current?.scrollTo(list.current.scrollSize);
+      if (isAtEnd.current) showEnd();
     });
     observer.observe(scroll);
     if (scroll.firstElementChild) observer.observe(scroll.firstElementChild);
     return () => observer.disconnect();
-  }, [look]);
+  }, [look, showEnd]);
   const onScroll = useCallback(() => {
     const scroll = box.current?.querySelector(".scroll");
     if (scroll) look(scroll);
@@ -89,7 +93,7 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
       {isPartial ? <p className="quiet older" role="status">{t("talk.older")}</p> : null}
-      <VList ref={list} className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}
+      <VList className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}
         onWheel={({ deltaY }) => { if (deltaY < 0) leave(); }}
         onKeyDown={({ key, target, currentTarget }) => { if (target === currentTarget && UPWARDS.has(key)) leave(); }}
       >
