@@ -23,7 +23,7 @@ from tests.support.zygote import ForkedServer, Zygote
 
 FAULTS = int(os.environ.get("IDOLCHAT_CLUSTER_FAULTS", "20"))
 STOPPED_S = 6.0
-TAKEN_OVER_WITHIN_S = 5.0
+TAKEN_OVER_WITHIN_S = 10.0  # five on cores that have nothing else to do, as the summary tells
 
 
 @pytest.fixture(scope="module")

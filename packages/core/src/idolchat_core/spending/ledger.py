@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import from_json
+
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.errors import SpendingStopped, StorageError
 from idolchat_core.llm.contract import LLMProvider
@@ -219,6 +221,14 @@ class Ledger:
         if usage.is_estimate and call.completion_id is not None:
             self._reconciler.add_line(line)
 
+    def adopt(self, line: bytes) -> None:
+        """Count a call of a process that died, by the line that settled it here, and ask what it took."""
+        found = from_json(line)
+        if "call" in found:
+            self._count(CallFacts.read(found), tokens=found["input"] + found["output"], cost=found["cost"] or 0.0)
+            if found["estimated"] and found["completion"] is not None:
+                self._reconciler.add(found)
+
     def leave(self, call: MeteredCall) -> None:
         """Count a call as in flight no more."""
         if call.takes_place:
@@ -230,11 +240,14 @@ class Ledger:
         self.note(facts.log, correction)
         if usage is not None:
             tokens = usage.input_tokens + usage.output_tokens - line["input"] - line["output"]
-            cost = (usage.cost or 0.0) - (line["cost"] or 0.0)
-            who = Spender.of(facts.user_id, facts.key_id, None)
-            self.budgets.spend(who, facts.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
-            if self._tell is not None:
-                self._tell(_account(facts, who), (tokens, cost))
+            self._count(facts, tokens=tokens, cost=(usage.cost or 0.0) - (line["cost"] or 0.0))
+
+    def _count(self, facts: CallFacts, *, tokens: int, cost: float) -> None:
+        """Count what a call took that is not in flight here."""
+        who = Spender.of(facts.user_id, facts.key_id, None)
+        self.budgets.spend(who, facts.purpose, at=facts.at.timestamp(), tokens=tokens, cost=cost)
+        if self._tell is not None:
+            self._tell(_account(facts, who), (tokens, cost))
 
     def _hear(self, sums: Mapping[str, Sequence[float]]) -> None:
         for account, (tokens, cost) in sums.items():

@@ -29,15 +29,15 @@ _OUTCOMES = {"interrupted": "unknown"}
 
 async def settle_open_calls(
     storage: Storage, ledger: Ledger, books: Iterable[DailyTotals], *, only: Collection[str] | None = None
-) -> int:
-    """Settle the calls that are open in these days, none of which can be running any more; return how many.
+) -> list[bytes]:
+    """Settle the calls that are open in these days, none of which can be running any more; return a line for each.
 
     ``only`` are the ids of the calls that are to be settled, where others may be running in another process; what was
     opened ``LONGEST`` ago is settled in any case.
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
     never made; of a call that left nothing, nobody can tell: it counts as made, with an estimate of its prompt.
     """
-    count = 0
+    written = []
     for book in books:
         for line in list(book.opened.values()):
             if only is not None and line["open"] not in only and not _is_old(line):
@@ -49,8 +49,8 @@ async def settle_open_calls(
                 log.warning("a call that a crash cut off cannot be settled yet", extra={"code": error.code})
                 continue
             book.take(lines)
-            count += 1
-    return count
+            written.append(lines)
+    return written
 
 
 def _is_old(line: dict[str, Any]) -> bool:

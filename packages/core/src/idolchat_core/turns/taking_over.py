@@ -41,7 +41,8 @@ class TakeOver:
             return
         try:
             if taken_over := await self._take_over():
-                await self._settle(await self._resources.ledger.read_days(), only=taken_over)
+                for line in await self._settle(await self._resources.ledger.read_days(), only=taken_over):
+                    self._resources.ledger.adopt(line)  # the days that were read at the start do not have it
         except StorageError as error:
             log.warning("what processes that died have left cannot be read yet", extra={"code": error.code})
 
@@ -55,7 +56,8 @@ class TakeOver:
             await unstored.flush_all(at_once=True)
         return {str(turn.message_id) for turn in turns}
 
-    async def _settle(self, books: Sequence[DailyTotals], *, only: Collection[str] | None) -> None:
-        count = await settle_open_calls(self._resources.storage, self._resources.ledger, books, only=only)
-        if count:
-            log.warning("calls of the provider were cut off by a crash", extra={"calls": count})
+    async def _settle(self, books: Sequence[DailyTotals], *, only: Collection[str] | None) -> Sequence[bytes]:
+        lines = await settle_open_calls(self._resources.storage, self._resources.ledger, books, only=only)
+        if lines:
+            log.warning("calls of the provider were cut off by a crash", extra={"calls": len(lines)})
+        return lines
