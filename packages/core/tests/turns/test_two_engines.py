@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from idolchat_core.conversations.branches import delete
-from idolchat_core.coordination import remote
+from idolchat_core.coordination import event_relay
 from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
 from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, UnfinishedTurn, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
@@ -281,7 +281,7 @@ async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(
 async def test_a_turn_whose_process_does_not_answer_cannot_be_followed_now(
     cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "OPENS_WITHIN_S", 0.1)
+    monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 0.1)
     llm.say([asyncio.Event()])
     running = await one.start(ask("Sing!"))
     cluster.cut("one")
