@@ -71,7 +71,7 @@ def open_bus(plan: Plan) -> AbstractAsyncContextManager[Bus]:
 async def remote(
     plan: Plan, find_here: Callable[[UUID], LiveTurn | None], on_stop: Callable[[UUID], None]
 ) -> AsyncGenerator[EventRelay]:
-    """Take part in the bus, as a server does."""
+    """Join the bus, as a server does."""
 
     async def find_end(_: Occupant) -> TurnEnded | None:
         return None

@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def storage_of_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have the product's processes use the chosen storage."""
+    """Set the chosen storage for the product's processes."""
     if request.config.getoption("--storage") == "postgres":
         STORAGE_OF_TESTS.use_postgres()
     yield

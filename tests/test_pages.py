@@ -164,7 +164,7 @@ def test_a_card_is_read_and_written_by_python(server: Server) -> None:
 
 
 def settings_classes() -> dict[str, type[PackageSettings]]:
-    """Take the classes that the page of settings is made from."""
+    """Return the classes that the page of settings is made from."""
     spec = importlib.util.spec_from_file_location("configuration", ROOT / "docs" / "configuration.py")
     assert spec
     assert spec.loader

@@ -21,7 +21,7 @@ class BuildMissing(Exception):
 
 
 def described() -> str:
-    """Tell which CPython runs this, and whether its builder asked for optimizations; Debian does, in another way."""
+    """Return which CPython runs this, and whether its builder asked for optimizations; Debian does, in another way."""
     is_optimized = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
     return f"CPython {sys.version.split()[0]}, built {'with' if is_optimized else 'without'} --enable-optimizations"
 
@@ -58,7 +58,7 @@ def _unpacked(place: Path) -> Path:
 
 
 def _downloaded(place: Path) -> list[Path]:
-    """Have apt fetch it and all that it needs, from the mirror that this machine uses, in lists of its own."""
+    """Fetch it by apt with all that it needs, from the mirror that this machine uses, in lists of its own."""
     if os.uname().machine != "x86_64" or shutil.which("apt-get") is None:
         raise BuildMissing("it comes as Debian's packages for x86-64, by apt-get")
     for folder in ("lists/partial", "cache/archives/partial", "parts"):

@@ -72,7 +72,7 @@ def open_desk(browser: Browser, served: Server) -> Iterator[Open]:
 
 
 def watched(context: BrowserContext, urls: Iterable[str], wrong: list[str]) -> BrowserContext:
-    """Note errors of the page, and requests to any server but these."""
+    """Record errors of the page, and requests to any server but these."""
     expected = (*filter(None, urls), "data:", "blob:")
 
     def asked(request: Request) -> None:

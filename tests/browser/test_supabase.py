@@ -67,7 +67,7 @@ def enter(desk: Desk, user: User, *, password: str | None = None, stays: bool = 
 
 
 def age(desk: Desk) -> None:
-    """Let an hour pass for the token that is kept."""
+    """Make the token that is kept an hour older."""
     desk.page.evaluate(
         """() => {
             for (const place of [sessionStorage, localStorage]) {

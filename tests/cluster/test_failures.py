@@ -45,7 +45,7 @@ def own_cluster(
 
 @asynccontextmanager
 async def under_load(cluster: Cluster) -> AsyncGenerator[ClusterClient]:
-    """Have clients talk meanwhile, and hold what is stored against what they were told."""
+    """Send turns meanwhile, and compare what is stored with what the clients were told."""
     ledger = Ledger()
     async with cluster.client() as http:
         client = ClusterClient(cluster, http, ledger)

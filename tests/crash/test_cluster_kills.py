@@ -47,7 +47,7 @@ class Faults:
         self.stopped: list[ForkedServer] = []
 
     async def happen(self) -> None:
-        """Let one server after the other fail."""
+        """Fail one server after the other."""
         for _ in range(FAULTS):
             await asyncio.sleep(self._dice.uniform(0.5, 1.5))
             server = self._dice.choice(self._cluster.servers)

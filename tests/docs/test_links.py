@@ -27,7 +27,7 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an id or a name, and an address."""
+        """Record an id or a name, and an address."""
         said = dict(attrs)
         self.ids |= {said[name] or "" for name in ("id", "name") if name in said}
         if address := said.get(LINKS.get(tag, "")):

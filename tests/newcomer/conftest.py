@@ -45,7 +45,7 @@ def served(checkout: Checkout) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell how long everything took."""
+    """Report how long everything took."""
     times = config.stash.get(TIMES, {})
     if times:
         terminalreporter.section("a newcomer's time")

@@ -20,7 +20,7 @@ def import_name(package: str) -> str:
 
 
 def sources(folder: Path, dist: Path) -> tuple[str | Path, ...]:
-    """Tell uv to take our wheels from ``dist``, all else at its locked version, and not what the project leaves out."""
+    """Make uv take our wheels from ``dist``, all else at its locked version, and not what the project leaves out."""
     left_out = folder / "left-out.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     left_out.write_text("\n".join(project["tool"]["uv"]["exclude-dependencies"]))

@@ -22,12 +22,12 @@ class Table:
     starts_s: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def installed(self, subset: str, *, distributions: int, size_bytes: int) -> None:
-        """Note what was installed; of several Pythons, the last counts."""
+        """Record what was installed; of several Pythons, the last counts."""
         self.distributions[subset] = distributions
         self.sizes_bytes[subset] = size_bytes
 
     def started(self, subset: str, python: str, seconds: float) -> None:
-        """Note the CPU time of a start; the shortest counts, since the first one compiles."""
+        """Record the CPU time of a start; the shortest counts, since the first one compiles."""
         self.starts_s[subset, python] = min(seconds, self.starts_s.get((subset, python), seconds))
 
     def write_into(self, page: Path, pythons: Sequence[str]) -> None:

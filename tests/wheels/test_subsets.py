@@ -100,7 +100,7 @@ def redis() -> Iterator[RedisServer]:
 def settings(
     request: pytest.FixtureRequest, installed: Installed, mock_openrouter: Mock, mock_supabase: MockSupabase
 ) -> dict[str, str]:
-    """Say where everything is that a subset may use."""
+    """Name where everything is that a subset may use."""
     places: dict[str, str] = {}
     if installed.subset.settings.get("IDOLCHAT_STORAGE") == "postgres":
         places["IDOLCHAT_POSTGRES_URL"] = request.getfixturevalue("postgres").make_database(f"d{uuid4().hex}")

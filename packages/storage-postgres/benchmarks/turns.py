@@ -99,7 +99,7 @@ def _said_by(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 def load(port: int, turns: int) -> dict[str, float]:
-    """Have clients send so many turns, and return what they have seen."""
+    """Send so many turns from clients, and return what they have seen."""
     body = {
         "messages": [{"role": "user", "content": "A message of some length, as people send them. " * 9}],
         "conversation_id": "@POOL@",

@@ -41,7 +41,7 @@ def template(server: PostgresServer) -> str:
 
 @pytest.fixture
 def empty_database(server: PostgresServer) -> Iterator[str]:
-    """Give the address of an empty database."""
+    """Return the address of an empty database."""
     name = f"test_{next(_NUMBERS)}"
     yield server.make_database(name)
     server.drop_database(name)
@@ -49,7 +49,7 @@ def empty_database(server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(server: PostgresServer, template: str) -> Iterator[str]:
-    """Give the address of a database with the schema."""
+    """Return the address of a database with the schema."""
     name = f"test_{next(_NUMBERS)}"
     yield server.make_database(name, template=template)
     server.drop_database(name)
@@ -62,7 +62,7 @@ def settings_of(url: str, **more: object) -> PostgresSettings:
 
 @pytest.fixture
 async def open_process(database_url: str) -> AsyncGenerator[OpenProcess]:
-    """Give a function that starts a further process on the database."""
+    """Return a function that starts a further process on the database."""
     async with AsyncExitStack() as stack:
 
         async def start() -> Process:

@@ -31,7 +31,7 @@ type Query = Callable[[str], str]
 
 @pytest.fixture
 def project(server: PostgresServer, empty_database: str) -> Iterator[Query]:
-    """Give a project in which a conversation of Ann and one of Bob are stored, to be asked as its superuser."""
+    """Return a project in which a conversation of Ann and one of Bob are stored, to be asked as its superuser."""
     name = empty_database.rpartition("/")[2]
     server.query(PROJECT, database=name)
 

@@ -111,7 +111,7 @@ async def test_a_role_that_may_not_make_the_schema_is_told_what_to_grant(
 
 @pytest.fixture
 def stranger(server: PostgresServer, database_url: str) -> str:
-    """Give the address of a database for a role that did not make its schema."""
+    """Return the address of a database for a role that did not make its schema."""
     server.query("drop role if exists stranger; create role stranger login")
     return server.url(database_url.rpartition("/")[2], user="stranger")
 

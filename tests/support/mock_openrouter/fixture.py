@@ -43,7 +43,7 @@ class Mock:
         self._get("/_reset")
 
     def release(self) -> None:
-        """Let replies of models with ``h`` go on, also those that come later."""
+        """Release replies of models with ``h``, also those that come later."""
         self._get("/_release")
 
     def hold(self) -> None:

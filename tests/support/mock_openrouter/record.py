@@ -52,7 +52,7 @@ class Record:
         self.is_released = False
 
     def release(self) -> None:
-        """Let replies go on that are held, and those that would be."""
+        """Release replies that are held, and those that would be."""
         self.is_released = True
         held, self.held = self.held, set()
         for go_on in held:
