@@ -219,15 +219,19 @@ class StorageConflict(StorageError):
     """The conversation, or the record, is not as the writer believed; read it again.
 
     ``actual_count`` is the number of messages that a conversation holds, where known, and ``page`` the newest of them,
-    where the store has read it on the way.
+    where the store has read it on the way. ``is_added`` says that those of the page are all that were added since what
+    the writer knows, and that none before them has changed.
     """
 
     code = "storage_conflict"
 
-    def __init__(self, message: str, *, actual_count: int | None = None, page: Page | None = None) -> None:
+    def __init__(
+        self, message: str, *, actual_count: int | None = None, page: Page | None = None, is_added: bool = False
+    ) -> None:
         super().__init__(message)
         self.actual_count = actual_count
         self.page = page
+        self.is_added = is_added
 
 
 class ConversationExists(StorageConflict):

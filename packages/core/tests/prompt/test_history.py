@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_core.conversations.branches import active_branch
-from idolchat_core.models import Conversation, Message, new_id, utc_now
+from idolchat_core.models import Conversation, Message, Page, new_id, utc_now
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.testing import InMemoryStorage
 
@@ -45,6 +45,36 @@ async def test_pages_loaded_one_after_another_give_the_branch_from_its_root(conv
         await histories.extend(history)
 
     assert [entry.id for entry in history.path] == [message.id for message in active_branch(conversation)]
+
+
+@st.composite
+def grown_trees(draw: st.DrawFn) -> tuple[Conversation, Conversation]:
+    """Draw a tree, and one that it was before."""
+    conversation = draw(trees())
+    before = conversation.messages[: draw(st.integers(1, len(conversation.messages)))]
+    head = draw(st.none() | st.sampled_from(before))
+    return conversation, conversation.model_copy(update={"messages": before, "head": head.id if head else None})
+
+
+@given(grown_trees())
+async def test_a_history_goes_on_with_what_was_added_as_if_it_were_read_anew(
+    grown: tuple[Conversation, Conversation],
+) -> None:
+    conversation, earlier = grown
+    known = len(earlier.messages)
+    added = conversation.model_copy(update={"messages": conversation.messages[known:]})
+    storage = InMemoryStorage()
+    await storage.put(earlier)
+    histories = Histories(storage, max_bytes=2**20)
+    history = await histories.get(conversation.id)
+    await storage.put(conversation)
+    page = Page(conversation=added, start=known, total=len(conversation.messages), revision="2")
+
+    now = await histories.changed(history, page, is_added=True)
+    while not now.is_complete:
+        await histories.extend(now)
+    assert [entry.id for entry in now.path] == [message.id for message in active_branch(conversation)]
+    assert (now.total, now.last_id) == (len(conversation.messages), conversation.messages[-1].id)
 
 
 async def test_a_history_that_let_go_of_its_beginning_reads_it_again() -> None:

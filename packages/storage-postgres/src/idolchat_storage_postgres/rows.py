@@ -27,8 +27,10 @@ __all__ = [
     "conversation_of",
     "document_of",
     "id_of",
+    "is_long",
     "message_rows",
     "plain_uuid",
+    "read_conversation",
     "rest_of",
     "row_of",
     "stored_id",
@@ -164,6 +166,18 @@ def conversation_of(row: asyncpg.Record, lines: str | None, *, expected: int) ->
             raise ConversationDamaged(f"conversation {conversation_id} has lost its messages")
         return empty.model_copy(update={"messages": messages, "status": "damaged"})
     return empty.model_copy(update={"messages": messages})
+
+
+async def read_conversation(row: asyncpg.Record, *, expected: int) -> Conversation:
+    """Read a row with its ``lines`` as ``conversation_of`` does, a long one beside the event loop."""
+    if is_long(row):
+        return await asyncio.to_thread(conversation_of, row, row["lines"], expected=expected)
+    return conversation_of(row, row["lines"], expected=expected)
+
+
+def is_long(row: asyncpg.Record) -> bool:
+    """Whether the ``lines`` of a row are ``LONG_BYTES`` or longer."""
+    return row["lines"] is not None and len(row["lines"]) > LONG_BYTES
 
 
 def document_of(row: asyncpg.Record, lines: str | None) -> bytes:

@@ -60,7 +60,9 @@ from idolchat_storage_postgres.rows import (
     MessageRow,
     conversation_of,
     document_of,
+    is_long,
     message_rows,
+    read_conversation,
     row_of,
     stored_id,
 )
@@ -115,7 +117,6 @@ class PostgresStorage(SharedStorage):
             self.database,
             durable=self.durable,
             relaxed=self.relaxed,
-            read_page=self.read_page,
             bus=bus,
             timing=timing or Timing(),
         )
@@ -195,19 +196,19 @@ class PostgresStorage(SharedStorage):
         row = await self._row(conversation_id, limit=limit, before=before)
         end = row["count"] if before is None else max(0, min(before, row["count"]))
         start = max(0, end - limit)
-        part = await _conversation(row, expected=end - start)
+        part = await read_conversation(row, expected=end - start)
         return Page(conversation=part, start=start, total=row["count"], revision=str(row["version"]))
 
     async def read(self, conversation_id: UUID) -> Conversation:
         row = await self._row(conversation_id, limit=_ALL)
-        return await _conversation(row, expected=row["count"])
+        return await read_conversation(row, expected=row["count"])
 
     async def read_document(self, conversation_id: UUID) -> bytes:
         return (await self.read_revised(conversation_id))[0]
 
     async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
         row = await self._row(conversation_id, limit=_ALL)
-        data = await asyncio.to_thread(_sound_document, row) if _is_long(row) else _sound_document(row)
+        data = await asyncio.to_thread(_sound_document, row) if is_long(row) else _sound_document(row)
         return data, str(row["version"])
 
     async def read_stored(self, conversation_id: UUID) -> bytes:
@@ -273,7 +274,7 @@ class PostgresStorage(SharedStorage):
 
     async def repair(self, conversation_id: UUID, *, dry_run: bool = False) -> Repair:
         row = await self._row(conversation_id, limit=_ALL)
-        conversation = await _conversation(row, expected=row["count"])
+        conversation = await read_conversation(row, expected=row["count"])
         issues = tuple(issues_of(conversation))
         if dry_run or not issues:
             return repair_of(conversation, issues, None)
@@ -366,16 +367,6 @@ async def _decoded(data: bytes, conversation_id: UUID) -> Conversation:
     if len(data) < LONG_BYTES:
         return document.decode(data, conversation_id)
     return await asyncio.to_thread(document.decode, data, conversation_id)
-
-
-async def _conversation(row: asyncpg.Record, *, expected: int) -> Conversation:
-    if _is_long(row):
-        return await asyncio.to_thread(conversation_of, row, row["lines"], expected=expected)
-    return conversation_of(row, row["lines"], expected=expected)
-
-
-def _is_long(row: asyncpg.Record) -> bool:
-    return row["lines"] is not None and len(row["lines"]) > LONG_BYTES
 
 
 def _sound_document(row: asyncpg.Record) -> bytes:

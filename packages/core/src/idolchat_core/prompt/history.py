@@ -157,6 +157,31 @@ class History:
         self.held_bytes += _held(older)
         self._unread = page.start
 
+    def followed_by(self, page: Page) -> History | None:
+        """Return the history with the messages that were added since, all that the document has from ``total`` on.
+
+        None where they are on a branch that leaves this one before what is loaded, or are known here by now.
+        """
+        if page.start != self.total:
+            return None
+        grown = History(page)
+        if not page.conversation.messages:
+            grown.last_id = self.last_id
+        if grown._at_root:
+            return grown
+        position = self.position_of(grown._wanted or self.last_id)
+        if position is None:
+            return None
+        kept = self.path[: position + 1]
+        grown.path[:0] = kept
+        grown._wanted, grown._unread, grown._at_root = self._wanted, self._unread, self._at_root
+        if len(kept) < len(self.path):
+            grown.held_bytes += _held(kept)
+        else:
+            grown.held_bytes += self.held_bytes - _HISTORY_BYTES
+            grown.cut, grown.last_prompt = self.cut, self.last_prompt
+        return grown
+
     def turn_to(self, branch: History | None) -> None:
         """Set ``path`` to another branch of the conversation; None empties it, for a branch that begins anew."""
         self.path = branch.path if branch is not None else []
@@ -166,7 +191,7 @@ class History:
         self._at_root = branch is None or branch._at_root  # noqa: SLF001
         self.cut, self.last_prompt = None, None
 
-    def position_of(self, message_id: StoredId) -> int | None:
+    def position_of(self, message_id: StoredId | None) -> int | None:
         """Find a message in ``path``."""
         path = self.path
         for position in range(len(path) - 1, -1, -1):
@@ -249,16 +274,35 @@ class Histories:
             return known[0]
         return self.take(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
 
+    async def changed(self, history: History | None, page: Page, *, is_added: bool) -> History:
+        """Return the history that ends with a page that was just read; with ``is_added``, of what ``history`` lacks.
+
+        Raises as ``get``.
+        """
+        self._check_sound(page)
+        if history is None or not is_added:
+            return self.take(page)
+        grown = history.followed_by(page)
+        if grown is None:
+            self.forget(history.id)
+            return await self.get(history.id)
+        self.keep(grown)
+        return grown
+
     def take(self, page: Page) -> History:
         """Return the history that ends with a page that was just read. Raises ``ConversationDamaged``."""
+        self._check_sound(page)
+        history = History(page)
+        self.keep(history)
+        return history
+
+    @staticmethod
+    def _check_sound(page: Page) -> None:
         if page.conversation.status == "damaged":
             raise ConversationDamaged(
                 f"conversation {page.conversation.id} is damaged and takes no new messages; what can be read of it is"
                 " served. Mend its file, or restore it"
             )
-        history = History(page)
-        self.keep(history)
-        return history
 
     async def refreshed(self, history: History) -> History:
         """Return a history as it is stored now, read again only where another process has changed it.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.coordination.contract import NewMessages
-from idolchat_core.errors import ConversationNotFound, StorageConflict
+from idolchat_core.errors import ConversationNotFound, StorageConflict, StorageError
 from idolchat_core.models import Conversation, Message, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.changes import ChangeKind, changing
@@ -85,8 +85,7 @@ class MessageWriter:
                 level = logging.DEBUG if self._storage.is_shared else logging.INFO  # there, it is as usual
                 log.log(level, "another process has changed the conversation", extra={"code": conflict.code})
                 self._histories.forget(conversation_id)
-                page = conflict.page if isinstance(conflict, StorageConflict) else None
-            history = self._histories.take(page) if page is not None else await self.load(conversation_id)
+                history = await self._as_now(history, conflict, conversation_id)
         raise StorageConflict(f"conversation {conversation_id} is being changed by another process; send again")
 
     async def write_reply(
@@ -132,6 +131,12 @@ class MessageWriter:
                 return True
             before = page.start
         return False
+
+    async def _as_now(self, history: History | None, refused: StorageError, conversation_id: UUID) -> History | None:
+        """Return a conversation that has changed, read again only where the refusal does not tell how it is now."""
+        if isinstance(refused, StorageConflict) and refused.page is not None:
+            return await self._histories.changed(history, refused.page, is_added=refused.is_added)
+        return await self.load(conversation_id)
 
     def _created(self, conversation: Conversation, revision: str | None) -> History:
         history = History.of_new(conversation, revision=revision or "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from idolchat_core import Bus, Coordination, Page
+from idolchat_core import Bus, Coordination
 from idolchat_storage_postgres.batch import Batches
 from idolchat_storage_postgres.bus import NotifyBus
 from idolchat_storage_postgres.coordination.counters import PostgresCounters
@@ -22,7 +22,6 @@ async def taking_part(
     *,
     durable: Batches,
     relaxed: Batches,
-    read_page: Callable[..., Awaitable[Page]],
     bus: Bus | None,
     timing: Timing,
 ) -> AsyncGenerator[Coordination]:
@@ -33,7 +32,7 @@ async def taking_part(
     async with AsyncExitStack() as stack:
         if bus is None:
             bus = await stack.enter_async_context(NotifyBus(database))
-        turns = PostgresTurns(database, durable=durable, relaxed=relaxed, read_page=read_page)
+        turns = PostgresTurns(database, durable=durable, relaxed=relaxed)
         member = Member(database, inbox=bus.inbox, timing=timing, on_expelled=turns.expelled)
         turns.join(member)
         await member.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -38,10 +38,12 @@ from idolchat_storage_postgres.coordination.statements import (
     BEGIN,
     END,
     ENTER,
+    READ_ADDED,
     Appended,
     Created,
     Enter,
     Entered,
+    Known,
     Outcome,
     Save,
     Step,
@@ -49,7 +51,7 @@ from idolchat_storage_postgres.coordination.statements import (
     save,
 )
 from idolchat_storage_postgres.database import Database
-from idolchat_storage_postgres.rows import message_rows, plain_uuid, row_of, stored_id
+from idolchat_storage_postgres.rows import message_rows, plain_uuid, read_conversation, row_of, stored_id
 
 __all__ = ["PostgresTurns"]
 
@@ -60,8 +62,6 @@ LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
 """How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
 STEP_WITHIN_S = 10.0
-PAGE_SIZE = 64
-"""Messages that are given with a conflict: as many as a history begins with."""
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
@@ -140,21 +140,12 @@ _FORGET = "delete from idolchat.turns where turn_id = any($1) returning turn_id"
 class PostgresTurns(TurnStore):
     """The turns of all processes that serve one database, as one of them sees them.
 
-    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine. ``read_page``
-    reads conversations.
+    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        durable: Batches,
-        relaxed: Batches,
-        read_page: Callable[..., Awaitable[Page]],
-    ) -> None:
+    def __init__(self, database: Database, *, durable: Batches, relaxed: Batches) -> None:
         self._database = database
         self._durable, self._relaxed = durable, relaxed
-        self._read_page = read_page
         self._saving = database.session(waits_for_disk=False)
         self._conversations: dict[UUID, UUID] = {}
         """Of the turns that have a place here."""
@@ -345,17 +336,24 @@ class PostgresTurns(TurnStore):
         return bool(await self._database.fetchval(_LINE, step.conversation_id, last.id) == last.line)
 
     async def _conflict(self, conversation_id: UUID, write: Conversation | NewMessages) -> StorageError:
-        try:
-            page = await self._read_page(conversation_id, limit=PAGE_SIZE)
-        except ConversationNotFound as error:
-            return error
+        """Return why something was not written, with the messages that the writer does not know."""
+        known = Known(conversation_id, 0, None)
+        if isinstance(write, NewMessages):
+            known = Known(conversation_id, write.expected_count, _version(write))
+        row = await self._relaxed.ask(READ_ADDED, known)
+        if row is None:
+            return ConversationNotFound(f"there is no conversation {conversation_id}")
+        start, total, revision = row["start"], row["count"], str(row["version"])
+        part = await read_conversation(row, expected=total - start)
+        page = Page(conversation=part, start=start, total=total, revision=revision)
         if isinstance(write, Conversation):
             return ConversationExists(f"there is a conversation {conversation_id} already", page=page)
         return StorageConflict(
-            f"conversation {conversation_id} has {page.total} messages and revision {page.revision}, not"
+            f"conversation {conversation_id} has {total} messages and revision {revision}, not"
             f" {write.expected_count} and {write.expected_revision}",
-            actual_count=page.total,
+            actual_count=total,
             page=page,
+            is_added=bool(row["is_added"]),
         )
 
     async def save(self, turns: Sequence[UnfinishedTurn]) -> Mapping[UUID, TurnState]:
@@ -486,8 +484,11 @@ async def _rows(write: Conversation | NewMessages | None) -> Created | Appended 
     if isinstance(write, Conversation):
         return Created(row_of(write), messages, new_version())
     head = stored_id(write.head) if write.head is not None else None
-    version = int(write.expected_revision) if write.expected_revision is not None else None
-    return Appended(messages, write.expected_count, write.updated_at, head, version)
+    return Appended(messages, write.expected_count, write.updated_at, head, _version(write))
+
+
+def _version(write: NewMessages) -> int | None:
+    return int(write.expected_revision) if write.expected_revision is not None else None
 
 
 def _is_outdated(write: Conversation | NewMessages, version: int | None) -> bool:
