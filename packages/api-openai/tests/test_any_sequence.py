@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Generator
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from clients import GREETING, Backend, OpenWebUI, SillyTavern, squeezed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,37 +55,12 @@ examples = settings(max_examples=40, deadline=None, suppress_health_check=[Healt
 
 
 class World:
-    """A server in a thread of its own, for hypothesis calls its tests again and again without a loop."""
+    """What a server stands on, and a client of it; ``portal`` runs what needs the server's loop."""
 
-    def __init__(self, folder: Path) -> None:
-        self.storage, self.provider = InMemoryStorage(), ScriptedProvider()
-        self._folder = folder
-        self._address: Future[str] = Future()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over: asyncio.Event | None = None
-        self._thread = Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
-        self.client = httpx.Client(base_url=self._address.result(timeout=20), timeout=20)
-
-    async def _serve(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        directory = InMemoryDirectory()
-        directory.add("aoi", GREETING)
-        parts = [Parts(self.storage, self.provider, directory), plugin]
-        async with serving(ApiSettings(data_dir=self._folder, plugins=()), plugins=parts) as url:
-            self._address.set_result(url)
-            await self._over.wait()
-
-    def close(self) -> None:
-        self.client.close()
-        if self._loop is not None and self._over is not None:
-            self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-
-    def run(self, coroutine: Any) -> Any:
-        if self._loop is None:
-            raise AssertionError("it runs")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=20)
+    def __init__(self, storage: InMemoryStorage, provider: ScriptedProvider, portal: BlockingPortal, url: str) -> None:
+        self.storage, self.provider = storage, provider
+        self._portal = portal
+        self.client = httpx.Client(base_url=url, timeout=20)
 
     def backend(self) -> Backend:
         return Backend(self.client, self._say, self._wait)
@@ -101,7 +74,7 @@ class World:
             while any(message.role == "user" for message in await self._unanswered()):  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
-        self.run(quiet())
+        self._portal.call(quiet)
 
     async def _unanswered(self) -> list[Any]:
         newest = await self.storage.list(limit=1)
@@ -115,7 +88,7 @@ class World:
             found = await self.storage.list(ConversationFilter(user_id=UUID(user)), limit=100)
             return [await self.storage.read(one.id) for one in found.data]
 
-        conversations = self.run(read())
+        conversations = self._portal.call(read)
         every: list[tuple[str, ...]] = []
         for conversation in conversations:
             known: dict[tuple[str, ...], None] = {}
@@ -129,9 +102,15 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
-    world = World(tmp_path_factory.mktemp("v1"))
-    yield world
-    world.close()
+    """A server in a thread of its own, for hypothesis calls its tests again and again without a loop."""
+    storage, provider, directory = InMemoryStorage(), ScriptedProvider(), InMemoryDirectory()
+    directory.add("aoi", GREETING)
+    settings = ApiSettings(data_dir=tmp_path_factory.mktemp("v1"), plugins=())
+    served = serving(settings, plugins=[Parts(storage, provider, directory), plugin])
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as url:
+        world = World(storage, provider, portal, url)
+        with world.client:
+            yield world
 
 
 @examples

@@ -4,20 +4,18 @@ Each is answered with a status that the document tells, none with an internal er
 was.
 """
 
-import asyncio
 import os
-from collections.abc import Generator
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import schemathesis
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -55,34 +53,26 @@ async def new_key(storage: InMemoryStorage) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+@asynccontextmanager
+async def attackable(folder: Path) -> AsyncGenerator[Attacked]:
+    storage, directory = InMemoryStorage(), InMemoryDirectory()
+    directory.add("aoi")
+    owner, stranger = await new_key(storage), await new_key(storage)
+    options = ApiSettings(data_dir=folder, auth="api-key", docs="on", plugins=()).model_copy(
+        update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
+    )
+    parts = [Parts(storage, ScriptedProvider(), directory), plugin]
+    async with serving(options, plugins=parts) as url, httpx.AsyncClient(base_url=url, headers=owner) as client:
+        told = await client.post("/v1/responses", json={"model": "aoi", "input": "Mine"})
+        yield Attacked(url, owner, stranger, told.json()["id"], told.headers["X-Idolchat-Conversation"])
+
+
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Generator[Attacked]:
     """A server in a thread of its own, for hypothesis calls without a loop."""
-    folder: Path = tmp_path_factory.mktemp("schema")
-    found: Future[Attacked] = Future()
-    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        over, storage, directory = asyncio.Event(), InMemoryStorage(), InMemoryDirectory()
-        stop.set_result((asyncio.get_running_loop(), over))
-        directory.add("aoi")
-        owner, stranger = await new_key(storage), await new_key(storage)
-        options = ApiSettings(data_dir=folder, auth="api-key", docs="on", plugins=()).model_copy(
-            update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
-        )
-        parts = [Parts(storage, ScriptedProvider(), directory), plugin]
-        async with serving(options, plugins=parts) as url, httpx.AsyncClient(base_url=url, headers=owner) as client:
-            told = await client.post("/v1/responses", json={"model": "aoi", "input": "Mine"})
-            conversation = told.headers["X-Idolchat-Conversation"]
-            found.set_result(Attacked(url, owner, stranger, told.json()["id"], conversation))
-            await over.wait()
-
-    thread = Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    yield found.result(timeout=20)
-    loop, over = stop.result()
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
+    served = attackable(tmp_path_factory.mktemp("schema"))
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as attacked:
+        yield attacked
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

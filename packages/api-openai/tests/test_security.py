@@ -1,16 +1,13 @@
 """What holds on every route of the server holds on these: owners, limits, refused fields, whatever is sent."""
 
-import asyncio
 import json
 from collections.abc import Generator
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how_often
 from hypothesis import strategies as st
@@ -41,27 +38,16 @@ examples = how_often(max_examples=60, deadline=None, suppress_health_check=[Heal
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
     """A client of a server in a thread of its own, for hypothesis calls its tests again and again without a loop."""
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    address: Future[str] = Future()
-    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        over = asyncio.Event()
-        stop.set_result((asyncio.get_running_loop(), over))
-        directory = InMemoryDirectory()
-        directory.add("aoi")
-        parts = [Parts(InMemoryStorage(), ScriptedProvider(), directory), plugin]
-        async with serving(ApiSettings(data_dir=folder, plugins=()), plugins=parts) as url:
-            address.set_result(url)
-            await over.wait()
-
-    thread = Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    with httpx.Client(base_url=address.result(timeout=20), timeout=20) as client:
+    directory = InMemoryDirectory()
+    directory.add("aoi")
+    parts = [Parts(InMemoryStorage(), ScriptedProvider(), directory), plugin]
+    served = serving(ApiSettings(data_dir=tmp_path_factory.mktemp("fuzz"), plugins=()), plugins=parts)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(served) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
         yield client
-    loop, over = stop.result()
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
 
 
 def check(reply: httpx.Response) -> None:

@@ -1,15 +1,12 @@
 """Whatever is sent, the server answers with a 4xx that says why, and lives (scenario 44)."""
 
-import asyncio
 import json
 from collections.abc import Generator
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import connect
@@ -61,24 +58,10 @@ examples = settings(max_examples=40, deadline=None, suppress_health_check=[Healt
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """A server in a thread of its own, for hypothesis calls its tests again and again without a loop."""
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    address: Future[str] = Future()
-    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        over = asyncio.Event()
-        stop.set_result((asyncio.get_running_loop(), over))
-        plugins = load_plugins(Parts(InMemoryStorage(), ScriptedProvider()), installed=False)
-        async with serving(ApiSettings(data_dir=folder), plugins=plugins) as found:
-            address.set_result(found)
-            await over.wait()
-
-    thread = Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    yield address.result(timeout=20)
-    loop, over = stop.result()
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
+    plugins = load_plugins(Parts(InMemoryStorage(), ScriptedProvider()), installed=False)
+    served = serving(ApiSettings(data_dir=tmp_path_factory.mktemp("fuzz")), plugins=plugins)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

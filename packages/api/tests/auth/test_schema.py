@@ -3,20 +3,18 @@
 Each is answered with a status that the document tells, and what another user has is as it was.
 """
 
-import asyncio
 import os
-from collections.abc import Generator
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import schemathesis
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
@@ -52,37 +50,30 @@ class Attacked:
     conversation: str
 
 
+@asynccontextmanager
+async def attackable(folder: Path) -> AsyncGenerator[Attacked]:
+    storage = InMemoryStorage()
+    headers = []
+    for _ in range(2):
+        key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
+        await KeyRing(storage).add(kept)
+        headers.append({"Authorization": f"Bearer {key}"})
+    plugins = load_plugins(Parts(storage, ScriptedProvider()), installed=False)
+    options = ApiSettings(data_dir=folder, auth="api-key", docs="on").model_copy(
+        update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
+    )
+    async with serving(options, plugins=plugins) as url, httpx.AsyncClient(base_url=url) as client:
+        body = {"messages": [{"role": "user", "content": "Mine"}]}
+        made = (await client.post("/chat", json=body, headers=headers[0])).json()["conversation_id"]
+        yield Attacked(url, headers[0], headers[1], made)
+
+
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Generator[Attacked]:
     """A server in a thread of its own, for hypothesis calls without a loop."""
-    folder: Path = tmp_path_factory.mktemp("schema")
-    found: Future[Attacked] = Future()
-    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        over, storage = asyncio.Event(), InMemoryStorage()
-        stop.set_result((asyncio.get_running_loop(), over))
-        headers = []
-        for _ in range(2):
-            key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
-            await KeyRing(storage).add(kept)
-            headers.append({"Authorization": f"Bearer {key}"})
-        plugins = load_plugins(Parts(storage, ScriptedProvider()), installed=False)
-        options = ApiSettings(data_dir=folder, auth="api-key", docs="on").model_copy(
-            update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
-        )
-        async with serving(options, plugins=plugins) as url, httpx.AsyncClient(base_url=url) as client:
-            body = {"messages": [{"role": "user", "content": "Mine"}]}
-            made = (await client.post("/chat", json=body, headers=headers[0])).json()["conversation_id"]
-            found.set_result(Attacked(url, headers[0], headers[1], made))
-            await over.wait()
-
-    thread = Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    yield found.result(timeout=20)
-    loop, over = stop.result()
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
+    served = attackable(tmp_path_factory.mktemp("schema"))
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as attacked:
+        yield attacked
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
