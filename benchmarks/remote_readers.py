@@ -35,7 +35,7 @@ from idolchat_core import Bus, Delta, TurnEnded, TurnState, new_id, utc_now
 from idolchat_core.coordination.contract import Occupant
 from idolchat_core.coordination.event_relay import EventRelay
 from idolchat_core.coordination.local import StoredTurns
-from idolchat_core.coordination.messages import Stop, read_message, write
+from idolchat_core.coordination.messages import Left, Stop, Watch, read_message, write
 from idolchat_core.events.events import Event
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.testing import InMemoryStorage
@@ -83,7 +83,7 @@ async def remote(
             told = read_message(message)
             if isinstance(told, Stop):
                 on_stop(told.turn_id)
-            else:
+            elif not isinstance(told, Watch | Left):
                 turns.take(told)
 
         async with bus.receive(hear):

@@ -23,6 +23,7 @@ from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
+from idolchat_core.turns import remote_turns
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest
 
@@ -142,6 +143,46 @@ async def test_a_turn_is_cancelled_from_another_engine_whatever_the_bus_does(
 
     assert status.state is TurnState.CANCELLED
     assert (await running.ended()).state is TurnState.CANCELLED
+
+
+async def test_the_engine_that_ran_a_turn_tells_who_has_cancelled_it_that_it_is_over(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_turns, "LOOK_EVERY_S", 3600)
+    llm.say(["La la", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+
+    assert (await other.cancel(running.turn_id)).state is TurnState.CANCELLED
+
+
+class LooksWhenTold(StoredTurns):
+    """Finds that a place has come when it is told to look, and never by itself."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._is_told = asyncio.Event()
+
+    def look_again(self) -> None:
+        self._is_told.set()
+
+    async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
+        await self._is_told.wait()
+        return await super().reached(conversation_id, turn_id)
+
+
+async def test_the_engine_that_ran_a_turn_tells_the_one_whose_turn_waits_for_it_to_look_again(
+    cluster: Cluster, one: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    may_end = asyncio.Event()
+    llm.say(["La la", may_end])
+    other_llm.say("Good night!")
+    running = await one.start(ask("Sing!"))
+    async with cluster.engine("other", other_llm, turns=LooksWhenTold) as other:
+        waiting = await other.start(ask("Bye", running))
+        may_end.set()
+        await waiting.ended()
+
+    assert waiting.content == "Good night!"
 
 
 async def test_one_that_waits_is_cancelled_from_another_engine(

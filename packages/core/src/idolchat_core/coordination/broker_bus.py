@@ -22,8 +22,8 @@ __all__ = ["BrokerBus", "BrokerLost", "Publish"]
 
 log = logging.getLogger(__name__)
 
-COLLECT_S = 0.02
-"""After what is sent at once, what comes within it is sent together."""
+COLLECT_S = 0.002
+"""After what is sent at once, what comes within it is sent together; who has much to send collects it himself."""
 MAX_PENDING_BYTES = 32 * 1024 * 1024
 """What may wait for a broker that is slow; more is dropped."""
 CONNECT_WITHIN_S, PUBLISH_WITHIN_S = 10.0, 10.0

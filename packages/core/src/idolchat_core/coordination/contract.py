@@ -165,6 +165,12 @@ class TurnStore(ABC):
         Raises ``TurnTakenOver`` where others have taken this process for dead, or the turn was handed over.
         """
 
+    def look_again(self) -> None:  # noqa: B027  a store that is told by itself whose place has come needs none of it
+        """Another process has told that a turn has ended: see at once what ``reached`` waits for.
+
+        That may never be told, or too early, and is found without it a moment later.
+        """
+
     @abstractmethod
     async def begin(
         self,

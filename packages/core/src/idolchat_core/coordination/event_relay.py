@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
-from idolchat_core.coordination.messages import Follow, Gone, Leave, Said, Told, read_message, tell, write
+from idolchat_core.coordination.event_feeds import LEASE_S, EventFeeds
+from idolchat_core.coordination.messages import CarriedDelta, Deltas, Follow, Gone, Leave, Told, read_message, write
 from idolchat_core.errors import StorageError, StorageUnavailable
-from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
@@ -19,14 +21,10 @@ __all__ = ["EventRelay", "copy_of"]
 
 log = logging.getLogger(__name__)
 
-SEND_EVERY_S = 0.02
-"""Events that come within it are sent together."""
 ASK_AGAIN_AFTER_S = 0.1
 """How long what was asked for may be on its way before it is asked for again."""
 RENEW_EVERY_S = 1.0
 """How often a reader that hears nothing asks for what may be lost; one that hears renews its lease."""
-LEASE_S = 10.0
-"""How long events are sent to a reader that says nothing more."""
 ASK_STORE_AFTER_S = 3.0
 """After so long a silence, the store is asked whether the turn still runs."""
 GIVE_UP_AFTER_S = 60.0
@@ -52,10 +50,10 @@ class EventRelay:
         self.bus = bus
         self.turns = turns
         self.find_end = find_end
-        self._find_here = find_here
-        self.outbox = _Outbox(bus)
-        self._feeds: dict[tuple[UUID, str], _Feed] = {}
-        self._followed: dict[str, _Followed] = {}  # by the id in hexadecimal
+        self._feeds = EventFeeds(bus, find_here=find_here)
+        self._followed: dict[UUID, _Followed] = {}
+        self._by_number: dict[int, _Followed] = {}
+        self._numbers = count(1)
 
     @property
     def readers(self) -> int:
@@ -72,9 +70,11 @@ class EventRelay:
 
         Raises ``StorageUnavailable`` where that process does not answer.
         """
-        followed = self._followed.get(turn.turn_id.hex)
+        followed = self._followed.get(turn.turn_id)
         if followed is None:
-            followed = self._followed[turn.turn_id.hex] = _Followed(self, turn)
+            followed = _Followed(self, turn, next(self._numbers))
+            self._followed[turn.turn_id] = self._by_number[followed.number] = followed
+            followed.begin()
         try:
             async with asyncio.timeout(OPENS_WITHIN_S):
                 return await asyncio.shield(followed.opened)
@@ -84,152 +84,36 @@ class EventRelay:
                 f"turn {turn.turn_id} runs in another process, which does not answer; ask again in a moment"
             ) from None
 
-    def take(self, message: Follow | Leave | Told | Gone | Said) -> None:
+    def take(self, message: Follow | Leave | Told | Gone | Deltas) -> None:
         """Act on a message of another process."""
-        if isinstance(message, Said):
+        if isinstance(message, Deltas):
             now = asyncio.get_running_loop().time()
-            for turn_id, first, texts in message.said:
-                if (followed := self._followed.get(turn_id)) is not None:
-                    followed.take_texts(first, texts, now)
+            for number, first, deltas in message.entries:
+                if (followed := self._by_number.get(number)) is not None:
+                    followed.take_deltas(first, deltas, now)
         elif isinstance(message, Follow):
-            self._feed(message)
+            self._feeds.follow(message)
         elif isinstance(message, Leave):
-            self.end_feed(message.turn_id, message.inbox)
-        elif (followed := self._followed.get(message.turn_id.hex)) is not None:
+            self._feeds.leave(message)
+        elif (followed := self._followed.get(message.turn_id)) is not None:
             if isinstance(message, Told):
                 followed.take(message)
             else:
                 followed.is_lost.set()
 
-    def _feed(self, asked: Follow) -> None:
-        feed = self._feeds.get((asked.turn_id, asked.inbox))
-        if feed is not None:
-            feed.renew(asked)
-        elif (live := self._find_here(asked.turn_id)) is not None:
-            self._feeds[asked.turn_id, asked.inbox] = _Feed(self, live, asked)
-        else:
-            self.bus.send(asked.inbox, write(Gone(turn_id=asked.turn_id)))
-
-    def end_feed(self, turn_id: UUID, inbox: str) -> None:
-        """Send no more events to a reader."""
-        feed = self._feeds.pop((turn_id, inbox), None)
-        if feed is not None:
-            feed.close()
-
     def forget(self, turn_id: UUID) -> None:
         """Follow a turn no more."""
-        followed = self._followed.pop(turn_id.hex, None)
+        followed = self._followed.pop(turn_id, None)
         if followed is not None:
+            del self._by_number[followed.number]
             followed.close()
 
     async def close(self) -> None:
         """Follow nothing more, and send nothing more."""
         for turn_id in list(self._followed):
-            self.forget(UUID(turn_id))
-        for key in list(self._feeds):
-            self.end_feed(*key)
-        self.outbox.close()
+            self.forget(turn_id)
+        self._feeds.close()
         await asyncio.sleep(0)  # what was cancelled ends
-
-
-class _Outbox:
-    """Texts of many turns on their way: what is said within a moment goes as one message to each inbox.
-
-    A message for each turn would cost several times as much a delta.
-    """
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._feeds: list[_Feed] = []
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, feed: _Feed) -> None:
-        """Send what a feed has to send within a moment."""
-        self._feeds.append(feed)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SEND_EVERY_S, self._send)
-
-    def close(self) -> None:
-        """Send nothing more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _send(self) -> None:
-        feeds, self._feeds, self._timer = self._feeds, [], None
-        by_inbox: dict[str, list[tuple[str, int, list[str]]]] = {}
-        for feed in feeds:
-            if said := feed.take_said():
-                by_inbox.setdefault(feed.inbox, []).append(said)
-        for inbox, told in by_inbox.items():
-            self._bus.send(inbox, write(Said.model_construct(kind="said", said=tuple(told))))
-
-
-class _Feed:
-    """Sends the events of a turn to one inbox, and stays a reader of it for as long as that asks."""
-
-    def __init__(self, relay: EventRelay, live: LiveTurn, asked: Follow) -> None:
-        self._relay = relay
-        self._live = live
-        self.inbox = asked.inbox
-        self._turn_id = live.turn_id.hex
-        self._texts: list[str] = []
-        self._first = 0
-        self._until = asyncio.get_running_loop().time() + LEASE_S
-        # A reader also while another one takes the place of `_sending`.
-        self._reading = asyncio.create_task(live.ended())
-        self._sending = asyncio.create_task(self._send(asked.after))
-        self._expiring = asyncio.create_task(self._expire())
-
-    def renew(self, asked: Follow) -> None:
-        """Go on, from where the reader is when something was lost."""
-        self._until = asyncio.get_running_loop().time() + LEASE_S
-        if asked.again:
-            self._sending.cancel()
-            self._texts = []
-            self._sending = asyncio.create_task(self._send(asked.after))
-
-    def close(self) -> None:
-        """Stop."""
-        self._texts = []
-        for task in (self._sending, self._reading, self._expiring):
-            task.cancel()
-
-    def take_said(self) -> tuple[str, int, list[str]] | None:
-        """Return the texts that are to be sent, which are sent then; None where there are none."""
-        texts, self._texts = self._texts, []
-        return (self._turn_id, self._first, texts) if texts else None
-
-    async def _send(self, after: int) -> None:
-        async with aclosing(self._live.follow(after=after, on_events=self._take_texts)) as batches:
-            async for first, events in batches:
-                if self._take_texts(first, events):
-                    continue
-                if said := self.take_said():
-                    self._relay.bus.send(self.inbox, write(Said(said=(said,))))
-                self._relay.bus.send(self.inbox, tell(self._live, first, events))
-                await asyncio.sleep(SEND_EVERY_S)
-
-    def _take_texts(self, first: int, events: Sequence[Event]) -> bool:
-        """Send events with those of other turns, where they are plain text as most are."""
-        texts: list[str] = []
-        for event in events:
-            if type(event) is not Delta or event[1] is not None or event[2] is not None or event[3] is not None:
-                return False
-            texts.append(event[0])
-        if not self._texts:
-            self._first = first
-            self._relay.outbox.add(self)
-        self._texts += texts
-        return True
-
-    async def _expire(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            left_s = self._until - loop.time()
-            if left_s <= 0:
-                break
-            await asyncio.sleep(left_s)
-        self._relay.end_feed(self._live.turn_id, self.inbox)
 
 
 def opened_by(message: Told, *, on_last_reader_gone: Callable[[], None]) -> LiveTurn | None:
@@ -266,14 +150,19 @@ def copy_of(told: bytes) -> LiveTurn | None:
 class _Followed:
     """A turn of another process, filled with what that tells of it; one copy for all its readers here."""
 
-    def __init__(self, relay: EventRelay, turn: Occupant) -> None:
+    def __init__(self, relay: EventRelay, turn: Occupant, number: int) -> None:
         loop = asyncio.get_running_loop()
+        self.number = number
         self._relay = relay
         self._turn = turn
         self._live: LiveTurn | None = None
         self._heard_at = loop.time()
         self.is_lost = asyncio.Event()
         self.opened: asyncio.Future[LiveTurn | None] = loop.create_future()
+        self._watching: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Ask for it, and see to it from now on."""
         self._ask(again=True)
         self._watching = asyncio.create_task(self._watch())
 
@@ -289,23 +178,26 @@ class _Followed:
         if live.is_over:
             self._relay.forget(live.turn_id)
 
-    def take_texts(self, first: int, texts: list[str], now: float) -> None:
-        """Add texts that the turn has said, as ``take`` does events."""
+    def take_deltas(self, first: int, deltas: list[CarriedDelta], now: float) -> None:
+        """Add deltas, as ``take`` does events."""
         live = self._live
         if live is None or first > live.event_count:
             if now - self._asked_at > ASK_AGAIN_AFTER_S:
                 self._ask(again=True)
             return
         self._heard_at = now
-        if new := texts[live.event_count - first :]:
-            live.copy_texts(new)
+        new = deltas[live.event_count - first :]
+        live.copy([Delta(each) if type(each) is str else Delta(*each) for each in new], state=TurnState.RUNNING)
 
     def close(self) -> None:
         """Leave."""
-        self._watching.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         if not self.opened.done():
             self.opened.set_result(None)
-        self._relay.bus.send(self._turn.inbox, write(Leave(turn_id=self._turn.turn_id, inbox=self._relay.bus.inbox)))
+        if self._live is None or not self._live.is_over:
+            leave = Leave(turn_id=self._turn.turn_id, inbox=self._relay.bus.inbox)
+            self._relay.bus.send(self._turn.inbox, write(leave))
 
     def _opened_by(self, message: Told) -> LiveTurn | None:
         live = opened_by(message, on_last_reader_gone=lambda: self._relay.forget(message.turn_id))
@@ -318,7 +210,8 @@ class _Followed:
         self._asked_at = asyncio.get_running_loop().time()
         after = self._live.event_count - 1 if self._live is not None else -1
         turn, bus = self._turn, self._relay.bus
-        bus.send(turn.inbox, write(Follow(turn_id=turn.turn_id, inbox=bus.inbox, after=after, again=again)))
+        asked = Follow(turn_id=turn.turn_id, inbox=bus.inbox, number=self.number, after=after, again=again)
+        bus.send(turn.inbox, write(asked))
 
     async def _watch(self) -> None:
         """Renew what was asked for, and see to the end of a turn whose process does not tell it."""

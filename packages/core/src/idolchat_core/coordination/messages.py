@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
 
 from idolchat_core.coordination.contract import Bus, Occupant
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
@@ -16,17 +17,22 @@ from idolchat_core.models import StoredId
 
 __all__ = [
     "BusMessage",
+    "CarriedDelta",
+    "Deltas",
     "Follow",
     "Gone",
     "Leave",
+    "Left",
     "Opening",
-    "Said",
     "Stop",
     "Told",
+    "Watch",
     "read_message",
     "send_stops",
+    "send_watch",
     "tell",
     "write",
+    "write_deltas",
 ]
 
 
@@ -42,12 +48,31 @@ class Stop(_Message):
     state: TurnState
 
 
+class Watch(_Message):
+    """Tell an inbox when a turn has given up its place, with ``Left``."""
+
+    kind: Literal["watch"] = "watch"
+    turn_id: UUID
+    inbox: str
+
+
+class Left(_Message):
+    """A turn has no place any more where it was watched."""
+
+    kind: Literal["left"] = "left"
+    turn_id: UUID
+
+
 class Follow(_Message):
-    """Send the events of a turn after ``after`` to an inbox, and go on; ``again`` where some were lost on the way."""
+    """Send the events of a turn after ``after`` to an inbox, and go on; ``again`` where some were lost on the way.
+
+    ``number`` is what ``Deltas`` are to call the turn.
+    """
 
     kind: Literal["follow"] = "follow"
     turn_id: UUID
     inbox: str
+    number: int
     after: int
     again: bool
 
@@ -131,28 +156,48 @@ def _event(carried: _Started | _Said | _Ended) -> Event:
     return carried.started if isinstance(carried, _Started) else carried.ended
 
 
-class Said(_Message):
-    """Texts that turns have said: of each the id in hexadecimal, the ``seq`` of the first text, and the texts."""
-
-    kind: Literal["said"] = "said"
-    said: tuple[tuple[str, int, list[str]], ...]
+type CarriedDelta = str | tuple[str, dict[str, Any] | None, str | None, str | None]
+"""A delta of nothing but text, or the fields of another one."""
 
 
-type BusMessage = Annotated[Stop | Follow | Leave | Gone | Told | Said, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Stop | Follow | Leave | Gone | Told | Said] = TypeAdapter(BusMessage)
+class Deltas(NamedTuple):
+    """Deltas of many turns: of each the number by which it is followed, the ``seq`` of its first, and the deltas.
+
+    Most of what is sent is this, and a model for each would cost several times as much.
+    """
+
+    entries: list[tuple[int, int, list[CarriedDelta]]]
 
 
-def read_message(message: bytes) -> Stop | Follow | Leave | Gone | Told | Said:
+type BusMessage = Annotated[Stop | Watch | Left | Follow | Leave | Gone | Told, Field(discriminator="kind")]
+type AnyMessage = Stop | Watch | Left | Follow | Leave | Gone | Told
+_ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(BusMessage)
+_DELTAS = TypeAdapter(list[tuple[int, int, list[Annotated[CarriedDelta, Field(union_mode="left_to_right")]]]])
+
+
+def read_message(message: bytes) -> AnyMessage | Deltas:
     """Read what was sent. Raises ``ValidationError``."""
+    if message.startswith(b"["):
+        return Deltas(_DELTAS.validate_json(message))
     return _ADAPTER.validate_json(message)
 
 
-def write(message: Stop | Follow | Leave | Gone | Told | Said) -> bytes:
+def write(message: AnyMessage) -> bytes:
     """Write what is to be sent; what was not set of a message of the conversation stays so."""
     return message.model_dump_json(exclude_unset=isinstance(message, Told)).encode()
+
+
+def write_deltas(entries: Sequence[tuple[int, int, Sequence[CarriedDelta]]]) -> bytes:
+    """Write ``Deltas``."""
+    return to_json(entries)
 
 
 def send_stops(bus: Bus, occupants: Iterable[Occupant], state: TurnState) -> None:
     """Send the processes of turns that are marked to be stopped a message, so that they stop at once."""
     for occupant in occupants:
         bus.send(occupant.inbox, write(Stop(turn_id=occupant.turn_id, state=state)))
+
+
+def send_watch(bus: Bus, occupant: Occupant) -> None:
+    """Ask the process of a turn to tell this one when the turn has given up its place."""
+    bus.send(occupant.inbox, write(Watch(turn_id=occupant.turn_id, inbox=bus.inbox)))

@@ -317,23 +317,21 @@ class LiveTurn:
         """How many events there are: the ``seq`` of the next one."""
         return len(self._log.events)
 
+    def events_since(self, seq: int) -> Sequence[Event]:
+        """Return the events from ``seq`` on, or the first of them where there are many."""
+        return self._log.events.since(seq)
+
     def copy(self, events: Sequence[Event], *, state: TurnState | None = None) -> None:
         """Add events as another process has told them to its readers, which stand in ``state`` then."""
-        for event in events:
-            if isinstance(event, TurnEnded):
-                self.end(event)
-                return
-            if isinstance(event, Delta):
-                self._reply.add((event,))
-            self._log.append(event)
+        last = events[-1] if events else None
+        told = events[:-1] if isinstance(last, TurnEnded) else events
+        self._reply.add([event for event in told if isinstance(event, Delta)])
+        if told:
+            self._log.append(*told)
         self.state = state or self.state
         _wake(self._at_start)
-
-    def copy_texts(self, texts: Sequence[str]) -> None:
-        """Add deltas of nothing but text, as ``copy`` does; the turn runs."""
-        self.state = TurnState.RUNNING
-        self._reply.add_text("".join(texts))
-        self._log.append(*map(Delta, texts))
+        if isinstance(last, TurnEnded):
+            self.end(last)
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

@@ -65,8 +65,6 @@ EVERY_S = 0.5
 """How often running replies are saved: less than the one second of text that a crash may cost."""
 FAR_EVERY_S = 5.0
 """The same for a storage that is far, where each time is an upload."""
-REMOTE_EVERY_S = 0.05
-"""How often it is looked whether a turn of another process that was stopped has ended."""
 _AT_ONCE = 64
 """Replies that are described before others have a turn on the event loop."""
 LEFT_BYTES = 16 * 1024 * 1024
@@ -123,10 +121,10 @@ class TurnEngine:
             prompt_sources=prompt_sources,
         )
         self._turns, self._bus, self._membership = turns, coordination.bus, coordination.membership
-        self._remote = RemoteTurns(self._resources, find_here=self._run_of)
+        self._runs: dict[UUID, TurnRun] = {}
+        self._remote = RemoteTurns(self._resources, find_running=self._runs.get, find_here=self._run_of)
         self._taking_over = TakeOver(self._resources, is_on=recovers)
         self._receiving = AsyncExitStack()
-        self._runs: dict[UUID, TurnRun] = {}
         self._finished = FinishedTurns(kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral: set[EphemeralTurn] = set()
@@ -401,11 +399,11 @@ class TurnEngine:
             return await self.status(turn_id)
         if occupant.is_waiting:
             return replace(await self.status(turn_id), state=TurnState.CANCELLED)
-        if run is None:
-            await self._remote.gone(occupant)
-        else:
+        if run is not None:
             await run.live.ended()
-        return await self.status(turn_id)
+            return run.live.status
+        await self._remote.gone(occupant)
+        return await self._remote.ended(occupant) or await self.status(turn_id)
 
     async def explain_prompt(self, turn_id: UUID) -> PromptExplanation:
         """Return what went into the prompt of a turn.
@@ -579,6 +577,7 @@ class TurnEngine:
 
     def _over(self, run: TurnRun) -> None:
         del self._runs[run.live.turn_id]
+        self._remote.over(run.live.turn_id)
         if run.live.has_begun:
             self._finished.add(run)
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from idolchat_core.coordination.contract import Occupant
 from idolchat_core.coordination.event_relay import EventRelay, copy_of
-from idolchat_core.coordination.messages import Stop, read_message, send_stops, tell
+from idolchat_core.coordination.messages import Left, Stop, Watch, read_message, send_stops, send_watch, tell, write
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
@@ -27,16 +27,26 @@ log = logging.getLogger(__name__)
 
 BEHIND_S = 2.0
 """How far a copy of a turn of another process may be behind it."""
-LOOK_FIRST_S, LOOK_EVERY_S = 0.01, 0.05
-"""How soon, and then how often, it is looked whether a turn of another process that was stopped has ended."""
+LOOK_EVERY_S = 0.05
+"""How often it is looked whether a turn of another process that was stopped has ended, where that does not tell it."""
 
 
 class RemoteTurns:
-    """``find_here`` finds a turn of this process that runs or whose events are kept."""
+    """``find_running`` finds a turn of this process that runs, and ``find_here`` also one whose events are kept."""
 
-    def __init__(self, resources: EngineResources, *, find_here: Callable[[UUID], TurnRun | None]) -> None:
+    def __init__(
+        self,
+        resources: EngineResources,
+        *,
+        find_running: Callable[[UUID], TurnRun | None],
+        find_here: Callable[[UUID], TurnRun | None],
+    ) -> None:
         self._storage, self._turns, self._bus = resources.storage, resources.turns, resources.bus
-        self._find_here = find_here
+        self._find_running, self._find_here = find_running, find_here
+        self._watchers: dict[UUID, set[str]] = {}
+        """The inboxes that wait for turns of this process to end."""
+        self._awaited: dict[UUID, asyncio.Event] = {}
+        """Turns of other processes that are to end, and whether their process has told that they have."""
         self.relay = EventRelay(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
 
     def receiving(self) -> AbstractAsyncContextManager[None]:
@@ -102,10 +112,27 @@ class RemoteTurns:
         run = self._find_here(turn.turn_id)
         if run is not None:
             await run.over()
-        pause_s = LOOK_FIRST_S
-        while await self._turns.find(turn.turn_id) is not None:
-            await asyncio.sleep(pause_s)  # another process has it
-            pause_s = min(2 * pause_s, LOOK_EVERY_S)
+        elif turn.inbox != self._bus.inbox:
+            send_watch(self._bus, turn)
+        has_left = self._awaited.setdefault(turn.turn_id, asyncio.Event())
+        try:
+            while await self._turns.find(turn.turn_id) is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await has_left.wait()
+                has_left.clear()
+        finally:
+            self._awaited.pop(turn.turn_id, None)
+
+    def over(self, turn_id: UUID) -> None:
+        """Tell whoever waits for it that a turn of this process is over."""
+        for inbox in self._watchers.pop(turn_id, ()):
+            self._bus.send(inbox, write(Left(turn_id=turn_id)))
+
+    async def ended(self, turn: Occupant) -> TurnStatus | None:
+        """Return how a turn that is ``gone`` has ended; None where nothing is stored of it."""
+        stored = await find_stored_turn(self._storage, turn.turn_id, conversation_id=turn.conversation_id)
+        return stored.status if stored is not None else None
 
     async def _find(self, turn_id: UUID) -> Occupant | None:
         turn = await self._turns.find(turn_id)
@@ -117,10 +144,19 @@ class RemoteTurns:
         except ValidationError:
             log.warning("a message of another process is of no kind that is known here")
             return
-        if not isinstance(told, Stop):
+        if isinstance(told, Stop):
+            if (run := self._find_running(told.turn_id)) is not None:
+                run.stop(told.state)
+        elif isinstance(told, Watch):
+            self._watchers.setdefault(told.turn_id, set()).add(told.inbox)
+            if self._find_running(told.turn_id) is None:
+                self.over(told.turn_id)
+        elif isinstance(told, Left):
+            self._turns.look_again()
+            if (awaited := self._awaited.get(told.turn_id)) is not None:
+                awaited.set()
+        else:
             self.relay.take(told)
-        elif (run := self._find_here(told.turn_id)) is not None:
-            run.stop(told.state)
 
     def _begun_here(self, turn_id: UUID) -> LiveTurn | None:
         run = self._find_here(turn_id)

@@ -14,7 +14,7 @@ from uuid import UUID
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.coordination.contract import AlreadyEntered, Occupant, OnBusy, TurnTakenOver, UnfinishedTurn
-from idolchat_core.coordination.messages import send_stops
+from idolchat_core.coordination.messages import send_stops, send_watch
 from idolchat_core.errors import (
     ConversationDamaged,
     ConversationNotFound,
@@ -339,6 +339,8 @@ class TurnRun:
             await turns.wait(turn)
             self._waiting = turn
             self.live.begin(turns_ahead=len(ahead))
+        if ahead[-1].inbox != self._resources.bus.inbox:
+            send_watch(self._resources.bus, ahead[-1])
         follows_begun = await turns.reached(self.conversation_id, self.live.turn_id)
         self.is_waiting = False
         self._must_exist = exists or follows_begun

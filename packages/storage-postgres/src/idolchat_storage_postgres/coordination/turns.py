@@ -73,7 +73,10 @@ from idolchat.turns t left join idolchat.instances i on i.id = t.instance_id
 """
 _FIND = _OCCUPANT + "where t.turn_id = $1"
 _OF_CONVERSATION = _OCCUPANT + "where t.conversation_id = $1 order by t.place"
-_STOP = "update idolchat.turns set stop_as = coalesce(stop_as, $2) where turn_id = $1"
+_STOPPED = """
+with stopped as (update idolchat.turns set stop_as = coalesce(stop_as, $2) where turn_id = $1 returning turn_id)
+"""
+_STOP = _STOPPED + _OCCUPANT + "join stopped using (turn_id)"
 _WAIT = """
 update idolchat.turns set turn = $4 where conversation_id = $1 and turn_id = $2 and instance_id = $3 returning true
 """
@@ -230,6 +233,9 @@ class PostgresTurns(TurnStore):
             return has_begun
         finally:
             self._waiting.pop(turn_id, None)
+
+    def look_again(self) -> None:
+        self._has_ended.set()
 
     async def peers(self) -> Sequence[str]:
         rows = await self._database.fetch(_PEERS, self._member.inbox, self._member.timing.doubt_s)
@@ -397,8 +403,8 @@ class PostgresTurns(TurnStore):
         """Keep the row: it keeps others off, and ``end`` takes it away."""
 
     async def stop(self, turn_id: UUID, state: TurnState) -> Occupant | None:
-        await self._database.run(lambda connection: connection.execute(_STOP, turn_id, state.value))
-        return await self.find(turn_id)
+        row = await self._database.fetchrow(_STOP, turn_id, state.value)
+        return _occupant(row) if row is not None else None
 
     async def find(self, turn_id: UUID) -> Occupant | None:
         row = await self._database.fetchrow(_FIND, turn_id)

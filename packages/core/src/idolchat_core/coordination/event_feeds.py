@@ -1,0 +1,152 @@
+"""The events of turns of this process on their way to readers in others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
+
+from idolchat_core.coordination.contract import Bus
+from idolchat_core.coordination.messages import CarriedDelta, Follow, Gone, Leave, tell, write, write_deltas
+from idolchat_core.events.events import Event
+from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.llm.contract import Delta
+
+__all__ = ["LEASE_S", "EventFeeds"]
+
+SEND_EVERY_S = 0.02
+"""How often it is looked what turns have said."""
+LEASE_S = 10.0
+"""How long events are sent to a reader that says nothing more."""
+MOST_AT_ONCE = 2048
+"""Events of one turn that are sent at a time, so that a long reply holds up no other."""
+
+type _Entry = tuple[int, int, Sequence[CarriedDelta]]
+"""The number by which a turn is followed, the ``seq`` of its first delta, and deltas."""
+
+
+class EventFeeds:
+    """Sends what turns say, every 20 ms that of all of them in one message to each inbox.
+
+    Turns do not know of it: a delta costs nothing when it is said, and a message for each turn would cost several
+    times as much as one for all. ``find_here`` gives a turn of this process whose events are kept.
+    """
+
+    def __init__(self, bus: Bus, *, find_here: Callable[[UUID], LiveTurn | None]) -> None:
+        self._bus = bus
+        self._find_here = find_here
+        self._feeds: dict[tuple[UUID, str], _Feed] = {}
+        self._timer: asyncio.Handle | None = None
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    def follow(self, asked: Follow) -> None:
+        """Begin to send the events of a turn to a reader, or go on."""
+        feed = self._feeds.get((asked.turn_id, asked.inbox))
+        if feed is not None:
+            feed.renew(asked)
+            if not asked.again:
+                return
+        elif (live := self._find_here(asked.turn_id)) is not None:
+            self._feeds[asked.turn_id, asked.inbox] = _Feed(live, asked)
+        else:
+            self._bus.send(asked.inbox, write(Gone(turn_id=asked.turn_id)))
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_soon(self._send)
+
+    def leave(self, left: Leave) -> None:
+        """Send a reader no more."""
+        self._end(left.turn_id, left.inbox)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        for key in list(self._feeds):
+            self._end(*key)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self, turn_id: UUID, inbox: str) -> None:
+        feed = self._feeds.pop((turn_id, inbox), None)
+        if feed is not None:
+            feed.close()
+
+    def _send(self) -> None:
+        """Send what is new, and do so again in a moment while anybody reads."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        entries: dict[str, list[_Entry]] = {}
+        for (turn_id, inbox), feed in list(self._feeds.items()):
+            if feed.has_news:
+                self._send_news(feed, entries.setdefault(inbox, []))
+            if feed.is_over or feed.until < now:
+                self._end(turn_id, inbox)
+        for inbox, collected in entries.items():
+            self._send_entries(inbox, collected)
+        self._timer = loop.call_later(SEND_EVERY_S, self._send) if self._feeds else None
+
+    def _send_news(self, feed: _Feed, entries: list[_Entry]) -> None:
+        for first, events in feed.news():
+            carried = [_carried(event) for event in events if type(event) is Delta]
+            if len(carried) == len(events):
+                entries.append((feed.number, first, carried))
+            else:
+                self._send_entries(feed.inbox, entries)  # what was said before
+                entries.clear()
+                self._bus.send(feed.inbox, tell(feed.live, first, events))
+
+    def _send_entries(self, inbox: str, entries: Sequence[_Entry]) -> None:
+        if entries:
+            self._bus.send(inbox, write_deltas(entries))
+
+
+class _Feed:
+    """A turn as one inbox follows it; ``number`` is what that calls it, ``until`` when it has asked too long ago."""
+
+    __slots__ = ("_position", "_reading", "inbox", "live", "number", "until")
+
+    def __init__(self, live: LiveTurn, asked: Follow) -> None:
+        self.live = live
+        self.inbox = asked.inbox
+        self.number = asked.number
+        self.until = asyncio.get_running_loop().time() + LEASE_S
+        self._position = asked.after + 1
+        self._reading = asyncio.create_task(live.ended())
+
+    def renew(self, asked: Follow) -> None:
+        """Go on, from where the reader is when something was lost."""
+        self.until = asyncio.get_running_loop().time() + LEASE_S
+        self.number = asked.number
+        if asked.again:
+            self._position = asked.after + 1
+
+    def close(self) -> None:
+        """Be a reader no more."""
+        self._reading.cancel()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to send."""
+        return self.live.event_count > self._position
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn is over, and all of it is sent."""
+        return self.live.is_over and not self.has_news
+
+    def news(self) -> Iterator[tuple[int, Sequence[Event]]]:
+        """Yield what is to be sent, as ``(seq of the first, events)``."""
+        until = self._position + MOST_AT_ONCE
+        while self.has_news and self._position < until:
+            first, events = self._position, self.live.events_since(self._position)
+            self._position += len(events)
+            yield first, events
+
+
+def _carried(delta: Delta) -> CarriedDelta:
+    content, fields, model, completion_id = delta
+    if fields is None and model is None and completion_id is None:
+        return content
+    return content, dict(fields) if fields is not None else None, model, completion_id
