@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
 
-from idolchat_api_openai.matching.alignment import align, telling_texts  # noqa: E402
+from idolchat_api_openai.matching.alignment import align, telling_replies  # noqa: E402
 from idolchat_api_openai.matching.tree import Tree  # noqa: E402
 from idolchat_api_openai.requests.said import History  # noqa: E402
 from idolchat_core import Conversation, Message, new_id, utc_now  # noqa: E402
@@ -177,7 +177,7 @@ def _recognised(count: int, change: Callable[[str], str], *, skip: int) -> float
         sent = orjson.loads(orjson.dumps(sent[skip:]))  # as a body is read: no text was hashed before
         begun = time.process_time()
         said = History.of(sent).said
-        telling_texts(said)
+        telling_replies(said)
         known = align(tree, said)
         found.append(1000 * (time.process_time() - begun))
         assert known.count == count - skip, (known.count, count, skip)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from idolchat_api import Caller
 from idolchat_api_openai.attachments import Attachments
+from idolchat_api_openai.elsewhere import turn_elsewhere
 from idolchat_api_openai.matching.conversations import Conversations, Found, Whose
 from idolchat_api_openai.matching.index import ReplyIndex, index_path
 from idolchat_api_openai.matching.steps import AnswerAgain, Append, Step, step_of
@@ -57,7 +58,8 @@ class Beginner:
     def __init__(self, caller: Caller, settings: OpenAISettings) -> None:
         storage = caller.service.storage
         self._settings = settings
-        self._conversations = Conversations(storage, ReplyIndex(index_path(caller.service.settings.data_dir)))
+        index = None if storage.is_shared else ReplyIndex(index_path(caller.service.settings.data_dir))
+        self._conversations = Conversations(storage, index)
         self._attachments = Attachments()
 
     async def begin(self, caller: Caller, asked: Asked) -> Begun:
@@ -111,6 +113,10 @@ class Beginner:
                 if running is not None:
                     return Begun(running, is_stored=True)
                 ahead = self._attachments.newest(found.conversation_id) if found is not None else None
+                if ahead is None and found is not None and found.tree is not None:
+                    ahead = await turn_elsewhere(caller, found.tree.id)
+                    if ahead is not None and _is_answer_to(ahead, asked, found):
+                        return Begun(ahead, is_stored=True)
                 if ahead is None:
                     begun = await self._start(caller, asked, found)
                     if begun.is_stored:
@@ -134,7 +140,7 @@ class Beginner:
             is_whole = asked.hints.parent is not None
             return await conversations.named(whose, derived, asked.conversation, said, is_whole=is_whole)
         is_new = asked.hints.is_sdk or asked.hints.generation == "normal"
-        return await conversations.recognised(whose, said, is_new=is_new)
+        return await conversations.recognised(whose, said, is_new=is_new, is_retry=asked.hints.is_retry)
 
     def _same_request(self, asked: Asked, whose: Whose, found: Found | None) -> Hashable | None:
         """Return what a request that is sent again shares with the first, None where that cannot be known."""
@@ -184,6 +190,14 @@ class Beginner:
         }
         request = validated(TurnRequest.model_validate, fields, "")
         return await caller.start(request, idempotency_key=None, after=After(step.after))
+
+
+def _is_answer_to(turn: LiveTurn, asked: Asked, found: Found) -> bool:
+    """Return whether a turn that runs answers all that is sent: the request that has begun it is sent again."""
+    tree, alignment = found.tree, found.alignment
+    if tree is None or asked.after is not None or asked.is_only_new or alignment.count < len(asked.history.said):
+        return False
+    return turn.has_begun and tree.id_of(alignment.position) == turn.status.user_message_id
 
 
 def _options(asked: Asked, *, model: str | None = None) -> TurnOptions:

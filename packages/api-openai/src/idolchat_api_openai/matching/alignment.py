@@ -15,7 +15,7 @@ from idolchat_api_openai.matching.tree import ROOT, Node, Tree
 from idolchat_api_openai.requests.said import Said
 from idolchat_api_openai.requests.text import ENOUGH_TO_BEGIN, ENOUGH_TO_KNOW, are_same
 
-__all__ = ["Alignment", "align", "is_begun", "is_told", "telling_texts"]
+__all__ = ["Alignment", "align", "is_begun", "is_told", "telling_replies"]
 
 MAX_TELLING, MAX_BEGUN = 16, 4
 """Texts of the assistant that are looked for, the newest."""
@@ -39,18 +39,18 @@ class Alignment:
         return any(tree.nodes[position].is_reply for position in tree.path(self.position)[-self.count :])
 
 
-def telling_texts(said: Sequence[Said]) -> list[str]:
-    """Return what identifies a conversation: the newest texts of the assistant that are as good as unique.
+def telling_replies(said: Sequence[Said]) -> list[Said]:
+    """Return what identifies a conversation: the newest replies, oldest first, whose texts are as good as unique.
 
     What stands first is a greeting, which many conversations have.
     """
-    return [text for text in _newest_replies(said, MAX_TELLING) if len(text) >= ENOUGH_TO_KNOW]
+    return [reply for reply in _newest_replies(said, MAX_TELLING) if len(reply.text) >= ENOUGH_TO_KNOW]
 
 
-def _newest_replies(said: Sequence[Said], count: int) -> list[str]:
-    """Return the newest texts of the assistant, oldest first, without one that stands first of all."""
-    texts = (said[place].text for place in range(len(said) - 1, 0, -1) if said[place].role == "assistant")
-    return list(islice(texts, count))[::-1]
+def _newest_replies(said: Sequence[Said], count: int) -> list[Said]:
+    """Return the newest messages of the assistant, oldest first, without one that stands first of all."""
+    replies = (said[place] for place in range(len(said) - 1, 0, -1) if said[place].role == "assistant")
+    return list(islice(replies, count))[::-1]
 
 
 def is_told(tree: Tree, texts: Sequence[str]) -> bool:
@@ -60,7 +60,7 @@ def is_told(tree: Tree, texts: Sequence[str]) -> bool:
 
 def is_begun(tree: Tree, said: Sequence[Said]) -> bool:
     """Return whether one of the newest texts of the assistant is what a reply in this conversation begins with."""
-    begun = tuple(text for text in _newest_replies(said, MAX_BEGUN) if len(text) >= ENOUGH_TO_KNOW / 2)
+    begun = tuple(one.text for one in _newest_replies(said, MAX_BEGUN) if len(one.text) >= ENOUGH_TO_KNOW / 2)
     return bool(begun) and any(node.is_reply and node.text.startswith(begun) for node in tree.nodes)
 
 

@@ -9,11 +9,13 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_api_openai.matching.alignment import Alignment, align, is_begun, is_told, telling_texts
+from idolchat_api_openai.matching.alignment import Alignment, align, is_begun, is_told, telling_replies
 from idolchat_api_openai.matching.index import ReplyIndex
 from idolchat_api_openai.matching.reserved import Reserved
+from idolchat_api_openai.matching.searching import search_replies
 from idolchat_api_openai.matching.tree import Tree
 from idolchat_api_openai.matching.trees import Trees
 from idolchat_api_openai.requests.said import Said
@@ -23,6 +25,7 @@ from idolchat_core import (
     ConversationNotFound,
     Storage,
     StorageUnavailable,
+    utc_now,
 )
 
 __all__ = ["Conversations", "Found", "Whose"]
@@ -34,6 +37,11 @@ MAX_RECENT, MAX_PAIRS = 8, 10_000
 MAX_FOUND = 4
 REPEATED_WITHIN_S = 600.0
 """How long the very first message of a conversation may be sent again and still be a wish for another reply."""
+
+
+class _Used(NamedTuple):
+    conversation_id: UUID
+    ago_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,12 @@ class Found:
 
 
 class Conversations:
-    """Finds conversations, within those of one user and one character."""
+    """Finds conversations, within those of one user and one character.
 
-    def __init__(self, storage: Storage, index: ReplyIndex) -> None:
+    Without an index, where several servers share the storage, they ask that alone.
+    """
+
+    def __init__(self, storage: Storage, index: ReplyIndex | None) -> None:
         self.trees = Trees(storage)
         self._storage = storage
         self._index = index
@@ -144,36 +155,55 @@ class Conversations:
         await Reserved(self._storage).put(derived, whose.user_id, meaning=tree.id)
         return tree
 
-    async def recognised(self, whose: Whose, said: Sequence[Said], *, is_new: bool = False) -> Found | None:
+    async def recognised(
+        self, whose: Whose, said: Sequence[Said], *, is_new: bool = False, is_retry: bool = False
+    ) -> Found | None:
         """Find the conversation that a history is of; None for one that nothing tells from others.
 
-        ``is_new`` says that the client is known to ask for no second reply.
+        ``is_new`` says that the client is known to ask for no second reply, and ``is_retry`` that it asks for the first
+        one again, which another server may have begun.
         """
-        texts = telling_texts(said)
-        recent = (await self._recently_used(whose, said))[::-1]
+        replies = telling_replies(said)
+        texts = [reply.text for reply in replies]
+        used = await self._used(whose, said)
+        recent = [one.conversation_id for one in used]
         best = await self._best(whose, said, texts, recent)
         if best is not None and best.alignment.count >= len(said) - 1:
             return best
         if best is None and recent:
             best = await self._stopped(whose, said, recent)
-        elsewhere = await self._index.find(whose.user_id, whose.character_id, texts, limit=MAX_FOUND)
+        elsewhere = await self._replied(whose, replies)
         further = await self._best(whose, said, texts, [one for one in elsewhere if one not in recent])
         if further is not None and (best is None or further.alignment.count > best.alignment.count):
             return further
-        return best or (None if is_new else await self._repeated(whose, said))
+        begins = is_new and not (is_retry and self._index is None)
+        return best or (None if begins else await self._repeated(whose, said, used))
 
-    async def _recently_used(self, whose: Whose, said: Sequence[Said]) -> list[UUID]:
-        """Return the conversations that were used last, the newest last; after a start those that the storage names."""
-        known = self._recent.get(whose)
-        if known is not None or not any(message.role == "assistant" for message in said[1:]):
-            return list(known or ())
+    async def _replied(self, whose: Whose, replies: Sequence[Said]) -> Sequence[UUID]:
+        """Return conversations in which such replies stand, as far as that is known."""
+        if self._index is not None:
+            texts = [reply.text for reply in replies]
+            return await self._index.find(whose.user_id, whose.character_id, texts, limit=MAX_FOUND)
+        return await search_replies(self._storage, whose.user_id, whose.character_id, replies, limit=MAX_FOUND)
+
+    async def _used(self, whose: Whose, said: Sequence[Said]) -> Sequence[_Used]:
+        """Return the conversations that were used last, the newest first.
+
+        After a start, and where other servers use them too, they are those that the storage names.
+        """
+        known, now = self._recent.get(whose), time.monotonic()
+        mine = [_Used(one, now - used_at) for one, used_at in reversed((known or {}).items())]
+        has_reply = any(message.role == "assistant" for message in said[1:])
+        if self._index is not None and (known is not None or not has_reply):
+            return mine
         theirs = ConversationFilter(user_id=whose.user_id, character_id=whose.character_id)
         try:
             listed = await self._storage.list(theirs, limit=MAX_RECENT)
         except StorageUnavailable as error:  # its lists are being made anew; the index knows most
             log.warning("the newest conversations cannot be listed yet", extra={"code": error.code})
-            return []
-        return [summary.id for summary in reversed(listed.data)]
+            return mine
+        today = utc_now()
+        return [_Used(summary.id, (today - summary.updated_at).total_seconds()) for summary in listed.data]
 
     async def _best(
         self, whose: Whose, said: Sequence[Said], texts: Sequence[str], candidates: Sequence[UUID]
@@ -202,15 +232,14 @@ class Conversations:
                 return Found(conversation_id, tree, align(tree, said))
         return None
 
-    async def _repeated(self, whose: Whose, said: Sequence[Said]) -> Found | None:
+    async def _repeated(self, whose: Whose, said: Sequence[Said], used: Sequence[_Used]) -> Found | None:
         """Find the newest conversation where it holds what is sent, and nothing but replies to that.
 
         The first message has been sent again for another reply, as nobody sends one twice within minutes.
         """
-        newest = next(reversed(self._recent.get(whose, {}).items()), None)
-        if newest is None or time.monotonic() - newest[1] > REPEATED_WITHIN_S:
+        if not used or used[0].ago_s > REPEATED_WITHIN_S:
             return None
-        tree = await self._theirs(whose, newest[0])
+        tree = await self._theirs(whose, used[0].conversation_id)
         if tree is None or not said or said[-1].role != "user":
             return None
         alignment = align(tree, said)

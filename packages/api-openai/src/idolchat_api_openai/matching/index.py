@@ -1,4 +1,7 @@
-"""An index from what was replied to where: a file beside the conversations, derived from them."""
+"""An index from what was replied to where: a file beside the conversations, derived from them.
+
+A storage that several servers share is searched instead.
+"""
 
 from __future__ import annotations
 
@@ -146,6 +149,18 @@ class _Indexing(ChangeObserver):
             await self._in_thread(write)
 
 
+class _Unneeded(ChangeObserver):
+    """Follows nothing."""
+
+    is_shared = True
+
+    async def noted(self, conversation_id: UUID) -> str | None:
+        return None
+
+    async def note(self, change: Change) -> None:
+        pass
+
+
 def _keys(messages: Iterable[Message]) -> Iterable[bytes]:
     for message in messages:
         if message.role == "assistant" and message.origin is None:
@@ -186,6 +201,9 @@ def _opened(path: Path) -> sqlite3.Connection:
 @asynccontextmanager
 async def open_index(services: Services) -> AsyncGenerator[ChangeObserver]:
     """Open the index for writing, which one process does. Raises ``StorageUnavailable``."""
+    if services.storage.is_shared:
+        yield _Unneeded()
+        return
     path = index_path(services.settings.data_dir)
     try:
         file = await asyncio.to_thread(_opened, path)

@@ -8,8 +8,18 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from idolchat_api_openai.encoding import json_bytes
+from idolchat_core.search import tokens_of
 
-__all__ = ["ENOUGH_TO_BEGIN", "ENOUGH_TO_KNOW", "are_same", "index_key", "key_of", "normal_form", "trimmed_key_of"]
+__all__ = [
+    "ENOUGH_TO_BEGIN",
+    "ENOUGH_TO_KNOW",
+    "are_same",
+    "index_key",
+    "key_of",
+    "normal_form",
+    "trimmed_key_of",
+    "words_of",
+]
 
 ENOUGH_TO_KNOW = 30
 """Characters, without blanks, that make a reply as good as unique."""
@@ -46,6 +56,11 @@ def normal_form(role: str, content: object, tool_calls: object = None, tool_call
     if calls or tool_call_id is not None:
         return f"{text}\0{calls}\0{tool_call_id}"
     return text
+
+
+def words_of(content: object) -> list[str]:
+    """Return the words of a message as a search has them, without thoughts."""
+    return tokens_of(_THOUGHT.sub("", content if isinstance(content, str) else _joined(content)))
 
 
 def are_same(one: str, other: str) -> bool:
