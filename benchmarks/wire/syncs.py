@@ -1,6 +1,6 @@
 """How often the disk was waited for: alone, each acknowledged turn must have been, for its message and for its reply.
 
-Where eight or more wait at once, one call syncs the file system for all of them.
+Where several wait at once, one call syncs the file system for all of them if that is the quicker way.
 """
 
 import json

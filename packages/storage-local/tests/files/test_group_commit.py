@@ -95,13 +95,63 @@ def test_many_files_are_synced_by_one_call(tmp_path: Path) -> None:
     assert log == [*(f"{name} written" for name in MANY), *(f"{name} synced" for name in MANY)]
 
 
-def test_few_files_are_synced_each_alone(tmp_path: Path) -> None:
-    disk = Counting()
-    with Syncs(disk, str(tmp_path)) as syncs:
-        run_together(syncs, [write(tmp_path / name, []) for name in MANY[:7]])
+class Timed(Counting):
+    """Takes so long to sync a file, and all of them, by the clock ``now``."""
+
+    def __init__(self, *, each_s: float, whole_s: float) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.each_s, self.whole_s = each_s, whole_s
+
+    def clock(self) -> float:
+        return self.now
+
+    def sync(self, fd: int) -> None:
+        super().sync(fd)
+        self.now += self.each_s
+
+    def sync_whole(self, fd: int) -> None:
+        super().sync_whole(fd)
+        self.now += self.whole_s
+
+
+def wait_for_two(disk: Timed, root: Path, *, times: int) -> None:
+    with Syncs(disk, str(root), clock=disk.clock) as syncs:
+        for _ in range(times):
+            run_together(syncs, [write(root / name, []) for name in "ab"])
+
+
+def test_few_files_are_synced_by_one_call_where_each_alone_takes_longer(tmp_path: Path) -> None:
+    disk = Timed(each_s=0.005, whole_s=0.006)
+    wait_for_two(disk, tmp_path, times=4)
+
+    assert disk.whole == 3  # the first time showed how long each takes
+    assert len(disk.synced) == 2 + 4  # the folder is waited for by itself
+
+
+def test_few_files_are_synced_each_alone_where_one_call_takes_longer(tmp_path: Path) -> None:
+    disk = Timed(each_s=0.005, whole_s=2.0)
+    wait_for_two(disk, tmp_path, times=4)
+
+    assert disk.whole == 1
+    assert len(disk.synced) == 3 * 2 + 4
+
+
+def test_few_files_on_a_quick_disk_do_not_wait_for_what_others_write(tmp_path: Path) -> None:
+    disk = Timed(each_s=0.0001, whole_s=2.0)
+    wait_for_two(disk, tmp_path, times=4)
 
     assert disk.whole == 0
-    assert len(disk.synced) == 8
+
+
+def test_a_slow_way_is_tried_less_and_less_often(tmp_path: Path) -> None:
+    disk = Timed(each_s=0.005, whole_s=2.0)
+    with Syncs(disk, str(tmp_path), clock=disk.clock) as syncs:
+        for _ in range(1000):
+            run_together(syncs, [write(tmp_path / name, []) for name in "ab"])
+            disk.now += 1.0
+
+    assert 3 < disk.whole < 10
 
 
 def test_where_a_file_system_cannot_be_relied_on_many_are_synced_each_alone(tmp_path: Path) -> None:
@@ -181,19 +231,11 @@ def test_a_failed_sync_of_all_is_told_to_whom_it_concerns(tmp_path: Path) -> Non
 
 
 def test_a_sync_of_all_that_is_slow_is_left_for_a_while(tmp_path: Path) -> None:
-    now = 0.0
-
-    class Slow(Counting):
-        def sync_whole(self, fd: int) -> None:
-            nonlocal now
-            super().sync_whole(fd)
-            now += 5.0
-
-    disk = Slow()
-    with Syncs(disk, str(tmp_path), clock=lambda: now) as syncs:
+    disk = Timed(each_s=0.001, whole_s=5.0)
+    with Syncs(disk, str(tmp_path), clock=disk.clock) as syncs:
         for _ in range(3):
             run_together(syncs, [write(tmp_path / name, []) for name in MANY])
-        now += 11.0
+        disk.now += 11.0
         run_together(syncs, [write(tmp_path / name, []) for name in MANY])
 
     assert disk.whole == 2

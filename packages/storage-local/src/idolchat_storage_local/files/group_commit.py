@@ -43,18 +43,63 @@ type Job[T] = Generator[_Wanted | Locked, None, T]
 type _Waiting[T] = list[tuple[int, Job[T], _Wanted | Locked]]
 
 _MANY = 8
-"""From so many on it saves time to wait for them together, or to have all on their way before one is waited for."""
+"""From so many on it saves time to have all on their way before one is waited for."""
 _EACH_S = 0.001
-"""What one is taken to cost until that is known."""
-_REST_S = 10.0
+"""What one of many is taken to cost until that is known."""
+_WORTH_S = 0.001
+"""What takes no longer is not worth trying another way, which waits for what others write, too."""
+_AGAIN_S, _SELDOM_S = 10.0, 600.0
+"""After how long the slower way is tried again, and at most: the pause doubles while it stays the slower one."""
+
+
+class _Ways:
+    """Which of two ways was the quicker one lately to wait for so many files: the whole file system, or each alone."""
+
+    __slots__ = ("_alone_s", "_expected_s", "_other_at", "_pause_s", "_whole_s")
+
+    def __init__(self, count: int, *, now: float) -> None:
+        self._expected_s = count * _EACH_S if count >= _MANY else 0.0  # a few are waited for alone first
+        self._alone_s: float | None = None
+        self._whole_s: float | None = None
+        self._pause_s = _AGAIN_S
+        self._other_at = now + _AGAIN_S
+
+    def chooses_whole(self, now: float) -> bool:
+        """Return the quicker way, or once in a while the other one."""
+        alone_s = self._expected_s if self._alone_s is None else self._alone_s
+        if alone_s < _WORTH_S:
+            return False
+        if now < self._other_at:
+            return self._is_whole_quicker(alone_s)
+        self._pause_s = min(2 * self._pause_s, _SELDOM_S)
+        self._other_at = now + self._pause_s
+        return not self._is_whole_quicker(alone_s)
+
+    def took(self, seconds: float, now: float, *, is_whole: bool) -> None:
+        """Learn how long it took."""
+        before = self._is_whole_quicker(self._alone_s or self._expected_s)
+        if is_whole:
+            self._whole_s = _mean(self._whole_s, seconds)
+        else:
+            self._alone_s = _mean(self._alone_s, seconds)
+        if self._is_whole_quicker(self._alone_s or self._expected_s) is not before:
+            self._pause_s, self._other_at = _AGAIN_S, now + _AGAIN_S
+
+    def _is_whole_quicker(self, alone_s: float) -> bool:
+        return self._whole_s is None or self._whole_s <= alone_s
+
+
+def _mean(known: float | None, seconds: float) -> float:
+    return seconds if known is None else known + (seconds - known) / 4
 
 
 class Syncs:
-    """Waits for the disk: for many at once by syncing their whole file system, for others one after another.
+    """Waits for the disk: for several files by syncing their whole file system, or for one after another.
 
-    What others write to that file system is waited for, too: where that took longer than syncing each alone, it is
-    left for a while. The system reports a failed write to each open ``root`` once: an object is for one thread, from
-    before it writes anything. Without a ``root``, all are waited for alone.
+    What others write to that file system is waited for, too, and a disk may take as long for all as for one: which
+    way is the quicker one, for about so many files, is measured. The system reports a failed write to each open
+    ``root`` once: an object is for one thread, from before it writes anything. Without a ``root``, all are waited for
+    alone.
     """
 
     def __init__(self, disk: Disk, root: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,8 +110,7 @@ class Syncs:
         with suppress(OSError):  # it only saves time
             self._root = disk.open_whole(root) if root is not None else None
             self._device = disk.stat(self._root).st_dev if self._root is not None else None
-        self._each_s = _EACH_S
-        self._rests_until = 0.0
+        self._ways: dict[int, _Ways] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -79,34 +123,46 @@ class Syncs:
 
     def wait_for(self, all_wanted: Collection[_Wanted]) -> dict[_Wanted, OSError]:
         """Return when all is on the disk, but for what is returned, each with its error."""
+        if len(all_wanted) == 1 or self._root is None:
+            return self._sync_alone(all_wanted)
         alone = [wanted for wanted in all_wanted if wanted.device != self._device]
-        if len(all_wanted) - len(alone) < _MANY or not self._sync_whole(len(all_wanted) - len(alone)):
-            alone = list(all_wanted)
-        return self._sync_alone(alone) if alone else {}
-
-    def _sync_whole(self, count: int) -> bool:
+        count = len(all_wanted) - len(alone)
+        if count < 2:
+            return self._sync_alone(all_wanted)
         started_at = self._clock()
-        if self._root is None or started_at < self._rests_until:
-            return False
+        ways = self._ways_for(count, started_at)
+        if ways.chooses_whole(started_at) and self._is_whole_synced(self._root):
+            self._note(ways, started_at, is_whole=True)
+            return self._sync_alone(alone) if alone else {}
+        failed = self._sync_alone(all_wanted)
+        if not alone:
+            self._note(ways, started_at, is_whole=False)
+        return failed
+
+    def _ways_for(self, count: int, now: float) -> _Ways:
+        ways = self._ways.get(count.bit_length())
+        if ways is None:
+            ways = self._ways[count.bit_length()] = _Ways(count, now=now)
+        return ways
+
+    def _note(self, ways: _Ways, started_at: float, *, is_whole: bool) -> None:
+        now = self._clock()
+        ways.took(now - started_at, now, is_whole=is_whole)
+
+    def _is_whole_synced(self, root: int) -> bool:
         try:
-            self._disk.sync_whole(self._root)
+            self._disk.sync_whole(root)
         except OSError:
             return False  # whose it is, each one's own sync tells
-        ended_at = self._clock()
-        if ended_at - started_at > count * self._each_s:
-            self._rests_until = ended_at + _REST_S
         return True
 
-    def _sync_alone(self, all_wanted: Sequence[_Wanted]) -> dict[_Wanted, OSError]:
+    def _sync_alone(self, all_wanted: Collection[_Wanted]) -> dict[_Wanted, OSError]:
         if len(all_wanted) >= _MANY:
             for wanted in all_wanted:
                 if isinstance(wanted, FileSync):
                     with suppress(OSError):  # it only saves time
                         self._disk.start_sync(wanted.fd, wanted.offset, wanted.size)
-        started_at = self._clock()
-        failed = {wanted: error for wanted in all_wanted if (error := self._sync_one(wanted)) is not None}
-        self._each_s += ((self._clock() - started_at) / len(all_wanted) - self._each_s) / 8
-        return failed
+        return {wanted: error for wanted in all_wanted if (error := self._sync_one(wanted)) is not None}
 
     def _sync_one(self, wanted: _Wanted) -> OSError | None:
         try:
