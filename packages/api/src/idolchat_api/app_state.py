@@ -65,6 +65,10 @@ class AppState:
             models=CachedCall(service.llm.list_models, max_age_s=MODELS_MAX_AGE_S),
         )
 
+    def caller(self, scope: Scope) -> Caller:
+        """Return the caller of a request, who starts turns and whose rights are checked."""
+        return Caller(scope["state"]["principal"], self.service, self.policy)
+
 
 def app_state(scope: Scope) -> AppState:
     """Return the state of the application that serves a request."""
@@ -74,8 +78,7 @@ def app_state(scope: Scope) -> AppState:
 
 def caller_of(scope: Scope) -> Caller:
     """Return the caller of a request, who starts turns and whose rights are checked."""
-    app = app_state(scope)
-    return Caller(scope["state"]["principal"], app.service, app.policy)
+    return app_state(scope).caller(scope)
 
 
 def sign_in_of(connection: HTTPConnection) -> SignIn | None:

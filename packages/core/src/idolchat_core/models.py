@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from uuid_utils import compat as uuid_utils
+from uuid_utils import uuid7
 
 __all__ = [
     "Conversation",
@@ -27,14 +27,18 @@ __all__ = [
 
 
 _MAX_MADE_HERE = 4096
+_UNKNOWN = SafeUUID.unknown
 _made_here: OrderedDict[int, None] = OrderedDict()
 """By the integers of the ids, which are hashed in C: threads make ids, too, and none sees a change half made."""
 
 
 def new_id() -> UUID:
     """Make an id: UUIDv7 (RFC 9562), so that ids made later sort later."""
-    made = uuid_utils.uuid7()
-    _made_here[made.int] = None
+    number = uuid7().int
+    made = object.__new__(UUID)  # as ``UUID(int=...)`` makes it, whose checks take longer than all else here
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", _UNKNOWN)
+    _made_here[number] = None
     if len(_made_here) > _MAX_MADE_HERE:
         _made_here.popitem(last=False)
     return made

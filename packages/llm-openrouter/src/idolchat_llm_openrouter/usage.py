@@ -32,6 +32,9 @@ LIFTED = frozenset(
 )  # fmt: skip
 
 
+PLAIN = frozenset({bool, int, str})
+
+
 def usage_of(told: object) -> Usage | None:
     """Read the ``usage`` of a reply, other fields included; None where its counts cannot be used."""
     if not isinstance(told, dict):
@@ -80,6 +83,8 @@ def generation_usage(told: object) -> Usage | None:
 def _telling(told: Mapping[str, Any], *, depth: int = 0) -> dict[str, Any]:
     """Reduce further fields to flags, texts, amounts and groups of them, and leave out what says nothing."""
     kept: dict[str, Any] = {}
+    if told.keys() <= LIFTED:
+        return kept
     for name, value in told.items():
         if value is None or name in LIFTED:
             continue
@@ -87,16 +92,18 @@ def _telling(told: Mapping[str, Any], *, depth: int = 0) -> dict[str, Any]:
             group = _telling(value, depth=depth + 1) if depth < MAX_DEPTH else None
             if group:
                 kept[name] = group
-        elif (value or not depth) and (isinstance(value, bool | str) or _is_finite(value)):
+        elif (value or not depth) and (type(value) in PLAIN or _is_finite(value)):
             kept[name] = value
     return kept
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
+    return isinstance(value, float) and isfinite(value)
 
 
 def _count(value: object) -> int | None:
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
     is_count = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
     return int(value) if is_count else None  # type: ignore[call-overload]  # mypy does not follow is_count
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple, overload
-from uuid import UUID
 
 from idolchat_core import StorageUnavailable
 from idolchat_storage_local.files.disk import unavailable
@@ -26,8 +25,8 @@ __all__ = ["Writer"]
 _MAX_BATCH = 128
 """As many files may be open at a time."""
 
-type _Key = UUID | tuple[str, str] | int
-"""What may be done at once has the same."""
+type _Key = int | tuple[str, str]
+"""What may be done at once has the same: the number of a conversation's id, or a log; a job's own is below zero."""
 
 type _What = Append | Update | AddLines | Callable[[], Job[Any]]
 
@@ -40,6 +39,7 @@ class _Asked(NamedTuple):
 
     future: asyncio.Future[Any]
     what: _What
+    key: _Key
 
 
 type _Told = list[tuple[asyncio.Future[Any], _Result]]
@@ -69,22 +69,22 @@ class Writer:
     def change(self, what: Append) -> asyncio.Future[str | None]: ...
     def change(self, what: Append | Update) -> asyncio.Future[Any]:
         """Ask for a change to a conversation's file; see ``writing.change`` for the result."""
-        return self._ask(what)
+        return self._ask(what, what.conversation_id.int)
 
     def ask[T](self, job: Callable[[], Job[T]]) -> asyncio.Future[T]:
         """Ask for a job, and have its result."""
-        return self._ask(job)
+        return self._ask(job, -id(job))
 
     def add_lines(self, lines: AddLines) -> asyncio.Future[None]:
         """Ask for lines in a log."""
-        return self._ask(lines)
+        return self._ask(lines, lines[:2])
 
-    def _ask(self, what: _What) -> asyncio.Future[Any]:
+    def _ask(self, what: _What, key: _Key) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._lock:
             if self._is_closed:
                 raise StorageUnavailable("this storage is closed")
-            self._queue.put(_Asked(future, what))
+            self._queue.put(_Asked(future, what, key))
         return future
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Writer:
     def _do(self, batch: Sequence[_Asked]) -> None:
         groups: dict[_Key, list[_Asked]] = {}
         for asked in batch:
-            groups.setdefault(_key(asked), []).append(asked)
+            groups.setdefault(asked.key, []).append(asked)
         together = list(groups.values())
         outcomes = run_together(self._syncs, [self._job(group, patient=False) for group in together])
         told: _Told = []
@@ -135,15 +135,6 @@ class Writer:
     def _tell(self, told: _Told) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_deliver, told)
-
-
-def _key(asked: _Asked) -> _Key:
-    match asked.what:
-        case Append() | Update():
-            return asked.what.conversation_id
-        case AddLines():
-            return asked.what.log
-    return id(asked)
 
 
 def _without_error(what: Callable[[], Job[Any]], *, count: int = 1) -> Job[list[_Result]]:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idolchat_api.app_state import app_state, sign_in_of
+from idolchat_api.app_state import AppState, app_state, sign_in_of
 from idolchat_api.asgi.client_connection import ClientLeft
 from idolchat_api.asgi.responses import problem_headers, send_problem
 from idolchat_api.auth.principal import NOBODY, Principal
@@ -56,7 +56,7 @@ class RequestMiddleware:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        request_id = given.decode() if _SAFE_ID.fullmatch(given) else new_id().hex
+        request_id = given.decode() if given and _SAFE_ID.fullmatch(given) else new_id().hex
         scope.setdefault("state", {})["request_id"] = request_id
         REQUEST_ID.set(request_id)
         if scope["type"] == "http":
@@ -98,7 +98,8 @@ class RequestMiddleware:
         self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], own_headers: Headers
     ) -> None:
         """Authenticate and serve a request; adds to ``own_headers``, which every reply to it gets."""
-        instrumentation = app_state(scope).instrumentation
+        app = app_state(scope)
+        instrumentation = app.instrumentation
         if (
             instrumentation is not None
             and instrumentation.metrics_endpoint is not None
@@ -106,7 +107,7 @@ class RequestMiddleware:
         ):
             await instrumentation.metrics_endpoint(scope, receive, send)
             return
-        own_headers += await _authenticated(scope, headers)
+        own_headers += await _authenticated(app, scope, headers)
         own_headers += _start_span(scope, instrumentation)
         await self._app(scope, receive, send)
 
@@ -114,7 +115,7 @@ class RequestMiddleware:
         started_at = perf_counter()
         try:
             self._guard.check(scope, headers)
-            await _authenticated(scope, headers)
+            await _authenticated(app_state(scope), scope, headers)
             await self._app(scope, receive, send)
         except IdolchatError as error:
             problem = problem_from(error)
@@ -127,9 +128,8 @@ class RequestMiddleware:
             logger.info("websocket closed", extra=_log_fields(scope, started_at))
 
 
-async def _authenticated(scope: Scope, headers: dict[bytes, bytes]) -> Headers:
+async def _authenticated(app: AppState, scope: Scope, headers: dict[bytes, bytes]) -> Headers:
     """Authenticate and count a request, and return its rate limit headers. Raises ``IdolchatError``."""
-    app = app_state(scope)
     principal = await app.authentication.authenticate_request(scope, headers)
     scope["state"]["principal"] = principal
     origin = set_request_context(scope, headers, principal)
@@ -140,7 +140,11 @@ def _record_end(scope: Scope, status: int, started_at: float) -> None:
     instrumentation = app_state(scope).instrumentation
     if instrumentation is not None:
         instrumentation.end(scope, status=status, started_at=started_at)
-    logger.info("request", extra={**_log_fields(scope, started_at), "status": status})
+    if logger.isEnabledFor(logging.INFO):
+        # Without the loop over ``extra`` that looks whether one of these is a field of the record's own.
+        record = logging.LogRecord(logger.name, logging.INFO, "", 0, "request", (), None)
+        vars(record).update(_log_fields(scope, started_at), status=status)
+        logger.handle(record)
 
 
 def _start_span(scope: Scope, instrumentation: Instrumentation | None) -> Headers:

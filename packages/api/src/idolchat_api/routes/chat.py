@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from idolchat_api.app_state import app_state, caller_of
+from idolchat_api.app_state import app_state
 from idolchat_api.asgi.raw_route import RawRoute
 from idolchat_api.asgi.requests import idempotency_key, read_json
 from idolchat_api.http import openapi_examples
@@ -27,7 +27,7 @@ class Chat:
         request = await read_json(TurnRequest, scope, receive)
         if self._streams and not request.stream:
             request = request.model_copy(update={"stream": True})
-        turn = await caller_of(scope).start(request, idempotency_key=key)
+        turn = await app.caller(scope).start(request, idempotency_key=key)
         await respond(app, turn, scope, receive, send, streams=request.stream)
 
 

@@ -82,7 +82,7 @@ class Checkpoints:
     def drop(self, turn_id: UUID) -> None:
         """Remove one, in the background, again and again where that fails."""
         self._running.drop(turn_id)
-        if turn_id in self._saved:
+        if self._saved and turn_id in self._saved:
             self._saved.discard(turn_id)
             self._undropped.add(turn_id)
             task = asyncio.create_task(self._drop_quietly(turn_id))

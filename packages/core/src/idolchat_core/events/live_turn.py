@@ -214,7 +214,7 @@ class LiveTurn:
     @property
     def has_begun(self) -> bool:
         """Whether the turn exists for others: its user's message is on disk."""
-        return bool(self._log.events)
+        return self._log.events.last is not None
 
     @property
     def is_settled(self) -> bool:

@@ -32,15 +32,11 @@ class ModelCatalog:
         known = await self._find(model)
         return known.context_length if known else None
 
-    async def late_system(self, model: str | None) -> bool:
-        """Whether a model takes system messages after the first of the user; yes where the provider does not tell."""
+    async def prompt_form(self, model: str | None) -> tuple[bool, bool]:
+        """Return whether a model takes system messages after the first of the user, and a history that begins with a
+        reply; yes where the provider does not tell."""
         known = await self._find(model)
-        return known.late_system if known else True
-
-    async def assistant_first(self, model: str | None) -> bool:
-        """Whether a prompt's history may begin with a reply; yes where the provider does not tell."""
-        known = await self._find(model)
-        return known.assistant_first if known else True
+        return (known.late_system, known.assistant_first) if known else (True, True)
 
     async def _find(self, model: str | None) -> ModelInfo | None:
         if time.monotonic() >= self._fresh_until:

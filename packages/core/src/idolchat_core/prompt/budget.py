@@ -46,6 +46,8 @@ class Selection:
     @property
     def before_history(self) -> list[MeasuredPart]:
         """What the prompt begins with, in order."""
+        if not self.chosen:
+            return []
         return [part for slot in _BEFORE_HISTORY for part in self.chosen.get(slot, ())]
 
     def add(self, part: MeasuredPart, tokens: float) -> None:
@@ -80,6 +82,8 @@ class Selection:
 
 def clipped_shares(shares: Mapping[str, float]) -> dict[str, float]:
     """Scale shares of the window down where together they are too large."""
+    if not shares:
+        return {}
     total = sum(shares.values())
     factor = min(1.0, MAX_VARYING_SHARE / total) if total else 1.0
     return {name: max(0.0, share) * factor for name, share in shares.items()}
@@ -98,6 +102,8 @@ def select_parts(
     varying part stays in front of the history where its source put it.
     """
     selection = Selection()
+    if not parts:
+        return selection
     left = dict(budgets)
     placed: list[tuple[int, int, MeasuredPart]] = []
     varying: list[tuple[int, MeasuredPart]] = []

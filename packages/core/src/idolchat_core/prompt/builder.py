@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from idolchat_core.errors import ContextTooLong
 from idolchat_core.llm.token_estimator import message_size
@@ -30,8 +29,7 @@ _NOTHING = Outline()
 _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """Messages in OpenAI form, their estimated ``size``, and the id of the history's first message among them.
 
     ``is_cut`` says that something before it did not fit; messages that are never sent may stand there, too.
@@ -179,8 +177,7 @@ def _outline(selection: Selection, said: Sequence[Entry], size: float) -> Outlin
     return Outline(selection.before_history, said, late, steady, size - sum([entry.size for entry in said[steady:]]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(NamedTuple):
     budget_tokens: float
     tokens_per_size: float
     reserved_tokens: float

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -64,8 +63,7 @@ class PromptExplanation(BaseModel):
     failures: Mapping[str, str] = Field({}, description="sources whose parts are missing, each with why")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltPrompt:
+class BuiltPrompt(NamedTuple):
     """What a prompt is explained by, for whoever asks, which few do. The fields are those of ``PromptExplanation``."""
 
     turn_id: UUID
@@ -91,11 +89,8 @@ class BuiltPrompt:
 
     def explanation(self) -> PromptExplanation:
         """Explain it."""
-        return PromptExplanation.model_validate(self._fields())
+        return PromptExplanation.model_validate(self._asdict())
 
     def to_json(self) -> bytes:
         """Write its explanation as JSON on one line, of each part an array."""
-        return to_json(self._fields())
-
-    def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return to_json(self._asdict())

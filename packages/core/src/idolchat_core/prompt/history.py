@@ -260,7 +260,7 @@ class Histories:
     def __init__(self, storage: Storage, *, max_bytes: int) -> None:
         self._storage = storage
         self._max_bytes = max_bytes
-        self._known: OrderedDict[UUID, tuple[History, int]] = OrderedDict()
+        self._known: OrderedDict[int, tuple[History, int]] = OrderedDict()  # by the number of the id
         self._held = 0
 
     async def get(self, conversation_id: UUID) -> History:
@@ -268,9 +268,9 @@ class Histories:
 
         Raises ``ConversationNotFound``, ``ConversationDamaged``, ``StorageUnavailable``.
         """
-        known = self._known.get(conversation_id)
+        known = self._known.get(conversation_id.int)
         if known is not None:
-            self._known.move_to_end(conversation_id)
+            self._known.move_to_end(conversation_id.int)
             return known[0]
         return self.take(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
 
@@ -321,22 +321,23 @@ class Histories:
 
     def keep(self, history: History) -> None:
         """Remember a history, or that it has grown."""
-        self._drop(history.id)
+        self._drop(history.id.int)
         if history.is_outdated:
             return
-        self._known[history.id] = (history, history.held_bytes)
+        self._known[history.id.int] = (history, history.held_bytes)
         self._held += history.held_bytes
         while self._held > self._max_bytes and len(self._known) > 1:
             self._drop(next(iter(self._known)))
 
     def forget(self, conversation_id: UUID) -> None:
         """Read it again next time, also where a turn that runs has it now and goes on to use it."""
-        if conversation_id in self._known:
-            self._known[conversation_id][0].is_outdated = True
-            self._drop(conversation_id)
+        known = self._known.get(conversation_id.int)
+        if known is not None:
+            known[0].is_outdated = True
+            self._drop(conversation_id.int)
 
-    def _drop(self, conversation_id: UUID) -> None:
-        _, held = self._known.pop(conversation_id, (None, 0))
+    def _drop(self, number: int) -> None:
+        _, held = self._known.pop(number, (None, 0))
         self._held -= held
 
     async def load_until(self, history: History, *, size: float) -> None:
@@ -379,5 +380,5 @@ class Histories:
         """Load the next older messages, more at a time the more there are already."""
         limit = max(PAGE_SIZE, len(history.path))
         history.extend(await self._storage.read_page(history.id, limit=limit, before=history.unread))
-        if history.id in self._known:
+        if history.id.int in self._known:
             self.keep(history)

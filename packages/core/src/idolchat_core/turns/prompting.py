@@ -106,6 +106,7 @@ class Prompting:
             tokens_of=lambda size: size * per_size,
             keeps_slots=resources.settings.prompt_layout == "sillytavern",
         )
+        late_system, assistant_first = await resources.catalog.prompt_form(self._model)
         prompt = build_prompt(
             selection,
             branch if cast is None else heard_by(cast, branch),
@@ -115,8 +116,8 @@ class Prompting:
             cut=history.cut,
             is_complete=history.is_complete,
             extra_size=text_size(str(self._plan.options.get("tools", ""))),
-            late_system=await resources.catalog.late_system(self._model),
-            assistant_first=await resources.catalog.assistant_first(self._model),
+            late_system=late_system,
+            assistant_first=assistant_first,
             joins_replies=cast is None,
             begun=begun,
             keeps_thinking=resources.settings.keep_thinking,

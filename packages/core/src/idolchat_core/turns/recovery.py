@@ -66,7 +66,7 @@ class UnstoredTurns:
 
     async def flush(self, conversation_id: UUID) -> None:
         """Store what is left of a conversation's turns. Raises ``StorageError`` when that cannot be done now."""
-        if conversation_id not in self._turns:
+        if not self._turns or conversation_id not in self._turns:
             return
         async with self._storing:
             waiting = self._turns.get(conversation_id, [])

@@ -19,12 +19,12 @@ class FinishedTurns:
     def __init__(self, *, kept_s: float, max_bytes: int) -> None:
         self._kept_s = kept_s
         self._max_bytes = max_bytes
-        self._runs: OrderedDict[UUID, tuple[TurnRun, float, int]] = OrderedDict()
+        self._runs: OrderedDict[int, tuple[TurnRun, float, int]] = OrderedDict()  # by the number of the id
         self._bytes = 0
 
     def get(self, turn_id: UUID) -> TurnRun | None:
         """Find a turn."""
-        kept = self._runs.get(turn_id)
+        kept = self._runs.get(turn_id.int)
         return kept[0] if kept else None
 
     def newest(self, *, max_bytes: int) -> Iterator[LiveTurn]:
@@ -39,7 +39,7 @@ class FinishedTurns:
         """Keep a turn that has just ended."""
         run.rest()
         size_bytes = run.live.size_bytes
-        self._runs[run.live.turn_id] = (run, time.monotonic() + self._kept_s, size_bytes)
+        self._runs[run.live.turn_id.int] = (run, time.monotonic() + self._kept_s, size_bytes)
         self._bytes += size_bytes
         self.sweep()
 
@@ -47,16 +47,16 @@ class FinishedTurns:
         """Release what is too old or too much."""
         now = time.monotonic()
         while self._runs:
-            turn_id, (_, until, _) = next(iter(self._runs.items()))
+            number, (_, until, _) = next(iter(self._runs.items()))
             if until > now and self._bytes <= self._max_bytes:
                 return
-            self._forget(turn_id)
+            self._forget(number)
 
     def forget_conversation(self, conversation_id: UUID) -> None:
         """Release all turns of a conversation."""
-        for turn_id in [t for t, (run, _, _) in self._runs.items() if run.conversation_id == conversation_id]:
-            self._forget(turn_id)
+        for number in [n for n, (run, _, _) in self._runs.items() if run.conversation_id == conversation_id]:
+            self._forget(number)
 
-    def _forget(self, turn_id: UUID) -> None:
-        _, _, size_bytes = self._runs.pop(turn_id)
+    def _forget(self, number: int) -> None:
+        _, _, size_bytes = self._runs.pop(number)
         self._bytes -= size_bytes

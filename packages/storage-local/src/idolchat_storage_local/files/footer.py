@@ -19,7 +19,8 @@ _MAX_WINDOW = 16 * 1024 * 1024
 class Footer(NamedTuple):
     """The end of a file of ``size`` bytes whose ``closing`` begins at ``body_end``.
 
-    ``before`` are the bytes before that, as far as they are needed to tell one file from another.
+    ``before`` are the bytes before that, as far as they are needed to tell one file from another; ``fingerprint`` is
+    theirs.
     """
 
     size: int
@@ -27,11 +28,12 @@ class Footer(NamedTuple):
     closing: bytes
     fields: dict[str, Any]
     before: bytes
+    fingerprint: int
 
     @property
     def checksum(self) -> int:
         """CRC-32 of the end of the messages and the closing."""
-        return closing_checksum(fingerprint(self.before), self.closing)
+        return closing_checksum(self.fingerprint, self.closing)
 
     def is_of(self, entry: Entry | None) -> bool:
         """Return whether this is the file that is known: then all of it is what it should be."""
@@ -40,7 +42,7 @@ class Footer(NamedTuple):
             and entry.form == "lines"
             and entry.length == self.size
             and entry.body_end == self.body_end
-            and entry.fingerprint == fingerprint(self.before)
+            and entry.fingerprint == self.fingerprint
         )
 
 
@@ -77,7 +79,7 @@ def read_footer(disk: Disk, fd: int, size: int) -> Footer | None:
     before = data[max(place - FINGERPRINT_SIZE, 0) : place]
     if len(before) < min(FINGERPRINT_SIZE, body_end):
         before = disk.read(fd, min(FINGERPRINT_SIZE, body_end), max(body_end - FINGERPRINT_SIZE, 0))
-    return Footer(size, body_end, data[place:], fields, before)
+    return Footer(size, body_end, data[place:], fields, before, fingerprint(before))
 
 
 def read_lines(

@@ -209,8 +209,8 @@ def _locked[T](wanted: Locked, waiting: _Waiting[T], outcomes: dict[int, T | Exc
 
 
 def _synced[T](syncs: Syncs, waiting: _Waiting[T], outcomes: dict[int, T | Exception]) -> _Waiting[T]:
-    failed = syncs.wait_for(dict.fromkeys(wanted for _, _, wanted in waiting if not isinstance(wanted, Locked)))
-    errors = {index: failed[wanted] for index, _, wanted in waiting if wanted in failed}
+    failed = syncs.wait_for(dict.fromkeys([wanted for _, _, wanted in waiting if not isinstance(wanted, Locked)]))
+    errors = {index: failed[wanted] for index, _, wanted in waiting if wanted in failed} if failed else {}
     return _advance([(index, job) for index, job, _ in waiting], errors, outcomes)
 
 

@@ -22,11 +22,6 @@ class AddLines(NamedTuple):
     lines: bytes
     durable: bool
 
-    @property
-    def log(self) -> tuple[str, str]:
-        """Name the log."""
-        return self.namespace, self.name
-
 
 class Logs:
     """The logs of a data folder."""
@@ -38,11 +33,11 @@ class Logs:
 
     def add(self, wanted: Sequence[AddLines]) -> Job[None]:
         """See ``Storage.append_log``; all are of one log, and are written at once."""
-        path = self._path(*wanted[0].log)
+        path = self._path(wanted[0].namespace, wanted[0].name)
         durable = any(one.durable for one in wanted)
         fd, is_new = yield from self._open(path)
         try:
-            lines = b"".join(one.lines for one in wanted)
+            lines = b"".join([one.lines for one in wanted])
             if path not in self._whole and not self._ends_whole(fd):
                 lines = _NEWLINE + lines  # a crash has cut the last line short: it stays by itself
             self._whole.discard(path)

@@ -314,7 +314,7 @@ class Files:
 
     def _left_torn(self, conversation_id: UUID, status: os.stat_result) -> Torn | None:
         """Return what undoes a change of ours that failed, unless somebody has written to the file since."""
-        undo = self._to_undo.get(conversation_id)
+        undo = self._to_undo.get(conversation_id) if self._to_undo else None
         if undo is None or undo.footer is None:
             return None
         if undo.left_as != _identity(status):

@@ -211,6 +211,8 @@ def _apply(file: DocumentFile, one: Append | Update) -> Exception | bool:
 
 def _with_revisions(results: Sequence[Exception | bool], revision: str) -> list[Exception | str | None]:
     """Name the state after each change: the last one's is the file's, and of those before it nobody finds any more."""
+    if len(results) == 1 and results[0] is True:
+        return [revision]
     last = max((index for index, result in enumerate(results) if result is True), default=0)
     named: list[Exception | str | None] = []
     for index, result in enumerate(results):
