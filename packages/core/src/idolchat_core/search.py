@@ -33,7 +33,8 @@ _LETTER = f"(?:[^\\W_{_DENSE}]|[{_INDIC}])"
 _GAP = f"(?:(?![{_DENSE}{_INDIC}])[\\W_])"
 """A character that is in no run; vowel signs, too, match ``\\W``."""
 _RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
-_ASCII_WORDS = re.compile("[a-z0-9]+")
+_ASCII = bytes(ord(one.lower()) if (one := chr(code)).isalnum() and code < 128 else ord(" ") for code in range(256))
+"""By the code of an ASCII character: it in lower case where it is in a word, else a blank."""
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")
 _BEFORE, _AFTER = 40, 80
@@ -103,9 +104,9 @@ def tokens_of(text: str) -> list[str]:
 
     A term's tokens stand next to each other in those of every text that it matches.
     """
-    folded = _folded(unicodedata.normalize("NFC", text))
+    folded = text if text.isascii() else _folded(unicodedata.normalize("NFC", text))
     if folded.isascii():
-        return _ASCII_WORDS.findall(folded)
+        return folded.encode().translate(_ASCII).decode().split()
     tokens: list[str] = []
     for dense, word in _RUNS.findall(folded):
         if word:
