@@ -100,3 +100,24 @@ async def test_what_is_closed_takes_nothing_more(database: Database) -> None:
     assert await asked == 2
     with pytest.raises(StorageUnavailable):
         await batches.ask(doubling.statement, "1")
+
+
+async def test_what_expires_fails_where_the_database_does_not_answer_and_holds_up_nothing_else(
+    database: Database,
+) -> None:
+    batches = Batches(database, [database.session()], expires_after_s=0.01)
+    answers = asyncio.Event()
+
+    async def run(connection: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        await answers.wait()
+        return numbers
+
+    hangs: BatchedStatement[int, int] = BatchedStatement(run, expires=True)
+    waits: BatchedStatement[int, int] = BatchedStatement(run)
+    behind = asyncio.create_task(batches.ask(waits, 2))
+    with pytest.raises(StorageUnavailable):
+        await batches.ask(hangs, 1)
+    answers.set()
+
+    assert await behind == 2
+    await batches.close()

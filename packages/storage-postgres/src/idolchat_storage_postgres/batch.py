@@ -7,6 +7,7 @@ comes waits and goes together.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = ["BatchedStatement", "Batches"]
 
 _MOST = 256
 _MOST_BYTES = 4 * 1024 * 1024
+EXPIRES_AFTER_S, _LOOK_EVERY_S = 10.0, 1.0
 
 
 class BatchedStatement[O, R]:
@@ -24,7 +26,7 @@ class BatchedStatement[O, R]:
 
     ``run`` returns what became of each, in order; an error among that is raised by the call that it belongs to.
     ``size_of`` tells how many bytes one takes. What is not ``is_repeatable`` is done again only where it has certainly
-    not been done.
+    not been done. A call of what ``expires`` that is not answered in time fails.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class BatchedStatement[O, R]:
         *,
         is_repeatable: bool = True,
         size_of: Callable[[O], int] = lambda _: 0,
+        expires: bool = False,
     ) -> None:
         self.run = run
         self.is_repeatable = is_repeatable
         self.size_of = size_of
+        self.expires = expires
 
 
 type _Waiting = tuple[Any, asyncio.Future[Any]]
@@ -45,15 +49,22 @@ type _Waiting = tuple[Any, asyncio.Future[Any]]
 class Batches:
     """Takes operations, and sends them together.
 
-    Each of ``sessions`` is used by one statement at a time; they are closed at the end.
+    Each of ``sessions`` is used by one statement at a time; they are closed at the end. What expires does so after
+    ``expires_after_s``, up to a second later.
     """
 
-    def __init__(self, database: Database, sessions: Sequence[Session]) -> None:
+    def __init__(
+        self, database: Database, sessions: Sequence[Session], *, expires_after_s: float = EXPIRES_AFTER_S
+    ) -> None:
         self._database = database
         self._sessions = sessions
+        self._expires_after_s = expires_after_s
         self._idle = list(sessions)
         self._waiting: dict[BatchedStatement[Any, Any], list[_Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._expiring: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        """Calls, and until when they wait."""
+        self._looking: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def ask[O, R](self, statement: BatchedStatement[O, R], operation: O) -> R:
@@ -66,6 +77,8 @@ class Batches:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(statement, [])
         waiting.append((operation, future))
+        if statement.expires:
+            self._expire(future)
         if self._idle:
             task = asyncio.create_task(self._send(self._idle.pop()))
             self._tasks.add(task)
@@ -77,8 +90,23 @@ class Batches:
         self._is_closed = True
         while self._tasks:
             await asyncio.wait(self._tasks)
+        if self._looking is not None:
+            self._looking.cancel()
         for session in self._sessions:
             await session.close()
+
+    def _expire(self, future: asyncio.Future[Any]) -> None:
+        """Let a call wait for so long only. One timer serves all, for one each costs more than the rest of a call."""
+        loop = asyncio.get_running_loop()
+        self._expiring.append((loop.time() + self._expires_after_s, future))
+        if self._looking is None:
+            self._looking = loop.call_later(_LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        loop, calls = asyncio.get_running_loop(), self._expiring
+        while calls and (calls[0][1].done() or calls[0][0] <= loop.time()):
+            _tell(calls.popleft()[1], StorageUnavailable("the database did not answer in time"))
+        self._looking = loop.call_later(_LOOK_EVERY_S, self._look) if calls else None
 
     async def _send(self, session: Session) -> None:
         """Send what waits, until nothing does."""

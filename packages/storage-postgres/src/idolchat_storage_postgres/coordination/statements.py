@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,10 +19,9 @@ from idolchat_storage_postgres.logs import lock_of
 from idolchat_storage_postgres.rows import ConversationRow, MessageRow
 
 __all__ = [
-    "BEGIN",
-    "END",
     "ENTER",
     "READ_ADDED",
+    "STEP",
     "Ahead",
     "Appended",
     "Created",
@@ -101,7 +99,7 @@ class Known(NamedTuple):
 class Step(NamedTuple):
     """A turn that begins or ends: what is written with it, and lines of the ledger for the log of this name.
 
-    ``turn`` is what is kept of a turn that begins, as JSON.
+    ``turn`` is what is kept of a turn that begins, as JSON; one that ends has none.
     """
 
     conversation_id: UUID
@@ -143,17 +141,18 @@ class Save(NamedTuple):
 
 _ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
 
-_STEP = """
+_STEP = f"""
 with ops as (
   select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[])
     x(o, conversation_id, turn_id, instance_id, turn, log, lines)),
 mine as (
-  select ops.o, t.conversation_id, t.place, t.has_begun from ops join idolchat.turns t using (conversation_id, turn_id)
+  select ops.o, t.conversation_id, t.place, t.has_begun, ops.turn
+  from ops join idolchat.turns t using (conversation_id, turn_id)
   where t.instance_id = ops.instance_id for update of t),
-free as (select * from mine where MAY),
+free as (select * from mine where turn is null or not has_begun),
 made as (
-  insert into idolchat.conversations (COLUMNS)
-  select VALUES from unnest($8::uuid[], $9::text[], $10::text[], $11::json[], $12::timestamptz[], $13::timestamptz[],
+  insert into idolchat.conversations ({COLUMNS})
+  select {VALUES} from unnest($8::uuid[], $9::text[], $10::text[], $11::json[], $12::timestamptz[], $13::timestamptz[],
       $14::text[], $15::int[], $16::bigint[], $17::json[])
     x(id, user_id, character_id, groups, created_at, updated_at, head, count, version, rest)
   where exists (select from free where free.conversation_id = x.id)
@@ -164,58 +163,40 @@ grown as (
   from unnest($18::int[], $19::int[], $20::int[], $21::bigint[], $22::timestamptz[], $23::text[])
     a(o, expected, added, version, at, head) join free using (o)
   where c.id = free.conversation_id and c.count = a.expected and (a.version is null or c.version = a.version)
-  returning a.o, c.id, a.expected as position, c.version, c.user_id, c.character_id),
-done as (
-  select free.o, free.place, free.has_begun, made.id, 0 as position, made.version, made.user_id, made.character_id
+  returning a.o, a.expected as position, c.version, c.user_id, c.character_id),
+written as (
+  select free.o, 0 as position, made.version, made.user_id, made.character_id
   from free join made on made.id = free.conversation_id
-  union all
-  select free.o, free.place, free.has_begun, grown.id, position, version, user_id, character_id
-  from free join grown using (o)
-  union all
-  select free.o, free.place, free.has_begun, free.conversation_id, 0, null, null, null
-  from free join unnest($24::int[]) nothing(o) using (o)),
+  union all select o, position, version, user_id, character_id from grown
+  union all select o, 0, null, null, null from unnest($24::int[]) nothing(o)),
+done as (select * from free join written using (o)),
 said as (
   insert into idolchat.messages (conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
-  select done.id, done.position + m.n, m.id, m.turn_id, m.at, done.user_id, done.character_id, m.line, m.words::tsvector
+  select done.conversation_id, done.position + m.n, m.id, m.turn_id, m.at, done.user_id, done.character_id, m.line,
+    m.words::tsvector
   from unnest($25::int[], $26::int[], $27::text[], $28::uuid[], $29::timestamptz[], $30::json[], $31::text[])
     m(o, n, id, turn_id, at, line, words)
   join done using (o)),
 gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($32::bigint[]) x(k)),
 logged as (
   insert into idolchat.log_lines (namespace, name, lines)
-  select 'NAMESPACE', x.log, x.lines from gate, (
+  select '{SPENDING}', x.log, x.lines from gate, (
     select ops.log, string_agg(ops.lines, ''::bytea order by ops.o) as lines
     from ops join done using (o) where ops.lines is not null group by ops.log) x),
-AFTER
+begun as (
+  update idolchat.turns t set has_begun = true, turn = done.turn from done
+  where done.turn is not null and t.conversation_id = done.conversation_id and t.place = done.place),
+ended as (
+  delete from idolchat.turns t using done
+  where done.turn is null and t.conversation_id = done.conversation_id and t.place = done.place),
+followed as (
+  update idolchat.turns t set follows_begun = true from done
+  where done.turn is null and done.has_begun and t.conversation_id = done.conversation_id and t.place > done.place)
 select ops.o, done.version, case
   when done.o is not null then 'done' when mine.o is null then 'taken' when free.o is null then 'again'
   else 'conflict' end as outcome
 from ops left join mine using (o) left join free using (o) left join done using (o)
-"""
-
-
-def _step(*, may: str, after: str) -> str:
-    parts = {"MAY": may, "AFTER": after, "COLUMNS": COLUMNS, "VALUES": VALUES, "NAMESPACE": SPENDING}
-    statement = _STEP
-    for name, part in parts.items():
-        statement = statement.replace(name, part)
-    return statement
-
-
-_BEGIN = _step(
-    may="not has_begun",
-    after="""begun as (
-  update idolchat.turns t set has_begun = true, turn = ops.turn from ops join done using (o)
-  where t.conversation_id = done.id and t.place = done.place)""",
-)
-_END = _step(
-    may="true",
-    after="""ended as (
-  delete from idolchat.turns t using done where t.conversation_id = done.id and t.place = done.place),
-followed as (
-  update idolchat.turns t set follows_begun = true from done
-  where done.has_begun and t.conversation_id = done.id and t.place > done.place)""",
-)
+"""  # noqa: S608 - our names
 
 _SAVE = """
 with saved as (
@@ -266,7 +247,7 @@ def _ahead(text: str | None) -> Sequence[Ahead]:
     return [Ahead(UUID(turn_id), inbox, has_begun) for turn_id, inbox, has_begun in from_json(text)] if text else ()
 
 
-async def _take_steps(statement: str, connection: Connection, steps: Sequence[Step]) -> Sequence[Taken]:
+async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence[Taken]:
     created, appended, nothing, messages = [], [], [], []
     for o, step in enumerate(steps):
         write = step.write
@@ -284,15 +265,15 @@ async def _take_steps(statement: str, connection: Connection, steps: Sequence[St
         (o, one.conversation_id, one.turn_id, one.instance_id, one.turn, one.log, one.lines or None)
         for o, one in enumerate(steps)
     ]
-    locks = {lock_of(SPENDING, one.log) for one in steps if one.log is not None and one.lines}
+    logs = {one.log for one in steps if one.log is not None and one.lines}
     rows = await connection.fetch(
-        statement,
+        _STEP,
         *columns(ops, 7),
         *columns(created, 10),
         *columns(appended, 6),
         nothing,
         *columns(messages, 7),
-        sorted(locks),
+        sorted(lock_of(SPENDING, log) for log in logs),
     )
     return [Taken(Outcome(row["outcome"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])]
 
@@ -326,8 +307,7 @@ def _size_of(step: Step) -> int:
 
 
 ENTER: BatchedStatement[Enter, Entered] = BatchedStatement(_apart(_enter))
-BEGIN: BatchedStatement[Step, Taken] = BatchedStatement(_apart(partial(_take_steps, _BEGIN)), size_of=_size_of)
-END: BatchedStatement[Step, Taken] = BatchedStatement(_apart(partial(_take_steps, _END)), size_of=_size_of)
+STEP: BatchedStatement[Step, Taken] = BatchedStatement(_apart(_take_steps), size_of=_size_of, expires=True)
 READ_ADDED: BatchedStatement[Known, asyncpg.Record | None] = BatchedStatement(_read_added)
 """Gives a row of ``conversations`` with the ``lines`` of messages from ``start`` on: those that were added to what is
 known, as ``is_added`` says, or else the newest. None where there is no such conversation."""

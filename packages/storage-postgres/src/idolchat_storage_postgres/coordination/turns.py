@@ -31,14 +31,13 @@ from idolchat_core import (
     TurnTakenOver,
     UnfinishedTurn,
 )
-from idolchat_storage_postgres.batch import BatchedStatement, Batches
+from idolchat_storage_postgres.batch import Batches
 from idolchat_storage_postgres.conversations import new_version
 from idolchat_storage_postgres.coordination.member import Member
 from idolchat_storage_postgres.coordination.statements import (
-    BEGIN,
-    END,
     ENTER,
     READ_ADDED,
+    STEP,
     Appended,
     Created,
     Enter,
@@ -47,7 +46,6 @@ from idolchat_storage_postgres.coordination.statements import (
     Outcome,
     Save,
     Step,
-    Taken,
     save,
 )
 from idolchat_storage_postgres.database import Database
@@ -61,7 +59,6 @@ BUSY_RETRY_S = 1.0
 LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
 """How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
-STEP_WITHIN_S = 10.0
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
@@ -284,7 +281,7 @@ class PostgresTurns(TurnStore):
         instance_id = self._member.instance_id
         step = Step(conversation_id, turn_id, instance_id, _written(describe()), rows, log_name, lines)
         try:
-            return await self._step(BEGIN, step, write)
+            return await self._take(step, write)
         except BaseException:
             call.give_back()
             raise
@@ -302,7 +299,7 @@ class PostgresTurns(TurnStore):
         log_name = call.facts.log if call is not None and call.facts is not None else None
         step = Step(conversation_id, turn_id, self._member.instance_id, None, rows, log_name, lines)
         try:
-            revision = await self._step(END, step, write)
+            revision = await self._take(step, write)
         except BaseException as error:
             if call is not None:
                 call.give_back()
@@ -316,21 +313,16 @@ class PostgresTurns(TurnStore):
         self._has_ended.set()
         return revision
 
-    async def _step(
-        self, statement: BatchedStatement[Step, Taken], step: Step, write: Conversation | NewMessages | None
-    ) -> str | None:
-        try:
-            async with asyncio.timeout(STEP_WITHIN_S):
-                taken = await self._durable.ask(statement, step)
-        except TimeoutError:  # it is asked for again, by the same ids
-            raise StorageUnavailable(f"the database did not answer within {STEP_WITHIN_S:g} s") from None
+    async def _take(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
+        taken = await self._durable.ask(STEP, step)
         if taken.outcome is Outcome.DONE:
             return str(taken.version) if taken.version is not None else None
         if taken.outcome is Outcome.CONFLICT and write is not None:
             raise await self._conflict(step.conversation_id, write)
-        if taken.outcome is Outcome.TAKEN and (statement is BEGIN or not await self._is_stored(step)):
+        begins = step.turn is not None
+        if taken.outcome is Outcome.TAKEN and (begins or not await self._is_stored(step)):
             self._conversations.pop(step.turn_id, None)
-            if statement is BEGIN or write is not None:
+            if begins or write is not None:
                 raise _taken_over(step.turn_id)
         return None
 
@@ -391,7 +383,7 @@ class PostgresTurns(TurnStore):
     async def _end_left_over(self) -> None:
         for turn_id, step in list(self._to_end.items()):
             try:
-                await self._durable.ask(END, step)
+                await self._durable.ask(STEP, step)
             except StorageUnavailable:
                 return
             self._conversations.pop(turn_id, None)
