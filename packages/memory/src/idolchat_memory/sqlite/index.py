@@ -30,6 +30,9 @@ from idolchat_memory.terms import ANALYSIS
 
 __all__ = ["SqliteMemoryIndex", "open_sqlite_index"]
 
+_MAX_IDLE = 4
+"""Readers that are kept for the next ones, each with up to 2 MB of pages."""
+
 
 class SqliteMemoryIndex(MemoryIndex):
     """One file, with one writer at a time and any number of readers; other processes may use it too."""
@@ -140,7 +143,10 @@ class SqliteMemoryIndex(MemoryIndex):
                 with transaction(database, writes=False):
                     return work(database)
             finally:
-                self._idle_readers.append(database)
+                if len(self._idle_readers) < _MAX_IDLE:
+                    self._idle_readers.append(database)
+                else:
+                    database.close()
 
     def _take_reader(self) -> sqlite3.Connection:
         try:
