@@ -91,7 +91,7 @@ async def test_nothing_secret_or_said_is_written_anywhere(
 
 async def _everything(server: Server, headers: Mapping[str, str]) -> Any:
     """Go down good and bad paths, and give the bodies of errors; a good reply is the user's own."""
-    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
         assert (await client.post("/chat", json=body(SAID))).status_code == 200
         assert (await client.post("/chat/stream", json=body(SAID))).status_code == 200
         for fault in FAULTS:
@@ -119,7 +119,7 @@ async def _everything(server: Server, headers: Mapping[str, str]) -> Any:
             await socket.send(frame)
             yield await socket.recv()
         await socket.send(json.dumps({"type": "message", "message": SAID, "model": "mock/xcut"}))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "error" not in (said := str(await socket.recv())):
                 pass
         yield said

@@ -52,7 +52,7 @@ async def notes(server: Server, user: str) -> list[dict[str, Any]]:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110  another process does it
             await asyncio.sleep(0.05)
 

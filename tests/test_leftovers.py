@@ -21,7 +21,7 @@ from tests.support.talk import Heard, say, say_over, socket
 
 COMMAND = (sys.executable, str(Path(uncollected.__file__)), "serve")
 TURNS = 5
-PATIENCE_S = 30
+PATIENCE_S = 60
 METRICS_TOKEN = "a-token-of-the-test"
 
 

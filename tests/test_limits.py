@@ -71,7 +71,7 @@ async def answer(server: Server, request: bytes) -> tuple[int, Any]:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
         body = await reader.readexactly(int(length.partition(b":")[2]))
@@ -269,7 +269,7 @@ async def test_a_message_in_pieces_without_end_closes_its_socket(server: Server)
 
 async def closed_with(reader: asyncio.StreamReader) -> int:
     """Read to the end, which is a closing frame; give its code."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said = await reader.read()
     code: int = struct.unpack("!H", said[said.index(b"\x88") + 2 :][:2])[0]
     return code

@@ -38,12 +38,12 @@ def test_what_was_local_comes_along_and_every_server_has_it(
     conversation_id = str(uuid4())
     body = {"messages": [{"role": "user", "content": "Hello"}], "conversation_id": conversation_id}
     alone = start_server(**model, **plugins, IDOLCHAT_STORAGE="local")
-    httpx.post(f"{alone.url}/chat", json=body, timeout=30).raise_for_status()
+    httpx.post(f"{alone.url}/chat", json=body, timeout=60).raise_for_status()
     alone.stop()
     environment = {**os.environ, **model, **plugins, "IDOLCHAT_POSTGRES_URL": database}
     migrated = idol(alone.folder, *commands()["storage migrate"], environment=environment)
     servers = [start_server(**model, **plugins, **shared) for _ in range(2)]
-    pages = [httpx.get(f"{server.url}/conversation/{conversation_id}", timeout=30).json() for server in servers]
+    pages = [httpx.get(f"{server.url}/conversation/{conversation_id}", timeout=60).json() for server in servers]
     listed = idol(alone.folder, *commands()["instances list"], environment=environment | shared)
     upgraded = idol(alone.folder, *commands()["storage upgrade"], environment=environment | shared)
 

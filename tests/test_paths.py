@@ -60,7 +60,7 @@ def files_of(server: Server) -> dict[Path, bytes]:
 
 def asked(server: Server, method: str, path: str) -> tuple[int, str]:
     """Ask for a path just as it is; a client of more sense would tidy it."""
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
         body = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}) if method in ("POST", "PATCH") else None
         connection.putrequest(method, "/", skip_accept_encoding=True)
@@ -102,7 +102,7 @@ def test_no_id_in_a_path_leads_to_a_file(server: Server) -> None:
 def test_no_id_in_a_request_leads_to_a_file(server: Server) -> None:
     before = files_of(server)
     message = {"messages": [{"role": "user", "content": "Hi"}]}
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         for name in NAMES:
             for field in ("conversation_id", "user_id", "character_id"):
                 assert client.post("/chat", json={**message, field: name}).status_code == 422, (field, name)

@@ -1,7 +1,6 @@
 """The proxies of the documentation let streams through as they are made, and the service file is one."""
 
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from idolchat_core.testing import reserve_port
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.pages import blocks
@@ -19,14 +19,9 @@ from tests.support.starting import StartServer
 
 PAGE = "docs/how-to/reverse-proxy.md"
 NGINX, CADDY, SYSTEMD = (shutil.which(name) for name in ("nginx", "caddy", "systemd-analyze"))
-PATIENCE_S = 30
+PATIENCE_S = 60
 SLOW = "mock/n8-xstall-s600"
 """Says a few words, and rests: a proxy that collects a reply would show none of them until then."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def shown(language: str) -> str:
@@ -54,7 +49,7 @@ def nginx(served: Server, certificate: Path, tmp_path: Path) -> Iterator[str]:
     """Run nginx with the lines of the page, but for where the server, the certificate and itself are."""
     if NGINX is None:
         pytest.skip("no nginx here")
-    port = free_port()
+    port = reserve_port()
     site = shown("nginx").replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     site = site.replace("http://127.0.0.1:8000", served.url).replace("$host;", "$proxy_host;")
     for name in ("fullchain", "privkey"):
@@ -73,7 +68,7 @@ def caddy(served: Server, tmp_path: Path) -> Iterator[str]:
     """Run Caddy with the lines of the page, but for where the server and itself are."""
     if CADDY is None:
         pytest.skip("no Caddy here")
-    port = free_port()
+    port = reserve_port()
     check = [CADDY, "validate", "--adapter", "caddyfile", "--config"]
     (tmp_path / "page").write_text(shown("caddyfile"))
     env = {"HOME": str(tmp_path), "PATH": "/usr/bin"}

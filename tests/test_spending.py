@@ -129,7 +129,7 @@ async def test_the_ledger_equals_what_the_provider_charged_after_kills(bill_serv
 async def _talk(server: Server, kill: int, number: int) -> None:
     """Begin conversation after conversation, until the server is gone."""
     model = f"mock/bill-n{8 + number}-d{5 * (number % 4)}"
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         try:
             while True:
                 message = body(f"Message {kill} {number}", model=model, stream=number % 3 > 0)
@@ -190,12 +190,12 @@ async def test_what_a_cancelled_reply_cost_is_asked_of_the_provider(bill_server:
 async def test_the_stop_switch_is_noticed_by_a_running_server(bill_server: Any, mock_openrouter: Mock) -> None:
     server = bill_server()
     await asyncio.to_thread(usage, server, "stop", "--reason", "too dear")
-    async with server.client() as client, asyncio.timeout(30):
+    async with server.client() as client, asyncio.timeout(60):
         while (refused := await client.post("/chat", json=body("Hi"))).status_code == 200:
             pass
         asked = mock_openrouter.stats()["requests"]
         server.restart()
-    async with server.client() as client, asyncio.timeout(30):
+    async with server.client() as client, asyncio.timeout(60):
         still = await client.post("/chat", json=body("Hi"))
         reading = await client.get("/conversations")
         await asyncio.to_thread(usage, server, "resume")

@@ -68,7 +68,7 @@ def logs_of(cluster: Cluster) -> str:
 
 
 async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
-    async with server.client() as client, asyncio.timeout(30):
+    async with server.client() as client, asyncio.timeout(60):
         while True:
             ready = await client.get("/readyz")
             if ready.status_code == status:
@@ -156,7 +156,7 @@ async def test_a_server_that_is_cut_off_from_the_database_stops_and_begins_anew(
             not_ready = await until_ready(one, status=503)
             rest = [event async for event in events]
         reply = {}
-        async with second.client() as client, asyncio.timeout(30):
+        async with second.client() as client, asyncio.timeout(60):
             while "finish_reason" not in reply:
                 await asyncio.sleep(0.1)
                 reply = (await client.get(f"/conversation/{conversation_id}")).json()["messages"][-1]

@@ -28,7 +28,7 @@ def limited(tmp_path: Path, forking: Zygote, postgres: PostgresServer, mock_open
 
 async def refused(server: Server, code: str) -> None:
     """Wait until a server refuses a turn for this reason."""
-    async with server.client() as client, asyncio.timeout(30):
+    async with server.client() as client, asyncio.timeout(60):
         while True:
             reply = await client.post("/chat", json=body("Hi", model="mock/x400"))  # costs nothing where it is let in
             if reply.json()["error"]["code"] == code:

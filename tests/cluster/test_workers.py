@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from idolchat_core.testing import reserve_port
 from idolchat_storage_postgres.testing import PostgresServer
-from tests.support.cluster import environment_of, free_port
+from tests.support.cluster import environment_of
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -23,7 +24,7 @@ COMMAND = (sys.executable, "-m", "idolchat_cli", "serve", "--workers", "2")
 
 @pytest.fixture
 def database(postgres: PostgresServer) -> Iterator[str]:
-    name = f"workers_{free_port()}"
+    name = f"workers_{reserve_port()}"
     yield postgres.make_database(name)
     postgres.drop_database(name)
 
@@ -102,7 +103,7 @@ async def test_workers_stop_when_the_process_that_watches_is_killed(
 ) -> None:
     pids = await workers_of(server, postgres, database)
     server.kill()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if not running(pids):
                 return
@@ -118,7 +119,7 @@ def test_a_storage_of_one_process_has_one_worker(tmp_path: Path) -> None:
 
 
 def test_what_keeps_the_first_workers_from_serving_is_told_in_a_line(tmp_path: Path) -> None:
-    given = environment_of(f"postgresql://postgres@127.0.0.1:{free_port()}/nothing")
+    given = environment_of(f"postgresql://postgres@127.0.0.1:{reserve_port()}/nothing")
     done = idol(tmp_path, "serve", "--workers", "2", environment={**given, "IDOLCHAT_PORT": "0"})
 
     assert done.returncode == 1

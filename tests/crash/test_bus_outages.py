@@ -60,7 +60,7 @@ def asking(model: str = "mock/echo-d30") -> dict[str, Any]:
 async def begun(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, asyncio.Task[httpx.Response]]:
     """Begin a turn, and return its id and the reading of it."""
     reading = asyncio.create_task(client.post("/chat/stream", json=body))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             page = await client.get(f"/conversation/{body['conversation_id']}")
             if page.status_code == 200:

@@ -120,7 +120,7 @@ async def test_nothing_is_acknowledged_while_the_disk_keeps_nothing(rig: Rig) ->
 async def test_health_tells_what_is_wrong_and_when_it_is_over(rig: Rig, error: int) -> None:
     """Scenario row 1."""
     rig.server.start()
-    async with ledger_client(rig.server, Ledger()) as client, asyncio.timeout(20):
+    async with ledger_client(rig.server, Ledger()) as client, asyncio.timeout(60):
         rig.faults.fail_at(1, error, lasting=True)
         while (ill := await client.http.get("/health")).status_code == 200:
             pass
@@ -250,7 +250,7 @@ async def test_a_message_that_was_refused_is_not_there_or_its_sender_is_told(rig
     """A client without a key that sends again after a 503 doubles nothing."""
     kinds, lasting, torn = FAULTS[fault]
     rig.server.start()
-    async with httpx.AsyncClient(base_url=rig.server.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=rig.server.url, timeout=60) as http:
         for number in count(1):
             conversation_id = str(uuid4())
             rig.faults.fail_at(number, ERRORS[number % len(ERRORS)], lasting=lasting, torn=torn, kinds=kinds)

@@ -246,7 +246,7 @@ def all_files(data: Path) -> str:
 
 async def read_documents(neighbours: Neighbours, world: World) -> dict[str, str]:
     """Read every conversation that is there."""
-    async with httpx.AsyncClient(base_url=neighbours.server.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=neighbours.server.url, timeout=60) as client:
         replies = {one: await client.get(f"/conversation/{one}") for one in world.owners}
     assert {reply.status_code for reply in replies.values()} <= {200, 404}
     said = {

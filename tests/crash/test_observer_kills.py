@@ -40,7 +40,7 @@ def neighbours(tmp_path: Path, mock_openrouter: Mock) -> Iterator[Neighbours]:
 
 async def talk(url: str, dice: Random, conversations: list[str]) -> None:
     """Say something, begin, branch and delete, until the server has gone."""
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         while True:
             if len(conversations) < 6 or dice.random() < 0.2:
                 where = {"user_id": dice.choice(USERS)}

@@ -105,7 +105,7 @@ async def test_idol_serve_keeps_what_was_acknowledged_however_it_ends(
         program.process.send_signal(number)
         await asyncio.wait({sending})
     with program.process as process:
-        status = process.wait(timeout=30)
+        status = process.wait(timeout=60)
     program.start()
     async with ledger_client(program, ledger) as client:
         differences = await compared(client, program.data)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +17,7 @@ from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
 from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
-from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
+from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage, reserve_port
 from tests.support.pages import ROOT, blocks
 from tests.support.raw_server import RawServer, answering, raw_server
 
@@ -48,7 +47,7 @@ class SharedParts(Parts):
 @asynccontextmanager
 async def nginx(folder: Path, servers: Sequence[str], configuration: str) -> AsyncGenerator[httpx.AsyncClient]:
     """Run nginx before these servers, `host:port`, in the place of those that it names; yield a client of it."""
-    port, given = free_port(), iter(servers)
+    port, given = reserve_port(), iter(servers)
     text = CONFIGURATIONS[configuration].replace("listen 80;", f"listen 127.0.0.1:{port};")
     text = re.sub(r"server [\w-]+:\d+", lambda _: f"server {next(given)}", text)
     (folder / "nginx.conf").write_text(AROUND.format(configuration=text))
@@ -57,22 +56,15 @@ async def nginx(folder: Path, servers: Sequence[str], configuration: str) -> Asy
     running = await asyncio.create_subprocess_exec(program, "-p", str(folder), "-c", str(folder / "nginx.conf"))
     try:
         await _listens(port)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
     finally:
         running.terminate()
         await running.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def _listens(port: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -138,7 +130,7 @@ async def test_a_websocket_passes(tmp_path: Path, configuration: str) -> None:
         three_servers(tmp_path, provider) as servers,
         nginx(tmp_path, servers, configuration) as client,
         connect(f"ws://{client.base_url.netloc.decode()}/ws/chat") as opened,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         await opened.send(json.dumps({"type": "message", "message": "Hi"}))
         told = [json.loads(await opened.recv())["type"] for _ in range(3)]
@@ -179,7 +171,7 @@ async def test_what_begins_a_turn_is_left_to_its_sender_to_repeat(tmp_path: Path
 
 
 async def test_without_a_server_the_answer_has_the_form_of_every_error(tmp_path: Path) -> None:
-    nobody = [f"127.0.0.1:{free_port()}" for _ in range(3)]
+    nobody = [f"127.0.0.1:{reserve_port()}" for _ in range(3)]
     async with nginx(tmp_path, nobody, "compose") as client:
         reply = await client.post("/chat", json={})
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 from urllib.error import HTTPError
@@ -11,6 +10,7 @@ from urllib.request import Request, urlopen
 import pytest
 import uv
 
+from idolchat_core.testing import reserve_port
 from tests.image.dockerfile import ROOT, Image
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import START_S
@@ -72,14 +72,12 @@ def container(prefix: Path, mock_openrouter: Mock) -> Container:
     """Return a container with an empty volume."""
     data = prefix.parent / "data"
     data.mkdir(mode=0o700)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     return Container(
         prefix,
         data,
         {
             "IDOLCHAT_HOST": "127.0.0.1",
-            "IDOLCHAT_PORT": str(port),
+            "IDOLCHAT_PORT": str(reserve_port()),
             "OPENROUTER_API_KEY": "sk-or-v1-test",
             "OPENROUTER_BASE_URL": mock_openrouter.base_url,
             "IDOLCHAT_MODEL": "mock/echo",

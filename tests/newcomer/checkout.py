@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import IO
 
 import uv
 
+from idolchat_core.testing import reserve_port
+
 ROOT = Path(__file__).parents[2]
 MARK = "==== "
 PATIENCE_S = 900
@@ -24,12 +25,6 @@ OURS = re.compile(
     r"IDOLCHAT_|OPENROUTER_|SUPABASE_|PYTHON|NOX_|PYTEST_|VIRTUAL_ENV|UV_PROJECT|UV_PYTHON|MAKE|MFLAGS|ARGS"
 )
 """What a variable's name begins with that a newcomer does not have."""
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def blocks(page: str, language: str = "sh") -> list[str]:
@@ -55,7 +50,9 @@ class Checkout:
     folder: Path
     home: Path
     environment: dict[str, str]
-    ports: dict[str, str] = field(default_factory=lambda: {port: str(free_port()) for port in ("8000", "8001", "9000")})
+    ports: dict[str, str] = field(
+        default_factory=lambda: {port: str(reserve_port()) for port in ("8000", "8001", "9000")}
+    )
     times: dict[str, float] = field(default_factory=dict)
 
     @classmethod

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import httpx
 
+from idolchat_core.testing import reserve_port
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.server import Server
 from tests.support.zygote import ForkedServer, Zygote
 
-__all__ = ["Cluster", "Nginx", "environment_of", "free_port", "running_cluster"]
+__all__ = ["Cluster", "Nginx", "environment_of", "running_cluster"]
 
 PLUGINS = "storage-postgres,llm-openrouter"
 _CONFIG = """
@@ -54,14 +55,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    """Return a port of loopback that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def environment_of(url: str, **more: str) -> dict[str, str]:
     """Return what a server of a database needs in its environment."""
     return {
@@ -79,7 +72,7 @@ class Nginx:
     def __init__(self, folder: Path, ports: list[int]) -> None:
         folder.mkdir()
         folder.chmod(0o755)
-        self.port = free_port()
+        self.port = reserve_port()
         servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)
         self._config = folder / "nginx.conf"
         self._config.write_text(_CONFIG.format(folder=folder, servers=servers, port=self.port))
@@ -121,7 +114,7 @@ class Cluster:
     def __init__(
         self, folder: Path, zygote: Zygote, *, url: str, count: int, environment: Mapping[str, str], port: int
     ) -> None:
-        ports = [free_port() for _ in range(count)]
+        ports = [reserve_port() for _ in range(count)]
         self.servers: list[ForkedServer] = []
         for number in range(count):
             place = folder / f"server-{number}"
@@ -167,7 +160,7 @@ def running_cluster(
     folder: Path, zygote: Zygote, postgres: PostgresServer, *, count: int = 3, starts: bool = True, **environment: str
 ) -> Iterator[Cluster]:
     """Run servers on a new database; without ``starts`` they are started by who has asked for them."""
-    name = f"cluster_{free_port()}"
+    name = f"cluster_{reserve_port()}"
     url = postgres.make_database(name)
     cluster = Cluster(folder, zygote, url=url, count=count, environment=environment, port=postgres.port)
     try:

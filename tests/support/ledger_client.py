@@ -16,7 +16,7 @@ from tests.support.server import Server
 
 __all__ = ["LedgerClient", "Lost", "body_of", "headers_of", "ledger_client", "path_of", "refused", "take_chunk"]
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 RETRYABLE = frozenset({"interrupted", "failed", "incomplete"})
 
 

@@ -16,7 +16,7 @@ __all__ = ["mock_openrouter", "mock_openrouter_process"]
 
 def post(mock: Mock, model: str, *, stream: bool = True, path: str = "/api/v1", **more: Any) -> tuple[Any, bytes]:
     body = json.dumps({"model": model, "stream": stream, "messages": [], **more})
-    with closing(http.client.HTTPConnection(urlsplit(mock.url).netloc, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(mock.url).netloc, timeout=60)) as connection:
         connection.request("POST", f"{path}/chat/completions", body, {"content-type": "application/json"})
         response = connection.getresponse()
         return response, response.read()
@@ -103,7 +103,7 @@ def test_openai_gives_usage_only_if_asked(mock_openrouter: Mock) -> None:
 
 def test_a_stream_is_held_until_it_is_released(mock_openrouter: Mock) -> None:
     body = json.dumps({"model": "mock/n20-h3", "stream": True, "messages": []})
-    with closing(http.client.HTTPConnection(urlsplit(mock_openrouter.url).netloc, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(mock_openrouter.url).netloc, timeout=60)) as connection:
         connection.request("POST", "/api/v1/chat/completions", body, {"content-type": "application/json"})
         response = connection.getresponse()
         first = b""

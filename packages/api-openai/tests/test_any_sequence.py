@@ -60,7 +60,7 @@ class World:
     def __init__(self, storage: InMemoryStorage, provider: ScriptedProvider, portal: BlockingPortal, url: str) -> None:
         self.storage, self.provider = storage, provider
         self._portal = portal
-        self.client = httpx.Client(base_url=url, timeout=20)
+        self.client = httpx.Client(base_url=url, timeout=60)
 
     def backend(self) -> Backend:
         return Backend(self.client, self._say, self._wait)

@@ -28,7 +28,7 @@ class Server:
     async def ask(self, *histories: list[dict[str, Any]]) -> None:
         """Start, send these, and stop."""
         parts = [Parts(self.storage, self.provider, self.directory), plugin]
-        async with serving(self._settings, plugins=parts) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with serving(self._settings, plugins=parts) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             for messages in histories:
                 answer = await client.post("/v1/chat/completions", json={"model": "aoi", "messages": messages})
                 assert answer.status_code == 200, answer.text

@@ -45,7 +45,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(served) as url,
-        httpx.Client(base_url=url, timeout=20) as client,
+        httpx.Client(base_url=url, timeout=60) as client,
     ):
         yield client
 

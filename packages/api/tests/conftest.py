@@ -44,7 +44,7 @@ async def url(settings: ApiSettings, plugins: Plugins) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

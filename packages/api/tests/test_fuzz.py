@@ -66,7 +66,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Generator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=20) as client:
+    with httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -130,6 +130,6 @@ def test_any_frame_is_answered(url: str, kind: str, frame: dict[str, Any], raw: 
         socket.send('{"type": "ping"}')
         kinds = []
         while "pong" not in kinds:
-            said = json.loads(socket.recv(timeout=10))
+            said = json.loads(socket.recv(timeout=60))
             kinds.append(said["type"])
             assert said.get("code") != "internal_error", said

@@ -32,7 +32,7 @@ async def url(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 async def test_users_have_conversations_of_their_own(url: str, project: Project) -> None:
     user = str(uuid4())
     mine, yours = ({"Authorization": f"Bearer {project.token(sub=who)}"} for who in (user, str(uuid4())))
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         made = (await client.post("/chat", json=BODY, headers=mine)).json()["conversation_id"]
         seen = [(await client.get(f"/conversation/{made}", headers=who)) for who in (mine, yours, {})]
 
@@ -49,7 +49,7 @@ async def test_a_socket_takes_the_token_first(url: str, project: Project) -> Non
 async def test_a_token_is_verified_once(url: str, project: Project) -> None:
     project.keys[1:] = []
     header = {"Authorization": f"Bearer {project.token()}"}
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         statuses = {(await client.get("/conversations", headers=header)).status_code for _ in range(5)}
 
     assert (statuses, project.fetches) == ({200}, 1)

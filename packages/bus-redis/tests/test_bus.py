@@ -44,7 +44,7 @@ class TestCluster(BusConformance):
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110  a server makes it so
             await asyncio.sleep(0.01)
 

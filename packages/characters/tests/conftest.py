@@ -111,7 +111,7 @@ async def client(
         data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key", system_prompt=WORDS
     )
     plugins = [Parts(storage, provider), plugin]
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

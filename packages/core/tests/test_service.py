@@ -75,7 +75,7 @@ async def test_what_is_said_is_copied_to_the_mirrors(opens_at: int) -> None:
         turn = await service.turns.start(request)
         await turn.ended()
         assert isinstance(service.storage, MirroredStorage)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await service.storage.has_copied()
 
         assert await plugin.mirror.read(turn.conversation_id) == await plugin.primary.read(turn.conversation_id)

@@ -18,7 +18,7 @@ from idolchat_core import Finished
 from idolchat_core.testing import asking, collect
 from idolchat_llm_local import LocalProvider, LocalSettings, open_local_llm
 
-ENDS_WITHIN_S = 10
+ENDS_WITHIN_S = 60
 ACCEPTING = 1 << 16  # __SO_ACCEPTCON in the kernel's include/linux/net.h
 
 SCRIPT = """

@@ -101,7 +101,7 @@ async def test_text_after_a_finish_reason_is_read(hear: Ask) -> None:
     ("name", "text"), [("finish-then-held-open-one-piece", "Hi"), ("finish-then-held-open-pieces", "Hi you")]
 )
 async def test_a_finished_reply_does_not_wait_for_the_connection_to_end(hear: Ask, name: str, text: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(25):
         heard = await hear(name)
 
     assert (heard.text, heard.finished.finish_reason) == (text, "stop")
@@ -112,7 +112,7 @@ async def test_an_answer_that_is_told_as_it_comes_does_not_wait_either(open_prov
     async with (
         serving(recorded(RECORDINGS, "finish-then-held-open-one-piece")) as server,
         open_provider(base_url=f"http://127.0.0.1:{server.port}/v1", dialect="openai") as provider,
-        asyncio.timeout(15),
+        asyncio.timeout(25),
     ):
         finished = await provider.answer(asking("Hi!"), said.extend)
 
@@ -319,7 +319,7 @@ async def test_plain_text_in_place_of_a_stream_is_shown(hear: Ask) -> None:
 
 async def test_an_error_that_is_not_framed_is_read_while_the_connection_is_held_open(hear: Ask) -> None:
     error = b'{\n  "error": {"message": "no such parameter",\n "type": "BadRequestError"}\n}\n'
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(25):
         heard = await hear(Recording("200 OK", "text/event-stream", [error, 30.0]))
 
     assert (type(heard.error), heard.calls) == (RequestRefused, 1)

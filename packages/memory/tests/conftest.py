@@ -49,14 +49,14 @@ class Talk:
 
     async def indexed(self, text: str, *, count: int = 1, **asked: Any) -> list[dict[str, Any]]:
         """Search until so many messages are found, as they are indexed soon after they are stored."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := await self.search(text, **asked)) < count:  # noqa: ASYNC110 - another task does it
                 await asyncio.sleep(0.02)
         return found
 
     async def gone(self, text: str, **asked: Any) -> None:
         """Wait until nothing is found."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.search(text, **asked):  # noqa: ASYNC110 - another task does it
                 await asyncio.sleep(0.02)
 
@@ -101,7 +101,7 @@ def opening(tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch) -
         api = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=())
         async with (
             serving(api, plugins=[Parts(storage, provider), plugin]) as url,
-            httpx.AsyncClient(base_url=url, timeout=20) as client,
+            httpx.AsyncClient(base_url=url, timeout=60) as client,
         ):
             yield Talk(client, provider, tmp_path / "data" / "memory" / "index.sqlite")
 

@@ -86,7 +86,7 @@ async def test_one_that_stays_unreadable_keeps_no_other_from_being_read_again(
         await storage.list()
         bad = others[1].id
         disk.fails, disk.unreadable = False, bad
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while [entry.id for entry in (await storage.list()).data if entry.status == "damaged"] != [bad]:  # noqa: ASYNC110
                 await asyncio.sleep(0)  # every list looks again, and there is no event for it
 

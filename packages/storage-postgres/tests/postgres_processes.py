@@ -51,7 +51,7 @@ class Process:
 
     async def may_judge(self) -> None:
         """Wait until it may take others for dead that were silent all the time."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if self.member.may_judge:
                     return

@@ -33,7 +33,7 @@ class TestNotifyBus(BusConformance):
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110  the database makes it so
             await asyncio.sleep(0.01)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import closing
 from typing import Literal
 
 import pytest
 
 from idolchat_core import ConfigurationError, StorageUnavailable
-from idolchat_core.testing import a_conversation
+from idolchat_core.testing import a_conversation, reserve_port
 from idolchat_storage_postgres import migrations, startup
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import open_postgres_storage
@@ -57,8 +55,7 @@ async def test_an_address_that_cannot_be_read_is_refused_without_its_password(ur
 
 
 async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
+    port = reserve_port()
 
     said = await refusal(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/x", StorageUnavailable)
     assert f"x at 127.0.0.1:{port} cannot be reached" in said

@@ -67,7 +67,7 @@ class Mock:
         await self.wait(open=count)
 
     def _get(self, path: str) -> Any:
-        with urlopen(self.url + path, timeout=10) as answer:  # noqa: S310  # our own server
+        with urlopen(self.url + path, timeout=60) as answer:  # noqa: S310  # our own server
             return json.load(answer)
 
 

@@ -48,11 +48,11 @@ class MockSupabase:
 
     def start(self) -> None:
         """Listen, at the same address as before."""
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(timeout=60)
 
     def stop(self) -> None:
         """Be down: drop all connections and refuse new ones; what is stored stays."""
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=60)
 
     def reset(self) -> None:
         """Forget everything, and be well."""

@@ -24,7 +24,7 @@ def id_of(header: dict[str, str]) -> str:
 
 async def status_until(client: httpx.AsyncClient, header: dict[str, str], wanted: int) -> int:
     """Ask until that is the answer, for no longer than a withdrawn key may work."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (status := (await client.get("/conversations", headers=header)).status_code) != wanted:
             pass
     return status

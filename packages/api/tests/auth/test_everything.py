@@ -69,7 +69,7 @@ class Scene:
     async def leaks(self) -> list[str]:
         """Try every route, and name those that tell another user's ids from unknown ones, or change something."""
         found = []
-        async with httpx.AsyncClient(base_url=self.url, headers=self.stranger, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=self.url, headers=self.stranger, timeout=60) as client:
             for method, path in attempts(self.app):
                 before = await self.state()
                 told = [await self.told(client, method, path, ids) for ids in (self.theirs, unknown())]
@@ -146,7 +146,7 @@ async def scene(
     notes: Notes,
 ) -> AsyncGenerator[Scene]:
     app, owner = create_app(settings=settings, plugins=plugins), uuid4()
-    async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving_app(app, settings) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         header = await new_key(user_id=owner)
         made = (await client.post("/chat", json={"messages": MESSAGES}, headers=header)).json()
         theirs = Ids(made["conversation_id"], made["turn_id"], made["message_id"], str(owner), str(uuid4()))
@@ -180,7 +180,7 @@ async def test_a_turn_cannot_be_begun_in_somebody_elses_conversation(scene: Scen
     assert "/chat" in taking
     before = await scene.state()
 
-    async with httpx.AsyncClient(base_url=scene.url, headers=scene.stranger, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=scene.url, headers=scene.stranger, timeout=60) as client:
         for path in taking:
             body = {"messages": MESSAGES, "conversation_id": scene.theirs.conversation_id}
             reply = await client.post(path, json=body)
@@ -192,7 +192,7 @@ async def test_a_turn_cannot_be_begun_in_somebody_elses_conversation(scene: Scen
 
 
 async def test_a_list_holds_ones_own_alone(scene: Scene) -> None:
-    async with httpx.AsyncClient(base_url=scene.url, headers=scene.stranger, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=scene.url, headers=scene.stranger, timeout=60) as client:
         made = (await client.post("/chat", json={"messages": MESSAGES})).json()["conversation_id"]
         listed = (await client.get("/conversations")).json()["data"]
 
@@ -200,7 +200,7 @@ async def test_a_list_holds_ones_own_alone(scene: Scene) -> None:
 
 
 async def test_a_conversation_of_nobody_is_not_everybodys(scene: Scene, new_key: NewKey) -> None:
-    async with httpx.AsyncClient(base_url=scene.url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=scene.url, timeout=60) as client:
         made = (await client.post("/chat", json={"messages": MESSAGES}, headers=await new_key())).json()
         for reply in (
             await client.get(f"/conversation/{made['conversation_id']}", headers=scene.stranger),

@@ -21,13 +21,13 @@ HI = {"role": "user", "content": "Hi"}
 
 @pytest.fixture
 async def user(url: str, new_key: NewKey) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, headers=await new_key(user_id=uuid4()), timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, headers=await new_key(user_id=uuid4()), timeout=60) as client:
         yield client
 
 
 @pytest.fixture
 async def back_end(url: str, new_key: NewKey) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, headers=await new_key(), timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, headers=await new_key(), timeout=60) as client:
         yield client
 
 

@@ -40,7 +40,7 @@ async def said(socket: ClientConnection, **frame: Any) -> dict[str, Any]:
 
 async def closed_with(socket: ClientConnection) -> int:
     """Wait for the end, and give its code."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await socket.wait_closed()
     assert socket.close_code is not None
     return socket.close_code
@@ -118,7 +118,7 @@ async def test_a_fresh_token_of_the_same_caller_prolongs_a_socket(
         kept = await KeyRing(storage).find(token_of(header).split("_")[1])
         assert kept is not None
         await KeyRing(storage).add(kept.model_copy(update={"expires_at": utc_now() + timedelta(hours=1)}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (after := await said(socket, type="auth", token=token_of(header))) == before:
                 pass
 

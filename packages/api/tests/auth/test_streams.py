@@ -56,7 +56,7 @@ async def test_a_stream_ends_when_its_key_is_revoked(
     header, stream = await new_key(), ""
     kept = await KeyRing(storage).find(header["Authorization"].split("_")[1])
     assert kept is not None
-    async with asyncio.timeout(15), client.stream("POST", "/chat/stream", json=BODY, headers=header) as reply:
+    async with asyncio.timeout(60), client.stream("POST", "/chat/stream", json=BODY, headers=header) as reply:
         async for piece in reply.aiter_text():
             stream += piece
             await KeyRing(storage).revoke(kept, utc_now())

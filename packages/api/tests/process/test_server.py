@@ -33,7 +33,7 @@ class ServerProcess:
 
     async def end(self) -> tuple[int, str]:
         """Wait for its end; gives the exit status and the log."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             _, log = await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode, log.decode()
@@ -55,7 +55,7 @@ async def spawn(*arguments: str, folder: Path, **env: str) -> asyncio.subprocess
 async def refused(*arguments: str, folder: Path, **env: str) -> tuple[int | None, str]:
     """Start one that does not start; gives its exit status and what it said."""
     process = await spawn(*arguments, folder=folder, **env)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         _, said = await process.communicate()
     return process.returncode, said.decode()
 
@@ -64,7 +64,7 @@ async def refused(*arguments: str, folder: Path, **env: str) -> tuple[int | None
 async def started(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[ServerProcess]:
     process = await spawn(str(PROGRAM), *arguments, folder=folder, **env)
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         said = (await process.stdout.readline()).decode().split()
     try:
         yield ServerProcess(process, said[1])
@@ -78,7 +78,7 @@ async def started(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[S
 async def streaming(url: str) -> AsyncGenerator[tuple[httpx.AsyncClient, AsyncGenerator[str]]]:
     """Open a stream and read its first delta; gives the rest of its text."""
     async with (
-        httpx.AsyncClient(base_url=url, timeout=20) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
         client.stream("POST", "/chat/stream", json=BODY) as response,
     ):
         rest = response.aiter_text()

@@ -189,7 +189,7 @@ async def limited(tmp_path: Any, plugins: Plugins) -> AsyncGenerator[httpx.Async
     """A server that limits models, tokens and extras."""
     settings = ApiSettings(data_dir=tmp_path, auth="api-key", models=("scripted/*",), max_tokens=100)
     settings = settings.model_copy(update={"model": SMALL.id})
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

@@ -80,7 +80,7 @@ class TestBrokenObserver:
 
     async def test_health_names_what_fails_and_turns_go_on(self, client: httpx.AsyncClient) -> None:
         replies = [await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (health := await client.get("/health")).json()["status"] == "ok":
                 pass
 
@@ -179,7 +179,7 @@ class TestMirror:
         well = (await client.get("/health")).json()
         mirror.is_down = True
         await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (health := await client.get("/health")).json()["status"] == "ok":
                 pass
         said = health.json()["mirror"]

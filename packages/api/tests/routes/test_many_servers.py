@@ -56,7 +56,7 @@ async def client_of(
     settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
     plugins = load_plugins(SharedParts(shared, provider), installed=False)
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

@@ -228,7 +228,7 @@ class TestFiles:
         plugin = Routes(lambda registry: registry.add_static(prefix, folder, access=Access.OPEN))
         async with (
             serving(settings, plugins=[parts, plugin]) as url,
-            httpx.AsyncClient(base_url=url + prefix.rstrip("/"), timeout=20) as client,
+            httpx.AsyncClient(base_url=url + prefix.rstrip("/"), timeout=60) as client,
         ):
             yield client
 

@@ -90,5 +90,5 @@ def streamed(url: str, headers: dict[str, str]) -> bytes:
 def answered(address: str, headers: dict[str, str], **more: str) -> bytes:
     body = json.dumps({"messages": [{"role": "user", "content": "Hello!"}], **more}).encode()
     request = urllib.request.Request(address, body, {"content-type": "application/json", **headers})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310  our own address
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310  our own address
         return bytes(reply.read())

@@ -47,14 +47,14 @@ async def to_a_server(
     settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
     plugins = load_plugins(SharedParts(shared, provider), installed=False)
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 
 async def turn_begun_by(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[asyncio.Task[httpx.Response], str]:
     """Begin a turn that streams, and return the reading of it and the turn's id."""
     reading = asyncio.create_task(client.post("/chat/stream", json=body))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             reply = await client.get(f"/conversation/{body['conversation_id']}")
             if reply.status_code == 200:

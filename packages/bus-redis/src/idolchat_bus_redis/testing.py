@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from idolchat_core.testing import reserve_port
+
 __all__ = ["RedisServer", "running_cluster", "running_redis"]
 
 START_S = 20.0
@@ -22,7 +24,7 @@ class RedisServer:
     """A server without persistence on a port of loopback. ``options`` are those of its command line."""
 
     def __init__(self, folder: Path, *, options: Sequence[str] = ()) -> None:
-        self.port, self.cluster_port = _free_port(), _free_port()
+        self.port, self.cluster_port = reserve_port(), reserve_port()
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
@@ -125,10 +127,3 @@ def _folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

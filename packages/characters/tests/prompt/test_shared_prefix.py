@@ -57,7 +57,7 @@ async def client(
 ) -> AsyncGenerator[httpx.AsyncClient]:
     settings = ApiSettings(data_dir=tmp_path, shutdown_grace_s=5, plugins=(), system_prompt="Operator's words.")
     plugins = [Parts(storage, provider), plugin]
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

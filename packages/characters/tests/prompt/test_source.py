@@ -82,7 +82,7 @@ async def client(
 ) -> AsyncGenerator[httpx.AsyncClient]:
     settings = ApiSettings(data_dir=tmp_path, shutdown_grace_s=5, plugins=(), system_prompt="Operator's words.")
     plugins = [Parts(storage, provider), plugin]
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -242,7 +242,7 @@ async def test_the_depth_of_scans_can_be_set(
     settings = ApiSettings(data_dir=tmp_path, shutdown_grace_s=5, plugins=())
     async with (
         serving(settings, plugins=[Parts(storage, provider), plugin]) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
         said = await say(client, "To the stage!", character_id=str(aoi.id))
         for _ in range(2):

@@ -77,7 +77,7 @@ class TestBusOfABroker(BusConformance):
 
 
 async def said(bus: BrokerBus, wanted: Callable[[BrokerBus], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wanted(bus):  # noqa: ASYNC110  nothing tells of it but this
             await asyncio.sleep(0.005)
 

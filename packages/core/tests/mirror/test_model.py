@@ -14,7 +14,7 @@ from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
 QUICK = MirrorTuning(settle_s=0.0, rest_s=0.001, look_every_s=0.002, first_pause_s=0.001, longest_pause_s=0.002)
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["append", "delete", "choose", "replace", "delete elsewhere"]), st.integers(0, 3)),

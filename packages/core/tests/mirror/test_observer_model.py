@@ -146,7 +146,7 @@ def test_in_the_end_the_observer_has_noted_what_is_stored(steps: list[tuple[str,
         world.ledger.fails = ""
         await world.end(None)
         server = await world.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await server.feeds[0].look()
             await server.feeds[0].has_copied()
 

@@ -71,7 +71,7 @@ def command(primary: InMemoryStorage) -> TrackedStorage:
 
 
 async def told(storage: TrackedStorage) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for consumer in storage.consumers:
             await consumer.has_copied()
 

@@ -28,7 +28,7 @@ from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversati
 type Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 QUICK = MirrorTuning(settle_s=0.0, rest_s=0.001, look_every_s=0.002, first_pause_s=0.001, longest_pause_s=0.002)
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @asynccontextmanager

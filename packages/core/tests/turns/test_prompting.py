@@ -151,7 +151,7 @@ async def test_a_source_that_does_what_it_must_not_costs_its_parts_and_not_the_t
 ) -> None:
     monkeypatch.setattr(prompting, "SOURCE_TIMEOUT_S", 0.05)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(25):
         assert await prompt_with(source(), Lore(MOON)) == ["You are Mira.", MOON.content, "Sing!"]
 
 

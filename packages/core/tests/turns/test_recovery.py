@@ -221,7 +221,7 @@ async def test_what_was_refused_is_stored_without_being_asked_for(
         go_on.set()
         await turn.ended()
         storage.refuses = False
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await storage.appended.wait()
     conversation = await storage.read(turn.conversation_id)
 

@@ -279,7 +279,7 @@ async def test_a_turn_of_another_engine_is_followed_from_its_beginning_with_the_
         running = await one.start(ask("Sing!", user_id=str(uuid4())))
         copy = await other.find(running.turn_id)
         reading = [asyncio.create_task(events_of(copy)) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await until_it_speaks(copy)
         may_go_on.set()
         there = await events_of(running)
 
@@ -288,19 +288,37 @@ async def test_a_turn_of_another_engine_is_followed_from_its_beginning_with_the_
         assert (copy.user_id, copy.content, copy.state) == (running.user_id, running.content, TurnState.COMPLETED)
 
 
+async def until_it_speaks(turn: LiveTurn) -> None:
+    async with aclosing(turn.follow()) as batches:
+        async for _ in batches:
+            if turn.content:
+                return
+
+
 async def test_a_reader_elsewhere_who_leaves_is_the_last_reader(
     cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
 ) -> None:
     llm.say(["La", asyncio.Event()])
     running = await one.start(ask("Sing!", on_disconnect="cancel"))
     copy = await other.find(running.turn_id)
-    async with aclosing(copy.follow()) as batches:
-        async for _ in batches:
-            if copy.content:
-                break
+    await until_it_speaks(copy)
     await until_stored(cluster, running)
 
     assert (await one.status(running.turn_id)).state is TurnState.CANCELLED
+
+
+async def test_who_has_found_a_turn_elsewhere_reads_it_whole_when_another_reader_leaves_meanwhile(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    may_go_on = asyncio.Event()
+    llm.say(["La", may_go_on, " la la"])
+    running = await one.start(ask("Sing!"))
+    copy = await other.find(running.turn_id)
+    found = await other.find(running.turn_id)
+    await until_it_speaks(copy)
+    may_go_on.set()
+
+    assert await events_of(found) == await events_of(running)
 
 
 async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(
@@ -312,10 +330,12 @@ async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(
         running = await one.start(ask("Sing!"))
         copy = await other.find(running.turn_id)
         await until_said(copy, "La")
+        reading = asyncio.create_task(events_of(copy))
         cluster.cut("one")
         may_go_on.set()
         ended = await copy.ended()
 
+    assert "".join(event.content for event in await reading if isinstance(event, Delta)) == "La la la"
     assert (ended.state, ended.message and ended.message.content) == (TurnState.COMPLETED, "La la la")
 
 
@@ -480,7 +500,7 @@ async def test_only_calls_of_the_dead_are_settled_where_others_run(
 
 
 async def until_stored(cluster: Cluster, turn: LiveTurn) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if len(await said(cluster, turn)) == 2:
                 return
@@ -488,7 +508,7 @@ async def until_stored(cluster: Cluster, turn: LiveTurn) -> None:
 
 
 async def until_settled(cluster: Cluster, day: str, turn: LiveTurn) -> DailyTotals:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             book, _ = await read_day(cluster.storage, day)
             if str(turn.message_id) not in book.opened:

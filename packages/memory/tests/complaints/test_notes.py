@@ -25,7 +25,7 @@ AT_EVERY_TURN = {"FACTS": "true", "FACTS_EVERY": "1"}
 
 
 async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not await found():  # noqa: ASYNC110 - another task does it
             await asyncio.sleep(0.02)
 

@@ -34,7 +34,7 @@ async def client(
     monkeypatch.setenv("IDOLCHAT_MEMORY_SEMANTIC", "off")
     settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key")
     plugins = [Parts(storage, ScriptedProvider()), plugin]
-    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 

@@ -114,7 +114,7 @@ def opening(tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.Monkey
         provider.is_embedded = embedded
         settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), system_prompt="You are Yui.")
         plugins = [Parts(storage, provider), plugin]
-        async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             yield Chat(client, provider, storage)
 
     return opened
@@ -127,7 +127,7 @@ async def chat(opening: Open) -> AsyncGenerator[Chat]:
 
 
 async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await found():  # noqa: ASYNC110 - the observer acts soon after
             await asyncio.sleep(0.02)
 

@@ -33,7 +33,7 @@ async def path(open_storage: Reopen, file_of: Callable[[UUID], Path], put_there:
 
 async def test_nothing_hangs_and_nothing_is_taken_for_gone(open_storage: Reopen, path: Path) -> None:
     message = a_message("two")
-    async with asyncio.timeout(10), open_storage() as storage:
+    async with asyncio.timeout(60), open_storage() as storage:
         for asked in (
             storage.read(CONVERSATION.id),
             storage.read_document(CONVERSATION.id),
@@ -51,7 +51,7 @@ async def test_nothing_hangs_and_nothing_is_taken_for_gone(open_storage: Reopen,
 
 async def test_it_is_listed_and_counted_as_damaged(open_storage: Reopen, path: Path) -> None:
     for _ in range(2):
-        async with asyncio.timeout(10), open_storage() as storage:
+        async with asyncio.timeout(60), open_storage() as storage:
             [summary] = (await storage.list()).data
             counted = await storage.stats()
             [verdict] = [one async for one in storage.verify()]
@@ -69,7 +69,7 @@ def put_back(path: Path) -> None:
 
 
 async def test_what_is_put_in_its_place_is_read(open_storage: Reopen, path: Path) -> None:
-    async with asyncio.timeout(10), open_storage() as storage:
+    async with asyncio.timeout(60), open_storage() as storage:
         await storage.list()
         put_back(path)
 

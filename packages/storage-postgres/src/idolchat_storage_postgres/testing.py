@@ -9,9 +9,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from idolchat_core.testing import reserve_port
 
 __all__ = ["PostgresServer", "find_binaries", "running_pgbouncer", "running_postgres"]
 
@@ -34,7 +36,7 @@ class PostgresServer:
 
     def __init__(self, folder: Path, *, options: Sequence[str] = (), fsync: bool = False) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = reserve_port()
         self._options = [*options] if fsync else ["fsync=off", "full_page_writes=off", *options]
         self._user = _unprivileged()
         if self._user is not None:
@@ -110,7 +112,7 @@ def running_pgbouncer(server: PostgresServer, mode: Literal["session", "transact
     """Run Debian's pgbouncer before a server, and give its port."""
     folder = server.folder / f"pgbouncer-{mode}"
     folder.mkdir()
-    port = _free_port()
+    port = reserve_port()
     (folder / "users.txt").write_text('"postgres" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
@@ -151,9 +153,3 @@ def _unprivileged() -> str | None:
         return None
     known = Path("/etc/passwd").read_text("utf-8")
     return next(name for name in _UNPRIVILEGED if f"\n{name}:" in known)
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port: int = probe.getsockname()[1]
-        return port

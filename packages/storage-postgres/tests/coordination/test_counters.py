@@ -18,26 +18,40 @@ class TestPostgresCounters(CountersConformance):
         return [(await open_process()).coordination.counters for _ in range(3)]
 
 
-async def test_what_is_added_to_a_sum_is_heard_once_by_all_others(open_process: OpenProcess) -> None:
-    heard: list[dict[str, list[float]]] = [{}, {}, {}]
+class Sums:
+    """What one process has heard of the others, and how it tells them."""
 
-    def hear(number: int, sums: Mapping[str, Sequence[float]]) -> None:
+    def __init__(self, name: str, counters: Counters) -> None:
+        self.name = name
+        self.heard: dict[str, list[float]] = {}
+        tell = counters.share("spent", self._hear)
+        assert tell is not None
+        self.tell = tell
+
+    def _hear(self, sums: Mapping[str, Sequence[float]]) -> None:
         for key, (tokens, cost) in sums.items():
-            before = heard[number].get(key, [0, 0])
-            heard[number][key] = [before[0] + tokens, before[1] + cost]
+            before = self.heard.get(key, [0, 0])
+            self.heard[key] = [before[0] + tokens, before[1] + cost]
 
-    tell = []
-    for number in range(3):
-        counters = (await open_process()).coordination.counters
-        tell.append(counters.share("spent", lambda sums, number=number: hear(number, sums)))  # type: ignore[misc]
-    await asyncio.sleep(0.6)  # what was told before one listens is found in the ledger
-    for each in tell:
-        assert each is not None
-        for _ in range(10):
-            each("somebody", (2, 0.5))
+
+async def until_all_are_heard(processes: Sequence[Sums]) -> None:
+    """Wait until each hears the others: what was told before is to be found in the ledger."""
+    names = {process.name for process in processes}
+    async with asyncio.timeout(60):
+        while any(set(process.heard) != names - {process.name} for process in processes):
+            for process in processes:
+                process.tell(process.name, (1, 0))
             await asyncio.sleep(0.05)
-    async with asyncio.timeout(20):
-        while True:
-            if [sums.get("somebody") for sums in heard] == [[40, 10.0]] * 3:
-                return
+
+
+async def test_what_is_added_to_a_sum_is_heard_once_by_all_others(open_process: OpenProcess) -> None:
+    processes = [Sums(name, (await open_process()).coordination.counters) for name in ("one", "two", "three")]
+    await until_all_are_heard(processes)
+    for process in processes:
+        for _ in range(10):
+            process.tell("somebody", (2, 0.5))
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(60):
+        while [process.heard.get("somebody") for process in processes] != [[40, 10.0]] * 3:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
 from idolchat_core.coordination.event_feeds import LEASE_S, EventFeeds
 from idolchat_core.coordination.messages import CarriedDelta, Deltas, Follow, Gone, Leave, Told, read_message, write
 from idolchat_core.errors import StorageError, StorageUnavailable
-from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
@@ -29,6 +29,8 @@ ASK_STORE_AFTER_S = 3.0
 """After so long a silence, the store is asked whether the turn still runs."""
 GIVE_UP_AFTER_S = 60.0
 """How long the end of a turn that no longer runs is looked for in its conversation."""
+ASKS_FOR_END = 20
+"""How often the process of a turn whose end is stored is asked for what it has not told, before the store is taken."""
 OPEN_EVERY_S, OPENS_WITHIN_S = 0.25, 5.0
 """How often the beginning is asked for, and for how long."""
 
@@ -77,12 +79,15 @@ class EventRelay:
             followed.begin()
         try:
             async with asyncio.timeout(OPENS_WITHIN_S):
-                return await asyncio.shield(followed.opened)
+                live = await asyncio.shield(followed.opened)
         except TimeoutError:
             self.forget(turn.turn_id)
             raise StorageUnavailable(
                 f"turn {turn.turn_id} runs in another process, which does not answer; ask again in a moment"
             ) from None
+        if live is not None:
+            live.expect_reader()
+        return live
 
     def take(self, message: Follow | Leave | Told | Gone | Deltas) -> None:
         """Act on a message of another process."""
@@ -242,7 +247,29 @@ class _Followed:
         if ended is None and not gives_up:
             await asyncio.sleep(RENEW_EVERY_S)  # whoever takes it over has not stored it yet
             return False
+        if self._live is not None and await self._hears_more():
+            return False
         if self._live is not None and not self._live.is_over:
-            self._live.copy([ended or TurnEnded(state=TurnState.INTERRUPTED)])
+            self._live.copy(_rest(self._live, ended or TurnEnded(state=TurnState.INTERRUPTED)))
         self._relay.forget(self._turn.turn_id)
         return True
+
+    async def _hears_more(self) -> bool:
+        """Ask for what is missing of a turn that is over: its process may well be there, and what it told lost."""
+        heard_at = self._heard_at
+        for _ in range(ASKS_FOR_END):
+            if self.is_lost.is_set():
+                break
+            self._ask(again=True)
+            await asyncio.sleep(ASK_AGAIN_AFTER_S)
+            if self._heard_at != heard_at:
+                return True
+        return False
+
+
+def _rest(live: LiveTurn, ended: TurnEnded) -> list[Event]:
+    """Return what readers of a copy lack to have all of the stored reply: text that nobody told them, and the end."""
+    stored, told = ended.message.content if ended.message else None, live.content
+    if isinstance(stored, str) and stored.startswith(told) and stored != told:
+        return [Delta(stored[len(told) :]), ended]
+    return [ended]

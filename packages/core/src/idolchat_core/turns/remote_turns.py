@@ -25,7 +25,7 @@ __all__ = ["RemoteTurns"]
 
 log = logging.getLogger(__name__)
 
-BEHIND_S = 2.0
+BEHIND_S = 10.0
 """How far a copy of a turn of another process may be behind it."""
 LOOK_EVERY_S = 0.05
 """How often it is looked whether a turn of another process that was stopped has ended, where that does not tell it."""
@@ -176,10 +176,11 @@ async def _events_of(live: LiveTurn) -> list[Event]:
 
 
 async def _caught_up(live: LiveTurn, after: int) -> None:
-    """Wait for an event that another process may have told already, and be no reader meanwhile."""
+    """Wait for an event that another process may have told already."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BEHIND_S):
             while True:
                 if live.event_count > after or live.is_over:
                     return
+                live.expect_reader()
                 await asyncio.sleep(LOOK_EVERY_S)
