@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_memory.recall.thesaurus import load_thesaurus
-from idolchat_memory.terms import terms_of
+from idolchat_memory.terms import TermSets, terms_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_words_of_like_meaning_are_near(word: str, near: str) -> None:
 @pytest.mark.parametrize("word", ["qwrtzp", "猫が", ""])
 def test_an_unknown_word_has_nothing_near(word: str) -> None:
     assert load_thesaurus().near(word) == ()
+
+
+def test_terms_that_are_kept_of_texts_take_no_more_than_their_bound() -> None:
+    sets = TermSets(100_000)
+
+    for number in range(1000):
+        assert sets.of(f"number {number} {'long ' * number}") == {"number", str(number), *["long"][: bool(number)]}
+        assert sets.held_bytes <= 100_000

@@ -5,27 +5,32 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib import resources
+from sys import getsizeof
 
 import snowballstemmer  # type: ignore[import-untyped]
 
 from idolchat_core import TextAnalysis
 from idolchat_core.search import tokens_of
 
-__all__ = ["ANALYSIS", "STOP_WORDS", "stem", "terms_of", "words_of"]
+__all__ = ["ANALYSIS", "STOP_WORDS", "TermSets", "stem", "term_set", "terms_of", "words_of"]
 
 STOP_WORDS = frozenset(resources.files("idolchat_memory.data").joinpath("stop_words.txt").read_text("ascii").split())
 _LATIN = re.compile("[a-z0-9]")
 _stemmer = snowballstemmer.stemmer("english")
 _MAX_LENGTH = 40
 """Characters of a term; what is longer is no word anyone asks for, and is cut."""
+_ENTRY_BYTES = 100
+"""Memory that an entry of a dict takes besides key and value."""
 
 
-@lru_cache(65_536)
 def stem(word: str) -> str:
     """Reduce an English word to its stem, by Porter's second algorithm; other words come back as they are."""
-    if _LATIN.match(word) is None:
-        return word[:_MAX_LENGTH]
-    return str(_stemmer.stemWord(word[:_MAX_LENGTH]))
+    return _stem(word[:_MAX_LENGTH])
+
+
+@lru_cache(32_768)  # some 250 bytes each, 8 MB
+def _stem(word: str) -> str:
+    return word if _LATIN.match(word) is None else str(_stemmer.stemWord(word))
 
 
 def words_of(text: str) -> list[str]:
@@ -46,6 +51,30 @@ def words_of(text: str) -> list[str]:
 def terms_of(text: str) -> list[str]:
     """Return the terms of a text in order, repeated as often as they occur."""
     return [stem(word) for word in words_of(text)]
+
+
+class TermSets:
+    """The terms of texts that are compared again and again; beyond ``max_bytes`` all but the last are forgotten."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._known: dict[str, frozenset[str]] = {}
+        self.held_bytes = 0
+
+    def of(self, text: str) -> frozenset[str]:
+        """Return the terms of a text; any thread may ask."""
+        found = self._known.get(text)
+        if found is None:
+            found = frozenset(terms_of(text))
+            size_bytes = _ENTRY_BYTES + getsizeof(text) + getsizeof(found)
+            if self.held_bytes + size_bytes > self._max_bytes:
+                self._known, self.held_bytes = {}, 0
+            self._known[text] = found
+            self.held_bytes += size_bytes
+        return found
+
+
+term_set = TermSets(4 * 1024 * 1024).of
 
 
 ANALYSIS = TextAnalysis("english-1", terms_of)

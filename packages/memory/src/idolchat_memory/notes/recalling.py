@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from math import log
 from uuid import UUID
 
 from idolchat_memory.notes.note import Note
-from idolchat_memory.terms import terms_of
+from idolchat_memory.terms import term_set, terms_of
 
 __all__ = ["recalled"]
 
@@ -25,7 +24,7 @@ def recalled(notes: Sequence[Note], text: str) -> list[Note]:
     A superseded note never stands without the one that holds in its place.
     """
     wanted = set(terms_of(text))
-    terms = {note.id: _terms(note.text) for note in notes}
+    terms = {note.id: term_set(note.text) for note in notes}
     counts = Counter(term for found in terms.values() for term in found & wanted)
     if not counts:
         return []
@@ -68,10 +67,5 @@ def _newest_first(notes: list[Note]) -> list[Note]:
 
 
 def _is_on_one_matter(one: Note, other: Note) -> bool:
-    mine, theirs = _terms(one.text), _terms(other.text)
+    mine, theirs = term_set(one.text), term_set(other.text)
     return len(mine & theirs) >= SAME_MATTER * len(mine | theirs)
-
-
-@lru_cache(4096)
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(terms_of(text))

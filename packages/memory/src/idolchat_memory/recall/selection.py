@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 from idolchat_core import MemoryRow, MemoryScope
 from idolchat_memory.recall.ranking import Candidate
-from idolchat_memory.terms import terms_of
+from idolchat_memory.terms import term_set
 
 __all__ = ["Found", "Selection", "keep_relevant", "newer_first", "select"]
 
@@ -39,7 +39,7 @@ class Found:
 
     @cached_property
     def terms(self) -> frozenset[str]:
-        return _terms(self.row.message.text)
+        return term_set(self.row.message.text)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
@@ -52,11 +52,6 @@ class Found:
     @property
     def said_at(self) -> tuple[datetime, int]:
         return self.row.message.said_at, self.row.place
-
-
-@lru_cache(4096)  # turn after turn the same messages are compared
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(terms_of(text))
 
 
 class Selection(NamedTuple):

@@ -14,7 +14,8 @@ from idolchat_memory.terms import stem
 __all__ = ["NO_STEM", "Thesaurus", "load_thesaurus"]
 
 
-_MAX_KNOWN = 4096
+_MAX_KNOWN = 1024
+"""Words whose like are at hand, some 2 KB each."""
 NO_STEM = 0xFFFF
 """Stands for the stem of a stop word."""
 
