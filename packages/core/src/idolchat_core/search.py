@@ -29,9 +29,9 @@ _DENSE = (
 """Scripts without blanks between words; Hangul is among them, for its words come with endings."""
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Here vowel signs are marks, which do not count as letters elsewhere."""
-_LETTER = f"(?:[^\\W_{_DENSE}]|[{_INDIC}])"
-_GAP = f"(?:(?![{_DENSE}{_INDIC}])[\\W_])"
-"""A character that is in no run; vowel signs, too, match ``\\W``."""
+_LETTER = re.compile(f"[^\\W_{_DENSE}]|[{_INDIC}]")
+_GAP = re.compile(f"(?:(?![{_DENSE}{_INDIC}])[\\W_])*")
+"""Characters that are in no run; vowel signs, too, match ``\\W``."""
 _RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
 _ASCII = bytes(ord(one.lower()) if (one := chr(code)).isalnum() and code < 128 else ord(" ") for code in range(256))
 """By the code of an ASCII character: it in lower case where it is in a word, else a blank."""
@@ -70,12 +70,48 @@ class SearchResults(BaseModel):
     next: str | None = None
 
 
+class Run(NamedTuple):
+    """Characters that stand together: a word, or what is written in scripts without blanks."""
+
+    text: str
+    is_dense: bool
+
+
 class Term(NamedTuple):
-    """What must stand together in a text: tokens as ``tokens_of`` gives them; the last may be a beginning only."""
+    """What must stand together in a text: tokens as ``tokens_of`` gives them; the last may be a beginning only.
+
+    It is no regular expression: to compile one with these classes takes longer than to search a thousand texts.
+    """
 
     tokens: tuple[str, ...]
     is_beginning: bool
-    pattern: re.Pattern[str]
+    runs: tuple[Run, ...]
+
+    def spans(self, folded: str) -> Iterator[tuple[int, int]]:
+        """Tell where it stands in a folded text, without overlaps."""
+        first = self.runs[0].text
+        start = folded.find(first)
+        while start >= 0:
+            end = self._end(folded, start)
+            if end:
+                yield start, end
+            start = folded.find(first, end or start + 1)
+
+    def _end(self, folded: str, start: int) -> int:
+        """Return where it ends that begins here; 0 if it does not stand here."""
+        first, last = self.runs[0], self.runs[-1]
+        if start and not first.is_dense and _LETTER.match(folded, start - 1):
+            return 0
+        end = start + len(first.text)
+        for before, run in pairwise(self.runs):
+            gap = _GAP.match(folded, end)
+            next_start = gap.end() if gap else end
+            # Two words, or two runs of dense scripts, are two because something stands between them.
+            if (next_start == end and before.is_dense == run.is_dense) or not folded.startswith(run.text, next_start):
+                return 0
+            end = next_start + len(run.text)
+        goes_on = not last.is_dense and not self.is_beginning and _LETTER.match(folded, end)
+        return 0 if goes_on else end
 
 
 class Query:
@@ -92,7 +128,7 @@ class Query:
         folded, origin = _folded_with_origin(text)
         found: list[tuple[int, int]] = []
         for term in self.terms:
-            spans = [match.span() for match in term.pattern.finditer(folded)]
+            spans = list(term.spans(folded))
             if not spans:
                 return None
             found += [(origin[start], origin[end - 1] + 1) for start, end in spans]
@@ -152,16 +188,7 @@ def _term(runs: Sequence[re.Match[str]], *, is_beginning: bool) -> Term:
     tokens: list[str] = []
     for number, run in enumerate(runs):
         tokens += _query_tokens(run, goes_on=number + 1 < len(runs), follows=number > 0)
-    pattern = re.escape(runs[0][0])
-    for before, run in pairwise(runs):
-        # Two words, or two runs of dense scripts, are two because something stands between them.
-        is_same_kind = (before["dense"] is None) == (run["dense"] is None)
-        pattern += f"{_GAP}{'+' if is_same_kind else '*'}{re.escape(run[0])}"
-    if runs[0]["dense"] is None:
-        pattern = f"(?<!{_LETTER})" + pattern
-    if runs[-1]["dense"] is None and not is_beginning:
-        pattern += f"(?!{_LETTER})"
-    return Term(tuple(tokens), is_beginning, re.compile(pattern))
+    return Term(tuple(tokens), is_beginning, tuple(Run(run[0], run["dense"] is not None) for run in runs))
 
 
 def _query_tokens(run: re.Match[str], *, goes_on: bool, follows: bool) -> list[str]:

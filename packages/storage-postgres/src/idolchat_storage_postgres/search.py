@@ -40,10 +40,9 @@ async def search_messages(
     query = Query(text)
     after = place(before) if before is not None else None
     where = _matching(matching, after)
-    has_few = await _has_few(database, where)
     rows = await _recent(database, query, where, limit + 1)
     hits = await asyncio.to_thread(_matches, query, rows)
-    if len(hits) <= limit and not (has_few and len(rows) <= limit):
+    if len(hits) <= limit and (len(rows) > limit or not await _has_few(database, where)):
         hits = await _all(database, query, matching, after, limit + 1)
     page = hits[:limit]
     return SearchResults(data=page, next=cursor(page[-1]) if page and len(hits) > limit else None)
