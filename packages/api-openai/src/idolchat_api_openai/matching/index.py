@@ -31,6 +31,7 @@ PAGE_SIZE = 500
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;  -- what a power cut takes is told again
+PRAGMA cache_size = -256;  -- KiB: a row is looked up once for each change, off the path of any turn
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, revision TEXT NOT NULL, messages INTEGER NOT NULL
 ) WITHOUT ROWID;

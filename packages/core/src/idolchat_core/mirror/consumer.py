@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
+from math import inf
 from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
@@ -23,6 +24,8 @@ __all__ = ["ChangeConsumer", "MirrorMode"]
 
 _SURELY_SCANNED = timedelta(seconds=30)
 """A change that is no older is newer than any watermark, though clocks differ by a little."""
+_LOOKED_BACK_S = MARGIN.total_seconds()
+"""Of so long ago the primary's list shows changes again; a mirror is known for longer, for it is spared copies."""
 
 
 class MirrorMode(StrEnum):
@@ -54,7 +57,7 @@ class ChangeConsumer:
         self._is_mirror = is_mirror
         self._tuning = tuning
         self._watermark = Watermark(primary, namespace)
-        self._queue = ReplicationQueue(tuning)
+        self._queue = ReplicationQueue(tuning, held_s=inf if is_mirror else 2 * _LOOKED_BACK_S)
         self._background = BackgroundTasks()
 
     def _connect(self, delivery: Delivery) -> None:

@@ -16,7 +16,8 @@ from idolchat_core.storage.changes import ChangeKind
 
 __all__ = ["ReplicationQueue", "Work"]
 
-MAX_HELD = 20_000
+MAX_HELD, FEW_HELD = 20_000, 4096
+"""Of some 400 bytes each: no more are held, and so many also when they are old."""
 REPLY_SETTLES = 3
 """So many times ``settle_s`` a change waits at most, for a reply that is to be copied with it."""
 
@@ -56,12 +57,16 @@ class Work:
 
 
 class ReplicationQueue:
-    """What waits and what is being copied; a conversation is copied by one at a time."""
+    """What waits and what is being copied; a conversation is copied by one at a time.
 
-    def __init__(self, tuning: MirrorTuning) -> None:
+    ``held`` is what the other side is known to have; of much, what is older than ``held_s`` seconds is dropped.
+    """
+
+    def __init__(self, tuning: MirrorTuning, *, held_s: float = inf) -> None:
         self.held: OrderedDict[Subject, ThrottleState] = OrderedDict()
         self.hurries = False
         self._tuning = tuning
+        self._held_s = held_s
         self._waiting: dict[Subject, Work] = {}
         self._running: dict[Subject, Work] = {}
         self._places: list[tuple[float, int, Subject]] = []
@@ -144,8 +149,14 @@ class ReplicationQueue:
         """Remember what the mirror holds, of the newest so many."""
         self.held[subject] = held
         self.held.move_to_end(subject)
-        if len(self.held) > MAX_HELD:
+        while len(self.held) > FEW_HELD and (
+            len(self.held) > MAX_HELD or held.copied_at - self._oldest_held.copied_at > self._held_s
+        ):
             self.held.popitem(last=False)
+
+    @property
+    def _oldest_held(self) -> ThrottleState:
+        return next(iter(self.held.values()))
 
     def _place(self, subject: Subject) -> None:
         work = self._waiting[subject]
