@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
@@ -175,8 +175,9 @@ def cpu_of(pid: int) -> float:
     """Return the seconds of CPU that a process and all that it has started have used."""
     used = 0.0
     for each in [pid, *descendants(pid)]:
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(") ")[2].split()
-        used += sum(map(int, fields[11:15])) / TICKS_S  # with children that have ended
+        with suppress(FileNotFoundError):  # its parent has its CPU when it has ended
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(") ")[2].split()
+            used += sum(map(int, fields[11:15])) / TICKS_S  # with children that have ended
     return used
 
 
@@ -189,7 +190,10 @@ def cpu_of_database(postgres: PostgresServer | None) -> float:
 
 def descendants(pid: int) -> list[int]:
     """List the processes that a process has started, and those that these have."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
     return [one for child in map(int, children) for one in (child, *descendants(child))]
 
 

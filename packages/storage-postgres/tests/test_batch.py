@@ -121,3 +121,40 @@ async def test_what_expires_fails_where_the_database_does_not_answer_and_holds_u
 
     assert await behind == 2
     await batches.close()
+
+
+async def test_what_comes_while_the_same_is_written_goes_together_and_something_else_goes_at_once(
+    batches: Batches,
+) -> None:
+    may_go_on, others = asyncio.Event(), Doubling()
+    sizes: list[int] = []
+
+    async def run(connection: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(numbers))
+        await may_go_on.wait()
+        return numbers
+
+    slow: BatchedStatement[int, int] = BatchedStatement(run)
+    first = asyncio.create_task(batches.ask(slow, 0))
+    await asyncio.sleep(0)
+    behind = [asyncio.create_task(batches.ask(slow, number)) for number in range(1, 4)]
+    assert await batches.ask(others.statement, "1") == 2
+    may_go_on.set()
+
+    assert [await first, *[await one for one in behind]] == [0, 1, 2, 3]
+    assert sizes == [1, 3]
+
+
+async def test_much_of_the_same_goes_on_a_connection_that_is_free(batches: Batches) -> None:
+    both = asyncio.Barrier(2)
+
+    async def run(connection: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        await both.wait()
+        return numbers
+
+    statement: BatchedStatement[int, int] = BatchedStatement(run)
+    first = asyncio.create_task(batches.ask(statement, 0))
+    await asyncio.sleep(0)
+    assert await asyncio.gather(*(batches.ask(statement, number) for number in range(1, 65))) == list(range(1, 65))
+
+    assert await first == 0

@@ -1,7 +1,8 @@
-"""What waits at one moment is written in one statement, on one of two connections.
+"""What waits at one moment is written in one statement.
 
-A statement a call costs seven times as much, most of it for waking up; and while both connections are busy, what
-comes waits and goes together.
+A statement a call costs seven times as much, most of it for waking up. While one is written, what comes of the same
+kind waits and goes together; on a connection that is free only where it is much already, for two statements of half as
+many cost more than one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from idolchat_storage_postgres.database import Connection, Database, Session
 
 __all__ = ["BatchedStatement", "Batches"]
 
-_MOST = 256
+_MOST, _MUCH = 256, 64
 _MOST_BYTES = 4 * 1024 * 1024
 EXPIRES_AFTER_S, _LOOK_EVERY_S = 10.0, 1.0
 
@@ -60,6 +61,7 @@ class Batches:
         self._sessions = sessions
         self._expires_after_s = expires_after_s
         self._idle = list(sessions)
+        self._running: list[BatchedStatement[Any, Any]] = []
         self._waiting: dict[BatchedStatement[Any, Any], list[_Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._expiring: deque[tuple[float, asyncio.Future[Any]]] = deque()
@@ -79,8 +81,9 @@ class Batches:
         waiting.append((operation, future))
         if statement.expires:
             self._expire(future)
-        if self._idle:
-            task = asyncio.create_task(self._send(self._idle.pop()))
+        if self._idle and self._may_run(statement):
+            self._running.append(statement)
+            task = asyncio.create_task(self._send(self._idle.pop(), statement))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await future
@@ -108,31 +111,35 @@ class Batches:
             _tell(calls.popleft()[1], StorageUnavailable("the database did not answer in time"))
         self._looking = loop.call_later(_LOOK_EVERY_S, self._look) if calls else None
 
-    async def _send(self, session: Session) -> None:
-        """Send what waits, until nothing does."""
+    def _may_run(self, statement: BatchedStatement[Any, Any]) -> bool:
+        return statement not in self._running or len(self._waiting[statement]) >= _MUCH
+
+    async def _send(self, session: Session, statement: BatchedStatement[Any, Any] | None) -> None:
+        """Send what waits for a statement, which counts as running, and then for others, until nothing may be sent."""
         try:
-            while (found := self._next()) is not None:
-                await self._do(session, *found)
+            while statement is not None:
+                if taken := self._taken(statement):
+                    await self._do(session, statement, taken)
+                self._running.remove(statement)
+                statement = next(filter(self._may_run, self._waiting), None)
+                if statement is not None:
+                    self._running.append(statement)
         finally:
             self._idle.append(session)
 
-    def _next(self) -> tuple[BatchedStatement[Any, Any], list[_Waiting]] | None:
-        """Return what waits for the statement that was asked for first, as much as fits into one."""
-        while self._waiting:
-            statement, waiting = next(iter(self._waiting.items()))
-            taken: list[_Waiting] = []
-            size = 0
-            for one in waiting[:_MOST]:
-                size += statement.size_of(one[0])
-                if taken and size > _MOST_BYTES:
-                    break
-                taken.append(one)
-            del self._waiting[statement]
-            if rest := waiting[len(taken) :]:
-                self._waiting[statement] = rest  # behind the others
-            if taken := [one for one in taken if not one[1].done()]:
-                return statement, taken
-        return None
+    def _taken(self, statement: BatchedStatement[Any, Any]) -> list[_Waiting]:
+        """Take what waits for a statement, as much as fits into one."""
+        waiting = self._waiting.pop(statement, [])
+        taken: list[_Waiting] = []
+        size = 0
+        for one in waiting[:_MOST]:
+            size += statement.size_of(one[0])
+            if taken and size > _MOST_BYTES:
+                break
+            taken.append(one)
+        if rest := waiting[len(taken) :]:
+            self._waiting[statement] = rest  # behind the others
+        return [one for one in taken if not one[1].done()]
 
     async def _do(self, session: Session, statement: BatchedStatement[Any, Any], taken: Sequence[_Waiting]) -> None:
         operations = [operation for operation, _ in taken]

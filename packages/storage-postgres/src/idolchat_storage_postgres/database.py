@@ -33,7 +33,9 @@ select set_config('search_path', 'pg_catalog', false), set_config('timezone', 'U
   set_config('jit', 'off', false), set_config('tcp_keepalives_idle', '10', false),
   set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false),
   set_config('idle_in_transaction_session_timeout', '10s', false),
-  set_config('synchronous_commit', case when not $1::bool then 'off' when s = 'off' then 'on' else s end, false)
+  set_config('synchronous_commit', case when not $1::bool then 'off' when s = 'off' then 'on' else s end, false),
+  set_config('enable_seqscan', case when $2::bool then 'off' else current_setting('enable_seqscan') end, false),
+  set_config('plan_cache_mode', case when $2::bool then 'force_generic_plan' else 'auto' end, false)
 from (select current_setting('synchronous_commit')) x(s)
 """
 
@@ -58,12 +60,15 @@ _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncp
 class Session:
     """One connection: made when it is needed, and anew when it was lost. It serves one caller at a time.
 
-    Without ``waits_for_disk``, what it commits may be lost with the machine, all or nothing.
+    Without ``waits_for_disk``, what it commits may be lost with the machine, all or nothing. ``by_key`` says that its
+    statements find rows by their keys alone, and are planned once, for planning takes longer than they do: not as
+    suits a table that is small at that moment, for a plan that reads all of it would be kept while it grows.
     """
 
-    def __init__(self, settings: PostgresSettings, *, waits_for_disk: bool = True) -> None:
+    def __init__(self, settings: PostgresSettings, *, waits_for_disk: bool = True, by_key: bool = False) -> None:
         self._settings = settings
         self._waits_for_disk = waits_for_disk
+        self._by_key = by_key
         self._connection: Connection | None = None
 
     async def connection(self) -> Connection:
@@ -93,7 +98,7 @@ class Session:
             server_settings={"application_name": "idolchat"},
         )
         try:
-            await connection.execute(_SET_UP, self._waits_for_disk)
+            await connection.execute(_SET_UP, self._waits_for_disk, self._by_key)
         except BaseException:
             connection.terminate()
             raise
@@ -109,9 +114,9 @@ class Database:
         self._idle: list[Session] = []
         self._is_closed = False
 
-    def session(self, *, waits_for_disk: bool = True) -> Session:
+    def session(self, *, waits_for_disk: bool = True, by_key: bool = False) -> Session:
         """Return a session that its caller closes."""
-        return Session(self.settings, waits_for_disk=waits_for_disk)
+        return Session(self.settings, waits_for_disk=waits_for_disk, by_key=by_key)
 
     async def run[T](
         self,

@@ -62,7 +62,7 @@ async def open_checked(settings: PostgresSettings) -> AsyncGenerator[tuple[Datab
     ``StorageUnavailable`` where the database cannot be reached now.
     """
     database = Database(settings)
-    sessions = [database.session(), database.session()]
+    sessions = [database.session(by_key=True), database.session(by_key=True)]
     try:
         await _checked(settings, sessions)
         yield database, sessions

@@ -88,7 +88,7 @@ async def open_postgres_storage(settings: PostgresSettings | None = None) -> Asy
     settings = settings or read_settings(PostgresSettings)
     async with open_checked(settings) as (database, sessions):
         durable = Batches(database, sessions)
-        relaxed = Batches(database, [database.session(waits_for_disk=False)])
+        relaxed = Batches(database, [database.session(waits_for_disk=False, by_key=True)])
         storage = PostgresStorage(database, durable=durable, relaxed=relaxed)
         try:
             yield storage

@@ -63,7 +63,7 @@ class Member(Membership):
         self.inbox = inbox
         self.timing = timing
         self._database = database
-        self._session = database.session(waits_for_disk=False)
+        self._session = database.session(waits_for_disk=False, by_key=True)
         self._on_expelled = on_expelled
         self._id = new_id()
         self._has_joined, self._is_stopping = asyncio.Event(), asyncio.Event()

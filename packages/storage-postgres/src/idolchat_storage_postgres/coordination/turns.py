@@ -146,7 +146,7 @@ class PostgresTurns(TurnStore):
     def __init__(self, database: Database, *, durable: Batches, relaxed: Batches) -> None:
         self._database = database
         self._durable, self._relaxed = durable, relaxed
-        self._saving = database.session(waits_for_disk=False)
+        self._saving = database.session(waits_for_disk=False, by_key=True)
         self._conversations: dict[UUID, UUID] = {}
         """Of the turns that have a place here."""
         self._versions: dict[UUID, int | None] = {}
