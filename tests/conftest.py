@@ -55,12 +55,17 @@ KEY = "sk-or-v1-canary-0123456789"
 
 @pytest.fixture(scope="module")
 def shared_server(start_shared_server: StartServer, mock_openrouter_process: Mock) -> Server:
-    """Return a server whose models are the mock's."""
+    """Return a server whose models are the mock's.
+
+    It finds memories by their words alone: the model that finds them by meaning is loaded some seconds after the first
+    message, for a hundred MiB, which would count as the memory of whatever is measured just then.
+    """
     return start_shared_server(
         OPENROUTER_API_KEY=KEY,
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
         IDOLCHAT_MODEL="mock/echo",
         SYSTEM_PROMPT="You are Hoshino Mira.",
+        IDOLCHAT_MEMORY_SEMANTIC="off",
     )
 
 

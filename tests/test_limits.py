@@ -49,6 +49,7 @@ def shared_server(start_shared_server: StartServer, mock_openrouter_process: Moc
         OPENROUTER_API_KEY="sk-or-v1-canary",
         OPENROUTER_BASE_URL=mock_openrouter_process.base_url,
         IDOLCHAT_MODEL="mock/echo",
+        IDOLCHAT_MEMORY_SEMANTIC="off",
         **LIMITS,
     )
 

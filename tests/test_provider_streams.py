@@ -160,7 +160,10 @@ async def test_memory_does_not_grow_with_the_number_of_streams(
 ) -> None:
     """Scenario 33: four hundred streams after a warm-up, none of them kept."""
     server = start_server(
-        OPENROUTER_BASE_URL=mock_openrouter.base_url, OPENROUTER_API_KEY="k", IDOLCHAT_TURN_RETENTION_BYTES="0"
+        OPENROUTER_BASE_URL=mock_openrouter.base_url,
+        OPENROUTER_API_KEY="k",
+        IDOLCHAT_TURN_RETENTION_BYTES="0",
+        IDOLCHAT_MEMORY_SEMANTIC="off",
     )
     conversation_ids = [str(uuid4()) for _ in range(40)]
     async with server.client() as client:
