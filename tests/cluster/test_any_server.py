@@ -28,6 +28,7 @@ async def heard_by_socket(server: Server, turn_id: str, *, after: int) -> list[d
         await tell(opened, type="resume", turn_id=turn_id, after_seq=after)
         while not heard or heard[-1]["type"] != "message":
             heard.append(await hear(opened))
+            assert heard[-1]["type"] != "error", heard[-1]
     return heard
 
 

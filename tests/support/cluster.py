@@ -15,7 +15,7 @@ import httpx
 
 from idolchat_core.testing import reserve_port
 from idolchat_storage_postgres.testing import PostgresServer
-from tests.support.server import Server
+from tests.support.server import START_S, Server
 from tests.support.zygote import ForkedServer, Zygote
 
 __all__ = ["Cluster", "Nginx", "environment_of", "running_cluster"]
@@ -94,7 +94,8 @@ class Nginx:
         self._process = subprocess.Popen(
             [program, "-p", str(self._config.parent), "-c", str(self._config)], stderr=subprocess.DEVNULL
         )
-        for _ in range(200):
+        gives_up_at = time.monotonic() + START_S
+        while self._process.poll() is None and time.monotonic() < gives_up_at:
             with socket.socket() as probe:
                 if not probe.connect_ex(("127.0.0.1", self.port)):
                     return

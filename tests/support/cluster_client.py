@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -21,6 +22,7 @@ PASSING = frozenset({"storage_unavailable", "shutting_down", "turn_interrupted",
 FINAL = frozenset({"turn_not_retryable"})
 """Errors after which a turn stays unfinished: the conversation has moved on."""
 RESUMES = 3
+PATIENCE_S = 120
 
 
 class ClusterClient(LedgerClient):
@@ -31,14 +33,15 @@ class ClusterClient(LedgerClient):
         self.resumed = 0
         self.codes: Counter[str] = Counter()
 
-    async def finish(self, one: Sent, *, patience: int = 200) -> None:
+    async def finish(self, one: Sent) -> None:
         """Send what is prepared until it has its reply, or never will."""
-        for _ in range(patience):
+        gives_up_at = time.monotonic() + PATIENCE_S
+        while time.monotonic() < gives_up_at:
             failure = await self._try(one)
             if failure is None or failure in FINAL:
                 return
             await asyncio.sleep(0.1)
-        raise AssertionError(f"{one.text!r} has no reply after {patience} attempts: {self.codes}")
+        raise AssertionError(f"{one.text!r} has no reply after {PATIENCE_S} s: {self.codes}")
 
     async def _try(self, one: Sent) -> str | None:
         """Send once; return why there is no reply."""

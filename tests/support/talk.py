@@ -74,7 +74,8 @@ async def tell(opened: ClientConnection, **message: Any) -> None:
 
 async def hear(opened: ClientConnection) -> dict[str, Any]:
     """Receive a message."""
-    return json.loads(await opened.recv())  # type: ignore[no-any-return]
+    async with asyncio.timeout(PATIENCE_S):
+        return json.loads(await opened.recv())  # type: ignore[no-any-return]
 
 
 async def say_ws(server: Server, text: str, **more: Any) -> Heard:

@@ -16,7 +16,7 @@ from idolchat_core.testing import reserve_port
 
 __all__ = ["RedisServer", "running_cluster", "running_redis"]
 
-START_S = 20.0
+START_S = 60.0
 SLOTS = 16384
 
 
