@@ -1,12 +1,22 @@
 """Whether the server stays as it was under mixed requests, of which a quarter are bad.
 
-    python benchmarks/soak.py [--count 50000] [--at-once 16] [--conversations 2000] [--time-limit-s 3600]
+    python benchmarks/soak.py [--count 50000] [--warm-up 15000] [--at-once 16] [--conversations 5000]
 
-Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's proportional set size, open
-files and asyncio tasks after each tenth, and ends them. Bad are malformed bodies, unknown ids, clients that leave in
-the middle, cancelled turns, keys that are used again, broken frames, and providers that refuse, break off or send what
-cannot be read. Histories may take 8 MB, which the first tenth fills, so that what has no bound shows. Ends
-with status 1 where a request met an internal error or the server's log holds a traceback.
+Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's memory, open files and
+asyncio tasks at rest, and ends them. Bad are malformed bodies, unknown ids, clients that leave in the middle,
+cancelled turns, keys that are used again, broken frames, and providers that refuse, break off or send what cannot be
+read. One conversation in ten has a user whose memory is asked at every turn. Messages differ in their words and in
+their length.
+
+The warm-up, which counts among the requests, fills on purpose all that is bounded: histories and events of finished
+turns (4 MB each here), what is known of 4096 conversations (more are in use from the beginning, and one request in
+five begins another), pages of SQLite (2 MB a connection), the memory of the embedding model (25 MB, by texts of more
+than 250 tokens). What has no bound shows after it.
+
+The verdict is on the samples after the warm-up, by the median of the slopes between any two of them (Theil-Sen), which
+no single sample decides: anonymous memory, which pages of files that others read as well are no part of, may rise by
+less than 1 % in 20,000 requests; open files and tasks by less than 10. Ends with status 1 where one rises by more,
+where a request met an internal error, or where the server's log holds a traceback.
 """
 
 import argparse
@@ -18,11 +28,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import combinations
+from math import ceil
 from pathlib import Path
 from socket import SHUT_RDWR
+from statistics import median
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -32,15 +46,25 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
 
-SAMPLES = 10
+SAMPLES = 20
 BAD_SHARE = 0.25
+USER_SHARE, USERS = 10, 50
+"""One conversation in so many is one of so many users'."""
+VOCABULARY = 5_000
+WORDS = (3, 10, 30, 60, 300)
+"""How many words messages have; all lengths occur as often, but the longest in one message of a hundred."""
+WARM_UP = 15_000
+SPAN = 20_000
+"""Requests that a rise is told for."""
+MAX_RISE_MB_SHARE, MAX_RISE_COUNT = 0.01, 10.0
 METRICS_TOKEN = "a-token-of-the-soak"  # noqa: S105  of a server that lives as long as this script
 GOOD_MODEL = "mock/n16-d0"
 FAULTS = ("x429-r0", "x500", "x502", "x503", "xcut", "xerr", "xbad", "x401", "x402", "xctx", "xquota", "xdetail")
 BUSY = re.compile(r"^idolchat_(turns_running|turns_waiting|sockets) [^0]", re.MULTILINE)
 SETTINGS = {
     "IDOLCHAT_API_LOG_LEVEL": "warning",
-    "IDOLCHAT_HISTORY_BYTES": str(8 * 1024 * 1024),
+    "IDOLCHAT_HISTORY_BYTES": str(4 * 1024 * 1024),
+    "IDOLCHAT_TURN_RETENTION_BYTES": str(4 * 1024 * 1024),
     "IDOLCHAT_METRICS_TOKEN": METRICS_TOKEN,
     "IDOLCHAT_OPENROUTER_RETRIES": "0",
     "OPENROUTER_API_KEY": "sk-x",
@@ -49,11 +73,30 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the server holds: memory in MB, open files, asyncio tasks."""
+    """What the server holds: anonymous memory and all of its share of memory, in MB, open files, asyncio tasks."""
 
+    anonymous_mb: float
     pss_mb: float
     files: int
     tasks: int
+
+
+class Trend(NamedTuple):
+    """By how much something has risen in ``SPAN`` requests, and by how much it may have."""
+
+    what: str
+    rise: float
+    limit: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it rises by less than it may."""
+        return self.rise < self.limit
+
+    def __str__(self) -> str:
+        """Describe it for people."""
+        verdict = "flat" if self.is_flat else "NOT FLAT"
+        return f"{self.what}: {self.rise:+.2f} in {SPAN:,} requests, where {self.limit:.2f} are too many: {verdict}"
 
 
 @dataclass(slots=True)
@@ -68,9 +111,15 @@ class Soak:
     turns: list[str] = field(default_factory=list)
 
     def body(self, model: str = GOOD_MODEL, **more: object) -> dict[str, object]:
-        messages = [{"role": "user", "content": "Sing about the moon, please! " * 4}]
-        where = {"conversation_id": self.chance.choice(self.conversations)}
-        return {"model": model, "messages": messages, **where, **more}
+        conversation_id = self.chance.choice(self.conversations)
+        user_id = _user_of(conversation_id)
+        where = {"conversation_id": conversation_id} | ({"user_id": user_id} if user_id else {})
+        return {"model": model, "messages": [{"role": "user", "content": self.text()}], **where, **more}
+
+    def text(self) -> str:
+        """Make up a message."""
+        count = self.chance.choice(WORDS[:-1]) if self.chance.random() < 0.99 else WORDS[-1]
+        return "Sing about " + " ".join(f"moon{self.chance.randrange(VOCABULARY)}" for _ in range(count))
 
     async def send(self, method: str, path: str, **more: object) -> bytes:
         """Send a request and read the whole answer."""
@@ -190,10 +239,15 @@ class Soak:
         await self.settle()
         process = Path(f"/proc/{self.server.pid}")
         tasks = re.search(r"^idolchat_tasks (\S+)", await self.metrics(), re.MULTILINE)
-        pss = re.search(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)
+        held = dict(re.findall(r"^(Pss|Pss_Anon):\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE))
         assert tasks
-        assert pss
-        return Sample(int(pss[1]) / 1024, len(list((process / "fd").iterdir())), int(float(tasks[1])))
+        files = len(list((process / "fd").iterdir()))
+        return Sample(int(held["Pss_Anon"]) / 1024, int(held["Pss"]) / 1024, files, int(float(tasks[1])))
+
+
+def _user_of(conversation_id: str) -> str | None:
+    number = UUID(conversation_id).int
+    return None if number % USER_SHARE else str(UUID(int=number // USER_SHARE % USERS))
 
 
 def _session(server: Server) -> aiohttp.ClientSession:
@@ -225,7 +279,24 @@ async def soak(server: Server, *, count: int, at_once: int, conversations: int, 
 
 
 def _row(done: int, sample: Sample) -> str:
-    return f"| {done:,} | {sample.pss_mb:.1f} | {sample.files} | {sample.tasks} |"
+    return f"| {done:,} | {sample.anonymous_mb:.1f} | {sample.pss_mb:.1f} | {sample.files} | {sample.tasks} |"
+
+
+def trends(samples: Sequence[Sample], *, every: float) -> list[Trend]:
+    """Say how each figure rises over samples that were taken ``every`` so many requests."""
+    memory = median(sample.anonymous_mb for sample in samples)
+    return [
+        Trend("memory, MB", _rise([sample.anonymous_mb for sample in samples], every), MAX_RISE_MB_SHARE * memory),
+        Trend("open files", _rise([sample.files for sample in samples], every), MAX_RISE_COUNT),
+        Trend("tasks", _rise([sample.tasks for sample in samples], every), MAX_RISE_COUNT),
+    ]
+
+
+def _rise(values: Sequence[float], every: float) -> float:
+    slopes = [
+        (later - earlier) / (at - before) for (before, earlier), (at, later) in combinations(enumerate(values), 2)
+    ]
+    return median(slopes) * SPAN / every
 
 
 @contextmanager
@@ -242,19 +313,24 @@ def _mock() -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP)
     parser.add_argument("--at-once", type=int, default=16)
-    parser.add_argument("--conversations", type=int, default=2_000)
-    parser.add_argument("--time-limit-s", type=float, default=3600)
+    parser.add_argument("--conversations", type=int, default=5_000)
+    parser.add_argument("--time-limit-s", type=float, default=7200)
     asked = parser.parse_args()
     begun = time.perf_counter()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(_mock())
         server = stack.enter_context(Server(folder, SETTINGS | {"OPENROUTER_BASE_URL": url}))
-        print("| requests | PSS, MB | open files | tasks |\n|---:|---:|---:|---:|")
+        print("| requests | anonymous, MB | PSS, MB | open files | tasks |\n|---:|---:|---:|---:|---:|")
         work = soak(server, count=asked.count, at_once=asked.at_once, conversations=asked.conversations)
-        asyncio.run(asyncio.wait_for(work, asked.time_limit_s))
-    print(f"{asked.count:,} requests in {time.perf_counter() - begun:.0f} s")
+        samples = asyncio.run(asyncio.wait_for(work, asked.time_limit_s))
+    print(f"{asked.count:,} requests in {time.perf_counter() - begun:.0f} s\n")
+    every = asked.count / SAMPLES
+    found = trends(samples[ceil(asked.warm_up / every) :], every=every)
+    print("\n".join(map(str, found)))
+    sys.exit(not all(trend.is_flat for trend in found))
 
 
 if __name__ == "__main__":
