@@ -667,6 +667,20 @@ async def test_a_finished_turn_is_kept_for_a_while_and_then_gone_for_good(
         assert (await turns.status(turn.turn_id)).content == "Hi"
 
 
+async def test_what_finished_turns_were_asked_counts_among_what_is_kept_of_them(
+    storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    async with engine(storage, llm, turn_retention_bytes=100_000, context_length=1_000_000) as turns:
+        long = await turns.start(ask("long " * 40_000))
+        await long.over()
+        short = await turns.start(ask("short"))
+        await turns.drain(grace_s=1)
+
+        with pytest.raises(TurnExpired):
+            await turns.find(long.turn_id)
+        assert await turns.find(short.turn_id) is short
+
+
 async def test_an_unknown_turn_is_not_found(turns: TurnEngine) -> None:
     with pytest.raises(TurnNotFound):
         await turns.status(uuid4())

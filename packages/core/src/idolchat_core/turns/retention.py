@@ -38,7 +38,7 @@ class FinishedTurns:
     def add(self, run: TurnRun) -> None:
         """Keep a turn that has just ended."""
         run.rest()
-        size_bytes = run.live.size_bytes
+        size_bytes = run.size_bytes
         self._runs[run.live.turn_id.int] = (run, time.monotonic() + self._kept_s, size_bytes)
         self._bytes += size_bytes
         self.sweep()

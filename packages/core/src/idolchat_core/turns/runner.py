@@ -28,6 +28,7 @@ from idolchat_core.errors import (
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta, Finished
+from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Message, new_id, utc_now
 from idolchat_core.prompt.explanation import BuiltPrompt
 from idolchat_core.prompt.history import History
@@ -122,6 +123,13 @@ class TurnRun:
         """Wait until nothing of it is left to do."""
         if self._task is not None:
             await asyncio.wait({self._task})
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes: its events, and what it was asked, of which a retry is made."""
+        asked = (*self.plan.messages, *self.plan.instructions)
+        asked_bytes = sum([memory_size(one.__dict__) + memory_size(one.__pydantic_extra__) for one in asked])
+        return self.live.size_bytes + asked_bytes + memory_size(self.plan.options)
 
     def rest(self) -> None:
         """Release what only a running turn needs; it must be over."""
