@@ -56,7 +56,7 @@ def contents(folder: Path) -> dict[UUID, bytes]:
 def test_a_migration_killed_ten_times_ends_complete_and_exact(tmp_path: Path, source: Path) -> None:
     target = tmp_path / "new"
     for kill in range(KILLS):
-        goal = CONVERSATIONS * kill // (KILLS + 2) + 1
+        goal = CONVERSATIONS * kill // (2 * KILLS) + 1  # far from the end, which it must not reach meanwhile
         with idol_process(tmp_path, "storage", "migrate", "--to", f"local:{target}") as process:
             while process.poll() is None and sum(1 for _ in files(target)) < goal:
                 time.sleep(0.002)

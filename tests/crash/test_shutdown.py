@@ -14,7 +14,7 @@ from tests.support.ledger_client import LedgerClient, ledger_client
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
-SLOW = {"rest": "mock/echo-w900", "sse": "mock/echo-d60", "ws": "mock/echo-d60"}
+SLOW = {"rest": "mock/echo-w4000", "sse": "mock/echo-d250", "ws": "mock/echo-d250"}
 SLOWER = {"rest": "mock/echo-w9000", "sse": "mock/echo-d50", "ws": "mock/echo-d50"}
 
 

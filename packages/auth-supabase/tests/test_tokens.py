@@ -134,7 +134,7 @@ class TestKeys:
 
     @pytest.fixture
     def options(self) -> dict[str, Any]:
-        return {"keys_cooldown_s": 0.2, "keys_max_age_s": 0.4, "keys_stale_s": 0.4}
+        return {"keys_cooldown_s": 0.2, "keys_max_age_s": 0.4, "keys_stale_s": 60}
 
     async def test_a_new_key_is_fetched_when_a_token_names_it(self, auth: SupabaseAuth, project: Project) -> None:
         await auth.authenticate(project.token())
@@ -162,13 +162,6 @@ class TestKeys:
 
         assert (await auth.authenticate(token)).is_bound
 
-    async def test_but_not_for_ever(self, auth: SupabaseAuth, project: Project) -> None:
-        token = project.token()
-        await auth.authenticate(token)
-        project.is_down = True
-
-        assert isinstance(await until(auth, token, AuthUnavailable), AuthUnavailable)
-
     async def test_the_server_is_back_when_the_keys_are(self, auth: SupabaseAuth, project: Project) -> None:
         project.is_down = True
         assert isinstance((await together(auth.authenticate(project.token())))[0], AuthUnavailable)
@@ -176,6 +169,21 @@ class TestKeys:
         project.is_down = False
 
         assert isinstance(await until(auth, project.token(), Principal), Principal)
+
+
+class TestStaleKeys:
+    """None can be fetched for long."""
+
+    @pytest.fixture
+    def options(self) -> dict[str, Any]:
+        return {"keys_cooldown_s": 0.2, "keys_max_age_s": 0.4, "keys_stale_s": 0.4}
+
+    async def test_keys_at_hand_are_not_used_for_ever(self, auth: SupabaseAuth, project: Project) -> None:
+        token = project.token()
+        await auth.authenticate(token)
+        project.is_down = True
+
+        assert isinstance(await until(auth, token, AuthUnavailable), AuthUnavailable)
 
 
 async def test_a_flood_of_unknown_keys_is_one_fetch(auth: SupabaseAuth, project: Project) -> None:

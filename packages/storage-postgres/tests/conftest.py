@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 from postgres_processes import OpenProcess, Process, a_process
 
+from idolchat_storage_postgres.coordination.member import Timing
 from idolchat_storage_postgres.database import Session
 from idolchat_storage_postgres.migrations import upgrade_schema
 from idolchat_storage_postgres.settings import PostgresSettings
@@ -65,8 +66,8 @@ async def open_process(database_url: str) -> AsyncGenerator[OpenProcess]:
     """Return a function that starts a further process on the database."""
     async with AsyncExitStack() as stack:
 
-        async def start() -> Process:
-            return await stack.enter_async_context(a_process(database_url))
+        async def start(**timing: Timing) -> Process:
+            return await stack.enter_async_context(a_process(database_url, **timing))
 
         yield start
 

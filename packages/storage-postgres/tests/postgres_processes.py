@@ -12,10 +12,12 @@ from idolchat_storage_postgres.coordination.member import Member, Timing
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
 
-__all__ = ["QUICK", "OpenProcess", "Process", "a_process"]
+__all__ = ["HEIR", "OpenProcess", "Process", "a_process"]
 
-QUICK = Timing(beat_s=0.05, answer_s=2.0, again_s=0.02, doubt_s=0.4, dead_s=0.5)
-"""A sixth of the real times."""
+PATIENT = Timing(beat_s=0.05, answer_s=10.0, again_s=0.02, doubt_s=40.0, dead_s=60.0)
+"""Of a process that a busy machine may stop for a while, and which is alive all the same."""
+HEIR = Timing(beat_s=0.05, answer_s=10.0, again_s=0.02, doubt_s=40.0, dead_s=0.5)
+"""Of one that takes those for dead which fall silent, in a sixth of the real time."""
 
 
 class NoBus(Bus):
@@ -58,11 +60,11 @@ class Process:
                 await asyncio.sleep(0.01)
 
 
-type OpenProcess = Callable[[], Awaitable[Process]]
+type OpenProcess = Callable[..., Awaitable[Process]]
 
 
 @asynccontextmanager
-async def a_process(url: str, *, timing: Timing = QUICK) -> AsyncGenerator[Process]:
+async def a_process(url: str, *, timing: Timing = PATIENT) -> AsyncGenerator[Process]:
     """Serve a database, with a bus that loses everything: it only hastens."""
     settings = PostgresSettings.model_validate({"url": url})
     async with (

@@ -98,12 +98,12 @@ class TestInTime:
             assert await closed_with(socket) == 4401
 
     async def test_who_was_let_in_may_be_silent(self, url: str, new_key: NewKey) -> None:
-        async with opened(url, await new_key(expires_at=utc_now() + timedelta(seconds=1))) as socket:
+        async with opened(url, await new_key(expires_at=utc_now() + timedelta(seconds=3))) as socket:
             assert await closed_with(socket) == 4401  # by the end of the token, not before
 
 
 async def test_a_socket_ends_with_its_token(url: str, new_key: NewKey) -> None:
-    async with opened(url, await new_key(expires_at=utc_now() + timedelta(seconds=1))) as socket:
+    async with opened(url, await new_key(expires_at=utc_now() + timedelta(seconds=3))) as socket:
         assert (await said(socket, type="ping"))["type"] == "pong"
 
         assert await closed_with(socket) == 4401

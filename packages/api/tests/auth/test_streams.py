@@ -33,7 +33,7 @@ async def test_a_stream_ends_with_its_token_and_the_turn_goes_on(
 ) -> None:
     user, go_on = uuid4(), asyncio.Event()
     provider.say(["one ", go_on, "two"])
-    short = await new_key(user_id=user, expires_at=utc_now() + timedelta(seconds=1))
+    short = await new_key(user_id=user, expires_at=utc_now() + timedelta(seconds=3))
     stream = (await client.post("/chat/stream", json=BODY, headers=short)).text
     first = chunks_of(stream)
     last_id = [line for line in stream.splitlines() if line.startswith("id: ")][-1].removeprefix("id: ")

@@ -6,7 +6,7 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from postgres_processes import OpenProcess, Process
+from postgres_processes import HEIR, OpenProcess, Process
 
 from idolchat_core import MeteredCall, NewMessages, OnBusy, Storage, StorageConflict, TurnStore, new_id
 from idolchat_core.testing import OpenTurnStore, TurnStoreConformance, a_message, an_unfinished_turn
@@ -32,7 +32,7 @@ class TestPostgresTurns(TurnStoreConformance):
     def successor(self, process: Process, open_process: OpenProcess) -> OpenTurnStore:
         async def open_store() -> TurnStore:
             await process.falls_silent()
-            heir = await open_process()
+            heir = await open_process(timing=HEIR)
             await heir.may_judge()
             return heir.coordination.turns
 
