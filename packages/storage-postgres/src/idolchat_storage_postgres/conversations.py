@@ -20,18 +20,20 @@ __all__ = [
     "APPEND",
     "COLUMNS",
     "CREATE",
-    "READ",
+    "READ_PAGE",
     "REPLACE_MESSAGE",
     "SET_FIELDS",
     "VALUES",
     "Append",
     "Create",
+    "ReadPage",
     "columns",
     "delete",
     "given",
     "new_version",
     "put",
     "read_many",
+    "read_pages",
 ]
 
 COLUMNS = "id, user_id, character_id, group_ids, created_at, updated_at, head, count, version, rest"
@@ -91,12 +93,16 @@ update idolchat.messages m set turn_id = $3, at = $4, line = $5, words = $6::tsv
 from changed where m.conversation_id = changed.id and m.id = $2 returning m.position
 """
 
-READ = """
-select c.*, (
+_READ_PAGES = """
+select a.o, c.*, x.is_added, x.start, (
   select string_agg(m.line::text, E',\\n' order by m.position) from idolchat.messages m
-  where m.conversation_id = c.id and m.position < least($2, c.count)
-    and m.position >= greatest(least($2, c.count) - $3::bigint, 0)) as lines
-from idolchat.conversations c where c.id = $1
+  where m.conversation_id = c.id and m.position >= x.start and m.position < least(a.before, c.count)) as lines
+from unnest($1::int[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::bigint[]) a(o, id, most, before, known, version)
+  join idolchat.conversations c using (id)
+  cross join lateral (
+    select k, case when k then a.known else greatest(least(a.before, c.count) - a.most, 0) end
+    from (select coalesce(c.rewritten <= a.version and a.known between c.count - a.most and c.count, false)) y(k)
+  ) x(is_added, start)
 """
 
 _READ_MANY = """
@@ -122,6 +128,8 @@ from unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::timestamptz[], $6
   m(conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
 """
 _SAID_AT_ONCE = 2000
+_LINE_BYTES = 1024
+"""Of a message, about, that is to be read."""
 
 
 class Create(NamedTuple):
@@ -141,6 +149,19 @@ class Append(NamedTuple):
     updated_at: datetime
     head: str | None
     expected_version: int | None
+
+
+class ReadPage(NamedTuple):
+    """The newest messages of a conversation, at most ``limit``, before a position.
+
+    Of one that had ``known`` messages at ``version``: those that were added, where nothing else has changed since.
+    """
+
+    conversation_id: UUID
+    limit: int
+    before: int = 2**31 - 1
+    known: int | None = None
+    version: int | None = None
 
 
 def new_version() -> int:
@@ -187,10 +208,22 @@ async def _append(connection: Connection, operations: Sequence[Append]) -> Seque
     return [versions.get(o) for o in range(len(operations))]
 
 
+async def read_pages(connection: Connection, operations: Sequence[ReadPage]) -> Sequence[asyncpg.Record | None]:
+    given = [(o, *one) for o, one in enumerate(operations)]
+    rows = {row["o"]: row for row in await connection.fetch(_READ_PAGES, *columns(given, 6))}
+    return [rows.get(o) for o in range(len(operations))]
+
+
 CREATE: BatchedStatement[Create, int] = BatchedStatement(_create, size_of=_size_of)
 """Gives the version, or ``ConversationExists``."""
 APPEND: BatchedStatement[Append, int | None] = BatchedStatement(_append, size_of=_size_of)
 """Gives the new version; None where the conversation is not as expected, or not there."""
+
+READ_PAGE: BatchedStatement[ReadPage, asyncpg.Record | None] = BatchedStatement(
+    read_pages, size_of=lambda one: one.limit * _LINE_BYTES
+)
+"""Gives a row of ``conversations`` with the ``lines`` from ``start`` on, and whether they are what ``is_added``; None
+where there is no such conversation."""
 
 
 async def put(

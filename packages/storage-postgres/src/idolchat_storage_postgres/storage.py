@@ -49,7 +49,7 @@ from idolchat_core.search import SearchResults
 from idolchat_storage_postgres import conversations, listing, logs, maintenance, records, search
 from idolchat_storage_postgres.batch import Batches
 from idolchat_storage_postgres.changes import ChosenTasks, read_changes
-from idolchat_storage_postgres.conversations import APPEND, CREATE, Append, Create, put
+from idolchat_storage_postgres.conversations import APPEND, CREATE, READ_PAGE, Append, Create, ReadPage, put, read_pages
 from idolchat_storage_postgres.coordination.member import Timing, list_instances
 from idolchat_storage_postgres.coordination.opening import taking_part
 from idolchat_storage_postgres.database import Database
@@ -74,6 +74,8 @@ __all__ = ["PostgresStorage", "open_postgres_storage"]
 _ALL = 2**31 - 1
 _DIGITS = 19
 """Of a number of 64 bits."""
+_PAGE = 256
+"""Messages that are read together with what others read; more on a connection of their own."""
 _BATCH = 128
 _TRIES = 10
 _CHECK = records.PutRecord("idolchat", "check", b"")
@@ -89,25 +91,29 @@ async def open_postgres_storage(settings: PostgresSettings | None = None) -> Asy
     async with open_checked(settings) as (database, sessions):
         durable = Batches(database, sessions)
         relaxed = Batches(database, [database.session(waits_for_disk=False, by_key=True)])
-        storage = PostgresStorage(database, durable=durable, relaxed=relaxed)
+        reading = Batches(database, [database.session(by_key=True)])
+        storage = PostgresStorage(database, durable=durable, relaxed=relaxed, reading=reading)
         try:
             yield storage
         finally:
             await storage.tasks.close()
             await durable.close()
             await relaxed.close()
+            await reading.close()
 
 
 class PostgresStorage(SharedStorage):
     """Made by ``open_postgres_storage``; the README says what lies where, and what the guarantees rest on.
 
-    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine.
+    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine; pages are
+    read by ``reading``.
     """
 
-    def __init__(self, database: Database, *, durable: Batches, relaxed: Batches) -> None:
+    def __init__(self, database: Database, *, durable: Batches, relaxed: Batches, reading: Batches) -> None:
         self.database = database
         self.durable = durable
         self.relaxed = relaxed
+        self.reading = reading
         self.tasks = ChosenTasks(database)
 
     def open_coordination(
@@ -117,6 +123,7 @@ class PostgresStorage(SharedStorage):
             self.database,
             durable=self.durable,
             relaxed=self.relaxed,
+            reading=self.reading,
             bus=bus,
             timing=timing or Timing(),
         )
@@ -195,9 +202,8 @@ class PostgresStorage(SharedStorage):
     async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
         row = await self._row(conversation_id, limit=limit, before=before)
         end = row["count"] if before is None else max(0, min(before, row["count"]))
-        start = max(0, end - limit)
-        part = await read_conversation(row, expected=end - start)
-        return Page(conversation=part, start=start, total=row["count"], revision=str(row["version"]))
+        part = await read_conversation(row, expected=end - row["start"])
+        return Page(conversation=part, start=row["start"], total=row["count"], revision=str(row["version"]))
 
     async def read(self, conversation_id: UUID) -> Conversation:
         row = await self._row(conversation_id, limit=_ALL)
@@ -342,7 +348,11 @@ class PostgresStorage(SharedStorage):
     async def _row(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> asyncpg.Record:
         """Read a conversation with the lines of a page. Raises ``ConversationNotFound``."""
         end = _ALL if before is None else max(0, min(before, _ALL))
-        row = await self.database.fetchrow(conversations.READ, conversation_id, end, max(0, limit))
+        page = ReadPage(conversation_id, max(0, limit), end)
+        if page.limit <= _PAGE:
+            row = await self.reading.ask(READ_PAGE, page)
+        else:
+            [row] = await self.database.run(lambda connection: read_pages(connection, [page]))
         if row is None:
             raise _not_found(conversation_id)
         return row

@@ -22,17 +22,19 @@ async def taking_part(
     *,
     durable: Batches,
     relaxed: Batches,
+    reading: Batches,
     bus: Bus | None,
     timing: Timing,
 ) -> AsyncGenerator[Coordination]:
     """Join the processes that serve a database, over ``bus`` or else NOTIFY; what runs at the end is theirs.
 
-    ``durable`` and ``relaxed`` write in batches; what the second has written may be lost with the machine.
+    ``durable`` and ``relaxed`` write in batches, ``reading`` reads; what the second has written may be lost with the
+    machine.
     """
     async with AsyncExitStack() as stack:
         if bus is None:
             bus = await stack.enter_async_context(NotifyBus(database))
-        turns = PostgresTurns(database, durable=durable, relaxed=relaxed)
+        turns = PostgresTurns(database, durable=durable, relaxed=relaxed, reading=reading)
         member = Member(database, inbox=bus.inbox, timing=timing, on_expelled=turns.expelled)
         turns.join(member)
         await member.start()

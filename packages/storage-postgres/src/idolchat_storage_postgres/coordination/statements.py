@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-import asyncpg
 from pydantic_core import from_json
 
 from idolchat_core import OnBusy
@@ -20,14 +19,12 @@ from idolchat_storage_postgres.rows import ConversationRow, MessageRow
 
 __all__ = [
     "ENTER",
-    "READ_ADDED",
     "STEP",
     "Ahead",
     "Appended",
     "Created",
     "Enter",
     "Entered",
-    "Known",
     "Outcome",
     "Save",
     "Step",
@@ -37,8 +34,6 @@ __all__ = [
 
 SPENDING = "spending"
 """The namespace of the ledger's logs."""
-PAGE_SIZE = 64
-"""Messages that are given with a conflict: as many as a history begins with."""
 
 
 class Ahead(NamedTuple):
@@ -86,14 +81,6 @@ class Appended(NamedTuple):
     updated_at: datetime
     head: str | None
     expected_version: int | None
-
-
-class Known(NamedTuple):
-    """A conversation that had ``total`` messages at a version; without a version, nothing is known of it."""
-
-    conversation_id: UUID
-    total: int
-    version: int | None
 
 
 class Step(NamedTuple):
@@ -207,18 +194,6 @@ select turn_id, stop_as from idolchat.turns where instance_id = $1 and stop_as i
 """
 
 
-_READ_ADDED = """
-select a.o, c.*, x.is_added, x.start, (
-  select string_agg(m.line::text, E',\\n' order by m.position) from idolchat.messages m
-  where m.conversation_id = c.id and m.position >= x.start and m.position < c.count) as lines
-from unnest($1::int[], $2::uuid[], $3::int[], $4::bigint[]) a(o, id, total, version)
-  join idolchat.conversations c using (id)
-  cross join lateral (
-    select k, case when k then a.total else greatest(c.count - $5, 0) end
-    from (select c.rewritten <= a.version and a.total between c.count - $5 and c.count) y(k)) x(is_added, start)
-"""
-
-
 async def _enter(connection: Connection, operations: Sequence[Enter]) -> Sequence[Entered]:
     given = [
         (
@@ -235,12 +210,6 @@ async def _enter(connection: Connection, operations: Sequence[Enter]) -> Sequenc
     return [
         Entered(row["result"], _ahead(row["ahead"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])
     ]
-
-
-async def _read_added(connection: Connection, operations: Sequence[Known]) -> Sequence[asyncpg.Record | None]:
-    given = [(o, *one) for o, one in enumerate(operations)]
-    rows = {row["o"]: row for row in await connection.fetch(_READ_ADDED, *columns(given, 4), PAGE_SIZE)}
-    return [rows.get(o) for o in range(len(operations))]
 
 
 def _ahead(text: str | None) -> Sequence[Ahead]:
@@ -308,9 +277,6 @@ def _size_of(step: Step) -> int:
 
 ENTER: BatchedStatement[Enter, Entered] = BatchedStatement(_apart(_enter))
 STEP: BatchedStatement[Step, Taken] = BatchedStatement(_apart(_take_steps), size_of=_size_of, expires=True)
-READ_ADDED: BatchedStatement[Known, asyncpg.Record | None] = BatchedStatement(_read_added)
-"""Gives a row of ``conversations`` with the ``lines`` of messages from ``start`` on: those that were added to what is
-known, as ``is_added`` says, or else the newest. None where there is no such conversation."""
 
 
 async def save(connection: Connection, instance_id: UUID, turns: Sequence[Save]) -> Mapping[UUID, str]:

@@ -32,17 +32,15 @@ from idolchat_core import (
     UnfinishedTurn,
 )
 from idolchat_storage_postgres.batch import Batches
-from idolchat_storage_postgres.conversations import new_version
+from idolchat_storage_postgres.conversations import READ_PAGE, ReadPage, new_version
 from idolchat_storage_postgres.coordination.member import Member
 from idolchat_storage_postgres.coordination.statements import (
     ENTER,
-    READ_ADDED,
     STEP,
     Appended,
     Created,
     Enter,
     Entered,
-    Known,
     Outcome,
     Save,
     Step,
@@ -59,6 +57,8 @@ BUSY_RETRY_S = 1.0
 LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
 """How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
+PAGE_SIZE = 64
+"""Messages that are given with a conflict: as many as a history begins with."""
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
@@ -140,12 +140,13 @@ _FORGET = "delete from idolchat.turns where turn_id = any($1) returning turn_id"
 class PostgresTurns(TurnStore):
     """The turns of all processes that serve one database, as one of them sees them.
 
-    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine.
+    What ``durable`` has written waits for the disk, what ``relaxed`` has may be lost with the machine; conversations
+    are read by ``reading``.
     """
 
-    def __init__(self, database: Database, *, durable: Batches, relaxed: Batches) -> None:
+    def __init__(self, database: Database, *, durable: Batches, relaxed: Batches, reading: Batches) -> None:
         self._database = database
-        self._durable, self._relaxed = durable, relaxed
+        self._durable, self._relaxed, self._reading = durable, relaxed, reading
         self._saving = database.session(waits_for_disk=False, by_key=True)
         self._conversations: dict[UUID, UUID] = {}
         """Of the turns that have a place here."""
@@ -335,23 +336,23 @@ class PostgresTurns(TurnStore):
 
     async def _conflict(self, conversation_id: UUID, write: Conversation | NewMessages) -> StorageError:
         """Return why something was not written, with the messages that the writer does not know."""
-        known = Known(conversation_id, 0, None)
+        page = ReadPage(conversation_id, PAGE_SIZE)
         if isinstance(write, NewMessages):
-            known = Known(conversation_id, write.expected_count, _version(write))
-        row = await self._relaxed.ask(READ_ADDED, known)
+            page = page._replace(known=write.expected_count, version=_version(write))
+        row = await self._reading.ask(READ_PAGE, page)
         if row is None:
             return ConversationNotFound(f"there is no conversation {conversation_id}")
         start, total, revision = row["start"], row["count"], str(row["version"])
         part = await read_conversation(row, expected=total - start)
-        page = Page(conversation=part, start=start, total=total, revision=revision)
+        now = Page(conversation=part, start=start, total=total, revision=revision)
         if isinstance(write, Conversation):
-            return ConversationExists(f"there is a conversation {conversation_id} already", page=page)
+            return ConversationExists(f"there is a conversation {conversation_id} already", page=now)
         return StorageConflict(
             f"conversation {conversation_id} has {total} messages and revision {revision}, not"
             f" {write.expected_count} and {write.expected_revision}",
             actual_count=total,
-            page=page,
-            is_added=bool(row["is_added"]),
+            page=now,
+            is_added=row["is_added"],
         )
 
     async def save(self, turns: Sequence[UnfinishedTurn]) -> Mapping[UUID, TurnState]:
