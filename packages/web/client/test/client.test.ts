@@ -1,4 +1,4 @@
-/** Against a real server, whose address is IDOLCHAT_URL and whose models are a stand-in's. */
+/** Against a real server, whose address is IDOLCHAT_URL and whose models are a stand-in's, at MOCK_URL. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,6 +8,13 @@ import { ApiError, ConnectionLost, IdolchatClient, type TurnEvent, newId } from 
 const baseUrl = process.env.IDOLCHAT_URL;
 assert.ok(baseUrl, "IDOLCHAT_URL is the address of a running server");
 const client = new IdolchatClient({ baseUrl, maxPauseMs: 50 });
+/** A reply of this model stops after eight words, until it is released or cancelled. */
+const held = { model: "mock/n64-h8" };
+
+/** Have replies of that model go on, or stop again. */
+async function tellModels(what: "release" | "hold"): Promise<void> {
+  assert.ok((await fetch(`${process.env.MOCK_URL}/_${what}`)).ok);
+}
 
 async function all(events: AsyncIterable<TurnEvent>): Promise<TurnEvent[]> {
   const read: TurnEvent[] = [];
@@ -102,7 +109,7 @@ test("a page is read again only where something changed", async () => {
 test("a turn is cancelled, and its last event says so", async () => {
   let turnId = "";
   const events: TurnEvent[] = [];
-  for await (const event of client.send("Hello!")) {
+  for await (const event of client.send("Hello!", { options: held })) {
     events.push(event);
     if (event.type === "started") turnId = event.turnId;
     if (event.seq === 3) await client.cancel(turnId);
@@ -215,17 +222,18 @@ test("a socket that is cut is opened again and goes on", async () => {
   class Watched extends WebSocket {
     constructor(...given: ConstructorParameters<typeof WebSocket>) {
       super(...given);
-      opened.push(this);
+      if (opened.push(this) === 2) void tellModels("release");
     }
   }
   const socket = client.connect({ WebSocket: Watched });
   const conversationId = newId();
   const events: TurnEvent[] = [];
-  for await (const event of socket.send("Hello!", { conversationId })) {
+  for await (const event of socket.send("Hello!", { conversationId, ...held })) {
     events.push(event);
-    if (event.seq === 4 && opened.length === 1) opened[0]!.close();
+    if (event.seq === 4) opened[0]!.close();
   }
   socket.close();
+  await tellModels("hold");
 
   assert.equal(opened.length, 2);
   assert.deepEqual(events.map(({ seq }) => seq), events.map((_, index) => index));

@@ -37,6 +37,8 @@ export class Talk {
   #reading: Promise<void> | undefined;
   #frame = 0;
   #live = new Map<string, Pending>();
+  /** Turns without a reply of which the server was asked: each once. */
+  #asked = new Set<string>();
   #aborts = new Map<string, AbortController>();
   #stops: (() => void)[] = [];
 
@@ -91,14 +93,13 @@ export class Talk {
   async #load(): Promise<void> {
     try {
       await this.sync();
-      this.state.update({ at: "ready" });
     } catch (error) {
-      if (error instanceof ApiError && error.code === "conversation_not_found" && keptSends.of(this.id).length) this.begin();
-      else return this.#failed(error);
+      const isUnsent = error instanceof ApiError && error.code === "conversation_not_found" && keptSends.of(this.id).length > 0;
+      if (!isUnsent) return this.#failed(error);
     }
     for (const kept of keptSends.of(this.id)) this.#sendKept(kept);
     for (const kept of keptTurns.of(this.id)) void this.#followKept(kept);
-    await this.#findRunning().catch((error: unknown) => this.#failed(error));
+    this.state.update({ at: "ready" });
   }
 
   #failed(error: unknown): void {
@@ -114,7 +115,19 @@ export class Talk {
     await this.#reading;
   }
 
+  /** As `sync`, where nobody waits for it. False where the network kept it back: the next poll brings it. */
+  async #catchUp(): Promise<boolean> {
+    try {
+      await this.sync();
+      return true;
+    } catch (error) {
+      if (!isPassing(error)) this.#failed(error);
+      return false;
+    }
+  }
+
   async #read(): Promise<void> {
+    const ended = this.#ended();
     const read = await client.messages(this.id, { limit: NEWEST });
     if (!read) return;
     const { page, etag } = read;
@@ -123,26 +136,29 @@ export class Talk {
     const isJoined = known.length > 0 && start >= this.#start && start <= this.#start + known.length;
     if (!isJoined) this.#start = start;
     const messages = isJoined ? [...known.slice(0, start - this.#start), ...page.messages] : page.messages;
-    this.#take(page, messages, etag);
+    const tree = treeOf(messages);
+    const running = await this.#runningIn(tree, page.head);
+    this.#take(page, tree, etag, ended);
+    for (const turn of running) void this.#followKept(turn); // at once: no message is shown without its reply
     if (this.#start > 0) void this.#readOlder();
   }
 
   /** Read the whole, once: branches may begin anywhere. Asked for again until it comes. */
   async #readOlder(): Promise<void> {
+    const ended = this.#ended();
     try {
       const { conversation, etag } = await untilReached(() => client.conversation(this.id));
       this.#start = 0;
-      this.#take(conversation, conversation.messages, etag);
+      this.#take(conversation, treeOf(conversation.messages), etag, ended);
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  #take(document: Pick<MessagePage, "head" | "character_id" | "status">, messages: readonly Message[], etag: string | null): void {
+  /** Show what was read. Turns in `ended` had ended before it was asked for, so that they are in it. */
+  #take(document: Pick<MessagePage, "head" | "character_id" | "status">, tree: Tree, etag: string | null, ended: readonly string[]): void {
     this.#etag = etag;
-    const tree = treeOf(messages);
-    // A turn whose end is known is in what was read after it.
-    for (const [key, { state }] of this.#live) if (state === "ended") this.#drop(key);
+    for (const key of ended) this.#drop(key);
     this.state.update({
       tree,
       head: document.head ? String(document.head) : null,
@@ -154,42 +170,49 @@ export class Talk {
   }
 
   async #poll(): Promise<void> {
-    if (this.state.get().at !== "ready" || this.#reading || !this.#etag) return;
+    const isBehind = this.#ended().length > 0; // what had ended could not be read
+    if (this.state.get().at !== "ready" || this.#reading || (this.isNew && !isBehind)) return;
     try {
-      const changed = await client.messages(this.id, { limit: 1 }, this.#etag);
-      if (!changed) return;
-      await this.sync();
-      await this.#findRunning();
+      if (isBehind || (await client.messages(this.id, { limit: 1 }, this.#etag))) await this.sync();
     } catch (error) {
-      if (error instanceof ConnectionLost) return; // the next time tells
-      if (error instanceof ApiError && error.isPassing) return;
-      this.#failed(error);
+      if (!isPassing(error)) this.#failed(error); // else the next time tells
     }
   }
 
   /** Whatever was sent elsewhere, or before a reload, and is still being answered. */
-  async #findRunning(): Promise<void> {
-    const last = this.branch.slice(-8).filter(({ role }) => role === "user");
-    for (const message of last) {
-      const turnId = message.turn_id ? String(message.turn_id) : undefined;
-      const isAnswered = this.state.get().tree.messages.some((one) => one.role !== "user" && String(one.turn_id) === turnId);
-      if (!turnId || isAnswered || this.#isFollowed(turnId)) continue;
-      const { state } = await client.turn(turnId);
-      if (state === "queued" || state === "running") {
-        void this.#followKept({ key: turnId, kind: "follow", turnId, anchor: String(message.id), userMessageId: String(message.id) });
-      }
+  async #runningIn(tree: Tree, head: MessagePage["head"]): Promise<KeptTurn[]> {
+    const running: KeptTurn[] = [];
+    for (const { id, role, turn_id: turn } of branchTo(tree, head ? String(head) : null).slice(-8)) {
+      const turnId = String(turn);
+      const hasReply = tree.childrenOf.get(String(id))?.some((child) => tree.byId.get(child)!.role === "assistant") ?? false;
+      if (role !== "user" || !turn || hasReply || isAnswered(tree, turnId) || this.#isFollowed(turnId) || this.#asked.has(turnId)) continue;
+      if (await hasEvents(turnId)) running.push({ key: turnId, kind: "follow", turnId, anchor: String(id), userMessageId: String(id) });
+      this.#asked.add(turnId);
     }
+    return running;
   }
 
   #heard(news: News): void {
     if (news.conversationId !== this.id) return;
-    if (news.type === "turn") void this.#followKept(news.turn);
+    if (news.type === "turn") void this.#join(news.turn);
     else if (news.type === "deleted") this.state.update({ at: "missing" });
-    else void this.sync().catch((error: unknown) => this.#failed(error));
+    else void this.#catchUp();
+  }
+
+  /** Follow what another window has begun. Its message is stored, and shown first. */
+  async #join(turn: KeptTurn): Promise<void> {
+    if (!this.state.get().tree.byId.has(turn.userMessageId)) await this.#catchUp();
+    await this.#followKept(turn);
   }
 
   #isFollowed(turnId: string): boolean {
-    return [...this.#live.values()].some((one) => one.turnId === turnId);
+    const isKept = keptTurns.of(this.id).some((one) => one.turnId === turnId); // is about to be
+    return isKept || this.#pendings().some((one) => one.turnId === turnId);
+  }
+
+  /** Turns whose end is known, and whose reply is shown from what was heard of it. */
+  #ended(): string[] {
+    return this.#pendings().filter(({ state }) => state === "ended").map(({ key }) => key);
   }
 
   // Turns
@@ -258,9 +281,8 @@ export class Talk {
 
   /** Take back what the server has not got, and return its text. */
   discard(pending: Pending): string {
-    this.#aborts.get(pending.key)?.abort();
     keptSends.remove(this.id, pending.key);
-    this.#drop(pending.key);
+    this.#leave(pending);
     this.#show();
     return textOf(pending.user);
   }
@@ -271,9 +293,11 @@ export class Talk {
   }
 
   async #followKept(kept: KeptTurn): Promise<void> {
-    if (this.#isFollowed(kept.turnId)) return;
+    const { tree } = this.state.get();
+    if (isAnswered(tree, kept.turnId)) return keptTurns.remove(this.id, kept.key);
+    if (this.#pendings().some(({ turnId }) => turnId === kept.turnId)) return;
     const { continues } = kept;
-    const continued = continues ? this.state.get().tree.byId.get(continues) : undefined;
+    const continued = continues ? tree.byId.get(continues) : undefined;
     const pending = this.#begin({ ...kept, prefix: textOf(continued?.content) });
     await this.#run(pending, (signal) => client.follow(kept.turnId, { signal }));
   }
@@ -331,15 +355,19 @@ export class Talk {
     const { key, kind, anchor, continues } = pending;
     const kept: KeptTurn = { key, kind, turnId, anchor, userMessageId, continues };
     keptTurns.add(this.id, kept);
-    if (kind !== "follow") tell({ type: "turn", conversationId: this.id, turn: kept });
-    if (!this.#etag) void this.sync().catch((error: unknown) => this.#failed(error)); // a greeting stands before it
+    const isBegunHere = pending.turnId === undefined;
+    if (isBegunHere) {
+      for (const other of this.#pendings()) if (other.turnId === turnId && other.key !== key) this.#leave(other); // found on the disk before it was told here
+      tell({ type: "turn", conversationId: this.id, turn: kept });
+    }
+    if (this.isNew) void this.#catchUp(); // a greeting stands before it
     refreshConversations();
   }
 
   #refused(pending: Pending, error: unknown): void {
     const problem = problemOf(error);
-    if (pending.turnId || pending.kind === "follow") {
-      keptTurns.remove(this.id, pending.key);
+    const isBegun = this.#live.get(pending.key)?.turnId !== undefined;
+    if (isBegun) {
       this.#drop(pending.key);
       this.#show();
       void this.#settle();
@@ -347,12 +375,7 @@ export class Talk {
   }
 
   async #settle(): Promise<void> {
-    try {
-      await this.sync();
-      tell({ type: "changed", conversationId: this.id });
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) this.#failed(error); // else the next poll brings it
-    }
+    if (await this.#catchUp()) tell({ type: "changed", conversationId: this.id });
     refreshConversations();
   }
 
@@ -395,6 +418,12 @@ export class Talk {
     this.#showSoon();
   }
 
+  /** Hear no more of it. */
+  #leave({ key }: Pending): void {
+    this.#aborts.get(key)?.abort();
+    this.#drop(key);
+  }
+
   #drop(key: string): void {
     this.#live.delete(key);
     keptTurns.remove(this.id, key);
@@ -419,6 +448,26 @@ export class Talk {
 
 function optionsOf(model: string | undefined): { model?: string } {
   return model ? { model } : {};
+}
+
+function isAnswered(tree: Tree, turnId: string): boolean {
+  return tree.messages.some((one) => one.role !== "user" && String(one.turn_id) === turnId);
+}
+
+/** Whether a turn tells more than is stored of it: it is under way, or its reply came since that was read. */
+async function hasEvents(turnId: string): Promise<boolean> {
+  try {
+    const { state, message_id: replyId } = await client.turn(turnId);
+    return state === "queued" || state === "running" || Boolean(replyId);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return false;
+    throw error;
+  }
+}
+
+/** Whether the same may be read again in a moment. */
+function isPassing(error: unknown): boolean {
+  return error instanceof ConnectionLost || (error instanceof ApiError && error.isPassing);
 }
 
 export function problemOf(error: unknown): Problem {
