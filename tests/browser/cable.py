@@ -21,6 +21,7 @@ class Cable:
         self._to = (urlsplit(url).hostname or "", urlsplit(url).port or 80)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
         self._cut_after_bytes: int | None = None
         self._refuses = 0
         self._is_out = False
@@ -48,8 +49,9 @@ class Cable:
 
     def pull_out(self) -> None:
         """Cut every connection and take none until ``plug_in``."""
-        self._is_out = True
-        self._cut()
+        with self._lock:
+            self._is_out = True
+            self._cut()
 
     def plug_in(self) -> None:
         """Pass connections on again."""
@@ -61,15 +63,19 @@ class Cable:
                 near, _ = self._listener.accept()
             except OSError:  # closed: the test is over
                 return
-            if self._is_out or (self.cuts and self._refuses > 0):
-                self._refuses -= not self._is_out
-                near.close()
-                continue
-            far = socket.create_connection(self._to)
-            self._open |= {near, far}
-            asked: list[bytes] = []
-            threading.Thread(target=self._pass_on, args=(near, far, asked), daemon=True).start()
-            threading.Thread(target=self._pass_back, args=(far, near, asked), daemon=True).start()
+            with self._lock:  # none slips in while all are cut
+                self._take(near)
+
+    def _take(self, near: socket.socket) -> None:
+        if self._is_out or (self.cuts and self._refuses > 0):
+            self._refuses -= not self._is_out
+            near.close()
+            return
+        far = socket.create_connection(self._to)
+        self._open |= {near, far}
+        asked: list[bytes] = []
+        threading.Thread(target=self._pass_on, args=(near, far, asked), daemon=True).start()
+        threading.Thread(target=self._pass_back, args=(far, near, asked), daemon=True).start()
 
     def _pass_on(self, near: socket.socket, far: socket.socket, asked: list[bytes]) -> None:
         with suppress(OSError):
@@ -87,13 +93,17 @@ class Cable:
                     rest = limit - passed
                     if len(part) >= rest:
                         near.sendall(part[:rest])
-                        self._cut_after_bytes, self.cuts = None, self.cuts + 1
-                        self._cut()
-                        self._was_cut.set()
+                        self._cut_for_good()
                         return
                     passed += len(part)
                 near.sendall(part)
         self._close(near, far)
+
+    def _cut_for_good(self) -> None:
+        with self._lock:
+            self._cut_after_bytes, self.cuts = None, self.cuts + 1
+            self._cut()
+        self._was_cut.set()
 
     def _cut(self) -> None:
         self._close(*list(self._open))

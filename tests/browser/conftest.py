@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from tests.browser.desk import Desk
+from tests.browser.desk import PATIENCE_MS, Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-PATIENCE_MS = 15_000
 QUICK = "mock/n64-d2"
 """The model of most tests: nobody waits for it."""
 HELD = "mock/n64-h8"

@@ -19,7 +19,7 @@ def test_it_passes_its_own_tests(part: str, served: Server, mock_openrouter: Moc
     done = subprocess.run(
         [NODE, "--test", "test/*.test.ts"],
         cwd=repository / "packages" / "web" / part,
-        env={**os.environ, "IDOLCHAT_URL": served.url},
+        env={**os.environ, "IDOLCHAT_URL": served.url, "MOCK_URL": mock_openrouter.url},
         capture_output=True,
         text=True,
         check=False,

@@ -25,6 +25,7 @@ def test_axe_finds_nothing(
 ) -> None:
     desk = open_desk(color_scheme=scheme, model=HELD).open()
     desk.page.set_viewport_size({"width": screen["width"], "height": screen["height"]})
+    expect(desk.composer).to_be_visible()
     assert_accessible(desk, axe)
     desk.send("**Hello**, [you](https://example.com)!").begun()
     assert_accessible(desk, axe)
@@ -35,14 +36,14 @@ def test_axe_finds_nothing(
     desk.answered()
     desk.mine.last.hover()
     assert_accessible(desk, axe)
-    desk.page.get_by_role("button", name="Look inside").first.click()
-    for tab in ("Prompt", "Lore and memory", "Events", "Document", "Usage", "Server"):
-        desk.page.get_by_role("tab", name=tab).click()
-        expect(desk.page.get_by_role("tabpanel").get_by_text("One moment")).to_have_count(0)
+    desk.look_inside("Prompt")
+    assert_accessible(desk, axe)
+    for tab in ("Lore and memory", "Events", "Document", "Usage", "Server"):
+        desk.turn_to(tab)
         assert_accessible(desk, axe)
-    for path in ("#/characters", "#/memory"):
+    for path, title in (("#/characters", "Characters"), ("#/memory", "What is remembered")):
         desk.open(path)
-        expect(desk.page.get_by_role("heading", level=1)).to_be_visible()
+        expect(desk.page.get_by_role("heading", level=1, name=title)).to_be_visible()
         assert_accessible(desk, axe)
 
 
@@ -52,15 +53,20 @@ def test_axe_finds_nothing_in_dialogs_and_at_the_door(
     desk = open_desk().open()
     for name in ("Settings", "Who you are"):
         desk.button(name).click()
+        expect(desk.page.get_by_role("dialog")).to_be_visible()
         assert_accessible(desk, axe)
         desk.page.keyboard.press("Escape")
+        expect(desk.page.get_by_role("dialog")).to_have_count(0)
     environment = {"OPENROUTER_API_KEY": KEY, "OPENROUTER_BASE_URL": mock_openrouter_process.base_url}
-    assert_accessible(open_desk(start_server(**environment, IDOLCHAT_AUTH="api-key").url).open(), axe)
+    door = open_desk(start_server(**environment, IDOLCHAT_AUTH="api-key").url).open()
+    expect(door.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert_accessible(door, axe)
 
 
 def test_everything_is_done_by_the_keyboard_alone(desk: Desk) -> None:
     page = desk.page
-    page.keyboard.type("Hello!")  # the message has the focus
+    expect(desk.composer).to_be_focused()
+    page.keyboard.type("Hello!")
     page.keyboard.press("Enter")
     expect(desk.mine).to_have_count(1)
     desk.answered()
@@ -101,12 +107,9 @@ def test_nothing_is_wider_than_the_screen(open_desk: Open, width: int, mock_open
     desk.page.set_viewport_size({"width": width, "height": 700})
     desk.send("A" * 400 + "\n\n```\n" + "x" * 400 + "\n```").answered()
 
-    for look in (False, True):
-        if look:
-            desk.page.get_by_role("button", name="Look inside").first.click()
-            expect(desk.page.get_by_role("tabpanel")).to_be_visible()
-        overflow = desk.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0
+    desk.fits_the_window()
+    desk.look_inside("Prompt")
+    desk.fits_the_window()
 
 
 def test_on_a_phone_the_list_is_behind_a_button(open_desk: Open, mock_openrouter: Mock) -> None:
@@ -125,8 +128,8 @@ def test_on_a_phone_the_list_is_behind_a_button(open_desk: Open, mock_openrouter
 def test_text_from_right_to_left_stands_so_between_text_from_left_to_right(desk: Desk) -> None:
     desk.send("שלום, מה שלומך?").answered()
 
-    assert desk.mine.last.locator("p").evaluate("line => getComputedStyle(line).direction") == "rtl"
-    assert desk.replies.last.locator(".text p").first.evaluate("line => getComputedStyle(line).direction") == "ltr"
+    expect(desk.mine.last.locator("p")).to_have_css("direction", "rtl")
+    expect(desk.replies.last.locator(".text p").first).to_have_css("direction", "ltr")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_it_speaks_the_browsers_language(browser: Any, served: Server, locale: s
 
     expect(page.get_by_role("link", name=new)).to_be_visible()
     expect(page.get_by_role("button", name=send, exact=True)).to_be_visible()
-    assert page.evaluate("document.documentElement.lang") == (locale[:2] if locale[:2] in ("ja", "ko") else "en")
+    expect(page.locator("html")).to_have_attribute("lang", locale[:2] if locale[:2] in ("ja", "ko") else "en")
     context.close()
 
 
@@ -152,7 +155,7 @@ def test_light_dark_and_language_are_chosen_and_kept(desk: Desk) -> None:
     desk.page.reload()
 
     expect(desk.page.get_by_role("link", name="새 대화")).to_be_visible()
-    assert desk.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(desk.page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 class TestUnderAPath:

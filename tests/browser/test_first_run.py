@@ -1,5 +1,7 @@
 """A fresh start, with the embedded model and the character that comes with it."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -17,8 +19,5 @@ def test_one_talks_at_once_and_nothing_is_fetched_from_elsewhere(open_desk: Open
     desk = open_desk().open()
     expect(desk.page.get_by_role("heading", name="Lumi")).to_be_visible()
     desk.send("Hello! Who are you?")
-    expect(desk.page.locator("article[aria-busy=true] .text")).to_be_visible(timeout=120_000)
-    desk.button("Stop").click()
-    desk.answered()
 
-    assert len(desk.replies.last.locator(".text").inner_text()) > 1
+    expect(desk.messages.last.locator(".text")).to_have_text(re.compile(r"\w"), timeout=120_000)

@@ -74,7 +74,7 @@ def test_it_stops(page: Page) -> None:
     page.get_by_role("button", name="Stop").click()
 
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
-    assert "word63" not in page.locator("p.assistant").inner_text()
+    expect(page.locator("p.assistant")).not_to_contain_text("word63")
 
 
 def test_a_reload_in_the_middle_of_a_reply_goes_on(page: Page, served: Server, mock_openrouter: Mock) -> None:
@@ -87,7 +87,7 @@ def test_a_reload_in_the_middle_of_a_reply_goes_on(page: Page, served: Server, m
     expect(page.locator("p.assistant")).to_contain_text("word63")
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()  # so it is on disk
     document = json.loads(served.document(page.evaluate("sessionStorage.conversation")).read_text())
-    assert page.locator("p").all_text_contents() == [message["content"] for message in document["messages"]]
+    expect(page.locator("p")).to_have_text([message["content"] for message in document["messages"]])
 
 
 def test_it_is_as_short_as_the_tutorial_says_and_shown_there(repository: Path) -> None:

@@ -44,10 +44,7 @@ def assert_harmless(desk: Desk) -> None:
 @pytest.fixture
 def echo(open_desk: Open, mock_openrouter: Mock) -> Desk:
     """Return a page whose model says what it is told."""
-    desk = open_desk().open()
-    desk.page.evaluate("sessionStorage.setItem('idolchat.model', 'mock/echo')")
-    desk.page.reload()
-    return desk
+    return open_desk(model="mock/echo").open()
 
 
 def test_a_hostile_reply_does_nothing(echo: Desk) -> None:
@@ -60,11 +57,14 @@ def test_a_hostile_reply_does_nothing(echo: Desk) -> None:
 
 def test_a_hostile_conversation_does_nothing_where_it_is_looked_into(echo: Desk) -> None:
     echo.send("\n\n".join(HOSTILE.values())).answered()
-    echo.page.get_by_role("button", name="Look inside").first.click()
-
-    for tab in ("Prompt", "Document", "Events"):
-        echo.page.get_by_role("tab", name=tab).click()
-        assert_harmless(echo)
+    echo.look_inside("Prompt")
+    assert_harmless(echo)
+    echo.turn_to("Document")
+    assert_harmless(echo)
+    echo.turn_to("Events")
+    echo.button("Show the events of the last turn").click()
+    expect(echo.page.get_by_role("tabpanel").get_by_role("listitem").last).to_contain_text("ended")
+    assert_harmless(echo)
 
 
 def test_links_lead_where_they_say_and_tell_nobody_where_from(echo: Desk) -> None:

@@ -1,18 +1,11 @@
 """Looking inside: what the server did for a reply."""
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import HELD, Open
 from tests.browser.desk import Desk
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
-
-
-def looked_at(desk: Desk, tab: str) -> Locator:
-    if desk.page.get_by_role("tablist").count() == 0:
-        desk.page.get_by_role("button", name="Look inside").first.click()
-    desk.page.get_by_role("tab", name=tab).click()
-    return desk.page.get_by_role("tabpanel")
 
 
 def test_a_prompt_is_shown_part_by_part(desk: Desk) -> None:
@@ -27,7 +20,7 @@ def test_a_prompt_is_shown_part_by_part(desk: Desk) -> None:
 def test_events_are_shown_as_they_come_and_again(open_desk: Open, mock_openrouter: Mock) -> None:
     desk = open_desk(model=HELD).open()
     desk.send("Hello!").begun()
-    panel = looked_at(desk, "Events")
+    panel = desk.look_inside("Events")
     expect(panel.get_by_role("listitem").first).to_contain_text("started")
     mock_openrouter.release()
     desk.answered()
@@ -39,7 +32,7 @@ def test_events_are_shown_as_they_come_and_again(open_desk: Open, mock_openroute
 
 def test_the_document_is_shown_as_it_is_stored(desk: Desk, served: Server) -> None:
     desk.send("Hello!").answered()
-    panel = looked_at(desk, "Document")
+    panel = desk.look_inside("Document")
     stored = served.document(desk.conversation_id).read_text()
 
     expect(panel.locator("pre").first).to_have_text(stored.split("\n")[0])
@@ -50,7 +43,7 @@ def test_the_document_is_shown_as_it_is_stored(desk: Desk, served: Server) -> No
 
 def test_usage_is_added_up(desk: Desk) -> None:
     desk.send("Hello!").answered()
-    panel = looked_at(desk, "Usage")
+    panel = desk.look_inside("Usage")
 
     for name in ("Each reply", "Each day"):
         plot = panel.get_by_role("figure", name=name)
@@ -61,7 +54,7 @@ def test_usage_is_added_up(desk: Desk) -> None:
 
 def test_usage_is_shown_in_tokens_too(desk: Desk) -> None:
     desk.send("Hello!").answered()
-    panel = looked_at(desk, "Usage")
+    panel = desk.look_inside("Usage")
     panel.get_by_label("Show").select_option("Tokens")
     panel.get_by_role("figure", name="Each reply").get_by_text("As a table").click()
 
@@ -71,7 +64,7 @@ def test_usage_is_shown_in_tokens_too(desk: Desk) -> None:
 
 def test_the_servers_health_is_shown_to_who_operates_it(desk: Desk) -> None:
     desk.send("Hello!").answered()
-    panel = looked_at(desk, "Server")
+    panel = desk.look_inside("Server")
 
     expect(panel).to_contain_text("openrouter: ok")
     expect(panel.get_by_role("link", name="API reference")).to_be_visible()
@@ -79,7 +72,7 @@ def test_the_servers_health_is_shown_to_who_operates_it(desk: Desk) -> None:
 
 def test_tabs_are_changed_by_the_keyboard(desk: Desk) -> None:
     desk.send("Hello!").answered()
-    looked_at(desk, "Lore and memory")
+    desk.look_inside("Lore and memory")
     desk.page.get_by_role("tab", name="Lore and memory").press("ArrowRight")
 
     expect(desk.page.get_by_role("tab", name="Events")).to_be_focused()

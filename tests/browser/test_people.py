@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.accessibility import assert_accessible
 from tests.browser.conftest import QUICK, Open
-from tests.browser.desk import Desk
+from tests.browser.desk import PATIENCE_MS, Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -138,6 +140,7 @@ class TestForm:
 
         expect(desk.page.get_by_role("heading", name="Nao")).to_be_visible()
         expect(desk.page.locator(".avatar.large img")).to_be_visible()
+        expect(desk.page).to_have_url(re.compile("#/with/"))
         made = call(served, "GET", f"/characters/{desk.page.url.rpartition('/')[2]}")["character"]
         assert (made["tags"], made["alternate_greetings"]) == (["idol", "rain"], ["Back again?"])
         desk.button("Let Nao begin").click()
@@ -196,7 +199,7 @@ class TestForm:
         desk.page.emulate_media(color_scheme="dark")
         desk.page.set_viewport_size({"width": 360, "height": 740})
         assert_accessible(desk, axe)
-        assert desk.page.evaluate("document.documentElement.scrollWidth") <= 360
+        desk.fits_the_window()
 
 
 class TestRecall:
@@ -233,10 +236,9 @@ class TestRecall:
             desk.open(f"#/with/{umbrella}")
             desk.send(said).answered()
         asked = {"text": "What is my cat called?", "character_id": umbrella, "everything": True}
-        for _ in range(200):  # it is indexed a moment later
-            found = call(served, "POST", "/memory/search", json=asked)["data"]
-            if any("Momo" in one["text"] for one in found):
-                break
+        give_up_at = time.monotonic() + PATIENCE_MS / 1000
+        while "Momo" not in str(call(served, "POST", "/memory/search", json=asked)["data"]):  # indexed a moment later
+            assert time.monotonic() < give_up_at
         desk.open(f"#/with/{umbrella}")
         desk.send("What is my cat called?").answered()
         desk.of_last_reply("Why this reply").click()
