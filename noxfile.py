@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from pathlib import Path
 
 import nox
@@ -53,7 +54,7 @@ SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 OF_OTHER_SESSIONS = [
     f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "newcomer", "release", "wheels")
 ]
-TYPED_TREES = ["noxfile.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
+TYPED_TREES = ["noxfile.py", "conftest.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
 # What describes the repository to others, and the schema that check-jsonschema brings for it.
 DESCRIPTIONS = {
     "compose-spec": ["compose.yaml", "deploy/compose/compose.yaml"],
@@ -127,6 +128,7 @@ def soak(session: nox.Session) -> None:
     if session.posargs:  # a fifth of them among several servers, where each takes seconds
         many = int(session.posargs[0])
         kills = {"IDOLCHAT_CRASH_KILLS": str(many), "IDOLCHAT_CLUSTER_FAULTS": str(max(20, many // 5))}
+        kills["IDOLCHAT_CRASH_SEED"] = os.environ.get("IDOLCHAT_CRASH_SEED", str(random.randrange(1 << 32)))
     session.run("pytest", "--numprocesses=2", "--dist=worksteal", "tests/crash", env=kills)
 
 

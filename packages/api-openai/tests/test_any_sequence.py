@@ -51,7 +51,7 @@ IN_OPEN_WEBUI = st.lists(
     min_size=1,
     max_size=12,
 )
-examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+examples = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class World:

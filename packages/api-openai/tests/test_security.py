@@ -32,7 +32,7 @@ BODIES = JSON | FIELDS | FIELDS.map(lambda fields: {"model": "aoi", "input": "Hi
 HEADERS = st.binary(max_size=40).map(lambda value: bytes(c for c in value if c >= 0x20 and c != 0x7F).strip())
 POSTS = ["/v1/chat/completions", "/v1/responses", "/v1/conversations"]
 HINTS = ["Conversation", "User", "Generation", "Task", "Message", "Parent", "Store"]
-examples = how_often(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+examples = how_often(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

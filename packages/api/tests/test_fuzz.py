@@ -52,7 +52,7 @@ FRAMES = st.dictionaries(st.sampled_from(FRAME_FIELDS), JSON)
 QUERY_FIELDS = ["limit", "before", "after", "user_id", "character_id"]
 QUERIES = st.dictionaries(st.sampled_from(QUERY_FIELDS), st.text(max_size=20))
 HEADERS = st.binary(max_size=40).map(lambda value: bytes(c for c in value if c >= 0x20 and c != 0x7F).strip())
-examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+examples = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

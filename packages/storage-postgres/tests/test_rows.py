@@ -70,7 +70,7 @@ def test_an_id_comes_back_and_two_stay_two(text: str) -> None:
 
 
 @given(conversation=conversations(), other=conversations())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
 async def test_any_conversation_comes_back_as_core_writes_it(
     storage: PostgresStorage, conversation: Conversation, other: Conversation
 ) -> None:

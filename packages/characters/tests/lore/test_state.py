@@ -42,7 +42,7 @@ def _state_after(scene: Scene, texts: list[str], state: BranchState, count: int)
     return scene.scan(*newest, state=state).state
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(said=st.lists(st.booleans(), min_size=1, max_size=12), cut=st.integers(0, 12))
 def test_a_turn_extends_its_parents_state_to_what_a_replay_gives(
     scene: MakeScene, world: MakeBook, said: list[bool], cut: int

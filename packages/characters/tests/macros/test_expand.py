@@ -18,7 +18,7 @@ PIECES = st.sampled_from(
 TEMPLATES = st.lists(PIECES, max_size=30).map("".join)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=list(HealthCheck))
 @given(template=TEMPLATES)
 def test_any_template_is_resolved_to_the_same_each_time(expanded: Expand, template: str) -> None:
     assert expanded(template) == expanded(template)
