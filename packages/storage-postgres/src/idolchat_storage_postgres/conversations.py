@@ -66,7 +66,8 @@ with ops as (
     x(o, id, expected, added, version, at, head)),
 grown as (
   update idolchat.conversations c
-  set count = c.count + ops.added, version = c.version + 1, updated_at = ops.at, head = ops.head
+  set count = c.count + ops.added, version = c.version + 1, updated_at = ops.at, head = ops.head,
+    changed = pg_current_xact_id()
   from ops where c.id = ops.id and c.count = ops.expected and (ops.version is null or c.version = ops.version)
   returning ops.o, c.id, ops.expected, c.version, c.user_id, c.character_id),
 said as (

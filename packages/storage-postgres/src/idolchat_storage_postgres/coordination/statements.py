@@ -146,7 +146,8 @@ made as (
   on conflict (id) do nothing returning id, version, user_id, character_id),
 grown as (
   update idolchat.conversations c
-  set count = c.count + a.added, version = c.version + 1, updated_at = a.at, head = a.head
+  set count = c.count + a.added, version = c.version + 1, updated_at = a.at, head = a.head,
+    changed = pg_current_xact_id()
   from unnest($18::int[], $19::int[], $20::int[], $21::bigint[], $22::timestamptz[], $23::text[])
     a(o, expected, added, version, at, head) join free using (o)
   where c.id = free.conversation_id and c.count = a.expected and (a.version is null or c.version = a.version)
