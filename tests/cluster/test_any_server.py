@@ -134,6 +134,25 @@ async def test_what_is_sent_while_another_server_answers_waits_stops_it_or_is_re
     assert rest
 
 
+async def test_of_many_who_write_to_one_conversation_through_all_servers_each_is_answered_or_refused(
+    cluster: Cluster,
+) -> None:
+    conversation_id, texts = str(uuid4()), [f"This is {number}" for number in range(64)]
+    async with cluster.client() as client:
+        sent = [body(text, model="mock/echo", conversation_id=conversation_id) for text in texts]
+        replies = await asyncio.gather(*(client.post("/chat", json=each) for each in sent))
+        page = await client.get(f"/conversation/{conversation_id}", params={"limit": 200})
+    messages = page.json()["messages"]
+    answered = {text for text, reply in zip(texts, replies, strict=True) if reply.status_code == 200}
+
+    assert {reply.status_code for reply in replies} <= {200, 429}
+    assert len(answered) > 1
+    said = [(message["role"], message["content"]) for message in messages]
+    assert {text for role, text in said if role == "user"} == answered
+    assert said[::2] == [("user", text) for _, text in said[1::2]]
+    assert len(said) == 2 * len(answered)
+
+
 async def test_the_same_key_on_three_servers_at_once_runs_one_turn(cluster: Cluster) -> None:
     clients = [server.client() for server in cluster.servers]
     try:

@@ -4,76 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-import httpx
-import pytest
-
-from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from idolchat_storage_postgres.testing import PostgresServer
 from tests.cluster.proxy import Proxy
+from tests.cluster.under_load import DIED, logs_of, under_load, until_ready
 from tests.support.cluster import Cluster, running_cluster
-from tests.support.cluster_client import FINAL, PASSING, ClusterClient
-from tests.support.cluster_load import Talkers, two_at_once
-from tests.support.ledger import Ledger
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.server import Server
 from tests.support.stream import streamed
 from tests.support.talk import body
 from tests.support.zygote import Zygote
-
-DIED = "a process that serves the database has died"
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL that may fail, and must keep what it has acknowledged."""
-    with running_postgres(options=["max_connections=200"], fsync=True) as server:
-        yield server
-
-
-@pytest.fixture
-def own_cluster(
-    tmp_path: Path, forking: Zygote, own_postgres: PostgresServer, mock_openrouter: Mock
-) -> Iterator[Cluster]:
-    with running_cluster(tmp_path, forking, own_postgres, OPENROUTER_BASE_URL=mock_openrouter.base_url) as cluster:
-        yield cluster
-
-
-@asynccontextmanager
-async def under_load(cluster: Cluster) -> AsyncGenerator[ClusterClient]:
-    """Send turns meanwhile, and compare what is stored with what the clients were told."""
-    ledger = Ledger()
-    async with cluster.client() as http:
-        client = ClusterClient(cluster, http, ledger)
-        talkers = Talkers(client, Random(str(cluster.nginx.port)))
-        talking = asyncio.create_task(talkers.run())
-        try:
-            yield client
-        finally:
-            talkers.stop()
-        await talking
-        documents = [await client.document(conversation_id) for conversation_id in ledger.conversations]
-    assert len(ledger.sent) > 10
-    assert [difference for document in documents for difference in ledger.differences(document)] == []
-    assert [two for document in documents for two in two_at_once(document)] == []
-    assert set(client.codes) <= PASSING | FINAL | {"lost"}
-
-
-def logs_of(cluster: Cluster) -> str:
-    return "".join(server.log.read_text() for server in cluster.servers)
-
-
-async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
-    async with server.client() as client, asyncio.timeout(60):
-        while True:
-            ready = await client.get("/readyz")
-            if ready.status_code == status:
-                return ready
-            await asyncio.sleep(0.1)
 
 
 async def test_a_database_that_is_restarted_loses_nothing_and_nobody_is_taken_for_dead(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def cluster(
         yield cluster
 
 
-def asking(model: str = "mock/echo-d30") -> dict[str, Any]:
-    text = " ".join(f"word{number}" for number in range(WORDS))
+def asking(model: str = "mock/echo-d30", *, words: int = WORDS) -> dict[str, Any]:
+    text = " ".join(f"word{number}" for number in range(words))
     return {"messages": [{"role": "user", "content": text}], "model": model, "conversation_id": str(uuid4())}
 
 
@@ -111,6 +112,36 @@ async def test_readers_at_another_server_go_on_when_redis_is_back_and_no_turn_fa
     assert {turn["state"] for turn in stored} == {"completed"}
     assert all(f"word{WORDS - 1}" in turn["content"] for turn in stored)
     assert elsewhere == again
+
+
+async def test_a_reader_whose_server_is_stopped_for_so_long_that_redis_closes_its_inbox_reads_on(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    redis.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
+    owner, other = cluster.servers
+    async with cluster.client(owner) as here, cluster.client(other) as there:
+        before = inboxes(redis)
+        turn_id, reading = await begun(here, asking(words=40))
+        event = asyncio.Event()
+        followed = asyncio.create_task(first_bytes(there, turn_id, event))
+        await event.wait()
+        other.send_signal(signal.SIGSTOP)
+        while len(inboxes(redis)) == len(before):  # what others tell it fills the buffers of both sides
+            for inbox in before:
+                redis.command("PUBLISH", inbox, "x" * 1_000_000)
+        said = await reading
+        other.send_signal(signal.SIGCONT)
+        elsewhere = await followed
+        again = (await here.get(f"/turns/{turn_id}/stream")).text
+
+    assert said.status_code == 200
+    assert '"state":"completed"' in elsewhere
+    assert elsewhere == again
+
+
+def inboxes(redis: RedisServer) -> list[str]:
+    """List the channels that somebody listens to."""
+    return [word for word in redis.command("PUBSUB", "CHANNELS").decode().split() if word.startswith("idolchat:")]
 
 
 async def test_a_turn_is_stopped_through_another_server_while_redis_is_away(

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { WRITE = 1, SYNC = 2, RENAME = 4, TRUNCATE = 8, UNLINK = 16, CREATE = 32, READ = 64 };
@@ -130,6 +131,23 @@ ssize_t write(int fd, const void *data, size_t size) {
     }
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
+
+/* How PostgreSQL makes a file longer; these are never done by half. */
+#define PWRITEV(name, offset_t)                                                  \
+    ssize_t name(int fd, const struct iovec *parts, int count, offset_t at) {    \
+        REAL(ssize_t, name, int, const struct iovec *, int, offset_t);           \
+        return fd_fails(WRITE, #name, fd) ? -1 : real(fd, parts, count, at);     \
+    }
+PWRITEV(pwritev, off_t)
+PWRITEV(pwritev64, off64_t)
+
+#define ALLOCATION(name, offset_t)                                               \
+    int name(int fd, offset_t at, offset_t size) {                               \
+        REAL(int, name, int, offset_t, offset_t);                                \
+        return fd_fails(WRITE, #name, fd) ? errno : real(fd, at, size);          \
+    }
+ALLOCATION(posix_fallocate, off_t)
+ALLOCATION(posix_fallocate64, off64_t)
 
 ssize_t read(int fd, void *data, size_t size) {
     REAL(ssize_t, read, int, void *, size_t);

@@ -117,12 +117,13 @@ class ForkedServer(Server):
 
 
 @contextmanager
-def running_zygote(preload: Path | None = None) -> Iterator[Zygote]:
+def running_zygote(preload: Path | None = None, **environment: str) -> Iterator[Zygote]:
     """Start a zygote, with a library in it and in all that it forks, if one is given."""
+    given = {} if preload is None else {"LD_PRELOAD": str(preload)}
     with subprocess.Popen(
         [sys.executable, "-m", __spec__.name],
         cwd=ROOT,
-        env=dict(os.environ) if preload is None else {**os.environ, "LD_PRELOAD": str(preload)},
+        env={**os.environ, **environment, **given},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -175,6 +175,9 @@ STATUSES: Mapping[type[IdolchatError], tuple[int, str]] = {
 
 _BY_CODE = {kind.code: status for kind, status in STATUSES.items()}
 
+RETRY_AFTER_S = 1.0
+"""When to come back where a server is replaced, or its storage is away, and nobody knows for how long."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -217,8 +220,14 @@ def problem_from(error: IdolchatError) -> Problem:
         code=error.code,
         message=str(error),
         param=getattr(error, "param", None),
-        retry_after_s=getattr(error, "retry_after_s", None),
+        retry_after_s=getattr(error, "retry_after_s", RETRY_AFTER_S if _is_passing(error) else None),
         quotas=getattr(error, "quotas", ()),
+    )
+
+
+def _is_passing(error: IdolchatError) -> bool:
+    return isinstance(error, core.ShuttingDown | core.StorageUnavailable) and not isinstance(
+        error, core.DocumentRefused
     )
 
 

@@ -337,6 +337,7 @@ async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(
 
     assert "".join(event.content for event in await reading if isinstance(event, Delta)) == "La la la"
     assert (ended.state, ended.message and ended.message.content) == (TurnState.COMPLETED, "La la la")
+    assert copy.content == "La la la"
 
 
 async def test_a_turn_whose_process_does_not_answer_cannot_be_followed_now(
@@ -348,6 +349,29 @@ async def test_a_turn_whose_process_does_not_answer_cannot_be_followed_now(
     cluster.cut("one")
     with pytest.raises(StorageUnavailable, match="does not answer"):
         await other.find(running.turn_id)
+
+
+class WithPeer(StoredTurns):
+    """Those of a process that knows another one."""
+
+    async def peers(self) -> Sequence[str]:
+        return ["one"]
+
+
+async def test_a_turn_that_is_over_in_a_process_that_does_not_answer_is_not_told_to_be_forgotten(
+    cluster: Cluster, llm: ScriptedProvider, other_llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 0.1)
+    llm.say("La la la")
+    async with cluster.engine("one", llm) as one, cluster.engine("other", other_llm, turns=WithPeer) as other:
+        await (turn := await one.start(ask("Sing!"))).ended()
+        copy = await other.find(turn.turn_id)
+        await copy.ended()
+        cluster.cut("one")
+        with pytest.raises(StorageUnavailable, match="does not answer"):
+            await other.find(turn.turn_id)
+
+    assert copy.content == "La la la"
 
 
 async def test_the_same_key_runs_once_in_both_engines(

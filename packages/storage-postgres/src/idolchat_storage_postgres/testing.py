@@ -32,11 +32,15 @@ def find_binaries() -> Path:
 
 
 class PostgresServer:
-    """A cluster in a folder, with the superuser ``postgres`` and no passwords, on a port of loopback."""
+    """A cluster in a folder, with the superuser ``postgres`` and no passwords, on a port of loopback.
+
+    ``environment`` is added to that of the process by the next ``start``.
+    """
 
     def __init__(self, folder: Path, *, options: Sequence[str] = (), fsync: bool = False) -> None:
         self.folder = folder
         self.port = reserve_port()
+        self.environment: dict[str, str] = {}
         self._options = [*options] if fsync else ["fsync=off", "full_page_writes=off", *options]
         self._user = _unprivileged()
         if self._user is not None:
@@ -85,7 +89,13 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(find_binaries() / program), *arguments]
         subprocess.run(  # noqa: S603
-            command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, user=self._user, group=None
+            command,
+            check=True,
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.DEVNULL,
+            user=self._user,
+            group=None,
         )
 
 

@@ -60,10 +60,13 @@ class RemoteTurns:
     async def follow(self, turn_id: UUID, *, after: int = -1) -> LiveTurn | None:
         """Return a turn of another process, or one that is over and whose events another one keeps.
 
-        None where none has it. Event ``after`` is waited for a moment. Raises ``StorageUnavailable``.
+        None where none has it. Event ``after`` is waited for a moment. Raises ``StorageUnavailable``, also where a
+        process that may have it does not answer.
         """
         turn = await self._find(turn_id)
-        live = await (self.relay.follow(turn) if turn is not None else self._follow_finished(turn_id))
+        live = await self.relay.follow(turn) if turn is not None else None
+        if live is None:
+            live = await self._follow_finished(turn_id)
         if live is not None and live.event_count <= after:
             await _caught_up(live, after)
         return live
@@ -73,14 +76,18 @@ class RemoteTurns:
         conversation_id = await self._storage.find_turn(turn_id) if peers else None
         if conversation_id is None:
             return None
+        silent: StorageUnavailable | None = None
         for inbox in peers:
             try:
                 live = await self.relay.follow(Occupant(turn_id, conversation_id, inbox, False, True))
-            except StorageUnavailable:  # it does not answer
+            except StorageUnavailable as error:
+                silent = error
                 continue
             if live is not None:
                 return live
         told = await self._turns.left_events(turn_id)
+        if told is None and silent is not None:
+            raise silent
         return copy_of(told) if told is not None else None
 
     async def leave(self, finished: Iterable[LiveTurn], *, kept_s: float) -> None:

@@ -1,0 +1,80 @@
+"""Servers under load, and what is to be true of them whatever has happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import httpx
+
+from tests.support.cluster import Cluster
+from tests.support.cluster_client import FINAL, PASSING, ClusterClient
+from tests.support.cluster_load import Talkers, two_at_once
+from tests.support.ledger import Ledger
+from tests.support.server import Server
+
+__all__ = ["DIED", "document_of", "logs_of", "under_load", "until_logged", "until_ready", "until_said"]
+
+DIED = "a process that serves the database has died"
+
+
+@asynccontextmanager
+async def under_load(cluster: Cluster) -> AsyncGenerator[ClusterClient]:
+    """Send turns meanwhile, and compare what is stored with what the clients were told."""
+    ledger = Ledger()
+    async with cluster.client() as http:
+        client = ClusterClient(cluster, http, ledger)
+        talkers = Talkers(client, Random(str(cluster.nginx.port)))
+        talking = asyncio.create_task(talkers.run())
+        try:
+            yield client
+        finally:
+            talkers.stop()
+        await talking
+        documents = [await client.document(conversation_id) for conversation_id in ledger.conversations]
+    assert len(ledger.sent) > 10
+    assert [difference for document in documents for difference in ledger.differences(document)] == []
+    assert [two for document in documents for two in two_at_once(document)] == []
+    assert set(client.codes) <= PASSING | FINAL | {"lost"}
+
+
+def logs_of(cluster: Cluster) -> str:
+    return "".join(server.log.read_text() for server in cluster.servers)
+
+
+async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
+    async with server.client() as client, asyncio.timeout(60):
+        while True:
+            ready = await client.get("/readyz")
+            if ready.status_code == status:
+                return ready
+            await asyncio.sleep(0.1)
+
+
+async def document_of(server: Server, conversation_id: str) -> dict[str, Any]:
+    """Read a conversation through a server."""
+    async with server.client() as client:
+        document: dict[str, Any] = (await client.get(f"/conversation/{conversation_id}")).json()
+    return document
+
+
+async def until_said(server: Server, conversation_id: str) -> dict[str, Any]:
+    """Wait until the last message of a conversation is a reply that is over, and return the conversation."""
+    async with asyncio.timeout(60):
+        while True:
+            document = await document_of(server, conversation_id)
+            if "finish_reason" in document["messages"][-1]:
+                return document
+            await asyncio.sleep(0.1)
+
+
+async def until_logged(server: Server, text: str) -> None:
+    """Wait until a server has logged something."""
+    async with asyncio.timeout(60):
+        while True:
+            if text in server.log.read_text():
+                return
+            await asyncio.sleep(0.1)
