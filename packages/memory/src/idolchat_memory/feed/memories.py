@@ -13,6 +13,7 @@ __all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "first_of"
 
 MAX_TEXT = 16_384
 """Characters of a message that are indexed."""
+_BLANKS = re.compile(r"\s*")
 _THOUGHTS = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 """At the beginning of a reply, as local models leave them there."""
 
@@ -30,7 +31,9 @@ def memory_text(message: Message) -> str:
         return ""
     text = text_of(message)
     thoughts = _THOUGHTS.match(text) if message.role == "assistant" else None
-    return text[thoughts.end() if thoughts else 0 :].strip()[:MAX_TEXT]
+    blanks = _BLANKS.match(text, thoughts.end() if thoughts else 0)
+    start = blanks.end() if blanks else 0
+    return text[start : start + MAX_TEXT].rstrip()  # a copy of no more than that: a reply may have 64 MiB
 
 
 def active_branch(page: Page) -> list[Numbered]:
