@@ -63,12 +63,8 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _check_content_type(headers: Sequence[tuple[bytes, bytes]]) -> None:
-    content_type = encoding = b""
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"content-encoding":
-            encoding = value.strip().lower()
+    given = dict(headers)
+    content_type, encoding = given.get(b"content-type", b""), given.get(b"content-encoding", b"").strip().lower()
     # A browser lets any page post text/plain unasked (Fetch standard, CORS-safelisted request-header), but not this.
     if content_type.partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("the body must be JSON, with the header Content-Type: application/json")

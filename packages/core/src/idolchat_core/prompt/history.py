@@ -20,7 +20,7 @@ __all__ = ["UNFINISHED", "Entry", "Histories", "History"]
 PAGE_SIZE = 64
 UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
 """The ``finish_reason`` of replies that are not what the model meant to say."""
-_SENT_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_details")
+_SENT_FIELDS = frozenset({"name", "tool_calls", "tool_call_id", "reasoning_details"})
 """What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
 _readings = count(1)
 _ENTRY_BYTES = 300
@@ -59,9 +59,9 @@ class Entry(NamedTuple):
 def _entry(message: Message, position: int) -> Entry:
     sent: dict[str, Any] = {"role": message.role, "content": message.content}
     given = message.model_fields_set
-    for name in _SENT_FIELDS:
-        if name in given and (value := getattr(message, name)) is not None:
-            sent[name] = value
+    if not _SENT_FIELDS.isdisjoint(given):
+        more = {name: getattr(message, name) for name in sorted(_SENT_FIELDS & given)}
+        sent |= {name: value for name, value in more.items() if value is not None}
     if message.finish_reason in UNFINISHED:
         sent.pop("tool_calls", None)
     size = message_size(sent)

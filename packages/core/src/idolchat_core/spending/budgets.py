@@ -78,6 +78,8 @@ class Budgets:
         self._settings = settings
         self._budgets = list(_budgets(settings))
         self._counts_users = any(budget.per_user for budget in self._budgets)
+        places = (settings.max_turns, settings.user_max_turns, settings.address_max_turns)
+        self._limits_places = any(limit is not None for limit in places)
         self._latest = clock()
         self.day, self.month = _day(self._latest), _month(self._latest)
         self.in_flight = 0
@@ -184,6 +186,8 @@ class Budgets:
 
     def _check_places(self, who: Spender) -> None:
         settings = self._settings
+        if not self._limits_places:
+            return
         for taken, limit, whose, variable in (
             (self.in_flight, settings.max_turns, "", "IDOLCHAT_MAX_TURNS"),
             (self._of_user[who.user], settings.user_max_turns, " of this user", "IDOLCHAT_USER_MAX_TURNS"),

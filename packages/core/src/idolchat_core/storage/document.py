@@ -77,7 +77,8 @@ def line(message: Message) -> bytes:
         text = message.__pydantic_serializer__.to_json(message, exclude_unset=True)
     except PydanticSerializationError:
         text = _repaired(message)
-    return _readable(text)
+    # In a text nothing is nested, however many brackets it has.
+    return _readable(text, start=max(0, text.find(b',"timestamp":')) if isinstance(message.content, str) else 0)
 
 
 def lines(messages: Iterable[Message], *, follows: bool) -> bytes:
@@ -266,8 +267,9 @@ def _repaired(value: Any) -> bytes:
         raise InvalidRequest(f"a message or field cannot be written as JSON: {error}") from error
 
 
-def _readable(text: bytes) -> bytes:
-    if text.count(b"[") + text.count(b"{") > _MAX_DEPTH:
+def _readable(text: bytes, *, start: int = 0) -> bytes:
+    """Return a text as it is. Raises ``InvalidRequest`` where it is nested too deep; nothing is before ``start``."""
+    if text.count(b"[", start) + text.count(b"{", start) >= _MAX_DEPTH:  # without the brace before ``start``
         try:
             from_json(b"[" * (200 - _MAX_DEPTH) + text + b"]" * (200 - _MAX_DEPTH))
         except ValueError as error:

@@ -73,14 +73,15 @@ def check_may(plan: Plan, history: History | None) -> None:
             raise ConversationNotFound(f"no conversation {plan.conversation_id}")
         check_speaker(plan, (plan.character_id,))
         return
-    _check_same("user_id", plan.user_id, history.user_id, history.id)
-    if plan.character_id not in history.character_ids:
+    if plan.user_id is not None:
+        _check_same("user_id", plan.user_id, history.user_id, history.id)
+    if plan.character_id is not None and plan.character_id not in history.character_ids:
         _check_same("character_id", plan.character_id, history.character_id, history.id)
     check_speaker(plan, history.character_ids or (history.character_id,))
 
 
-def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation_id: UUID) -> None:
-    if given is not None and given != known:
+def _check_same(name: str, given: UUID, known: StoredId | None, conversation_id: UUID) -> None:
+    if given != known:
         has = "another" if known is not None else "none"
         raise ConversationMismatch(f"{name} is {given}, but conversation {conversation_id} has {has}", param=name)
 

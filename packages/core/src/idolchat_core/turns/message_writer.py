@@ -166,6 +166,8 @@ class MessageWriter:
 
 def _in_order(messages: Sequence[Message], *, after: datetime) -> Sequence[Message]:
     """Return messages none of which is earlier than what stands before it: a clock may have been set back."""
+    if len(messages) == 1 and messages[0].timestamp >= after:
+        return messages
     ordered = []
     for message in messages:
         after = max(after, message.timestamp)

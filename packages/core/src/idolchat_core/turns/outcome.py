@@ -43,22 +43,18 @@ def outcome_of(
 def _message(
     live: LiveTurn, finish_reason: str, *, usage: Usage | None, model: str | None, error: dict[str, Any] | None
 ) -> Message:
-    content = live.content
-    fields = live.reply.fields
+    content, fields = live.content, live.reply.fields
     given: dict[str, Any] = {
         "id": live.message_id,
         "role": "assistant",
         "content": content if content or "tool_calls" not in fields else None,
         "timestamp": utc_now(),
-        "model": model or live.reply.model or live.model,
         "finish_reason": finish_reason,
-        "usage": usage,
         "turn_id": live.turn_id,
-        "error": error,
-        **live.reply_fields,
     }
-    known = {name: value for name, value in given.items() if value is not None or name == "content"}
-    return Message(**known, **{name: value for name, value in fields.items() if name not in given})
+    known = (("model", model or live.reply.model or live.model), ("usage", usage), ("error", error))
+    given |= {name: value for name, value in (*known, *live.reply_fields.items()) if value is not None}
+    return Message(**given, **{name: value for name, value in fields.items() if name not in given})
 
 
 def described(error: Exception) -> dict[str, Any]:
