@@ -60,6 +60,7 @@ from idolchat_core.models import (
     Page,
     StoredId,
     Usage,
+    id_text,
     new_id,
     utc_now,
 )
@@ -230,6 +231,7 @@ __all__ = [
     "forget_explanations",
     "hits_in",
     "hookimpl",
+    "id_text",
     "is_repeated",
     "issues_of",
     "keep_aside",

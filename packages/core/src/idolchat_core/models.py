@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID, SafeUUID
 
@@ -20,6 +21,7 @@ __all__ = [
     "StoredId",
     "Usage",
     "deleted_form",
+    "id_text",
     "is_made_here",
     "new_id",
     "utc_now",
@@ -42,6 +44,17 @@ def new_id() -> UUID:
     if len(_made_here) > _MAX_MADE_HERE:
         _made_here.popitem(last=False)
     return made
+
+
+def id_text(given: UUID) -> str:
+    """Return an id as text, as ``str`` does: a turn asks for the same few a dozen times."""
+    return _text_of(given.int)
+
+
+@lru_cache(maxsize=4096)
+def _text_of(number: int) -> str:
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def is_made_here(conversation_id: UUID) -> bool:

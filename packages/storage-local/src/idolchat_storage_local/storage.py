@@ -33,6 +33,7 @@ from idolchat_core import (
     VerificationResult,
     check_record_name,
     document,
+    id_text,
     one_shot,
     read_settings,
 )
@@ -140,7 +141,7 @@ class LocalStorage(Storage):
         change = Append(
             conversation_id=conversation_id,
             lines=[document.line(message) for message in messages],
-            turn_ids=[str(message.turn_id) for message in messages if message.turn_id is not None],
+            turn_ids=[id_text(message.turn_id) for message in messages if message.turn_id is not None],
             expected_count=expected_count,
             updated_at=updated_at,
             head=None if head is None else str(head),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from idolchat_core.events.events import TurnEnded
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import Message, Usage
+from idolchat_core.models import Message, Usage, id_text
 
 __all__ = ["UNKNOWN_MODEL", "completion", "completion_id", "usage_fields"]
 
@@ -16,9 +17,9 @@ UNKNOWN_MODEL = "unknown"
 """What stands for a model that the provider chose and has not told; OpenAI's clients want a string."""
 
 
-def completion_id(turn_id: object) -> str:
+def completion_id(turn_id: UUID) -> str:
     """Return the id of a turn's completion."""
-    return f"chatcmpl-{turn_id}"
+    return f"chatcmpl-{id_text(turn_id)}"
 
 
 def usage_fields(usage: Usage | None) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from idolchat_api.streaming.forms import NATIVE, TurnForm
 from idolchat_api.streaming.sse import stream_turn
 from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.models import id_text
 
 __all__ = ["respond"]
 
@@ -32,7 +33,10 @@ async def respond(
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
     """Answer with a turn. Raises ``ClientLeft``; the turn's ``on_disconnect`` says what happens to it then."""
-    scope["state"]["facts"] = {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id}
+    scope["state"]["facts"] = {
+        "conversation_id": id_text(turn.conversation_id),
+        "turn_id": id_text(turn.turn_id),
+    }
     if streams:
         heartbeat_s = app.settings.heartbeat_s
         await stream_turn(turn, scope, receive, send, heartbeat_s=heartbeat_s, headers=headers, form=form)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from idolchat_core import ConfigurationError, IdSet, StorageUnavailable, new_id
+from idolchat_core import ConfigurationError, IdSet, StorageUnavailable, id_text, new_id
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.files.group_commit import FileSync, FolderSync, Job, run_alone
 
@@ -122,7 +122,7 @@ class DataFolder:
 
     def document(self, conversation_id: UUID) -> str:
         """Name the file of a conversation."""
-        name = str(conversation_id)
+        name = id_text(conversation_id)
         return f"{self.conversations}/{name[-2:]}/{name}.json"
 
     def is_in_place(self, path: str) -> bool:
@@ -132,7 +132,8 @@ class DataFolder:
 
     def strays(self, conversation_id: UUID) -> tuple[str, str]:
         """Name where else a file of the original service may lie."""
-        return f"{self.conversations}/{conversation_id}.json", f"{self.root}/{conversation_id}.json"
+        name = id_text(conversation_id)
+        return f"{self.conversations}/{name}.json", f"{self.root}/{name}.json"
 
     def places(self, conversation_id: UUID) -> tuple[str, ...]:
         """Name all places where the file of a conversation may lie, the right one first."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from idolchat_core import Conversation, ConversationFilter, ConversationSummary
+from idolchat_core import Conversation, ConversationFilter, ConversationSummary, id_text
 
 __all__ = [
     "MARK_EVERY",
@@ -75,7 +75,7 @@ class Entry(NamedTuple):
     def of(cls, conversation: Conversation, place: str, *, form: Form, length: int, mtime_ns: int) -> Entry:
         """Describe a file that holds this conversation; ``body_end`` and ``fingerprint`` are for ``lines`` to add."""
         return cls(
-            id=str(conversation.id),
+            id=id_text(conversation.id),
             place=place,
             form=form,
             length=length,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
-from idolchat_core import StorageStats, StorageUnavailable
+from idolchat_core import StorageStats, StorageUnavailable, id_text
 from idolchat_storage_local.index.entry import Entry, EntryFilter, to_time
 from idolchat_storage_local.index.sqlite_index import Change, Index, IndexBroken, IndexBusy, remove_index
 
@@ -88,7 +88,7 @@ class WriteBehindIndex:
 
     def read_again(self, conversation_id: UUID) -> Entry | None:
         """Return what is known, by another process too."""
-        key = str(conversation_id)
+        key = id_text(conversation_id)
         change = self._not_updated_of(key)
         if change is not None:
             return change.entry
@@ -102,7 +102,7 @@ class WriteBehindIndex:
 
     def read_many(self, conversation_ids: Iterable[UUID]) -> dict[UUID, Entry]:
         """Return what is known of many as ``read_again`` does of each, and have it at hand."""
-        wanted = {str(conversation_id): conversation_id for conversation_id in conversation_ids}
+        wanted = {id_text(conversation_id): conversation_id for conversation_id in conversation_ids}
         fresh = self._not_updated()
         found = {wanted[key]: fresh[key].entry for key in wanted.keys() & fresh.keys()}
         with suppress(IndexBroken, IndexBusy):
@@ -126,7 +126,7 @@ class WriteBehindIndex:
     def forget(self, conversation_id: UUID) -> None:
         """Remember that a conversation is gone."""
         self._cache.pop(conversation_id.int, None)
-        self._add(str(conversation_id), Change(None, [], [], is_whole=True))
+        self._add(id_text(conversation_id), Change(None, [], [], is_whole=True))
 
     def newest(self, matching: EntryFilter, before: tuple[int, str] | None, limit: int) -> list[Entry]:
         """List conversations, newest first. Raises ``IndexBroken``, ``StorageUnavailable``."""
@@ -198,7 +198,7 @@ class WriteBehindIndex:
 
     def mark_after(self, conversation_id: UUID, position: int) -> tuple[int, int] | None:
         """Find a position not before this one, and where the text of the messages before it ends."""
-        key = str(conversation_id)
+        key = id_text(conversation_id)
         change = self._not_updated_of(key)
         marks = [mark for mark in change.marks if mark[0] >= position] if change is not None else []
         if change is None or not change.is_whole:
