@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["CALLER", "CallerInfo"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallerInfo:
+class CallerInfo(NamedTuple):
     """Facts about a request that are not part of it.
 
     ``key_id`` names the API key that was shown, ``address`` is where the request came from; None is not counted by.

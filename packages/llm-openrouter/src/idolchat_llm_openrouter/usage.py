@@ -89,7 +89,7 @@ def _telling(told: Mapping[str, Any], *, depth: int = 0) -> dict[str, Any]:
         if value is None or name in LIFTED:
             continue
         if isinstance(value, dict):
-            group = _telling(value, depth=depth + 1) if depth < MAX_DEPTH else None
+            group = _telling(value, depth=depth + 1) if depth < MAX_DEPTH and any(value.values()) else None
             if group:
                 kept[name] = group
         elif (value or not depth) and (type(value) in PLAIN or _is_finite(value)):

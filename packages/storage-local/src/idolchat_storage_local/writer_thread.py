@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import batched
 from queue import SimpleQueue
 from typing import Any, NamedTuple, overload
 
@@ -48,6 +49,8 @@ type _Told = list[tuple[asyncio.Future[Any], _Result]]
 class Writer:
     """Runs jobs in batches, in the order in which they were asked for.
 
+    What is asked for in one round of the event loop, such as a turn's message and its line in the ledger, is handed to
+    the thread at its end: that wakes it once, and the disk is waited for together.
     A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``readers``.
     """
 
@@ -59,7 +62,8 @@ class Writer:
         self._syncs = Syncs(files.disk, files.folder.root)
         self._lock = threading.Lock()
         self._is_closed = False
-        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._asked: list[_Asked] = []
+        self._queue: SimpleQueue[Sequence[_Asked] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="idolchat-writer", daemon=True)
         self._thread.start()
 
@@ -84,25 +88,37 @@ class Writer:
         with self._lock:
             if self._is_closed:
                 raise StorageUnavailable("this storage is closed")
-            self._queue.put(_Asked(future, what, key))
+            if not self._asked:
+                self._loop.call_soon(self._hand_over)
+            self._asked.append(_Asked(future, what, key))
         return future
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._asked:  # unless it was closed meanwhile
+                self._queue.put(self._asked)
+                self._asked = []
 
     def close(self) -> None:
         """Finish what was asked for, and stop the thread."""
         with self._lock:
             self._is_closed = True
+            self._queue.put(self._asked)
             self._queue.put(None)
+            self._asked = []
         self._thread.join()
 
     def _run(self) -> None:
         is_open = True
         with self._syncs:
             while is_open:
-                batch = [self._queue.get()]
-                batch += [self._queue.get() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
-                is_open = None not in batch
+                rounds = [self._queue.get()]
+                rounds += [self._queue.get() for _ in range(self._queue.qsize())]
+                is_open = rounds[-1] is not None
                 # Who was cancelled meanwhile has not asked for anything.
-                self._do([asked for asked in batch if asked is not None and not asked.future.cancelled()])
+                wanted = [asked for asks in rounds for asked in asks or () if not asked.future.cancelled()]
+                for batch in batched(wanted, _MAX_BATCH):
+                    self._do(batch)
 
     def _do(self, batch: Sequence[_Asked]) -> None:
         groups: dict[_Key, list[_Asked]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from starlette.types import Scope
 
@@ -33,7 +32,7 @@ def set_key(principal: Principal) -> None:
     """Set the key of a caller who authenticates over an open socket."""
     key_id = _key_id(principal)
     if CALLER.get().key_id != key_id:
-        CALLER.set(replace(CALLER.get(), key_id=key_id))
+        CALLER.set(CALLER.get()._replace(key_id=key_id))
 
 
 def _key_id(principal: Principal) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,7 @@ class Instrumentation:
         from idolchat_api.observability.traces import traceparent_of  # noqa: PLC0415  it is loaded already
 
         span = self.traces.begin(_method(scope), CALLER.get().traceparent)
-        CALLER.set(replace(CALLER.get(), traceparent=traceparent_of(span)))
+        CALLER.set(CALLER.get()._replace(traceparent=traceparent_of(span)))
         scope["state"]["span"] = span
 
     def end(self, scope: Scope, *, status: int, started_at: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Token
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -35,7 +34,7 @@ class FrameTrace:
         traceparent = self._traceparent
         if self._traces is not None:
             self._span, traceparent = self._traces.begin_frame(self._kind, traceparent)
-        self._before: Token[CallerInfo] = CALLER.set(replace(CALLER.get(), traceparent=traceparent))
+        self._before: Token[CallerInfo] = CALLER.set(CALLER.get()._replace(traceparent=traceparent))
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_core.llm.contract import Delta
@@ -30,8 +30,7 @@ class TurnState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStarted:
+class TurnStarted(NamedTuple):
     """The turn exists and the user's message is on disk; always number 0.
 
     ``turns_ahead`` is how many turns of the conversation it waits for, as it begins. ``character_id`` says who answers
@@ -48,8 +47,7 @@ class TurnStarted:
     character_id: StoredId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnEnded:
+class TurnEnded(NamedTuple):
     """The turn is over and ``message``, if there is one, is on disk; always the last.
 
     ``error`` is ``{"code", "message"}`` and what else is known (``retry_after_s``); given where ``state`` is

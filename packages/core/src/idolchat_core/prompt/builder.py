@@ -18,7 +18,7 @@ from idolchat_core.prompt.budget import Selection
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.outline import Outline
 from idolchat_core.prompt.parts import MeasuredPart, Slot
-from idolchat_core.prompt.sendable import content_parts, joined_roles, sendable
+from idolchat_core.prompt.sendable import alternates, content_parts, joined_roles, sendable
 from idolchat_core.prompt.thinking import without_thinking
 from idolchat_core.prompt.window import choose_start, predict_start
 
@@ -83,7 +83,9 @@ def build_prompt(
     that reaches up to the history's beginning, or next to it. ``predicts`` asks for ``next_cut``. Raises
     ``ContextTooLong`` when the newest turn alone does not fit.
     """
-    said = sendable(path if keeps_thinking else without_thinking(path))
+    spoken = path if keeps_thinking else without_thinking(path)
+    is_plain = alternates(spoken)
+    said = list(spoken) if is_plain else sendable(spoken)
     beginning = [{"role": "assistant", "content": begun}] if begun else []
     extra_size += sum([message_size(message) for message in beginning])
     room = _Room(budget_tokens, tokens_per_size, reserved_tokens, extra_size)
@@ -118,8 +120,10 @@ def build_prompt(
         late_system=late_system,
         assistant_first=assistant_first,
         joins_replies=joins_replies,
+        is_plain=is_plain,
     )
-    messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
+    if beginning:
+        messages = [*messages[:-1], *joined_roles([*messages[-1:], *beginning])]
     history_size = sum([entry.size for entry in said[start:]])
     outline = _outline(selection, said[start:], history_size)
     size = extra_size + selection.fixed_size + selection.varying_size + history_size
@@ -207,17 +211,25 @@ def _too_long(said: Sequence[Entry], room: _Room, selection: Selection) -> Conte
 
 
 def _arranged(
-    selection: Selection, said: Sequence[Entry], *, late_system: bool, assistant_first: bool, joins_replies: bool
+    selection: Selection,
+    said: Sequence[Entry],
+    *,
+    late_system: bool,
+    assistant_first: bool,
+    joins_replies: bool,
+    is_plain: bool,
 ) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
     """Return the messages in order, and after how many of them the prompt may change from turn to turn."""
     head = [part.sent for part in selection.before_history]
-    history = joined_roles([entry.sent for entry in said], joins_replies=joins_replies)
+    history = [entry.sent for entry in said]
+    if not is_plain:
+        history = joined_roles(history, joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):
         head, history = [*head, _told(history[0])], history[1:]
-    newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
-    deep, tail, last = (list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY))
+    deep, tail, last = [list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
     if not (deep or tail or last):
         return [*head, *history], _marks(len(head), len(head) + len(history))
+    newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
     if not late_system:
         messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
         return messages, _marks(len(head), len(head) + newest)

@@ -195,7 +195,8 @@ class History:
         """Find a message in ``path``."""
         path = self.path
         for position in range(len(path) - 1, -1, -1):
-            if path[position].id == message_id:
+            known = path[position].id
+            if known is message_id or known == message_id:  # the first takes no call
                 return position
         return None
 

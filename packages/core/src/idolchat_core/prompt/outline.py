@@ -57,7 +57,7 @@ def _goes_on(before: Outline, after: Outline) -> bool:
     count = before.steady
     return (
         0 < count < after.steady
-        and before.history[0].id == after.history[0].id
+        and (before.history[0] is after.history[0] or before.history[0].id == after.history[0].id)
         and before.history[count - 1].id == after.history[count - 1].id
         and [part.part.content for part in before.head] == [part.part.content for part in after.head]
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from idolchat_core.prompt.history import UNFINISHED, Entry
 
-__all__ = ["content_parts", "joined_roles", "sendable"]
+__all__ = ["alternates", "content_parts", "joined_roles", "sendable"]
 
 
 def sendable(path: Sequence[Entry]) -> list[Entry]:
@@ -17,7 +17,7 @@ def sendable(path: Sequence[Entry]) -> list[Entry]:
     question. The newest turn is always kept. A message that was deleted is as if it had never been there: the reply to
     a deleted question stays, and a question whose reply was deleted is one without a reply.
     """
-    if _is_plain(path):
+    if alternates(path):
         return list(path)
     kept: list[Entry] = []
     for entry in [entry for entry in path if not entry.is_deleted]:
@@ -34,7 +34,8 @@ def sendable(path: Sequence[Entry]) -> list[Entry]:
     return kept
 
 
-def _is_plain(path: Sequence[Entry]) -> bool:
+def alternates(path: Sequence[Entry]) -> bool:
+    """Whether all of a branch can be sent as it is: the user and the assistant take turns, and each says something."""
     expected = path[0].role if path and path[0].role == "assistant" else "user"
     for entry in path:
         if entry.sent["role"] != expected or entry.finish_reason in UNFINISHED or "tool_calls" in entry.sent:

@@ -13,16 +13,15 @@ Sums over the lines are the figures: nothing is ever rewritten.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
 
 from idolchat_core.models import StoredId, Usage
 
-__all__ = ["NAMESPACE", "CallFacts", "Outcome", "fixed", "named", "opened", "settled", "sure", "void"]
+__all__ = ["NAMESPACE", "CallFacts", "Outcome", "fixed", "log_of", "named", "opened", "settled", "sure", "void"]
 
 NAMESPACE = "spending"
 
@@ -30,30 +29,27 @@ type Outcome = str
 """As a turn's state: ``completed``, ``cancelled``, ``incomplete``, ``failed``; ``unknown`` where a crash hides it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFacts:
-    """What is known of a call before it is made."""
+class CallFacts(NamedTuple):
+    """What is known of a call before it is made; ``log`` is the name of the log that it belongs to: the UTC day."""
 
     call_id: UUID | str
     at: datetime
+    log: str
     purpose: str
     turn_id: UUID | str | None = None
     conversation_id: UUID | str | None = None
     user_id: StoredId | None = None
     key_id: str | None = None
     model: str | None = None
-    log: str = field(init=False)
-    """The name of the log that it belongs to."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "log", self.at.date().isoformat())  # half the time of strftime
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> CallFacts:
         """Read the facts of an ``open`` or ``call`` line."""
+        at = datetime.fromisoformat(line["at"])
         return cls(
             call_id=line.get("open") or line["call"],
-            at=datetime.fromisoformat(line["at"]),
+            at=at,
+            log=log_of(at),
             purpose=line["purpose"],
             turn_id=line.get("turn"),
             conversation_id=line.get("conversation"),
@@ -73,6 +69,11 @@ class CallFacts:
             "key": self.key_id,
             "model": self.model,
         }
+
+
+def log_of(at: datetime) -> str:
+    """Return the name of the log of a time, in UTC."""
+    return at.date().isoformat()  # half the time of strftime
 
 
 def opened(facts: CallFacts) -> bytes:

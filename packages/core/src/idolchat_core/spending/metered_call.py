@@ -9,7 +9,7 @@ from uuid import UUID
 
 from idolchat_core.models import Usage, utc_now
 from idolchat_core.spending.budgets import Spender
-from idolchat_core.spending.ledger_lines import CallFacts, Outcome, opened, settled, void
+from idolchat_core.spending.ledger_lines import CallFacts, Outcome, log_of, opened, settled, void
 
 if TYPE_CHECKING:
     from idolchat_core.spending.ledger import Ledger
@@ -67,9 +67,11 @@ class MeteredCall:
         model: str | None = None,
     ) -> None:
         """Set the facts of the call; ``write`` or ``take_lines`` then records that it is about to be made."""
+        at = datetime.fromtimestamp(self._ledger.budgets.now(), UTC)
         self.facts = CallFacts(
             call_id=call_id,
-            at=datetime.fromtimestamp(self._ledger.budgets.now(), UTC),
+            at=at,
+            log=log_of(at),
             purpose=self.purpose,
             turn_id=turn_id,
             conversation_id=conversation_id,

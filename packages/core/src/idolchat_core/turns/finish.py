@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from operator import is_
 
 from idolchat_core.errors import ReplyCut
 from idolchat_core.events.json_values import MISSING, plain_json, plain_text
@@ -23,13 +24,14 @@ def well_formed(finished: object) -> Finished:
     """
     if not isinstance(finished, Finished):
         raise ReplyCut("the provider ended the reply without saying that it was finished")
-    reason = _text(finished.finish_reason)
-    return Finished(
-        finish_reason="stop" if not reason or reason in UNFINISHED else reason,
-        usage=_usage(finished.usage),
-        model=_text(finished.model),
-        completion_id=_text(finished.completion_id),
-    )
+    reason, usage = _text(finished.finish_reason), _usage(finished.usage)
+    model, completion_id = _text(finished.model), _text(finished.completion_id)
+    if not reason or reason in UNFINISHED:
+        reason = "stop"
+    given = (finished.finish_reason, finished.usage, finished.model, finished.completion_id)
+    if type(finished) is Finished and all(map(is_, given, (reason, usage, model, completion_id))):
+        return finished
+    return Finished(finish_reason=reason, usage=usage, model=model, completion_id=completion_id)
 
 
 def _text(value: object) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -445,7 +444,7 @@ class TurnRun:
             self.conversation_id, ended.message, end, answers=live.user_message_id, history=history
         )
         self._has_place = False
-        return ended if stored is ended.message else replace(ended, message=stored)
+        return ended if stored is ended.message else ended._replace(message=stored)
 
     async def _asked(self, answer: Completion, history: History) -> TurnEnded:
         """Ask the provider, and return how that ended."""
