@@ -212,6 +212,7 @@ def test_the_error_says_what_was_refused_and_what_to_do(code: int) -> None:
 async def test_records_are_whole_or_not_there_on_a_failing_disk(data_dir: Path, times: int) -> None:
     disk = FailingDisk(errno.ENOSPC)
     async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as storage:
+        await storage.settle()  # the look through the folder at the start writes, too
         await storage.put_record("n", "x", b"first")
         for fail_at in range(1, 5):
             disk.fail(at=fail_at, times=times)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from pydantic_core import PydanticSerializationError, to_json
-
 __all__ = ["MAX_DEPTH", "MISSING", "plain_json", "plain_text"]
 
 MAX_DEPTH = 128
@@ -23,11 +21,9 @@ MISSING: Final = _Missing()
 
 def plain_text(text: str) -> str:
     """Return a text as UTF-8 can hold it: half a surrogate pair is no character and becomes U+FFFD."""
-    if text.isascii():
-        return text
     try:
-        to_json(text)  # it leaves its UTF-8 with the text, which is written to the disk and to the client yet
-    except PydanticSerializationError:
+        text.encode()
+    except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
