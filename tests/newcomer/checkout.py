@@ -4,12 +4,13 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import IO
 
 import uv
@@ -19,6 +20,7 @@ from idolchat_core.testing import reserve_port
 ROOT = Path(__file__).parents[2]
 MARK = "==== "
 PATIENCE_S = 900
+START_S = 60
 STOP_S = 60
 STOP_ALL = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"
 OURS = re.compile(
@@ -98,6 +100,15 @@ class Checkout:
             os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=STOP_S)
             process.stdout.close()
+
+    def wait_for_port(self, port: str) -> None:
+        """Wait until somebody listens on a port of the pages."""
+        give_up_at = monotonic() + START_S
+        while True:
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", int(self.here(port)))):
+                return
+            assert monotonic() < give_up_at, f"nobody listens on port {port} of the pages"
+            sleep(0.02)
 
     def follow(self, page: str) -> Followed:
         """Run all that a page says, in one shell, with the commands of the checkout on the path; an error raises."""

@@ -51,7 +51,7 @@ async def test_a_third_partys_routes_and_page_are_served(
 ) -> None:
     environment = install("idolchat-api", "idolchat-llm-openrouter", "idolchat-storage-local", "idolchat-notes")
     with serving(environment, tmp_path, mock_openrouter) as running:
-        async with httpx.AsyncClient(base_url=running.url, follow_redirects=True) as client:
+        async with httpx.AsyncClient(base_url=running.url, timeout=60, follow_redirects=True) as client:
             page = await client.get("/notes-page")
             script = await client.get("/notes-page/notes.js")
             kept = (await client.post("/notes", json={"text": "Likes tea."})).json()
@@ -72,7 +72,7 @@ async def test_a_third_partys_characters_speak_first(
         '{"mika": {"name": "Mika", "says": ["Hi! I am Mika."], "options": {"top_p": 0.9}}}'
     )
     with serving(environment, tmp_path, mock_openrouter) as running:
-        async with httpx.AsyncClient(base_url=running.url) as client:
+        async with running.client() as client:
             begun = (await client.post("/conversations", json={"character_id": "mika"})).json()
         await say("rest", running, "I am Ada.", conversation_id=begun["id"])
 
@@ -122,7 +122,7 @@ async def test_a_page_is_served_where_it_is_installed_and_nowhere_else(
     for name, environment in (("without", server), ("with", install(*served))):
         (tmp_path / name).mkdir()
         with serving(environment, tmp_path / name, mock_openrouter) as running:
-            async with httpx.AsyncClient(base_url=running.url, headers={"Accept": "text/html"}) as client:
+            async with httpx.AsyncClient(base_url=running.url, timeout=60, headers={"Accept": "text/html"}) as client:
                 pages.append((await client.get("/")).text)
 
     assert ["<script" in page for page in pages] == [False, True]
