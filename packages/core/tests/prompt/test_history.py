@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from idolchat_core.conversations.branches import active_branch
 from idolchat_core.models import Conversation, Message, Page, new_id, utc_now
 from idolchat_core.prompt.history import Histories, History
+from idolchat_core.prompt.outline import Outline
+from idolchat_core.prompt.parts import PromptPart, Slot, measured
 from idolchat_core.testing import InMemoryStorage
 
 
@@ -128,6 +130,22 @@ async def test_few_histories_are_kept_where_their_messages_are_long(content: str
     for conversation in conversations:
         await storage.put(conversation)
     found = [await histories.get(conversation.id) for conversation in conversations]
+    again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
+
+    assert [a is b for a, b in zip(reversed(found), again, strict=True)] == [True, True, False]
+
+
+async def test_few_histories_are_kept_where_much_was_recalled_for_their_prompts() -> None:
+    storage = InMemoryStorage()
+    histories = Histories(storage, max_bytes=250_000)
+    conversations = [conversation_of([None]) for _ in range(3)]
+    recalled = PromptPart("memory", "1", "x" * 100_000, Slot.TAIL, stability="turn", why={"matched": ["x"]})
+    for conversation in conversations:
+        await storage.put(conversation)
+    found = [await histories.get(conversation.id) for conversation in conversations]
+    for history in found:
+        history.last_prompt = Outline(late=[measured(recalled)]).kept()
+        histories.keep(history)
     again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
 
     assert [a is b for a, b in zip(reversed(found), again, strict=True)] == [True, True, False]

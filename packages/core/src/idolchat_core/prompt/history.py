@@ -325,8 +325,9 @@ class Histories:
         self._drop(history.id.int)
         if history.is_outdated:
             return
-        self._known[history.id.int] = (history, history.held_bytes)
-        self._held += history.held_bytes
+        held = history.held_bytes + (history.last_prompt.held_bytes if history.last_prompt is not None else 0)
+        self._known[history.id.int] = (history, held)
+        self._held += held
         while self._held > self._max_bytes and len(self._known) > 1:
             self._drop(next(iter(self._known)))
 

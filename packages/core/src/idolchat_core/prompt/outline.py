@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from idolchat_core.memory_size import memory_size
 from idolchat_core.prompt.parts import MeasuredPart
 
 if TYPE_CHECKING:  # a history keeps the outline of its last prompt
     from idolchat_core.prompt.history import Entry
 
 __all__ = ["Outline", "shared_size"]
+
+_PART_BYTES = 500
+"""Memory that a part takes besides its text: measured, CPython 3.12."""
 
 
 class Outline(NamedTuple):
@@ -25,6 +29,20 @@ class Outline(NamedTuple):
     steady: int = 0
     steady_size: float = 0.0
 
+    def kept(self) -> Outline:
+        """Return it for the next prompt, which does not ask what brought a part here that is of this turn alone."""
+        if all(part.is_lasting for part in (*self.head, *self.late)):
+            return self
+        return self._replace(head=_without_why(self.head), late=_without_why(self.late))
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory it takes besides the history, and the texts that other conversations have as well."""
+        return sum(
+            _PART_BYTES + (0 if part.is_lasting else memory_size(part.part.content))
+            for part in (*self.head, *self.late)
+        )
+
     def pieces(self) -> Iterator[tuple[object, float]]:
         """Name what there is, in order, each with its size: a part by its content, a message by its id."""
         for part in self.head:
@@ -35,6 +53,13 @@ class Outline(NamedTuple):
             yield entry.id, entry.size
         if self.steady == len(self.history):
             yield from ((part.part.content, part.size) for part in self.late)
+
+
+def _without_why(parts: Sequence[MeasuredPart]) -> list[MeasuredPart]:
+    return [
+        one if one.is_lasting else MeasuredPart(one.part._replace(why={}), {}, one.size, None, is_lasting=False)
+        for one in parts
+    ]
 
 
 def shared_size(before: Outline, after: Outline) -> float:

@@ -256,7 +256,7 @@ class Prompting:
         per_size: float,
         window_tokens: float,
     ) -> None:
-        before, history.last_prompt = history.last_prompt, prompt.outline
+        before, history.last_prompt = history.last_prompt, prompt.outline.kept()
         start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
         self.built = BuiltPrompt(
             turn_id=self._turn_id,
