@@ -38,7 +38,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 def make_key(server: Server) -> str:
     """Make a key before the server starts, as an operator does."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {**server.environment, **server.places}
+    environment |= server.environment
     command = [sys.executable, "-m", "idolchat_cli", "keys", "create", "--json"]
     done = subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=True)
     key: str = json.loads(done.stdout)["key"]
@@ -61,6 +61,7 @@ async def test_nothing_secret_or_said_is_written_anywhere(
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
     }
     server = Server(tmp_path, environment)
+    server.environment |= server.places
     key = make_key(server)
     with server:
         headers = {"Authorization": f"Bearer {key}"}
@@ -77,7 +78,7 @@ async def test_nothing_secret_or_said_is_written_anywhere(
         "errors": "\n".join(answers),
         "metrics": metrics.text,
         "traces": b"".join(traces).decode("latin-1"),
-        "ledger": "".join(log.read_text() for log in (server.data / "logs").rglob("*") if log.is_file()),
+        "ledger": b"\n".join(server.log_lines("spending")).decode(),
     }
 
     assert len(written["log"].splitlines()) > 20

@@ -12,9 +12,8 @@ DOCUMENT = """\
 
 
 def test_the_example_adds_a_command(tmp_path: Path) -> None:
-    stored = tmp_path / "data" / "conversations" / "55"
-    stored.mkdir(parents=True)
-    (stored / "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55.json").write_text(DOCUMENT)
+    (tmp_path / "one.json").write_text(DOCUMENT)
+    idol_json(tmp_path, "conversations", "import", "one.json")
     env = {"PYTHONPATH": install_example(tmp_path, "command-words")}
     listed = idol(tmp_path, "--help", environment=env).stdout
 

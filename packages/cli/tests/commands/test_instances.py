@@ -65,6 +65,14 @@ def test_the_doctor_looks_at_the_bus_that_is_named(shared: Installation, bus: st
     assert (finding["status"], finding["message"]) == (status, message)
 
 
+def test_the_doctor_says_where_nobody_copies_to_a_mirror(shared: Installation) -> None:
+    shared.env["IDOLCHAT_STORAGE"] = "shared,folder"
+    checks = json.loads(shared.run("doctor", "--json").stdout)["checks"]
+
+    [finding] = [each for each in checks if each["check"] == "mirror"]
+    assert (finding["status"], finding["message"]) == ("warn", "no server copies to folder now")
+
+
 def test_a_bus_is_listed_among_what_a_plugin_adds(shared: Installation) -> None:
     plugins = json.loads(shared.run("plugins", "--json").stdout)
 

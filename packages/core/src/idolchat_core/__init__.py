@@ -7,6 +7,7 @@ What a plugin needs is here. Search queries are in ``idolchat_core.search``, con
 from idolchat_core.characters.contract import CharacterDirectory, DirectoryEntry, DirectoryPage
 from idolchat_core.coordination.broker_bus import BrokerBus, BrokerLost, Publish
 from idolchat_core.coordination.contract import (
+    CHOSEN_S,
     AlreadyEntered,
     Bus,
     BusState,
@@ -23,6 +24,7 @@ from idolchat_core.coordination.contract import (
     TurnTakenOver,
     UnfinishedTurn,
 )
+from idolchat_core.coordination.process import process_address
 from idolchat_core.errors import (
     ConfigurationError,
     ContextTooLong,
@@ -109,6 +111,7 @@ from idolchat_core.turns.prompt_records import forget_explanations
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 
 __all__ = [
+    "CHOSEN_S",
     "EVERYTHING",
     "NO_RECORD",
     "SESSION_GAP_S",
@@ -240,6 +243,7 @@ __all__ = [
     "new_id",
     "one_shot",
     "pagination",
+    "process_address",
     "read_settings",
     "record_version",
     "repair_of",

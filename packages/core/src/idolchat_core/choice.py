@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from idolchat_core.coordination.contract import Bus
@@ -114,7 +114,7 @@ async def open_storage(
     name, *mirrors = choose_storages(settings, plugins)
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(plugins.storages.get(name)())
-        _check_shared(name, storage, plugins, mirrors=mirrors)
+        _check_shared(name, storage, plugins)
         # Changes of a shared storage are told by itself; see ``SharedFeed``.
         observers = [] if storage.is_shared else list(plugins.change_observers)
         server = None
@@ -140,17 +140,11 @@ async def open_storage(
             await _await_server(server, settings)
 
 
-def _check_shared(name: str, storage: Storage, plugins: Plugins, *, mirrors: Sequence[str]) -> None:
+def _check_shared(name: str, storage: Storage, plugins: Plugins) -> None:
     if storage.is_shared != plugins.storages.is_shared(name):
         raise ConfigurationError(
             f"{plugins.storages.origin(name)} registers the storage {name!r} with"
             f" is_shared={not storage.is_shared}, and it says {storage.is_shared} of itself; one of them is wrong"
-        )
-    if storage.is_shared and mirrors:
-        raise ConfigurationError(
-            f"the storage {name!r} is served by several processes at once and cannot be mirrored to"
-            f" {', '.join(mirrors)}: what another process changes would not be noticed. Name the storage alone in"
-            " IDOLCHAT_STORAGE"
         )
 
 

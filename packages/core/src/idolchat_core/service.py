@@ -147,7 +147,7 @@ async def _telling_observers(
         return
     async with AsyncExitStack() as stack:
         observers = {name: await stack.enter_async_context(registry.get(name)(services)) for name in registry}
-        if isinstance(storage, TrackedStorage):
+        if not isinstance(storage, SharedStorage):
             await stack.enter_async_context(storage.telling(observers))
             yield ()
             return

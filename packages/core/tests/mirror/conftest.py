@@ -8,7 +8,7 @@ import pytest
 
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored
 from idolchat_core.storage.contract import Storage
-from idolchat_core.testing import InMemoryObjects, InMemoryStorage
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, SharedInMemoryStorage
 
 type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
 
@@ -33,9 +33,9 @@ def opened() -> Opening:
 
 
 @pytest.fixture
-def primary() -> InMemoryStorage:
-    """Return an empty primary."""
-    return InMemoryStorage()
+def primary(request: pytest.FixtureRequest) -> InMemoryStorage:
+    """Return an empty primary, which one process has, or with the parameter "shared" any number."""
+    return SharedInMemoryStorage() if getattr(request, "param", "alone") == "shared" else InMemoryStorage()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from idolchat_core.errors import ConversationNotFound
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
+pytestmark = pytest.mark.parametrize("primary", ["alone", "shared"], indirect=True)
+
 
 async def test_what_is_created_and_added_reaches_the_mirror(
     storage: MirroredStorage, primary: InMemoryStorage, mirror: InMemoryObjects

@@ -12,6 +12,8 @@ from idolchat_core.mirror.repair import mend
 from idolchat_core.models import Conversation, utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
+pytestmark = pytest.mark.parametrize("primary", ["alone", "shared"], indirect=True)
+
 type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
 type Sides = tuple[Conversation | None, Conversation | None]
 

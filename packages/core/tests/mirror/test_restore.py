@@ -13,6 +13,8 @@ from idolchat_core.mirror import MirroredStorage, MirrorMode
 from idolchat_core.models import Conversation, new_id, utc_now
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
+pytestmark = pytest.mark.parametrize("primary", ["alone", "shared"], indirect=True)
+
 type Opening = Callable[..., AbstractAsyncContextManager[MirroredStorage]]
 
 USES: dict[str, Callable[[MirroredStorage, UUID], Awaitable[object]]] = {

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from idolchat_api.observability.instance_metrics import instance_metrics
 from idolchat_api.version import VERSION
+from idolchat_core.coordination.process import process_address
 from idolchat_core.service import Service
 from idolchat_core.turns.observers import TurnObserver, TurnReport
 
@@ -111,6 +112,10 @@ class _State(Collector):
         mirror = self._service.mirror
         yield _gauge("idolchat_mirror_pending", "Copies still to be made.", mirror.pending)
         yield _gauge("idolchat_mirror_lag_seconds", "Age of the oldest change that a mirror lacks.", mirror.lag_s)
+        copies = GaugeMetricFamily("idolchat_mirror_copied_here", "1 where this server copies.", labels=["mirror"])
+        for one in mirror.mirrors:
+            copies.add_metric([one.name], float(one.copied_by in (None, process_address())))
+        yield copies
         tokens = GaugeMetricFamily("idolchat_spent_tokens", "Tokens of this day and month (UTC).", labels=["window"])
         cost = GaugeMetricFamily("idolchat_spent_cost", "Cost of this day and month (UTC).", labels=["window"])
         left = GaugeMetricFamily("idolchat_budget_remaining_ratio", "Of each budget for all.", labels=["budget"])

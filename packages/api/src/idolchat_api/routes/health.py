@@ -21,10 +21,17 @@ __all__ = ["routes"]
 router = APIRouter(tags=["health"])
 
 
+class MirrorPart(PartHealth):
+    """One mirror; of servers that share the storage, ``copied_by`` is the machine and process that copies to it."""
+
+    copied_by: str | None = None
+
+
 class MirrorHealth(BaseModel):
     """How far the mirrors are behind: conversations still to be copied, and the age of the oldest change.
 
-    ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are.
+    ``conflicts`` are conversations that a mirror holds otherwise, and that are left as they are. Where several servers
+    share the storage, it is what the one says that copies.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +39,7 @@ class MirrorHealth(BaseModel):
     pending: int = 0
     lag_s: float = 0.0
     conflicts: int | None = None
-    mirrors: tuple[PartHealth, ...] | None = None
+    mirrors: tuple[MirrorPart, ...] | None = None
 
     @classmethod
     def of(cls, status: MirrorStatus) -> Self:
@@ -46,10 +53,16 @@ class MirrorHealth(BaseModel):
         )
 
 
-def _part(mirror: MirrorState) -> PartHealth:
+def _part(mirror: MirrorState) -> MirrorPart:
     if mirror.error is None:
-        return PartHealth(name=mirror.name, status="ok")
-    return PartHealth(name=mirror.name, status="unavailable", code=StorageUnavailable.code, message=mirror.error)
+        return MirrorPart(name=mirror.name, status="ok", copied_by=mirror.copied_by)
+    return MirrorPart(
+        name=mirror.name,
+        status="unavailable",
+        code=StorageUnavailable.code,
+        message=mirror.error,
+        copied_by=mirror.copied_by,
+    )
 
 
 class BackgroundHealth(BaseModel):

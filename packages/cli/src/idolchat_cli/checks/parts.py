@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
 from idolchat_cli.checks.result import CheckResult, fail, ok, warn
-from idolchat_core.choice import choose_llm, choose_storages, open_bus
+from idolchat_core.choice import choose_llm, choose_storages, is_shared, open_bus, open_storage
+from idolchat_core.coordination.contract import SharedStorage
 from idolchat_core.errors import IdolchatError, ProviderUnavailable
 from idolchat_core.llm.contract import LLMProvider, ModelInfo
+from idolchat_core.mirror import MirroredStorage, MirrorState, SharedMirror
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import CoreSettings
 
-__all__ = ["check_bus", "check_by_plugin", "check_llm", "check_plugins", "check_storages"]
+__all__ = ["check_bus", "check_by_plugin", "check_llm", "check_mirrors", "check_plugins", "check_storages"]
 
 PATIENCE_S = 30
 LOADING_S, RETRY_S = 10, 0.2
@@ -36,6 +38,15 @@ async def check_storages(settings: CoreSettings, plugins: Plugins) -> list[Check
     except IdolchatError as error:
         return [fail("storage", str(error))]
     return [finding for name in names for finding in await _tried("storage", _storage(plugins, name))]
+
+
+async def check_mirrors(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
+    """See who copies to the mirrors of a storage that several servers share, and how far that is."""
+    try:
+        has_some = is_shared(settings, plugins) and len(choose_storages(settings, plugins)) > 1
+    except IdolchatError:  # which another check tells
+        return []
+    return await _tried("mirror", _mirrors(settings, plugins)) if has_some else []
 
 
 async def check_bus(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
@@ -78,6 +89,29 @@ async def _storage(plugins: Plugins, name: str) -> list[CheckResult]:
     async with plugins.storages.get(name)() as storage:
         await storage.check()
     return [ok("storage", f"{name} takes writes ({plugins.storages.origin(name)})")]
+
+
+async def _mirrors(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:
+    async with open_storage(settings, plugins) as (_, storage):
+        if not isinstance(storage, MirroredStorage) or not isinstance(storage, SharedStorage):
+            return []
+        servers = {instance.address for instance in await storage.instances()}
+        states = [await mirror.read_state() for mirror in storage.mirrors if isinstance(mirror, SharedMirror)]
+    return [_about_mirror(state, servers) for state in states]
+
+
+def _about_mirror(state: MirrorState, servers: Collection[str]) -> CheckResult:
+    if state.copied_by not in servers:
+        said = f"no server copies to {state.name} now"
+        return warn("mirror", said, "start a server with this mirror; it goes on where the last one has stopped")
+    left = f"{state.pending:,} to be copied, the oldest {state.lag_s:.0f} s old" if state.pending else "all is copied"
+    said = f"{state.copied_by} copies to {state.name}: {left}"
+    if state.error is not None:
+        return warn("mirror", f"{said}; {state.error}", f"what {state.name} lacks is copied as soon as it answers")
+    if state.conflicts:
+        held = f"{state.conflicts:,} conversations are held otherwise there"
+        return warn("mirror", f"{said}; {held}", "idol storage sync mends it")
+    return ok("mirror", said)
 
 
 async def _bus(settings: CoreSettings, plugins: Plugins) -> list[CheckResult]:

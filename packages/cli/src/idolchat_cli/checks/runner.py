@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator
 
 from idolchat_cli.checks.machine import check_data_folder, check_python
-from idolchat_cli.checks.parts import check_bus, check_by_plugin, check_llm, check_plugins, check_storages
+from idolchat_cli.checks.parts import (
+    check_bus,
+    check_by_plugin,
+    check_llm,
+    check_mirrors,
+    check_plugins,
+    check_storages,
+)
 from idolchat_cli.checks.result import CheckResult, Status, fail
 from idolchat_cli.checks.server import check_server
 from idolchat_cli.checks.variables import check_dotenv, check_variables
@@ -36,7 +43,7 @@ async def run_checks() -> AsyncGenerator[CheckResult]:
 
 
 async def _at_work(settings: CoreSettings, everything: Everything) -> AsyncGenerator[CheckResult]:
-    for check in (check_storages, check_bus, check_llm):
+    for check in (check_storages, check_mirrors, check_bus, check_llm):
         for finding in await check(settings, everything.plugins):
             yield finding
     for name, where in everything.checks.checks.items():

@@ -24,6 +24,7 @@ from idolchat_core.storage.changes import StoredChanges
 from idolchat_core.storage.contract import Storage
 
 __all__ = [
+    "CHOSEN_S",
     "AlreadyEntered",
     "Bus",
     "BusState",
@@ -42,6 +43,10 @@ __all__ = [
     "UnfinishedTurn",
     "Write",
 ]
+
+
+CHOSEN_S = 3.0
+"""How long a process that was chosen for a task may do it after it has asked; no other one is chosen sooner."""
 
 
 class OnBusy(StrEnum):
@@ -400,7 +405,8 @@ class SharedStorage(Storage):
 
     @abstractmethod
     async def is_chosen(self, task: str) -> bool:
-        """Whether this process, alone of all, is to do something; when it ends, another one is chosen.
+        """Whether this process, alone of all, is to do something for ``CHOSEN_S`` seconds; it asks again meanwhile.
 
-        A process that has died, or cannot be reached, is chosen for some seconds still. Raises ``StorageUnavailable``.
+        When it ends, another one is chosen at once; when it dies or stands still, some seconds later. Raises
+        ``StorageUnavailable``.
         """

@@ -6,6 +6,7 @@ from idolchat_core.mirror.mirror import Mirror, MirrorMode
 from idolchat_core.mirror.repair import MirrorRepair, Restored, repair_all, restore_all
 from idolchat_core.mirror.server_notes import ServerInbox, ServerNotes
 from idolchat_core.mirror.shared_feed import SharedFeed
+from idolchat_core.mirror.shared_mirror import SharedMirror
 from idolchat_core.mirror.status import MirrorState, MirrorStatus
 from idolchat_core.mirror.storage import MirroredStorage, open_mirrored
 from idolchat_core.mirror.tracked import TrackedStorage, open_tracked
@@ -26,6 +27,7 @@ __all__ = [
     "ServerInbox",
     "ServerNotes",
     "SharedFeed",
+    "SharedMirror",
     "TrackedStorage",
     "compare",
     "open_mirrored",

@@ -51,7 +51,7 @@ class ChangeConsumer:
         self, primary: Storage, name: str, *, namespace: str, mode: MirrorMode, is_mirror: bool, tuning: MirrorTuning
     ) -> None:
         self.name = name
-        self.outbox = Outbox(primary, namespace)
+        self.outbox = self._new_outbox(primary, namespace)
         self._primary = primary
         self._mode = mode
         self._is_mirror = is_mirror
@@ -63,7 +63,13 @@ class ChangeConsumer:
     def _connect(self, delivery: Delivery) -> None:
         """Describe how changes are passed on."""
         self._worker = ReplicationWorker(delivery, self._queue, self._tuning)
-        self._scanner = ChangeScanner(
+        self._scanner = self._new_scanner()
+
+    def _new_outbox(self, primary: Storage, namespace: str) -> Outbox:
+        return Outbox(primary, namespace)
+
+    def _new_scanner(self) -> ChangeScanner:
+        return ChangeScanner(
             self._primary,
             self._worker,
             self._queue,

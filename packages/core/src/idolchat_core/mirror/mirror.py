@@ -37,9 +37,10 @@ class Mirror(ChangeConsumer):
         records: Collection[str],
         mode: MirrorMode,
         tuning: MirrorTuning,
+        connection: MirrorConnection | None = None,
     ) -> None:
         super().__init__(primary, name, namespace=f"mirror.{name}", mode=mode, is_mirror=True, tuning=tuning)
-        self.connection = MirrorConnection(name, factory, tuning)
+        self.connection = connection or MirrorConnection(name, factory, tuning)
         self.inventory = Inventory(primary, name, records)
         self._replicator = Replicator(
             primary,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 from uuid import UUID
 
@@ -82,11 +82,13 @@ class Outbox:
     async def read(self) -> list[Subject]:
         """Read the notes that this process does not know yet, or whose changes have been made since.
 
-        Raises ``StorageUnavailable``.
+        Those that another process has dropped are dropped here. Raises ``StorageUnavailable``.
         """
         known = {name: note for notes in self._notes.values() for name, note in notes.items()}
+        names = await self._storage.list_records(self._namespace)
+        self._forget(known.keys() - names - self._being_made)
         found = []
-        for name in await self._storage.list_records(self._namespace):
+        for name in names:
             is_waited_for = name in known and not known[name].is_done and name not in self._being_made
             if name in self._unreadable or (name in known and not is_waited_for):
                 continue
@@ -95,6 +97,18 @@ class Outbox:
                 self._keep(subject, note)
                 found.append(subject)
         return found
+
+    def _forget(self, names: Set[str]) -> None:
+        if names:
+            for subject in tuple(self._notes):
+                for name in names & self._notes[subject].keys():
+                    self._drop(subject, name)
+
+    def _drop(self, subject: Subject, name: str) -> None:
+        mine = self._notes.get(subject, {})
+        mine.pop(name, None)
+        if not mine:
+            self._notes.pop(subject, None)
 
     async def _read_one(self, name: str) -> tuple[Subject | None, Note | None]:
         value = await self._storage.get_record(self._namespace, name)
@@ -113,10 +127,7 @@ class Outbox:
         for note in notes:
             if note.is_done:
                 await self._storage.delete_record(self._namespace, note.name)
-                mine = self._notes.get(subject, {})
-                mine.pop(note.name, None)
-                if not mine:
-                    self._notes.pop(subject, None)
+                self._drop(subject, note.name)
 
     def _keep(self, subject: Subject, note: Note) -> None:
         self._notes.setdefault(subject, {})[note.name] = note

@@ -24,6 +24,7 @@ from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.versions import DocumentVersion, Relation, relate, version_of
 from idolchat_core.mirror.worker import Tally
 from idolchat_core.storage import document
+from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.records import RecordKey
 
@@ -119,7 +120,7 @@ class Replicator:
         if held is None and work.is_new and not notes and await self._create(conversation_id, work):
             return
         if held is None or notes:
-            verdict = await self._judge(conversation_id, notes)
+            verdict = await self._judge(conversation_id, work, notes)
             if verdict is not _Decision.CONFLICT:
                 self.conflicts.discard(conversation_id)
             if verdict is not _Decision.SEND:
@@ -156,7 +157,7 @@ class Replicator:
         updated_at = None if isinstance(subject, RecordKey) else _updated_at(data)
         self._queue.keep(subject, ThrottleState(digest, len(data), updated_at, left, now))
 
-    async def _judge(self, conversation_id: UUID, notes: Sequence[Note]) -> _Decision:
+    async def _judge(self, conversation_id: UUID, work: Work, notes: Sequence[Note]) -> _Decision:
         """Read what the mirror holds. Raises as ``bring``."""
         mine = await version_of(self._primary, conversation_id)
         theirs = await self._theirs(conversation_id)
@@ -168,7 +169,8 @@ class Replicator:
             relation = await relate(conversation_id, mine, theirs, primary=self._primary, mirror=mirror)
         except ConversationNotFound:
             return _Decision.SEND  # one of the two has just been deleted: reading it tells which
-        if relation is Relation.SAME and mine.updated_at == theirs.updated_at and not notes:
+        has_changed = bool(notes) or ChangeKind.CHANGED in work.kinds
+        if relation is Relation.SAME and mine.updated_at == theirs.updated_at and not has_changed:
             self._queue.keep(conversation_id, ThrottleState(None, 0, mine.updated_at, 0.0, time.monotonic()))
             return _Decision.HELD
         if relation in (Relation.SAME, Relation.BEHIND):

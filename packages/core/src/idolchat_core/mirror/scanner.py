@@ -42,13 +42,13 @@ class ChangeScanner:
         watermark: Watermark,
         tuning: MirrorTuning,
     ) -> None:
-        self._tuning = tuning
         self._primary = primary
         self._worker = worker
         self._queue = pending
         self._outbox = outbox
         self._watermark = watermark
         self.first: Sequence[Callable[[], Awaitable[None]]] = ()
+        self.pause_s = tuning.look_every_s
 
     async def run(self) -> None:
         """Scan at once, and then at intervals."""
@@ -61,7 +61,7 @@ class ChangeScanner:
                     self._worker.report(failed.error)
                 except StorageError as error:
                     log.info("changes cannot be looked for now", extra={"code": error.code})
-            await asyncio.sleep(max(self._tuning.look_every_s, SHARE * (time.monotonic() - began)))
+            await asyncio.sleep(max(self.pause_s, SHARE * (time.monotonic() - began)))
 
     async def look(self) -> None:
         """Queue what is new, and move the watermark to where all is copied. Raises ``StorageUnavailable``."""

@@ -14,7 +14,9 @@ class MirrorState:
 
     ``pending`` conversations have changes that it lacks, the oldest of them ``lag_s`` seconds old. ``conflicts`` are
     conversations that it holds otherwise and that are left as they are. ``uploads``, ``uploaded_bytes``, ``deletions``
-    and ``failures`` count since the start. ``error`` says why it cannot be reached, while that is so.
+    and ``failures`` count since the start. ``error`` says why it cannot be reached, while that is so. ``copied_by`` is
+    the address of the process that copies, of several that share the primary; empty while none has begun to. It is what
+    that process has told last.
     """
 
     name: str
@@ -26,6 +28,7 @@ class MirrorState:
     deletions: int
     failures: int
     error: str | None
+    copied_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
+from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
 from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.mirror import Mirror
@@ -14,11 +15,13 @@ from idolchat_core.mirror.outbox import Note
 from idolchat_core.mirror.replicator import RECORD_DELETED, RECORD_PUT
 from idolchat_core.mirror.restore import Restorer
 from idolchat_core.mirror.server_notes import ServerNotes
+from idolchat_core.mirror.shared_mirror import SharedMirror
 from idolchat_core.mirror.status import MirrorStatus
 from idolchat_core.mirror.tracked import OBSERVER_TUNING, TrackedStorage
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation
 from idolchat_core.plugins.registry import Factory
+from idolchat_core.storage.changes import StoredChanges
 from idolchat_core.storage.contract import Storage, check_record_name
 from idolchat_core.storage.fallbacks import documents_of
 from idolchat_core.storage.records import NO_RECORD, Record, RecordKey
@@ -130,6 +133,26 @@ class MirroredStorage(TrackedStorage):
             return await call()
 
 
+class SharedMirroredStorage(MirroredStorage, SharedStorage):
+    """A primary that several processes share, one of which copies it to each mirror."""
+
+    def __init__(self, primary: SharedStorage, mirrors: Sequence[Mirror], *, records: Collection[str]) -> None:
+        super().__init__(primary, mirrors, records=records)
+        self._shared = primary
+
+    def open_coordination(self, bus: Bus | None = None) -> AbstractAsyncContextManager[Coordination]:
+        return self._shared.open_coordination(bus)
+
+    async def instances(self) -> Sequence[Instance]:
+        return await self._shared.instances()
+
+    def changes(self, since: str | None) -> AsyncGenerator[StoredChanges]:
+        return self._shared.changes(since)
+
+    async def is_chosen(self, task: str) -> bool:
+        return await self._shared.is_chosen(task)
+
+
 @asynccontextmanager
 async def open_mirrored(
     primary: Storage,
@@ -142,16 +165,27 @@ async def open_mirrored(
     tuning: MirrorTuning = _USUAL,
 ) -> AsyncGenerator[MirroredStorage]:
     """Mirror an open primary to others, by name, until the end; for ``observers`` and ``server``
-    see ``open_tracked``. ``records`` are the namespaces of records that the mirrors are to have.
+    see ``open_tracked``; a primary that several processes share tells those itself. ``records`` are the namespaces of
+    records that the mirrors are to have.
 
     A mirror that cannot be reached is opened when it can; one that is not set up rightly raises
     ``ConfigurationError``.
     """
-    mirrors = [
-        Mirror(primary, name, factory, records=records, mode=mode, tuning=tuning) for name, factory in factories.items()
-    ]
-    feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
     async with AsyncExitStack() as stack:
+        if isinstance(primary, SharedStorage):
+            shared = [
+                SharedMirror(primary, name, factory, records=records, mode=mode, tuning=tuning)
+                for name, factory in factories.items()
+            ]
+            for one in shared:
+                await stack.enter_async_context(one.running())
+            yield SharedMirroredStorage(primary, shared, records=records)
+            return
+        mirrors = [
+            Mirror(primary, name, factory, records=records, mode=mode, tuning=tuning)
+            for name, factory in factories.items()
+        ]
+        feeds = [ObserverFeed(primary, name, mode=mode, tuning=OBSERVER_TUNING) for name in observers]
         for mirror in mirrors:
             await stack.enter_async_context(mirror.running())
         yield MirroredStorage(primary, mirrors, feeds, records=records, server=server)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -69,11 +70,13 @@ class StoredChange(NamedTuple):
     """A conversation that some process has changed: its revision now, or None where it is gone.
 
     ``rewritten`` is the revision since which messages were only added. Revisions are numbers in text, and grow.
+    ``gone`` is the ``created_at`` of a history that was deleted or rewritten; there may be another in its place.
     """
 
     conversation_id: UUID
     revision: str | None
     rewritten: str = ""
+    gone: datetime | None = None
 
     def kinds_since(self, noted: str | None) -> tuple[ChangeKind, ...]:
         """Return what happened since a revision, as far as that is known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 from idolchat_core.coordination.checkpoints import Checkpoints
@@ -17,7 +18,7 @@ from idolchat_core.coordination.contract import (
 )
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
-from idolchat_core.models import new_id, utc_now
+from idolchat_core.models import Conversation, Message, new_id, utc_now
 from idolchat_core.storage.changes import StoredChange, StoredChanges
 from idolchat_core.testing.memory import InMemoryStorage
 
@@ -65,7 +66,7 @@ class SharedInMemoryStorage(InMemoryStorage, SharedStorage):
         self._queue, self._checkpoints = ConversationQueue(), Checkpoints(self)
         self._peers: dict[str, Callable[[bytes], None]] = {}
         self._inboxes: dict[UUID, str] = {}
-        self._gone: dict[UUID, int] = {}
+        self._gone: dict[tuple[UUID, datetime], int] = {}
 
     @asynccontextmanager
     async def open_coordination(self, bus: Bus | None = None) -> AsyncGenerator[Coordination]:
@@ -83,16 +84,34 @@ class SharedInMemoryStorage(InMemoryStorage, SharedStorage):
         inboxes = [entry.inbox for entry in self._queue.entries.values()]
         return [member.described(inboxes.count(self._inboxes[member.instance_id])) for member in self.members]
 
+    async def put(self, conversation: Conversation) -> None:
+        self._rewrite(conversation.id)
+        await super().put(conversation)
+
+    async def replace_message(self, conversation_id: UUID, message: Message) -> None:
+        await super().replace_message(conversation_id, message)
+        self._rewrite(conversation_id)
+
     async def delete(self, conversation_id: UUID, *, expected_revision: str | None = None) -> None:
+        history = (await self.read_page(conversation_id, limit=0)).conversation.created_at
         await super().delete(conversation_id, expected_revision=expected_revision)
-        self._gone[conversation_id] = int(self._next_revision())
+        self._gone[conversation_id, history] = int(self._next_revision())
 
     async def changes(self, since: str | None) -> AsyncGenerator[StoredChanges]:
         first, last = int(since or 0), self._changes
-        stored = {key: int(one.revision) for key, one in self._stored.items()}
-        changed = [StoredChange(key, str(revision)) for key, revision in stored.items() if revision > first]
-        gone = [key for key, at in self._gone.items() if at > first and key not in stored]
-        yield StoredChanges([*changed, *(StoredChange(key, None) for key in gone)], str(last))
+        revisions = {key: int(one.revision) for key, one in self._stored.items()}
+        changed = [StoredChange(key, str(revision)) for key, revision in revisions.items() if revision > first]
+        gone = [
+            StoredChange(key, str(revisions[key]) if key in revisions else None, gone=history)
+            for (key, history), at in self._gone.items()
+            if at > first
+        ]
+        yield StoredChanges([*changed, *gone], str(last))
 
     async def is_chosen(self, task: str) -> bool:
         return True
+
+    def _rewrite(self, conversation_id: UUID) -> None:
+        if (stored := self._stored.get(conversation_id)) is not None:
+            history = stored.conversation(conversation_id, end=0).created_at
+            self._gone[conversation_id, history] = int(self._next_revision())

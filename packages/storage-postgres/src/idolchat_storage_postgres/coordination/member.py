@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import UUID
 
-from idolchat_core import Instance, Membership, MembershipCounts, StorageUnavailable, new_id
+from idolchat_core import Instance, Membership, MembershipCounts, StorageUnavailable, new_id, process_address
 from idolchat_storage_postgres.database import Connection, Database
 from idolchat_storage_postgres.rows import plain_uuid
 
@@ -164,8 +162,8 @@ class Member(Membership):
             self._has_joined.clear()
         self._id = new_id()
         self._seen_at = float("-inf")
-        address = f"{socket.gethostname()}:{os.getpid()}"
-        await self._ask(_JOIN, self._id, self.inbox, address, version("idolchat-storage-postgres"), self._is_draining)
+        release = version("idolchat-storage-postgres")
+        await self._ask(_JOIN, self._id, self.inbox, process_address(), release, self._is_draining)
         self._has_joined.set()
 
     async def _ask(self, statement: str, *given: object) -> object:

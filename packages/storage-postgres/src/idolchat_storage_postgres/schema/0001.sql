@@ -30,17 +30,22 @@ create index conversations_of_groups on idolchat.conversations using gin (group_
 
 create index conversations_changed on idolchat.conversations (changed, id);
 
--- Those that are gone, for who follows changes and has not looked since; kept for a month.
-create table idolchat.deleted (
-  id uuid primary key,
+-- Histories that are gone, or were rewritten, for who follows changes and has not looked since; kept for a month, and
+-- until a mirror has followed them.
+create table idolchat.gone (
+  id uuid not null,
+  created_at timestamptz not null,
   changed xid8 not null default pg_current_xact_id(),
-  at timestamptz not null default clock_timestamp()
+  at timestamptz not null default clock_timestamp(),
+  primary key (id, created_at)
 );
-create index deleted_changed on idolchat.deleted (changed, id);
+create index gone_changed on idolchat.gone (changed, id);
 create function idolchat.note_change() returns trigger language plpgsql as $$ begin
+  if tg_op = 'DELETE' or tg_op = 'UPDATE' and new.rewritten <> old.rewritten then
+    insert into idolchat.gone (id, created_at) values (old.id, old.created_at)
+    on conflict (id, created_at) do update set changed = excluded.changed, at = excluded.at;
+  end if;
   if tg_op = 'DELETE' then
-    insert into idolchat.deleted (id) values (old.id)
-    on conflict (id) do update set changed = excluded.changed, at = excluded.at;
     return old;
   end if;
   if tg_op = 'INSERT' then
@@ -110,6 +115,13 @@ create table idolchat.instances (
   seen_at timestamptz not null default clock_timestamp(),
   draining bool not null default false
 ) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- What one process alone does for all, and which one, until a time of the database unless it asks for it again.
+create table idolchat.tasks (
+  task text primary key,
+  owner uuid not null,
+  until timestamptz not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- The turns of each conversation that are not over: the first place runs, and the others wait for it.
 create table idolchat.turns (
