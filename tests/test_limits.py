@@ -18,7 +18,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
-HEADER_TIMEOUT_S = 2
+HEADER_TIMEOUT_S = 4
 MAX_HEADER_BYTES = 4096
 MAX_HEADERS = 20
 MAX_BODY_BYTES = 16_000
@@ -34,8 +34,8 @@ UPGRADE = (
 
 LIMITS = {
     "IDOLCHAT_API_HEADER_TIMEOUT_S": str(HEADER_TIMEOUT_S),
-    "IDOLCHAT_API_BODY_TIMEOUT_S": "1",
-    "IDOLCHAT_API_READ_TIMEOUT_S": "1",
+    "IDOLCHAT_API_BODY_TIMEOUT_S": "3",
+    "IDOLCHAT_API_READ_TIMEOUT_S": "3",
     "IDOLCHAT_API_MAX_HEADER_BYTES": str(MAX_HEADER_BYTES),
     "IDOLCHAT_API_MAX_HEADERS": str(MAX_HEADERS),
     "IDOLCHAT_API_MAX_BODY_BYTES": str(MAX_BODY_BYTES),
@@ -327,13 +327,12 @@ async def test_a_reply_of_a_gigabyte_is_cut_and_others_are_served(
 
 
 async def test_no_more_connections_than_are_allowed(start_server: StartServer) -> None:
-    server = start_server(IDOLCHAT_API_MAX_CONNECTIONS="3", IDOLCHAT_LLM="local")
-    address = urlsplit(server.url)
-    first = [await asyncio.open_connection(address.hostname, address.port) for _ in range(3)]
-    assert (await answer(server, head()))[1]["error"]["code"] == "too_many_connections"
-    first[0][1].close()
-    await first[0][1].wait_closed()
-    for reader, writer in first[1:]:
-        writer.write(head())
-        assert (await read_answer(reader))[0] == 200
-        writer.close()
+    server = start_server(
+        IDOLCHAT_API_MAX_CONNECTIONS="3", IDOLCHAT_API_HEADER_TIMEOUT_S="60", IDOLCHAT_LLM="local"
+    )
+    async with AsyncExitStack() as stack:
+        first = [await stack.enter_async_context(connected(server)) for _ in range(3)]
+        assert (await answer(server, head()))[1]["error"]["code"] == "too_many_connections"
+        for reader, writer in first:
+            writer.write(head())
+            assert (await read_answer(reader))[0] == 200
