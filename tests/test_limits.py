@@ -327,9 +327,7 @@ async def test_a_reply_of_a_gigabyte_is_cut_and_others_are_served(
 
 
 async def test_no_more_connections_than_are_allowed(start_server: StartServer) -> None:
-    server = start_server(
-        IDOLCHAT_API_MAX_CONNECTIONS="3", IDOLCHAT_API_HEADER_TIMEOUT_S="60", IDOLCHAT_LLM="local"
-    )
+    server = start_server(IDOLCHAT_API_MAX_CONNECTIONS="3", IDOLCHAT_API_HEADER_TIMEOUT_S="60", IDOLCHAT_LLM="local")
     async with AsyncExitStack() as stack:
         first = [await stack.enter_async_context(connected(server)) for _ in range(3)]
         assert (await answer(server, head()))[1]["error"]["code"] == "too_many_connections"

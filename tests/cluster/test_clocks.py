@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from idolchat_storage_postgres.testing import PostgresServer
-from tests.cluster.under_load import DIED, document_of, logs_of, under_load, until_said
+from tests.cluster.under_load import document_of, see_who_was_taken_for_dead, under_load, until_said
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -69,7 +69,7 @@ async def test_servers_whose_clocks_are_two_hours_apart_lose_nothing_and_take_ov
             await anext(events)
             hours = [await hour_of(server) for server in apart.servers]
             await until_sent(client.ledger.sent)
-            assert DIED not in logs_of(apart)
+            see_who_was_taken_for_dead(apart, client)
             one.kill()
             client.ledger.lose(asyncio.get_running_loop().time())
         taken_over = await until_said(fast, conversation_id)
@@ -81,7 +81,7 @@ async def test_servers_whose_clocks_are_two_hours_apart_lose_nothing_and_take_ov
     assert [message["content"] for message in taken_over["messages"][:8]] == ["Hi"] * 8
     assert taken_over["messages"][-1]["finish_reason"] == "interrupted"
     assert await document_of(slow, conversation_id) == taken_over
-    assert logs_of(apart).count(DIED) == 1
+    see_who_was_taken_for_dead(apart, client, killed=1)
 
 
 async def until_sent(sent: Sequence[object]) -> None:

@@ -75,8 +75,9 @@ async def test_each_worker_takes_requests(server: Server, postgres: PostgresServ
 async def test_a_worker_that_dies_is_started_again(server: Server, postgres: PostgresServer, database: str) -> None:
     first = await workers_of(server, postgres, database)
     os.kill(min(first), signal.SIGKILL)
-    await asyncio.sleep(3)
-    second = await workers_of(server, postgres, database)
+    async with asyncio.timeout(60):
+        while not (second := await workers_of(server, postgres, database)) - first:
+            await asyncio.sleep(0.1)
 
     assert len(second & first) == 1
     async with server.client() as client:

@@ -20,7 +20,6 @@ from tests.support.zygote import Zygote
 
 TURNS = 12
 WORDS = 150
-AWAY_S = 1.5
 PLUGINS = "storage-postgres,llm-openrouter,bus-redis"
 
 
@@ -70,6 +69,16 @@ async def begun(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, a
             await asyncio.sleep(0.02)
 
 
+async def until_bus(client: httpx.AsyncClient, status: str) -> dict[str, Any]:
+    """Wait until a server says that its bus stands so, and return all that it says."""
+    async with asyncio.timeout(60):
+        while True:
+            health: dict[str, Any] = (await client.get("/health")).json()
+            if health["instance"]["bus"]["status"] == status:
+                return health
+            await asyncio.sleep(0.05)
+
+
 async def first_bytes(client: httpx.AsyncClient, turn_id: str, begun: asyncio.Event) -> str:
     async with client.stream("GET", f"/turns/{turn_id}/stream") as said:
         text = ""
@@ -94,8 +103,7 @@ async def test_readers_at_another_server_go_on_when_redis_is_back_and_no_turn_fa
             await event.wait()
         redis.command("FLUSHALL")
         redis.stop()
-        await asyncio.sleep(AWAY_S)
-        health = (await there.get("/health")).json()
+        health = await until_bus(there, "unavailable")
         meanwhile = await there.post("/chat", json=asking("mock/echo"))
         redis.start()
         said = [await reading for _, reading in turns]
@@ -103,11 +111,7 @@ async def test_readers_at_another_server_go_on_when_redis_is_back_and_no_turn_fa
         stored = [(await there.get(f"/turns/{turn_id}")).json() for turn_id, _ in turns]
         again = [(await here.get(f"/turns/{turn_id}/stream")).text for turn_id, _ in turns]
 
-    assert (health["status"], health["instance"]["bus"]["status"], meanwhile.status_code) == (
-        "degraded",
-        "unavailable",
-        200,
-    )
+    assert (health["status"], meanwhile.status_code) == ("degraded", 200)
     assert {response.status_code for response in said} == {200}
     assert {turn["state"] for turn in stored} == {"completed"}
     assert all(f"word{WORDS - 1}" in turn["content"] for turn in stored)

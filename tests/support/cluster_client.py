@@ -32,6 +32,7 @@ class ClusterClient(LedgerClient):
         super().__init__(cluster.ws_url, http, ledger)
         self.resumed = 0
         self.codes: Counter[str] = Counter()
+        self.longest_wait_s = 0.0
 
     async def finish(self, one: Sent) -> None:
         """Send what is prepared until it has its reply, or never will."""
