@@ -76,7 +76,7 @@ async def test_a_worker_that_dies_is_started_again(server: Server, postgres: Pos
     first = await workers_of(server, postgres, database)
     os.kill(min(first), signal.SIGKILL)
     async with asyncio.timeout(60):
-        while not (second := await workers_of(server, postgres, database)) - first:
+        while not (second := await workers_of(server, postgres, database)) - first:  # noqa: ASYNC110  a process starts
             await asyncio.sleep(0.1)
 
     assert len(second & first) == 1
