@@ -67,7 +67,7 @@ class PostgresCounters(Counters):
     def __init__(self, database: Database, member: Member) -> None:
         self._database = database
         self._member = member
-        self._session = database.session(waits_for_disk=False)
+        self._session = database.session(waits_for_disk=False, by_key=True)
         self._buckets: dict[str, _Buckets] = {}
         self._hear: dict[str, Callable[[Mapping[str, Sequence[float]]], None]] = {}
         self._added: _Sums = {}

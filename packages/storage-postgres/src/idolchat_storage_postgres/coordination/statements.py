@@ -128,44 +128,50 @@ class Save(NamedTuple):
 
 _ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
 
-_STEP = f"""
-with ops as (
-  select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[])
-    x(o, conversation_id, turn_id, instance_id, turn, log, lines)),
-mine as (
-  select ops.o, t.conversation_id, t.place, t.has_begun, ops.turn
-  from ops join idolchat.turns t using (conversation_id, turn_id)
-  where t.instance_id = ops.instance_id for update of t),
-free as (select * from mine where turn is null or not has_begun),
+_MADE = f"""
 made as (
   insert into idolchat.conversations ({COLUMNS})
-  select {VALUES} from unnest($8::uuid[], $9::text[], $10::text[], $11::json[], $12::timestamptz[], $13::timestamptz[],
-      $14::text[], $15::int[], $16::bigint[], $17::json[])
+  select {VALUES} from unnest($21::uuid[], $22::text[], $23::text[], $24::json[], $25::timestamptz[],
+      $26::timestamptz[], $27::text[], $28::int[], $29::bigint[], $30::json[])
     x(id, user_id, character_id, groups, created_at, updated_at, head, count, version, rest)
   where exists (select from free where free.conversation_id = x.id)
-  on conflict (id) do nothing returning id, version, user_id, character_id),
+  on conflict (id) do nothing returning id, version, user_id, character_id),"""  # noqa: S608 - our names
+_WRITTEN_MADE = """
+  union all select o, 0, made.version, made.user_id, made.character_id from free join made on id = conversation_id"""
+
+
+def _step(*, made: str = "", written_made: str = "") -> str:
+    return f"""
+with ops as (
+  select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[], $8::int[],
+      $9::int[], $10::bigint[], $11::timestamptz[], $12::text[])
+    x(o, conversation_id, turn_id, instance_id, turn, log, lines, expected, added, version, at, head)),
+mine as (
+  select ops.*, t.place, t.has_begun from ops join idolchat.turns t using (conversation_id, turn_id)
+  where t.instance_id = ops.instance_id for update of t),
+free as (select * from mine where turn is null or not has_begun),{made}
 grown as (
   update idolchat.conversations c
-  set count = c.count + a.added, version = c.version + 1, updated_at = a.at, head = a.head,
+  set count = c.count + free.added, version = c.version + 1, updated_at = free.at, head = free.head,
     changed = pg_current_xact_id()
-  from unnest($18::int[], $19::int[], $20::int[], $21::bigint[], $22::timestamptz[], $23::text[])
-    a(o, expected, added, version, at, head) join free using (o)
-  where c.id = free.conversation_id and c.count = a.expected and (a.version is null or c.version = a.version)
-  returning a.o, a.expected as position, c.version, c.user_id, c.character_id),
+  from free
+  where c.id = free.conversation_id and c.count = free.expected and (free.version is null or c.version = free.version)
+  returning free.o, free.expected as position, c.version, c.user_id, c.character_id),
 written as (
-  select free.o, 0 as position, made.version, made.user_id, made.character_id
-  from free join made on made.id = free.conversation_id
-  union all select o, position, version, user_id, character_id from grown
-  union all select o, 0, null, null, null from unnest($24::int[]) nothing(o)),
-done as (select * from free join written using (o)),
+  select o, position, version, user_id, character_id from grown
+  union all select o, 0, null, null, null from free where added is null{written_made}),
+done as (
+  select o, free.conversation_id, free.place, free.has_begun, free.turn, written.position, written.version,
+    written.user_id, written.character_id
+  from free join written using (o)),
 said as (
   insert into idolchat.messages (conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
   select done.conversation_id, done.position + m.n, m.id, m.turn_id, m.at, done.user_id, done.character_id, m.line,
     m.words::tsvector
-  from unnest($25::int[], $26::int[], $27::text[], $28::uuid[], $29::timestamptz[], $30::json[], $31::text[])
+  from unnest($13::int[], $14::int[], $15::text[], $16::uuid[], $17::timestamptz[], $18::json[], $19::text[])
     m(o, n, id, turn_id, at, line, words)
   join done using (o)),
-gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($32::bigint[]) x(k)),
+gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($20::bigint[]) x(k)),
 logged as (
   insert into idolchat.log_lines (namespace, name, lines)
   select '{SPENDING}', x.log, x.lines from gate, (
@@ -185,6 +191,11 @@ select ops.o, done.version, case
   else 'conflict' end as outcome
 from ops left join mine using (o) left join free using (o) left join done using (o)
 """  # noqa: S608 - our names
+
+
+_STEP = _step()
+"""Where no conversation is created, as mostly: what a statement need not do takes time, too."""
+_STEP_CREATING = _step(made=_MADE, written_made=_WRITTEN_MADE)
 
 _SAVE = """
 with saved as (
@@ -218,34 +229,29 @@ def _ahead(text: str | None) -> Sequence[Ahead]:
 
 
 async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence[Taken]:
-    created, appended, nothing, messages = [], [], [], []
-    for o, step in enumerate(steps):
-        write = step.write
-        if isinstance(write, Created):
-            created.append(given(write.row, len(write.messages), write.version))
-        elif write is not None:
-            appended.append(
-                (o, write.expected_count, len(write.messages), write.expected_version, write.updated_at, write.head)
-            )
-        else:
-            nothing.append(o)
-            continue
-        messages += [(o, n, *message) for n, message in enumerate(write.messages)]
-    ops = [
-        (o, one.conversation_id, one.turn_id, one.instance_id, one.turn, one.log, one.lines or None)
-        for o, one in enumerate(steps)
+    ops = [(o, *step[:4], step.log, step.lines or None, *_appending(step.write)) for o, step in enumerate(steps)]
+    messages = [
+        (o, n, *message)
+        for o, step in enumerate(steps)
+        if step.write is not None
+        for n, message in enumerate(step.write.messages)
     ]
-    logs = {one.log for one in steps if one.log is not None and one.lines}
-    rows = await connection.fetch(
-        _STEP,
-        *columns(ops, 7),
-        *columns(created, 10),
-        *columns(appended, 6),
-        nothing,
-        *columns(messages, 7),
-        sorted(lock_of(SPENDING, log) for log in logs),
-    )
+    logs = {step.log for step in steps if step.log is not None and step.lines}
+    parts = [*columns(ops, 12), *columns(messages, 7), sorted(lock_of(SPENDING, log) for log in logs)]
+    writes = [step.write for step in steps]
+    created = [given(one.row, len(one.messages), one.version) for one in writes if isinstance(one, Created)]
+    if created:
+        rows = await connection.fetch(_STEP_CREATING, *parts, *columns(created, 10))
+    else:
+        rows = await connection.fetch(_STEP, *parts)
     return [Taken(Outcome(row["outcome"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])]
+
+
+def _appending(write: Created | Appended | None) -> tuple[object, ...]:
+    """Return what is expected, added, its version, time and head; nothing is expected of what is created."""
+    if isinstance(write, Appended):
+        return write.expected_count, len(write.messages), write.expected_version, write.updated_at, write.head
+    return None, None if write is None else len(write.messages), None, None, None
 
 
 def _apart[O: (Enter, Step), R](
