@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["Cable"]
 
-PATIENCE_S = 15
+PATIENCE_S = 60
 _STREAMS = (b"/chat/stream", b"/stream", b"/regenerate", b"/continue")
 
 

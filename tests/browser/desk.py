@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 __all__ = ["PATIENCE_MS", "Desk"]
 
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 
 
 class Desk:
