@@ -86,7 +86,13 @@ from idolchat_core.storage.integrity import Issue, issues_of, repaired
 from idolchat_core.storage.key_value import KeyValueStorage
 from idolchat_core.storage.maintenance import Leftover, Repair, VerificationResult, keep_aside, repair_of
 from idolchat_core.storage.memory_index import (
+    FOLLOWS_QUESTION,
+    IS_OF_CHARACTER,
+    IS_QUESTION,
+    PLACES_PER_SESSION,
     SESSION_GAP_S,
+    TRAIT_BITS,
+    WEIGHT_BITS,
     KnownConversation,
     MemoryIndex,
     MemoryMessage,
@@ -100,6 +106,8 @@ from idolchat_core.storage.memory_index import (
     Speaker,
     TextAnalysis,
     Unencoded,
+    posting_of,
+    traits_of,
 )
 from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.records import NO_RECORD, Record, check_record_version, names_after, record_version
@@ -113,8 +121,14 @@ from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 __all__ = [
     "CHOSEN_S",
     "EVERYTHING",
+    "FOLLOWS_QUESTION",
+    "IS_OF_CHARACTER",
+    "IS_QUESTION",
     "NO_RECORD",
+    "PLACES_PER_SESSION",
     "SESSION_GAP_S",
+    "TRAIT_BITS",
+    "WEIGHT_BITS",
     "After",
     "AlreadyEntered",
     "BackgroundCompletions",
@@ -243,11 +257,13 @@ __all__ = [
     "new_id",
     "one_shot",
     "pagination",
+    "posting_of",
     "process_address",
     "read_settings",
     "record_version",
     "repair_of",
     "repaired",
     "text_size",
+    "traits_of",
     "utc_now",
 ]

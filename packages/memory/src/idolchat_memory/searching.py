@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
 from idolchat_memory.feed.memories import memory_text
+from idolchat_memory.feed.observer import indexed_revision
 from idolchat_memory.groups import members_of, scope_of
 from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
 from idolchat_memory.service import Memory
@@ -34,8 +35,7 @@ async def search(
     Raises ``StorageUnavailable``.
     """
     result = await memory.recall.search(scopes, query)
-    stored = await asyncio.gather(*(_is_stored(memory.storage, item) for item in result.items))
-    items = [item for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
+    items = await _stored_ones(memory.storage, result.items)
     return result._replace(items=[_as_said(item, asking) for item in items])
 
 
@@ -49,6 +49,17 @@ def _as_said(item: Recalled, asking: MemoryScope) -> Recalled:
     character_id = message.speaker if message.role == "assistant" and message.speaker in members else to
     scope = item.scope.model_copy(update={"character_id": character_id})
     return item._replace(scope=scope, row=item.row._replace(message=message._replace(speaker="")))
+
+
+async def _stored_ones(storage: Storage, items: Sequence[Recalled]) -> list[Recalled]:
+    """Leave out what is not stored as it was indexed; of a conversation of the indexed revision, nothing is read."""
+    if not items:
+        return []
+    revisions = await storage.revisions({item.row.conversation_id for item in items})
+    doubtful = [one for one in items if revisions.get(one.row.conversation_id) != indexed_revision(one.row.revision)]
+    stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful))
+    gone = {id(item) for item, is_stored in zip(doubtful, stored, strict=True) if not is_stored}
+    return [item for item in items if id(item) not in gone]
 
 
 async def _is_stored(storage: Storage, item: Recalled) -> bool:

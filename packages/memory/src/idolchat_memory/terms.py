@@ -19,6 +19,7 @@ _LATIN = re.compile("[a-z0-9]")
 _stemmer = snowballstemmer.stemmer("english")
 _MAX_LENGTH = 40
 """Characters of a term; what is longer is no word anyone asks for, and is cut."""
+_MAX_KNOWN = 16_384
 _ENTRY_BYTES = 100
 """Memory that an entry of a dict takes besides key and value."""
 
@@ -50,6 +51,8 @@ def words_of(text: str) -> list[str]:
 
 def terms_of(text: str) -> list[str]:
     """Return the terms of a text in order, repeated as often as they occur."""
+    if text.isascii():
+        return list(filter(None, map(_TERMS.__getitem__, tokens_of(text))))
     return [stem(word) for word in words_of(text)]
 
 
@@ -75,6 +78,21 @@ class TermSets:
 
 
 term_set = TermSets(4 * 1024 * 1024).of
+
+
+class _Terms(dict[str, str]):
+    """The term of each token, empty for a stop word; made when the token is first met. Beyond 3 MB it begins anew."""
+
+    def __missing__(self, token: str) -> str:
+        term = "" if token in STOP_WORDS else stem(token)
+        if len(token) <= _MAX_LENGTH:
+            if len(self) >= _MAX_KNOWN:
+                self.clear()
+            self[token] = term
+        return term
+
+
+_TERMS = _Terms()
 
 
 ANALYSIS = TextAnalysis("english-1", terms_of)

@@ -178,6 +178,9 @@ class LocalStorage(Storage):
     async def read_revised(self, conversation_id: UUID) -> tuple[bytes, str]:
         return await self._work(reading.read_revised, self._files, conversation_id)
 
+    async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        return await self._work(reading.revisions, self._files, conversation_ids)
+
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:

@@ -22,6 +22,7 @@ __all__ = [
     "CREATE",
     "READ_PAGE",
     "REPLACE_MESSAGE",
+    "REVISIONS",
     "SET_FIELDS",
     "VALUES",
     "Append",
@@ -78,6 +79,8 @@ said as (
   join grown using (o))
 select o, version from grown
 """
+
+REVISIONS = "select id, version from idolchat.conversations where id = any($1::uuid[])"
 
 SET_FIELDS = """
 update idolchat.conversations

@@ -228,6 +228,10 @@ class PostgresStorage(SharedStorage):
             found |= await asyncio.to_thread(_documents, rows)
         return found
 
+    async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        rows = await self.database.fetch(conversations.REVISIONS, list(conversation_ids)) if conversation_ids else ()
+        return {row["id"]: str(row["version"]) for row in rows}
+
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
@@ -27,6 +27,9 @@ class Forwarding(Storage):
         self.caution = primary.caution
         self.is_far = primary.is_far
         self.is_shared = primary.is_shared
+
+    async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        return await self._primary.revisions(conversation_ids)
 
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None

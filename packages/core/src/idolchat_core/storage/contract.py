@@ -161,6 +161,10 @@ class Storage(ABC):
         """Read many as ``read_document`` does each; those that are not there are left out."""
         return await fallbacks.documents_of(self, conversation_ids)
 
+    async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """Look up the revisions of many (see ``Page.revision``). Gone ones are left out, and damaged ones may be."""
+        return await fallbacks.revisions_of(self, conversation_ids)
+
     @abstractmethod
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None

@@ -22,7 +22,7 @@ from idolchat_core.storage.stats import StatsCounter, StorageStats
 if TYPE_CHECKING:
     from idolchat_core.storage.contract import Storage
 
-__all__ = ["documents_of", "hits_in", "replace_message", "search_all", "stats_of", "summaries"]
+__all__ = ["documents_of", "hits_in", "replace_message", "revisions_of", "search_all", "stats_of", "summaries"]
 
 _PAGE_SIZE = 200
 _AT_ONCE = 64
@@ -51,6 +51,27 @@ async def documents_of(storage: Storage, conversation_ids: Collection[UUID]) -> 
             if document is not None
         }
     return found
+
+
+async def revisions_of(storage: Storage, conversation_ids: Collection[UUID]) -> dict[UUID, str]:
+    """See ``Storage.revisions``."""
+    found: dict[UUID, str] = {}
+    for some in batched(conversation_ids, _AT_ONCE):
+        read = await asyncio.gather(*(_revision(storage, conversation_id) for conversation_id in some))
+        found |= {
+            conversation_id: revision
+            for conversation_id, revision in zip(some, read, strict=True)
+            if revision is not None
+        }
+    return found
+
+
+async def _revision(storage: Storage, conversation_id: UUID) -> str | None:
+    try:
+        page = await storage.read_page(conversation_id, limit=1)
+    except (ConversationNotFound, ConversationDamaged):
+        return None
+    return page.revision if page.conversation.status != "damaged" else None
 
 
 async def _document(storage: Storage, conversation_id: UUID) -> bytes | ConversationDamaged | None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 __all__ = [
+    "FOLLOWS_QUESTION",
+    "IS_OF_CHARACTER",
+    "IS_QUESTION",
+    "PLACES_PER_SESSION",
     "SESSION_GAP_S",
+    "TRAIT_BITS",
+    "WEIGHT_BITS",
     "KnownConversation",
     "MemoryIndex",
     "MemoryMessage",
@@ -29,6 +35,8 @@ __all__ = [
     "Speaker",
     "TextAnalysis",
     "Unencoded",
+    "posting_of",
+    "traits_of",
 ]
 
 SESSION_GAP_S = 6 * 3600
@@ -80,22 +88,46 @@ class MemoryMessage(NamedTuple):
 class MemoryRow(NamedTuple):
     """A message as it is found again.
 
-    ``place`` orders the messages of a scope: neighbours of one session have neighbouring places, and no other
-    session's place comes between. It is good within one call of ``MemoryIndex.read``.
+    ``place`` orders the messages of a scope: neighbours of one session have neighbouring places, see
+    ``PLACES_PER_SESSION``. It is good within one call of ``MemoryIndex.read``. ``revision`` is the one that was given
+    with the messages of its conversation.
     """
 
     place: int
     session: int
     conversation_id: UUID
+    revision: str
     message: MemoryMessage
 
 
-MessageTraits = tuple[Speaker, float, bool, bool]
-"""As much of a message as ranking needs: its role, when it was said in seconds since 1970, and whether it and the one
-before it in its session end in a question mark."""
+MessageTraits = int
+"""As much of a message as ranking needs, see ``traits_of``."""
+IS_OF_CHARACTER, IS_QUESTION, FOLLOWS_QUESTION = 1, 2, 4
+TRAIT_BITS = 3
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
-Posting = tuple[int, int, int, int]
-"""That a term occurs in a message: its place, its session, how often, and how many terms the message has."""
+
+def traits_of(message: MemoryMessage, *, follows_question: bool) -> MessageTraits:
+    """Make the traits of a message: its time in microseconds since 1970, and in the ``TRAIT_BITS`` below it whether the
+    character said it, whether it ends in a question mark, and whether the one before it in its session does."""
+    asks = message.text.rstrip().endswith(("?", "\uff1f"))
+    told = IS_OF_CHARACTER * (message.role == "assistant") | IS_QUESTION * asks | FOLLOWS_QUESTION * follows_question
+    return (message.said_at - _EPOCH) // _MICROSECOND << TRAIT_BITS | told
+
+
+PLACES_PER_SESSION = 4096
+"""A session has so many places: that of a message is the number of its session times this, and its place in there."""
+
+Posting = int
+"""That a term occurs in a message, see ``posting_of``: one number, for a question reads hundreds of them."""
+WEIGHT_BITS = 20
+_COUNT_BITS = 4
+
+
+def posting_of(place: int, length: int, count: int) -> Posting:
+    """Make a posting: the place of a message, and in the ``WEIGHT_BITS`` below it how many terms the message has, times
+    16, and how often this one is among them; at most 65,535 and 15 are told."""
+    return place << WEIGHT_BITS | min(length, 0xFFFF) << _COUNT_BITS | min(count, 0xF)
 
 
 class ScopeStatistics(NamedTuple):
@@ -143,8 +175,8 @@ class ScopeReader(ABC):
         """Count the scope; all zero where nothing was ever said."""
 
     @abstractmethod
-    def postings(self, term: str, *, limit: int) -> Sequence[Posting]:
-        """Find where a term occurs: at most the ``limit`` newest places."""
+    def postings(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
+        """Find where terms occur, newest first: at most the ``limit`` newest places of each; others are left out."""
 
     @abstractmethod
     def postings_of_many(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:

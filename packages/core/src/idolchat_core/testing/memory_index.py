@@ -13,12 +13,21 @@ import pytest
 
 from idolchat_core.search import tokens_of
 from idolchat_core.storage.memory_index import (
+    FOLLOWS_QUESTION,
+    IS_OF_CHARACTER,
+    IS_QUESTION,
+    TRAIT_BITS,
+    WEIGHT_BITS,
     MemoryIndex,
     MemoryMessage,
     MemoryScope,
+    MessageTraits,
+    Posting,
     ScopeReader,
     Speaker,
     TextAnalysis,
+    posting_of,
+    traits_of,
 )
 
 __all__ = ["PLAIN_WORDS", "MemoryIndexConformance", "MemorySnapshot", "a_memory", "memory_snapshot"]
@@ -37,25 +46,24 @@ class MemorySnapshot(NamedTuple):
 
     messages: Sequence[tuple[UUID, MemoryMessage, int]]
     """Conversation, message, and how many places of its session come before; in order of place by conversation."""
-    postings: frozenset[tuple[str, str, int, int]]
-    """Term, message id, count, length."""
+    postings: frozenset[tuple[str, str, int]]
+    """Term, message id, and what a posting says beside its place."""
     session_lengths: Sequence[int]
     counts: tuple[int, int, int]
 
 
 def memory_snapshot(reader: ScopeReader, analysis: TextAnalysis = PLAIN_WORDS) -> MemorySnapshot:
     """Read all of a scope; two indexes that hold the same give equal ones."""
-    places = reader.places_between(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC), limit=1_000_000)
-    rows = sorted(reader.rows(places).values(), key=lambda row: (row.conversation_id, row.place))
+    rows = sorted(reader.rows(_all_places(reader)).values(), key=lambda row: (row.conversation_id, row.place))
     firsts: dict[int, int] = {}
     for row in rows:
         firsts.setdefault(row.session, row.place)
     ids = {row.place: row.message.message_id for row in rows}
     terms = {term for row in rows for term in analysis.terms_of(row.message.text)}
     postings = {
-        (term, ids[place], count, length)
-        for term in terms
-        for place, _, count, length in reader.postings(term, limit=1_000_000)
+        (term, ids[posting >> WEIGHT_BITS], posting & (1 << WEIGHT_BITS) - 1)
+        for term, found in reader.postings(sorted(terms), limit=1_000_000).items()
+        for posting in found
     }
     lengths = reader.session_lengths(firsts)
     return MemorySnapshot(
@@ -64,6 +72,10 @@ def memory_snapshot(reader: ScopeReader, analysis: TextAnalysis = PLAIN_WORDS) -
         session_lengths=[lengths[session] for session in firsts],
         counts=reader.statistics(),
     )
+
+
+def _all_places(reader: ScopeReader) -> Sequence[int]:
+    return reader.places_between(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC), limit=1_000_000)
 
 
 def a_memory(text: str, position: int = 0, *, message_id: str | None = None, minutes: float = 0) -> MemoryMessage:
@@ -87,7 +99,7 @@ async def found(index: MemoryIndex, term: str, scope: MemoryScope = SCOPE) -> se
     """Find the ids of the messages with a term."""
 
     def look(reader: ScopeReader) -> set[str]:
-        rows = reader.rows(place for place, *_ in reader.postings(term, limit=1000))
+        rows = reader.rows(posting >> WEIGHT_BITS for posting in reader.postings([term], limit=1000).get(term, ()))
         return set(ids_of(row.message for row in rows.values()))
 
     return await index.read(scope, look)
@@ -141,6 +153,8 @@ class MemoryIndexConformance:
         await index.replace(SCOPE, TALK, messages, revision="3f")
 
         assert await index.known(TALK) == (SCOPE, "3f", messages[1].message_id)
+        rows = await index.read(SCOPE, lambda reader: reader.rows(_all_places(reader)))
+        assert [(row.conversation_id, row.revision) for row in rows.values()] == [(TALK, "3f")] * 2
         assert await index.known(UUID(int=2)) is None
         assert await index.conversations() == {TALK: "3f"}
 
@@ -315,11 +329,66 @@ class MemoryIndexConformance:
         await index.replace(SCOPE, TALK, messages, revision="1")
 
         def newest(reader: ScopeReader) -> list[str]:
-            places = [place for place, *_ in reader.postings("apple", limit=2)]
+            found = reader.postings(["apple", "pear"], limit=2)
+            assert found.keys() == {"apple"}
+            places = [posting >> WEIGHT_BITS for posting in found["apple"]]
             rows = reader.rows(places)
             return [rows[place].message.text for place in places]
 
         assert await index.read(SCOPE, newest) == ["apple three", "apple two"]
+
+    async def test_a_posting_tells_where_and_how_often_a_term_occurs(self, index: MemoryIndex) -> None:
+        await index.replace(SCOPE, TALK, some_messages("pear", "apple and apple " + "pie " * 70_000), revision="1")
+
+        def told(reader: ScopeReader) -> list[list[Posting]]:
+            read = (reader.postings(["apple", "pie"], limit=9), reader.postings_of_many(["apple", "pie"], limit=9))
+            return [[*found["apple"], *found["pie"]] for found in read]
+
+        def wanted(reader: ScopeReader) -> list[Posting]:
+            [place] = [place for place, row in reader.rows(_all_places(reader)).items() if row.message.position]
+            return [posting_of(place, 70_003, 2), posting_of(place, 70_003, 70_000)]
+
+        assert await index.read(SCOPE, told) == [await index.read(SCOPE, wanted)] * 2
+
+    async def test_traits_tell_who_asked_and_who_answered_when(self, index: MemoryIndex) -> None:
+        long_ago = datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+        texts = ("apple?", "\u306f\u3044\uff1f ", "pear")
+        messages = [
+            message._replace(said_at=long_ago + position * timedelta(seconds=1))
+            for position, message in enumerate(some_messages(*texts))
+        ]
+        await index.replace(SCOPE, TALK, messages, revision="1")
+
+        def told(reader: ScopeReader) -> list[MessageTraits]:
+            places = sorted(_all_places(reader))
+            traits = reader.traits([*places, places[-1] + 1])
+            assert sorted(traits) == places
+            return [traits[place] for place in places]
+
+        wanted = [traits_of(one, follows_question=at > 0) for at, one in enumerate(messages)]
+        assert await index.read(SCOPE, told) == wanted
+        assert [one & 7 for one in wanted] == [
+            IS_QUESTION,
+            IS_OF_CHARACTER | IS_QUESTION | FOLLOWS_QUESTION,
+            FOLLOWS_QUESTION,
+        ]
+        assert wanted[0] >> TRAIT_BITS == -1
+
+    async def test_of_a_term_that_is_said_often_the_newest_are_read(self, index: MemoryIndex) -> None:
+        messages = [a_memory("apple", position) for position in range(300)]
+        await index.replace(SCOPE, TALK, messages[:200], revision="1")
+        for before, message in pairwise(messages[199:]):
+            assert await index.extend(TALK, [message], after=before.message_id, revision=message.message_id)
+
+        def newest(reader: ScopeReader) -> list[str]:
+            places = [posting >> WEIGHT_BITS for posting in reader.postings(["apple"], limit=150)["apple"]]
+            rows = reader.rows(places)
+            return [rows[place].message.message_id for place in places]
+
+        assert await index.read(SCOPE, newest) == ids_of(reversed(messages[150:]))
+        await index.replace(SCOPE, TALK, [*messages[:100], *messages[103:250]], revision="2")
+        assert await index.read(SCOPE, newest) == ids_of(reversed([*messages[97:100], *messages[103:250]]))
+        assert await index.verify() == []
 
     async def test_vectors_are_kept_until_their_message_goes(self, index: MemoryIndex) -> None:
         messages = some_messages("apple", "pear")

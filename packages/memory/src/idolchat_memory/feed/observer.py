@@ -36,7 +36,7 @@ from idolchat_memory.feed.memories import (
 from idolchat_memory.groups import scope_of
 from idolchat_memory.service import Memory, memory_of
 
-__all__ = ["MemoryFeed", "open_feed"]
+__all__ = ["MemoryFeed", "indexed_revision", "open_feed"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,11 @@ _UNKNOWN = ""
 """Stands for the revision of a conversation that was never indexed, and on which something else rests."""
 _INDEXED, _OF_NOBODY, _LEFT_OUT = "+", "*", "-"
 """What a revision begins with in the index: the messages are a user's, nobody's, or nobody's and were left out."""
+
+
+def indexed_revision(noted: str) -> str:
+    """Return the storage's revision that one in the index stands for."""
+    return noted[1:]
 
 
 class Follower(Protocol):
@@ -92,7 +97,7 @@ class MemoryFeed(ChangeObserver):
     async def noted(self, conversation_id: UUID) -> str | None:
         known = await self._index.known(conversation_id)
         if known is not None:
-            return known.revision[1:] if self._is_right(known) else None
+            return indexed_revision(known.revision) if self._is_right(known) else None
         rests = [await one.rests_on(conversation_id) for one in self._followers]
         return _UNKNOWN if any(rests) else None
 

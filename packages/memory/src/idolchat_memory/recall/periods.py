@@ -66,6 +66,8 @@ def find_time(text: str, now: datetime) -> TimeWords:
     Those that cannot be read are such as "the other day" or "February 30".
     """
     folded = text.lower()
+    if _HINT.search(folded) is None:
+        return TimeWords(None, None)
     unread: re.Match[str] | None = None
     for is_relative, pattern, days_of in _RULES:
         for match in pattern.finditer(folded):
@@ -215,6 +217,11 @@ def _rules() -> Iterator[tuple[bool, re.Pattern[str], Callable[[re.Match[str], d
 
 
 _RULES = list(_rules())
+_HINT = re.compile(
+    r"\d|day|night|morning|noon|week|month|year|ago|last|late|recent|back|while|[\u2e80-\uffff]"
+    rf"|{'|'.join(_SHORT_MONTHS)}"
+)
+"""What a text has if it has words for a time at all, so that most are not searched for each of them."""
 _VAGUE = re.compile(
     r"\b(?:the other day|a while (?:ago|back)|a few (?:days|weeks|months|years) (?:ago|back)|some time ago|long ago"
     r"|recently|lately|last time|last (?:spring|summer|autumn|fall|winter|christmas)|back then"

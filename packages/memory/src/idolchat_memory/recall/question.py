@@ -75,6 +75,8 @@ def _without(text: str, words: str) -> str:
 
 
 def _named(text: str, names: tuple[str, str]) -> Speaker | None:
+    if not any(names):
+        return None
     words = {stem(word) for word in words_of(text)}
     mentioned: list[Speaker] = []
     for role, name in zip(("user", "assistant"), names, strict=True):

@@ -10,11 +10,21 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
-from idolchat_core import MessageTraits, Posting, ScopeReader
+from idolchat_core import (
+    FOLLOWS_QUESTION,
+    IS_OF_CHARACTER,
+    IS_QUESTION,
+    PLACES_PER_SESSION,
+    TRAIT_BITS,
+    WEIGHT_BITS,
+    MessageTraits,
+    Posting,
+    ScopeReader,
+)
 from idolchat_memory.recall.periods import Period
 from idolchat_memory.recall.question import Question
 from idolchat_memory.recall.thesaurus import Thesaurus
@@ -42,14 +52,17 @@ MAX_CANDIDATES = 300
 MAX_IN_PERIOD = 200
 LEAST_IN_PERIOD = 0.5
 """What is found in the period must be this good beside the best elsewhere, or the period is not kept to."""
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_WEIGHT = (1 << WEIGHT_BITS) - 1
+_SESSION_BITS = WEIGHT_BITS + (PLACES_PER_SESSION - 1).bit_length()
 
 
 class Candidate(NamedTuple):
     """A place whose message may answer. ``relevance`` is what its words and those around it are worth; ``score`` adds
-    who said it and when."""
+    who said it and when. The best is the greatest; of equals, the newest."""
 
-    place: int
     score: float
+    place: int
     relevance: float
     is_in_period: bool
 
@@ -73,7 +86,6 @@ class Ranking(NamedTuple):
 class _Scores(NamedTuple):
     by_place: Mapping[int, float]
     by_session: Mapping[int, float]
-    sessions: Mapping[int, int]
     weights: Mapping[str, float]
     found: Mapping[str, Mapping[int, float]]
 
@@ -87,7 +99,7 @@ def rank(reader: ScopeReader, question: Question, thesaurus: Thesaurus, *, most:
         start, end = _told_of(question.period)
         places += [place for place in reader.places_between(start, end, limit=MAX_IN_PERIOD) if place not in relevance]
     candidates = _judged(places, reader.traits(places), scores.by_place, relevance, question)
-    candidates.sort(key=lambda candidate: (-candidate.score, -candidate.place))
+    candidates.sort(reverse=True)
     kept = _within(candidates) if question.period and question.period.is_relative else []
     return Ranking(kept or candidates, bool(kept), scores.weights, scores.found)
 
@@ -98,51 +110,84 @@ def idf(message_count: int, containing: int, others: int = OTHER_MESSAGES) -> fl
 
 
 def _score_words(reader: ScopeReader, words: Mapping[str, float], thesaurus: Thesaurus) -> _Scores:
+    stems = {word: stem(word) for word in words}
     near = {word: thesaurus.near(word) for word in words}
-    own = {stem(word): reader.postings(stem(word), limit=MAX_POSTINGS) for word in words}
+    own = dict.fromkeys(stems.values())
     others = {term for found in near.values() for term, _ in found} - own.keys()
-    postings = own | dict(reader.postings_of_many(sorted(others), limit=MAX_NEAR_POSTINGS))
+    postings = dict(reader.postings(list(own), limit=MAX_POSTINGS))
+    postings |= reader.postings_of_many(sorted(others), limit=MAX_NEAR_POSTINGS)
     bm25 = _Bm25(reader, postings)
-    by_place: defaultdict[int, float] = defaultdict(float)
+    by_place: dict[int, float] = {}
     by_session: defaultdict[int, float] = defaultdict(float)
     found_at: dict[str, Mapping[int, float]] = {}
     counted: dict[str, Sequence[_Counted]] = {}
     for word, weight in words.items():
-        found_at[word], counted[word] = bm25.best_messages([(stem(word), 1.0), *near[word]])
+        found_at[word], counted[word] = bm25.best_messages([(stems[word], 1.0), *near[word]])
+        known = by_place.get
         for place, score in found_at[word].items():
-            by_place[place] += weight * score
+            by_place[place] = known(place, 0.0) + weight * score
     bm25.read_lengths(counted.values())
     for word, weight in words.items():
         for session, score in bm25.best_sessions(counted[word]).items():
             by_session[session] += weight * score
-    weights = {word: idf(bm25.message_count, len(postings.get(stem(word), ()))) for word in words}
-    return _Scores(by_place, by_session, bm25.sessions, weights, found_at)
+    weights = {word: idf(bm25.message_count, len(postings.get(stems[word], ()))) for word in words}
+    return _Scores(by_place, by_session, weights, found_at)
 
 
 type _Counted = tuple[float, Mapping[int, int]]
 """The share of a term, and how often it occurs in each session that has it."""
 
 
+class _Parts(dict[int, tuple[float, int]]):
+    """For what a posting says beside its place: the part of the score that depends on that, and the term's count."""
+
+    def __init__(self, by_length: float) -> None:
+        self._by_length = by_length
+
+    def __missing__(self, weight: int) -> tuple[float, int]:
+        count, length = weight & 0xF, weight >> 4
+        found = self[weight] = count / (count + K1 * (1 - B) + self._by_length * length), count
+        return found
+
+
 class _Bm25:
-    """The scores of a word, from postings that are read already; ``sessions`` are those of the places that scored."""
+    """The scores of a word, from postings that are read already."""
 
     def __init__(self, reader: ScopeReader, postings: Mapping[str, Sequence[Posting]]) -> None:
         self._reader = reader
         self._postings = postings
         self._session_lengths: Mapping[int, int] = {}
-        self.sessions: dict[int, int] = {}
         self.message_count, self._session_count, length = reader.statistics()
-        self._by_length = K1 * B / max(length / max(self.message_count, 1), 1.0)
+        self._parts = _Parts(K1 * B / max(length / max(self.message_count, 1), 1.0))
         self._by_session_length = K1 * B / max(length / max(self._session_count, 1), 1.0)
 
     def best_messages(self, terms: Sequence[tuple[str, float]]) -> tuple[dict[int, float], list[_Counted]]:
         """Score messages, each by that term which gives most; a term counts for a share from 0 to 1."""
         best: dict[int, float] = {}
         counted: list[_Counted] = []
+        known, parts = best.get, self._parts
         for term, share in terms:
             found = self._postings.get(term)
-            if found:
-                counted.append((share, self._score_messages(found, share, best)))
+            if not found:
+                continue
+            weight = share * (K1 + 1) * idf(self.message_count, len(found))
+            counts: dict[int, int] = {}
+            current, total = -1, 0  # postings of one session mostly follow each other
+            for posting in found:  # written out, as it is most of what a question costs
+                place = posting >> WEIGHT_BITS
+                part, count = parts[posting & _WEIGHT]
+                score = weight * part
+                if score > known(place, 0.0):
+                    best[place] = score
+                session = posting >> _SESSION_BITS
+                if session == current:
+                    total += count
+                    continue
+                if total:
+                    counts[current] = counts.get(current, 0) + total
+                current, total = session, count
+            counts[current] = counts.get(current, 0) + total
+            counted.append((share, counts))
         return best, counted
 
     def read_lengths(self, counted: Iterable[Sequence[_Counted]]) -> None:
@@ -153,36 +198,14 @@ class _Bm25:
     def best_sessions(self, counted: Sequence[_Counted]) -> dict[int, float]:
         """Score sessions, each by that term which gives most."""
         best: dict[int, float] = {}
+        known, lengths, fixed, by_length = best.get, self._session_lengths, K1 * (1 - B), self._by_session_length
         for share, counts in counted:
-            self._score_sessions(counts, share, best)
+            weight = share * (K1 + 1) * idf(self._session_count, len(counts), OTHER_SESSIONS)
+            for session, count in counts.items():
+                score = weight * count / (count + fixed + by_length * lengths[session])
+                if score > known(session, 0.0):
+                    best[session] = score
         return best
-
-    def _score_messages(self, found: Sequence[Posting], share: float, best: dict[int, float]) -> dict[int, int]:
-        weight = share * (K1 + 1) * idf(self.message_count, len(found))
-        fixed, by_length, known, sessions = K1 * (1 - B), self._by_length, best.get, self.sessions
-        counts: dict[int, int] = {}
-        current, total = -1, 0  # postings of one session mostly follow each other
-        for place, session, count, length in found:
-            score = weight * count / (count + fixed + by_length * length)
-            if score > known(place, 0.0):
-                best[place] = score
-                sessions[place] = session
-            if session == current:
-                total += count
-                continue
-            if total:
-                counts[current] = counts.get(current, 0) + total
-            current, total = session, count
-        counts[current] = counts.get(current, 0) + total
-        return counts
-
-    def _score_sessions(self, counts: Mapping[int, int], share: float, best: dict[int, float]) -> None:
-        weight = share * (K1 + 1) * idf(self._session_count, len(counts), OTHER_SESSIONS)
-        fixed, by_length = K1 * (1 - B), self._by_session_length
-        for session, count in counts.items():
-            score = weight * count / (count + fixed + by_length * self._session_lengths[session])
-            if score > best.get(session, 0.0):
-                best[session] = score
 
 
 def _flow(scores: _Scores) -> dict[int, float]:
@@ -194,8 +217,8 @@ def _flow(scores: _Scores) -> dict[int, float]:
     flowing: dict[int, float] = {}
     known = flowing.get
     for place, score in _best(scores.by_place, MAX_FLOWING):
-        base = worth[scores.sessions[place]]
-        # Written out, as it is most of what a question costs.
+        base = worth[place // PLACES_PER_SESSION]
+        # Written out, as it is much of what a question costs.
         flowing[place] = known(place, base) + score
         flowing[place + 1] = known(place + 1, base) + TO_NEXT * score
         flowing[place + 2] = known(place + 2, base) + TO_SECOND * score
@@ -217,23 +240,29 @@ def _judged(
     question: Question,
 ) -> list[Candidate]:
     """Make candidates of places where there is a message."""
-    speaker, speaker_weight = question.speaker, NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
-    start, end = (moment.timestamp() for moment in _told_of(question.period)) if question.period else (0.0, 0.0)
+    weight = NAMED_WEIGHT if question.is_named else PRONOUN_WEIGHT
+    of_user, of_character = (weight * (question.speaker == role) for role in ("user", "assistant"))
+    start, end = (_microseconds(moment) for moment in _told_of(question.period)) if question.period else (0, 0)
     candidates = []
     for place in places:
         found = traits.get(place)
         if found is None:
             continue
-        role, said_at_s, is_question, follows_question = found
         worth = relevance.get(place, 0.0)
-        if follows_question:
+        if found & FOLLOWS_QUESTION:
             worth += FROM_QUESTION * by_place.get(place - 1, 0.0)
-        is_in_period = start <= said_at_s < end
-        score = worth - QUESTION_PENALTY * is_question + PERIOD_WEIGHT * is_in_period
-        if role == speaker:
-            score += speaker_weight
-        candidates.append(Candidate(place, score, worth, is_in_period))
+        score = worth + (of_character if found & IS_OF_CHARACTER else of_user)
+        if found & IS_QUESTION:
+            score -= QUESTION_PENALTY
+        is_in_period = start <= found >> TRAIT_BITS < end
+        if is_in_period:
+            score += PERIOD_WEIGHT
+        candidates.append(Candidate(score, place, worth, is_in_period))
     return candidates
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _told_of(period: Period) -> tuple[datetime, datetime]:

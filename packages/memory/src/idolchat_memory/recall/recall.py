@@ -12,7 +12,7 @@ from idolchat_memory.recall.excerpt import excerpt
 from idolchat_memory.recall.periods import Period
 from idolchat_memory.recall.question import Question, read_question
 from idolchat_memory.recall.ranking import MAX_CANDIDATES, Candidate, Ranking, idf, rank
-from idolchat_memory.recall.selection import Found, Selection, keep_relevant, newer_first, select
+from idolchat_memory.recall.selection import Found, Selection, compare, keep_relevant, newer_first, select
 from idolchat_memory.recall.thesaurus import load_thesaurus
 from idolchat_memory.terms import stem
 
@@ -138,6 +138,7 @@ class Recall:
         ranking = rank(reader, question, load_thesaurus(), most=most)
         candidates, is_semantic = self._reranked(reader, query.text, ranking)
         found = list(islice(_outside(reader, candidates, query, scope, ranking), query.limit))
+        compare(found)
         kept = found if query.floor is None else _relevant(found, question, query.floor * idf(count, 1))
         return _FoundInScope(kept, len(found) - len(kept), ranking.keeps_to_period, is_semantic)
 
@@ -175,6 +176,7 @@ def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope
     found = [one for scope in each for one in scope.found]
     if len(each) > 1:
         found.sort(key=lambda one: -one.candidate.score)
+        compare(found)
     found = newer_first(found[: query.limit])
 
     def shown(one: Found) -> str:
@@ -202,6 +204,6 @@ def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope
 
 
 def _recalled(found: Found, shown: str, speaker: Speaker | None) -> Recalled:
-    _, score, relevance, is_in_period = found.candidate
+    score, _, relevance, is_in_period = found.candidate
     is_of_speaker = speaker == found.row.message.role
     return Recalled(found.scope, found.row, score, relevance, found.matched, is_in_period, is_of_speaker, shown)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from idolchat_core import MemoryRow, MemoryScope
 from idolchat_memory.recall.ranking import Candidate
 from idolchat_memory.terms import term_set
 
-__all__ = ["Found", "Selection", "keep_relevant", "newer_first", "select"]
+__all__ = ["Found", "Selection", "compare", "keep_relevant", "newer_first", "select"]
 
 _DUPLICATE, _SAME_MATTER = 0.8, 0.4
 """Shares of common terms (Jaccard): above the first two messages say the same, from the second on of the same thing."""
+_NO_TERM = ("",)
+"""Stands for the terms of a text without any."""
 _NUMBERS = re.compile(r"\d+")
 _COMPARED = 20
 """So many of the best are brought into order by their time."""
@@ -32,14 +35,10 @@ class Found:
         self.scope = scope
         self.matched = matched
         self.role = row.message.role
-
-    @cached_property
-    def term_count(self) -> int:
-        return len(self.terms)
-
-    @cached_property
-    def terms(self) -> frozenset[str]:
-        return term_set(self.row.message.text)
+        self.said_at = row.message.said_at, row.place
+        self.terms = term_set(row.message.text)
+        self.like: dict[int, float] = {}
+        """By the ``id`` of those on the same matter, as ``compare`` found them, the share of common terms."""
 
     @cached_property
     def numbers(self) -> frozenset[str]:
@@ -48,10 +47,6 @@ class Found:
     @property
     def is_question(self) -> bool:
         return self.row.message.text.rstrip().endswith(("?", "\uff1f"))
-
-    @property
-    def said_at(self) -> tuple[datetime, int]:
-        return self.row.message.said_at, self.row.place
 
 
 class Selection(NamedTuple):
@@ -63,6 +58,21 @@ class Selection(NamedTuple):
     over_budget: int
 
 
+def compare(found: Sequence[Found]) -> None:
+    """Find which of all these are on the same matter."""
+    holders: dict[str, list[int]] = {}
+    for at, one in enumerate(found):
+        one.like = {}
+        held = [holders.setdefault(term, []) for term in one.terms or _NO_TERM]
+        for number, common in Counter(chain.from_iterable(held)).items():
+            other = found[number]
+            share = common / (len(held) + max(len(other.terms), 1) - common)
+            if share >= _SAME_MATTER:
+                one.like[id(other)] = other.like[id(one)] = share
+        for numbers in held:
+            numbers.append(at)
+
+
 def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
     """Leave out what is less relevant than ``least``, but not what is newer on the matter of something that stays."""
     relevant = [one for one in found[:_COMPARED] if one.candidate.relevance >= least]
@@ -70,7 +80,7 @@ def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
         one
         for number, one in enumerate(found)
         if one.candidate.relevance >= least
-        or (number < _COMPARED and any(_supersedes(one, other) for other in relevant))
+        or (number < _COMPARED and any(_supersedes(one, other) for other in _like(one, relevant)))
     ]
 
 
@@ -90,11 +100,11 @@ def select(found: Iterable[Found], *, budget_tokens: float, size: Callable[[Foun
     left_out: list[Found] = []
     used, duplicates = 0.0, 0
     for one in found:
-        if any(_repeats(one, other) for other in chosen):
+        if any(_repeats(one, other) for other in _like(one, chosen)):
             duplicates += 1
             continue
         tokens = size(one)
-        is_superseded = any(_supersedes(other, one) for other in left_out)
+        is_superseded = any(_supersedes(other, one) for other in _like(one, left_out))
         if not is_superseded and used + tokens <= budget_tokens:
             chosen.append(one)
             used += tokens
@@ -106,36 +116,29 @@ def select(found: Iterable[Found], *, budget_tokens: float, size: Callable[[Foun
 
 
 def _groups(found: Sequence[Found]) -> list[list[int]]:
-    """Group the positions of those on one matter; only groups of several."""
+    """Group the positions of those on one matter, by what each shares with the first; only groups of several."""
     groups: list[list[int]] = []
+    firsts: list[Found] = []
     for at, one in enumerate(found):
-        for group in groups:
-            if _is_on_one_matter(found[group[0]], one):
-                group.append(at)
-                break
-        else:
+        first = next((other for other in _like(one, firsts) if other.role == one.role), None)
+        if first is None:
+            firsts.append(one)
             groups.append([at])
+        else:
+            groups[firsts.index(first)].append(at)
     return [group for group in groups if len(group) > 1]
 
 
+def _like(one: Found, others: Iterable[Found]) -> Iterable[Found]:
+    """Return those of some that are on the same matter as one: mostly none is."""
+    return [other for other in others if id(other) in one.like] if one.like else ()
+
+
 def _repeats(one: Found, other: Found) -> bool:
-    """Whether two messages say the same; a date or number that differs is something else that is said."""
-    return _share(one, other, _DUPLICATE) > _DUPLICATE and one.numbers == other.numbers
+    """Whether two messages on one matter say the same; a date or number that differs is something else."""
+    return one.like[id(other)] > _DUPLICATE and one.numbers == other.numbers
 
 
 def _supersedes(one: Found, other: Found) -> bool:
-    return _is_on_one_matter(one, other) and one.said_at > other.said_at
-
-
-def _is_on_one_matter(one: Found, other: Found) -> bool:
-    return one.role == other.role and _share(one, other, _SAME_MATTER) >= _SAME_MATTER
-
-
-def _share(one: Found, other: Found, least: float) -> float:
-    """Return the share of common terms; 0 where their numbers alone show that it is less than ``least``."""
-    count, others = one.term_count, other.term_count
-    if count < least * others or others < least * count:
-        return 0.0
-    common = len(one.terms & other.terms)
-    together = count + others - common
-    return common / together if together else 1.0
+    """Whether one of two messages on one matter is newer, and from the same speaker."""
+    return one.role == other.role and one.said_at > other.said_at

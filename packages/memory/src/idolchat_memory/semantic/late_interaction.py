@@ -49,8 +49,7 @@ class LateInteraction:
             return None
         nearness = dict(zip(stored, _nearness(query.vectors, weights, list(stored.values())), strict=True))
         average = sum(nearness.values()) / len(nearness)
-        reranked = [_with(candidate, nearness, average) for candidate in ranking.candidates]
-        return sorted(reranked, key=lambda candidate: (-candidate.score, -candidate.place))
+        return sorted((_with(candidate, nearness, average) for candidate in ranking.candidates), reverse=True)
 
 
 def _weight(word: str, weights: Mapping[str, float]) -> float:

@@ -42,8 +42,8 @@ def known(database: sqlite3.Connection, conversation_id: UUID) -> KnownConversat
     found = _find(database, conversation_id)
     if found is None:
         return None
-    newest = ConversationWriter(database, found.scope, found.number).newest()
-    return KnownConversation(scope_of(found.scope_key), found.revision, newest.message_id if newest else None)
+    last_id = ConversationWriter(database, found.scope, found.number).last_id()
+    return KnownConversation(scope_of(found.scope_key), found.revision, last_id)
 
 
 def list_all(database: sqlite3.Connection) -> Mapping[UUID, str]:
@@ -125,13 +125,13 @@ def _create(database: sqlite3.Connection, scope: MemoryScope, conversation_id: U
     database.execute(
         "INSERT INTO scopes (user_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (scope.user_id, scope_key(scope))
     )
-    scope_number = find_scope(database, scope)
-    assert scope_number is not None  # noqa: S101 - it was just made
+    found = find_scope(database, scope)
+    assert found is not None  # noqa: S101 - it was just made
     [[number]] = database.execute(
         "INSERT INTO conversations (scope, id, revision) VALUES (?, ?, '') RETURNING number",
-        (scope_number, conversation_id.bytes),
+        (found.number, conversation_id.bytes),
     ).fetchall()
-    return number, scope_number
+    return number, found.number
 
 
 def _set_revision(database: sqlite3.Connection, number: int, revision: str) -> None:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from idolchat_core import MemoryMessage, MemoryScope, Speaker, StorageUnavailable, TextAnalysis
+from idolchat_core import (
+    IS_OF_CHARACTER,
+    TRAIT_BITS,
+    MemoryMessage,
+    MemoryScope,
+    MessageTraits,
+    Speaker,
+    StorageUnavailable,
+    TextAnalysis,
+)
 
 __all__ = [
-    "FOLLOWS_QUESTION",
-    "IS_OF_CHARACTER",
-    "IS_QUESTION",
-    "PLACES_PER_SESSION",
-    "ROLES",
+    "ScopeRow",
     "connect",
     "explained",
     "find_scope",
@@ -32,14 +39,11 @@ __all__ = [
     "scope_of",
     "stored_id",
     "time_of",
-    "traits_of",
     "transaction",
 ]
 
-PLACES_PER_SESSION = 4096
-ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
-IS_OF_CHARACTER, IS_QUESTION, FOLLOWS_QUESTION = 1, 2, 4
-_SCHEMA_VERSION = 2
+_ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
+_SCHEMA_VERSION = 3
 _SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
 _PATIENCE_S = 10.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,10 +114,21 @@ def scope_of(key: str) -> MemoryScope:
     return MemoryScope(user_id=user_id, character_id=character_id)
 
 
-def find_scope(database: sqlite3.Connection, scope: MemoryScope) -> int | None:
-    """Look up the number of a scope; None where nothing was ever said."""
-    row = database.execute("SELECT number FROM scopes WHERE key = ?", (scope_key(scope),)).fetchone()
-    return int(row[0]) if row else None
+class ScopeRow(NamedTuple):
+    """A scope: its number, and its messages: how many, in how many sessions, with how many terms together."""
+
+    number: int
+    message_count: int
+    session_count: int
+    length: int
+
+
+def find_scope(database: sqlite3.Connection, scope: MemoryScope) -> ScopeRow | None:
+    """Look up a scope; None where nothing was ever said."""
+    row = database.execute(
+        "SELECT number, message_count, session_count, length FROM scopes WHERE key = ?", (scope_key(scope),)
+    ).fetchone()
+    return ScopeRow(*row) if row else None
 
 
 def stored_id(message_id: str) -> bytes | str:
@@ -143,24 +158,16 @@ def time_of(value: int) -> datetime:
     return _EPOCH + value * _MICROSECOND
 
 
-def message_of(row: tuple[bytes | str, int, int, str, int, str]) -> MemoryMessage:
-    """Make a message of the columns message_id, position, traits, speaker, said_at and text."""
-    message_id, position, traits, speaker, said_at, text = row
-    return MemoryMessage(id_of(message_id), position, ROLES[traits & IS_OF_CHARACTER], speaker, time_of(said_at), text)
-
-
-def traits_of(message: MemoryMessage, before: MemoryMessage | None) -> int:
-    """Pack the traits of a message that follows another in its session, or begins it."""
-    own = IS_OF_CHARACTER * (message.role == "assistant") | IS_QUESTION * _asks(message)
-    return own | FOLLOWS_QUESTION * (before is not None and _asks(before))
-
-
-def _asks(message: MemoryMessage) -> bool:
-    return message.text.rstrip().endswith(("?", "\uff1f"))
+def message_of(row: Sequence[Any], traits: MessageTraits) -> MemoryMessage:
+    """Make a message of the columns message_id, position, speaker and text, and of its traits."""
+    message_id, position, speaker, text = row
+    role = _ROLES[traits & IS_OF_CHARACTER]
+    return MemoryMessage(id_of(message_id), position, role, speaker, time_of(traits >> TRAIT_BITS), text)
 
 
 def _version(analysis: TextAnalysis) -> int:
-    return _SCHEMA_VERSION << 24 | int.from_bytes(blake2b(analysis.name.encode(), digest_size=3).digest())
+    name = f"{analysis.name} {sys.byteorder}"  # of numbers in blobs
+    return _SCHEMA_VERSION << 24 | int.from_bytes(blake2b(name.encode(), digest_size=3).digest())
 
 
 def _is_usable(path: Path, wanted: int) -> bool:

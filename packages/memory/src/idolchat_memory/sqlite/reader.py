@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from idolchat_core import MemoryRow, MessageTraits, Posting, ScopeReader, ScopeStatistics
-from idolchat_memory.sqlite.database import (
-    FOLLOWS_QUESTION,
-    IS_OF_CHARACTER,
-    IS_QUESTION,
+from idolchat_core import (
     PLACES_PER_SESSION,
-    ROLES,
-    message_of,
-    microseconds,
+    TRAIT_BITS,
+    MemoryRow,
+    MessageTraits,
+    Posting,
+    ScopeReader,
+    ScopeStatistics,
 )
+from idolchat_memory.sqlite import postings
+from idolchat_memory.sqlite.database import ScopeRow, message_of, microseconds
 
 __all__ = ["SqliteScopeReader"]
 
-_POSTING = f"place, place / {PLACES_PER_SESSION}, weight & 15, weight >> 4"
-_POSTINGS = f"SELECT {_POSTING} FROM postings WHERE scope = ? AND term = ? ORDER BY place DESC LIMIT ?"  # noqa: S608
-_POSTINGS_OF_MANY = (
-    f"SELECT key, {_POSTING} FROM json_each(?)"  # noqa: S608 - our names
-    " CROSS JOIN postings ON postings.scope = ? AND postings.term = value LIMIT ?"
+_SESSIONS = (
+    "SELECT number, length, conversation, messages FROM json_each(?)"
+    " CROSS JOIN sessions ON number = value AND scope = ?"
 )
-_ROWS = (
-    "SELECT place, message_id, position, traits, speaker, said_at, text FROM json_each(?)"
-    " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
-)
-_CONVERSATIONS_OF = (
-    "SELECT sessions.number, conversations.id FROM json_each(?)"
-    " CROSS JOIN sessions ON sessions.number = value AND sessions.scope = ?"
-    " CROSS JOIN conversations ON conversations.number = sessions.conversation"
-)
-_TRAITS = (
-    "SELECT place, traits, said_at / 1e6 FROM json_each(?)"
-    " CROSS JOIN messages ON messages.scope = ? AND messages.place = value"
-)
-_SESSION_LENGTHS = (
-    "SELECT number, length FROM json_each(?) CROSS JOIN sessions ON sessions.number = value AND sessions.scope = ?"
+_CONVERSATIONS = (
+    "SELECT number, conversations.id, revision FROM json_each(?) CROSS JOIN conversations ON number = value"
 )
 _BETWEEN = (
-    "SELECT place FROM sessions CROSS JOIN messages ON messages.scope = sessions.scope"  # noqa: S608 - our names
-    f" AND place >= sessions.number * {PLACES_PER_SESSION} AND place < (sessions.number + 1) * {PLACES_PER_SESSION}"
-    " AND said_at >= ? AND said_at < ?"
-    " WHERE sessions.scope = ? AND last_at >= ? AND first_at < ? ORDER BY last_at DESC, place DESC LIMIT ?"
+    "SELECT number, messages FROM sessions WHERE scope = ? AND last_at >= ? AND first_at < ?"
+    " ORDER BY last_at DESC, number DESC"
+)
+_ROWS = (
+    "SELECT place, message_id, position, speaker, text FROM json_each(?)"
+    " CROSS JOIN messages ON scope = ? AND place = value"
 )
 _VECTORS = (
     "SELECT place, tokens FROM json_each(?) CROSS JOIN vectors ON vectors.scope = ? AND vectors.place = value"
@@ -55,55 +45,77 @@ _VECTORS = (
 )
 
 
-class SqliteScopeReader(ScopeReader):
-    """Reads within a transaction that somebody else began; ``number`` is None for a scope that there is not."""
+class _Session(NamedTuple):
+    length: int
+    conversation: int
+    messages: Sequence[MessageTraits]
 
-    def __init__(self, database: sqlite3.Connection, number: int | None) -> None:
+
+class SqliteScopeReader(ScopeReader):
+    """Reads within a transaction that somebody else began; ``scope`` is None where there is none."""
+
+    def __init__(self, database: sqlite3.Connection, scope: ScopeRow | None) -> None:
         self._database = database
-        self._number = number
+        self._number = scope.number if scope else None
+        self._statistics = ScopeStatistics(*scope[1:]) if scope else ScopeStatistics(0, 0, 0)
+        self._sessions: dict[int, _Session] = {}
 
     def statistics(self) -> ScopeStatistics:
-        row = self._database.execute(
-            "SELECT message_count, session_count, length FROM scopes WHERE number = ?", (self._number,)
-        ).fetchone()
-        return ScopeStatistics(*row) if row else ScopeStatistics(0, 0, 0)
+        return self._statistics
 
-    def postings(self, term: str, *, limit: int) -> Sequence[Posting]:
-        return self._database.execute(_POSTINGS, (self._number, term, limit)).fetchall()
+    def postings(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
+        return postings.newest(self._database, self._number, terms, limit)
 
     def postings_of_many(self, terms: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Posting]]:
-        found: list[list[Posting]] = [[] for _ in terms]
-        rows = self._database.execute(_POSTINGS_OF_MANY, (json.dumps(terms), self._number, limit))
-        for number, place, session, count, length in rows:
-            found[number].append((place, session, count, length))
-        return {term: postings for term, postings in zip(terms, found, strict=True) if postings}
+        return postings.of_many(self._database, self._number, terms, limit)
 
     def session_lengths(self, sessions: Collection[int]) -> Mapping[int, int]:
-        return dict(self._database.execute(_SESSION_LENGTHS, (json.dumps(list(sessions)), self._number)))
+        self._read_sessions(sessions)
+        return {number: self._sessions[number].length for number in sessions if number in self._sessions}
 
     def places_between(self, start: datetime, end: datetime, *, limit: int) -> Sequence[int]:
         first, last = microseconds(start), microseconds(end)
-        rows = self._database.execute(_BETWEEN, (first, last, self._number, first, last, limit))
-        return [place for (place,) in rows]
+        found: list[int] = []
+        for number, messages in self._database.execute(_BETWEEN, (self._number, first, last)):
+            place = number * PLACES_PER_SESSION
+            times = [message >> TRAIT_BITS for message in array("q", messages)]
+            found += [place + at for at in reversed(range(len(times))) if first <= times[at] < last]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     def traits(self, places: Iterable[int]) -> Mapping[int, MessageTraits]:
-        rows = self._database.execute(_TRAITS, (json.dumps(list(places)), self._number))
-        return {
-            place: (ROLES[traits & IS_OF_CHARACTER], said_at, traits & IS_QUESTION > 0, traits & FOLLOWS_QUESTION > 0)
-            for place, traits, said_at in rows
-        }
+        return dict(self._messages(list(places)))
 
     def rows(self, places: Iterable[int]) -> Mapping[int, MemoryRow]:
-        rows = self._database.execute(_ROWS, (json.dumps(list(places)), self._number)).fetchall()
-        sessions = {place // PLACES_PER_SESSION for place, *_ in rows}
-        found = self._database.execute(_CONVERSATIONS_OF, (json.dumps(list(sessions)), self._number))
-        conversations = {session: UUID(bytes=stored) for session, stored in found}
-        return {
-            place: MemoryRow(
-                place, place // PLACES_PER_SESSION, conversations[place // PLACES_PER_SESSION], message_of(message)
-            )
-            for place, *message in rows
-        }
+        known = dict(self._messages(list(places)))
+        numbers = {self._sessions[place // PLACES_PER_SESSION].conversation for place in known}
+        stored = self._database.execute(_CONVERSATIONS, (json.dumps(list(numbers)),))
+        conversations = {number: (UUID(bytes=stored_id), revision) for number, stored_id, revision in stored}
+        found: dict[int, MemoryRow] = {}
+        for place, *row in self._database.execute(_ROWS, (json.dumps(list(known)), self._number)):
+            number = place // PLACES_PER_SESSION
+            conversation = conversations[self._sessions[number].conversation]
+            found[place] = MemoryRow(place, number, *conversation, message_of(row, known[place]))
+        return found
 
     def vectors(self, places: Iterable[int], encoding: str) -> Mapping[int, bytes]:
         return dict(self._database.execute(_VECTORS, (json.dumps(list(places)), self._number, encoding)))
+
+    def _messages(self, places: Sequence[int]) -> list[tuple[int, MessageTraits]]:
+        """Return the places where there is a message, each with its traits."""
+        self._read_sessions({place // PLACES_PER_SESSION for place in places})
+        sessions, found = self._sessions, []
+        for place in places:
+            session = sessions.get(place // PLACES_PER_SESSION)
+            if session is not None and place % PLACES_PER_SESSION < len(session.messages):
+                found.append((place, session.messages[place % PLACES_PER_SESSION]))
+        return found
+
+    def _read_sessions(self, numbers: Collection[int]) -> None:
+        """Read those sessions that are not read yet: a question asks for their lengths, traits and conversations."""
+        missing = [number for number in numbers if number not in self._sessions]
+        if missing:
+            rows = self._database.execute(_SESSIONS, (json.dumps(missing), self._number))
+            for number, length, conversation, messages in rows:
+                self._sessions[number] = _Session(length, conversation, array("q", messages))

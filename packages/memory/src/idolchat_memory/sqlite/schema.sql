@@ -20,7 +20,7 @@ CREATE TABLE conversations (
 );
 CREATE INDEX conversations_of_scope ON conversations (scope);
 
--- Times are microseconds since 1970.
+-- Times are microseconds since 1970. Messages: 64 bits for each, as ``traits_of`` of idolchat_core makes them.
 CREATE TABLE sessions (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     scope INTEGER NOT NULL,
@@ -29,13 +29,12 @@ CREATE TABLE sessions (
     length INTEGER NOT NULL,
     first_at INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
-    encoded_count INTEGER NOT NULL -- the first so many messages have vectors
+    encoded_count INTEGER NOT NULL, -- the first so many messages have vectors
+    messages BLOB NOT NULL
 );
 CREATE INDEX sessions_of_conversation ON sessions (scope, conversation, number);
 CREATE INDEX sessions_unencoded ON sessions (number) WHERE encoded_count < message_count;
 CREATE INDEX sessions_by_time ON sessions (scope, last_at);
-
--- Traits: 1 if the character said it, 2 if it ends in a question mark, 4 if the one before it in its session does.
 
 -- The messages of active branches. A place is the number of a session times 4096, and the message's place in the session.
 CREATE TABLE messages (
@@ -43,20 +42,19 @@ CREATE TABLE messages (
     place INTEGER NOT NULL,
     message_id BLOB NOT NULL,
     position INTEGER NOT NULL,
-    traits INTEGER NOT NULL,
     speaker TEXT NOT NULL,
-    said_at INTEGER NOT NULL,
     text TEXT NOT NULL,
     PRIMARY KEY (scope, place)
 ) WITHOUT ROWID;
 
--- Weight: the number of terms of the message times 16, and how often this one is among them, at most 15.
+-- Postings: 64 bits for each message with the term, at most 64 of them, as ``posting_of`` of idolchat_core makes them.
+-- The newest are in the block of the highest number.
 CREATE TABLE postings (
     scope INTEGER NOT NULL,
     term TEXT NOT NULL,
-    place INTEGER NOT NULL,
-    weight INTEGER NOT NULL,
-    PRIMARY KEY (scope, term, place)
+    block INTEGER NOT NULL,
+    postings BLOB NOT NULL,
+    PRIMARY KEY (scope, term, block)
 ) WITHOUT ROWID;
 
 CREATE TABLE vectors (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from idolchat_core import Unencoded
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, id_of, scope_key, scope_of, stored_id
+from idolchat_core import PLACES_PER_SESSION, Unencoded
+from idolchat_memory.sqlite.database import id_of, scope_key, scope_of, stored_id
 
 __all__ = ["put", "unencoded"]
 

@@ -7,9 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from idolchat_core import SESSION_GAP_S, MemoryScope, MemoryStats, TextAnalysis
-from idolchat_memory.sqlite.database import PLACES_PER_SESSION, find_scope
-from idolchat_memory.sqlite.writer import weights_of
+from idolchat_core import (
+    PLACES_PER_SESSION,
+    SESSION_GAP_S,
+    TRAIT_BITS,
+    MemoryScope,
+    MemoryStats,
+    TextAnalysis,
+    posting_of,
+)
+from idolchat_memory.sqlite.database import find_scope
+from idolchat_memory.sqlite.postings import everything
+from idolchat_memory.sqlite.sessions import COLUMNS, Session
+from idolchat_memory.sqlite.writer import counts_of
 
 __all__ = ["count", "find_problems"]
 
@@ -28,15 +38,15 @@ _MISCOUNTED = (
 
 def count(database: sqlite3.Connection, scope: MemoryScope | None, path: Path) -> MemoryStats:
     """See ``MemoryIndex.stats``; the size is that of the whole file."""
-    number = None if scope is None else find_scope(database, scope)
-    condition, values = ("", ()) if scope is None else (" WHERE scope = ?", (number,))
+    found = None if scope is None else find_scope(database, scope)
+    condition, values = ("", ()) if scope is None else (" WHERE scope = ?", (found.number if found else None,))
     conversations, messages, encoded = (
         database.execute(f"SELECT count(*) FROM {table}{condition}", values).fetchone()[0]  # noqa: S608 - our names
         for table in _TABLES
     )
     [[scopes]] = database.execute("SELECT count(*) FROM scopes").fetchall()
     return MemoryStats(
-        scopes=scopes if scope is None else int(number is not None),
+        scopes=scopes if scope is None else int(found is not None),
         conversations=conversations,
         messages=messages,
         encoded_messages=encoded,
@@ -67,49 +77,54 @@ def _strays(database: sqlite3.Connection) -> Iterator[str]:
 
 
 def _problems_of(database: sqlite3.Connection, scope: int, analysis: TextAnalysis) -> Iterator[str]:
-    wanted: set[tuple[str, int, int]] = set()
-    sessions: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for place, said_at, text in database.execute(
-        "SELECT place, said_at, text FROM messages WHERE scope = ? ORDER BY place", (scope,)
-    ):
-        length, weights = weights_of(analysis, text)
-        wanted |= {(term, place, weight) for term, weight in weights.items()}
-        sessions[place // PLACES_PER_SESSION].append((place % PLACES_PER_SESSION, said_at, length))
-    found = set(database.execute("SELECT term, place, weight FROM postings WHERE scope = ?", (scope,)))
-    if found != wanted:
-        yield f"scope {scope}: {len(wanted - found)} postings are missing, {len(found - wanted)} are of no message"
-    yield from _sessions_of(database, scope, sessions)
+    wanted: set[tuple[str, int]] = set()
+    lengths: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for place, text in database.execute("SELECT place, text FROM messages WHERE scope = ? ORDER BY place", (scope,)):
+        length, counts = counts_of(analysis, text)
+        wanted |= {(term, posting_of(place, length, count)) for term, count in counts.items()}
+        lengths[place // PLACES_PER_SESSION].append((place % PLACES_PER_SESSION, length))
+    listed = list(everything(database, scope))
+    found = set(listed)
+    if found != wanted or len(listed) > len(found):
+        missing, surplus = len(wanted - found), len(found - wanted) + len(listed) - len(found)
+        yield f"scope {scope}: {missing} postings are missing, {surplus} are of no message"
+    yield from _sessions_of(database, scope, lengths)
 
 
-def _sessions_of(
-    database: sqlite3.Connection, scope: int, sessions: dict[int, list[tuple[int, int, int]]]
-) -> Iterator[str]:
-    wanted = {
-        number: (len(rows), sum(row[2] for row in rows), min(row[1] for row in rows), max(row[1] for row in rows))
-        for number, rows in sessions.items()
-    }
-    found = {
-        number: tuple(row)
-        for number, *row in database.execute(
-            "SELECT number, message_count, length, first_at, last_at FROM sessions WHERE scope = ?", (scope,)
-        )
-    }
-    if found != wanted:
-        yield f"scope {scope}: {len(found.items() ^ wanted.items())} sessions disagree with their messages"
-    for number, rows in sessions.items():
-        if [row[0] for row in rows] != list(range(len(rows))) or _has_gap([row[1] for row in rows]):
+def _sessions_of(database: sqlite3.Connection, scope: int, lengths: dict[int, list[tuple[int, int]]]) -> Iterator[str]:
+    rows = database.execute(f"SELECT {COLUMNS}, message_count FROM sessions WHERE scope = ?", (scope,))  # noqa: S608
+    found = {session.number: (session, count) for *row, count in rows for session in (Session.of(tuple(row)),)}
+    wrong = {number for number in found.keys() | lengths.keys() if not _agrees(found.get(number), lengths.get(number))}
+    if wrong:
+        yield f"scope {scope}: {len(wrong)} sessions disagree with their messages"
+    for number, (session, _) in found.items():
+        at = [at for at, _ in lengths.get(number, ())]
+        if at != list(range(len(at))) or _has_gap([message >> TRAIT_BITS for message in session.messages]):
             yield f"scope {scope}: the places of session {number} are not in a row"
     totals = tuple(
         database.execute(
             "SELECT message_count, session_count, length FROM scopes WHERE number = ?", (scope,)
         ).fetchone()
     )
-    if totals != (sum(row[0] for row in wanted.values()), len(wanted), sum(row[1] for row in wanted.values())):
+    each = [length for session in lengths.values() for _, length in session]
+    if totals != (len(each), len(lengths), sum(each)):
         yield f"scope {scope}: its totals disagree with its messages"
 
 
+def _agrees(found: tuple[Session, int] | None, lengths: Sequence[tuple[int, int]] | None) -> bool:
+    if found is None or not lengths:
+        return False
+    session, count = found
+    times = [message >> TRAIT_BITS for message in session.messages]
+    return (
+        len(times) == len(lengths) == count
+        and session.length == sum(length for _, length in lengths)
+        and (session.first_at, session.last_at) == (min(times), max(times))
+    )
+
+
 def _has_gap(times: Sequence[int]) -> bool:
-    latest = times[0]
+    latest = times[0] if times else 0
     for time in times:
         if time - latest > SESSION_GAP_S * 1_000_000:
             return True

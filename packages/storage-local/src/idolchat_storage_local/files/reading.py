@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from uuid import UUID
 
-from idolchat_core import Conversation, ConversationDamaged, Message, Page, document
+from idolchat_core import Conversation, ConversationDamaged, ConversationNotFound, Message, Page, document
 from idolchat_storage_local.files.footer import Footer, read_lines
 from idolchat_storage_local.files.open_files import Files, Opened, damaged
 from idolchat_storage_local.files.salvage import salvage
 
-__all__ = ["messages_in", "read_opened", "read_page", "read_revised", "read_whole"]
+__all__ = ["messages_in", "read_opened", "read_page", "read_revised", "read_whole", "revisions"]
 
 _OPENING_SIZE = 512
 _BLOCK = 128 * 1024
@@ -42,6 +43,16 @@ def read_revised(files: Files, conversation_id: UUID) -> tuple[bytes, str]:
         if opened.entry.form == "damaged":
             raise damaged(opened.entry)
         return document.encode(_read_other(files, opened, conversation_id)), opened.revision
+
+
+def revisions(files: Files, conversation_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """See ``Storage.revisions``: the end of each file tells it."""
+    found: dict[UUID, str] = {}
+    for conversation_id in conversation_ids:
+        with suppress(ConversationNotFound, ConversationDamaged), files.for_reading(conversation_id) as opened:
+            if opened.entry.form != "damaged":
+                found[conversation_id] = opened.revision
+    return found
 
 
 def _read_page(files: Files, conversation_id: UUID, *, limit: int, before: int | None, verify: bool) -> Page:

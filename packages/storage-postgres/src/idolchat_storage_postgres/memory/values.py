@@ -7,15 +7,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from idolchat_core import MemoryMessage, MemoryScope, Speaker, TextAnalysis
+from idolchat_core import (
+    IS_OF_CHARACTER,
+    IS_QUESTION,
+    TRAIT_BITS,
+    MemoryMessage,
+    MemoryScope,
+    Speaker,
+    TextAnalysis,
+    posting_of,
+    traits_of,
+)
 
 __all__ = [
-    "FOLLOWS_QUESTION",
-    "IS_OF_CHARACTER",
-    "IS_QUESTION",
     "MESSAGE",
-    "PLACES_PER_SESSION",
-    "ROLES",
     "TABLES",
     "MessageKey",
     "message_columns",
@@ -29,11 +34,9 @@ __all__ = [
 
 TABLES = ("memory_conversations", "memory_sessions", "memory_messages", "memory_postings", "memory_vectors")
 """All with a column ``scope``."""
-PLACES_PER_SESSION = 4096
-ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
-IS_OF_CHARACTER, IS_QUESTION, FOLLOWS_QUESTION = 1, 2, 4
+_ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
 MESSAGE = "message_id, position, traits, speaker, said_at, text"
-_MAX_COUNT, _MAX_LENGTH = 15, 65_535
+_MAX_LENGTH = 65_535
 
 
 class MessageKey(NamedTuple):
@@ -67,14 +70,14 @@ def scope_of(key: bytes) -> MemoryScope:
 def message_of(row: Sequence[Any]) -> MemoryMessage:
     """Make a message of the columns ``MESSAGE``."""
     message_id, position, traits, speaker, said_at, text = row
-    role = ROLES[traits & IS_OF_CHARACTER]
+    role = _ROLES[traits & IS_OF_CHARACTER]
     return MemoryMessage(text_of(message_id), position, role, text_of(speaker), said_at, text_of(text))
 
 
 def message_columns(message: MemoryMessage, before: MemoryMessage | None) -> tuple[Any, ...]:
     """Write the columns ``MESSAGE`` of a message that follows another in its session, or begins it."""
-    traits = IS_OF_CHARACTER * (message.role == "assistant") | IS_QUESTION * _asks(message)
-    traits |= FOLLOWS_QUESTION * (before is not None and _asks(before))
+    follows_question = before is not None and bool(traits_of(before, follows_question=False) & IS_QUESTION)
+    traits = traits_of(message, follows_question=follows_question) & (1 << TRAIT_BITS) - 1
     text, speaker = to_bytes(message.text), to_bytes(message.speaker)
     return to_bytes(message.message_id), message.position, traits, speaker, message.said_at, text
 
@@ -83,8 +86,4 @@ def weights_of(analysis: TextAnalysis, text: str) -> tuple[int, dict[bytes, int]
     """Count the terms of a text, and make the weight of each as it is stored."""
     counts = Counter(analysis.terms_of(text))
     length = min(counts.total(), _MAX_LENGTH)
-    return length, {to_bytes(term): length << 4 | min(count, _MAX_COUNT) for term, count in counts.items()}
-
-
-def _asks(message: MemoryMessage) -> bool:
-    return message.text.rstrip().endswith(("?", "\uff1f"))
+    return length, {to_bytes(term): posting_of(0, length, count) for term, count in counts.items()}

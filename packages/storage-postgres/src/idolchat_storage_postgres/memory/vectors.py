@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from idolchat_core import Unencoded
+from idolchat_core import PLACES_PER_SESSION, Unencoded
 from idolchat_storage_postgres.database import Connection
-from idolchat_storage_postgres.memory.values import PLACES_PER_SESSION, scope_key, scope_of, text_of, to_bytes
+from idolchat_storage_postgres.memory.values import scope_key, scope_of, text_of, to_bytes
 
 __all__ = ["put", "unencoded"]
 

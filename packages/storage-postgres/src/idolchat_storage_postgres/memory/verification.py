@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from idolchat_core import SESSION_GAP_S, MemoryScope, MemoryStats, TextAnalysis
+from idolchat_core import PLACES_PER_SESSION, SESSION_GAP_S, MemoryScope, MemoryStats, TextAnalysis
 from idolchat_storage_postgres.database import Connection
-from idolchat_storage_postgres.memory.values import PLACES_PER_SESSION, TABLES, scope_key, text_of, weights_of
+from idolchat_storage_postgres.memory.values import TABLES, scope_key, text_of, weights_of
 
 __all__ = ["count", "find_problems"]
 

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from idolchat_core import SESSION_GAP_S, MemoryMessage, TextAnalysis
+from idolchat_core import PLACES_PER_SESSION, SESSION_GAP_S, MemoryMessage, TextAnalysis
 from idolchat_storage_postgres.conversations import columns
 from idolchat_storage_postgres.database import Connection
 from idolchat_storage_postgres.memory.values import (
     MESSAGE,
-    PLACES_PER_SESSION,
     message_columns,
     message_of,
     weights_of,

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from idolchat_core.errors import RevisionMismatch, StorageConflict
+from idolchat_core.models import new_id
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import a_conversation, a_message, append, texts_of
 
@@ -35,6 +36,21 @@ class RevisionRules:
 
         assert seen[::2] == seen[1::2]
         assert len(set(seen)) == 3
+
+    async def test_the_revisions_of_many_are_those_of_each(self, storage: Storage) -> None:
+        first, second, gone = [a_conversation("one"), a_conversation("two"), a_conversation("three")]
+        for conversation in (first, second, gone):
+            await storage.create(conversation)
+        await storage.delete(gone.id)
+        before = await storage.revisions([first.id, second.id, gone.id, new_id()])
+        await append(storage, first, a_message("more"))
+        after = await storage.revisions([first.id, second.id])
+
+        assert before.keys() == {first.id, second.id}
+        assert after == {one.id: await revision_of(storage, one.id) for one in (first, second)}
+        assert before[first.id] != after[first.id]
+        assert before[second.id] == after[second.id]
+        assert await storage.revisions([]) == {}
 
     async def test_reading_changes_no_revision(self, storage: Storage) -> None:
         conversation = a_conversation("one", "two", "three")
