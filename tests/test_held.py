@@ -18,6 +18,7 @@ from benchmarks.soak import SETTINGS, Soak
 from tests.support import held
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
+from tests.support.storages import STORAGE_OF_TESTS
 
 COMMAND = (sys.executable, str(Path(held.__file__)), "serve")
 CONVERSATIONS = 20
@@ -61,7 +62,10 @@ class Requests(Soak):
 def server(tmp_path_factory: pytest.TempPathFactory, mock_openrouter_process: Mock) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("held")
     environment = SETTINGS | NOTHING_KEPT | {"OPENROUTER_BASE_URL": mock_openrouter_process.base_url}
-    environment |= {"IDOLCHAT_PLUGINS": "storage-local,llm-openrouter", "HELD": str(folder / "report.json")}
+    environment |= {
+        "IDOLCHAT_PLUGINS": f"storage-{STORAGE_OF_TESTS.name},llm-openrouter",
+        "HELD": str(folder / "report.json"),
+    }
     with Server(folder, environment, command=COMMAND) as started:
         objects(started)  # the first count leaves something itself
         yield started

@@ -34,6 +34,11 @@ class StorageOfTests:
         self._open.close()
         self._server = None
 
+    @property
+    def name(self) -> str:
+        """What the storage is called in settings."""
+        return "local" if self._server is None else "postgres"
+
     def variables(self, data: Path) -> Mapping[str, str]:
         """Return what a process that works on this data folder finds in its environment."""
         if self._server is None:
