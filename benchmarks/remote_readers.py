@@ -117,8 +117,10 @@ async def own(plan: Plan, pipe: Connection) -> float:
     return took_s
 
 
-async def read(plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID]) -> tuple[float, list[float], list[float]]:
-    """Follow the turns; return the CPU that it took, the lags, and the times of sending stops, in seconds."""
+async def read(
+    plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID], server_pids: Callable[[], list[int]]
+) -> tuple[float, float, list[float], list[float]]:
+    """Follow the turns; return the CPU that it took here and at the server, the lags, and when stops were sent."""
     lags: list[float] = []
     async with remote(plan, lambda _: None, lambda _: None) as turns:
         begun = time.process_time()
@@ -127,6 +129,7 @@ async def read(plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID]) ->
             for turn_id in ids
         ]
         before = time.process_time() if lives else begun
+        server_before = cpu_of(server_pids())
         reading = [asyncio.create_task(follow(live, lags)) for live in lives if live is not None]
         await asyncio.sleep(0)
         pipe.send("begin")
@@ -134,6 +137,7 @@ async def read(plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID]) ->
         if not plan.is_followed:
             await asyncio.sleep(plan.deltas * plan.every_s)
         took_s = time.process_time() - before
+        server_s = cpu_of(server_pids()) - server_before
         pipe.send("read")
         sent = []
         for _ in range(STOPS):
@@ -141,7 +145,7 @@ async def read(plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID]) ->
             turns.bus.send(inbox, write(Stop(turn_id=ids[0], state=TurnState.CANCELLED)))
             await asyncio.sleep(0.03)
         pipe.send("stopped")
-    return took_s, lags, sent
+    return took_s, server_s, lags, sent
 
 
 async def follow(live: LiveTurn, lags: list[float]) -> None:
@@ -209,10 +213,8 @@ def measure(plan: Plan, server_pids: Callable[[], list[int]]) -> Measured:
     owner = multiprocessing.get_context("spawn").Process(target=as_owner, args=(plan, theirs))
     owner.start()
     inbox, ids = ours.recv()
-    before = cpu_of(server_pids())
-    reader_s, lags, sent = uvloop.run(read(plan, ours, inbox, ids))
+    reader_s, server_s, lags, sent = uvloop.run(read(plan, ours, inbox, ids, server_pids))
     owner_s = ours.recv()
-    server_s = cpu_of(server_pids()) - before
     arrived = ours.recv()
     owner.join()
     return Measured(owner_s, reader_s, server_s, lags, [b - a for a, b in zip(sent, arrived, strict=False)])

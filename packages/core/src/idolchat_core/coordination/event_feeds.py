@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus
 from idolchat_core.coordination.messages import CarriedDelta, Follow, Gone, Leave, tell, write, write_deltas
-from idolchat_core.events.events import Event
+from idolchat_core.events.events import Event, TurnEnded
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
@@ -79,23 +80,35 @@ class EventFeeds:
         now = loop.time()
         entries: dict[str, list[_Entry]] = {}
         for (turn_id, inbox), feed in list(self._feeds.items()):
-            if feed.has_news:
-                self._send_news(feed, entries.setdefault(inbox, []))
-            if feed.is_over or feed.until < now:
+            is_over = False
+            if feed.live.event_count > feed.position:
+                is_over = self._send_news(feed, entries.setdefault(inbox, []))
+            if is_over or feed.until < now:
                 self._end(turn_id, inbox)
         for inbox, collected in entries.items():
             self._send_entries(inbox, collected)
         self._timer = loop.call_later(SEND_EVERY_S, self._send) if self._feeds else None
 
-    def _send_news(self, feed: _Feed, entries: list[_Entry]) -> None:
-        for first, events in feed.news():
-            carried = [_carried(event) for event in events if type(event) is Delta]
-            if len(carried) == len(events):
-                entries.append((feed.number, first, carried))
-            else:
+    def _send_news(self, feed: _Feed, entries: list[_Entry]) -> bool:
+        """Send what is new, or add it to what is sent; return whether the turn is over."""
+        until = feed.position + MOST_AT_ONCE
+        event: Event | None = None
+        while feed.position < until and (events := feed.live.events_since(feed.position)):
+            carried = [
+                event[0]
+                if type(event) is Delta and event[1] is None and event[2] is None and event[3] is None
+                else _carried(event)
+                for event in events
+            ]
+            if None in carried:
                 self._send_entries(feed.inbox, entries)  # what was said before
                 entries.clear()
-                self._bus.send(feed.inbox, tell(feed.live, first, events))
+                self._bus.send(feed.inbox, tell(feed.live, feed.position, events))
+            else:
+                entries.append((feed.number, feed.position, cast("list[CarriedDelta]", carried)))
+            feed.position += len(events)
+            event = events[-1]
+        return isinstance(event, TurnEnded)
 
     def _send_entries(self, inbox: str, entries: Sequence[_Entry]) -> None:
         if entries:
@@ -103,16 +116,19 @@ class EventFeeds:
 
 
 class _Feed:
-    """A turn as one inbox follows it; ``number`` is what that calls it, ``until`` when it has asked too long ago."""
+    """A turn as one inbox follows it, up to ``position``.
 
-    __slots__ = ("_position", "_reading", "inbox", "live", "number", "until")
+    ``number`` is what that calls it, and ``until`` when it has asked too long ago.
+    """
+
+    __slots__ = ("_reading", "inbox", "live", "number", "position", "until")
 
     def __init__(self, live: LiveTurn, asked: Follow) -> None:
         self.live = live
         self.inbox = asked.inbox
         self.number = asked.number
         self.until = asyncio.get_running_loop().time() + LEASE_S
-        self._position = asked.after + 1
+        self.position = asked.after + 1
         self._reading = asyncio.create_task(live.ended())
 
     def renew(self, asked: Follow) -> None:
@@ -120,33 +136,16 @@ class _Feed:
         self.until = asyncio.get_running_loop().time() + LEASE_S
         self.number = asked.number
         if asked.again:
-            self._position = asked.after + 1
+            self.position = asked.after + 1
 
     def close(self) -> None:
         """Be a reader no more."""
         self._reading.cancel()
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is anything to send."""
-        return self.live.event_count > self._position
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the turn is over, and all of it is sent."""
-        return self.live.is_over and not self.has_news
-
-    def news(self) -> Iterator[tuple[int, Sequence[Event]]]:
-        """Yield what is to be sent, as ``(seq of the first, events)``."""
-        until = self._position + MOST_AT_ONCE
-        while self.has_news and self._position < until:
-            first, events = self._position, self.live.events_since(self._position)
-            self._position += len(events)
-            yield first, events
-
-
-def _carried(delta: Delta) -> CarriedDelta:
-    content, fields, model, completion_id = delta
-    if fields is None and model is None and completion_id is None:
-        return content
+def _carried(event: Event) -> CarriedDelta | None:
+    """Return what stands for a delta; None for another event."""
+    if not isinstance(event, Delta):
+        return None
+    content, fields, model, completion_id = event
     return content, dict(fields) if fields is not None else None, model, completion_id

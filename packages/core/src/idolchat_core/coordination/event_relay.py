@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from typing import cast
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
@@ -186,13 +187,16 @@ class _Followed:
     def take_deltas(self, first: int, deltas: list[CarriedDelta], now: float) -> None:
         """Add deltas, as ``take`` does events."""
         live = self._live
-        if live is None or first > live.event_count:
+        if live is None or first > (known := live.event_count):
             if now - self._asked_at > ASK_AGAIN_AFTER_S:
                 self._ask(again=True)
             return
         self._heard_at = now
-        new = deltas[live.event_count - first :]
-        live.copy([Delta(each) if type(each) is str else Delta(*each) for each in new], state=TurnState.RUNNING)
+        new = deltas[known - first :] if first < known else deltas
+        if set(map(type, new)) <= {str}:
+            live.copy_texts(cast("list[str]", new))
+        else:
+            live.copy([Delta(each) if isinstance(each, str) else Delta(*each) for each in new], state=TurnState.RUNNING)
 
     def close(self) -> None:
         """Leave."""

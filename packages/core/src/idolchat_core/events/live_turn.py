@@ -344,6 +344,13 @@ class LiveTurn:
         if isinstance(last, TurnEnded):
             self.end(last)
 
+    def copy_texts(self, texts: Sequence[str]) -> None:
+        """Add deltas of nothing but text, as ``copy`` does; the turn runs."""
+        if texts:
+            self.state = TurnState.RUNNING
+            self._reply.add_text("".join(texts))
+            self._log.append(*map(Delta, texts))
+
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""
         self.state = event.state

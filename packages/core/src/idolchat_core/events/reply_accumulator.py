@@ -65,6 +65,11 @@ class ReplyAccumulator:
                 self.model = model
         return told
 
+    def add_text(self, text: str) -> None:
+        """Add text that is known to be in order."""
+        if text:
+            self._text.append(text)
+
     def _well_formed(self, delta: object) -> Delta:
         """Return a delta with what can be used of it, its fields added."""
         if not isinstance(delta, Delta):
