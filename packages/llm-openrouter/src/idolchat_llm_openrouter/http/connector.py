@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohappyeyeballs import start_connection
 
 from idolchat_llm_openrouter.http.errors import reason_of
+from idolchat_llm_openrouter.http.name_lookup import NameLookup
 from idolchat_llm_openrouter.http.proxy import PORTS, Proxy
 from idolchat_llm_openrouter.http.tunnel import Tunnel
 from idolchat_llm_openrouter.transport import TransportError
@@ -30,6 +30,7 @@ class Connector:
         self._host = parts.hostname or ""
         self._port = parts.port or PORTS[parts.scheme]
         self._proxy = proxy
+        self._lookup = NameLookup(proxy.host, proxy.port) if proxy else NameLookup(self._host, self._port)
         self._tls = _system_trust() if parts.scheme == "https" else None
         self._tls_to_proxy = _system_trust() if proxy and proxy.speaks_tls else None
 
@@ -37,10 +38,10 @@ class Connector:
         """Connect ``protocol`` to the server. Raises ``TransportError``."""
         if self._proxy is None:
             with _translated_errors():
-                await _connect(protocol, self._host, self._port, self._tls)
+                await self._connect(protocol, self._tls, name=self._host)
         elif self._tls is None:
             with _translated_errors(f"{self._proxy.name}: "):
-                await _connect(protocol, self._proxy.host, self._proxy.port, self._tls_to_proxy)
+                await self._connect(protocol, self._tls_to_proxy, name=self._proxy.host)
         else:
             await self._open_through(self._proxy, protocol, self._tls)
 
@@ -48,7 +49,7 @@ class Connector:
         tunnel = Tunnel(proxy.name)
         try:
             with _translated_errors(f"{proxy.name}: "):
-                await _connect(tunnel, proxy.host, proxy.port, self._tls_to_proxy)
+                await self._connect(tunnel, self._tls_to_proxy, name=proxy.host)
                 transport = await tunnel.reach(self._host, self._port, proxy.authorization)
             with _translated_errors():
                 secured = await asyncio.get_running_loop().start_tls(
@@ -61,19 +62,23 @@ class Connector:
             raise TransportError("it closed the connection")
         protocol.connection_made(secured)
 
-
-async def _connect(protocol: asyncio.Protocol, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-    loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # uvloop's create_connection tries one address after another.
-    connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S, loop=loop)
-    try:
-        await loop.create_connection(
-            lambda: protocol, sock=connected, ssl=tls, server_hostname=host if tls is not None else None
-        )
-    except BaseException:
-        connected.close()
-        raise
+    async def _connect(self, protocol: asyncio.Protocol, tls: ssl.SSLContext | None, *, name: str) -> None:
+        """Connect to the server, or to the proxy before it; ``name`` is what its certificate is for."""
+        loop = asyncio.get_running_loop()
+        addresses = await self._lookup.addresses()
+        try:
+            # uvloop's create_connection tries one address after another.
+            connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S, loop=loop)
+        except BaseException:
+            self._lookup.forget()
+            raise
+        try:
+            await loop.create_connection(
+                lambda: protocol, sock=connected, ssl=tls, server_hostname=name if tls is not None else None
+            )
+        except BaseException:
+            connected.close()
+            raise
 
 
 def _system_trust() -> ssl.SSLContext:
