@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import resource
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class FailingDisk(Disk):
         self.fail_at = NEVER
 
     def _count(self) -> None:
+        if threading.current_thread().name == "idolchat-scan":
+            return  # the scan at the start writes its own note, while or after a test fails something
         self.calls += 1
         if self.fail_at <= self.calls < self.fail_at + self.times:
             raise OSError(self.code, os.strerror(self.code))
@@ -212,7 +215,6 @@ def test_the_error_says_what_was_refused_and_what_to_do(code: int) -> None:
 async def test_records_are_whole_or_not_there_on_a_failing_disk(data_dir: Path, times: int) -> None:
     disk = FailingDisk(errno.ENOSPC)
     async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as storage:
-        await storage.settle()  # the look through the folder at the start writes, too
         await storage.put_record("n", "x", b"first")
         for fail_at in range(1, 5):
             disk.fail(at=fail_at, times=times)

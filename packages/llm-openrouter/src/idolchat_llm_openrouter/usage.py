@@ -109,5 +109,7 @@ def _count(value: object) -> int | None:
 
 
 def _amount(value: object) -> float | None:
+    if type(value) is float and 0 <= value <= MAX_COST:
+        return value
     is_amount = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_COST
     return float(value) if is_amount else None  # type: ignore[arg-type]

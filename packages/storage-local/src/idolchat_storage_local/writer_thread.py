@@ -25,6 +25,7 @@ __all__ = ["Writer"]
 
 _MAX_BATCH = 128
 """As many files may be open at a time."""
+_CHANGES = (Append, Update)
 
 type _Key = int | tuple[str, str]
 """What may be done at once has the same: the number of a conversation's id, or a log; a job's own is below zero."""
@@ -143,9 +144,9 @@ class Writer:
         if isinstance(first, AddLines):
             added = [asked.what for asked in group if isinstance(asked.what, AddLines)]
             return _without_error(lambda: self._logs.add(added), count=len(added))
-        if not isinstance(first, Append | Update):
+        if not isinstance(first, _CHANGES):
             return _without_error(first)
-        changes = [asked.what for asked in group if isinstance(asked.what, Append | Update)]
+        changes = [asked.what for asked in group if isinstance(asked.what, _CHANGES)]
         return change(self._files, first.conversation_id, changes, patient=patient)
 
     def _tell(self, told: _Told) -> None:
