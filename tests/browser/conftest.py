@@ -38,7 +38,7 @@ def served(start_shared_server: StartServer, mock_openrouter_process: Mock) -> S
 def browser() -> Iterator[Browser]:
     """Run Debian's chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
