@@ -40,7 +40,8 @@ __all__ = ["MemoryFeed", "indexed_revision", "open_feed"]
 
 log = logging.getLogger(__name__)
 
-PAGE_SIZE = 64
+PAGE_SIZES = (4, 64)
+"""Messages that are read to find where a branch goes on: mostly a turn has added two."""
 RETRY_S = 30.0
 _GOES_ON = frozenset(
     {ChangeKind.STORED, ChangeKind.EDITED, ChangeKind.REGENERATED, ChangeKind.ROLLED_BACK, ChangeKind.HEAD_MOVED}
@@ -180,20 +181,21 @@ class MemoryFeed(ChangeObserver):
             return True
         if known.last_message_id is None:
             return False
-        try:
-            page = await self._storage.read_page(conversation_id, limit=PAGE_SIZE)
-        except ConversationNotFound:
-            return False
-        if scope_of(page.conversation) != known.scope:
-            return False
-        branch = active_branch(page)
-        start = _where_it_goes_on(branch, branch_end(page, known.last_message_id))
-        if start is None:
-            return False
-        messages = list(memories_of(branch[start + 1 :], first=first_of(page.conversation), goes_on=True))
-        marked = self._marked(known.scope, revision)
-        after = str(branch[start].message.id)
-        return await self._index.extend(conversation_id, messages, after=after, revision=marked)
+        for size in PAGE_SIZES:
+            try:
+                page = await self._storage.read_page(conversation_id, limit=size)
+            except ConversationNotFound:
+                return False
+            if scope_of(page.conversation) != known.scope:
+                return False
+            branch = active_branch(page)
+            start = _where_it_goes_on(branch, branch_end(page, known.last_message_id))
+            if start is not None:
+                messages = list(memories_of(branch[start + 1 :], first=first_of(page.conversation), goes_on=True))
+                marked = self._marked(known.scope, revision)
+                after = str(branch[start].message.id)
+                return await self._index.extend(conversation_id, messages, after=after, revision=marked)
+        return False
 
     def _remembers(self, scope: MemoryScope) -> bool:
         return self._anonymous or scope.user_id is not None
