@@ -122,6 +122,7 @@ async def test_of_all_processes_one_is_chosen_and_another_when_it_ends_or_stands
         server.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idolchat'")
         assert [await _eventually(first), await first.is_chosen("x")] == [True, True]
 
+        await first.tasks.pause()
         third = await stack.enter_async_context(open_postgres_storage(settings))
         async with asyncio.timeout(60):
             while not await third.is_chosen("x"):  # noqa: ASYNC110  the database's clock makes it so

@@ -17,6 +17,7 @@ __all__ = ["ChosenTasks", "read_changes"]
 
 LEASE_S = CHOSEN_S + 1.0
 """How long nobody else is chosen: longer than who was chosen relies on, for the answer may have been on its way."""
+KEEP_EVERY_S = 1.0
 _AT_ONCE = 1000
 _NOBODY = UUID(int=0)
 _CHANGED = """
@@ -70,7 +71,8 @@ async def read_changes(database: Database, since: str | None) -> AsyncGenerator[
 class ChosenTasks:
     """The tasks of this process, each a lease by the clock of the database.
 
-    A process that stands still loses its leases, as one that has died does, and learns it when it asks again.
+    What this process was chosen for it keeps, however long it takes. One that stands still loses its leases, as one
+    that has died does, and learns it when it asks again.
     """
 
     def __init__(self, database: Database) -> None:
@@ -78,17 +80,22 @@ class ChosenTasks:
         self._session = database.session(waits_for_disk=False)
         self._using = asyncio.Lock()
         self._owner = new_id()
-        self._has_asked = False
+        self._held: set[str] = set()
+        self._is_stopping = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
 
     async def has(self, task: str) -> bool:
         """See ``SharedStorage.is_chosen``."""
 
-        async def choose(connection: Connection) -> bool:
-            return bool(await connection.fetchval(_CHOOSE, task, self._owner, LEASE_S))
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep())
+        return await self._choose(task)
 
-        async with self._using:
-            self._has_asked = True
-            return await self._database.run(choose, session=self._session, patience_s=0)
+    async def pause(self) -> None:
+        """Keep nothing, as a process that stands still."""
+        self._is_stopping.set()
+        if self._keeping is not None:
+            await self._keeping
 
     async def close(self) -> None:
         """Leave everything to others."""
@@ -96,8 +103,27 @@ class ChosenTasks:
         async def leave(connection: Connection) -> str:
             return await connection.execute("delete from idolchat.tasks where owner = $1", self._owner)
 
+        await self.pause()
         async with self._using:
-            if self._has_asked:
+            if self._keeping is not None:
                 with suppress(StorageUnavailable):  # the leases end by themselves
                     await self._database.run(leave, session=self._session, patience_s=0)
             await self._session.close()
+
+    async def _keep(self) -> None:
+        while not self._is_stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_EVERY_S):
+                    await self._is_stopping.wait()
+            for task in tuple(self._held):
+                with suppress(StorageUnavailable):  # whoever does the task asks again, and is told
+                    await self._choose(task)
+
+    async def _choose(self, task: str) -> bool:
+        async def choose(connection: Connection) -> bool:
+            return bool(await connection.fetchval(_CHOOSE, task, self._owner, LEASE_S))
+
+        async with self._using:
+            is_chosen = await self._database.run(choose, session=self._session, patience_s=0)
+        (self._held.add if is_chosen else self._held.discard)(task)
+        return is_chosen
