@@ -44,7 +44,7 @@ class PostgresSettings(PackageSettings):
         ge=1,
         le=1000,
         validation_alias="IDOLCHAT_POSTGRES_CONNECTIONS",
-        description="How many connections of one process may read at once; three more write.",
+        description="How many connections of one process may read at once; nine more do all else.",
     )
     connect_timeout_s: float = Field(
         5,
