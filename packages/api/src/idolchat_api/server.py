@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from idolchat_api.addresses import is_loopback
-from idolchat_api.allocator import return_freed_memory
+from idolchat_api.allocator import return_freed_memory, trimming_freed_memory
 from idolchat_api.app import create_app
 from idolchat_api.app_state import AppState
 from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
@@ -146,7 +146,8 @@ class GracefulServer(uvicorn.Server):
                         self._running.authentication.owner_token = token
                         if on_started is not None:
                             on_started(self._running.service, url_of(listener, host=self._settings.host))
-                        await self.serve(sockets=[listener])
+                        async with trimming_freed_memory():
+                            await self.serve(sockets=[listener])
                     self._opening_or_closing = asyncio.current_task()
                     if self.force_exit:
                         raise StopNow  # through the parts, so that they do not wait either
