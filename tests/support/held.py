@@ -8,13 +8,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import FrameType, ModuleType
+from uuid import uuid4
 from weakref import ref
 
 from idolchat_cli.main import main
-from idolchat_core import new_id
+from idolchat_core import id_text, new_id
 
 IDS_KEPT = 5000
-"""More than a process keeps of the ids that it has made."""
+"""More than a process keeps of the ids that it has made, and of their texts."""
 
 
 def look(number: int, frame: FrameType | None) -> None:
@@ -54,6 +55,7 @@ def named(thing: object) -> str:
 if __name__ == "__main__":
     for _ in range(IDS_KEPT):
         new_id()
+        id_text(uuid4())
     signal.signal(signal.SIGUSR1, look)
     sys.argv[0] = "idol"
     main()
