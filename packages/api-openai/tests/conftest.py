@@ -1,11 +1,12 @@
 """A real server with this plugin over real HTTP, a storage in memory, and a provider that says what it is told."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from v1_keys import NewKey
 
 from idolchat_api import ApiSettings
 from idolchat_api.auth.api_key import KeyRing
@@ -14,8 +15,6 @@ from idolchat_api.auth.principal import Scope
 from idolchat_api.testing import Parts, serving
 from idolchat_api_openai import plugin
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
-
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import openai
 import pytest
+from v1_keys import NewKey
 from v1_trees import active, conversations, paths
 
-from conftest import NewKey
 from idolchat_api import ApiSettings
 from idolchat_core import Delta, Finished, ProviderUnavailable, RateLimited
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider

@@ -162,11 +162,3 @@ async def test_a_storage_that_is_not_shared_as_it_was_registered_is_refused(stor
     with pytest.raises(ConfigurationError, match=rf"'one' with is_shared={said}, and it says {not said}"):
         async with open_storage(CoreSettings(storage=("one",)), plugins):
             pass
-
-
-async def test_a_storage_that_is_shared_is_not_mirrored() -> None:
-    plugins = plugin_of(SharedInMemoryStorage(), is_shared=True)
-
-    with pytest.raises(ConfigurationError, match=r"'one' is served by several processes.*mirrored to two"):
-        async with open_storage(CoreSettings(storage=("one", "two")), plugins):
-            pass

@@ -46,7 +46,7 @@ from idolchat_storage_postgres.coordination.statements import (
     Step,
     save,
 )
-from idolchat_storage_postgres.database import Database
+from idolchat_storage_postgres.database import Connection, Database
 from idolchat_storage_postgres.rows import message_rows, plain_uuid, read_conversation, row_of, stored_id
 
 __all__ = ["PostgresTurns"]
@@ -411,7 +411,7 @@ class PostgresTurns(TurnStore):
         if not member.may_judge:
             return ()
         instance_id = member.instance_id
-        dead = await self._database.fetch(_BURY, instance_id, member.timing.dead_s)
+        dead = await self._database.run(self._bury)
         for one in dead:
             log.warning("a process that serves the database has died", extra={"address": one["address"]})
         if not dead and now < self._look_for_orphans_at:
@@ -427,6 +427,12 @@ class PostgresTurns(TurnStore):
                 turns.append(turn)
         self.taken_over += len(turns)
         return turns
+
+    async def _bury(self, connection: Connection) -> list[asyncpg.Record]:
+        """Remove those who are silent; judged at each try, for while the database is away all are."""
+        if not self._member.may_judge:
+            return []
+        return await connection.fetch(_BURY, self._member.instance_id, self._member.timing.dead_s)
 
     async def forget(self, chosen: Callable[[UnfinishedTurn], bool]) -> int:
         kept = [turn for row in await self._database.fetch(_KEPT) if (turn := _read(row["turn"])) is not None]

@@ -554,9 +554,17 @@ export interface components {
             conflicts?: number | null;
             /** @default 0 */
             lag_s?: number;
-            mirrors?: components["schemas"]["PartHealth"][] | null;
+            mirrors?: components["schemas"]["MirrorPart"][] | null;
             /** @default 0 */
             pending?: number;
+        };
+        MirrorPart: {
+            code?: string | null;
+            copied_by?: string | null;
+            message?: string | null;
+            name: string;
+            /** @enum {string} */
+            status: "ok" | "unavailable" | "error";
         };
         Model: {
             context_length?: number | null;
