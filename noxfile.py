@@ -54,7 +54,7 @@ SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 OF_OTHER_SESSIONS = [
     f"--ignore=tests/{name}" for name in ("browser", "crash", "docs", "image", "newcomer", "release", "wheels")
 ]
-FAULTS_OF_CLUSTERS = ["clocks", "failures", "notify", "stopped_servers"]
+FAULTS_OF_CLUSTERS = ["clocks", "failures", "mirror", "notify", "stopped_servers"]
 TYPED_TREES = ["noxfile.py", "conftest.py", "scripts", "tests", "benchmarks", "examples", "packages/web/scripts"]
 # What describes the repository to others, and the schema that check-jsonschema brings for it.
 DESCRIPTIONS = {
