@@ -24,7 +24,7 @@ pytestmark = pytest.mark.files
 
 type Start = Callable[[], Server]
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 MB = 1_000_000
 
 
