@@ -21,9 +21,11 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
 BESIDE = {
     "api": ["idolchat-api[otel]"],
     "api-openai": ["idolchat-cli[serve]"],
+    "bus-redis": ["idolchat-core[testing]"],
     "characters": ["idolchat-cli[serve]"],
     "cli": ["idolchat-cli[serve]"],
     "memory": ["idolchat-memory[semantic]", "idolchat-cli[serve]"],
+    "storage-postgres": ["idolchat-core[testing]"],
     "storage-supabase": ["idolchat-cli"],
 }
 """What some modules of a package are for; they are imported where it is installed."""
