@@ -64,7 +64,7 @@ async def _trim_regularly(trim: Callable[[int], int]) -> None:
 
 
 def _of_glibc(name: str) -> Callable[..., int] | None:
-    function: Callable[..., int] | None = None
-    if sys.platform == "linux":
-        function = getattr(ctypes.CDLL(None), name, None)  # musl has none
+    if sys.platform != "linux":
+        return None
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)  # musl has none
     return function

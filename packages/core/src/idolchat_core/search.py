@@ -88,7 +88,7 @@ class Term(NamedTuple):
     runs: tuple[Run, ...]
 
     def spans(self, folded: str) -> Iterator[tuple[int, int]]:
-        """Tell where it stands in a folded text, without overlaps."""
+        """Yield the start and end of each place in a folded text where it stands, without overlaps."""
         first = self.runs[0].text
         start = folded.find(first)
         while start >= 0:
