@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from uuid import uuid4
@@ -34,15 +35,17 @@ def find_faketime() -> Path:
 def apart(tmp_path: Path, forking: Zygote, postgres: PostgresServer, mock_openrouter: Mock) -> Iterator[Cluster]:
     """Run a server by the clock of the machine, one by a clock that is fast, and one by a clock that is slow."""
     with (
-        running_zygote(find_faketime(), FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_CACHE_DURATION="1") as shifted,
+        ExitStack() as zygotes,
         running_cluster(
             tmp_path, forking, postgres, starts=False, OPENROUTER_BASE_URL=mock_openrouter.base_url
         ) as cluster,
     ):
         for place, clock in enumerate(CLOCKS, 1):
+            shifts = {"FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+            # The library reads FAKETIME where a process begins, and again seconds later: a fork inherits what it read.
+            zygote = zygotes.enter_context(running_zygote(find_faketime(), **shifts))
             server = cluster.servers[place]
-            given = {**server.environment, "FAKETIME": clock, "FAKETIME_CACHE_DURATION": "1"}
-            cluster.servers[place] = ForkedServer(server.folder, given, shifted)
+            cluster.servers[place] = ForkedServer(server.folder, {**server.environment, **shifts}, zygote)
         cluster.start()
         yield cluster
         cluster.stop()
