@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idolchat_memory.recall.thesaurus import load_thesaurus
-from idolchat_memory.terms import TermSets, terms_of
+from idolchat_memory.terms import KnownTerms, terms_of
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_an_unknown_word_has_nothing_near(word: str) -> None:
 
 
 def test_terms_that_are_kept_of_texts_take_no_more_than_their_bound() -> None:
-    sets = TermSets(100_000)
+    known = KnownTerms(100_000)
 
     for number in range(1000):
-        assert sets.of(f"number {number} {'long ' * number}") == {"number", str(number), *["long"][: bool(number)]}
-        assert sets.held_bytes <= 100_000
+        assert known.of(f"number {number} {'long ' * number}") == ("number", str(number), *["long"][: bool(number)])
+        assert known.held_bytes <= 100_000

@@ -12,7 +12,7 @@ import snowballstemmer  # type: ignore[import-untyped]
 from idolchat_core import TextAnalysis
 from idolchat_core.search import tokens_of
 
-__all__ = ["ANALYSIS", "STOP_WORDS", "TermSets", "stem", "term_set", "terms_of", "words_of"]
+__all__ = ["ANALYSIS", "STOP_WORDS", "KnownTerms", "distinct_terms", "stem", "terms_of", "words_of"]
 
 STOP_WORDS = frozenset(resources.files("idolchat_memory.data").joinpath("stop_words.txt").read_text("ascii").split())
 _LATIN = re.compile("[a-z0-9]")
@@ -56,19 +56,22 @@ def terms_of(text: str) -> list[str]:
     return [stem(word) for word in words_of(text)]
 
 
-class TermSets:
-    """The terms of texts that are compared again and again; beyond ``max_bytes`` all but the last are forgotten."""
+class KnownTerms:
+    """The terms of texts that are compared again and again; beyond ``max_bytes`` all but the last are forgotten.
+
+    Each stands once, in a tuple: 280 bytes for 30 terms, where a set takes 2,264.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._known: dict[str, frozenset[str]] = {}
+        self._known: dict[str, tuple[str, ...]] = {}
         self.held_bytes = 0
 
-    def of(self, text: str) -> frozenset[str]:
-        """Return the terms of a text; any thread may ask."""
+    def of(self, text: str) -> tuple[str, ...]:
+        """Return the distinct terms of a text; any thread may ask."""
         found = self._known.get(text)
         if found is None:
-            found = frozenset(terms_of(text))
+            found = tuple(dict.fromkeys(terms_of(text)))
             size_bytes = _ENTRY_BYTES + getsizeof(text) + getsizeof(found)
             if self.held_bytes + size_bytes > self._max_bytes:
                 self._known, self.held_bytes = {}, 0
@@ -77,7 +80,7 @@ class TermSets:
         return found
 
 
-term_set = TermSets(4 * 1024 * 1024).of
+distinct_terms = KnownTerms(1024 * 1024).of
 
 
 class _Terms(dict[str, str]):

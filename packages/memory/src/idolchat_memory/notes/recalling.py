@@ -8,7 +8,7 @@ from math import log
 from uuid import UUID
 
 from idolchat_memory.notes.note import Note
-from idolchat_memory.terms import term_set, terms_of
+from idolchat_memory.terms import distinct_terms, terms_of
 
 __all__ = ["recalled"]
 
@@ -24,13 +24,13 @@ def recalled(notes: Sequence[Note], text: str) -> list[Note]:
     A superseded note never stands without the one that holds in its place.
     """
     wanted = set(terms_of(text))
-    terms = {note.id: term_set(note.text) for note in notes}
-    counts = Counter(term for found in terms.values() for term in found & wanted)
+    terms = {note.id: distinct_terms(note.text) for note in notes}
+    counts = Counter(term for found in terms.values() for term in wanted.intersection(found))
     if not counts:
         return []
     most = max(COMMON, COMMON_SHARE * len(notes))
     weights = {term: log(1 + len(notes) / count) for term, count in counts.items() if count <= most}
-    scores = {one: sum(weights.get(term, 0.0) for term in found & wanted) for one, found in terms.items()}
+    scores = {one: sum(weights.get(term, 0.0) for term in wanted.intersection(found)) for one, found in terms.items()}
     best = sorted((note for note in notes if scores[note.id] > 0), key=lambda note: -scores[note.id])
     return _newest_first(list(_with_current(best, {note.id: note for note in notes})))
 
@@ -67,5 +67,5 @@ def _newest_first(notes: list[Note]) -> list[Note]:
 
 
 def _is_on_one_matter(one: Note, other: Note) -> bool:
-    mine, theirs = term_set(one.text), term_set(other.text)
+    mine, theirs = set(distinct_terms(one.text)), set(distinct_terms(other.text))
     return len(mine & theirs) >= SAME_MATTER * len(mine | theirs)

@@ -166,7 +166,7 @@ def _outside(
 def _relevant(found: Sequence[Found], question: Question, floor: float) -> list[Found]:
     """Leave out what is too far from the question, and the question itself as it was asked before."""
     asked = {stem(word) for word in question.words}
-    telling = [one for one in found if not (one.is_question and one.terms <= asked)]
+    telling = [one for one in found if not (one.is_question and asked.issuperset(one.terms))]
     answers = [one.candidate.relevance for one in telling if not one.is_question]
     return keep_relevant(telling, max(floor, LEAST_SHARE * max(answers, default=0.0)))
 

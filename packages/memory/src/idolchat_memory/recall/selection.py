@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from idolchat_core import MemoryRow, MemoryScope
 from idolchat_memory.recall.ranking import Candidate
-from idolchat_memory.terms import term_set
+from idolchat_memory.terms import distinct_terms
 
 __all__ = ["Found", "Selection", "compare", "keep_relevant", "newer_first", "select"]
 
@@ -36,7 +36,7 @@ class Found:
         self.matched = matched
         self.role = row.message.role
         self.said_at = row.message.said_at, row.place
-        self.terms = term_set(row.message.text)
+        self.terms = distinct_terms(row.message.text)
         self.like: dict[int, float] = {}
         """By the ``id`` of those on the same matter, as ``compare`` found them, the share of common terms."""
 
