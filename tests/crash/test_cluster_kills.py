@@ -23,6 +23,8 @@ from tests.support.zygote import ForkedServer, Zygote
 
 FAULTS = int(os.environ.get("IDOLCHAT_CLUSTER_FAULTS", "20"))
 STOPPED_S = 6.0
+MOVES_AFTER = 8
+"""After so many events readers go on at another server."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ async def test_no_message_is_lost_or_doubled_when_servers_are_killed_and_stopped
 ) -> None:
     ledger = Ledger()
     async with cluster.client() as http:
-        client = ClusterClient(cluster, http, ledger)
+        client = ClusterClient(cluster, http, ledger, moves_after=MOVES_AFTER)
         talkers, faults = Talkers(client, dice), Faults(cluster, postgres, ledger, dice)
         talking = asyncio.create_task(talkers.run())
         happening = asyncio.create_task(faults.happen())
@@ -116,7 +118,9 @@ async def test_no_message_is_lost_or_doubled_when_servers_are_killed_and_stopped
     assert [difference for document in documents for difference in ledger.differences(document)] == []
     assert [two for document in documents for two in two_at_once(document)] == []
     assert set(client.codes) <= PASSING | FINAL | {"lost"}
+    assert client.moved
     Tally.notes.append(
         f"{len(ledger.sent)} turns on three servers, {FAULTS} of which failed; taken over within"
-        f" {max(faults.taken_over_s):.1f} s at most; {client.resumed} streams resumed elsewhere; {dict(client.codes)}"
+        f" {max(faults.taken_over_s):.1f} s at most; {client.moved} times a reader went on at another server,"
+        f" {client.rescued} times because its own was lost; {dict(client.codes)}"
     )

@@ -18,8 +18,10 @@ from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.server import START_S, Server
 from tests.support.zygote import ForkedServer, Zygote
 
-__all__ = ["Cluster", "Nginx", "environment_of", "running_cluster"]
+__all__ = ["SERVED_BY", "Cluster", "Nginx", "environment_of", "running_cluster"]
 
+SERVED_BY = "X-Served-By"
+"""The header in which the balancer says whom it has asked."""
 PLUGINS = "storage-postgres,llm-openrouter"
 _CONFIG = """
 daemon off;
@@ -45,6 +47,7 @@ http {{
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
       proxy_buffering off;
+      add_header {served_by} $upstream_addr always;
       proxy_connect_timeout 2s;
       proxy_read_timeout 60s;
       proxy_next_upstream error timeout http_502 http_503 non_idempotent;
@@ -75,7 +78,7 @@ class Nginx:
         self.port = reserve_port()
         servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)
         self._config = folder / "nginx.conf"
-        self._config.write_text(_CONFIG.format(folder=folder, servers=servers, port=self.port))
+        self._config.write_text(_CONFIG.format(folder=folder, servers=servers, port=self.port, served_by=SERVED_BY))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -14,7 +14,18 @@ from websockets.exceptions import WebSocketException
 from tests.support.ledger import Document, Ledger, Sent
 from tests.support.server import Server
 
-__all__ = ["LedgerClient", "Lost", "body_of", "headers_of", "ledger_client", "path_of", "refused", "take_chunk"]
+__all__ = [
+    "LedgerClient",
+    "Lost",
+    "body_of",
+    "headers_of",
+    "ledger_client",
+    "message_frame",
+    "path_of",
+    "refused",
+    "take_chunk",
+    "take_frame",
+]
 
 PATIENCE_S = 60
 RETRYABLE = frozenset({"interrupted", "failed", "incomplete"})
@@ -159,10 +170,9 @@ class LedgerClient:
                     self.ledger.tell()
 
     async def _by_socket(self, one: Sent) -> None:
-        about = {"conversation_id": one.conversation_id, "client_message_id": one.key, "model": one.model}
         async with connect(self._ws_url, compression=None, proxy=None) as socket:
-            await socket.send(json.dumps({"type": "message", "message": one.text, **about}))
-            while not _take_frame(one, json.loads(await socket.recv())):
+            await socket.send(json.dumps(message_frame(one)))
+            while not take_frame(one, json.loads(await socket.recv())):
                 self.ledger.tell()
             self.ledger.tell()
 
@@ -178,6 +188,11 @@ def body_of(one: Sent) -> dict[str, Any]:
         return {"model": one.model}
     given = {"messages": [{"role": "user", "content": one.text}], "model": one.model}
     return given | ({"conversation_id": one.conversation_id} if one.conversation_id else {})
+
+
+def message_frame(one: Sent) -> dict[str, Any]:
+    about = {"conversation_id": one.conversation_id, "client_message_id": one.key, "model": one.model}
+    return {"type": "message", "message": one.text, **about}
 
 
 def headers_of(one: Sent) -> dict[str, str]:
@@ -208,7 +223,7 @@ def take_chunk(one: Sent, chunk: Mapping[str, Any]) -> None:
         one.hear(chunk["choices"][0]["delta"].get("content", ""))
 
 
-def _take_frame(one: Sent, frame: Mapping[str, Any]) -> bool:
+def take_frame(one: Sent, frame: Mapping[str, Any]) -> bool:
     """Take note of what a socket says; true at the end."""
     match frame["type"]:
         case "turn_started":
