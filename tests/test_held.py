@@ -24,6 +24,11 @@ COMMAND = (sys.executable, str(Path(held.__file__)), "serve")
 CONVERSATIONS = 20
 ROUNDS = 25
 PATIENCE_S = 60
+DRIVERS = frozenset({"asyncpg.connection.Connection", "asyncpg.protocol.protocol.PreparedStatementState"})
+"""What a driver keeps, and makes when two happen to ask at once: another connection, on it a statement once more.
+
+Each is some dozens of objects; where a count has met one, and not one a round, it is made again.
+"""
 NOTHING_KEPT = {"IDOLCHAT_HISTORY_BYTES": "0", "IDOLCHAT_TURN_RETENTION_BYTES": "0"}
 KINDS = (
     "whole",
@@ -51,7 +56,7 @@ class Requests(Soak):
         await self.begun_and_deleted(user_id=str(uuid4()))
 
     async def begun_and_deleted(self, **more: object) -> None:
-        conversation_id = str(uuid4())
+        conversation_id = new_conversation_id()
         begun = self.body() | {"conversation_id": conversation_id} | more
         await self.send("POST", "/chat", json=begun)
         await self.send("DELETE", f"/conversation/{conversation_id}")
@@ -74,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mock_openrouter_process: Mo
 @pytest.fixture
 async def requests(server: Server) -> AsyncIterator[Requests]:
     async with aiohttp.ClientSession(server.url) as client:
-        yield Requests(client, server, [str(uuid4()) for _ in range(CONVERSATIONS)], random.Random(0))
+        yield Requests(client, server, [new_conversation_id() for _ in range(CONVERSATIONS)], random.Random(0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,16 +90,29 @@ async def test_requests_leave_no_objects(kind: str, server: Server, requests: Re
         await getattr(requests, each)()
     await repeat(kind, requests)
     before = await asyncio.to_thread(objects, server)
+    assert STORAGE_OF_TESTS.name == "local" or before.keys() >= DRIVERS
     await repeat(kind, requests)
     give_up_at = time.monotonic() + PATIENCE_S
-    while grown := growth(before, await asyncio.to_thread(objects, server)):  # what is asked of the provider afterwards
-        assert time.monotonic() < give_up_at, grown
+    while grown := growth(before, after := await asyncio.to_thread(objects, server)):
+        if DRIVERS.isdisjoint(grown) and any(before.get(one) != after.get(one) for one in DRIVERS):
+            before = after
+            await repeat(kind, requests)
+            give_up_at = time.monotonic() + PATIENCE_S
+        assert time.monotonic() < give_up_at, grown  # what is asked of the provider afterwards takes a moment
 
 
 async def repeat(kind: str, requests: Requests) -> None:
     for _ in range(ROUNDS):
         await getattr(requests, kind)()
     await requests.settle()
+    # The newest history is kept however small the room for them is: it has two messages whenever it is counted.
+    await requests.send("POST", "/chat", json=requests.body(conversation_id=new_conversation_id()))
+    await requests.settle()
+
+
+def new_conversation_id() -> str:
+    """Make up an id whose conversation lies in a folder that is there: which folders are is kept, all 256 of them."""
+    return f"{uuid4()}"[:-2] + "00"
 
 
 def objects(server: Server) -> dict[str, int]:
