@@ -33,12 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--storage", choices=("local", "postgres"), default="local", help="what the product is tested on")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end what is left out, and why."""
+    if config.getoption("--storage") != "local" and "s" not in config.option.reportchars:
+        config.option.reportchars += "s"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only files can do."""
+    """Leave out what another storage cannot do: what is marked as about files, with the reason that it gives."""
     if config.getoption("--storage") != "local":
         for item in items:
-            if item.get_closest_marker("files") is not None:
-                item.add_marker(pytest.mark.skip(reason="about the files of the storage local"))
+            if (marker := item.get_closest_marker("files")) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"storage local: {marker.args[0]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
-pytestmark = pytest.mark.files
+pytestmark = pytest.mark.files("`idol chat` finds a server by its data folder; on a database it answers itself")
 
 ADDRESS = "server.json"
 

@@ -17,8 +17,7 @@ from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
-
-pytestmark = pytest.mark.files
+from tests.support.storages import STORAGE_OF_TESTS
 
 USER = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
@@ -27,8 +26,13 @@ COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
 }
 
 
+def kept(data: Path, text: str) -> list[str]:
+    """List the files, or the tables of a database in their place, that hold a text."""
+    found = STORAGE_OF_TESTS.tables_with(data, text)
+    return on_disk(data, text) if found is None else found
+
+
 def on_disk(data: Path, text: str) -> list[str]:
-    """List the files that hold a text."""
     found = []
     for path in data.rglob("*"):
         with suppress(FileNotFoundError, IsADirectoryError):  # the server replaces and removes files meanwhile
@@ -37,9 +41,10 @@ def on_disk(data: Path, text: str) -> list[str]:
     return found
 
 
-async def until_on_disk(folder: Path, text: str) -> None:
-    while not on_disk(folder, text):  # noqa: ASYNC110  another process writes it
-        await asyncio.sleep(0.01)
+async def until_kept(data: Path, text: str, *places: str) -> None:
+    """Wait until a text is in one of the folders or tables that begin so."""
+    while not any(place.startswith(places) for place in await asyncio.to_thread(kept, data, text)):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # another process writes it
 
 
 async def send(client: httpx.AsyncClient, conversation_id: str, text: str) -> None:
@@ -56,19 +61,20 @@ async def test_nothing_of_a_running_or_waiting_turn_comes_back(
         running = asyncio.create_task(send(client, conversation_id, "a secret that is said " * 40))
         await mock_openrouter.wait_for_replies(1)
         waiting = asyncio.create_task(send(client, conversation_id, "a whisper that waits"))
-        await until_on_disk(server.data, "a whisper that waits")
-        await until_on_disk(server.data / "records", "a secret that is said")  # the reply so far
+        await until_kept(server.data, "a whisper that waits", "")
+        await until_kept(server.data, "a secret that is said", "records", "idolchat.turns")  # the reply so far
         done = await asyncio.to_thread(idol, server.folder, *COMMANDS[name](conversation_id))
-        left = [on_disk(server.data, text) for text in ("a secret", "a whisper")]
+        left = [kept(server.data, text) for text in ("a secret", "a whisper")]
         await asyncio.wait({running, waiting})
         gone = (await client.get(f"/conversation/{conversation_id}")).status_code
     server.restart()
-    left += [on_disk(server.data, text) for text in ("a secret", "a whisper")]
+    left += [kept(server.data, text) for text in ("a secret", "a whisper")]
 
     assert done.returncode == 0, done.stderr
     assert (left, gone) == ([[]] * 4, 404)
 
 
+@pytest.mark.files("puts down what a command has left beside a storage that no server of it runs on")
 async def test_a_server_that_was_away_brings_back_nothing_that_was_deleted(
     server: Server, mock_openrouter: Mock
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
 from tests.support.starting import StartServer
 
-pytestmark = pytest.mark.files
+pytestmark = pytest.mark.files("files with a mirror; tests/cluster/test_mirror.py has PostgreSQL with one")
 
 type Start = Callable[[], Server]
 

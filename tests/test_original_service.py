@@ -10,7 +10,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import say
 
-pytestmark = pytest.mark.files
+pytestmark = pytest.mark.files("the original service left files, which `idol storage migrate` brings elsewhere")
 
 OLD: dict[str, Any] = {
     "updated_at": "2024-05-01T10:00:05.123456",

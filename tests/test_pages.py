@@ -18,8 +18,6 @@ from tests.support.server import Server
 from tests.support.starting import StartServer
 from tests.support.talk import say
 
-pytestmark = pytest.mark.files
-
 ANN = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 ASSIGNMENT = re.compile(r"\b((?:IDOLCHAT|OPENROUTER|SUPABASE)_[A-Z0-9_]+|SYSTEM_PROMPT)=('[^']*'|\S*)")
 
@@ -28,6 +26,7 @@ def texts(page: str, language: str = "sh") -> list[str]:
     return [block.text for block in blocks(page, language)]
 
 
+@pytest.mark.files("the page copies the data folder")
 async def test_a_backup_is_made_restored_and_tried(server: Server, tmp_path: Path) -> None:
     heard = await say("rest", server, "Keep this.")
     backup, restore, trial = texts("docs/backup.md")
@@ -36,6 +35,7 @@ async def test_a_backup_is_made_restored_and_tried(server: Server, tmp_path: Pat
     assert list((tmp_path / "new").rglob(f"{heard.conversation_id}.json"))
 
 
+@pytest.mark.files("the page copies the data folder")
 def test_the_timer_of_backups_writes_a_file_of_the_day(server: Server, tmp_path: Path) -> None:
     (line,) = texts("docs/backup.md", "cron")
     command = line.split(maxsplit=5)[5].replace(r"\%", "%")
@@ -71,12 +71,12 @@ async def test_a_user_is_exported_and_erased(server: Server) -> None:
     archive = zipfile.ZipFile(server.folder / "ann.zip").namelist()
     tried, erased = erase.splitlines()
     run(server, tried)
-    still_there = server.document(heard.conversation_id).exists()
+    still_there = server.stores(heard.conversation_id)
     run(server, f"{erased} --yes")
 
     assert any(heard.conversation_id in name for name in archive)
     assert still_there
-    assert not list(server.data.rglob(f"{heard.conversation_id}.json"))
+    assert not server.stores(heard.conversation_id)
 
 
 async def test_spending_is_shown_stopped_and_resumed(start_server: StartServer, mock_openrouter: Mock) -> None:
@@ -89,6 +89,7 @@ async def test_spending_is_shown_stopped_and_resumed(start_server: StartServer, 
     assert said.splitlines()[-1] == "Spending goes on"
 
 
+@pytest.mark.files("files with a mirror")
 def test_a_mirror_is_compared_and_brings_back(
     start_server: StartServer, mock_openrouter: Mock, mock_supabase: MockSupabase
 ) -> None:

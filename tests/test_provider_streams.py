@@ -112,7 +112,7 @@ def resident_bytes(server: Server) -> int:
         return int(statm.read().split()[1]) * 4096
 
 
-@pytest.mark.files
+@pytest.mark.files("counts what a turn reads and writes of files")
 async def test_a_turn_of_a_long_conversation_reads_and_writes_no_more(server: Server, mock_openrouter: Mock) -> None:
     """Scenarios 6 and 7: besides its prompt, a turn at 10,000 messages moves the bytes of one at 1,000."""
     conversations = {length: str(uuid4()) for length in (1_000, 10_000)}

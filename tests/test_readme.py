@@ -9,9 +9,20 @@ from pathlib import Path
 
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
+from tests.support.storages import STORAGE_OF_TESTS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+
+
+def shell(server: Server) -> dict[str, str]:
+    """Return what a shell has in the server's folder.
+
+    Where `idol` does not find the server by its data folder, it answers itself, and needs what the server has.
+    """
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    is_found = STORAGE_OF_TESTS.name == "local"
+    return {**({} if is_found else server.full_environment()), "PATH": path, "HOME": str(server.folder)}
 
 
 def test_the_three_requests_work(server: Server) -> None:
@@ -29,11 +40,9 @@ def test_the_three_requests_work(server: Server) -> None:
 def test_the_first_tutorial_works_word_for_word(server: Server) -> None:
     page = (ROOT / "docs/tutorials/first-talk.md").read_text()
     script = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("http://127.0.0.1:8000", server.url)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    environment = {"PATH": path, "HOME": str(server.folder)}
     done = subprocess.run(
         ["sh", "-e", "-c", f"{script}\necho; echo ====; curl -sS {server.url}/conversation/$id"],
-        cwd=server.folder, env=environment, check=True, capture_output=True, text=True, timeout=60,
+        cwd=server.folder, env=shell(server), check=True, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     messages = json.loads(done.stdout.split("====")[1])["messages"]
 
@@ -47,11 +56,9 @@ def test_the_tutorial_of_a_character_works_word_for_word(server: Server, mock_op
     """Its commands leave a character who greets by name, and whose lore is in the prompt."""
     page = (ROOT / "docs/tutorials/first-character.md").read_text()
     script = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("http://127.0.0.1:8000", server.url)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    environment = {"PATH": path, "HOME": str(server.folder)}
     done = subprocess.run(
         ["sh", "-e", "-c", script],
-        cwd=server.folder, env=environment, check=False, capture_output=True, text=True, timeout=120,
+        cwd=server.folder, env=shell(server), check=False, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     prompt = [message["content"] for message in mock_openrouter.bodies()[-1]["messages"]]

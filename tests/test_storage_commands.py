@@ -17,8 +17,6 @@ from tests.support.idol import idol, idol_json, idol_process, install_example
 from tests.support.server import Server
 from tests.support.talk import say
 
-pytestmark = pytest.mark.files
-
 KILLS = 10
 CONVERSATIONS = 1500
 
@@ -53,6 +51,7 @@ def contents(folder: Path) -> dict[UUID, bytes]:
     return {UUID(path.stem): path.read_bytes() for path in files(folder)}
 
 
+@pytest.mark.files("migrates files; test_postgres_commands.py migrates to a database")
 def test_a_migration_killed_ten_times_ends_complete_and_exact(tmp_path: Path, source: Path) -> None:
     target = tmp_path / "new"
     for kill in range(KILLS):
@@ -73,6 +72,7 @@ def test_a_migration_killed_ten_times_ends_complete_and_exact(tmp_path: Path, so
     assert (verified["conversations"], verified["flawed"]) == (CONVERSATIONS, [])
 
 
+@pytest.mark.files("migrates files to an example of a storage")
 def test_another_kind_of_storage_takes_everything_and_gives_it_back(tmp_path: Path, source: Path) -> None:
     keep = sorted(files(source))[:40]
     for path in set(files(source)) - set(keep):
@@ -87,6 +87,7 @@ def test_another_kind_of_storage_takes_everything_and_gives_it_back(tmp_path: Pa
     assert contents(tmp_path / "back") == contents(source)
 
 
+@pytest.mark.files("mends files")
 def test_what_is_damaged_is_told_and_not_copied(tmp_path: Path, source: Path) -> None:
     first, *rest = sorted(files(source))
     for path in rest[5:]:

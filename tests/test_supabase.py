@@ -19,7 +19,7 @@ from tests.support.server import Server
 from tests.support.starting import StartServer
 from tests.support.talk import TRANSPORTS, say_rest
 
-pytestmark = pytest.mark.files
+pytestmark = pytest.mark.files("conversations are in Supabase, alone or beside files")
 
 PATIENCE_S = 60
 ANN, MIKU = "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e56"

@@ -12,6 +12,7 @@ from typing import Self
 
 import httpx
 
+from idolchat_core import ConversationNotFound
 from tests.support.storages import STORAGE_OF_TESTS
 
 START_S = 60.0
@@ -123,6 +124,15 @@ class Server:
         """Read a conversation as it is stored, whether the server runs or not."""
         stored = STORAGE_OF_TESTS.document(self.data, conversation_id)
         return self.document(conversation_id).read_bytes() if stored is None else stored
+
+    def stores(self, conversation_id: str) -> bool:
+        """Whether a conversation is stored, whether the server runs or not."""
+        if STORAGE_OF_TESTS.name == "local":
+            return any(self.data.rglob(f"{conversation_id}.json"))
+        try:
+            return STORAGE_OF_TESTS.document(self.data, conversation_id) is not None
+        except ConversationNotFound:
+            return False
 
     def log_lines(self, namespace: str) -> list[bytes]:
         """Read the lines of all logs of a namespace, the oldest log first."""

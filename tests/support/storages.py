@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
-from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from idolchat_storage_postgres.testing import PostgresServer, find_binaries, running_postgres
 
 __all__ = ["STORAGE_OF_TESTS", "StorageOfTests"]
 
@@ -61,6 +62,20 @@ class StorageOfTests:
             return [line for log in logs for line in log.splitlines()]
 
         return self._read(data, read)
+
+    def tables_with(self, data: Path, text: str) -> list[str] | None:
+        """Name the tables that hold a text, once for each row; None where no database stands for the data folder."""
+        variables = self.variables(data)
+        if not variables:
+            return None
+        command = [str(find_binaries() / "pg_dump"), "--data-only", "--dbname", variables["IDOLCHAT_POSTGRES_URL"]]
+        found, table = [], ""
+        for line in subprocess.run(command, check=True, capture_output=True).stdout.splitlines():
+            if line.startswith(b"COPY "):
+                table = line.split()[1].decode()
+            elif text.encode() in line:
+                found.append(table)
+        return found
 
     def _read[T](self, data: Path, work: Callable[[PostgresStorage], Awaitable[T]]) -> T | None:
         variables = self.variables(data)
