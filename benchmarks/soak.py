@@ -10,8 +10,11 @@ their length.
 
 The warm-up, which counts among the requests, fills on purpose all that is bounded: histories and events of finished
 turns (4 MB each here), what is known of 4096 conversations (more are in use from the beginning, and one request in
-five begins another), pages of SQLite (2 MB a connection), the memory of the embedding model (25 MB, by texts of more
-than 250 tokens). What has no bound shows after it.
+five begins another), pages of SQLite (2 MB a connection), the memory of the embedding model (28 MB, by texts of more
+than 250 tokens), the words of 1,500 texts that memory recalls (1 MB; its first third is about users' conversations
+alone, after which there is more to recall than is compared). Its requests come twice as many at once as later ones:
+what lies free between what is in use, in glibc's heaps and in Python's, is left by the most that was in use at once.
+What has no bound shows after it.
 
 The verdict is on the samples after the warm-up, by the median of the slopes between any two of them (Theil-Sen), which
 no single sample decides: anonymous memory, which pages of files that others read as well are no part of, may rise by
@@ -48,12 +51,12 @@ from tests.support.server import Server  # noqa: E402
 
 SAMPLES = 20
 BAD_SHARE = 0.25
-USER_SHARE, USERS = 10, 50
+USER_SHARE, USERS = 10, 20
 """One conversation in so many is one of so many users'."""
 VOCABULARY = 5_000
 WORDS = (3, 10, 30, 60, 300)
 """How many words messages have; all lengths occur as often, but the longest in one message of a hundred."""
-WARM_UP = 15_000
+COUNT, WARM_UP = 50_000, 15_000
 SPAN = 20_000
 """Requests that a rise is told for."""
 MAX_RISE_MB_SHARE, MAX_RISE_COUNT = 0.01, 10.0
@@ -254,19 +257,25 @@ def _session(server: Server) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(server.url, timeout=aiohttp.ClientTimeout(total=60))
 
 
-async def soak(server: Server, *, count: int, at_once: int, conversations: int, samples: int = SAMPLES) -> list[Sample]:
+async def soak(
+    server: Server, *, count: int, at_once: int, conversations: int, samples: int = SAMPLES, warm_up: int = 0
+) -> list[Sample]:
     """Run ``count`` mixed requests, and return what the server held before and after each part of them.
 
-    Each part has connections of its own, which are closed before the server is measured. Raises ``AssertionError``
-    for an answer that is an internal error, or a traceback in the log.
+    The parts that begin before ``warm_up`` requests are done have twice as many at once, the first third of them in
+    conversations of users alone. Each part has connections of its own, which are closed before the server is measured.
+    Raises ``AssertionError`` for an answer that is an internal error, or a traceback in the log.
     """
     ids = [str(UUID(int=uuid4().int)) for _ in range(conversations)]
+    with_user = list(filter(_user_of, ids))
     measured: list[Sample] = []
     statuses: Counter[int] = Counter()
     for part in range(samples + 1):
         async with _session(server) as client:
-            run = Soak(client, server, ids, random.Random(part))
-            await run.run(count // samples if part else 2 * at_once, at_once=at_once)
+            begins_at = max(part - 1, 0) * count // samples
+            run = Soak(client, server, with_user if 3 * begins_at < warm_up else ids, random.Random(part))
+            together = 2 * at_once if begins_at < warm_up else at_once
+            await run.run(count // samples if part else 2 * at_once, at_once=together)
             statuses += run.statuses
         async with _session(server) as client:
             measured.append(await Soak(client, server, ids).sample())
@@ -312,7 +321,7 @@ def _mock() -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--warm-up", type=int, default=WARM_UP)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--conversations", type=int, default=5_000)
@@ -324,7 +333,8 @@ def main() -> None:
         url = stack.enter_context(_mock())
         server = stack.enter_context(Server(folder, SETTINGS | {"OPENROUTER_BASE_URL": url}))
         print("| requests | anonymous, MB | PSS, MB | open files | tasks |\n|---:|---:|---:|---:|---:|")
-        work = soak(server, count=asked.count, at_once=asked.at_once, conversations=asked.conversations)
+        size = {"count": asked.count, "at_once": asked.at_once, "conversations": asked.conversations}
+        work = soak(server, **size, warm_up=asked.warm_up)
         samples = asyncio.run(asyncio.wait_for(work, asked.time_limit_s))
     print(f"{asked.count:,} requests in {time.perf_counter() - begun:.0f} s\n")
     every = asked.count / SAMPLES
