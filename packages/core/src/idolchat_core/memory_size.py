@@ -15,6 +15,8 @@ def memory_size(value: Any) -> int:
     """Add up the bytes of what JSON can hold, as if nothing of it were shared."""
     if type(value) is str:  # most are, and asking for the kinds below takes ten times as long
         return getsizeof(value)
+    if value is None:
+        return 0
     size_bytes = getsizeof(value)
     if isinstance(value, _GROUPS):
         for item in value.values() if isinstance(value, dict) else value:

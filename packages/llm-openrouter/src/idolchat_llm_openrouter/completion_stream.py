@@ -127,7 +127,6 @@ class StreamedCompletion(CompletionReader):
     def __init__(self, response: Response, errors: ErrorMapper, timer: AttemptTimer, rules: ReplyRules) -> None:
         super().__init__(response, errors, timer, rules)
         self._reader = DeltaReader(self._decoder)
-        response.expect_stream()
         self._received_bytes = 0
         self._is_read = False
         self._quiet_since: float | None = None
@@ -141,6 +140,7 @@ class StreamedCompletion(CompletionReader):
             deltas = self._deltas((data,)) if data else []
             if deltas:
                 self._timer.token_received()
+                self._quiet_since = None
                 return deltas
             if not data:
                 break
@@ -177,6 +177,7 @@ class StreamedCompletion(CompletionReader):
                 self._timer.waiting()
             return decoder.finish_reason is None and not (decoder.is_done or decoder.failure)
 
+        self._response.expect_stream()  # not before its first words, which nobody is to wait for
         self._timer.waiting()
         try:
             await self._response.deliver(take)
@@ -197,17 +198,13 @@ class StreamedCompletion(CompletionReader):
             raise self._timer.failure() or self._errors.cut() from error
 
     def _deltas(self, pieces: Sequence[bytes]) -> list[Delta]:
-        for piece in pieces:
-            self._received_bytes += len(piece)
+        self._received_bytes += sum(map(len, pieces))
         if self._received_bytes > self._max_bytes:
             raise self._errors.too_big(self._max_bytes, "a reply")
         try:
-            deltas = self._reader.deltas(pieces)
+            return self._reader.deltas(pieces)
         except EventTooLong:
             raise self._errors.too_big(MAX_EVENT_BYTES, "an event") from None
-        if deltas:
-            self._quiet_since = None
-        return deltas
 
     async def _receive_rest(self) -> bytes:
         """Wait for what follows a finish, until nothing has been said for a while; comments say nothing.

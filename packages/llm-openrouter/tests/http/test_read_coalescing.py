@@ -52,3 +52,29 @@ async def test_few_streams_do_not_rest() -> None:
     coalescing.streams = 32
 
     assert await reads(coalescing) == PIECES
+
+
+class Stream:
+    """Notes when it goes on, and has somebody else note something after that."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self._seen = seen
+
+    def go_on(self) -> None:
+        self._seen.append("stream")
+        if len(self._seen) == 1:
+            asyncio.get_running_loop().call_soon(self._seen.append, "another")
+
+
+async def test_others_have_a_turn_while_very_many_streams_go_on() -> None:
+    coalescing = ReadCoalescing()
+    coalescing.streams = 500
+    seen: list[str] = []
+    for _ in range(coalescing.streams):
+        assert coalescing.pause_after_read(Stream(seen))
+
+    async with asyncio.timeout(60):
+        while seen.count("stream") < coalescing.streams:
+            await asyncio.sleep(0.001)
+
+    assert seen.index("another") < coalescing.streams / 2

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from idolchat_api.asgi.direct_writes import offer_direct_write, withdraw_direct_write
 from idolchat_api.asgi.disconnects import Disconnect
 from idolchat_api.connections.limiter import ConnectionLimiter
+from idolchat_api.connections.response_cycle import ResponseCycle
 from idolchat_api.connections.websocket_protocol import LINGER_RESET, LimitedWebSocketProtocol
 from idolchat_api.errors import Problem
 from idolchat_api.settings.limits import LimitSettings
@@ -98,6 +99,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             raise ValueError("too long a head")
         self.is_in_body = True
         super().on_headers_complete()
+        if self.cycle is not None:  # where a socket was asked for first
+            self.cycle.__class__ = ResponseCycle  # uvicorn makes it, and takes no class for it
 
     def on_message_complete(self) -> None:
         self.receiving_since = None
@@ -127,7 +130,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             or self.transport.is_closing()
         ):
             return False
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        body = b"".join(pieces)  # of one it is that one
         if body:  # an empty chunk would be the last
             self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         return True

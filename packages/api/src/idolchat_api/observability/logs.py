@@ -47,8 +47,9 @@ def _leave_out_where() -> None:
 class _Formatter(logging.Formatter):
     def facts(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return the record's ``extra``, the request id, and the traceback of an error."""
-        own = islice(vars(record).items(), _FIRST_FACT, None)
-        facts = {name: value for name, value in own if name not in _LATE_FIELDS}
+        facts = dict(islice(vars(record).items(), _FIRST_FACT, None))
+        for name in _LATE_FIELDS & facts.keys():
+            del facts[name]
         request_id = REQUEST_ID.get()
         if request_id is not None:
             facts.setdefault("request_id", request_id)

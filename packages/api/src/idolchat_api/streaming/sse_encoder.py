@@ -61,10 +61,11 @@ class ChunkEncoder:
                 if model is not None and model != self._model:
                     self._answers_as(model)
                 if seq > after:
-                    parts.append(self._plain % (seq, _json(content)) if fields is None else self._delta(seq, event))
+                    json = orjson.dumps(content)
+                    parts.append(self._plain % (seq, json) if fields is None else self._delta(seq, event))
             elif seq > after:
                 parts.append(self._chunk(seq, self._start() if isinstance(event, TurnStarted) else _end(event)))
-        return b"".join(parts)
+        return one_line(b"".join(parts))
 
     def _answers_as(self, model: str | None) -> None:
         self._model = model
@@ -74,16 +75,16 @@ class ChunkEncoder:
             "created": int(self._started.created_at.timestamp()),
             "model": model or UNKNOWN_MODEL,
         }
-        common = one_line(orjson.dumps(self._common))[:-1].replace(b"%", b"%%")
+        common = orjson.dumps(self._common)[:-1].replace(b"%", b"%%")
         self._template = self._head + b"%d\ndata: " + common + b',"choices":[{"index":0,"delta":%b' + _DELTA_END
         self._plain = self._template.replace(b'"delta":%b', b'"delta":{"content":%b}')
 
     def _delta(self, seq: int, delta: Delta) -> bytes:
         content = {"content": delta.content} if delta.content else {}
-        return self._template % (seq, one_line(orjson.dumps({**content, **(delta.fields or {})})))
+        return self._template % (seq, orjson.dumps({**content, **(delta.fields or {})}))
 
     def _chunk(self, seq: int, fields: dict[str, Any]) -> bytes:
-        return b"%b%d\ndata: %b\n\n" % (self._head, seq, one_line(orjson.dumps(self._common | self._ids() | fields)))
+        return b"%b%d\ndata: %b\n\n" % (self._head, seq, orjson.dumps(self._common | self._ids() | fields))
 
     def _ids(self) -> dict[str, Any]:
         return {"conversation_id": self._started.conversation_id, "turn_id": self._started.turn_id}
@@ -95,11 +96,6 @@ class ChunkEncoder:
             "user_message_id": self._started.user_message_id,
             **speaking(self._started),
         } | waiting(self._started)
-
-
-def _json(text: str) -> bytes:
-    json = orjson.dumps(text)
-    return json if json.isascii() else one_line(json)
 
 
 def _end(ended: TurnEnded) -> dict[str, Any]:

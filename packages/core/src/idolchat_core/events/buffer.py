@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from sys import getsizeof
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from idolchat_core.memory_size import memory_size
 __all__ = ["EventBuffer"]
 
 BLOCK = 16
+_MOST_RECENT = 2 * BLOCK
 FEW = 4
 """As a block, so many events take no less than as they are."""
 _PLAIN = (None, None, None)
@@ -33,14 +34,8 @@ class _Block(NamedTuple):
 
     @classmethod
     def of(cls, events: Sequence[Event]) -> _Block:
-        texts: list[str] = []
-        others: dict[int, Event] = {}
-        for place, event in enumerate(events):
-            if isinstance(event, Delta) and (event.fields, event.model, event.completion_id) == _PLAIN:
-                texts.append(event.content)
-            else:
-                texts.append("")
-                others[place] = event
+        texts = [event[0] if type(event) is Delta and event[1:] == _PLAIN else "" for event in events]
+        others = {place: events[place] for place, text in enumerate(texts) if not text} if "" in texts else {}
         return cls("".join(texts), array("I", accumulate(map(len, texts))), others)
 
     def events(self) -> Iterator[Event]:
@@ -66,12 +61,14 @@ class EventBuffer:
     A delta takes some 110 bytes as an object, of which its text is a twentieth.
     """
 
-    __slots__ = ("_blocks", "_older", "_recent")
+    __slots__ = ("_blocks", "_older", "_recent", "last")
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._older = 0
         self._recent: list[Event] = []
+        self.last: Event | None = None
+        """The newest event."""
 
     def __len__(self) -> int:
         return self._older + len(self._recent)
@@ -81,16 +78,16 @@ class EventBuffer:
         """About how much memory they take."""
         return sum(block.size_bytes for block in self._blocks) + sum(map(_size_bytes, self._recent))
 
-    @property
-    def last(self) -> Event | None:
-        """The newest event."""
-        return self._recent[-1] if self._recent else None
-
-    def extend(self, events: Iterable[Event]) -> None:
-        """Add events."""
-        self._recent.extend(events)
-        while len(self._recent) >= 2 * BLOCK:
+    def extend(self, events: Sequence[Event]) -> int:
+        """Add events, and return the ``seq`` of the first."""
+        recent = self._recent
+        first = self._older + len(recent)
+        recent += events
+        if events:
+            self.last = events[-1]
+        while len(self._recent) >= _MOST_RECENT:
             self._pack(BLOCK)
+        return first
 
     def pack(self) -> None:
         """Pack all but the last event into little memory; no more may follow."""

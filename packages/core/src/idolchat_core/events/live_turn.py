@@ -49,11 +49,9 @@ class EventLog:
 
     def append(self, *events: Event) -> None:
         """Add events and pass them to the readers that wait."""
-        first = len(self.events)
-        self.events.extend(events)
+        first = self.events.extend(events)
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._waiting += [reader for reader in waiting if reader.took(first, events)]
+            self._waiting = [reader for reader in self._waiting if reader.took(first, events)]
 
     def close(self) -> None:
         """Accept no more events.
@@ -317,11 +315,9 @@ class LiveTurn:
         self._log.close()
         _wake(self._at_start)
 
-    def say(self, *deltas: Delta) -> Sequence[Delta]:
-        """Add pieces of the reply that came together, and return them as readers see them."""
-        told = self._reply.add(deltas)
-        self._log.append(*told)
-        return told
+    def say(self, *deltas: Delta) -> None:
+        """Add pieces of the reply that came together."""
+        self._log.append(*self._reply.add(deltas))
 
     @property
     def event_count(self) -> int:

@@ -28,13 +28,14 @@ class ReplyAccumulator:
     cannot hold or that is nested too deep to be stored: whatever a provider sends, adding it does not raise.
     """
 
-    __slots__ = ("_fields", "_text", "_tool_calls", "model")
+    __slots__ = ("_fields", "_text", "_tool_calls", "completion_id", "model")
 
     def __init__(self) -> None:
         self._text: list[str] = []
         self._fields: dict[str, Any] = {}
         self._tool_calls = ToolCalls()
         self.model: str | None = None
+        self.completion_id: str | None = None
 
     @property
     def content(self) -> str:
@@ -57,13 +58,15 @@ class ReplyAccumulator:
 
     def add(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
         """Add the next deltas, and return them as readers are to see them: the same, unless something was wrong."""
-        told = [delta if _is_plain(delta) else self._well_formed(delta) for delta in deltas]
-        for content, _, model, _ in told:
-            if content:
-                self._text.append(content)
-            if model:
-                self.model = model
-        return told
+        # Most are text and nothing else, which is looked at together.
+        texts = [delta[0] for delta in deltas if type(delta) is Delta and delta[1:] == _NOTHING_ELSE]
+        text = _joined(texts) if len(texts) == len(deltas) else None
+        if text is None:
+            deltas = [self._well_formed(delta) for delta in deltas]
+            text = "".join([delta.content for delta in deltas])
+        if text:
+            self._text.append(text)
+        return deltas
 
     def add_text(self, text: str) -> None:
         """Add text that is known to be in order."""
@@ -75,12 +78,15 @@ class ReplyAccumulator:
         if not isinstance(delta, Delta):
             return Delta()
         content, fields, model, completion_id = cast("tuple[object, ...]", delta)  # a plugin may have made it
-        return Delta(
+        used = Delta(
             plain_text(content) if isinstance(content, str) else _number(content),
             self._known(fields) if isinstance(fields, Mapping) else None,
             plain_text(model) if isinstance(model, str) else None,
             plain_text(completion_id) if isinstance(completion_id, str) else None,
         )
+        self.model = used.model or self.model
+        self.completion_id = used.completion_id or self.completion_id
+        return used
 
     def _known(self, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
         known = {}
@@ -108,14 +114,19 @@ class ReplyAccumulator:
         return value
 
 
+def _joined(texts: Sequence[str]) -> str | None:
+    """Join texts; None where one is no text, or has half a surrogate pair."""
+    try:
+        text = "".join(texts)
+        text.encode()
+    except (TypeError, UnicodeEncodeError):
+        return None
+    return text
+
+
 def _number(content: object) -> str:
     """Return the text of a number, which some servers send for one; nothing of what is no text either."""
     return str(content) if isinstance(content, int | float) and not isinstance(content, bool) else ""
-
-
-def _is_plain(delta: Delta) -> bool:
-    """Whether it is ASCII text and nothing else, as most deltas are."""
-    return type(delta) is Delta and type(delta[0]) is str and delta[0].isascii() and delta[1:] == _NOTHING_ELSE
 
 
 class _Pieces(list[str]):

@@ -16,14 +16,12 @@ _THOUGHTS = re.compile(r"\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 
 def without_thinking(path: Sequence[Entry]) -> Sequence[Entry]:
     """Leave the thoughts out of replies that begin with ``<think>``, as the chat templates of such models do."""
-    return [_spoken(entry) for entry in path]
+    return [_spoken(entry) if entry.sent["role"] == "assistant" else entry for entry in path]
 
 
 def _spoken(entry: Entry) -> Entry:
     content = entry.sent["content"]
-    if entry.sent["role"] != "assistant" or not isinstance(content, str):
-        return entry
-    thoughts = _THOUGHTS.match(content)
+    thoughts = _THOUGHTS.match(content) if isinstance(content, str) else None
     if thoughts is None:
         return entry
     sent = entry.sent | {"content": content[thoughts.end() :]}

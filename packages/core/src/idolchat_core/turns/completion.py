@@ -88,9 +88,9 @@ class Completion:
     def _on_deltas(self, deltas: Sequence[Delta]) -> None:
         if self._spoke_at is None:
             self._spoke_at = perf_counter()
-        for delta in self._live.say(*deltas):
-            if delta.completion_id is not None:
-                self._call.named(delta.completion_id)
+        self._live.say(*deltas)
+        if self._call.completion_id is None and (named := self._live.reply.completion_id) is not None:
+            self._call.named(named)
 
     async def _prompt(self, history: History, budget_tokens: float) -> Prompt:
         resources = self._resources

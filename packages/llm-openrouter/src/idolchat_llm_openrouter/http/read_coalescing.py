@@ -16,6 +16,9 @@ LEAST_REST_S = 0.010
 LONGEST_REST_S = 0.050
 """At 20 updates a second a reader sees no difference."""
 
+AT_ONCE = 32
+"""Streams that are read before others have a turn on the event loop, such as those that are about to begin."""
+
 
 class PausedStream(Protocol):
     """A stream that is not read for a while."""
@@ -29,7 +32,7 @@ class ReadCoalescing:
 
     Once the streams together ask for more wake-ups than there is time for, their deltas wait in a queue anyway. Left
     in the kernel for as long as one round through all streams takes, those that come meanwhile are read at once,
-    and told, encoded and sent together. With few streams nothing pause_after_read.
+    and told, encoded and sent together. With few streams nothing pauses.
     """
 
     __slots__ = ("_loop", "_paused", "streams")
@@ -50,6 +53,11 @@ class ReadCoalescing:
         return True
 
     def _go_on(self) -> None:
-        resting, self._paused = self._paused, []
-        for stream in resting:
+        paused, self._paused = self._paused, []
+        self._resume(paused)
+
+    def _resume(self, paused: list[PausedStream]) -> None:
+        for stream in paused[:AT_ONCE]:
             stream.go_on()
+        if len(paused) > AT_ONCE:
+            self._loop.call_soon(self._resume, paused[AT_ONCE:])
