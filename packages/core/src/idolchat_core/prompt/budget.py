@@ -16,6 +16,7 @@ MAX_VARYING_SHARE = 0.3
 
 
 _BEFORE_HISTORY = tuple(slot for slot in Slot if slot.is_before_history)
+_LATE = tuple(slot for slot in Slot if not slot.is_before_history)
 
 
 class Decision(NamedTuple):
@@ -49,6 +50,13 @@ class Selection:
         if not self.chosen:
             return []
         return [part for slot in _BEFORE_HISTORY for part in self.chosen.get(slot, ())]
+
+    @property
+    def late(self) -> list[MeasuredPart]:
+        """What stands in the history or behind it, slot by slot."""
+        if not self.chosen:
+            return []
+        return [part for slot in _LATE for part in self.chosen.get(slot, ())]
 
     def add(self, part: MeasuredPart, tokens: float) -> None:
         """Add a part to the prompt."""

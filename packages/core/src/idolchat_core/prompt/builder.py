@@ -113,7 +113,8 @@ def build_prompt(
         raise _too_long(said, room, selection)
     first = said[start].id if start < len(said) else None
     available = room.left(selection)
-    _put_summary(selection, ends, room, start=start, history_tokens=sum(sizes[start:]))
+    history_tokens = sum(sizes[start:])
+    _put_summary(selection, ends, room, start=start, history_tokens=history_tokens)
     messages, stable_until = _arranged(
         selection,
         said[start:],
@@ -136,7 +137,7 @@ def build_prompt(
         stable_until=stable_until,
         outline=outline,
         history_size=history_size,
-        free_tokens=available - sum(sizes[start:]),
+        free_tokens=available - history_tokens,
         next_cut=said[following].id if following is not None else None,
     )
 
@@ -172,11 +173,10 @@ def _put_summary(
 
 def _outline(selection: Selection, said: Sequence[Entry], size: float) -> Outline:
     """Outline a prompt with a history of a size."""
-    deep = selection.of(Slot.HISTORY)
-    late = [*deep, *selection.of(Slot.TAIL), *selection.of(Slot.POST_HISTORY)]
+    late = selection.late
     if not late:
         return Outline(selection.before_history, said, (), len(said), size)
-    newest = _last_turn(said) if said else 0
+    newest, deep = _last_turn(said) if said else 0, selection.of(Slot.HISTORY)
     steady = max(0, min(newest, len(said) - max((one.part.depth for one in deep), default=0)))
     return Outline(selection.before_history, said, late, steady, size - sum([entry.size for entry in said[steady:]]))
 
@@ -226,9 +226,9 @@ def _arranged(
         history = joined_roles(history, joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):
         head, history = [*head, _told(history[0])], history[1:]
-    deep, tail, last = [list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
-    if not (deep or tail or last):
+    if not selection.late:
         return [*head, *history], _marks(len(head), len(head) + len(history))
+    deep, tail, last = [list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
     newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
     if not late_system:
         messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
