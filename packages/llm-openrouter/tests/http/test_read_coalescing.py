@@ -55,13 +55,15 @@ async def test_few_streams_do_not_rest() -> None:
 
 
 class Stream:
-    """Notes when it goes on, and has somebody else note something after that."""
+    """Notes when it goes on; behind the first one, somebody else wants to note something."""
 
     def __init__(self, seen: list[str]) -> None:
         self._seen = seen
+        self.went_on = asyncio.Event()
 
     def go_on(self) -> None:
         self._seen.append("stream")
+        self.went_on.set()
         if len(self._seen) == 1:
             asyncio.get_running_loop().call_soon(self._seen.append, "another")
 
@@ -70,11 +72,9 @@ async def test_others_have_a_turn_while_very_many_streams_go_on() -> None:
     coalescing = ReadCoalescing()
     coalescing.streams = 500
     seen: list[str] = []
-    for _ in range(coalescing.streams):
-        assert coalescing.pause_after_read(Stream(seen))
+    streams = [Stream(seen) for _ in range(coalescing.streams)]
+    assert all(coalescing.pause_after_read(stream) for stream in streams)
 
-    async with asyncio.timeout(60):
-        while seen.count("stream") < coalescing.streams:
-            await asyncio.sleep(0.001)
+    await asyncio.gather(*[stream.went_on.wait() for stream in streams])
 
     assert seen.index("another") < coalescing.streams / 2

@@ -111,11 +111,11 @@ class TurnRun:
         return self.plan.conversation_id
 
     def spawn(self, over: Callable[[TurnRun], None]) -> asyncio.Task[None]:
-        """Start it as a task of its own, so that nobody's leaving ends it; at once, up to where it waits first.
+        """Start it as a task of its own, so that nobody's leaving ends it.
 
         ``over`` is called when nothing of it is left to do, before anybody acts on how it ended.
         """
-        self._task = asyncio.Task(self._run(over), loop=asyncio.get_running_loop(), eager_start=True)
+        self._task = asyncio.create_task(self._run(over))
         return self._task
 
     async def over(self) -> None:
