@@ -112,7 +112,7 @@ async def test_workers_stop_when_the_process_that_watches_is_killed(
 
 
 def test_a_storage_of_one_process_has_one_worker(tmp_path: Path) -> None:
-    done = idol(tmp_path, "serve", "--workers", "2")
+    done = idol(tmp_path, "serve", "--workers", "2", environment={"IDOLCHAT_STORAGE": "local"})
 
     assert done.returncode == 1
     assert "IDOLCHAT_WORKERS asks for 2 processes, but the storage 'local' is served by one alone" in done.stderr

@@ -14,6 +14,8 @@ from tests.support.storages import STORAGE_OF_TESTS
 __all__ = ["idol", "idol_json", "idol_process", "install_example"]
 
 IDOL = Path(sys.executable).with_name("idol")
+ENDS_WITHIN_S = 600
+"""So long no command takes that is to end: what serves in its place fails its test, and does not hold up all others."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -22,7 +24,10 @@ def idol(
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     env = {**_environment(folder), **(environment or {})}
-    return subprocess.run([IDOL, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    command = [str(IDOL), *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=ENDS_WITHIN_S
+    )
 
 
 def idol_json(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, status: int = 0) -> Any:
