@@ -22,6 +22,7 @@ from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
+from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
 from idolchat_core.turns import remote_turns
 from idolchat_core.turns.engine import TurnEngine
@@ -521,6 +522,37 @@ async def test_only_calls_of_the_dead_are_settled_where_others_run(
         book = await until_settled(cluster, day, dead)
 
     assert set(book.opened) == {str(alive.message_id)}
+
+
+class StoresLater(Successor):
+    """Stores nothing before it may: until then, others find what it has taken over as it was left."""
+
+    may_store: asyncio.Event
+
+    async def end(
+        self, conversation_id: UUID, turn_id: UUID, write: Write | None = None, *, call: MeteredCall | None = None
+    ) -> str | None:
+        await self.may_store.wait()
+        return await super().end(conversation_id, turn_id, write, call=call)
+
+
+async def test_the_calls_of_the_dead_are_settled_before_their_turns_are_stored_and_nobody_knows_whose_they_were(
+    cluster: Cluster, one: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
+) -> None:
+    llm.say(["La", asyncio.Event()])
+    dead = await one.start(ask("Sing!"))
+    await until_said(dead, "La")
+    StoresLater.left, StoresLater.may_store = unfinished(dead), asyncio.Event()
+    async with cluster.engine("other", other_llm, turns=StoresLater, recovers=True):
+        [day] = await cluster.storage.list_logs("spending")
+        book = await until_settled(cluster, day, dead)
+        before = await said(cluster, dead)
+        StoresLater.may_store.set()
+        await until_stored(cluster, dead)
+
+    assert before == ["Sing!"]
+    assert (book.total.calls, book.total.estimated, book.opened) == (1, 1, {})
+    assert book.total.input_tokens > 0 < book.total.output_tokens
 
 
 async def until_stored(cluster: Cluster, turn: LiveTurn) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
+from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.errors import ConversationNotFound, StorageError
 from idolchat_core.llm.token_estimator import message_size, text_size
 from idolchat_core.models import Message, Usage, utc_now
@@ -24,32 +28,38 @@ log = logging.getLogger(__name__)
 LONGEST = timedelta(hours=6)
 """No call takes as long: whatever process made it has died."""
 PROMPT_MESSAGES = 64
+_AT_ONCE = 64
 _OUTCOMES = {"interrupted": "unknown"}
 
 
 async def settle_open_calls(
-    storage: Storage, ledger: Ledger, books: Iterable[DailyTotals], *, only: Collection[str] | None = None
+    storage: Storage,
+    ledger: Ledger,
+    books: Iterable[DailyTotals],
+    *,
+    only: Mapping[str, UnfinishedTurn] | None = None,
 ) -> list[bytes]:
     """Settle the calls that are open in these days, none of which can be running any more; return a line for each.
 
-    ``only`` are the ids of the calls that are to be settled, where others may be running in another process; what was
-    opened ``LONGEST`` ago is settled in any case.
+    ``only`` are the turns whose calls are to be settled, by the ids of these, where others may be running in another
+    process; what was opened ``LONGEST`` ago is settled in any case.
     A reply that is stored says what it took; one that was cut is estimated; a call whose message was never stored was
     never made; of a call that left nothing, nobody can tell: it counts as made, with an estimate of its prompt.
     """
-    written = []
+    written: list[bytes] = []
     for book in books:
-        for line in list(book.opened.values()):
-            if only is not None and line["open"] not in only and not _is_old(line):
-                continue
+        chosen = [line for line in book.opened.values() if only is None or line["open"] in only or _is_old(line)]
+        for some in batched(chosen, _AT_ONCE):
             try:
-                lines = await _settled(storage, ledger, line)
-                await ledger.append(book.day, lines)
+                left = [(only or {}).get(line["open"]) for line in some]
+                lines = await asyncio.gather(*map(partial(_settled, storage, ledger), some, left))
+                await ledger.append(book.day, b"".join(lines))
             except StorageError as error:
-                log.warning("a call that a crash cut off cannot be settled yet", extra={"code": error.code})
+                log.warning("calls that a crash cut off cannot be settled yet", extra={"code": error.code})
                 continue
-            book.take(lines)
-            written.append(lines)
+            for line in lines:
+                book.take(line)
+            written += lines
     return written
 
 
@@ -57,17 +67,24 @@ def _is_old(line: dict[str, Any]) -> bool:
     return CallFacts.read(line).at < utc_now() - LONGEST
 
 
-async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any]) -> bytes:
+async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any], left: UnfinishedTurn | None) -> bytes:
+    """Return the line that settles a call; ``left`` is its turn, where a process that died has left it."""
     facts = CallFacts.read(line)
     turn, is_known = await _turn_of(storage, facts)
-    if is_known and turn is None:
-        return void(facts.call_id)
     reply = turn.reply if turn is not None else None
-    usage = reply.usage if reply is not None else None
-    if usage is None:
-        usage = await _estimated(storage, facts, turn)
-    outcome = state_of(reply) if reply is not None else "unknown"
-    model = (reply.model if reply is not None else None) or facts.model
+    if left is not None and (reply is None or reply.turn_id != left.turn_id):
+        usage = await _estimated(storage, left.conversation_id if is_known else None, said=left.content)
+        outcome, model = "unknown", left.model or facts.model
+    elif is_known and turn is None:
+        return void(facts.call_id)
+    else:
+        said = reply.content if reply is not None and isinstance(reply.content, str) else ""
+        found_in = turn.conversation_id if turn is not None else None
+        usage = (reply.usage if reply is not None else None) or await _estimated(
+            storage, found_in, said=said, reply=reply
+        )
+        outcome = state_of(reply) if reply is not None else "unknown"
+        model = (reply.model if reply is not None else None) or facts.model
     return settled(
         facts,
         ended_at=utc_now(),
@@ -90,12 +107,14 @@ async def _turn_of(storage: Storage, facts: CallFacts) -> tuple[StoredTurn | Non
     return await find_stored_turn(storage, UUID(str(facts.turn_id)), conversation_id=conversation_id), True
 
 
-async def _estimated(storage: Storage, facts: CallFacts, turn: StoredTurn | None) -> Usage:
-    if turn is None:
+async def _estimated(
+    storage: Storage, conversation_id: UUID | None, *, said: str, reply: Message | None = None
+) -> Usage:
+    """Estimate what a call took by the messages of its conversation, all but ``reply``, and by what was said."""
+    if conversation_id is None:
         return Usage(is_estimate=True)
-    page = await storage.read_page(turn.conversation_id, limit=PROMPT_MESSAGES)
-    asked = [m for m in page.conversation.messages if turn.reply is None or m.id != turn.reply.id]
-    said = turn.reply.content if turn.reply is not None and isinstance(turn.reply.content, str) else ""
+    page = await storage.read_page(conversation_id, limit=PROMPT_MESSAGES)
+    asked = [m for m in page.conversation.messages if reply is None or m.id != reply.id]
     return Usage(
         input_tokens=round(sum(message_size(_sent(m)) for m in asked)),
         output_tokens=round(text_size(said)),
