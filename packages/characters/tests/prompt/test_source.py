@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -305,7 +304,7 @@ async def test_a_card_is_made_into_parts_once_for_a_conversation(
     plain = await library.create(AOI.model_copy(update={"character_book": None}), OPERATOR)
     timed = await library.update(plain, {"post_history_instructions": "It is {{time}}, {{char}}."}, OPERATOR)
     source, turn = CharacterSource(storage), a_prompt_turn(_conversation(plain.id, ["Hi"]))
-    again = replace(turn, turn_id=new_id())
+    again = turn._replace(turn_id=new_id())
     varying = [part for asked in (turn, again) for part in await source.parts(asked) if part.stability == "turn"]
     await library.update(timed, {"post_history_instructions": "Stay {{char}}."}, OPERATOR)
     first, second = await source.parts(turn), await source.parts(again)

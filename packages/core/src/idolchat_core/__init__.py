@@ -113,6 +113,7 @@ from idolchat_core.storage.record_log import namespaces_among
 from idolchat_core.storage.records import NO_RECORD, Record, check_record_version, names_after, record_version
 from idolchat_core.storage.stats import StorageStats
 from idolchat_core.storage.user_data import UserData, UserFile
+from idolchat_core.storage.worker_threads import WorkerThreads
 from idolchat_core.turns.ephemeral import EphemeralRequest
 from idolchat_core.turns.plan import After
 from idolchat_core.turns.prompt_records import forget_explanations
@@ -240,6 +241,7 @@ __all__ = [
     "UserData",
     "UserFile",
     "VerificationResult",
+    "WorkerThreads",
     "check_count",
     "check_record_name",
     "check_record_version",

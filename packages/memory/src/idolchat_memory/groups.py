@@ -9,13 +9,13 @@ from uuid import UUID
 
 from idolchat_core import Conversation, ConversationSummary, MemoryIndex, MemoryScope
 
-__all__ = ["GroupScopes", "members_of", "scope_of"]
+__all__ = ["KNOWN_S", "GroupScopes", "members_of", "scope_of"]
 
 MAX_SCOPES = 64
 """Of a user, those last used, among which groups are looked for."""
 MAX_USERS = 4096
 KNOWN_S = 30.0
-"""How long a group that another process has begun may stay unknown."""
+"""How long a group that another server has begun may stay unknown."""
 _AND = "+"
 
 
@@ -33,22 +33,22 @@ def members_of(scope: MemoryScope) -> Sequence[str]:
 
 
 class GroupScopes:
-    """Which groups a character takes part in with a user; asked once in a while, not at every turn."""
+    """Which groups a character takes part in with a user; asked every ``known_s`` seconds, not at every turn."""
 
-    def __init__(self, index: MemoryIndex) -> None:
+    def __init__(self, index: MemoryIndex, *, known_s: float = KNOWN_S) -> None:
         self._index = index
+        self._known_s = known_s
         self._known: OrderedDict[str | None, tuple[float, Sequence[MemoryScope]]] = OrderedDict()
 
     async def of(self, scope: MemoryScope) -> Sequence[MemoryScope]:
         """List the scopes of groups with this user and character. Raises ``StorageUnavailable``."""
-        asked_at, groups = self._known.get(scope.user_id, (-KNOWN_S, ()))
-        if monotonic() - asked_at > KNOWN_S:
+        known = self._known.get(scope.user_id)
+        if known is None or monotonic() - known[0] > self._known_s:
             scopes = await self._index.scopes_of(scope.user_id, limit=MAX_SCOPES)
-            groups = [one for one in scopes if members_of(one)]
-            self._known[scope.user_id] = (monotonic(), groups)
+            known = self._known[scope.user_id] = monotonic(), [one for one in scopes if members_of(one)]
             if len(self._known) > MAX_USERS:
                 self._known.popitem(last=False)
-        return [one for one in groups if scope.character_id in members_of(one)]
+        return [one for one in known[1] if scope.character_id in members_of(one)]
 
     def changed(self, scope: MemoryScope) -> None:
         """Ask again where a group may be new."""

@@ -46,6 +46,11 @@ class LazyModel:
         except ConfigurationError:
             return None
 
+    @property
+    def loaded(self) -> LateInteraction | None:
+        """What ``load`` returns, where that is done."""
+        return self._loaded
+
     def begin(self) -> None:
         """Start to load it in the background."""
         self._begun()

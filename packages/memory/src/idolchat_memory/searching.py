@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
 from idolchat_memory.feed.memories import memory_text
@@ -12,7 +13,7 @@ from idolchat_memory.groups import members_of, scope_of
 from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
 from idolchat_memory.service import Memory
 
-__all__ = ["MAX_OTHER_SCOPES", "scopes_for", "search"]
+__all__ = ["MAX_OTHER_SCOPES", "are_stored", "as_said", "scopes_for", "search"]
 
 MAX_OTHER_SCOPES = 8
 """So many other characters' scopes are searched where a user has chosen that, those last used."""
@@ -35,11 +36,12 @@ async def search(
     Raises ``StorageUnavailable``.
     """
     result = await memory.recall.search(scopes, query)
-    items = await _stored_ones(memory.storage, result.items)
-    return result._replace(items=[_as_said(item, asking) for item in items])
+    stored = await are_stored(memory.storage, result.items)
+    items = [as_said(item, asking) for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
+    return result._replace(items=items)
 
 
-def _as_said(item: Recalled, asking: MemoryScope) -> Recalled:
+def as_said(item: Recalled, asking: MemoryScope) -> Recalled:
     """Return what was said among several as the words of who said them, or as said to who asks."""
     members = members_of(item.scope)
     if not members:
@@ -51,15 +53,19 @@ def _as_said(item: Recalled, asking: MemoryScope) -> Recalled:
     return item._replace(scope=scope, row=item.row._replace(message=message._replace(speaker="")))
 
 
-async def _stored_ones(storage: Storage, items: Sequence[Recalled]) -> list[Recalled]:
-    """Leave out what is not stored as it was indexed; of a conversation of the indexed revision, nothing is read."""
-    if not items:
-        return []
-    revisions = await storage.revisions({item.row.conversation_id for item in items})
-    doubtful = [one for one in items if revisions.get(one.row.conversation_id) != indexed_revision(one.row.revision)]
-    stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful))
+async def are_stored(storage: Storage, items: Sequence[Recalled], *, agreed: UUID | None = None) -> Sequence[bool]:
+    """Tell of each item whether it is stored as it was indexed; of what is ``agreed`` to be, nothing is asked.
+
+    Of a conversation of the indexed revision, nothing is read. Raises ``StorageUnavailable``.
+    """
+    asked = [item for item in items if item.row.conversation_id != agreed]
+    if not asked:
+        return [True] * len(items)
+    revisions = await storage.revisions({item.row.conversation_id for item in asked})
+    doubtful = [one for one in asked if revisions.get(one.row.conversation_id) != indexed_revision(one.row.revision)]
+    stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful)) if doubtful else ()
     gone = {id(item) for item, is_stored in zip(doubtful, stored, strict=True) if not is_stored}
-    return [item for item in items if id(item) not in gone]
+    return [id(item) not in gone for item in items]
 
 
 async def _is_stored(storage: Storage, item: Recalled) -> bool:

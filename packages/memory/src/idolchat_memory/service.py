@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from weakref import WeakKeyDictionary
 
 from idolchat_core import ConfigurationError, MemoryIndex, Storage, read_settings
+from idolchat_memory.agreement import Agreement
 from idolchat_memory.choices import MemoryChoices
-from idolchat_memory.groups import GroupScopes
+from idolchat_memory.groups import KNOWN_S, GroupScopes
 from idolchat_memory.lazy_model import LazyModel
 from idolchat_memory.recall import Recall
 from idolchat_memory.settings import MemorySettings
@@ -32,11 +34,12 @@ class Memory:
     groups: GroupScopes
     model: LazyModel | None
     no_model: str | None
+    agreement: Agreement = field(default_factory=Agreement)
 
     @property
     def is_shared(self) -> bool:
         """Whether all servers of the storage have the same index."""
-        return self.storage.is_shared and not isinstance(self.index, SqliteMemoryIndex)
+        return _is_shared(self.index, self.storage)
 
     @property
     def lexical_reason(self) -> str | None:
@@ -61,13 +64,17 @@ async def open_memory(settings: MemorySettings, storage: Storage) -> AsyncGenera
                 index=index,
                 recall=Recall(index, reranker=model),
                 choices=MemoryChoices(storage),
-                groups=GroupScopes(index),
+                groups=GroupScopes(index, known_s=KNOWN_S if _is_shared(index, storage) else inf),
                 model=model,
                 no_model=no_model,
             )
     finally:
         if model is not None:
             await model.close()
+
+
+def _is_shared(index: MemoryIndex, storage: Storage) -> bool:
+    return storage.is_shared and not isinstance(index, SqliteMemoryIndex)
 
 
 def find_model(settings: MemorySettings) -> tuple[LazyModel | None, str | None]:

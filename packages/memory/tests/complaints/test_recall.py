@@ -213,7 +213,7 @@ async def test_10_two_users_and_two_characters_who_say_the_same_find_their_own_a
         found = await talk.search("dog", user_id=user, character_id=character)
         parts = await talk.explained(answer)
         seen = {conversations[one["conversation_id"]] for one in found if one["conversation_id"] in conversations}
-        seen |= {conversations[part["why"]["conversation_id"]] for part in parts}
+        seen |= {conversations[one["conversation_id"]] for part in parts for one in part["why"]["messages"]}
         theirs = {(user, one) for one in (talk.yui, talk.rin)} if cross and user == talk.mia else {(user, character)}
         assert parts
         assert (user, character) in seen
@@ -302,14 +302,14 @@ async def test_14_recall_never_displaces_the_newest_ten_turns_nor_exceeds_its_bu
             answer = await talk.say(
                 f"Line {number}: what trick did my dog do?", conversation_id=answer["conversation_id"]
             )
-        parts = await talk.explained(answer)
+        [part] = await talk.explained(answer)
         history = [message["content"] for message in talk.prompt if message["role"] == "user"]
 
-    assert parts
-    assert all(part["included"] for part in parts)
-    assert sum(part["tokens"] for part in parts) <= 0.065 * 8192
+    quoted = [one["message_id"] for one in part["why"]["messages"]]
+    assert part["included"]
+    assert part["tokens"] <= 0.065 * 8192
     assert history[-10:] == [f"Line {number}: what trick did my dog do?" for number in range(2, 12)]
-    assert len({part["key"] for part in parts}) == len(parts)
+    assert len(set(quoted)) == len(quoted) > 1
 
 
 async def test_15_what_every_prompt_begins_with_is_the_same_with_memory_and_without(

@@ -47,8 +47,8 @@ async def test_what_was_said_in_another_conversation_is_recalled(talk: Talk) -> 
 
     assert "today, the user said] My dog is called Biscuit" in talk.recalled
     [part] = await talk.explained(answer)
-    assert (part["slot"], part["why"]["matched"], part["included"]) == ("tail", ["dog"], True)
-    assert part["key"] == part["why"]["message_id"]
+    [quoted] = part["why"]["messages"]
+    assert (part["slot"], quoted["matched"], part["included"]) == ("tail", ["dog"], True)
 
 
 class CountedIndex(SqliteMemoryIndex):

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from idolchat_core import MemoryIndex, MemoryMessage, MemoryScope, Speaker
-from idolchat_memory.recall import Recall, RecallQuery, RecallResult
+from idolchat_memory.recall import InPrompt, Recall, RecallQuery, RecallResult
 from idolchat_memory.sqlite import open_sqlite_index
 
 SCOPE, TALK = MemoryScope(user_id="mia", character_id="yui"), UUID(int=1)
@@ -59,7 +59,7 @@ async def test_small_talk_recalls_nothing(index: MemoryIndex) -> None:
 
 
 async def test_what_the_prompt_holds_anyway_is_not_recalled(index: MemoryIndex) -> None:
-    result = await recalled(index, "dog", DOG, CAKE, excluded_ids=frozenset([DOG.message_id]), floor=None)
+    result = await recalled(index, "dog", DOG, CAKE, in_prompt=InPrompt(TALK, 0, 1), floor=None)
 
     assert "My dog is called Biscuit" not in texts(result)
 

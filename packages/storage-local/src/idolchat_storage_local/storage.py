@@ -31,6 +31,7 @@ from idolchat_core import (
     StorageUnavailable,
     StoredId,
     VerificationResult,
+    WorkerThreads,
     check_record_name,
     document,
     id_text,
@@ -50,7 +51,6 @@ from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_index import IndexBroken
 from idolchat_storage_local.index.write_behind import WriteBehindIndex
 from idolchat_storage_local.maintenance import Upkeep
-from idolchat_storage_local.reader_threads import Readers
 from idolchat_storage_local.scanner import Scanner
 from idolchat_storage_local.search import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
@@ -98,7 +98,7 @@ class LocalStorage(Storage):
         self._index = WriteBehindIndex(self._folder.index, require_folder=self._folder.require)
         self._files = Files(self._folder, disk, self._index)
         self._records = Records(self._folder, disk)
-        self._readers = Readers(_READERS, loop)
+        self._readers = WorkerThreads(_READERS, name="idolchat-reader")
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
         self._clean_shutdown = CleanShutdown(self._folder, disk, self._index)

@@ -11,14 +11,13 @@ from itertools import batched
 from queue import SimpleQueue
 from typing import Any, NamedTuple, overload
 
-from idolchat_core import StorageUnavailable
+from idolchat_core import StorageUnavailable, WorkerThreads
 from idolchat_storage_local.files.disk import unavailable
 from idolchat_storage_local.files.document_file import Append, Update
 from idolchat_storage_local.files.group_commit import Job, Syncs, run_together
 from idolchat_storage_local.files.log_files import AddLines, Logs
 from idolchat_storage_local.files.open_files import Files, NeedsSlowPath
 from idolchat_storage_local.files.writing import change
-from idolchat_storage_local.reader_threads import Readers
 
 __all__ = ["Writer"]
 
@@ -55,7 +54,7 @@ class Writer:
     A file that takes more than a moment (locked by others, to be mended, to be adopted) is left to ``readers``.
     """
 
-    def __init__(self, files: Files, logs: Logs, readers: Readers, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, files: Files, logs: Logs, readers: WorkerThreads, loop: asyncio.AbstractEventLoop) -> None:
         self._files = files
         self._logs = logs
         self._readers = readers

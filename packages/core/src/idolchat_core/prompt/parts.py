@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
-from idolchat_core.events.json_values import plain_json
+from idolchat_core.events.json_values import plain_copy, plain_json
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
 
@@ -126,5 +126,5 @@ def _are_content_parts(content: object) -> bool:
 
 
 def _plain_why(why: Mapping[str, Any]) -> dict[str, Any]:
-    plain = plain_json(dict(why))
+    plain = plain_copy(dict(why))
     return plain if isinstance(plain, dict) else {}

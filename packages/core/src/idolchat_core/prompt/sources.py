@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import StoredId
@@ -18,8 +18,7 @@ __all__ = ["Generation", "HistoryWindow", "PromptSource", "PromptTurn"]
 type Generation = Literal["normal", "regenerate", "continue"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptTurn:
+class PromptTurn(NamedTuple):
     """The turn that a prompt is built for.
 
     ``history`` is the loaded end of the active branch, oldest first, up to the message that is answered, without those

@@ -215,12 +215,15 @@ class MemoryIndex(ABC):
     async def read[T](self, scope: MemoryScope, work: Callable[[ScopeReader], T]) -> T:
         """Run ``work`` over one scope, off the event loop; what it returns is returned."""
 
-    def is_empty(self, scope: MemoryScope) -> bool:
-        """Whether it is known, without looking, that nothing was ever said in a scope; turns ask this first."""
+    def is_empty(self, scope: MemoryScope, *, but: UUID | None = None) -> bool:
+        """Whether it is known, without looking, that nothing was ever said in a scope; turns ask this first.
+
+        What was said in one conversation is of no matter, where ``but`` names it: who asks has all of that.
+        """
         return False
 
-    def holds_nothing_of(self, user_id: str | None) -> bool:
-        """Whether it is known, without looking, that all scopes of a user are empty."""
+    def holds_nothing_of(self, user_id: str | None, *, but: UUID | None = None) -> bool:
+        """Whether it is known, without looking, that all scopes of a user are empty; see ``is_empty``."""
         return False
 
     @abstractmethod

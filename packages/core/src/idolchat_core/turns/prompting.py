@@ -173,7 +173,8 @@ class Prompting:
             sources = self._resources.prompt_sources
             if sources:
                 said = tuple([entry for entry in branch if not entry.is_deleted])
-                turns = [self._turn(history, branch, said, window_tokens, budgets[source.name]) for source in sources]
+                turn = self._turn(history, branch, said, window_tokens)
+                turns = [turn._replace(budget_tokens=round(budgets[source.name])) for source in sources]
                 pairs = zip(sources, turns, strict=True)
                 self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
                 measuring = _Measuring(
@@ -218,13 +219,9 @@ class Prompting:
                 collected.parts.extend(task.result())
 
     def _turn(
-        self,
-        history: History,
-        branch: Sequence[Entry],
-        said: Sequence[Entry],
-        window_tokens: float,
-        budget_tokens: float,
+        self, history: History, branch: Sequence[Entry], said: Sequence[Entry], window_tokens: float
     ) -> PromptTurn:
+        """Describe the turn; each source has a budget of its own."""
         plan, estimator, model = self._plan, self._resources.estimator, self._model
         return PromptTurn(
             conversation_id=history.id,
@@ -242,7 +239,7 @@ class Prompting:
             reading=history.reading,
             started_at=history.created_at,
             window_tokens=round(window_tokens),
-            budget_tokens=round(budget_tokens),
+            budget_tokens=0,
             count=lambda text: round(estimator.tokens(text_size(text), model)),
         )
 

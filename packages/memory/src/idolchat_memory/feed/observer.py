@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
@@ -24,6 +25,7 @@ from idolchat_core import (
     StorageUnavailable,
     utc_now,
 )
+from idolchat_memory.agreement import Agreement
 from idolchat_memory.feed.memories import (
     Numbered,
     active_branch,
@@ -83,6 +85,7 @@ class MemoryFeed(ChangeObserver):
         indexed: Callable[[], None] = lambda: None,
         changed: Callable[[MemoryScope], None] = lambda scope: None,
         followers: Sequence[Follower] = (),
+        agreement: Agreement | None = None,
         is_shared: bool = False,
     ) -> None:
         self.is_shared = is_shared
@@ -92,6 +95,7 @@ class MemoryFeed(ChangeObserver):
         self._indexed = indexed
         self._changed = changed
         self._followers = followers
+        self._agreement = agreement or Agreement()
         self._opened_at = utc_now()
         self._noting: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
@@ -114,6 +118,7 @@ class MemoryFeed(ChangeObserver):
         return self._noting.setdefault(conversation_id, asyncio.Lock())
 
     async def _note(self, change: Change) -> None:
+        since = time.monotonic()
         for one in self._followers:  # before the revision is noted, so that none is missed
             await one.follow(change)
         if change.revision is None:
@@ -121,6 +126,7 @@ class MemoryFeed(ChangeObserver):
             return
         if not (_GOES_ON.issuperset(change.kinds) and await self._go_on(change.conversation_id, change.revision)):
             await self.index(change.conversation_id, change.revision)
+        self._agreement.indexed(change.conversation_id, since=since)
         self._indexed()
 
     async def index(self, conversation_id: UUID, revision: str) -> None:
@@ -176,8 +182,7 @@ class MemoryFeed(ChangeObserver):
         known = await self._index.known(conversation_id)
         if known is None or not self._is_right(known):
             return False
-        if not self._remembers(known.scope):
-            await self._index.replace(known.scope, conversation_id, [], revision=self._marked(known.scope, revision))
+        if not self._remembers(known.scope):  # which nothing changes; its revision may stay that of before
             return True
         if known.last_message_id is None:
             return False
@@ -238,6 +243,7 @@ async def open_feed(services: Services, *followers: Follower) -> AsyncGenerator[
             indexed=waiting.set,
             changed=memory.groups.changed,
             followers=followers,
+            agreement=memory.agreement,
             is_shared=memory.is_shared,
         )
         tasks = [asyncio.create_task(_catch_up(feed)), asyncio.create_task(_encode(memory, waiting))]
@@ -270,9 +276,11 @@ async def _encode(memory: Memory, waiting: asyncio.Event) -> None:
         await waiting.wait()
         waiting.clear()
         try:
-            if not await memory.index.unencoded(ENCODING, limit=1):
-                continue
-            late_interaction = await memory.model.load()
+            late_interaction = memory.model.loaded
+            if late_interaction is None:  # which takes a while, and what there is may be encoded
+                if not await memory.index.unencoded(ENCODING, limit=1):
+                    continue
+                late_interaction = await memory.model.load()
             if late_interaction is None:
                 return
             await encode_waiting(memory.index, late_interaction)

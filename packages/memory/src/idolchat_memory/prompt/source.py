@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from idolchat_core import MemoryScope, PromptPart, PromptSource, PromptTurn, Services, Slot, utc_now
+from idolchat_core import MemoryScope, PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, utc_now
 from idolchat_memory.prompt.wording import HEADING, written
-from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
-from idolchat_memory.searching import scopes_for, search
+from idolchat_memory.recall import InPrompt, Recalled, RecallQuery, RecallResult
+from idolchat_memory.searching import are_stored, as_said, scopes_for
 from idolchat_memory.service import Memory, memory_of
 
 __all__ = ["RecallSource", "open_recall_source"]
@@ -21,10 +22,25 @@ MAX_QUERY, MAX_CONTEXT = 1000, 300
 LIMIT = 20
 
 
+class _Quote(NamedTuple):
+    """A recalled message as it stands in the prompt, and why."""
+
+    item: Recalled
+    line: str
+    why: Mapping[str, object]
+
+
+class _Quotes(NamedTuple):
+    """All of them, best first; ``why`` is of all together."""
+
+    quotes: Sequence[_Quote]
+    why: Mapping[str, object]
+
+
 class RecallSource(PromptSource):
     """Recalls what this user and this character said to each other, in any conversation, that the newest words are on.
 
-    Where nothing was ever said it does nothing at all.
+    Where nothing was ever said, but in a conversation that the prompt holds anyway, it does nothing at all.
     """
 
     name: ClassVar[str] = "memory"
@@ -34,50 +50,68 @@ class RecallSource(PromptSource):
         self._memory = memory
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
-        """Return what is recalled, best first."""
-        scope = MemoryScope.model_validate({"user_id": turn.user_id, "character_id": turn.next_character_id})
-        memory = self._memory
-        is_unused = memory.index.is_empty(scope) and memory.index.holds_nothing_of(scope.user_id)
+        """Return one part of all that is recalled, best first."""
+        memory, scope = self._memory, _scope_of(turn.user_id, turn.next_character_id)
+        whole = _held_whole(turn)
+        is_unused = memory.index.is_empty(scope, but=whole) and memory.index.holds_nothing_of(scope.user_id, but=whole)
         if is_unused or not memory.settings.is_on:
             return ()
-        query = _query(turn, budget_tokens=min(memory.settings.budget_tokens, turn.budget_tokens))
-        choice = await memory.choices.of(scope.user_id)
-        if query is None or not choice.recall:
+        newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
+        if newest is None or not _text_of(turn, newest).strip() or not (await memory.choices.of(scope.user_id)).recall:
             return ()
-        scopes = [one for one in await scopes_for(memory, scope) if not memory.index.is_empty(one)]
+        scopes = [one for one in await scopes_for(memory, scope) if not memory.index.is_empty(one, but=whole)]
         if not scopes:
             return ()
         if memory.model is not None:
             memory.model.begin()  # the first turns after a start go by words
-        result = await search(memory, scopes, query, asking=scope)
-        return list(_parts(result, query.now, scope))
+        budget_tokens = min(memory.settings.budget_tokens, turn.budget_tokens)
+        found = await memory.recall.work(
+            scopes,
+            lambda: _query(turn, newest, budget_tokens=budget_tokens),
+            lambda result, query: _quotes(result, query.now, scope),
+        )
+        return await self._stored_part(found, turn)
+
+    async def _stored_part(self, found: _Quotes, turn: PromptTurn) -> Sequence[PromptPart]:
+        is_agreed = self._memory.agreement.holds(turn.conversation_id, turn.reading)
+        agreed = turn.conversation_id if is_agreed else None
+        stored = await are_stored(self._memory.storage, [one.item for one in found.quotes], agreed=agreed)
+        quotes = [one for one, is_stored in zip(found.quotes, stored, strict=True) if is_stored]
+        return (_part(quotes, found.why),) if quotes else ()
 
 
-def _query(turn: PromptTurn, *, budget_tokens: float) -> RecallQuery | None:
-    """Ask with the user's newest words and what was said before them; None where nothing was said."""
-    newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
-    if newest is None:
-        return None
-    text = _text(turn.history[newest].sent.get("content"))
-    before = _text(turn.history[newest - 1].sent.get("content")) if newest else ""
-    if not text.strip():
-        return None
+@lru_cache(4096)
+def _scope_of(user_id: StoredId | None, character_id: StoredId | None) -> MemoryScope:
+    return MemoryScope.model_validate({"user_id": user_id, "character_id": character_id})
+
+
+def _held_whole(turn: PromptTurn) -> UUID | None:
+    """Return the conversation where the prompt holds all of its branch."""
+    is_whole = turn.cut is None and bool(turn.history) and not turn.history[0].position
+    return turn.conversation_id if is_whole else None
+
+
+def _query(turn: PromptTurn, newest: int, *, budget_tokens: float) -> RecallQuery:
+    """Ask with the user's newest words and what was said before them."""
+    before = _text_of(turn, newest - 1) if newest else ""
+    held = turn.in_window
     return RecallQuery(
-        text[-MAX_QUERY:],
+        _text_of(turn, newest)[-MAX_QUERY:],
         now=_asked_at(turn),
         context=before[-MAX_CONTEXT:],
-        excluded_ids=frozenset([str(entry.id) for entry in turn.in_window]),
+        in_prompt=InPrompt(turn.conversation_id, held[0].position, len(held)),
         limit=LIMIT,
         budget_tokens=max(0.0, budget_tokens - turn.count(HEADING)),
         tokens_of=turn.count,
     )
 
 
-def _text(content: object) -> str:
+def _text_of(turn: PromptTurn, place: int) -> str:
+    content = turn.history[place].sent.get("content")
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return "\n".join([part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)])
 
 
 def _asked_at(turn: PromptTurn) -> datetime:
@@ -88,22 +122,25 @@ def _asked_at(turn: PromptTurn) -> datetime:
     return utc_now()
 
 
-def _parts(result: RecallResult, now: datetime, scope: MemoryScope) -> Iterator[PromptPart]:
-    for place, item in enumerate(result.items):
-        text = written(item, now, scope)
-        yield PromptPart(
-            source=RecallSource.name,
-            key=item.row.message.message_id,
-            content=text if place else f"{HEADING}\n{text}",
-            slot=Slot.TAIL,
-            stability="turn",
-            priority=len(result.items) - place,
-            order=place,
-            why=_why(item, result),
-        )
+def _quotes(result: RecallResult, now: datetime, scope: MemoryScope) -> _Quotes:
+    """Write what is recalled, and why; off the event loop."""
+    items = [as_said(item, scope) for item in result.items]
+    return _Quotes([_Quote(item, written(item, now, scope), _why(item, result)) for item in items], _how(result))
 
 
-def _why(item: Recalled, result: RecallResult) -> dict[str, object]:
+def _part(quotes: Sequence[_Quote], why: Mapping[str, object]) -> PromptPart:
+    return PromptPart(
+        source=RecallSource.name,
+        key="recalled",
+        content="\n".join([HEADING, *[quote.line for quote in quotes]]),
+        slot=Slot.TAIL,
+        stability="turn",
+        priority=1,
+        why={**why, "messages": [quote.why for quote in quotes]},
+    )
+
+
+def _why(item: Recalled, result: RecallResult) -> Mapping[str, object]:
     message = item.row.message
     why: dict[str, object] = {
         "message_id": message.message_id,
@@ -112,15 +149,28 @@ def _why(item: Recalled, result: RecallResult) -> dict[str, object]:
         "score": round(item.score, 2),
         "relevance": round(item.relevance, 2),
         "matched": list(item.matched),
-        "semantic": result.is_semantic,
     }
     if result.period is not None:
-        why |= {"period": result.period.words, "in_period": item.is_in_period}
-    if result.vague_words is not None:
-        why["time_not_read"] = result.vague_words
+        why["in_period"] = item.is_in_period
     if result.speaker is not None:
-        why |= {"asked_of": result.speaker, "of_speaker": item.is_of_speaker}
+        why["of_speaker"] = item.is_of_speaker
     return why
+
+
+def _how(result: RecallResult) -> Mapping[str, object]:
+    """Tell how the question was read, and how many were left out: for want of room, or as saying the same."""
+    how: dict[str, object] = {
+        "semantic": result.is_semantic,
+        "over_budget": result.over_budget,
+        "duplicates": result.duplicates,
+    }
+    if result.period is not None:
+        how["period"] = result.period.words
+    if result.vague_words is not None:
+        how["time_not_read"] = result.vague_words
+    if result.speaker is not None:
+        how["asked_of"] = result.speaker
+    return how
 
 
 @asynccontextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import batched, islice
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from idolchat_core import MemoryIndex, MemoryRow, MemoryScope, ScopeReader, Speaker, text_size
 from idolchat_memory.recall.excerpt import excerpt
@@ -16,7 +18,16 @@ from idolchat_memory.recall.selection import Found, Selection, compare, keep_rel
 from idolchat_memory.recall.thesaurus import load_thesaurus
 from idolchat_memory.terms import stem
 
-__all__ = ["DEFAULT_FLOOR", "MAX_RERANKED", "Recall", "RecallQuery", "RecallResult", "Recalled", "Reranker"]
+__all__ = [
+    "DEFAULT_FLOOR",
+    "MAX_RERANKED",
+    "InPrompt",
+    "Recall",
+    "RecallQuery",
+    "RecallResult",
+    "Recalled",
+    "Reranker",
+]
 
 DEFAULT_FLOOR = 0.85
 """Relevance below which nothing is recalled, where 1 is that of a word which one message alone has."""
@@ -29,12 +40,20 @@ ITEM_OVERHEAD = 20.0
 """Tokens that the date, the age and the speaker of a recalled message take, and a message of the prompt around them."""
 
 
+class InPrompt(NamedTuple):
+    """What the prompt holds anyway: so many messages of a branch, from the position ``first`` on."""
+
+    conversation_id: UUID
+    first: int
+    messages: int
+
+
 class RecallQuery(NamedTuple):
     """What is asked of whose memory.
 
     ``text`` is the newest message, ``context`` what was said just before it. ``now`` is the time of that message,
     aware, in the time zone of the user: "yesterday" counts from there. ``names`` are those of the user and of the
-    character. ``excluded_ids`` are the messages that the prompt holds anyway. ``floor`` None: nothing is left out;
+    character. What is ``in_prompt`` is not recalled. ``floor`` None: nothing is left out;
     ``budget_tokens`` None: as many as ``limit`` says, also those that say the same. ``tokens_of`` estimates a text's.
     """
 
@@ -42,7 +61,7 @@ class RecallQuery(NamedTuple):
     now: datetime
     context: str = ""
     names: tuple[str, str] = ("", "")
-    excluded_ids: frozenset[str] = frozenset()
+    in_prompt: InPrompt | None = None
     limit: int = 50
     floor: float | None = DEFAULT_FLOOR
     budget_tokens: float | None = None
@@ -52,6 +71,16 @@ class RecallQuery(NamedTuple):
     def question(self) -> Question:
         """What it asks for."""
         return read_question(self.text, context=self.context, names=self.names, now=self.now)
+
+    @property
+    def passed_over(self) -> int:
+        """How many may be found that are not wanted."""
+        return 0 if self.in_prompt is None else self.in_prompt.messages
+
+    def wants(self, row: MemoryRow) -> bool:
+        """Whether the prompt does not hold a message anyway."""
+        held = self.in_prompt
+        return held is None or row.conversation_id != held.conversation_id or row.message.position < held.first
 
 
 class Recalled(NamedTuple):
@@ -103,6 +132,21 @@ class _FoundInScope(NamedTuple):
     is_semantic: bool
 
 
+class _Asked:
+    """A query that is made, and read, where it is first needed: off the event loop."""
+
+    def __init__(self, ask: Callable[[], RecallQuery]) -> None:
+        self._ask = ask
+
+    @cached_property
+    def query(self) -> RecallQuery:
+        return self._ask()
+
+    @cached_property
+    def question(self) -> Question:
+        return self.query.question
+
+
 class Recall:
     """Answers questions from an index."""
 
@@ -112,28 +156,39 @@ class Recall:
 
     async def search(self, scopes: Sequence[MemoryScope], query: RecallQuery) -> RecallResult:
         """Find what answers a query in some scopes, each read on its own. Raises ``StorageUnavailable``."""
-        question = query.question
-        if len(scopes) == 1:  # all in one hop off the event loop
-            [scope] = scopes
-            return await self._index.read(
-                scope, lambda reader: _chosen(question, query, [self._found(reader, scope, question, query)])
-            )
-        each = [
-            await self._index.read(scope, lambda reader, scope=scope: self._found(reader, scope, question, query))  # type: ignore[misc]
-            for scope in scopes
-        ]
-        return _chosen(question, query, each)
+        return await self.work(scopes, lambda: query, lambda result, _: result)
+
+    async def work[T](
+        self,
+        scopes: Sequence[MemoryScope],
+        ask: Callable[[], RecallQuery],
+        then: Callable[[RecallResult, RecallQuery], T],
+    ) -> T:
+        """Search with what is to be done before and after it, all off the event loop; return what ``then`` makes of it.
+
+        Raises ``StorageUnavailable``.
+        """
+        asked, found = _Asked(ask), list[_FoundInScope]()
+        for scope in scopes[:-1]:
+            found.append(await self._index.read(scope, lambda reader, scope=scope: self._found(reader, scope, asked)))  # type: ignore[misc]
+
+        def rest(reader: ScopeReader) -> T:
+            found.append(self._found(reader, scopes[-1], asked))
+            return then(_chosen(asked, found), asked.query)
+
+        return await self._index.read(scopes[-1], rest)
 
     def answer(self, reader: ScopeReader, scope: MemoryScope, query: RecallQuery) -> RecallResult:
         """Find what answers a query in one scope, within a call of ``MemoryIndex.read``."""
-        question = query.question
-        return _chosen(question, query, [self._found(reader, scope, question, query)])
+        asked = _Asked(lambda: query)
+        return _chosen(asked, [self._found(reader, scope, asked)])
 
-    def _found(self, reader: ScopeReader, scope: MemoryScope, question: Question, query: RecallQuery) -> _FoundInScope:
+    def _found(self, reader: ScopeReader, scope: MemoryScope, asked: _Asked) -> _FoundInScope:
         count = reader.statistics().message_count
         if not count:
             return _FoundInScope([], 0, False, False)
-        wanted = CANDIDATES_PER_RESULT * query.limit + len(query.excluded_ids)
+        query, question = asked.query, asked.question
+        wanted = CANDIDATES_PER_RESULT * query.limit + query.passed_over
         most = MAX_CANDIDATES if self._reranker is not None else min(wanted, MAX_CANDIDATES)
         ranking = rank(reader, question, load_thesaurus(), most=most)
         candidates, is_semantic = self._reranked(reader, query.text, ranking)
@@ -156,10 +211,10 @@ def _outside(
     reader: ScopeReader, candidates: Sequence[Candidate], query: RecallQuery, scope: MemoryScope, ranking: Ranking
 ) -> Iterator[Found]:
     """Read the best that the prompt does not hold anyway, as many at a time as are wanted: mostly it holds few."""
-    for some in batched(candidates[: query.limit + len(query.excluded_ids)], query.limit):
+    for some in batched(candidates[: query.limit + query.passed_over], query.limit):
         rows = reader.rows(candidate.place for candidate in some)
         for one in some:
-            if rows[one.place].message.message_id not in query.excluded_ids:
+            if query.wants(rows[one.place]):
                 yield Found(one, rows[one.place], scope, ranking.matched(one.place))
 
 
@@ -171,8 +226,9 @@ def _relevant(found: Sequence[Found], question: Question, floor: float) -> list[
     return keep_relevant(telling, max(floor, LEAST_SHARE * max(answers, default=0.0)))
 
 
-def _chosen(question: Question, query: RecallQuery, each: Sequence[_FoundInScope]) -> RecallResult:
+def _chosen(asked: _Asked, each: Sequence[_FoundInScope]) -> RecallResult:
     """Choose the best of all scopes together."""
+    query, question = asked.query, asked.question
     found = [one for scope in each for one in scope.found]
     if len(each) > 1:
         found.sort(key=lambda one: -one.candidate.score)

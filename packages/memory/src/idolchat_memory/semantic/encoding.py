@@ -27,6 +27,8 @@ async def encode_waiting(index: MemoryIndex, late_interaction: LateInteraction, 
             break
         await index.put_vectors(encoder.name, await asyncio.to_thread(_encode, late_interaction, waiting))
         done += len(waiting)
+        if len(waiting) < batch:
+            break
     return done
 
 

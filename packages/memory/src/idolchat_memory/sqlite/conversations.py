@@ -11,12 +11,17 @@ from idolchat_core import KnownConversation, MemoryMessage, MemoryScope, TextAna
 from idolchat_memory.sqlite.database import find_scope, scope_key, scope_of
 from idolchat_memory.sqlite.writer import ConversationWriter
 
-__all__ = ["clear", "delete", "delete_user", "extend", "known", "list_all", "replace", "scopes_of"]
+__all__ = ["HELD", "clear", "delete", "delete_user", "extend", "known", "list_all", "replace", "scopes_of"]
 
 _FIND = (
     "SELECT conversations.number, scopes.number, scopes.key, revision FROM conversations"
     " JOIN scopes ON scopes.number = conversations.scope WHERE id = ?"
 )
+HELD = (
+    "SELECT DISTINCT scopes.key, conversations.id FROM scopes JOIN sessions ON sessions.scope = scopes.number"
+    " JOIN conversations ON conversations.number = sessions.conversation"
+)
+"""Every scope that holds something, with each conversation that does."""
 _SCOPES_OF = (
     "SELECT key FROM scopes WHERE user_id IS ? AND message_count > 0 ORDER BY"
     " (SELECT max(last_at) FROM sessions WHERE sessions.scope = scopes.number) DESC LIMIT ?"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from idolchat_core import (
     ScopeReader,
     TextAnalysis,
     Unencoded,
+    WorkerThreads,
 )
 from idolchat_memory.sqlite import conversations as stored
 from idolchat_memory.sqlite import vectors as stored_vectors
@@ -30,10 +30,14 @@ from idolchat_memory.terms import ANALYSIS
 
 __all__ = ["SqliteMemoryIndex", "open_sqlite_index"]
 
-_MAX_IDLE = 4
+_READERS = 4
 _READER_KIB = 512
-"""Readers that are kept for the next ones, and the pages that each has at hand: with four times as many, questions take
-as long, in an index of 28 MB, and those seldom used fill theirs over tens of thousands of turns."""
+"""Threads that read, and the pages that each has at hand: with four times as many, questions take as long, in an index
+of 28 MB, and those seldom used fill theirs over tens of thousands of turns."""
+
+
+_SEVERAL = -1
+"""In place of the hash of a conversation, which is never this."""
 
 
 class SqliteMemoryIndex(MemoryIndex):
@@ -43,45 +47,45 @@ class SqliteMemoryIndex(MemoryIndex):
         prepare(path, analysis)
         self._path = path
         self._analysis = analysis
-        self._writing = threading.Lock()
+        self._writing = WorkerThreads(1, name="idolchat-memory-writer")
+        self._reading = WorkerThreads(_READERS, name="idolchat-memory-reader")
         self._idle_readers: list[sqlite3.Connection] = []
+        # Which scopes, and users, may hold something, each with the one conversation that does: all as hashes.
+        self._held: dict[int, int] = {}
         with explained():
             self._writer = connect(path)
-            # Of scopes, and of users, that may hold something: what is not among them need not be looked for.
-            self._hashes = set[int]()
-            for (key,) in self._writer.execute("SELECT key FROM scopes"):
-                self._remember(scope_of(key))
+            for key, conversation_id in self._writer.execute(stored.HELD):
+                self._remember(scope_of(key), UUID(bytes=conversation_id))
 
     def close(self) -> None:
-        """Close the file when what is being written is written: a thread goes on though its task was cancelled."""
-        with self._writing:
-            self._writer.close()
+        """Close the file when what was begun is done: a thread goes on though its task was cancelled."""
+        self._writing.close()
+        self._writer.close()
+        self._reading.close()
         while self._idle_readers:
             self._idle_readers.pop().close()
 
     async def read[T](self, scope: MemoryScope, work: Callable[[ScopeReader], T]) -> T:
-        return await asyncio.to_thread(
-            self._read, lambda database: work(SqliteScopeReader(database, find_scope(database, scope)))
-        )
+        return await self._read(lambda database: work(SqliteScopeReader(database, find_scope(database, scope))))
 
-    def is_empty(self, scope: MemoryScope) -> bool:
-        return hash(scope) not in self._hashes
+    def is_empty(self, scope: MemoryScope, *, but: UUID | None = None) -> bool:
+        return self._holds_nothing(hash(scope), but)
 
-    def holds_nothing_of(self, user_id: str | None) -> bool:
-        return hash(("user", user_id)) not in self._hashes
+    def holds_nothing_of(self, user_id: str | None, *, but: UUID | None = None) -> bool:
+        return self._holds_nothing(hash(("user", user_id)), but)
 
     async def scopes_of(self, user_id: str | None, *, limit: int) -> Sequence[MemoryScope]:
-        keys = await asyncio.to_thread(self._read, lambda database: stored.scopes_of(database, user_id, limit))
+        keys = await self._read(lambda database: stored.scopes_of(database, user_id, limit))
         return [scope_of(key) for key in keys]
 
     async def known(self, conversation_id: UUID) -> KnownConversation | None:
-        known = await asyncio.to_thread(self._read, lambda database: stored.known(database, conversation_id))
-        if known is not None:  # another process may have brought the scope
-            self._remember(known.scope)
+        known = await self._read(lambda database: stored.known(database, conversation_id))
+        if known is not None and known.last_message_id is not None:  # another process may have brought the scope
+            self._remember(known.scope, conversation_id)
         return known
 
     async def conversations(self) -> Mapping[UUID, str]:
-        return await asyncio.to_thread(self._read, stored.list_all)
+        return await self._read(stored.list_all)
 
     async def extend(
         self, conversation_id: UUID, messages: Sequence[MemoryMessage], *, after: str, revision: str
@@ -93,7 +97,8 @@ class SqliteMemoryIndex(MemoryIndex):
     async def replace(
         self, scope: MemoryScope, conversation_id: UUID, messages: Sequence[MemoryMessage], *, revision: str
     ) -> None:
-        self._remember(scope)
+        if messages:
+            self._remember(scope, conversation_id)
         removed = await self._write(stored.replace, self._analysis, scope, conversation_id, messages, revision)
         await self._forgotten(removed)
 
@@ -116,39 +121,46 @@ class SqliteMemoryIndex(MemoryIndex):
         await self._write(stored_vectors.put, encoding, vectors)
 
     async def stats(self, scope: MemoryScope | None = None) -> MemoryStats:
-        return await asyncio.to_thread(self._read, lambda database: count(database, scope, self._path))
+        return await self._read(lambda database: count(database, scope, self._path))
 
     async def verify(self) -> Sequence[str]:
-        return await asyncio.to_thread(self._read, lambda database: find_problems(database, self._analysis))
+        return await self._read(lambda database: find_problems(database, self._analysis))
 
-    def _remember(self, scope: MemoryScope) -> None:
-        self._hashes |= {hash(scope), hash(("user", scope.user_id))}
+    def _holds_nothing(self, key: int, but: UUID | None) -> bool:
+        only = self._held.get(key)
+        return only is None or (but is not None and only == hash(but))
+
+    def _remember(self, scope: MemoryScope, conversation_id: UUID) -> None:
+        only = hash(conversation_id)
+        for key in (hash(scope), hash(("user", scope.user_id))):
+            if self._held.setdefault(key, only) != only:
+                self._held[key] = _SEVERAL
 
     async def _forgotten(self, removed: int | None) -> None:
         """Empty the write-ahead log, so that it holds nothing of what was removed."""
         if removed:
-            await asyncio.to_thread(self._empty_log)
+            await self._writing.ask(self._empty_log)
 
     async def _write[**P, T](
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         def written() -> T:
-            with explained(), self._writing, transaction(self._writer, writes=True):
+            with explained(), transaction(self._writer, writes=True):
                 return work(self._writer, *args, **kwargs)
 
-        return await asyncio.to_thread(written)
+        return await self._writing.ask(written)
 
-    def _read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with explained():
-            database = self._take_reader()
-            try:
-                with transaction(database, writes=False):
-                    return work(database)
-            finally:
-                if len(self._idle_readers) < _MAX_IDLE:
+    async def _read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def found() -> T:
+            with explained():
+                database = self._take_reader()
+                try:
+                    with transaction(database, writes=False):
+                        return work(database)
+                finally:
                     self._idle_readers.append(database)
-                else:
-                    database.close()
+
+        return await self._reading.ask(found)
 
     def _take_reader(self) -> sqlite3.Connection:
         try:
@@ -159,7 +171,7 @@ class SqliteMemoryIndex(MemoryIndex):
             return database
 
     def _empty_log(self) -> None:
-        with explained(), self._writing:
+        with explained():
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -101,6 +101,9 @@ class ConversationWriter:
 
     def go_on(self, after: str, messages: Sequence[MemoryMessage]) -> int | None:
         """Put messages in place of what follows one, and return how many were removed; None where it is unknown."""
+        if self.last_id() == after:  # mostly
+            self.append(messages)
+            return 0
         behind: list[_Removed] = []
         for session in self._sessions(newest_first=True):
             there = self._messages_in(session)

@@ -1,4 +1,4 @@
-"""Threads that read: whatever is asked for is done by one that is free, or by the next that becomes so."""
+"""Threads that work off the event loop: what is asked for is done by one that is free, or by the next to become so."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 
-__all__ = ["Readers"]
+__all__ = ["WorkerThreads"]
 
 type _Asked = tuple[asyncio.Future[object] | None, Callable[[], object]]
 type _Desk = SimpleQueue[_Asked | None]
 
 
-class Readers:
+class WorkerThreads:
     """As ``asyncio.to_thread``, at a third of its cost: a queue and a wake-up each way, and nothing in between.
 
-    Each thread has a queue of its own, for of those that wait at one together a question wakes two. The one that was
-    free last is asked first: what it needs is still in the processor's caches.
+    Up to ``count`` threads are started as they are needed. Each has a queue of its own, for of those that wait at one
+    together a question wakes two. The one that was free last is asked first: what it needs is still in the processor's
+    caches.
     """
 
-    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, count: int, *, name: str) -> None:
+        self._count = count
+        self._name = name
         self._lock = threading.Lock()
         self._free: list[_Desk] = []
         self._waiting: deque[_Asked] = deque()
         self._is_closed = False
-        self._threads = [
-            threading.Thread(target=self._run, name=f"idolchat-reader-{number}", daemon=True) for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     async def ask[T](self, function: Callable[[], T]) -> T:
         """Call a function on one of the threads, and return or raise what it does."""
-        future: asyncio.Future[T] = self._loop.create_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._put((future, function))  # type: ignore[arg-type]  # it is given what the function returns
         try:
             return await future
@@ -61,9 +59,16 @@ class Readers:
         with self._lock:
             if not self._free:
                 self._waiting.append(asked)
+                if len(self._threads) < self._count:
+                    self._start()
                 return
             desk = self._free.pop()
         desk.put(asked)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _run(self) -> None:
         desk: _Desk = SimpleQueue()
@@ -72,7 +77,7 @@ class Readers:
             if future is None:
                 function()
             elif not future.cancelled():
-                self._tell(future, *_outcome(function))
+                _tell(future, *_outcome(function))
             del asked, future, function  # what they hold is not to outlive the answer
 
     def _next(self, desk: _Desk) -> _Asked | None:
@@ -84,16 +89,17 @@ class Readers:
             self._free.append(desk)
         return desk.get()
 
-    def _tell(self, future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_deliver, future, result, error)
-
 
 def _outcome(function: Callable[[], object]) -> tuple[object, BaseException | None]:
     try:
         return function(), None
     except BaseException as error:  # noqa: BLE001 - whoever asked is told
         return None, error
+
+
+def _tell(future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        future.get_loop().call_soon_threadsafe(_deliver, future, result, error)
 
 
 def _deliver(future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
