@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 from idolchat_core import (
     MemoryIndex,
+    MemoryMessage,
     MemoryScope,
     Page,
     PromptSource,
@@ -24,7 +26,14 @@ from idolchat_core import (
     new_id,
     read_settings,
 )
-from idolchat_core.testing import InMemoryStorage, PromptSourceConformance, a_conversation, a_memory, a_prompt_turn
+from idolchat_core.testing import (
+    InMemoryStorage,
+    PromptSourceConformance,
+    a_conversation,
+    a_memory,
+    a_message,
+    a_prompt_turn,
+)
 from idolchat_memory.prompt import RecallSource
 from idolchat_memory.service import open_memory
 from idolchat_memory.settings import MemorySettings
@@ -98,4 +107,37 @@ async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_pa
         await source.parts(a_prompt_turn(known))  # whose choice is looked up, and kept
         await source.parts(a_prompt_turn(known))
         assert (index.reads, storage.calls) == (0, 1)
+
+        talk = known.model_copy(update={"user_id": UUID(int=3)})
+        scope = MemoryScope.model_validate({"user_id": UUID(int=3), "character_id": talk.character_id})
+        await index.replace(scope, talk.id, [a_memory("What is the name of my dog?")], revision="1")
+        await source.parts(a_prompt_turn(talk))  # whose prompt holds all that was ever said
+        assert (index.reads, storage.calls) == (0, 1)
+
+        await index.replace(scope, new_id(), [a_memory("My dog is called Biscuit")], revision="1")
+        await source.parts(a_prompt_turn(talk))
+        assert index.reads == 1
+    index.close()
+
+
+async def test_what_goes_on_is_not_read_where_it_was_indexed_since_it_was_loaded(tmp_path: Path) -> None:
+    index = CountedIndex(tmp_path / "index.sqlite")
+    storage = CountedStorage(index)
+    said = [a_message(text) for text in ("My dog is called Biscuit", "What is the name of my dog?")]
+    talk = a_conversation().model_copy(update={"user_id": UUID(int=1), "messages": tuple(said)})
+    await storage.create(talk)
+    scope = MemoryScope.model_validate({"user_id": UUID(int=1), "character_id": talk.character_id})
+    memories = [MemoryMessage(str(said[0].id), 0, "user", "", said[0].timestamp, "My dog is called Biscuit")]
+    await index.replace(scope, talk.id, memories, revision="+of before")
+    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), storage) as memory:
+        source, turn = RecallSource(memory), a_prompt_turn(talk)._replace(cut=said[1].id)
+        reads = []
+        for _ in range(2):
+            before = storage.calls
+            [part] = await source.parts(turn)
+            reads.append(storage.calls - before)
+            memory.agreement.indexed(talk.id, since=monotonic())
+
+        assert "Biscuit" in str(part.content)
+        assert reads == [3, 0]  # the choice, the revision and the message
     index.close()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import combinations
 from typing import NamedTuple
 
 from idolchat_core import MemoryRow, MemoryScope
@@ -17,7 +16,7 @@ __all__ = ["Found", "Selection", "compare", "keep_relevant", "newer_first", "sel
 
 _DUPLICATE, _SAME_MATTER = 0.8, 0.4
 """Shares of common terms (Jaccard): above the first two messages say the same, from the second on of the same thing."""
-_NO_TERM = ("",)
+_NO_TERM = frozenset(("",))
 """Stands for the terms of a text without any."""
 _NUMBERS = re.compile(r"\d+")
 _COMPARED = 20
@@ -60,17 +59,13 @@ class Selection(NamedTuple):
 
 def compare(found: Sequence[Found]) -> None:
     """Find which of all these are on the same matter."""
-    holders: dict[str, list[int]] = {}
-    for at, one in enumerate(found):
+    for one in found:
         one.like = {}
-        held = [holders.setdefault(term, []) for term in one.terms or _NO_TERM]
-        for number, common in Counter(chain.from_iterable(held)).items():
-            other = found[number]
-            share = common / (len(held) + max(len(other.terms), 1) - common)
-            if share >= _SAME_MATTER:
-                one.like[id(other)] = other.like[id(one)] = share
-        for numbers in held:
-            numbers.append(at)
+    held = [(one.terms or _NO_TERM, one) for one in found]
+    for (mine, one), (theirs, other) in combinations(held, 2):
+        common = len(mine & theirs)
+        if common and (share := common / (len(mine) + len(theirs) - common)) >= _SAME_MATTER:
+            one.like[id(other)] = other.like[id(one)] = share
 
 
 def keep_relevant(found: Sequence[Found], least: float) -> list[Found]:
