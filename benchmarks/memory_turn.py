@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +48,8 @@ CHARACTER = UUID(int=2)
 WARM_UP = 6
 NOTED_S = 1.5
 """Until what follows a turn is done: notes are taken 0.1 s after it, explanations are written 1 s after it."""
-_LATER_S = 60
-_CALLGRIND = "valgrind --tool=callgrind --instr-atstart=no --separate-threads=yes --callgrind-out-file={}"
+_LATER_S = 40
+_CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes")
 _PROGRAM = f"""
 import sys
 from idolchat_core.mirror import tracked, tuning
@@ -168,7 +168,7 @@ async def measure_cpu(client: aiohttp.ClientSession, all_served: Sequence[Served
             served.notes.append(served.cpu_ms() - after[served.name])
 
 
-async def measure_instructions(client: aiohttp.ClientSession, served: Served, out: Path, rounds: int) -> None:
+async def measure_instructions(client: aiohttp.ClientSession, served: Served, rounds: int) -> None:
     """Count one server's; millions of instructions a round. The first turns' notes are taken before."""
     await asyncio.sleep(_LATER_S + NOTED_S)
     for what in ("--instr=on", "--zero"):
@@ -176,18 +176,19 @@ async def measure_instructions(client: aiohttp.ClientSession, served: Served, ou
     started = time.monotonic()
     for _ in range(rounds):
         await served.round(client)
-    if time.monotonic() - started > _LATER_S / 2:
+    if time.monotonic() - started > _LATER_S - NOTED_S:
         raise SystemExit("the turns took so long that notes were taken meanwhile: fewer --rounds")
-    served.turns.append(_dumped(served, out, rounds))
+    served.turns.append(_dumped(served, rounds))
     await asyncio.sleep(_LATER_S + 10 * NOTED_S)
-    served.notes.append(_dumped(served, out, rounds))
+    served.notes.append(_dumped(served, rounds))
 
 
 def _control(served: Served, what: str) -> None:
     subprocess.run(["callgrind_control", what, str(served.server.pid)], check=True, capture_output=True)
 
 
-def _dumped(served: Served, out: Path, rounds: int) -> Cost:
+def _dumped(served: Served, rounds: int) -> Cost:
+    out = served.server.folder / "counts"
     before = set(out.iterdir())
     _control(served, "--dump")
     counts = {path.name.rpartition("-")[2]: _total(path) / 1e6 / rounds for path in set(out.iterdir()) - before}
@@ -217,27 +218,36 @@ def table(all_served: Sequence[Served], at_once: int, unit: str) -> str:
     return "\n".join(lines)
 
 
+async def start(folder: Path, name: str, upstream: str, asked: argparse.Namespace, stack: ExitStack) -> Served:
+    """Start a server on what its users have said."""
+    place = folder / name
+    (place / "counts").mkdir(parents=True)
+    users, texts = [UUID(int=1000 + at) for at in range(asked.at_once)], Texts(7)
+    await remember(place, texts, users)
+    command = [sys.executable, "-m", "idolchat_cli", "serve"]
+    if asked.instructions:
+        command = [
+            *_CALLGRIND,
+            f"--callgrind-out-file={place / 'counts' / 'callgrind'}",
+            sys.executable,
+            "-c",
+            _PROGRAM,
+        ]
+    server = Server(place, environment(name, upstream, semantic=asked.semantic), command=command)
+    await asyncio.to_thread(server.start)
+    stack.callback(server.kill)
+    return Served(name, server, users, texts)
+
+
 async def measure(folder: Path, upstream: str, asked: argparse.Namespace, stack: ExitStack) -> str:
     """Start the servers, measure, and return the table."""
-    all_served: list[Served] = []
-    names: Mapping[str, int] = {WITHOUT: 1, EMPTY: 2, WITH: 3}
+    starting = [start(folder, name, upstream, asked, stack) for name in (WITHOUT, EMPTY, WITH)]
+    all_served = await asyncio.gather(*starting)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300)) as client:
-        for name, number in names.items():
-            place, out = folder / str(number), folder / f"{number}.callgrind"
-            for one in (place, out):
-                one.mkdir()
-            users, texts = [UUID(int=1000 + at) for at in range(asked.at_once)], Texts(7)
-            await remember(place, texts, users)
-            command = [sys.executable, "-m", "idolchat_cli", "serve"]
-            if asked.instructions:
-                command = [*_CALLGRIND.format(out / "callgrind").split(), sys.executable, "-c", _PROGRAM]
-            server = Server(place, environment(name, upstream, semantic=asked.semantic), command=command)
-            all_served.append(served := Served(name, stack.enter_context(server), users, texts))
-            await warm_up(client, served)
-            if asked.instructions:
-                await measure_instructions(client, served, out, asked.rounds)
-                server.kill()
-        if not asked.instructions:
+        await asyncio.gather(*[warm_up(client, served) for served in all_served])
+        if asked.instructions:
+            await asyncio.gather(*[measure_instructions(client, served, asked.rounds) for served in all_served])
+        else:
             await measure_cpu(client, all_served, asked.rounds)
     return table(all_served, asked.at_once, "million instructions" if asked.instructions else "CPU ms")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
@@ -13,7 +13,7 @@ from idolchat_memory.groups import members_of, scope_of
 from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
 from idolchat_memory.service import Memory
 
-__all__ = ["MAX_OTHER_SCOPES", "are_stored", "as_said", "scopes_for", "search"]
+__all__ = ["MAX_OTHER_SCOPES", "are_stored", "as_said", "indexed_revisions", "scopes_for", "search"]
 
 MAX_OTHER_SCOPES = 8
 """So many other characters' scopes are searched where a user has chosen that, those last used."""
@@ -36,7 +36,7 @@ async def search(
     Raises ``StorageUnavailable``.
     """
     result = await memory.recall.search(scopes, query)
-    stored = await are_stored(memory.storage, result.items)
+    stored = await are_stored(memory.storage, result.items, indexed_revisions(result.items))
     items = [as_said(item, asking) for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
     return result._replace(items=items)
 
@@ -53,17 +53,26 @@ def as_said(item: Recalled, asking: MemoryScope) -> Recalled:
     return item._replace(scope=scope, row=item.row._replace(message=message._replace(speaker="")))
 
 
-async def are_stored(storage: Storage, items: Sequence[Recalled], *, agreed: UUID | None = None) -> Sequence[bool]:
-    """Tell of each item whether it is stored as it was indexed; of what is ``agreed`` to be, nothing is asked.
+def indexed_revisions(items: Sequence[Recalled]) -> Mapping[UUID, str]:
+    """Return at which revision of the storage the conversations of some items were indexed."""
+    return {item.row.conversation_id: indexed_revision(item.row.revision) for item in items}
 
-    Of a conversation of the indexed revision, nothing is read. Raises ``StorageUnavailable``.
+
+async def are_stored(
+    storage: Storage, items: Sequence[Recalled], indexed: Mapping[UUID, str], *, agreed: UUID | None = None
+) -> Sequence[bool]:
+    """Tell of each item whether it is stored as it was indexed, given ``indexed_revisions``.
+
+    Of a conversation that is ``agreed`` to be, nothing is asked, and of one of the indexed revision nothing is read.
+    Raises ``StorageUnavailable``.
     """
-    asked = [item for item in items if item.row.conversation_id != agreed]
-    if not asked:
+    asked = [one for one in indexed if one != agreed]
+    revisions = await storage.revisions(asked) if asked else {}
+    changed = {one for one in asked if revisions.get(one) != indexed[one]}
+    if not changed:
         return [True] * len(items)
-    revisions = await storage.revisions({item.row.conversation_id for item in asked})
-    doubtful = [one for one in asked if revisions.get(one.row.conversation_id) != indexed_revision(one.row.revision)]
-    stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful)) if doubtful else ()
+    doubtful = [item for item in items if item.row.conversation_id in changed]
+    stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful))
     gone = {id(item) for item, is_stored in zip(doubtful, stored, strict=True) if not is_stored}
     return [id(item) not in gone for item in items]
 

@@ -34,7 +34,7 @@ class ThrottleState:
 
 def due_at(held: ThrottleState | None, tuning: MirrorTuning, *, last_change: float, new_bytes: int) -> float:
     """Return when a changed conversation is to be copied, by the loop's clock."""
-    if held is None:
+    if held is None or not held.size:  # an observer is sent nothing
         return last_change
     allowance = _grown(held, last_change, new_bytes, tuning.bytes_per_s)
     enough_for_two = last_change + (2 * held.size - allowance) / tuning.bytes_per_s

@@ -25,6 +25,8 @@ from idolchat_core.storage.maintenance import Repair
 
 __all__ = ["OBSERVER_TUNING", "TrackedStorage", "open_tracked"]
 
+type _Notes = list[tuple[ChangeConsumer, UUID, Note]]
+
 OBSERVER_TUNING = MirrorTuning(settle_s=0.1)
 _MESSAGE_BYTES = 300
 """What a message takes beside its text."""
@@ -73,12 +75,13 @@ class TrackedStorage(Forwarding):
 
     async def create(self, conversation: Conversation) -> str:
         is_new = False
-        async with self._appending(conversation.id, conversation.updated_at) as kind:
-            try:
-                revision = await self._primary.create(conversation)
-                is_new = True
-            finally:
-                self._changed(conversation.id, conversation.updated_at, conversation.messages, kind=kind, is_new=is_new)
+        kind, notes = await self._appending(conversation.id, conversation.updated_at)
+        try:
+            revision = await self._primary.create(conversation)
+            is_new = True
+        finally:
+            self._changed(conversation.id, conversation.updated_at, conversation.messages, kind=kind, is_new=is_new)
+            await _settle(notes)
         return revision
 
     async def create_document(self, conversation_id: UUID, data: bytes) -> None:
@@ -94,21 +97,22 @@ class TrackedStorage(Forwarding):
         head: StoredId | None = None,
         expected_revision: str | None = None,
     ) -> str | None:
-        async with self._appending(conversation_id, updated_at) as kind:
-            try:
-                return await self._found(
+        kind, notes = await self._appending(conversation_id, updated_at)
+        try:
+            return await self._found(
+                conversation_id,
+                lambda: self._primary.append(
                     conversation_id,
-                    lambda: self._primary.append(
-                        conversation_id,
-                        messages,
-                        expected_count=expected_count,
-                        updated_at=updated_at,
-                        head=head,
-                        expected_revision=expected_revision,
-                    ),
-                )
-            finally:
-                self._changed(conversation_id, updated_at, messages, kind=kind)
+                    messages,
+                    expected_count=expected_count,
+                    updated_at=updated_at,
+                    head=head,
+                    expected_revision=expected_revision,
+                ),
+            )
+        finally:
+            self._changed(conversation_id, updated_at, messages, kind=kind)
+            await _settle(notes)
 
     async def update(
         self,
@@ -190,19 +194,15 @@ class TrackedStorage(Forwarding):
         """Call the primary about a conversation, which a subclass may restore."""
         return await call()
 
-    @asynccontextmanager
-    async def _appending(self, conversation_id: UUID, updated_at: datetime) -> AsyncGenerator[ChangeKind]:
-        """Record what would not be found after a crash; the caller marks the change."""
+    async def _appending(self, conversation_id: UUID, updated_at: datetime) -> tuple[ChangeKind, _Notes]:
+        """Record what would not be found after a crash; the caller marks the change, and settles what is returned."""
         kind = current_kind(ChangeKind.STORED)
-        notes: list[tuple[ChangeConsumer, UUID, Note]] = []
+        notes: _Notes = []
         for consumer in self.consumers:
             note = await consumer.note_time(conversation_id, updated_at, kind=kind)
             if note is not None:
                 notes.append((consumer, conversation_id, note))
-        try:
-            yield kind
-        finally:
-            await _settle(notes)
+        return kind, notes
 
     @asynccontextmanager
     async def _replacing(self, conversation_ids: Iterable[UUID]) -> AsyncGenerator[None]:
@@ -213,7 +213,7 @@ class TrackedStorage(Forwarding):
     @asynccontextmanager
     async def _noting(self, histories: Mapping[UUID, datetime | str | None], kind: ChangeKind) -> AsyncGenerator[None]:
         """Record a change of conversations before it is made, each with the history that it replaces or deletes."""
-        notes: list[tuple[ChangeConsumer, UUID, Note]] = []
+        notes: _Notes = []
         for conversation_id, history in histories.items():
             for consumer in self.consumers:
                 note = await consumer.note(conversation_id, history=history, kind=kind)

@@ -43,7 +43,10 @@ class _Measuring:
 
     async def parts_of(self, source: PromptSource, turn: PromptTurn) -> list[MeasuredPart]:
         """Return what a source says. Raises what the source raises, ``TypeError`` and ``ValueError``."""
-        parts = [self._measured(part, source.name) for part in await source.parts(turn)]
+        given = await source.parts(turn)
+        if not given:
+            return []
+        parts = [self._measured(part, source.name) for part in given]
         tokens = round(self.tokens_per_size * sum([one.size for one in parts if isinstance(one.part.content, str)]))
         if tokens > turn.window_tokens:
             raise ValueError(f"its parts take {tokens} tokens, and the model reads {turn.window_tokens}")
@@ -204,19 +207,23 @@ class Prompting:
                 task.cancel()
                 task.add_done_callback(_is_known)
         for source, task in zip(sources, asked, strict=True):
-            facts = {"source": source.name, "turn_id": str(self._turn_id)}
-            if not task.done():
-                log.warning("a prompt source took too long and is left out", extra=facts)
-                collected.failures[source.name] = f"no answer within {SOURCE_TIMEOUT_S:g} s"
-            elif task.cancelled():
-                log.error("a prompt source was cancelled, by itself, and is left out", extra=facts)
-                collected.failures[source.name] = "it was cancelled, by itself"
-            elif (error := task.exception()) is not None:
-                log.error("a prompt source failed and is left out", exc_info=error, extra=facts)
-                told = f"failed with {type(error).__name__}; the server's log says more"
-                collected.failures[source.name] = told
-            else:
+            if task.done() and not task.cancelled() and task.exception() is None:
                 collected.parts.extend(task.result())
+            else:
+                collected.failures[source.name] = self._failed(source, task)
+
+    def _failed(self, source: PromptSource, task: asyncio.Task[list[MeasuredPart]]) -> str:
+        """Log that a source has no part in the prompt, and return why."""
+        facts = {"source": source.name, "turn_id": str(self._turn_id)}
+        if not task.done():
+            log.warning("a prompt source took too long and is left out", extra=facts)
+            return f"no answer within {SOURCE_TIMEOUT_S:g} s"
+        if task.cancelled():
+            log.error("a prompt source was cancelled, by itself, and is left out", extra=facts)
+            return "it was cancelled, by itself"
+        error = task.exception()
+        log.error("a prompt source failed and is left out", exc_info=error, extra=facts)
+        return f"failed with {type(error).__name__}; the server's log says more"
 
     def _turn(
         self, history: History, branch: Sequence[Entry], said: Sequence[Entry], window_tokens: float

@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core import MemoryScope, PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, utc_now
 from idolchat_memory.prompt.wording import HEADING, written
 from idolchat_memory.recall import InPrompt, Recalled, RecallQuery, RecallResult
-from idolchat_memory.searching import are_stored, as_said, scopes_for
+from idolchat_memory.searching import are_stored, as_said, indexed_revisions, scopes_for
 from idolchat_memory.service import Memory, memory_of
 
 __all__ = ["RecallSource", "open_recall_source"]
@@ -31,10 +31,11 @@ class _Quote(NamedTuple):
 
 
 class _Quotes(NamedTuple):
-    """All of them, best first; ``why`` is of all together."""
+    """All of them, best first; ``why`` is of all together, ``indexed`` the revisions that they are of."""
 
     quotes: Sequence[_Quote]
     why: Mapping[str, object]
+    indexed: Mapping[UUID, str]
 
 
 class RecallSource(PromptSource):
@@ -75,7 +76,8 @@ class RecallSource(PromptSource):
     async def _stored_part(self, found: _Quotes, turn: PromptTurn) -> Sequence[PromptPart]:
         is_agreed = self._memory.agreement.holds(turn.conversation_id, turn.reading)
         agreed = turn.conversation_id if is_agreed else None
-        stored = await are_stored(self._memory.storage, [one.item for one in found.quotes], agreed=agreed)
+        items = [one.item for one in found.quotes]
+        stored = await are_stored(self._memory.storage, items, found.indexed, agreed=agreed)
         quotes = [one for one, is_stored in zip(found.quotes, stored, strict=True) if is_stored]
         return (_part(quotes, found.why),) if quotes else ()
 
@@ -125,7 +127,8 @@ def _asked_at(turn: PromptTurn) -> datetime:
 def _quotes(result: RecallResult, now: datetime, scope: MemoryScope) -> _Quotes:
     """Write what is recalled, and why; off the event loop."""
     items = [as_said(item, scope) for item in result.items]
-    return _Quotes([_Quote(item, written(item, now, scope), _why(item, result)) for item in items], _how(result))
+    quotes = [_Quote(item, written(item, now, scope), _why(item, result)) for item in items]
+    return _Quotes(quotes, _how(result), indexed_revisions(items))
 
 
 def _part(quotes: Sequence[_Quote], why: Mapping[str, object]) -> PromptPart:
