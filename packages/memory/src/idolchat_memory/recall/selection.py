@@ -16,7 +16,7 @@ __all__ = ["Found", "Selection", "compare", "keep_relevant", "newer_first", "sel
 
 _DUPLICATE, _SAME_MATTER = 0.8, 0.4
 """Shares of common terms (Jaccard): above the first two messages say the same, from the second on of the same thing."""
-_NO_TERM = frozenset(("",))
+_NO_TERM = ("",)
 """Stands for the terms of a text without any."""
 _NUMBERS = re.compile(r"\d+")
 _COMPARED = 20
@@ -61,7 +61,7 @@ def compare(found: Sequence[Found]) -> None:
     """Find which of all these are on the same matter."""
     for one in found:
         one.like = {}
-    held = [(one.terms or _NO_TERM, one) for one in found]
+    held = [(frozenset(one.terms or _NO_TERM), one) for one in found]
     for (mine, one), (theirs, other) in combinations(held, 2):
         common = len(mine & theirs)
         if common and (share := common / (len(mine) + len(theirs) - common)) >= _SAME_MATTER:
