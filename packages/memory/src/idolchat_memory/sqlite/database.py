@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 _ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
 _PATIENCE_S = 10.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

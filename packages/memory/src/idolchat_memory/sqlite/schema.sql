@@ -57,12 +57,13 @@ CREATE TABLE postings (
     PRIMARY KEY (scope, term, block)
 ) WITHOUT ROWID;
 
+-- With a rowid: of a row without one, what is more than a quarter of a page takes a page of its own, and most vectors are.
 CREATE TABLE vectors (
     scope INTEGER NOT NULL,
     place INTEGER NOT NULL,
     tokens BLOB NOT NULL,
     PRIMARY KEY (scope, place)
-) WITHOUT ROWID;
+);
 
 -- The encoding of all vectors.
 CREATE TABLE encodings (name TEXT NOT NULL);
