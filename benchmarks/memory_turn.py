@@ -55,11 +55,14 @@ from idolchat_core.turns import prompt_records, prompting
 tracked.OBSERVER_TUNING = tuning.MirrorTuning(settle_s={_LATER_S})
 prompt_records.WRITE_EVERY_S = {_LATER_S}
 prompting.SOURCE_TIMEOUT_S = 60.0
+sys.setswitchinterval(60)
+sys.setswitchinterval = print
 sys.argv = ["idol", "serve"]
 from idolchat_cli.main import main
 main()
 """
-"""A server that takes its notes when all is over, and waits for memory however long it takes."""
+"""A server that takes its notes when all is over, and waits for memory however long it takes; its event loop does not
+ask for the interpreter every millisecond while another thread has it, which so slow a machine would count for work."""
 
 
 class Cost(NamedTuple):
