@@ -45,7 +45,7 @@ async def test_a_partial_reply_is_kept_up_to_a_second_before_the_kill(rig: Rig, 
     async with ledger_client(rig.server, ledger) as client:
         differences = await compared(client, rig.server.data)
         states = [await client.state(one) for one in sent]
-        kept = [one.heard_in_time for one in sent]
+        kept = [one.heard_in_time(str(one.turn_id)) for one in sent]
         await settle(client)
         await go_on(client)
         after = await compared(client, rig.server.data)
@@ -71,4 +71,4 @@ async def test_the_next_prompt_has_the_partial_reply_once(rig: Rig) -> None:
         ("assistant", "interrupted"),
         ("user", None),
     ]
-    assert messages[1]["content"].startswith(one.heard_in_time)
+    assert messages[1]["content"].startswith(one.heard_in_time(messages[1]["turn_id"]))

@@ -34,13 +34,16 @@ class Sent:
 
     turn_id: str | None = None
     user_message_id: str | None = None
-    heard: list[tuple[float, str]] = field(default_factory=list)
+    heard: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    """What was said by each of its turns, and when: a message that is sent again after a crash has another turn."""
+
     message_id: str | None = None
     failure: str | None = None
     status: int | None = None
     failures: int = 0
-    lost_at: float | None = None
-    """When the server was killed that answered it, a time of ``time.monotonic``; 0 when that is not known."""
+    lost_at: dict[str, float] = field(default_factory=dict)
+    """When a server was killed while a turn ran, a time of ``time.monotonic``; 0 when that is not known."""
+
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     spoken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -51,12 +54,19 @@ class Sent:
         assert known[0] in (None, ids[0]), f"{self.text} went to another conversation"
         assert known[1] in (None, ids[2]), f"{self.text} became another message: {ids[2]}, and was {known[1]}"
         self.conversation_id, self.turn_id, self.user_message_id = ids
+        self.heard[ids[1]] = []
         self.begun.set()
 
     def hear(self, piece: str) -> None:
         """Take note of a piece of the reply."""
-        self.heard.append((time.monotonic(), piece))
+        assert self.turn_id, f"a piece of the reply to {self.text!r} comes before its turn is told"
+        self.heard[self.turn_id].append((time.monotonic(), piece))
         self.spoken.set()
+
+    def end_of_pieces(self, message_id: str) -> None:
+        """Take note that the reply is kept, whose text is all that was heard of it."""
+        assert self.turn_id
+        self.end(message_id, "".join(piece for _, piece in self.heard[self.turn_id]))
 
     def end(self, message_id: str, text: str) -> None:
         """Take note that the reply is kept."""
@@ -68,10 +78,15 @@ class Sent:
         self.failure, self.status = code, status
         self.failures += 1
 
-    @property
-    def heard_in_time(self) -> str:
-        """What was heard so long before the server was killed that it must have been kept."""
-        return "".join(piece for at, piece in self.heard if at < (self.lost_at or 0.0) - LOST_TEXT_S)
+    def lose(self, killed_at: float) -> None:
+        """Take note that a server was killed, which may have run its turn."""
+        if self.turn_id:
+            self.lost_at.setdefault(self.turn_id, killed_at)
+
+    def heard_in_time(self, turn_id: str) -> str:
+        """Join what a turn said so long before a server was killed that it must have been kept."""
+        kept_until = self.lost_at.get(turn_id, 0.0) - LOST_TEXT_S
+        return "".join(piece for at, piece in self.heard.get(turn_id, ()) if at < kept_until)
 
 
 @dataclass(eq=False, slots=True)
@@ -89,8 +104,7 @@ class Ledger:
     def lose(self, killed_at: float = 0.0) -> None:
         """Take note that the server was killed; give the time of ``time.monotonic`` where it is known."""
         for one in self.unfinished:
-            if one.lost_at is None:
-                one.lost_at = killed_at
+            one.lose(killed_at)
 
     def tell(self) -> None:
         """Take note that the server has said something."""
@@ -218,7 +232,7 @@ def _answered_wrongly(document: Document, mine: Sequence[Sent]) -> Iterator[str]
 def _text_lost(document: Document, mine: Sequence[Sent]) -> Iterator[str]:
     replies = {message.get("turn_id"): message for message in document["messages"] if message["role"] == "assistant"}
     for one in mine:
-        if one.user_message_id and not one.message_id:
-            kept = replies.get(one.turn_id, {"content": ""})["content"]
-            if not kept.startswith(one.heard_in_time):
-                yield f"of the reply to {one.text!r}, {one.heard_in_time!r} was heard in time and {kept!r} is kept"
+        for turn_id in () if one.message_id else one.heard:
+            kept, heard = replies.get(turn_id, {"content": ""})["content"], one.heard_in_time(turn_id)
+            if not kept.startswith(heard):
+                yield f"of turn {turn_id}, a reply to {one.text!r}, {heard!r} was heard in time and {kept!r} is kept"

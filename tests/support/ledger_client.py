@@ -213,12 +213,11 @@ def refused(one: Sent, response: httpx.Response) -> None:
 
 def take_chunk(one: Sent, chunk: Mapping[str, Any]) -> None:
     if "user_message_id" in chunk:
-        one.heard.clear()
         one.begin(chunk)
     elif "error" in chunk:
         one.fail(chunk["error"]["code"])
     elif chunk["choices"][0]["finish_reason"] is not None:
-        one.end(chunk["message_id"], "".join(piece for _, piece in one.heard))
+        one.end_of_pieces(chunk["message_id"])
     else:
         one.hear(chunk["choices"][0]["delta"].get("content", ""))
 
@@ -227,7 +226,6 @@ def take_frame(one: Sent, frame: Mapping[str, Any]) -> bool:
     """Take note of what a socket says; true at the end."""
     match frame["type"]:
         case "turn_started":
-            one.heard.clear()
             one.begin(frame)
         case "delta":
             one.hear(frame["content"])
