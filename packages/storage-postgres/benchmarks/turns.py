@@ -2,6 +2,8 @@
 
     python packages/storage-postgres/benchmarks/turns.py --turns 4000 --workers 1 2
     python packages/storage-postgres/benchmarks/turns.py --statements    what the database was asked, a turn
+    python packages/storage-postgres/benchmarks/turns.py --steps         steps of the interpreter, a turn
+    python packages/storage-postgres/benchmarks/turns.py --control       what the machine itself makes dearer
 
 It uses the mock provider and the load of the repository that it stands in. Clients send whole messages over HTTP, each
 turn in one of 500 conversations. CPU is user and system time of whole process trees, from /proc, so that what else runs
@@ -10,6 +12,12 @@ on the machine adds little. Where there are more cores than two, more workers sh
 What waits at one moment is written together, so that a turn costs less the more of them a worker has. So several
 workers are measured twice: with the clients that one has alone, which they share, and with as many for each of them.
 The second compares workers that do the same, the first also counts that each has less to do.
+
+The same work takes more CPU time on a core whose neighbour works than on one whose neighbour sleeps: virtual cores may
+be two threads of one, and share caches and memory. How much, ``--control`` tells: of work that shares nothing, beside
+its twin and alone, and of servers that share nothing, each with a database and a provider of its own. Steps of the
+interpreter do not move with the machine, but for what is done once a second. Counting them takes three times the time
+of the server, so that its database is quicker than otherwise, and less goes together.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -22,15 +30,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 ROOT = Path(__file__).parents[3]
 TICKS_S = os.sysconf("SC_CLK_TCK")
-WARM_UP, CONVERSATIONS = 2000, 500
+WARM_UP, CONVERSATIONS = 1000, 500
 DATABASE = "turns"
 PLUGINS = "storage-postgres,storage-local,llm-openrouter"
 
@@ -38,12 +49,65 @@ HEADER = """\
 | storage | workers | clients | turns/s | ms server CPU a turn | ms database CPU a turn | both | p50 ms | p99 ms |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
+MEMORY = ("shared_buffers=256MB", "max_wal_size=4GB", "max_connections=200")
+COUNTING = """
+import os, sys, threading, time
+from itertools import count
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+monitoring = sys.monitoring
+steps = count()
+
+def _count(code, offset):
+    next(steps)
+
+def _watch():
+    while not (FOLDER / "begin").exists():
+        time.sleep(0.05)
+    monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION)
+    while not (FOLDER / "end").exists():
+        time.sleep(0.05)
+    monitoring.set_events(monitoring.PROFILER_ID, 0)
+    (FOLDER / f"{os.getpid()}.steps").write_text(str(next(steps)))
+
+def _start():
+    threading.Thread(target=_watch, daemon=True).start()
+
+monitoring.use_tool_id(monitoring.PROFILER_ID, "steps")
+monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, _count)
+os.register_at_fork(after_in_child=_start)
+_start()
+"""
+"""Counts what a process does between two files that another one makes."""
+WORK = """
+import json, random, time
+random.seed(1)
+kept = {str(number): {"id": number, "text": "a word or two " * 9, "at": [number] * 9} for number in range(20_000)}
+names = list(kept)
+began = time.process_time()
+for _ in range(60_000):
+    one = kept[random.choice(names)]
+    json.loads(json.dumps(one))
+print(time.process_time() - began)
+"""
+"""Python at work on some 30 MB of objects, as a server is; tells its CPU time."""
 STATEMENTS = """
 select round(calls / {turns}.0, 3), round(rows / calls::numeric, 1), round(1e3 * total_plan_time::numeric / {turns}, 1),
   round(1e3 * total_exec_time::numeric / {turns}, 1), left(regexp_replace(query, '\\s+', ' ', 'g'), 90)
 from pg_stat_statements where dbid = (select oid from pg_database where datname = '{database}')
 order by total_exec_time + total_plan_time desc limit 15
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server and what it uses; without ``postgres`` it keeps conversations in files."""
+
+    pid: int
+    port: int
+    folder: Path
+    postgres: PostgresServer | None
 
 
 def main() -> None:
@@ -54,44 +118,110 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=64, help="of one worker")
     options.add_argument("--rounds", type=int, default=1, help="in turn")
     options.add_argument("--statements", action="store_true", help="count them too, which takes some CPU of its own")
+    options.add_argument(
+        "--steps", action="store_true", help="count them too, which makes a server three times as slow"
+    )
+    options.add_argument("--control", action="store_true", help="measure only what shares nothing")
     given = options.parse_args()
+    if given.control:
+        control(given.turns, given.clients, given.rounds)
+        return
     sys.stdout.write(HEADER)
-    memory = ["shared_buffers=256MB", "max_wal_size=4GB", "max_connections=200"]
-    if given.statements:
-        memory += ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"]
+    counted = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"]
+    memory = [*MEMORY, *counted] if given.statements else MEMORY
     with running_mock() as provider, running_postgres(options=memory, fsync=True) as postgres:
         for _ in range(given.rounds):
-            row("local", 1, provider, None, turns=given.turns, clients=given.clients)
+            row("local", 1, provider, None, turns=given.turns, clients=given.clients, steps=given.steps)
             for workers in given.workers:
                 for clients in sorted({given.clients, given.clients * workers}):
-                    row("postgres", workers, provider, postgres, turns=given.turns, clients=clients)
+                    row("postgres", workers, provider, postgres, turns=given.turns, clients=clients, steps=given.steps)
                     if given.statements:
                         tell_statements(postgres, given.turns)
 
 
 def row(
-    storage: str, workers: int, provider: str, postgres: PostgresServer | None, *, turns: int, clients: int
+    storage: str,
+    workers: int,
+    provider: str,
+    postgres: PostgresServer | None,
+    *,
+    turns: int,
+    clients: int,
+    steps: bool,
 ) -> None:
     """Measure one server."""
-    with tempfile.TemporaryDirectory(prefix="idolchat-turns-") as folder:
-        given = {"IDOLCHAT_STORAGE": storage, "IDOLCHAT_DATA_DIR": f"{folder}/data", "OPENROUTER_BASE_URL": provider}
-        if postgres is not None:
-            postgres.drop_database(DATABASE)
-            given["IDOLCHAT_POSTGRES_URL"] = postgres.make_database(DATABASE)
-        with running_server(given, workers=workers) as (pid, port):
-            load(port, WARM_UP, clients=clients)
-            if postgres is not None:
-                forget_statements(postgres)
-            before = cpu_of(pid), cpu_of_database(postgres)
-            seen = load(port, turns, clients=clients)
-            server, database = cpu_of(pid) - before[0], cpu_of_database(postgres) - before[1]
-    if seen["errors"]:
-        raise SystemExit(f"not all turns were answered: {seen['errors']}")
-    count = seen["replies"]
-    costs = [1e3 * one / count for one in (server, database, server + database)]
-    figures = [seen["replies_s"], *(f"{cost:.3f}" for cost in costs), seen["latency_p50_ms"], seen["latency_p99_ms"]]
-    sys.stdout.write(f"| {storage} | {workers} | {clients} | {' | '.join(map(str, figures))} |\n")
+    with running_server(storage, provider, postgres, workers=workers, steps=steps) as served:
+        tell(storage, str(workers), [served], turns=turns, clients=clients)
+        if steps:
+            sys.stdout.write(f"steps of the interpreter a turn: {steps_of(served.folder) / turns:,.0f}\n")
+
+
+def control(turns: int, clients: int, rounds: int) -> None:
+    """Measure what shares nothing but the machine: work of one process, and whole servers, alone and in twos."""
+    alone, beside = [], []
+    for _ in range(max(3, rounds)):
+        alone += work_on(cpus=[0])
+        beside += work_on(cpus=[0, 1])
+    ratio = median(beside) / median(alone)
+    sys.stdout.write(
+        f"Python alone {median(alone):.3f} s of CPU, beside its twin {median(beside):.3f}: {ratio:.2f}\n\n"
+    )
+    sys.stdout.write(HEADER)
+    for _ in range(rounds):
+        for count in (1, 2):
+            with ExitStack() as stack:
+                unrelated = []
+                for _ in range(count):
+                    provider = stack.enter_context(running_mock())
+                    postgres = stack.enter_context(running_postgres(options=MEMORY, fsync=True))
+                    server = running_server("postgres", provider, postgres, workers=1, steps=False)
+                    unrelated.append(stack.enter_context(server))
+                tell("postgres", f"{count} x 1, unrelated", unrelated, turns=turns, clients=clients)
+
+
+def work_on(*, cpus: Sequence[int]) -> list[float]:
+    """Run the same work on each of some cores at once, and return the CPU time that each took, in seconds."""
+    command = [sys.executable, "-c", WORK]
+    running = [
+        subprocess.Popen(["taskset", "-c", str(cpu), *command], stdout=subprocess.PIPE, text=True)  # noqa: S603, S607
+        for cpu in cpus
+    ]
+    return [float(process.communicate()[0]) for process in running]
+
+
+def tell(storage: str, workers: str, servers: Sequence[Served], *, turns: int, clients: int) -> None:
+    """Let clients of each server send turns, and print what they took, of all servers together."""
+
+    def load_all(count: int) -> list[dict[str, float]]:
+        with ThreadPoolExecutor() as threads:
+            return list(threads.map(lambda served: load(served.port, count, clients=clients), servers))
+
+    load_all(WARM_UP)
+    for served in servers:
+        forget_statements(served.postgres)
+        (served.folder / "begin").touch()
+    time.sleep(0.5)  # until counting has begun where it is to be counted
+    before = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in servers]
+    seen = load_all(turns)
+    after = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in servers]
+    for served in servers:
+        (served.folder / "end").touch()
+    if errors := [one["errors"] for one in seen if one["errors"]]:
+        raise SystemExit(f"not all turns were answered: {errors}")
+    count = sum(one["replies"] for one in seen)
+    server, database = (sum(a[n] - b[n] for a, b in zip(after, before, strict=True)) for n in (0, 1))
+    costs = [f"{1e3 * one / count:.3f}" for one in (server, database, server + database)]
+    rate = sum(one["replies_s"] for one in seen)
+    latencies = [max(one[name] for one in seen) for name in ("latency_p50_ms", "latency_p99_ms")]
+    cells = [storage, workers, clients, f"{rate:.0f}", *costs, *latencies]
+    sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
     sys.stdout.flush()
+
+
+def steps_of(folder: Path) -> int:
+    """Add up the steps that the processes of a server have counted."""
+    time.sleep(1)  # until each has written its own
+    return sum(int(one.read_text()) for one in folder.glob("*.steps"))
 
 
 @contextmanager
@@ -106,18 +236,37 @@ def running_mock() -> Iterator[str]:
 
 
 @contextmanager
-def running_server(given: dict[str, str], *, workers: int) -> Iterator[tuple[int, int]]:
-    """Run ``idol serve``, and give its process id and port."""
-    environment = {**os.environ, **given, "IDOLCHAT_PLUGINS": PLUGINS, "OPENROUTER_API_KEY": "none"}
-    environment |= {"IDOLCHAT_PORT": "0", "IDOLCHAT_API_LOG_LEVEL": "error", "IDOLCHAT_MAX_TURNS": "100000"}
-    command = [sys.executable, "-m", "idolchat_cli", "serve", "--workers", str(workers)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            port = int(_said_by(process, r"(?<=http://127\.0\.0\.1:)\d+"))
-            time.sleep(2)  # until all workers serve
-            yield process.pid, port
-        finally:
-            process.terminate()
+def running_server(
+    storage: str, provider: str, postgres: PostgresServer | None, *, workers: int, steps: bool
+) -> Iterator[Served]:
+    """Run ``idol serve``; its database is emptied before."""
+    with tempfile.TemporaryDirectory(prefix="idolchat-turns-") as place:
+        folder = Path(place)
+        environment = {
+            **os.environ,
+            "IDOLCHAT_STORAGE": storage,
+            "IDOLCHAT_DATA_DIR": str(folder / "data"),
+            "OPENROUTER_BASE_URL": provider,
+            "OPENROUTER_API_KEY": "none",
+            "IDOLCHAT_PLUGINS": PLUGINS,
+            "IDOLCHAT_PORT": "0",
+            "IDOLCHAT_API_LOG_LEVEL": "error",
+            "IDOLCHAT_MAX_TURNS": "100000",
+        }
+        if postgres is not None:
+            postgres.drop_database(DATABASE)
+            environment["IDOLCHAT_POSTGRES_URL"] = postgres.make_database(DATABASE)
+        if steps:
+            (folder / "sitecustomize.py").write_text(COUNTING)
+            environment["PYTHONPATH"] = place
+        command = [sys.executable, "-m", "idolchat_cli", "serve", "--workers", str(workers)]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+            try:
+                port = int(_said_by(process, r"(?<=http://127\.0\.0\.1:)\d+"))
+                time.sleep(2)  # until all workers serve
+                yield Served(process.pid, port, folder, postgres)
+            finally:
+                process.terminate()
 
 
 def _said_by(process: subprocess.Popen[str], pattern: str) -> str:
@@ -159,9 +308,9 @@ def load(port: int, turns: int, *, clients: int) -> dict[str, float]:
     return seen
 
 
-def forget_statements(postgres: PostgresServer) -> None:
+def forget_statements(postgres: PostgresServer | None) -> None:
     """Count what the database is asked from now on, where that is counted."""
-    if "pg_stat_statements" in postgres.query("show shared_preload_libraries"):
+    if postgres is not None and "pg_stat_statements" in postgres.query("show shared_preload_libraries"):
         postgres.query("create extension if not exists pg_stat_statements; select pg_stat_statements_reset()")
 
 

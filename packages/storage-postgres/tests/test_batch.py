@@ -158,3 +158,32 @@ async def test_much_of_the_same_goes_on_a_connection_that_is_free(batches: Batch
     assert await asyncio.gather(*(batches.ask(statement, number) for number in range(1, 65))) == list(range(1, 65))
 
     assert await first == 0
+
+
+async def test_what_waits_for_others_is_done_when_they_are_many(batches: Batches) -> None:
+    async def run(connection: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        return numbers
+
+    statement: BatchedStatement[int, int] = BatchedStatement(run, apart_s=3600)
+    for _ in range(2):
+        assert await asyncio.gather(*(batches.ask(statement, number) for number in range(64))) == list(range(64))
+
+
+async def test_where_some_have_come_together_the_next_wait_and_go_together_too(database: Database) -> None:
+    batches, sizes = Batches(database, [database.session()]), list[int]()
+
+    async def run(connection: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(numbers))
+        return numbers
+
+    statement: BatchedStatement[int, int] = BatchedStatement(run, apart_s=3600)
+    await asyncio.gather(*(batches.ask(statement, number) for number in range(4)))
+    waiting = []
+    for number in (4, 5):
+        waiting.append(asyncio.create_task(batches.ask(statement, number)))
+        await asyncio.sleep(0)
+    assert sizes == [4]
+    await batches.close()
+
+    assert await asyncio.gather(*waiting) == [4, 5]
+    assert sizes == [4, 2]

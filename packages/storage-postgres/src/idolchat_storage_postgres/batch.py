@@ -2,7 +2,8 @@
 
 A statement a call costs seven times as much, most of it for waking up. While one is written, what comes of the same
 kind waits and goes together; on a connection that is free only where it is much already, for two statements of half as
-many cost more than one.
+many cost more than one. Where some have come together, the next statement of the kind waits a few milliseconds from the
+beginning of the last, so that no fewer come together when the database is quick.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from idolchat_storage_postgres.database import Connection, Database, Session
 
 __all__ = ["BatchedStatement", "Batches"]
 
-_MOST, _MUCH = 256, 64
+_MOST, _MUCH, _SOME = 256, 64, 4
 _MOST_BYTES = 4 * 1024 * 1024
 EXPIRES_AFTER_S, _LOOK_EVERY_S = 10.0, 1.0
 
@@ -37,11 +38,13 @@ class BatchedStatement[O, R]:
         is_repeatable: bool = True,
         size_of: Callable[[O], int] = lambda _: 0,
         expires: bool = False,
+        apart_s: float = 0.0,
     ) -> None:
         self.run = run
         self.is_repeatable = is_repeatable
         self.size_of = size_of
         self.expires = expires
+        self.apart_s = apart_s
 
 
 type _Waiting = tuple[Any, asyncio.Future[Any]]
@@ -62,6 +65,7 @@ class Batches:
         self._expires_after_s = expires_after_s
         self._idle = list(sessions)
         self._running: list[BatchedStatement[Any, Any]] = []
+        self._pausing: set[BatchedStatement[Any, Any]] = set()
         self._waiting: dict[BatchedStatement[Any, Any], list[_Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._expiring: deque[tuple[float, asyncio.Future[Any]]] = deque()
@@ -81,16 +85,14 @@ class Batches:
         waiting.append((operation, future))
         if statement.expires:
             self._expire(future)
-        if self._idle and self._may_run(statement):
-            self._running.append(statement)
-            task = asyncio.create_task(self._send(self._idle.pop(), statement))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._begin(statement)
         return await future
 
     async def close(self) -> None:
         """Finish what was asked for."""
         self._is_closed = True
+        for statement in list(self._pausing):
+            self._go_on(statement)
         while self._tasks:
             await asyncio.wait(self._tasks)
         if self._looking is not None:
@@ -111,15 +113,38 @@ class Batches:
             _tell(calls.popleft()[1], StorageUnavailable("the database did not answer in time"))
         self._looking = loop.call_later(_LOOK_EVERY_S, self._look) if calls else None
 
+    def _begin(self, statement: BatchedStatement[Any, Any]) -> None:
+        """Send what waits for a statement, where that may be now."""
+        if self._idle and self._may_run(statement):
+            self._running.append(statement)
+            task = asyncio.create_task(self._send(self._idle.pop(), statement))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
     def _may_run(self, statement: BatchedStatement[Any, Any]) -> bool:
-        return statement not in self._running or len(self._waiting[statement]) >= _MUCH
+        is_free = statement not in self._running and statement not in self._pausing
+        return is_free or len(self._waiting[statement]) >= _MUCH
+
+    def _pause(self, statement: BatchedStatement[Any, Any], began_at: float) -> None:
+        loop, until = asyncio.get_running_loop(), began_at + statement.apart_s
+        if until > loop.time() and not self._is_closed:
+            self._pausing.add(statement)
+            loop.call_at(until, self._go_on, statement)
+
+    def _go_on(self, statement: BatchedStatement[Any, Any]) -> None:
+        self._pausing.discard(statement)
+        if statement in self._waiting:
+            self._begin(statement)
 
     async def _send(self, session: Session, statement: BatchedStatement[Any, Any] | None) -> None:
         """Send what waits for a statement, which counts as running, and then for others, until nothing may be sent."""
         try:
             while statement is not None:
                 if taken := self._taken(statement):
+                    began_at = asyncio.get_running_loop().time()
                     await self._do(session, statement, taken)
+                    if len(taken) >= _SOME:
+                        self._pause(statement, began_at)
                 self._running.remove(statement)
                 statement = next(filter(self._may_run, self._waiting), None)
                 if statement is not None:

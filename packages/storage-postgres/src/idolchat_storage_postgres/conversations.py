@@ -20,6 +20,8 @@ __all__ = [
     "APPEND",
     "COLUMNS",
     "CREATE",
+    "PAGE",
+    "PAGE_START",
     "READ_PAGE",
     "REPLACE_MESSAGE",
     "REVISIONS",
@@ -97,17 +99,23 @@ update idolchat.messages m set turn_id = $3, at = $4, line = $5, words = $6::tsv
 from changed where m.conversation_id = changed.id and m.id = $2 returning m.position
 """
 
-_READ_PAGES = """
-select a.o, c.*, x.is_added, x.start, (
+PAGE = """
+c.*, x.is_added, x.start, (
   select string_agg(m.line::text, E',\\n' order by m.position) from idolchat.messages m
   where m.conversation_id = c.id and m.position >= x.start and m.position < least(a.before, c.count)) as lines
-from unnest($1::int[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::bigint[]) a(o, id, most, before, known, version)
-  join idolchat.conversations c using (id)
-  cross join lateral (
-    select k, case when k then a.known else greatest(least(a.before, c.count) - a.most, 0) end
-    from (select coalesce(c.rewritten <= a.version and a.known between c.count - a.most and c.count, false)) y(k)
-  ) x(is_added, start)
 """
+"""What is read of a conversation ``c``, as ``a`` asks for it, with ``PAGE_START``."""
+PAGE_START = """
+cross join lateral (
+  select k, case when k then a.known else greatest(least(a.before, c.count) - a.most, 0) end
+  from (select coalesce(c.rewritten <= a.version and a.known between c.count - a.most and c.count, false)) y(k)
+) x(is_added, start)
+"""
+_READ_PAGES = f"""
+select a.o, {PAGE}
+from unnest($1::int[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::bigint[]) a(o, id, most, before, known, version)
+  join idolchat.conversations c using (id) {PAGE_START}
+"""  # noqa: S608 - our names
 
 _READ_MANY = """
 select c.*, (

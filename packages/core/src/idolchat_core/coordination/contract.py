@@ -40,6 +40,7 @@ __all__ = [
     "Sums",
     "TurnStore",
     "TurnTakenOver",
+    "TurnsAhead",
     "UnfinishedTurn",
     "Write",
 ]
@@ -123,6 +124,14 @@ class TurnTakenOver(Exception):
     """This process was taken for dead, and another one has ended the turn: nothing of it is to be stored here."""
 
 
+class TurnsAhead(Exception):
+    """A turn that was to begin has its place, and must wait for those in ``ahead``, the running one first."""
+
+    def __init__(self, ahead: Sequence[Occupant]) -> None:
+        super().__init__(f"{len(ahead)} turns have places in conversation {ahead[0].conversation_id} already")
+        self.ahead = ahead
+
+
 class TurnStore(ABC):
     """Who runs a turn in each conversation, who waits, and what is left of turns whose process has died.
 
@@ -151,12 +160,16 @@ class TurnStore(ABC):
 
     @abstractmethod
     async def enter(
-        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
+        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int, begins_at_once: bool = False
     ) -> Sequence[Occupant]:
         """Add a turn to its conversation's queue, and return those ahead, the running one first; with none, it begins.
 
         With ``interrupt`` and ``rollback`` all of them are to stop, as ``stop`` has them. Raises ``ConversationBusy``
         for ``reject``, ``QueueFull`` where ``max_waiting`` turns wait, and ``AlreadyEntered``.
+
+        With ``begins_at_once`` the turn is about to ``begin``, and to write messages that do not depend on who has a
+        place: a store to which each step is a journey may return none, and add the turn as it begins. ``begin`` raises
+        then what is raised here, and ``TurnsAhead`` where others are ahead.
         """
 
     @abstractmethod
@@ -193,7 +206,7 @@ class TurnStore(ABC):
         ``call.write()``, and whoever began the turn waits for it. ``is_kept`` says that no message in the conversation
         tells of the turn, so that the store is to keep what ``describe`` returns. With nothing to write, the turn
         answers what is stored. Raises as ``create`` and ``append`` do, and ``TurnTakenOver``; the turn has its place
-        still, and may begin anew.
+        still, and may begin anew. See ``enter`` for what else one that ``begins_at_once`` may meet.
         """
 
     @abstractmethod

@@ -52,7 +52,7 @@ class StoredTurns(TurnStore):
         self._has_taken_over = False
 
     async def enter(
-        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
+        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int, begins_at_once: bool = False
     ) -> Sequence[Occupant]:
         return self._queue.join(conversation_id, turn_id, inbox=self._inbox, on_busy=on_busy, max_waiting=max_waiting)
 

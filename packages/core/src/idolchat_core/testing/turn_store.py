@@ -10,7 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from idolchat_core.coordination.contract import AlreadyEntered, NewMessages, OnBusy, TurnStore, UnfinishedTurn
+from idolchat_core.coordination.contract import (
+    AlreadyEntered,
+    NewMessages,
+    OnBusy,
+    TurnsAhead,
+    TurnStore,
+    UnfinishedTurn,
+)
 from idolchat_core.errors import ConversationBusy, ConversationNotFound, QueueFull, StorageConflict
 from idolchat_core.events.events import TurnState
 from idolchat_core.models import Message, new_id
@@ -101,6 +108,115 @@ class TurnStoreConformance:
         revision = await turns.begin(conversation_id, turn_id, write, call=call, describe=describe)
         await call.written()
         return revision
+
+    async def begins_at_once(
+        self,
+        turns: TurnStore,
+        conversation_id: UUID,
+        turn_id: UUID,
+        call: MeteredCall,
+        *,
+        count: int = 2,
+        on_busy: OnBusy = OnBusy.ENQUEUE,
+        enters: bool = True,
+    ) -> list[UUID]:
+        """Have a turn enter and begin with a message, and return the ids of those ahead; it has begun with none."""
+        if enters:
+            ahead = await turns.enter(conversation_id, turn_id, on_busy=on_busy, max_waiting=8, begins_at_once=True)
+            if ahead:
+                return [occupant.turn_id for occupant in ahead]
+        try:
+            await self.begins(turns, conversation_id, turn_id, call, a_message("Sing!"), count=count)
+        except TurnsAhead as others:
+            return [occupant.turn_id for occupant in others.ahead]
+        return []
+
+    async def test_a_turn_that_begins_at_once_has_its_place_when_it_has_begun(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        turn_id = new_id()
+        assert await self.begins_at_once(turns, conversation_id, turn_id, call) == []
+
+        [occupant] = await turns.occupants(conversation_id)
+        assert (occupant.turn_id, occupant.has_begun, occupant.is_waiting) == (turn_id, True, False)
+        assert (await storage.read_page(conversation_id, limit=1)).total == 3
+        reply = a_message("La la la!")
+        await turns.end(conversation_id, turn_id, NewMessages([reply], 3, reply.timestamp))
+        assert await turns.occupants(conversation_id) == []
+
+    async def test_a_turn_that_was_to_begin_at_once_waits_behind_others(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        first, second = new_id(), new_id()
+        await enters(turns, conversation_id, first)
+        assert await self.begins_at_once(turns, conversation_id, second, call) == [first]
+        assert (await storage.read_page(conversation_id, limit=1)).total == 2
+        assert [turn.turn_id for turn in await turns.occupants(conversation_id)] == [first, second]
+
+        await turns.end(conversation_id, first)
+        await turns.reached(conversation_id, second)
+        await self.begins(turns, conversation_id, second, call, a_message("Sing!"), count=2)
+        assert (await storage.read_page(conversation_id, limit=1)).total == 3
+
+    async def test_a_turn_that_was_to_begin_at_once_is_refused_where_nobody_may_wait(
+        self, turns: TurnStore, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        first = new_id()
+        await enters(turns, conversation_id, first)
+
+        with pytest.raises(ConversationBusy):
+            await self.begins_at_once(turns, conversation_id, new_id(), call, on_busy=OnBusy.REJECT)
+        assert [turn.turn_id for turn in await turns.occupants(conversation_id)] == [first]
+
+    async def test_a_turn_that_begins_at_once_begins_anew_where_the_conversation_was_not_as_expected(
+        self, turns: TurnStore, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        turn_id = new_id()
+        with pytest.raises(StorageConflict):
+            await self.begins_at_once(turns, conversation_id, turn_id, call, count=1)
+
+        assert await self.begins_at_once(turns, conversation_id, turn_id, call, enters=False) == []
+        assert [turn.turn_id for turn in await turns.occupants(conversation_id)] == [turn_id]
+
+    async def test_a_turn_that_was_to_begin_at_once_and_does_not_leaves_nothing(
+        self, turns: TurnStore, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        for fails in (False, True):
+            turn_id = new_id()
+            if fails:
+                with pytest.raises(StorageConflict):
+                    await self.begins_at_once(turns, conversation_id, turn_id, call, count=1)
+            else:
+                await enters(turns, conversation_id, turn_id, begins_at_once=True)
+            await turns.end(conversation_id, turn_id)
+
+            assert await turns.occupants(conversation_id) == []
+            assert await turns.find(turn_id) is None
+
+    async def test_of_turns_of_all_processes_that_begin_at_once_one_does(
+        self, turns: TurnStore, another: OpenTurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        stores, ids = [turns, await another(), await another()] * 3, [new_id() for _ in range(9)]
+        ahead = await asyncio.gather(
+            *(
+                self.begins_at_once(store, conversation_id, turn_id, call)
+                for store, turn_id in zip(stores, ids, strict=True)
+            )
+        )
+
+        in_order = [turn.turn_id for turn in await turns.occupants(conversation_id)]
+        assert sorted(ahead, key=len) == [in_order[:number] for number in range(9)]
+        assert (await storage.read_page(conversation_id, limit=1)).total == 3
+
+    async def test_one_that_has_begun_at_once_is_known_everywhere(
+        self, turns: TurnStore, another: OpenTurnStore, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        other, turn_id = await another(), new_id()
+        await self.begins_at_once(turns, conversation_id, turn_id, call)
+
+        with pytest.raises(AlreadyEntered) as raised:
+            await self.begins_at_once(other, conversation_id, turn_id, call, count=3)
+        assert raised.value.occupant == await turns.find(turn_id)
 
     async def test_the_first_turn_of_a_conversation_has_nobody_ahead(
         self, turns: TurnStore, conversation_id: UUID

@@ -12,7 +12,14 @@ from uuid import UUID
 
 from idolchat_core.characters.contract import DirectoryEntry
 from idolchat_core.coordination.checkpoints import unfinished
-from idolchat_core.coordination.contract import AlreadyEntered, Occupant, OnBusy, TurnTakenOver, UnfinishedTurn
+from idolchat_core.coordination.contract import (
+    AlreadyEntered,
+    Occupant,
+    OnBusy,
+    TurnsAhead,
+    TurnTakenOver,
+    UnfinishedTurn,
+)
 from idolchat_core.coordination.messages import send_stops, send_watch
 from idolchat_core.errors import (
     ConversationDamaged,
@@ -229,19 +236,32 @@ class TurnRun:
     async def _take_place(self, call: MeteredCall, history: History | None) -> None:
         turns, turn_id = self._resources.turns, self.live.turn_id
         most = self._resources.settings.max_queued_turns
-        ahead = await turns.enter(self.conversation_id, turn_id, on_busy=self.plan.on_busy, max_waiting=most)
+        plan = self.plan
+        is_new = bool(plan.messages) and not plan.is_prefilled
+        ahead = await turns.enter(
+            self.conversation_id, turn_id, on_busy=plan.on_busy, max_waiting=most, begins_at_once=is_new
+        )
         self._has_place = True
         try:
-            if ahead:
-                await self._check_key(history)
-                self._clear_the_way(ahead)
-                await self._wait(ahead, exists=history is not None)
-            admitted = await self._admit_messages(call, history, has_waited=bool(ahead))
+            try:
+                admitted = await self._admitted_behind(ahead, call, history)
+            except TurnsAhead as others:
+                admitted = await self._admitted_behind(others.ahead, call, history)
             if admitted is not None:
                 await self._answer(admitted, call)
         finally:
             if self._has_place:
                 await turns.end(self.conversation_id, turn_id)
+
+    async def _admitted_behind(
+        self, ahead: Sequence[Occupant], call: MeteredCall, history: History | None
+    ) -> History | None:
+        """Wait for the turns ahead, and do as ``_admit_messages``."""
+        if ahead:
+            await self._check_key(history)
+            self._clear_the_way(ahead)
+            await self._wait(ahead, exists=history is not None)
+        return await self._admit_messages(call, history, has_waited=bool(ahead))
 
     async def _before_stopping(self, history: History) -> History:
         """Return a history as it is stored now, for a turn that stops others: one that was told before must not."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import count
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 from pydantic_core import from_json
 
 from idolchat_core import OnBusy
 from idolchat_storage_postgres.batch import BatchedStatement
-from idolchat_storage_postgres.conversations import COLUMNS, VALUES, columns, given
+from idolchat_storage_postgres.conversations import COLUMNS, PAGE, PAGE_START, VALUES, columns, given
 from idolchat_storage_postgres.database import Connection
 from idolchat_storage_postgres.logs import lock_of
 from idolchat_storage_postgres.rows import ConversationRow, MessageRow
 
 __all__ = [
     "ENTER",
+    "PAGE_SIZE",
     "STEP",
     "Ahead",
     "Appended",
@@ -32,6 +35,8 @@ __all__ = [
     "save",
 ]
 
+PAGE_SIZE = 64
+"""Messages that are given with a conflict: as many as a history begins with."""
 SPENDING = "spending"
 """The namespace of the ledger's logs."""
 
@@ -86,7 +91,8 @@ class Appended(NamedTuple):
 class Step(NamedTuple):
     """A turn that begins or ends: what is written with it, and lines of the ledger for the log of this name.
 
-    ``turn`` is what is kept of a turn that begins, as JSON; one that ends has none.
+    ``turn`` is what is kept of a turn that begins, as JSON; one that ends has none. One that ``enters`` has no place
+    yet, and gets one where nobody else has one in its conversation.
     """
 
     conversation_id: UUID
@@ -96,13 +102,14 @@ class Step(NamedTuple):
     write: Created | Appended | None
     log: str | None
     lines: bytes
+    enters: bool = False
 
 
 class Outcome(StrEnum):
     """What became of a step.
 
-    ``TAKEN``: the turn has no place here. ``AGAIN``: it was done before. ``CONFLICT``: the conversation is not as was
-    expected, and nothing was done.
+    ``TAKEN``: the turn has no place here, and gets none. ``AGAIN``: it was done before. ``CONFLICT``: the conversation
+    is not as was expected, and nothing was done.
     """
 
     DONE = "done"
@@ -112,10 +119,14 @@ class Outcome(StrEnum):
 
 
 class Taken(NamedTuple):
-    """The outcome of a step, and the version that the conversation has where something was written."""
+    """The outcome of a step, and the version that the conversation has where something was written.
+
+    ``now`` is, of a conflict, a row as ``READ_PAGE`` gives: the newest messages, as the statement saw them.
+    """
 
     outcome: Outcome
     version: int | None
+    now: asyncpg.Record | None = None
 
 
 class Save(NamedTuple):
@@ -126,30 +137,58 @@ class Save(NamedTuple):
     turn: str
 
 
+_CREATED_TYPES = (
+    "uuid",
+    "text",
+    "text",
+    "json",
+    "timestamptz",
+    "timestamptz",
+    "text",
+    "int",
+    "bigint",
+    "json",
+)
 _ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
 
-_MADE = f"""
+
+def _step(*, enters: bool, creates: bool) -> str:
+    """Write the statement; what it need not do is left out, for that takes time, too."""
+    numbers = count(21)
+    coming = from_coming = entered = made = written_made = ""
+    if enters:
+        arrays = f"${next(numbers)}::int[], ${next(numbers)}::uuid[], ${next(numbers)}::uuid[]"
+        coming = f"""
+room as materialized (select x.o from idolchat.unoccupied({arrays}) x(o)),
+coming as (
+  select ops.*, null::bigint as place, false as has_begun from ops join room using (o)
+  where exists (select from idolchat.instances i where i.id = ops.instance_id)),"""  # noqa: S608 - our names
+        from_coming = " union all select * from coming"
+        entered = """
+entered as (
+  insert into idolchat.turns (conversation_id, turn_id, instance_id, has_begun, turn)
+  select conversation_id, turn_id, instance_id, true, turn from done where place is null),"""
+    if creates:
+        arrays = ", ".join(f"${next(numbers)}::{one}[]" for one in _CREATED_TYPES)
+        made = f"""
 made as (
   insert into idolchat.conversations ({COLUMNS})
-  select {VALUES} from unnest($21::uuid[], $22::text[], $23::text[], $24::json[], $25::timestamptz[],
-      $26::timestamptz[], $27::text[], $28::int[], $29::bigint[], $30::json[])
+  select {VALUES} from unnest({arrays})
     x(id, user_id, character_id, groups, created_at, updated_at, head, count, version, rest)
   where exists (select from free where free.conversation_id = x.id)
   on conflict (id) do nothing returning id, version, user_id, character_id),"""  # noqa: S608 - our names
-_WRITTEN_MADE = """
-  union all select o, 0, made.version, made.user_id, made.character_id from free join made on id = conversation_id"""
-
-
-def _step(*, made: str = "", written_made: str = "") -> str:
+        written_made = """
+  union all
+  select o, 0, made.version, made.user_id, made.character_id from free join made on id = conversation_id"""
     return f"""
 with ops as (
   select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[], $8::int[],
       $9::int[], $10::bigint[], $11::timestamptz[], $12::text[])
-    x(o, conversation_id, turn_id, instance_id, turn, log, lines, expected, added, version, at, head)),
+    x(o, conversation_id, turn_id, instance_id, turn, log, lines, expected, added, version, at, head)),{coming}
 mine as (
   select ops.*, t.place, t.has_begun from ops join idolchat.turns t using (conversation_id, turn_id)
   where t.instance_id = ops.instance_id for update of t),
-free as (select * from mine where turn is null or not has_begun),{made}
+free as (select * from mine where turn is null or not has_begun{from_coming}),{made}
 grown as (
   update idolchat.conversations c
   set count = c.count + free.added, version = c.version + 1, updated_at = free.at, head = free.head,
@@ -161,8 +200,8 @@ written as (
   select o, position, version, user_id, character_id from grown
   union all select o, 0, null, null, null from free where added is null{written_made}),
 done as (
-  select o, free.conversation_id, free.place, free.has_begun, free.turn, written.position, written.version,
-    written.user_id, written.character_id
+  select o, free.conversation_id, free.turn_id, free.instance_id, free.place, free.has_begun, free.turn,
+    written.position, written.version, written.user_id, written.character_id
   from free join written using (o)),
 said as (
   insert into idolchat.messages (conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
@@ -176,7 +215,7 @@ logged as (
   insert into idolchat.log_lines (namespace, name, lines)
   select '{SPENDING}', x.log, x.lines from gate, (
     select ops.log, string_agg(ops.lines, ''::bytea order by ops.o) as lines
-    from ops join done using (o) where ops.lines is not null group by ops.log) x),
+    from ops join done using (o) where ops.lines is not null group by ops.log) x),{entered}
 begun as (
   update idolchat.turns t set has_begun = true, turn = done.turn from done
   where done.turn is not null and t.conversation_id = done.conversation_id and t.place = done.place),
@@ -186,16 +225,21 @@ ended as (
 followed as (
   update idolchat.turns t set follows_begun = true from done
   where done.turn is null and done.has_begun and t.conversation_id = done.conversation_id and t.place > done.place)
-select ops.o, done.version, case
-  when done.o is not null then 'done' when mine.o is null then 'taken' when free.o is null then 'again'
-  else 'conflict' end as outcome
+select ops.o, done.version as written, case
+  when done.o is not null then 'done' when free.o is not null then 'conflict' when mine.o is not null then 'again'
+  else 'taken' end as outcome, now.*
 from ops left join mine using (o) left join free using (o) left join done using (o)
+  left join lateral (
+    select {PAGE}
+    from (select {PAGE_SIZE}, {2**31 - 1}, ops.expected, ops.version) a(most, before, known, version)
+      join idolchat.conversations c on c.id = ops.conversation_id {PAGE_START}
+    where done.o is null and free.o is not null) now on true
 """  # noqa: S608 - our names
 
 
-_STEP = _step()
-"""Where no conversation is created, as mostly: what a statement need not do takes time, too."""
-_STEP_CREATING = _step(made=_MADE, written_made=_WRITTEN_MADE)
+_STEPS = {
+    (enters, creates): _step(enters=enters, creates=creates) for enters in (False, True) for creates in (False, True)
+}
 
 _SAVE = """
 with saved as (
@@ -240,11 +284,19 @@ async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence
     parts = [*columns(ops, 12), *columns(messages, 7), sorted(lock_of(SPENDING, log) for log in logs)]
     writes = [step.write for step in steps]
     created = [given(one.row, len(one.messages), one.version) for one in writes if isinstance(one, Created)]
+    entering = [(o, step.conversation_id, step.turn_id) for o, step in enumerate(steps) if step.enters]
+    if entering:
+        parts += columns(entering, 3)
     if created:
-        rows = await connection.fetch(_STEP_CREATING, *parts, *columns(created, 10))
-    else:
-        rows = await connection.fetch(_STEP, *parts)
-    return [Taken(Outcome(row["outcome"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])]
+        parts += columns(created, len(_CREATED_TYPES))
+    rows = await connection.fetch(_STEPS[bool(entering), bool(created)], *parts)
+    return [_taken(row) for row in sorted(rows, key=lambda row: row["o"])]
+
+
+def _taken(row: asyncpg.Record) -> Taken:
+    outcome = Outcome(row["outcome"])
+    is_told = outcome is Outcome.CONFLICT and row["id"] is not None
+    return Taken(outcome, row["written"], row if is_told else None)
 
 
 def _appending(write: Created | Appended | None) -> tuple[object, ...]:
@@ -283,7 +335,9 @@ def _size_of(step: Step) -> int:
 
 
 ENTER: BatchedStatement[Enter, Entered] = BatchedStatement(_apart(_enter))
-STEP: BatchedStatement[Step, Taken] = BatchedStatement(_apart(_take_steps), size_of=_size_of, expires=True)
+STEP: BatchedStatement[Step, Taken] = BatchedStatement(
+    _apart(_take_steps), size_of=_size_of, expires=True, apart_s=0.005
+)
 
 
 async def save(connection: Connection, instance_id: UUID, turns: Sequence[Save]) -> Mapping[UUID, str]:

@@ -26,6 +26,7 @@ from idolchat_core import (
     StorageConflict,
     StorageError,
     StorageUnavailable,
+    TurnsAhead,
     TurnState,
     TurnStore,
     TurnTakenOver,
@@ -36,6 +37,7 @@ from idolchat_storage_postgres.conversations import READ_PAGE, ReadPage, new_ver
 from idolchat_storage_postgres.coordination.member import Member
 from idolchat_storage_postgres.coordination.statements import (
     ENTER,
+    PAGE_SIZE,
     STEP,
     Appended,
     Created,
@@ -44,6 +46,7 @@ from idolchat_storage_postgres.coordination.statements import (
     Outcome,
     Save,
     Step,
+    Taken,
     save,
 )
 from idolchat_storage_postgres.database import Connection, Database
@@ -57,8 +60,6 @@ BUSY_RETRY_S = 1.0
 LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
 """How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
-PAGE_SIZE = 64
-"""Messages that are given with a conflict: as many as a history begins with."""
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
@@ -150,6 +151,8 @@ class PostgresTurns(TurnStore):
         self._saving = database.session(waits_for_disk=False, by_key=True)
         self._conversations: dict[UUID, UUID] = {}
         """Of the turns that have a place here."""
+        self._entering: dict[UUID, Enter] = {}
+        """Turns that get their places as they begin."""
         self._versions: dict[UUID, int | None] = {}
         """Of the conversations of turns that may begin, as they were then; nobody else's turn changes them since."""
         self._waiting: dict[UUID, asyncio.Future[bool]] = {}
@@ -176,11 +179,18 @@ class PostgresTurns(TurnStore):
             _fail(place, TurnTakenOver(f"turn {turn_id} waits for its place no more"))
 
     async def enter(
-        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int
+        self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int, begins_at_once: bool = False
     ) -> Sequence[Occupant]:
-        instance_id = self._member.instance_id
+        entering = Enter(conversation_id, turn_id, self._member.instance_id, on_busy, max_waiting)
+        if begins_at_once:
+            self._entering[turn_id] = entering
+            return ()
+        return await self._enter(entering)
+
+    async def _enter(self, entering: Enter) -> Sequence[Occupant]:
+        conversation_id, turn_id, instance_id, _, max_waiting = entering
         try:
-            entered = await self._relaxed.ask(ENTER, Enter(conversation_id, turn_id, instance_id, on_busy, max_waiting))
+            entered = await self._relaxed.ask(ENTER, entering)
         except BaseException:
             if turn_id not in self._conversations:  # it may have its place all the same
                 self._to_end[turn_id] = Step(conversation_id, turn_id, instance_id, None, None, None, b"")
@@ -274,18 +284,41 @@ class PostgresTurns(TurnStore):
         describe: Callable[[], UnfinishedTurn],
         is_kept: bool = False,
     ) -> str | None:
-        if write is not None and _is_outdated(write, self._versions.pop(turn_id, None)):
-            raise await self._conflict(conversation_id, write)
         rows = await _rows(write)
         lines = call.take_lines()
         log_name = call.facts.log if call.facts is not None else None
         instance_id = self._member.instance_id
         step = Step(conversation_id, turn_id, instance_id, _written(describe()), rows, log_name, lines)
         try:
-            return await self._take(step, write)
+            if (entering := self._entering.pop(turn_id, None)) is None:
+                return await self._begin(step, write)
+            return await self._enter_and_begin(entering._replace(instance_id=instance_id), step, write)
         except BaseException:
             call.give_back()
             raise
+
+    async def _begin(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
+        if write is not None and _is_outdated(write, self._versions.pop(step.turn_id, None)):
+            raise await self._conflict(step.conversation_id, write)
+        return await self._take(step, write)
+
+    async def _enter_and_begin(
+        self, entering: Enter, step: Step, write: Conversation | NewMessages | None
+    ) -> str | None:
+        """Begin a turn that has no place yet where nobody else has one; else give it one behind the others."""
+        if write is not None:
+            self._conversations[step.turn_id] = step.conversation_id  # from now on it may have its place
+            taken = await self._durable.ask(STEP, step._replace(enters=True))
+            if taken.outcome is Outcome.CONFLICT:
+                self._conversations.pop(step.turn_id, None)
+                self._entering[step.turn_id] = entering
+                raise await self._conflict(step.conversation_id, write, taken.now)
+            if taken.outcome is not Outcome.TAKEN:
+                return _revision(taken)
+            self._conversations.pop(step.turn_id, None)
+        if ahead := await self._enter(entering):
+            raise TurnsAhead(ahead)
+        return await self._begin(step, write)
 
     async def end(
         self,
@@ -295,6 +328,8 @@ class PostgresTurns(TurnStore):
         *,
         call: MeteredCall | None = None,
     ) -> str | None:
+        if self._entering.pop(turn_id, None) is not None and write is None:
+            return None  # nobody knows of it
         rows = await _rows(write)
         lines = call.take_lines() if call is not None else b""
         log_name = call.facts.log if call is not None and call.facts is not None else None
@@ -317,9 +352,9 @@ class PostgresTurns(TurnStore):
     async def _take(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
         taken = await self._durable.ask(STEP, step)
         if taken.outcome is Outcome.DONE:
-            return str(taken.version) if taken.version is not None else None
+            return _revision(taken)
         if taken.outcome is Outcome.CONFLICT and write is not None:
-            raise await self._conflict(step.conversation_id, write)
+            raise await self._conflict(step.conversation_id, write, taken.now)
         begins = step.turn is not None
         if taken.outcome is Outcome.TAKEN and (begins or not await self._is_stored(step)):
             self._conversations.pop(step.turn_id, None)
@@ -334,12 +369,18 @@ class PostgresTurns(TurnStore):
         last = step.write.messages[-1]
         return bool(await self._database.fetchval(_LINE, step.conversation_id, last.id) == last.line)
 
-    async def _conflict(self, conversation_id: UUID, write: Conversation | NewMessages) -> StorageError:
-        """Return why something was not written, with the messages that the writer does not know."""
+    async def _conflict(
+        self, conversation_id: UUID, write: Conversation | NewMessages, row: asyncpg.Record | None = None
+    ) -> StorageError:
+        """Return why something was not written, with the messages that the writer does not know.
+
+        ``row`` is how the conversation was when the statement began, which may have waited for another one.
+        """
         page = ReadPage(conversation_id, PAGE_SIZE)
         if isinstance(write, NewMessages):
             page = page._replace(known=write.expected_count, version=_version(write))
-        row = await self._reading.ask(READ_PAGE, page)
+        if row is None or row["version"] == page.version:
+            row = await self._reading.ask(READ_PAGE, page)
         if row is None:
             return ConversationNotFound(f"there is no conversation {conversation_id}")
         start, total, revision = row["start"], row["count"], str(row["version"])
@@ -490,6 +531,10 @@ async def _rows(write: Conversation | NewMessages | None) -> Created | Appended 
         return Created(row_of(write), messages, new_version())
     head = stored_id(write.head) if write.head is not None else None
     return Appended(messages, write.expected_count, write.updated_at, head, _version(write))
+
+
+def _revision(taken: Taken) -> str | None:
+    return str(taken.version) if taken.version is not None else None
 
 
 def _version(write: NewMessages) -> int | None:

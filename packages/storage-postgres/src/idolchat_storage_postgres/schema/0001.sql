@@ -177,6 +177,18 @@ begin
   from ops left join idolchat.conversations c on c.id = ops.conversation_id left join entered using (conversation_id, turn_id) left join known using (o) left join before using (o);
 end $$;
 
+-- Locks conversations as `enter_turns` does, and returns the numbers of those in which nobody has a place: where a turn
+-- begins that may have one.
+create function idolchat.unoccupied(numbers int[], conversations uuid[], ids uuid[]) returns setof int language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(x.key) from (
+    select hashtextextended(one::text, 20) as key from unnest(conversations) one order by 1) x;
+  return query
+  select x.o from unnest(numbers, conversations, ids) x(o, conversation_id, turn_id)
+  where not exists (select from idolchat.turns t where t.conversation_id = x.conversation_id)
+    and not exists (select from idolchat.turns t where t.turn_id = x.turn_id);
+end $$;
+
 -- What instances have added to rates and sums, numbered by each; kept for a moment, for the others to read.
 create unlogged table idolchat.counted (
   instance_id uuid not null,
