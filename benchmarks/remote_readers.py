@@ -6,13 +6,14 @@ Two processes and a PostgreSQL or a Redis of its own: one lets turns say deltas 
 other follows all of them. Each is measured with readers and without, so that what making the deltas costs is left out;
 the encoding for clients, which is the same wherever a turn runs, is not made. The lag is from `say` to where a reader
 has the text. A stop is timed from its sending to its arrival at the process that runs the turn. Prints a Markdown row
-of medians.
+of medians; a round takes some 20 seconds, most of it for starting processes and for stops, which come one by one.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import multiprocessing
 import os
 import sys
@@ -45,7 +46,7 @@ from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.testing import running_postgres
 
 TICKS = os.sysconf("SC_CLK_TCK")
-STOPS = 200
+STOPS, STOP_EVERY_S = 100, 0.03
 PATIENCE_S = 120.0
 
 
@@ -65,6 +66,13 @@ def open_bus(plan: Plan) -> AbstractAsyncContextManager[Bus]:
     if plan.bus == "redis":
         return RedisBus(RedisSettings(url=SecretStr(plan.address)))
     return NotifyBus(Database(PostgresSettings(url=SecretStr(plan.address))))
+
+
+def collect_as_servers_do() -> None:
+    """Set the collector of cycles as a server has it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 @asynccontextmanager
@@ -99,6 +107,7 @@ async def own(plan: Plan, pipe: Connection) -> float:
     async with remote(plan, by_id.get, lambda _: stopped.append(time.monotonic())) as turns:
         pipe.send((turns.bus.inbox, list(by_id)))
         await told(pipe)
+        collect_as_servers_do()
         before = time.process_time()
         loop = asyncio.get_running_loop()
         began_at = loop.time()
@@ -121,17 +130,16 @@ async def read(
     plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID], server_pids: Callable[[], list[int]]
 ) -> tuple[float, float, list[float], list[float]]:
     """Follow the turns; return the CPU that it took here and at the server, the lags, and when stops were sent."""
-    lags: list[float] = []
+    seen: list[tuple[float, Sequence[Event]]] = []
     async with remote(plan, lambda _: None, lambda _: None) as turns:
-        begun = time.process_time()
-        lives = [
-            await turns.follow(Occupant(turn_id, turn_id, inbox, False, True)) if plan.is_followed else None
-            for turn_id in ids
-        ]
-        before = time.process_time() if lives else begun
-        server_before = cpu_of(server_pids())
-        reading = [asyncio.create_task(follow(live, lags)) for live in lives if live is not None]
+        reading = []
+        for turn_id in ids if plan.is_followed else ():
+            live = await turns.follow(Occupant(turn_id, turn_id, inbox, False, True))
+            assert live is not None
+            reading.append(asyncio.create_task(follow(live, seen)))  # at once, for one that nobody reads is left
         await asyncio.sleep(0)
+        collect_as_servers_do()
+        before, server_before = time.process_time(), cpu_of(server_pids())
         pipe.send("begin")
         await asyncio.gather(*reading)
         if not plan.is_followed:
@@ -140,28 +148,30 @@ async def read(
         server_s = cpu_of(server_pids()) - server_before
         pipe.send("read")
         sent = []
-        for _ in range(STOPS):
+        for _ in range(STOPS if plan.is_followed else 0):
             sent.append(time.monotonic())
             turns.bus.send(inbox, write(Stop(turn_id=ids[0], state=TurnState.CANCELLED)))
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(STOP_EVERY_S)
         pipe.send("stopped")
-    return took_s, server_s, lags, sent
+    return took_s, server_s, [lag for at, events in seen for lag in lags_of(at, events)], sent
 
 
-async def follow(live: LiveTurn, lags: list[float]) -> None:
-    """Read as those who stream do."""
+def lags_of(at: float, events: Sequence[Event]) -> list[float]:
+    return [at - float(event.content) for event in events if isinstance(event, Delta)]
+
+
+async def follow(live: LiveTurn, seen: list[tuple[float, Sequence[Event]]]) -> None:
+    """Read as those who stream do, and note when events came."""
 
     def take(_: int, events: Sequence[Event]) -> bool:
-        now = time.monotonic()
-        for event in events:
-            if not isinstance(event, Delta):
-                return False
-            lags.append(now - float(event.content))
-        return True
+        is_taken = isinstance(events[-1], Delta)
+        if is_taken:
+            seen.append((time.monotonic(), events))
+        return is_taken
 
     async with aclosing(live.follow(on_events=take)) as batches:
-        async for first, events in batches:
-            take(first, events)
+        async for _, events in batches:
+            seen.append((time.monotonic(), events))
 
 
 def a_turn() -> LiveTurn:

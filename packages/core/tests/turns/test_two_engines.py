@@ -16,6 +16,7 @@ from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
 from idolchat_core.errors import ConversationBusy, ConversationNotFound, StorageConflict, StorageUnavailable
+from idolchat_core.events import live_turn
 from idolchat_core.events.events import Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
@@ -320,6 +321,20 @@ async def test_who_has_found_a_turn_elsewhere_reads_it_whole_when_another_reader
     may_go_on.set()
 
     assert await events_of(found) == await events_of(running)
+
+
+async def test_a_turn_elsewhere_that_nobody_reads_after_all_is_left(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_turn, "BEGINS_WITHIN_S", 0.01)
+    llm.say(["La", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    await other.find(running.turn_id)
+    async with asyncio.timeout(60):
+        while other.remote_turns:  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.01)
+
+    assert one.running == 1
 
 
 async def test_a_turn_whose_process_tells_nothing_more_ends_as_it_is_stored(

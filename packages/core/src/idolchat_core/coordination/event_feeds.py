@@ -8,7 +8,16 @@ from typing import cast
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus
-from idolchat_core.coordination.messages import CarriedDelta, Follow, Gone, Leave, tell, write, write_deltas
+from idolchat_core.coordination.messages import (
+    CarriedDelta,
+    Follow,
+    Gone,
+    Leave,
+    tell,
+    write,
+    write_deltas,
+    write_texts,
+)
 from idolchat_core.events.events import Event, TurnEnded
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
@@ -24,6 +33,8 @@ MOST_AT_ONCE = 2048
 
 type _Entry = tuple[int, int, Sequence[CarriedDelta]]
 """The number by which a turn is followed, the ``seq`` of its first delta, and deltas."""
+type _TextEntry = tuple[int, int, Sequence[str]]
+"""The same, of deltas of nothing but text."""
 
 
 class EventFeeds:
@@ -78,28 +89,31 @@ class EventFeeds:
         """Send what is new, and do so again in a moment while anybody reads."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        entries: dict[str, list[_Entry]] = {}
+        texts: dict[str, list[_TextEntry]] = {}
+        others: dict[str, list[_Entry]] = {}
         for (turn_id, inbox), feed in list(self._feeds.items()):
             is_over = False
-            if feed.live.event_count > feed.position:
-                is_over = self._send_news(feed, entries.setdefault(inbox, []))
+            if said := feed.events.texts_since(feed.position):
+                if inbox not in texts:
+                    texts[inbox] = []
+                texts[inbox].append((feed.number, feed.position, said))
+                feed.position += len(said)
+            elif said is None:
+                is_over = self._send_news(feed, others.setdefault(inbox, []))
             if is_over or feed.until < now:
                 self._end(turn_id, inbox)
-        for inbox, collected in entries.items():
-            self._send_entries(inbox, collected)
+        for inbox, collected in texts.items():
+            self._bus.send(inbox, write_texts(collected))
+        for inbox, further in others.items():
+            self._send_entries(inbox, further)
         self._timer = loop.call_later(SEND_EVERY_S, self._send) if self._feeds else None
 
     def _send_news(self, feed: _Feed, entries: list[_Entry]) -> bool:
-        """Send what is new, or add it to what is sent; return whether the turn is over."""
+        """Send what is new and not all text, or add it to what is sent; return whether the turn is over."""
         until = feed.position + MOST_AT_ONCE
         event: Event | None = None
-        while feed.position < until and (events := feed.live.events_since(feed.position)):
-            carried = [
-                event[0]
-                if type(event) is Delta and event[1] is None and event[2] is None and event[3] is None
-                else _carried(event)
-                for event in events
-            ]
+        while feed.position < until and (events := feed.events.since(feed.position)):
+            carried = [_carried(event) for event in events]
             if None in carried:
                 self._send_entries(feed.inbox, entries)  # what was said before
                 entries.clear()
@@ -121,10 +135,11 @@ class _Feed:
     ``number`` is what that calls it, and ``until`` when it has asked too long ago.
     """
 
-    __slots__ = ("_reading", "inbox", "live", "number", "position", "until")
+    __slots__ = ("_reading", "events", "inbox", "live", "number", "position", "until")
 
     def __init__(self, live: LiveTurn, asked: Follow) -> None:
         self.live = live
+        self.events = live.events
         self.inbox = asked.inbox
         self.number = asked.number
         self.until = asyncio.get_running_loop().time() + LEASE_S
@@ -148,4 +163,6 @@ def _carried(event: Event) -> CarriedDelta | None:
     if not isinstance(event, Delta):
         return None
     content, fields, model, completion_id = event
+    if fields is None and model is None and completion_id is None:
+        return content
     return content, dict(fields) if fields is not None else None, model, completion_id

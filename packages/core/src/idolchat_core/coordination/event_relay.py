@@ -12,7 +12,17 @@ from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
 from idolchat_core.coordination.event_feeds import LEASE_S, EventFeeds
-from idolchat_core.coordination.messages import CarriedDelta, Deltas, Follow, Gone, Leave, Told, read_message, write
+from idolchat_core.coordination.messages import (
+    CarriedDelta,
+    Deltas,
+    Follow,
+    Gone,
+    Leave,
+    Texts,
+    Told,
+    read_message,
+    write,
+)
 from idolchat_core.errors import StorageError, StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -90,13 +100,12 @@ class EventRelay:
             live.expect_reader()
         return live
 
-    def take(self, message: Follow | Leave | Told | Gone | Deltas) -> None:
+    def take(self, message: Follow | Leave | Told | Gone | Deltas | Texts) -> None:
         """Act on a message of another process."""
-        if isinstance(message, Deltas):
-            now = asyncio.get_running_loop().time()
-            for number, first, deltas in message.entries:
-                if (followed := self._by_number.get(number)) is not None:
-                    followed.take_deltas(first, deltas, now)
+        if isinstance(message, Texts):
+            self._take_texts(message)
+        elif isinstance(message, Deltas):
+            self._take_deltas(message)
         elif isinstance(message, Follow):
             self._feeds.follow(message)
         elif isinstance(message, Leave):
@@ -106,6 +115,18 @@ class EventRelay:
                 followed.take(message)
             else:
                 followed.is_lost.set()
+
+    def _take_texts(self, message: Texts) -> None:
+        now = asyncio.get_running_loop().time()
+        for number, first, texts in message.entries:
+            if (followed := self._by_number.get(number)) is not None:
+                followed.take_texts(first, texts, now)
+
+    def _take_deltas(self, message: Deltas) -> None:
+        now = asyncio.get_running_loop().time()
+        for number, first, deltas in message.entries:
+            if (followed := self._by_number.get(number)) is not None:
+                followed.take_deltas(first, deltas, now)
 
     def forget(self, turn_id: UUID) -> None:
         """Follow a turn no more."""
@@ -162,6 +183,8 @@ class _Followed:
         self._relay = relay
         self._turn = turn
         self._live: LiveTurn | None = None
+        self._known = 0
+        """Events that are there."""
         self._heard_at = loop.time()
         self.is_lost = asyncio.Event()
         self.opened: asyncio.Future[LiveTurn | None] = loop.create_future()
@@ -181,22 +204,30 @@ class _Followed:
             return
         self._heard_at = asyncio.get_running_loop().time()
         live.copy(message.events[live.event_count - message.first :], state=message.state)
+        self._known = live.event_count
         if live.is_over:
             self._relay.forget(live.turn_id)
 
+    def take_texts(self, first: int, texts: list[str], now: float) -> None:
+        """Add deltas of nothing but text, as ``take`` does events."""
+        if first != self._known or self._live is None:
+            self.take_deltas(first, cast("list[CarriedDelta]", texts), now)
+            return
+        self._heard_at = now
+        self._live.copy_texts(texts)
+        self._known += len(texts)
+
     def take_deltas(self, first: int, deltas: list[CarriedDelta], now: float) -> None:
         """Add deltas, as ``take`` does events."""
-        live = self._live
-        if live is None or first > (known := live.event_count):
+        live, known = self._live, self._known
+        if live is None or first > known:
             if now - self._asked_at > ASK_AGAIN_AFTER_S:
                 self._ask(again=True)
             return
         self._heard_at = now
-        new = deltas[known - first :] if first < known else deltas
-        if set(map(type, new)) <= {str}:
-            live.copy_texts(cast("list[str]", new))
-        else:
-            live.copy([Delta(each) if isinstance(each, str) else Delta(*each) for each in new], state=TurnState.RUNNING)
+        new = [Delta(each) if isinstance(each, str) else Delta(*each) for each in deltas[known - first :]]
+        live.copy(new, state=TurnState.RUNNING)
+        self._known += len(new)
 
     def close(self) -> None:
         """Leave."""

@@ -25,6 +25,7 @@ __all__ = [
     "Left",
     "Opening",
     "Stop",
+    "Texts",
     "Told",
     "Watch",
     "read_message",
@@ -33,6 +34,7 @@ __all__ = [
     "tell",
     "write",
     "write_deltas",
+    "write_texts",
 ]
 
 
@@ -161,24 +163,34 @@ type CarriedDelta = str | tuple[str, dict[str, Any] | None, str | None, str | No
 
 
 class Deltas(NamedTuple):
-    """Deltas of many turns: of each the number by which it is followed, the ``seq`` of its first, and the deltas.
+    """Deltas of many turns: of each the number by which it is followed, the ``seq`` of its first, and the deltas."""
+
+    entries: list[tuple[int, int, list[CarriedDelta]]]
+
+
+class Texts(NamedTuple):
+    """Deltas of nothing but text, as ``Deltas`` has them.
 
     Most of what is sent is this, and a model for each would cost several times as much.
     """
 
-    entries: list[tuple[int, int, list[CarriedDelta]]]
+    entries: list[tuple[int, int, list[str]]]
 
 
 type BusMessage = Annotated[Stop | Watch | Left | Follow | Leave | Gone | Told, Field(discriminator="kind")]
 type AnyMessage = Stop | Watch | Left | Follow | Leave | Gone | Told
 _ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(BusMessage)
 _DELTAS = TypeAdapter(list[tuple[int, int, list[Annotated[CarriedDelta, Field(union_mode="left_to_right")]]]])
+_TEXTS = TypeAdapter(list[tuple[int, int, list[str]]])
+_OF_DELTAS = b"deltas:"
 
 
-def read_message(message: bytes) -> AnyMessage | Deltas:
+def read_message(message: bytes) -> AnyMessage | Deltas | Texts:
     """Read what was sent. Raises ``ValidationError``."""
     if message.startswith(b"["):
-        return Deltas(_DELTAS.validate_json(message))
+        return Texts(_TEXTS.validate_json(message))
+    if message.startswith(_OF_DELTAS):
+        return Deltas(_DELTAS.validate_json(message.removeprefix(_OF_DELTAS)))
     return _ADAPTER.validate_json(message)
 
 
@@ -189,6 +201,11 @@ def write(message: AnyMessage) -> bytes:
 
 def write_deltas(entries: Sequence[tuple[int, int, Sequence[CarriedDelta]]]) -> bytes:
     """Write ``Deltas``."""
+    return _OF_DELTAS + to_json(entries)
+
+
+def write_texts(entries: Sequence[tuple[int, int, Sequence[str]]]) -> bytes:
+    """Write ``Texts``."""
     return to_json(entries)
 
 

@@ -20,8 +20,10 @@ __all__ = ["EventLog", "LiveTurn"]
 
 type OnEvents = Callable[[int, Sequence[Event]], bool]
 
-BEGINS_WITHIN_S = 0.5
-"""How long a turn has a reader in who has found it and does not read it yet."""
+_new = tuple.__new__  # for a delta that is copied: half of what the class's own takes
+BEGINS_WITHIN_S = 2.0
+"""How long a turn has a reader in who has found it and does not read it yet, as where a server is busy: a copy that
+nobody reads is filled no more."""
 _TURN_BYTES = 2500
 """Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
 
@@ -320,6 +322,11 @@ class LiveTurn:
         self._log.append(*self._reply.add(deltas))
 
     @property
+    def events(self) -> EventBuffer:
+        """Its events."""
+        return self._log.events
+
+    @property
     def event_count(self) -> int:
         """How many events there are: the ``seq`` of the next one."""
         return len(self._log.events)
@@ -344,8 +351,8 @@ class LiveTurn:
         """Add deltas of nothing but text, as ``copy`` does; the turn runs."""
         if texts:
             self.state = TurnState.RUNNING
-            self._reply.add_text("".join(texts))
-            self._log.append(*map(Delta, texts))
+            self._reply.add_texts(texts)
+            self._log.append(*[_new(Delta, (text, None, None, None)) for text in texts])
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""

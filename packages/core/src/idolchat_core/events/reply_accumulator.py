@@ -68,10 +68,9 @@ class ReplyAccumulator:
             self._text.append(text)
         return deltas
 
-    def add_text(self, text: str) -> None:
-        """Add text that is known to be in order."""
-        if text:
-            self._text.append(text)
+    def add_texts(self, texts: Sequence[str]) -> None:
+        """Add texts that are known to be in order."""
+        self._text += texts
 
     def _well_formed(self, delta: object) -> Delta:
         """Return a delta with what can be used of it, its fields added."""
