@@ -76,7 +76,7 @@ async def measure(folder: Path, data: Path, *, window: int, turns: int) -> dict[
             where = {"conversation_id": answer["conversation_id"]}
             told = (await client.get(f"/turns/{answer['turn_id']}/prompt")).json()
             parts = [part for part in told["parts"] if part["source"] == "memory" and part["included"]]
-            recalled.append(len(parts))
+            recalled.append(sum(len(part["why"]["messages"]) for part in parts))
             tokens.append(sum(part["tokens"] for part in parts))
             if told.get("shared_tokens") is not None:
                 shares.append(told["shared_tokens"] / told["tokens"])
