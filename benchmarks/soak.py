@@ -1,6 +1,6 @@
 """Whether the server stays as it was under mixed requests, of which a quarter are bad.
 
-    python benchmarks/soak.py [--count 50000] [--warm-up 15000] [--at-once 16] [--conversations 5000]
+    python benchmarks/soak.py [--count 100000] [--warm-up 50000] [--at-once 16] [--conversations 5000]
 
 Starts a mock OpenRouter and a server on loopback, prints a Markdown table of the server's memory, open files and
 asyncio tasks at rest, and ends them. Bad are malformed bodies, unknown ids, clients that leave in the middle,
@@ -11,10 +11,9 @@ their length.
 The warm-up, which counts among the requests, fills on purpose all that is bounded: histories and events of finished
 turns (4 MB each here), what is known of 4096 conversations (more are in use from the beginning, and one request in
 five begins another), pages of SQLite (2 MB a connection), the memory of the embedding model (28 MB, by texts of more
-than 250 tokens), the words of 1,500 texts that memory recalls (1 MB; its first third is about users' conversations
-alone, after which there is more to recall than is compared). Its requests come twice as many at once as later ones:
-what lies free between what is in use, in glibc's heaps and in Python's, is left by the most that was in use at once.
-What has no bound shows after it.
+than 250 tokens), the words of some 1,300 texts that memory recalls (1 MB, by first asking about users' conversations
+alone). It is long because the room between what is in use, in glibc's heaps and in Python's, grows for tens of
+thousands of requests; they come twice as many at once as later ones. What has no bound shows after it.
 
 The verdict is on the samples after the warm-up, by the median of the slopes between any two of them (Theil-Sen), which
 no single sample decides: anonymous memory, which pages of files that others read as well are no part of, may rise by
@@ -49,14 +48,16 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
 
-SAMPLES = 20
+SAMPLES = 40
 BAD_SHARE = 0.25
 USER_SHARE, USERS = 10, 20
 """One conversation in so many is one of so many users'."""
 VOCABULARY = 5_000
 WORDS = (3, 10, 30, 60, 300)
 """How many words messages have; all lengths occur as often, but the longest in one message of a hundred."""
-COUNT, WARM_UP = 50_000, 15_000
+COUNT, WARM_UP = 100_000, 50_000
+OF_USERS = 5_000
+"""So many of the first requests are about users' conversations alone."""
 SPAN = 20_000
 """Requests that a rise is told for."""
 MAX_RISE_MB_SHARE, MAX_RISE_COUNT = 0.01, 10.0
@@ -262,9 +263,9 @@ async def soak(
 ) -> list[Sample]:
     """Run ``count`` mixed requests, and return what the server held before and after each part of them.
 
-    The parts that begin before ``warm_up`` requests are done have twice as many at once, the first third of them in
-    conversations of users alone. Each part has connections of its own, which are closed before the server is measured.
-    Raises ``AssertionError`` for an answer that is an internal error, or a traceback in the log.
+    The parts that begin before ``warm_up`` requests are done have twice as many at once, the first ``OF_USERS`` of them
+    in conversations of users alone. Each part has connections of its own, which are closed before the server is
+    measured. Raises ``AssertionError`` for an answer that is an internal error, or a traceback in the log.
     """
     ids = [str(UUID(int=uuid4().int)) for _ in range(conversations)]
     with_user = list(filter(_user_of, ids))
@@ -273,7 +274,7 @@ async def soak(
     for part in range(samples + 1):
         async with _session(server) as client:
             begins_at = max(part - 1, 0) * count // samples
-            run = Soak(client, server, with_user if 3 * begins_at < warm_up else ids, random.Random(part))
+            run = Soak(client, server, with_user if begins_at < min(OF_USERS, warm_up) else ids, random.Random(part))
             together = 2 * at_once if begins_at < warm_up else at_once
             await run.run(count // samples if part else 2 * at_once, at_once=together)
             statuses += run.statuses
