@@ -13,7 +13,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from idolchat_api.asgi.direct_writes import offer_direct_write, withdraw_direct_write
 from idolchat_api.asgi.disconnects import Disconnect
 from idolchat_api.connections.limiter import ConnectionLimiter
-from idolchat_api.connections.response_cycle import ResponseCycle
 from idolchat_api.connections.websocket_protocol import LINGER_RESET, LimitedWebSocketProtocol
 from idolchat_api.errors import Problem
 from idolchat_api.settings.limits import LimitSettings
@@ -99,8 +98,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             raise ValueError("too long a head")
         self.is_in_body = True
         super().on_headers_complete()
-        if self.cycle is not None:  # where a socket was asked for first
-            self.cycle.__class__ = ResponseCycle  # uvicorn makes it, and takes no class for it
 
     def on_message_complete(self) -> None:
         self.receiving_since = None
