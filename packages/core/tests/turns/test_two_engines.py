@@ -560,9 +560,11 @@ async def test_the_calls_of_the_dead_are_settled_before_their_turns_are_stored_a
     StoresLater.left, StoresLater.may_store = unfinished(dead), asyncio.Event()
     async with cluster.engine("other", other_llm, turns=StoresLater, recovers=True):
         [day] = await cluster.storage.list_logs("spending")
-        book = await until_settled(cluster, day, dead)
-        before = await said(cluster, dead)
-        StoresLater.may_store.set()
+        try:
+            book = await until_settled(cluster, day, dead)
+            before = await said(cluster, dead)
+        finally:
+            StoresLater.may_store.set()
         await until_stored(cluster, dead)
 
     assert before == ["Sing!"]
