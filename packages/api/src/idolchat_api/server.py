@@ -216,12 +216,10 @@ class GracefulServer(uvicorn.Server):
 def _tune_garbage_collection() -> None:
     """Run the cyclic garbage collector rarely: turns leave no cycles, and each run delays every stream.
 
-    What is there now stays, so it is not looked through again; what failed requests leave is found after all. All that
-    is kept, such as turns that are over, is looked through once in five million objects that stay, not each time that
-    a quarter was added.
+    What is there now stays, so it is not looked through again; what failed requests leave is found after all.
     """
     gc.freeze()
-    gc.set_threshold(10_000, 10, 50)
+    gc.set_threshold(10_000, 10, 10)
 
 
 def _config(app: ASGIApp, settings: ApiSettings, limiter: ConnectionLimiter) -> uvicorn.Config:

@@ -52,29 +52,3 @@ async def test_few_streams_do_not_rest() -> None:
     coalescing.streams = 32
 
     assert await reads(coalescing) == PIECES
-
-
-class Stream:
-    """Notes when it goes on; behind the first one, somebody else wants to note something."""
-
-    def __init__(self, seen: list[str]) -> None:
-        self._seen = seen
-        self.went_on = asyncio.Event()
-
-    def go_on(self) -> None:
-        self._seen.append("stream")
-        self.went_on.set()
-        if len(self._seen) == 1:
-            asyncio.get_running_loop().call_soon(self._seen.append, "another")
-
-
-async def test_others_have_a_turn_while_very_many_streams_go_on() -> None:
-    coalescing = ReadCoalescing()
-    coalescing.streams = 500
-    seen: list[str] = []
-    streams = [Stream(seen) for _ in range(coalescing.streams)]
-    assert all(coalescing.pause_after_read(stream) for stream in streams)
-
-    await asyncio.gather(*[stream.went_on.wait() for stream in streams])
-
-    assert seen.index("another") < coalescing.streams / 2

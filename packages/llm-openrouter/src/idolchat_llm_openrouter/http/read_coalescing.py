@@ -16,9 +16,6 @@ LEAST_REST_S = 0.010
 LONGEST_REST_S = 0.050
 """At 20 updates a second a reader sees no difference."""
 
-AT_ONCE = 32
-"""Streams that are read before others have a turn on the event loop, such as those that are about to begin."""
-
 
 class PausedStream(Protocol):
     """A stream that is not read for a while."""
@@ -54,10 +51,5 @@ class ReadCoalescing:
 
     def _go_on(self) -> None:
         paused, self._paused = self._paused, []
-        self._resume(paused)
-
-    def _resume(self, paused: list[PausedStream]) -> None:
-        for stream in paused[:AT_ONCE]:
+        for stream in paused:
             stream.go_on()
-        if len(paused) > AT_ONCE:
-            self._loop.call_soon(self._resume, paused[AT_ONCE:])
