@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -57,7 +56,7 @@ def conversation(mika: CharacterRecord, texts: list[str]) -> Conversation:
 def turn(whole: Conversation, count: int, *, loaded: int | None = None) -> PromptTurn:
     """The turn that answers the ``count``th message, with the newest ``loaded`` of them in memory."""
     made = a_prompt_turn(whole.model_copy(update={"messages": whole.messages[:count]}))
-    return made if loaded is None else replace(made, history=made.history[-loaded:])
+    return made if loaded is None else made._replace(history=made.history[-loaded:])
 
 
 async def lore(source: CharacterSource, of: PromptTurn) -> list[object]:
