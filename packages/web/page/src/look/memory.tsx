@@ -9,15 +9,19 @@ import { textOf } from "../talk/content.ts";
 import type { Talk } from "../talk/talk.ts";
 import { plain } from "../text/safe.ts";
 
-interface Found {
+interface Quote {
   message_id: string;
   conversation_id: string;
-  role: string;
   said_at: string;
-  text: string;
   score: number;
   relevance: number;
   matched: string[];
+  in_period?: boolean;
+}
+
+interface Found extends Quote {
+  role: string;
+  text: string;
 }
 
 interface Result {
@@ -40,7 +44,7 @@ const MOST_BEFORE = 300;
 export function MemorySection({ of, talk }: { of: PromptExplanation; talk: Talk }): ReactNode {
   const { t } = useTexts();
   const [known, setKnown] = useState<Known>();
-  const recalled = of.parts.filter(({ source }) => source === "memory");
+  const recalled = of.parts.filter(({ source }) => source === "memory").flatMap((part) => quotesOf(part).map((quote) => ({ part, quote })));
   const asked = questionOf(talk, of.turn_id);
   const search = (): void => void attempt(async () => {
     const body = { ...asked, now: of.made_at, limit: MOST, character_id: talk.state.get().characterId, user_id: of.user_id ?? undefined };
@@ -49,13 +53,13 @@ export function MemorySection({ of, talk }: { of: PromptExplanation; talk: Talk 
     setKnown({ near: new Set(near.data.map(({ message_id: id }) => id)), all: all.data, isSemantic: all.semantic });
   });
   const texts = new Map(known?.all.map((one) => [one.message_id, one.text]));
-  const shown = new Set(recalled.map((part) => part.key));
+  const shown = new Set(recalled.map(({ quote }) => quote.message_id));
   const own = new Set(talk.state.get().tree.messages.filter(({ turn_id: id }) => String(id) === of.turn_id).map(({ id }) => String(id)));
   const others = known?.all.filter(({ message_id: id }) => !shown.has(id) && !own.has(id)) ?? [];
   return (
     <section className="told" aria-labelledby="memory-title">
       <h3 id="memory-title">{t("recall.title")}</h3>
-      {recalled.length ? <ul className="entries">{recalled.map((part) => <Recalled key={part.key} part={part} text={texts.get(part.key)} />)}</ul> : <p className="quiet">{t("recall.none")}</p>}
+      {recalled.length ? <ul className="entries">{recalled.map(({ part, quote }) => <Recalled key={quote.message_id} part={part} quote={quote} text={texts.get(quote.message_id)} />)}</ul> : <p className="quiet">{t("recall.none")}</p>}
       {known ? (
         <>
           <h4>{t("recall.others")}</h4>
@@ -85,15 +89,19 @@ function whyNot({ message_id: id, conversation_id: conversation }: Found, known:
   return known.near.has(id) ? "recall.noRoom" : "recall.far";
 }
 
-function Recalled({ part, text }: { part: ExplainedPart; text: string | undefined }): ReactNode {
+/** The messages that a part of the prompt recalls, best first. */
+function quotesOf({ why }: ExplainedPart): readonly Quote[] {
+  return Array.isArray(why?.messages) ? (why.messages as Quote[]) : [];
+}
+
+function Recalled({ part, quote, text }: { part: ExplainedPart; quote: Quote; text: string | undefined }): ReactNode {
   const { t } = useTexts();
   const why = part.why ?? {};
-  const matched = Array.isArray(why.matched) ? why.matched.map(String) : [];
   return (
     <li className={part.included ? "in" : "out"}>
       {text ? <p className="plain" dir="auto">{plain(text).slice(0, 400)}</p> : null}
-      <Figures at={String(why.said_at ?? "")} score={Number(why.score ?? 0)} relevance={Number(why.relevance ?? 0)} matched={matched} conversationId={String(why.conversation_id ?? "")} />
-      {typeof why.period === "string" ? <span className="reason" dir="auto">{t(why.in_period ? "recall.inPeriod" : "recall.notInPeriod", { period: plain(why.period) })}</span> : null}
+      <Figures at={quote.said_at} score={quote.score} relevance={quote.relevance} matched={quote.matched} conversationId={quote.conversation_id} />
+      {typeof why.period === "string" ? <span className="reason" dir="auto">{t(quote.in_period ? "recall.inPeriod" : "recall.notInPeriod", { period: plain(why.period) })}</span> : null}
       {typeof why.time_not_read === "string" ? <span className="reason" dir="auto">{t("recall.timeNotRead", { words: plain(why.time_not_read) })}</span> : null}
       {part.included ? null : <span className="reason">{t("look.out")}{part.reason ? `: ${plain(part.reason)}` : ""}</span>}
     </li>

@@ -40,14 +40,20 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     const scroll = box.current?.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scroll.scrollHeight;
   }, []);
+  const wantsTop = useRef(false); // the list puts its place right as it measures what comes into sight, and would leave the top again
   const toEnd = useCallback(() => {
+    wantsTop.current = false;
     isAtEnd.current = true;
     showEnd();
     setAway(false);
   }, [showEnd]);
   const newest = rows.at(-1)?.key;
   const own = rows.findLast(({ kind }) => kind === "sent")?.key;
-  useLayoutEffect(() => { if (own) isAtEnd.current = true; }, [own]); // who sends wants to see it
+  useLayoutEffect(() => {
+    if (!own) return;
+    wantsTop.current = false;
+    isAtEnd.current = true; // who sends wants to see it
+  }, [own]);
   useLayoutEffect(() => {
     if (!isAtEnd.current || !rows.length) return;
     showEnd();
@@ -59,6 +65,7 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   const before = useRef(0);
   const isLeaving = useRef(false); // a key or the wheel was used: near the end is not at the end until it is come back to
   const look = useCallback((scroll: Element) => {
+    if (wantsTop.current && scroll.scrollTop > 0) scroll.scrollTop = 0;
     const offset = scroll.scrollTop;
     const isNear = scroll.scrollHeight - offset - scroll.clientHeight < NEAR;
     const isShort = scroll.scrollHeight <= scroll.clientHeight;
@@ -79,23 +86,29 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     });
     observer.observe(scroll);
     if (scroll.firstElementChild) observer.observe(scroll.firstElementChild);
-    return () => observer.disconnect();
+    const onScroll = (): void => look(scroll); // the browser's own event: the list tells nothing of where it puts itself right
+    scroll.addEventListener("scroll", onScroll, { passive: true });
+    return () => {
+      observer.disconnect();
+      scroll.removeEventListener("scroll", onScroll);
+    };
   }, [look, showEnd]);
-  const onScroll = useCallback(() => {
-    const scroll = box.current?.querySelector(".scroll");
-    if (scroll) look(scroll);
-  }, [look]);
   const leave = useCallback(() => {
     isAtEnd.current = false;
     isLeaving.current = true;
   }, []);
+  const stay = useCallback(() => { wantsTop.current = false; }, []);
   const lastReply = branch.at(-1);
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
       {isPartial ? <p className="quiet older" role="status">{t("talk.older")}</p> : null}
-      <VList className="scroll" tabIndex={0} shift={isGrowingUp} onScroll={onScroll} bufferSize={600}
-        onWheel={({ deltaY }) => { if (deltaY < 0) leave(); }}
-        onKeyDown={({ key, target, currentTarget }) => { if (target === currentTarget && UPWARDS.has(key)) leave(); }}
+      <VList className="scroll" tabIndex={0} shift={isGrowingUp} bufferSize={600}
+        onPointerDown={stay}
+        onWheel={({ deltaY }) => { stay(); if (deltaY < 0) leave(); }}
+        onKeyDown={({ key, target, currentTarget }) => {
+          wantsTop.current = target === currentTarget && key === "Home";
+          if (target === currentTarget && UPWARDS.has(key)) leave();
+        }}
       >
         {rows.map((row, index) => (
           <div key={row.key} className={index === rows.length - 1 ? "row last" : "row"}>
