@@ -69,6 +69,8 @@ _AT_ONCE = 64
 """Replies that are described before others have a turn on the event loop."""
 LEFT_BYTES = 16 * 1024 * 1024
 """Of events of finished turns that are left to other processes at the end."""
+LEFT_S, LEFT_PAUSE_S = 15.0, 0.2
+"""How long, and how often, it is tried to join a turn whose process has gone: others take it over within seconds."""
 PRUNE_EVERY_S = 6 * 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts to read a storage that was away at the start."""
@@ -505,25 +507,27 @@ class TurnEngine:
             except StorageError as error:
                 log.warning("others cannot be told that this process drains", extra={"code": error.code})
 
-    async def _begin(self, plan: Plan) -> LiveTurn:
+    async def _begin(self, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
         known = self._newest(plan.turn_id) if plan.key is not None else None
-        return await (self._attach(known, plan) if known else self._launch(plan))
+        return await (
+            self._attach(known, plan, gives_up_at=gives_up_at) if known else self._launch(plan, gives_up_at=gives_up_at)
+        )
 
-    async def _attach(self, run: TurnRun, plan: Plan) -> LiveTurn:
+    async def _attach(self, run: TurnRun, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
         """Join a turn that the same key began; one that failed runs again."""
         if run.live.fingerprint != plan.fingerprint:
             raise mismatch(plan.key or "")
         await run.live.begun()
         newest = self._newest(plan.turn_id)
         if newest is not None and newest is not run:
-            return await self._attach(newest, plan)
+            return await self._attach(newest, plan, gives_up_at=gives_up_at)
         if run.live.is_over and run.live.state in RETRYABLE:
             continues = run.live.reply_fields.get("continues")
             again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
-            return await self._launch(again)
+            return await self._launch(again, gives_up_at=gives_up_at)
         return run.live
 
-    async def _launch(self, plan: Plan) -> LiveTurn:
+    async def _launch(self, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
         self._check_running()
         run = TurnRun(self._resources, plan, renames=self._rename)
         self._runs[plan.turn_id] = run
@@ -533,22 +537,27 @@ class TurnEngine:
         try:
             await run.live.begun()
         except AlreadyEntered as error:
-            return await self._entered(error.occupant, plan)
+            return await self._entered(error.occupant, plan, gives_up_at=gives_up_at)
         except asyncio.CancelledError:
             if plan.on_disconnect is OnDisconnect.CANCEL:
                 run.stop(TurnState.CANCELLED)
             raise
         return run.live
 
-    async def _entered(self, turn: Occupant, plan: Plan) -> LiveTurn:
+    async def _entered(self, turn: Occupant, plan: Plan, *, gives_up_at: float | None) -> LiveTurn:
         """Join a turn that has its place already."""
         run = self._run_of(turn.turn_id)
         if run is not None:
             await run.live.begun()
             return run.live
         live = await self._remote.follow(turn.turn_id)
-        if live is None and plan.key is not None:  # it has ended meanwhile, and is told again
-            return await self._begin(plan)
+        if live is None and plan.key is not None:  # it has ended meanwhile, or is left and not taken over yet
+            now = time.monotonic()
+            gives_up_at = gives_up_at or now + LEFT_S
+            if now > gives_up_at:
+                raise StorageUnavailable(f"turn {turn.turn_id} has its place still, and nobody who answers runs it")
+            await asyncio.sleep(LEFT_PAUSE_S)
+            return await self._begin(plan, gives_up_at=gives_up_at)
         return live or await self.find(turn.turn_id)
 
     def _check_running(self) -> None:
