@@ -183,11 +183,13 @@ async def _events_of(live: LiveTurn) -> list[Event]:
 
 
 async def _caught_up(live: LiveTurn, after: int) -> None:
-    """Wait for an event that another process may have told already."""
-    with suppress(TimeoutError):
+    """Wait for an event that another process may have told already. Raises ``StorageUnavailable``."""
+    try:
         async with asyncio.timeout(BEHIND_S):
             while True:
                 if live.event_count > after or live.is_over:
                     return
                 live.expect_reader()
                 await asyncio.sleep(LOOK_EVERY_S)
+    except TimeoutError:
+        raise StorageUnavailable(f"the process of turn {live.turn_id} has not told of event {after} yet") from None
