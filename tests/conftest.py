@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell at the end what is left out, and why."""
+    """Print at the end what is left out, and why."""
     if config.getoption("--storage") != "local" and "s" not in config.option.reportchars:
         config.option.reportchars += "s"
 

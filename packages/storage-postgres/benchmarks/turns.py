@@ -190,7 +190,7 @@ def work_on(*, cpus: Sequence[int]) -> list[float]:
 
 
 def tell(storage: str, workers: str, servers: Sequence[Served], *, turns: int, clients: int) -> None:
-    """Let clients of each server send turns, and print what they took, of all servers together."""
+    """Send turns by clients of each server, and print what they took, of all servers together."""
 
     def load_all(count: int) -> list[dict[str, float]]:
         with ThreadPoolExecutor() as threads:

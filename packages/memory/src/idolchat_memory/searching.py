@@ -61,7 +61,7 @@ def indexed_revisions(items: Sequence[Recalled]) -> Mapping[UUID, str]:
 async def are_stored(
     storage: Storage, items: Sequence[Recalled], indexed: Mapping[UUID, str], *, agreed: UUID | None = None
 ) -> Sequence[bool]:
-    """Tell of each item whether it is stored as it was indexed, given ``indexed_revisions``.
+    """Return of each item whether it is stored as it was indexed, given ``indexed_revisions``.
 
     Of a conversation that is ``agreed`` to be, nothing is asked, and of one of the indexed revision nothing is read.
     Raises ``StorageUnavailable``.

@@ -120,7 +120,7 @@ class TurnStoreConformance:
         on_busy: OnBusy = OnBusy.ENQUEUE,
         enters: bool = True,
     ) -> list[UUID]:
-        """Have a turn enter and begin with a message, and return the ids of those ahead; it has begun with none."""
+        """Enter and begin a turn with a message, and return the ids of those ahead; it has begun with none."""
         if enters:
             ahead = await turns.enter(conversation_id, turn_id, on_busy=on_busy, max_waiting=8, begins_at_once=True)
             if ahead:

@@ -161,7 +161,7 @@ def _why(item: Recalled, result: RecallResult) -> Mapping[str, object]:
 
 
 def _how(result: RecallResult) -> Mapping[str, object]:
-    """Tell how the question was read, and how many were left out: for want of room, or as saying the same."""
+    """Describe how the question was read, and how many were left out: for want of room, or as saying the same."""
     how: dict[str, object] = {
         "semantic": result.is_semantic,
         "over_budget": result.over_budget,
