@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from copy import deepcopy
 from typing import Any
 from uuid import UUID, uuid4
@@ -488,6 +488,24 @@ async def test_a_failed_turn_is_retried_once_however_often_it_is_asked(
     assert len({turn.turn_id for turn in retries}) == 1
     assert ended.state is TurnState.COMPLETED
     assert llm.requests[-1].options == {"temperature": 0.3}
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "after a restart"])
+async def test_a_key_whose_turn_was_retried_with_other_options_stands_for_the_retry_and_for_no_other_request(
+    storage: InMemoryStorage, llm: ScriptedProvider, restarts: bool
+) -> None:
+    llm.say([FAULT], "Hello!")
+    async with AsyncExitStack() as stack:
+        turns = await stack.enter_async_context(engine(storage, llm))
+        await (first := await turns.start(ask("Hi"), idempotency_key="k")).ended()
+        if restarts:
+            await stack.aclose()
+            turns = await stack.enter_async_context(engine(storage, llm))
+        await (retried := await turns.retry(first.turn_id, TurnOptions.model_validate({"temperature": 0.3}))).ended()
+
+        assert (await turns.start(ask("Hi"), idempotency_key="k")).turn_id == retried.turn_id
+        with pytest.raises(IdempotencyMismatch):
+            await turns.start(ask("Bye"), idempotency_key="k")
 
 
 async def test_a_failed_turn_is_retried_once_by_many_at_once_after_a_restart(

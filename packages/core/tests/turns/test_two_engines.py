@@ -1,6 +1,7 @@
 """Two engines on one storage, which find each other's turns by the contracts alone."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import MappingProxyType
@@ -12,10 +13,17 @@ import pytest
 from idolchat_core.conversations.branches import delete
 from idolchat_core.coordination import event_relay
 from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
-from idolchat_core.coordination.contract import Bus, Coordination, TurnTakenOver, UnfinishedTurn, Write
+from idolchat_core.coordination.contract import Bus, Coordination, Occupant, TurnTakenOver, UnfinishedTurn, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.coordination.queue import ConversationQueue
-from idolchat_core.errors import ConversationBusy, ConversationNotFound, StorageConflict, StorageUnavailable
+from idolchat_core.errors import (
+    ConversationBusy,
+    ConversationNotFound,
+    IdempotencyMismatch,
+    ProviderUnavailable,
+    StorageConflict,
+    StorageUnavailable,
+)
 from idolchat_core.events import live_turn
 from idolchat_core.events.events import Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -25,6 +33,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
+from idolchat_core.turns import engine as turn_engine
 from idolchat_core.turns import remote_turns
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest
@@ -390,6 +399,37 @@ async def test_a_turn_that_is_over_in_a_process_that_does_not_answer_is_not_told
     assert copy.content == "La la la"
 
 
+async def test_who_asks_for_an_event_that_its_process_has_yet_to_tell_waits_for_it(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    may_go_on = asyncio.Event()
+    llm.say(["La", may_go_on, " la", " la"])
+    running = await one.start(ask("Sing!"))
+    await until_said(running, "La")
+    copy = await other.find(running.turn_id, after=1)
+    asking = asyncio.create_task(other.find(running.turn_id, after=2))
+    may_go_on.set()
+
+    assert await asking is copy
+    assert copy.event_count > 2
+
+
+async def test_who_asks_for_an_event_that_a_copy_is_behind_with_is_told_to_come_back(
+    cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_turns, "BEHIND_S", 0)
+    may_go_on = asyncio.Event()
+    llm.say(["La", may_go_on, " la", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    await until_said(await other.find(running.turn_id), "La")
+    cluster.cut("one")
+    may_go_on.set()
+    await until_said(running, "La la")
+
+    with pytest.raises(StorageUnavailable, match="has not told of event 2 yet; ask again in a moment"):
+        await other.find(running.turn_id, after=running.event_count - 1)
+
+
 async def test_the_same_key_runs_once_in_both_engines(
     cluster: Cluster, one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, other_llm: ScriptedProvider
 ) -> None:
@@ -447,6 +487,105 @@ async def test_a_key_that_another_engine_answers_meanwhile_runs_once(
 
     assert turns[0].turn_id == turns[1].turn_id
     assert other_llm.requests == []
+
+
+async def test_a_key_that_is_sent_many_times_at_once_joins_the_turn_of_another_engine_each_time(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say(["La", asyncio.Event()])
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    running = await one.start(request, idempotency_key="k")
+    joined = await asyncio.gather(*(other.start(request, idempotency_key="k") for _ in range(3)))
+
+    assert [turn.turn_id for turn in joined] == [running.turn_id] * 3
+
+
+async def test_a_retry_that_is_asked_for_many_times_at_once_joins_that_of_another_engine_each_time(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say([ProviderUnavailable("away")], ["La", asyncio.Event()])
+    await (failed := await one.start(ask("Sing!"))).ended()
+    running = await one.retry(failed.turn_id)
+    joined = await asyncio.gather(*(other.retry(failed.turn_id) for _ in range(3)))
+
+    assert [turn.turn_id for turn in joined] == [running.turn_id] * 3
+
+
+async def test_a_key_is_refused_for_another_request_while_its_turn_waits_in_another_engine(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say(["La", asyncio.Event()])
+    running = await one.start(ask("Sing!"))
+    await one.start(ask("Again!", running), idempotency_key="k")
+
+    with pytest.raises(IdempotencyMismatch):
+        await other.start(ask("Dance!", running), idempotency_key="k")
+
+
+class Adopter(StoredTurns):
+    """Those of a process that has the places of one that died, and takes a turn over when that is ``left``."""
+
+    left: UnfinishedTurn | None
+    looks: int
+    has_looked_often: asyncio.Event
+
+    async def find(self, turn_id: UUID) -> Occupant | None:
+        turn = await super().find(turn_id)
+        Adopter.looks += 1
+        if self.looks > sys.getrecursionlimit():
+            self.has_looked_often.set()
+        return turn._replace(inbox=self._inbox) if turn is not None else None
+
+    async def take_over(self) -> Sequence[UnfinishedTurn]:
+        left, Adopter.left = self.left, None
+        return [left] if left is not None else []
+
+
+@pytest.fixture
+async def adopting(
+    cluster: Cluster, other_llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[TurnEngine]:
+    """Run an engine that has the places of all turns, and looks without a pause for what becomes of them."""
+    monkeypatch.setattr(turn_engine, "LEFT_PAUSE_S", 0)
+    Adopter.left, Adopter.looks, Adopter.has_looked_often = None, 0, asyncio.Event()
+    async with cluster.engine("other", other_llm, turns=Adopter, recovers=True) as engine:
+        yield engine
+
+
+async def test_a_key_whose_turn_was_left_waits_until_that_is_taken_over_and_runs_again(
+    cluster: Cluster,
+    one: TurnEngine,
+    adopting: TurnEngine,
+    llm: ScriptedProvider,
+    other_llm: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn_engine, "LEFT_S", 3600)
+    llm.say(["La", asyncio.Event()])
+    other_llm.say("La la la")
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    dead = await one.start(request, idempotency_key="k")
+    await until_said(dead, "La")
+    starting = asyncio.create_task(adopting.start(request, idempotency_key="k"))
+    looking = asyncio.create_task(Adopter.has_looked_often.wait())
+    await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
+    Adopter.left = unfinished(dead)
+    await (turn := await starting).ended()
+
+    assert await said(cluster, dead) == ["Sing!", "La", "La la la"]
+    assert turn.turn_id != dead.turn_id
+
+
+async def test_a_key_whose_turn_was_left_and_is_not_taken_over_is_told_to_come_back(
+    one: TurnEngine, adopting: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_engine, "LEFT_S", 0)
+    llm.say(["La", asyncio.Event()])
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    await one.start(request, idempotency_key="k")
+
+    with pytest.raises(StorageUnavailable, match="nobody who answers runs it; send again in a moment"):
+        await adopting.start(request, idempotency_key="k")
 
 
 async def test_a_conversation_is_deleted_while_another_engine_runs_a_turn_in_it(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -320,11 +320,12 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        status, answer_to, newest_turn_id, continues = await self._retryable(turn_id)
+        status, answer_to, newest_turn_id, continues, fingerprint = await self._retryable(turn_id)
         retried = self._run_of(retry_id(turn_id)) or self._run_of(retry_id(newest_turn_id))
         if retried is not None:  # asked for before, or by another request at the same moment
-            await retried.live.begun()
-            return retried.live
+            with suppress(AlreadyEntered):  # in another process, too
+                await retried.live.begun()
+                return retried.live
         before = self._finished.get(turn_id)
         if before is not None and options is None:
             plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id), continues=continues)
@@ -334,21 +335,23 @@ class TurnEngine:
                 plan = Plan.continuing(status.conversation_id, continues, how, turn_id=new_id)
             else:
                 plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
-        return await self._launch(plan)
+            plan = plan._replace(fingerprint=fingerprint)
+        return await self._begin(plan)
 
-    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None]:
-        """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, and which reply
-        that continues."""
+    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None, str | None]:
+        """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, which reply
+        that continues, and the fingerprint of what its key was used for."""
         run = self._run_of(turn_id)
         if run is not None and run.live.has_begun:
             status, newest_turn_id, continues = run.live.status, turn_id, run.live.reply_fields.get("continues")
+            fingerprint = run.live.fingerprint
         else:
             stored = await self._stored(turn_id)
-            status, newest_turn_id = stored.status, stored.newest_turn_id
+            status, newest_turn_id, fingerprint = stored.status, stored.newest_turn_id, stored.request_hash
             continues = stored.reply.continues if stored.reply else None
         if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
             raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
-        return status, status.user_message_id, newest_turn_id, continues
+        return status, status.user_message_id, newest_turn_id, continues, fingerprint
 
     async def find(self, turn_id: UUID, *, after: int = -1) -> LiveTurn:
         """Find a turn whose events are kept, or that runs in another process. Raises ``TurnNotFound``, ``TurnExpired``.
@@ -507,27 +510,43 @@ class TurnEngine:
             except StorageError as error:
                 log.warning("others cannot be told that this process drains", extra={"code": error.code})
 
-    async def _begin(self, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
-        known = self._newest(plan.turn_id) if plan.key is not None else None
-        return await (
-            self._attach(known, plan, gives_up_at=gives_up_at) if known else self._launch(plan, gives_up_at=gives_up_at)
-        )
+    async def _begin(self, plan: Plan) -> LiveTurn:
+        """Run a turn, or join the one that its key began; one that is left is looked for until it is taken over."""
+        gives_up_at: float | None = None
+        while True:
+            known = self._newest(plan.turn_id) if plan.key is not None else None
+            try:
+                return await (self._attach(known, plan) if known else self._launch(plan))
+            except AlreadyEntered as error:
+                turn = error.occupant
+            if (live := await self._join(turn, plan)) is not None:
+                return live
+            now = time.monotonic()
+            if gives_up_at is None:  # it may have ended meanwhile, and is told again at once
+                gives_up_at = now + LEFT_S
+                continue
+            if now > gives_up_at:
+                raise StorageUnavailable(
+                    f"turn {turn.turn_id} has its place still, and nobody who answers runs it; send again in a moment"
+                )
+            await asyncio.sleep(LEFT_PAUSE_S)
 
-    async def _attach(self, run: TurnRun, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
-        """Join a turn that the same key began; one that failed runs again."""
+    async def _attach(self, run: TurnRun, plan: Plan) -> LiveTurn:
+        """Join a turn that the same key began here; one that failed runs again. Raises ``AlreadyEntered``."""
         if run.live.fingerprint != plan.fingerprint:
             raise mismatch(plan.key or "")
         await run.live.begun()
         newest = self._newest(plan.turn_id)
         if newest is not None and newest is not run:
-            return await self._attach(newest, plan, gives_up_at=gives_up_at)
+            return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
             continues = run.live.reply_fields.get("continues")
             again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
-            return await self._launch(again, gives_up_at=gives_up_at)
+            return await self._launch(again)
         return run.live
 
-    async def _launch(self, plan: Plan, *, gives_up_at: float | None = None) -> LiveTurn:
+    async def _launch(self, plan: Plan) -> LiveTurn:
+        """Run a turn. Raises ``AlreadyEntered`` where it has its place already, which one of a new id has not."""
         self._check_running()
         run = TurnRun(self._resources, plan, renames=self._rename)
         self._runs[plan.turn_id] = run
@@ -536,29 +555,25 @@ class TurnEngine:
         task.add_done_callback(self._tasks.discard)
         try:
             await run.live.begun()
-        except AlreadyEntered as error:
-            return await self._entered(error.occupant, plan, gives_up_at=gives_up_at)
         except asyncio.CancelledError:
             if plan.on_disconnect is OnDisconnect.CANCEL:
                 run.stop(TurnState.CANCELLED)
             raise
         return run.live
 
-    async def _entered(self, turn: Occupant, plan: Plan, *, gives_up_at: float | None) -> LiveTurn:
-        """Join a turn that has its place already."""
+    async def _join(self, turn: Occupant, plan: Plan) -> LiveTurn | None:
+        """Join a turn that has its place already; None where nobody tells of it, and the key may begin it anew."""
         run = self._run_of(turn.turn_id)
         if run is not None:
-            await run.live.begun()
-            return run.live
+            with suppress(AlreadyEntered):  # that one is elsewhere, too
+                await run.live.begun()
+                return run.live
         live = await self._remote.follow(turn.turn_id)
-        if live is None and plan.key is not None:  # it has ended meanwhile, or is left and not taken over yet
-            now = time.monotonic()
-            gives_up_at = gives_up_at or now + LEFT_S
-            if now > gives_up_at:
-                raise StorageUnavailable(f"turn {turn.turn_id} has its place still, and nobody who answers runs it")
-            await asyncio.sleep(LEFT_PAUSE_S)
-            return await self._begin(plan, gives_up_at=gives_up_at)
-        return live or await self.find(turn.turn_id)
+        if plan.key is None:
+            return live or await self.find(turn.turn_id)
+        if live is not None and live.fingerprint != plan.fingerprint:
+            raise mismatch(plan.key)
+        return live
 
     def _check_running(self) -> None:
         if self._is_draining:

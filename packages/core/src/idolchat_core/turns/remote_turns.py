@@ -192,4 +192,6 @@ async def _caught_up(live: LiveTurn, after: int) -> None:
                 live.expect_reader()
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
-        raise StorageUnavailable(f"the process of turn {live.turn_id} has not told of event {after} yet") from None
+        raise StorageUnavailable(
+            f"the process of turn {live.turn_id} has not told of event {after} yet; ask again in a moment"
+        ) from None
