@@ -1,7 +1,7 @@
 """Observers are told of every change that they have not noted, whoever made it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -125,6 +125,51 @@ async def test_what_a_command_changes_is_told_by_the_server(
             await told(storage)
 
     assert notebook.kinds(conversation.id) == ["stored", kind]
+
+
+async def test_what_a_command_did_just_before_the_server_went_on_is_told_with_that(
+    served: TrackedStorage, primary: InMemoryStorage, notebook: Notebook
+) -> None:
+    conversation, added = a_conversation("one"), a_message("three")
+    await served.create(conversation)
+    await told(served)
+    await command(primary).put(a_conversation("other", "two", id=conversation.id))
+    await served.append(conversation.id, [added], expected_count=2, updated_at=added.timestamp)
+    await told(served)
+
+    last = notebook.told[-1]
+    assert last.revision == (await primary.read_page(conversation.id, limit=1)).revision
+    assert {ChangeKind.IMPORTED, ChangeKind.STORED} == set(last.kinds)
+
+
+class CountingStorage(InMemoryStorage):
+    """Counts how often records are listed."""
+
+    lists = 0
+
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
+        self.lists += 1
+        return await super().list_records(namespace, after=after, limit=limit)
+
+
+async def test_the_notes_of_others_are_not_read_where_only_the_server_has_gone_on(notebook: Notebook) -> None:
+    primary, conversation = CountingStorage(), a_conversation("one")
+    async with serving(primary, notebook) as storage:
+        await storage.feeds[0].look()
+        revision: str | None = await storage.create(conversation)
+        await told(storage)
+        before = primary.lists
+        for count in range(1, 4):
+            message = a_message("more")
+            revision = await storage.append(
+                conversation.id, [message], expected_count=count, updated_at=utc_now(), expected_revision=revision
+            )
+        await told(storage)
+
+        assert primary.lists == before
+        await storage.append(conversation.id, [a_message()], expected_count=4, updated_at=utc_now())
+        await told(storage)
+        assert primary.lists > before
 
 
 async def test_a_deletion_that_was_noted_but_not_made_yet_is_told_when_it_is_made(

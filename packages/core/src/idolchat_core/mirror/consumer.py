@@ -11,7 +11,7 @@ from uuid import UUID
 
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.mirror.outbox import Note, Outbox, Subject
-from idolchat_core.mirror.queue import ReplicationQueue
+from idolchat_core.mirror.queue import ReplicationQueue, Step
 from idolchat_core.mirror.scanner import ChangeScanner
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.mirror.watermark import MARGIN, Watermark
@@ -124,6 +124,7 @@ class ChangeConsumer:
         new_bytes: int = 0,
         is_new: bool = False,
         awaits_reply: bool = False,
+        step: Step | None = None,
     ) -> None:
         """Record that a conversation or record was changed, or begun, here."""
         if self._mode is MirrorMode.REPLICATE or (self._is_mirror and self._mode is MirrorMode.PUSH):
@@ -134,6 +135,7 @@ class ChangeConsumer:
                 new_bytes=new_bytes,
                 is_new=is_new,
                 awaits_reply=awaits_reply,
+                step=step,
             )
 
     async def look(self) -> None:

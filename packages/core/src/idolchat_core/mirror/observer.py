@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -32,7 +32,7 @@ class ObserverFeed(ChangeConsumer):
 
     def __init__(self, primary: Storage, name: str, *, mode: MirrorMode, tuning: MirrorTuning) -> None:
         super().__init__(primary, name, namespace=f"changes.{name}", mode=mode, is_mirror=False, tuning=tuning)
-        self._telling = _Telling(primary, name, outbox=self.outbox, pending=self._queue)
+        self._telling = _Telling(primary, name, outbox=self.outbox, read_notes=self.read_notes, pending=self._queue)
         self._connect(self._telling)
         self._look_first(self._find_gone)
         self._has_compared = False
@@ -70,8 +70,17 @@ class _Telling:
 
     observer: ChangeObserver
 
-    def __init__(self, primary: Storage, name: str, *, outbox: Outbox, pending: ReplicationQueue) -> None:
+    def __init__(
+        self,
+        primary: Storage,
+        name: str,
+        *,
+        outbox: Outbox,
+        read_notes: Callable[[], Awaitable[None]],
+        pending: ReplicationQueue,
+    ) -> None:
         self._primary = primary
+        self._read_notes = read_notes
         self._outbox = outbox
         self._queue = pending
         self.tally = Tally()
@@ -82,7 +91,7 @@ class _Telling:
         return isinstance(subject, UUID) and await self._tell(subject, work)
 
     async def _tell(self, conversation_id: UUID, work: Work) -> bool:
-        notes = self._outbox.of(conversation_id)
+        notes = self._outbox.of(conversation_id)  # what is noted later may not be in the revision: it is kept
         held = self._queue.held.pop(conversation_id, None)  # it is asked again where this fails
         try:
             revision, updated_at = await self._stored(conversation_id)
@@ -94,7 +103,9 @@ class _Telling:
         async with asyncio.timeout(TIMEOUT_S):
             noted = await self.observer.noted(conversation_id) if held is None else _revision_in(held)
             if revision != noted:
-                kinds = _kinds_of(notes, work, is_gone=revision is None)
+                if work.step != (noted, revision):
+                    await self._read_notes()  # another process has noted what it did before it did it
+                kinds = _kinds_of(self._outbox.of(conversation_id), work, is_gone=revision is None)
                 await self.observer.note(Change(conversation_id=conversation_id, revision=revision, kinds=kinds))
         if revision is not None:
             kept = ThrottleState(revision.encode(), 0, updated_at, 0.0, time.monotonic())

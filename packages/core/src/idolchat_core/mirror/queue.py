@@ -14,12 +14,15 @@ from idolchat_core.mirror.throttle import ThrottleState, due_at
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.storage.changes import ChangeKind
 
-__all__ = ["ReplicationQueue", "Work"]
+__all__ = ["ReplicationQueue", "Step", "Work"]
 
 MAX_HELD, FEW_HELD = 20_000, 4096
 """Of some 400 bytes each: no more are held, and so many also when they are old."""
 REPLY_SETTLES = 3
 """So many times ``settle_s`` a change waits at most, for a reply that is to be copied with it."""
+
+type Step = tuple[str | None, str]
+"""The revision that changes were made to, None for a conversation that they began, and the one that they led to."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Work:
 
     ``is_new`` says that it was begun here, so that the mirror is not expected to hold it; ``awaits_reply``, that the
     newest change is a message whose reply may come soon, to be copied with it; ``kinds`` is what happened, where known.
+    ``step`` is from where to where the changes led, where they are known to follow each other without another's.
     """
 
     since: float
@@ -39,6 +43,7 @@ class Work:
     is_new: bool = False
     awaits_reply: bool = False
     kinds: tuple[ChangeKind, ...] = ()
+    step: Step | None = None
     place: float = inf
 
     def join(self, other: Work) -> None:
@@ -54,6 +59,7 @@ class Work:
         self.failures = max(self.failures, other.failures)
         self.is_new = self.is_new or other.is_new
         self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
+        self.step = _both(self.step, other.step)
 
 
 class ReplicationQueue:
@@ -172,3 +178,7 @@ class ReplicationQueue:
         longest = work.since + REPLY_SETTLES * self._tuning.settle_s
         settled = longest if work.awaits_reply else min(longest, work.last_change + self._tuning.settle_s)
         return max(work.not_before, settled, due)
+
+
+def _both(first: Step | None, then: Step | None) -> Step | None:
+    return (first[0], then[1]) if first is not None and then is not None and first[1] == then[0] else None

@@ -14,6 +14,7 @@ from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
 from idolchat_core.mirror.forwarding import Forwarding
 from idolchat_core.mirror.observer import ObserverFeed
 from idolchat_core.mirror.outbox import ANY_HISTORY, Note
+from idolchat_core.mirror.queue import Step
 from idolchat_core.mirror.server_notes import ServerNotes
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.models import Conversation, Message, Page, StoredId
@@ -74,13 +75,20 @@ class TrackedStorage(Forwarding):
             yield
 
     async def create(self, conversation: Conversation) -> str:
-        is_new = False
+        step: Step | None = None
         kind, notes = await self._appending(conversation.id, conversation.updated_at)
         try:
             revision = await self._primary.create(conversation)
-            is_new = True
+            step = None, revision
         finally:
-            self._changed(conversation.id, conversation.updated_at, conversation.messages, kind=kind, is_new=is_new)
+            self._changed(
+                conversation.id,
+                conversation.updated_at,
+                conversation.messages,
+                kind=kind,
+                is_new=step is not None,
+                step=step,
+            )
             await _settle(notes)
         return revision
 
@@ -97,9 +105,10 @@ class TrackedStorage(Forwarding):
         head: StoredId | None = None,
         expected_revision: str | None = None,
     ) -> str | None:
+        step: Step | None = None
         kind, notes = await self._appending(conversation_id, updated_at)
         try:
-            return await self._found(
+            revision = await self._found(
                 conversation_id,
                 lambda: self._primary.append(
                     conversation_id,
@@ -110,9 +119,12 @@ class TrackedStorage(Forwarding):
                     expected_revision=expected_revision,
                 ),
             )
+            if expected_revision is not None and revision is not None:
+                step = expected_revision, revision
         finally:
-            self._changed(conversation_id, updated_at, messages, kind=kind)
+            self._changed(conversation_id, updated_at, messages, kind=kind, step=step)
             await _settle(notes)
+        return revision
 
     async def update(
         self,
@@ -243,6 +255,7 @@ class TrackedStorage(Forwarding):
         *,
         kind: ChangeKind | None = None,
         is_new: bool = False,
+        step: Step | None = None,
     ) -> None:
         new_bytes = sum(
             _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
@@ -256,6 +269,7 @@ class TrackedStorage(Forwarding):
                 new_bytes=new_bytes,
                 is_new=is_new,
                 awaits_reply=awaits_reply,
+                step=step,
             )
 
 

@@ -16,7 +16,7 @@ from idolchat_core.errors import DocumentRefused, IdolchatError, StorageError, S
 from idolchat_core.mirror.circuit_breaker import CircuitBreaker
 from idolchat_core.mirror.connection import MirrorFailed
 from idolchat_core.mirror.outbox import Subject, about
-from idolchat_core.mirror.queue import ReplicationQueue, Work
+from idolchat_core.mirror.queue import ReplicationQueue, Step, Work
 from idolchat_core.mirror.tuning import MirrorTuning
 from idolchat_core.storage.changes import ChangeKind
 from idolchat_core.storage.records import RecordKey
@@ -94,10 +94,13 @@ class ReplicationWorker:
         new_bytes: int = 0,
         is_new: bool = False,
         awaits_reply: bool = False,
+        step: Step | None = None,
     ) -> None:
         """Record that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        work = Work(since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds)
+        work = Work(
+            since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds, step=step
+        )
         self._queue.add(subject, work)
         next_due = self._queue.next_due()
         if next_due is not None and next_due < self._sleeps_until:
