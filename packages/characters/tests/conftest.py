@@ -29,6 +29,12 @@ type NewKey = Callable[..., Awaitable[Headers]]
 WORDS = "Operator's words."
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn waits for its prompt's sources on a busy machine, too."""
+    monkeypatch.setattr("idolchat_core.turns.prompting.SOURCE_TIMEOUT_S", 10.0)
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

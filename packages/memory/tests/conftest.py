@@ -19,6 +19,12 @@ MIA, BEN = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e", "0197a3e2-5c1f-7c4e-9b1a-2f6d
 YUI, RIN = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn waits for what is recalled on a busy machine, too."""
+    monkeypatch.setattr("idolchat_core.turns.prompting.SOURCE_TIMEOUT_S", 10.0)
+
+
 class Talk:
     """A client of the server, and the provider that was asked; two users and two characters."""
 

@@ -1,5 +1,9 @@
 """What a message is found by."""
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +26,24 @@ from idolchat_memory.terms import KnownTerms, terms_of
 )
 def test_terms_are_stems_and_pairs_of_characters(text: str, terms: list[str]) -> None:
     assert terms_of(text) == terms
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("switching")
+def test_threads_that_stem_at_once_find_the_same_terms_as_one_alone() -> None:
+    texts = [f"concert{number}s running{number}ing" for number in range(4000)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(terms_of, texts))
+
+    assert found == [[f"concert{number}", f"running{number}"] for number in range(4000)]
 
 
 @given(st.text())

@@ -16,7 +16,6 @@ __all__ = ["ANALYSIS", "STOP_WORDS", "KnownTerms", "distinct_terms", "stem", "te
 
 STOP_WORDS = frozenset(resources.files("idolchat_memory.data").joinpath("stop_words.txt").read_text("ascii").split())
 _LATIN = re.compile("[a-z0-9]")
-_stemmer = snowballstemmer.stemmer("english")
 _MAX_LENGTH = 40
 """Characters of a term; what is longer is no word anyone asks for, and is cut."""
 _MAX_KNOWN = 16_384
@@ -31,7 +30,10 @@ def stem(word: str) -> str:
 
 @lru_cache(32_768)  # some 250 bytes each, 8 MB
 def _stem(word: str) -> str:
-    return word if _LATIN.match(word) is None else str(_stemmer.stemWord(word))
+    if _LATIN.match(word) is None:
+        return word
+    # One of its own for each word: it keeps the word in itself, and several threads stem at once.
+    return str(snowballstemmer.stemmer("english").stemWord(word))
 
 
 def words_of(text: str) -> list[str]:
@@ -98,7 +100,7 @@ class _Terms(dict[str, str]):
 _TERMS = _Terms()
 
 
-ANALYSIS = TextAnalysis("english-1", terms_of)
+ANALYSIS = TextAnalysis("english-2", terms_of)
 """Renamed whenever a text gives other terms than before."""
 
 

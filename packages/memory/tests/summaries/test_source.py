@@ -104,7 +104,6 @@ def opening(tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.Monkey
     """Opens the server, each time on the same storage."""
     monkeypatch.setenv("IDOLCHAT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("IDOLCHAT_MEMORY_SEMANTIC", "off")
-    monkeypatch.setattr("idolchat_core.turns.prompting.SOURCE_TIMEOUT_S", 10.0)  # on a busy machine, too
 
     @asynccontextmanager
     async def opened(*, embedded: bool = False, **environment: str) -> AsyncGenerator[Chat]:

@@ -46,6 +46,9 @@ _ROLES: tuple[Speaker, Speaker] = ("user", "assistant")
 _SCHEMA_VERSION = 4
 _SCHEMA = resources.files("idolchat_memory.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
 _PATIENCE_S = 10.0
+_PRIMARY_CODE = 0xFF
+"""The bits of an error code that are the same for all of its kinds, such as ``SQLITE_BUSY_RECOVERY``."""
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -54,8 +57,7 @@ def prepare(path: Path, analysis: TextAnalysis) -> None:
     """Make the file, also in place of one that is damaged or of another version. Raises ``StorageUnavailable``."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # It holds what was said: for its owner only, as the conversations are.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _make(path)
     except OSError as error:
         raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
     with explained():
@@ -64,11 +66,20 @@ def prepare(path: Path, analysis: TextAnalysis) -> None:
             for suffix in ("", "-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     Path(f"{path}{suffix}").unlink()
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make(path)
             database = connect(path)
             database.executescript(_SCHEMA)
             database.execute(f"PRAGMA user_version = {version}")
             database.close()
+
+
+def _make(path: Path) -> None:
+    """Make an empty file for its owner only, as the conversations are; one that is there is left alone.
+
+    It is not even opened: to close it would end all locks that this process has on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -179,7 +190,7 @@ def _is_usable(path: Path, wanted: int) -> bool:
         finally:
             database.close()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
+        if error.sqlite_errorcode & _PRIMARY_CODE in _PASSING:
             raise
         return False
     except sqlite3.DatabaseError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -14,7 +13,14 @@ from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
 from idolchat_storage_local.index.entry import EntryFilter, members
-from idolchat_storage_local.index.sqlite_file import Identity, IndexBroken, explained, own_number, transaction
+from idolchat_storage_local.index.sqlite_file import (
+    Identity,
+    IndexBroken,
+    explained,
+    make_private,
+    own_number,
+    transaction,
+)
 
 __all__ = ["TIE_BITS", "FulltextBroken", "FulltextIndex", "FulltextUpdate", "Indexed"]
 
@@ -68,7 +74,7 @@ class FulltextIndex:
             raise FulltextBroken("there is none")
         self._lock = threading.Lock()
         # It holds what was said: for its owner only, as the documents are.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path)
         with _explained():
             self._database = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
             try:

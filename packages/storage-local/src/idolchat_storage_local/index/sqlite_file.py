@@ -15,6 +15,7 @@ __all__ = [
     "IndexBusy",
     "explained",
     "is_passing",
+    "make_private",
     "own_number",
     "remove_index",
     "transaction",
@@ -45,6 +46,15 @@ class IndexBroken(Exception):
 
 class IndexBusy(Exception):
     """The index cannot be read or written now: another process, or the disk."""
+
+
+def make_private(path: str) -> None:
+    """Make an empty file for its owner only, where there is none. Raises ``OSError``.
+
+    One that is there is not opened: to close it would drop the locks that another connection of this process holds.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def remove_index(path: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from idolchat_storage_local.index.sqlite_file import (
     IndexBusy,
     explained,
     is_passing,
+    make_private,
     own_number,
     remove_index,
     transaction,
@@ -245,7 +245,7 @@ def _connect(path: str) -> sqlite3.Connection:
     if path != _MEMORY:
         with suppress(OSError):  # SQLite says what is wrong, too
             # It names conversations and their owners: for its owner only, as are the documents.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private(path)
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
