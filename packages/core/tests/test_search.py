@@ -36,6 +36,16 @@ def test_the_tokens_of_a_term_stand_together_in_every_text_it_matches(text: str,
         assert stand_together(tokens, term.tokens, is_beginning=term.is_beginning)
 
 
+@given(TEXTS, st.sampled_from(" -_.\n"), TEXTS)
+def test_what_stands_apart_has_the_tokens_that_it_has_alone(text: str, sign: str, other: str) -> None:
+    assert tokens_of(text + sign + other) == tokens_of(text) + tokens_of(other)
+
+
+def test_words_are_the_same_beside_signs_of_other_scripts() -> None:
+    tokens = ["the", "strasse", "at", "9", "said", "ken", "中", "中国", "国"]
+    assert tokens_of("The Straße — “at 9”, said Ｋen… 中国") == tokens
+
+
 @pytest.mark.parametrize(("query", "text"), [("e-mail", "email"), ("99_9", "999"), ("中-国", "中国"), ("न्-9", "न््-9")])
 def test_what_a_query_keeps_apart_is_not_found_in_one_piece(query: str, text: str) -> None:
     assert Query(query).show(text) is None

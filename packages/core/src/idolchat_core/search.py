@@ -33,8 +33,10 @@ _LETTER = re.compile(f"[^\\W_{_DENSE}]|[{_INDIC}]")
 _GAP = re.compile(f"(?:(?![{_DENSE}{_INDIC}])[\\W_])*")
 """Characters that are in no run; vowel signs, too, match ``\\W``."""
 _RUNS = re.compile(f"(?P<dense>[{_DENSE}]+)|((?:[^\\W_{_DENSE}]+|[{_INDIC}]+)+)")
-_ASCII = bytes(ord(one.lower()) if (one := chr(code)).isalnum() and code < 128 else ord(" ") for code in range(256))
-"""By the code of an ASCII character: it in lower case where it is in a word, else a blank."""
+_ASCII = bytes(
+    code if code > 127 else ord(one.lower()) if (one := chr(code)).isalnum() else ord(" ") for code in range(256)
+)
+"""By the code of an ASCII character: it in lower case where it is in a word, else a blank; other bytes as they are."""
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")
 _BEFORE, _AFTER = 40, 80
@@ -140,9 +142,20 @@ def tokens_of(text: str) -> list[str]:
 
     A term's tokens stand next to each other in those of every text that it matches.
     """
-    folded = text if text.isascii() else _folded(unicodedata.normalize("NFC", text))
-    if folded.isascii():
-        return folded.encode().translate(_ASCII).decode().split()
+    words = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass").translate(_ASCII)
+    pieces = words.decode("utf-8", "surrogatepass").split()
+    if text.isascii():
+        return pieces
+    tokens: list[str] = []
+    for piece in pieces:
+        if piece.isascii():  # so are most words in many languages, and the others take ten times as long
+            tokens.append(piece)
+        else:
+            tokens += _tokens_of_runs(piece.translate(_FOLDS))
+    return tokens
+
+
+def _tokens_of_runs(folded: str) -> list[str]:
     tokens: list[str] = []
     for dense, word in _RUNS.findall(folded):
         if word:
