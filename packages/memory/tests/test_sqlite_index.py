@@ -1,7 +1,10 @@
 """The SQLite index against the contract, and what is its own."""
 
+import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -106,3 +109,23 @@ async def test_verify_names_what_does_not_agree(
     change(path, damage)
 
     assert any(problem in line for line in await index.verify())
+
+
+def read_elsewhere(path: Path) -> None:
+    code = (
+        "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute('SELECT 1 FROM scopes'); base.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
+async def test_another_process_that_closes_the_file_leaves_its_log_to_one_that_has_opened_it_twice(
+    index: SqliteMemoryIndex, path: Path
+) -> None:
+    await index.replace(SCOPE, TALK, some_messages("apple"), revision="1")
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_ino
+    async with open_sqlite_index(path, PLAIN_WORDS):
+        pass
+    await asyncio.to_thread(read_elsewhere, path)
+
+    assert log.stat().st_ino == before

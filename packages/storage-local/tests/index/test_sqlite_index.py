@@ -7,6 +7,8 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from uuid import UUID
@@ -232,3 +234,15 @@ def test_the_index_is_its_owner_s_alone(tmp_path: Path) -> None:
     index.close()
 
     assert modes == {0o600}
+
+
+def test_another_process_that_closes_the_index_leaves_its_log_to_who_has_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite3"
+    index = Index(str(path))
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_ino
+    code = "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute('SELECT 1 FROM turns'); base.close()"
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+    assert log.stat().st_ino == before
+    index.close()
