@@ -33,8 +33,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
-from idolchat_core.turns import engine as turn_engine
-from idolchat_core.turns import remote_turns
+from idolchat_core.turns import idempotency, remote_turns
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest
 
@@ -546,7 +545,7 @@ async def adopting(
     cluster: Cluster, other_llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[TurnEngine]:
     """Run an engine that has the places of all turns, and looks without a pause for what becomes of them."""
-    monkeypatch.setattr(turn_engine, "LEFT_PAUSE_S", 0)
+    monkeypatch.setattr(idempotency, "LEFT_PAUSE_S", 0)
     Adopter.left, Adopter.looks, Adopter.has_looked_often = None, 0, asyncio.Event()
     async with cluster.engine("other", other_llm, turns=Adopter, recovers=True) as engine:
         yield engine
@@ -560,7 +559,7 @@ async def test_a_key_whose_turn_was_left_waits_until_that_is_taken_over_and_runs
     other_llm: ScriptedProvider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turn_engine, "LEFT_S", 3600)
+    monkeypatch.setattr(idempotency, "LEFT_S", 3600)
     llm.say(["La", asyncio.Event()])
     other_llm.say("La la la")
     request = ask("Sing!", conversation_id=str(uuid4()))
@@ -579,7 +578,7 @@ async def test_a_key_whose_turn_was_left_waits_until_that_is_taken_over_and_runs
 async def test_a_key_whose_turn_was_left_and_is_not_taken_over_is_told_to_come_back(
     one: TurnEngine, adopting: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_engine, "LEFT_S", 0)
+    monkeypatch.setattr(idempotency, "LEFT_S", 0)
     llm.say(["La", asyncio.Event()])
     request = ask("Sing!", conversation_id=str(uuid4()))
     await one.start(request, idempotency_key="k")

@@ -15,8 +15,7 @@ from uuid import UUID, uuid4, uuid5
 from idolchat_core.background_tasks import BackgroundTasks
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.characters.joined import JoinedDirectories
-from idolchat_core.coordination.checkpoints import unfinished
-from idolchat_core.coordination.contract import AlreadyEntered, Coordination, Occupant, UnfinishedTurn
+from idolchat_core.coordination.contract import AlreadyEntered, Coordination
 from idolchat_core.coordination.local import local_coordination
 from idolchat_core.errors import (
     ConfigurationError,
@@ -44,17 +43,18 @@ from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.context_window import ContextWindow, measure_window
 from idolchat_core.turns.derived_ids import derivation_secret
 from idolchat_core.turns.ephemeral import EphemeralRequest, EphemeralTurn
-from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, find_stored_turn
+from idolchat_core.turns.idempotency import IdempotentStarts
+from idolchat_core.turns.local_turns import LocalTurns
+from idolchat_core.turns.lookup import StoredTurn, find_stored_turn
 from idolchat_core.turns.message_writer import MessageWriter
 from idolchat_core.turns.observers import TurnObserver
 from idolchat_core.turns.plan import After, Plan, retry_id
 from idolchat_core.turns.prompt_records import PromptRecords, forget_prompts
 from idolchat_core.turns.recovery import UnstoredTurns
 from idolchat_core.turns.remote_turns import RemoteTurns
-from idolchat_core.turns.request import NewMessage, OnDisconnect, TurnOptions, TurnRequest
+from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 from idolchat_core.turns.resources import EngineResources
-from idolchat_core.turns.retention import FinishedTurns
-from idolchat_core.turns.runner import TurnRun, mismatch
+from idolchat_core.turns.retrying import Retryable
 from idolchat_core.turns.taking_over import TakeOver
 
 __all__ = ["LiveTurn", "TurnEngine"]
@@ -65,12 +65,8 @@ EVERY_S = 0.5
 """How often running replies are saved: less than the one second of text that a crash may cost."""
 FAR_EVERY_S = 5.0
 """The same for a storage that is far, where each time is an upload."""
-_AT_ONCE = 64
-"""Replies that are described before others have a turn on the event loop."""
 LEFT_BYTES = 16 * 1024 * 1024
 """Of events of finished turns that are left to other processes at the end."""
-LEFT_S, LEFT_PAUSE_S = 15.0, 0.2
-"""How long, and how often, it is tried to join a turn whose process has gone: others take it over within seconds."""
 PRUNE_EVERY_S = 6 * 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Between attempts to read a storage that was away at the start."""
@@ -123,12 +119,11 @@ class TurnEngine:
             prompt_sources=prompt_sources,
         )
         self._turns, self._bus, self._membership = turns, coordination.bus, coordination.membership
-        self._runs: dict[UUID, TurnRun] = {}
-        self._remote = RemoteTurns(self._resources, find_running=self._runs.get, find_here=self._run_of)
+        self._local = LocalTurns(self._resources, check=self._check_running)
+        self._remote = RemoteTurns(self._resources, self._local)
+        self._starts = IdempotentStarts(self._local, self._remote)
         self._taking_over = TakeOver(self._resources, is_on=recovers)
         self._receiving = AsyncExitStack()
-        self._finished = FinishedTurns(kept_s=settings.turn_retention_s, max_bytes=settings.turn_retention_bytes)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._ephemeral: set[EphemeralTurn] = set()
         self._is_draining = False
         self._secret = uuid4()
@@ -186,7 +181,7 @@ class TurnEngine:
     @property
     def waiting(self) -> int:
         """Count the turns that wait for another in their conversation."""
-        return sum(run.is_waiting for run in self._runs.values())
+        return sum(run.is_waiting for run in self._local.running.values())
 
     @property
     def unstored(self) -> int:
@@ -196,7 +191,7 @@ class TurnEngine:
     @property
     def running(self) -> int:
         """Count the turns that are queued or running."""
-        return len(self._runs)
+        return len(self._local.running)
 
     @property
     def remote_readers(self) -> int:
@@ -222,7 +217,7 @@ class TurnEngine:
         Raises ``ConversationMismatch``, ``ConversationBusy``, ``QueueFull``, ``IdempotencyMismatch``,
         ``ShuttingDown`` and ``StorageError``.
         """
-        return await self._begin(Plan.of(request, key=idempotency_key, secret=self._secret, after=after))
+        return await self._starts.begin(Plan.of(request, key=idempotency_key, secret=self._secret, after=after))
 
     async def edit(
         self,
@@ -244,7 +239,7 @@ class TurnEngine:
             instead_of=message_id,
             expected_revision=expected_revision,
         )
-        return await self._begin(plan)
+        return await self._starts.begin(plan)
 
     async def regenerate(self, conversation_id: UUID, options: TurnOptions) -> LiveTurn:
         """Answer the last message of the active branch once more; the replies it has stay, as siblings.
@@ -256,7 +251,7 @@ class TurnEngine:
         asked = [entry.id for entry in history.path if entry.role != "assistant"]
         if not asked:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
-        return await self._launch(Plan.anew(conversation_id, asked[-1], options))
+        return await self._local.launch(Plan.anew(conversation_id, asked[-1], options))
 
     async def answer_again(
         self,
@@ -271,7 +266,7 @@ class TurnEngine:
         Raises as ``start``, ``ConversationNotFound``, and ``TurnNotRetryable`` when there is no such message.
         """
         plan = Plan.anew(conversation_id, message_id, options, changes_branch=True)
-        return await self._launch(plan._replace(instructions=tuple(instructions)))
+        return await self._local.launch(plan._replace(instructions=tuple(instructions)))
 
     async def continue_reply(
         self,
@@ -290,7 +285,7 @@ class TurnEngine:
         ``TurnNotRetryable`` when it cannot be continued.
         """
         plan = Plan.continuing(conversation_id, reply_id, options, changes_branch=changes_branch)
-        return await self._launch(plan._replace(instructions=tuple(instructions)))
+        return await self._local.launch(plan._replace(instructions=tuple(instructions)))
 
     async def answer_unstored(self, request: EphemeralRequest) -> LiveTurn:
         """Answer messages that are stored nowhere; see ``EphemeralTurn``. The call is in the ledger all the same.
@@ -301,8 +296,8 @@ class TurnEngine:
         turn = EphemeralTurn(self._resources, request)
         self._ephemeral.add(turn)
         task = turn.spawn(self._ephemeral.discard)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._local.tasks.add(task)
+        task.add_done_callback(self._local.tasks.discard)
         await turn.live.begun()
         return turn.live
 
@@ -320,38 +315,27 @@ class TurnEngine:
         again, it gives the same new turn.
         Raises as ``start``, ``TurnNotFound``, ``TurnNotRetryable``.
         """
-        status, answer_to, newest_turn_id, continues, fingerprint = await self._retryable(turn_id)
-        retried = self._run_of(retry_id(turn_id)) or self._run_of(retry_id(newest_turn_id))
+        before = await self._retryable(turn_id)
+        retried = self._local.find(retry_id(turn_id)) or self._local.find(before.retry_id)
         if retried is not None:  # asked for before, or by another request at the same moment
             with suppress(AlreadyEntered):  # in another process, too
                 await retried.live.begun()
                 return retried.live
-        before = self._finished.get(turn_id)
-        if before is not None and options is None:
-            plan = before.plan.again(answer_to, turn_id=retry_id(newest_turn_id), continues=continues)
+        kept = self._local.finished.get(turn_id)
+        if kept is not None and options is None:
+            plan = before.as_before(kept.plan)
         else:
-            how, new_id = options or otherwise or TurnOptions(), retry_id(newest_turn_id)
-            if continues is not None:
-                plan = Plan.continuing(status.conversation_id, continues, how, turn_id=new_id)
-            else:
-                plan = Plan.anew(status.conversation_id, answer_to, how, turn_id=new_id)
-            plan = plan._replace(fingerprint=fingerprint)
-        return await self._begin(plan)
+            plan = before.anew(options or otherwise or TurnOptions())
+        try:
+            return await self._starts.begin(plan)
+        except AlreadyEntered:  # it has ended meanwhile
+            return await self.find(plan.turn_id)
 
-    async def _retryable(self, turn_id: UUID) -> tuple[TurnStatus, StoredId, UUID, StoredId | None, str | None]:
-        """Return how a turn that may be retried stands, what it answers, the turn of its newest reply, which reply
-        that continues, and the fingerprint of what its key was used for."""
-        run = self._run_of(turn_id)
+    async def _retryable(self, turn_id: UUID) -> Retryable:
+        run = self._local.find(turn_id)
         if run is not None and run.live.has_begun:
-            status, newest_turn_id, continues = run.live.status, turn_id, run.live.reply_fields.get("continues")
-            fingerprint = run.live.fingerprint
-        else:
-            stored = await self._stored(turn_id)
-            status, newest_turn_id, fingerprint = stored.status, stored.newest_turn_id, stored.request_hash
-            continues = stored.reply.continues if stored.reply else None
-        if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
-            raise TurnNotRetryable(f"turn {turn_id} is {status.state}; only one that did not complete can be retried")
-        return status, status.user_message_id, newest_turn_id, continues, fingerprint
+            return Retryable.of_live(run.live)
+        return Retryable.of_stored(await self._stored(turn_id))
 
     async def find(self, turn_id: UUID, *, after: int = -1) -> LiveTurn:
         """Find a turn whose events are kept, or that runs in another process. Raises ``TurnNotFound``, ``TurnExpired``.
@@ -359,7 +343,7 @@ class TurnEngine:
         A turn of another process is waited for a moment until event ``after`` of it is known here, which a reader may
         have seen there. ``StorageUnavailable`` is raised where that process does not answer.
         """
-        run = self._run_of(turn_id)
+        run = self._local.find(turn_id)
         if run is not None:
             return run.live
         live = await self._remote.follow(turn_id, after=after)
@@ -370,7 +354,7 @@ class TurnEngine:
 
     async def status(self, turn_id: UUID) -> TurnStatus:
         """Return how a turn stands, from its events or from its messages. Raises ``TurnNotFound``."""
-        run = self._run_of(turn_id)
+        run = self._local.find(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.status
         return await self._remote.status(turn_id) or (await self._stored(turn_id)).status
@@ -383,7 +367,7 @@ class TurnEngine:
 
     async def owner(self, turn_id: UUID) -> StoredId | None:
         """Return whose conversation a turn is in; None for a conversation without a user. Raises ``TurnNotFound``."""
-        run = self._run_of(turn_id)
+        run = self._local.find(turn_id)
         if run is not None and run.live.has_begun:
             return run.live.user_id
         status = await self.status(turn_id)
@@ -395,7 +379,7 @@ class TurnEngine:
 
         One that waits is stopped when its place comes. Raises ``TurnNotFound``.
         """
-        run = self._runs.get(turn_id)
+        run = self._local.running.get(turn_id)
         if run is not None:
             await run.live.begun()
             turn_id = run.live.turn_id
@@ -415,7 +399,7 @@ class TurnEngine:
 
         Raises ``TurnNotFound``, and ``TurnExpired`` where that is not known any more, or not yet.
         """
-        run = self._run_of(turn_id)
+        run = self._local.find(turn_id)
         if run is not None and run.built_prompt is not None:
             return run.built_prompt.explanation()
         status = await self.status(turn_id)
@@ -458,7 +442,7 @@ class TurnEngine:
         await self._resources.unstored.flush(conversation_id)
         await self._turns.settled()
         self._resources.histories.forget(conversation_id)
-        self._finished.forget_conversation(conversation_id)
+        self._local.finished.forget_conversation(conversation_id)
 
     async def stop_all(self, conversation_id: UUID) -> None:
         """Cancel what runs and waits in a conversation, and forget what is known of it.
@@ -474,21 +458,21 @@ class TurnEngine:
         await self._turns.settled()
         await forget_prompts(self._resources.storage, conversation_id)
         self._resources.histories.forget(conversation_id)
-        self._finished.forget_conversation(conversation_id)
+        self._local.finished.forget_conversation(conversation_id)
 
     async def drain(self, *, grace_s: float) -> None:
         """Refuse new turns, wait ``grace_s`` seconds for the running ones, then store the rest as ``incomplete``."""
         self._is_draining = True
         await self._leave_new_turns()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+        if self._local.tasks:
+            await asyncio.wait(self._local.tasks, timeout=grace_s)
         await self._turns.hand_over()
-        for run in list(self._runs.values()):
+        for run in list(self._local.running.values()):
             run.stop(TurnState.INCOMPLETE)
         for turn in list(self._ephemeral):
             turn.stop(TurnState.INCOMPLETE)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._local.tasks:
+            await asyncio.wait(self._local.tasks)
         await self._resources.unstored.flush_all(at_once=True)
         if self._resources.unstored.count:
             log.error("turns could not be stored before the end", extra={"turns": self._resources.unstored.count})
@@ -496,7 +480,7 @@ class TurnEngine:
     async def _leave_finished(self) -> None:
         """Hand the events of turns that are over to the other processes, as far as they are kept here."""
         if self._membership is not None:
-            finished = list(self._finished.newest(max_bytes=LEFT_BYTES))
+            finished = list(self._local.finished.newest(max_bytes=LEFT_BYTES))
             try:
                 await self._remote.leave(finished, kept_s=self._resources.settings.turn_retention_s)
             except StorageError as error:
@@ -509,71 +493,6 @@ class TurnEngine:
                 await self._membership.drain()
             except StorageError as error:
                 log.warning("others cannot be told that this process drains", extra={"code": error.code})
-
-    async def _begin(self, plan: Plan) -> LiveTurn:
-        """Run a turn, or join the one that its key began; one that is left is looked for until it is taken over."""
-        gives_up_at: float | None = None
-        while True:
-            known = self._newest(plan.turn_id) if plan.key is not None else None
-            try:
-                return await (self._attach(known, plan) if known else self._launch(plan))
-            except AlreadyEntered as error:
-                turn = error.occupant
-            if (live := await self._join(turn, plan)) is not None:
-                return live
-            now = time.monotonic()
-            if gives_up_at is None:  # it may have ended meanwhile, and is told again at once
-                gives_up_at = now + LEFT_S
-                continue
-            if now > gives_up_at:
-                raise StorageUnavailable(
-                    f"turn {turn.turn_id} has its place still, and nobody who answers runs it; send again in a moment"
-                )
-            await asyncio.sleep(LEFT_PAUSE_S)
-
-    async def _attach(self, run: TurnRun, plan: Plan) -> LiveTurn:
-        """Join a turn that the same key began here; one that failed runs again. Raises ``AlreadyEntered``."""
-        if run.live.fingerprint != plan.fingerprint:
-            raise mismatch(plan.key or "")
-        await run.live.begun()
-        newest = self._newest(plan.turn_id)
-        if newest is not None and newest is not run:
-            return await self._attach(newest, plan)
-        if run.live.is_over and run.live.state in RETRYABLE:
-            continues = run.live.reply_fields.get("continues")
-            again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
-            return await self._launch(again)
-        return run.live
-
-    async def _launch(self, plan: Plan) -> LiveTurn:
-        """Run a turn. Raises ``AlreadyEntered`` where it has its place already, which one of a new id has not."""
-        self._check_running()
-        run = TurnRun(self._resources, plan, renames=self._rename)
-        self._runs[plan.turn_id] = run
-        task = run.spawn(self._over)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        try:
-            await run.live.begun()
-        except asyncio.CancelledError:
-            if plan.on_disconnect is OnDisconnect.CANCEL:
-                run.stop(TurnState.CANCELLED)
-            raise
-        return run.live
-
-    async def _join(self, turn: Occupant, plan: Plan) -> LiveTurn | None:
-        """Join a turn that has its place already; None where nobody tells of it, and the key may begin it anew."""
-        run = self._run_of(turn.turn_id)
-        if run is not None:
-            with suppress(AlreadyEntered):  # that one is elsewhere, too
-                await run.live.begun()
-                return run.live
-        live = await self._remote.follow(turn.turn_id)
-        if plan.key is None:
-            return live or await self.find(turn.turn_id)
-        if live is not None and live.fingerprint != plan.fingerprint:
-            raise mismatch(plan.key)
-        return live
 
     def _check_running(self) -> None:
         if self._is_draining:
@@ -588,33 +507,6 @@ class TurnEngine:
             raise StorageUnavailable(
                 f"the storage could not be read since the start: {self._unread_because}"
             ) from self._unread_because
-
-    def _rename(self, run: TurnRun, turn_id: UUID, *, is_over: bool = False) -> None:
-        """Know a turn by another id from now on; ``is_over`` says that this one is only to be told again.
-
-        Raises ``AlreadyEntered`` where one of that id runs, or is kept.
-        """
-        if turn_id in self._runs or (is_over and self._finished.get(turn_id) is not None):
-            raise AlreadyEntered(Occupant(turn_id, run.conversation_id, self._bus.inbox, False, False))
-        del self._runs[run.live.turn_id]
-        self._runs[turn_id] = run
-
-    def _over(self, run: TurnRun) -> None:
-        del self._runs[run.live.turn_id]
-        self._remote.over(run.live.turn_id)
-        if run.live.has_begun:
-            self._finished.add(run)
-
-    def _run_of(self, turn_id: UUID) -> TurnRun | None:
-        return self._runs.get(turn_id) or self._finished.get(turn_id)
-
-    def _newest(self, turn_id: UUID) -> TurnRun | None:
-        """Find the run that a key stands for now: the one it began, or the last that was run again in its place."""
-        run = following = self._run_of(turn_id)
-        while following is not None:
-            run, turn_id = following, retry_id(turn_id)
-            following = self._run_of(turn_id)
-        return run
 
     async def _read_what_was_left(self) -> None:
         """Read what turns rest on, and bring in what a crash left. Raises ``StorageUnavailable``."""
@@ -649,22 +541,10 @@ class TurnEngine:
             await asyncio.sleep(FAR_EVERY_S if self._resources.storage.is_far else EVERY_S)
             if self._unread_because is not None:
                 continue
-            self._finished.sweep()
-            stops = await self._turns.save(await self._grown())
+            self._local.finished.sweep()
+            stops = await self._turns.save(await self._local.grown())
             for turn_id, state in stops.items():
-                if (run := self._runs.get(turn_id)) is not None:
+                if (run := self._local.running.get(turn_id)) is not None:
                     run.stop(state)
             await self._resources.unstored.flush_all()
             await self._taking_over.go_on()
-
-    async def _grown(self) -> Sequence[UnfinishedTurn]:
-        """Describe the running turns that have said more since they were saved."""
-        grown: list[UnfinishedTurn] = []
-        for number, run in enumerate(list(self._runs.values()), 1):
-            length = len(run.live.reply.content)
-            if length != run.saved_length and not run.live.is_over:
-                run.saved_length = length
-                grown.append(unfinished(run.live))
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return grown

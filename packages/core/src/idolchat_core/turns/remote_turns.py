@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import replace
 from uuid import UUID
@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from idolchat_core.coordination.contract import Occupant
 from idolchat_core.coordination.event_relay import EventRelay, copy_of
-from idolchat_core.coordination.messages import Left, Stop, Watch, read_message, send_stops, send_watch, tell, write
+from idolchat_core.coordination.messages import Left, Stop, Watch, read_message, send_stops, send_watch, tell
 from idolchat_core.errors import StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnState, TurnStatus
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.turns.local_turns import LocalTurns
 from idolchat_core.turns.lookup import find_stored_turn, state_of
 from idolchat_core.turns.resources import EngineResources
-from idolchat_core.turns.runner import TurnRun
 
 __all__ = ["RemoteTurns"]
 
@@ -32,19 +32,11 @@ LOOK_EVERY_S = 0.05
 
 
 class RemoteTurns:
-    """``find_running`` finds a turn of this process that runs, and ``find_here`` also one whose events are kept."""
+    """How they stand, and what is to become of them; ``local`` are the turns of this process, which others ask for."""
 
-    def __init__(
-        self,
-        resources: EngineResources,
-        *,
-        find_running: Callable[[UUID], TurnRun | None],
-        find_here: Callable[[UUID], TurnRun | None],
-    ) -> None:
+    def __init__(self, resources: EngineResources, local: LocalTurns) -> None:
         self._storage, self._turns, self._bus = resources.storage, resources.turns, resources.bus
-        self._find_running, self._find_here = find_running, find_here
-        self._watchers: dict[UUID, set[str]] = {}
-        """The inboxes that wait for turns of this process to end."""
+        self._local = local
         self._awaited: dict[UUID, asyncio.Event] = {}
         """Turns of other processes that are to end, and whether their process has told that they have."""
         self.relay = EventRelay(self._bus, self._turns, find_here=self._begun_here, find_end=self._end)
@@ -116,7 +108,7 @@ class RemoteTurns:
 
     async def gone(self, turn: Occupant) -> None:
         """Wait until a turn that is stopped has given up its place, in whatever process it is."""
-        run = self._find_here(turn.turn_id)
+        run = self._local.find(turn.turn_id)
         if run is not None:
             await run.over()
         elif turn.inbox != self._bus.inbox:
@@ -130,11 +122,6 @@ class RemoteTurns:
                 has_left.clear()
         finally:
             self._awaited.pop(turn.turn_id, None)
-
-    def over(self, turn_id: UUID) -> None:
-        """Tell whoever waits for it that a turn of this process is over."""
-        for inbox in self._watchers.pop(turn_id, ()):
-            self._bus.send(inbox, write(Left(turn_id=turn_id)))
 
     async def ended(self, turn: Occupant) -> TurnStatus | None:
         """Return how a turn that is ``gone`` has ended; None where nothing is stored of it."""
@@ -152,12 +139,10 @@ class RemoteTurns:
             log.warning("a message of another process is of no kind that is known here")
             return
         if isinstance(told, Stop):
-            if (run := self._find_running(told.turn_id)) is not None:
+            if (run := self._local.running.get(told.turn_id)) is not None:
                 run.stop(told.state)
         elif isinstance(told, Watch):
-            self._watchers.setdefault(told.turn_id, set()).add(told.inbox)
-            if self._find_running(told.turn_id) is None:
-                self.over(told.turn_id)
+            self._local.watch(told.turn_id, told.inbox)
         elif isinstance(told, Left):
             self._turns.look_again()
             if (awaited := self._awaited.get(told.turn_id)) is not None:
@@ -166,7 +151,7 @@ class RemoteTurns:
             self.relay.take(told)
 
     def _begun_here(self, turn_id: UUID) -> LiveTurn | None:
-        run = self._find_here(turn_id)
+        run = self._local.find(turn_id)
         return run.live if run is not None and run.live.has_begun else None
 
     async def _end(self, turn: Occupant) -> TurnEnded | None:
