@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from typing import Any, Final
 
-__all__ = ["MAX_DEPTH", "MISSING", "plain_copy", "plain_json", "plain_text"]
+__all__ = ["MAX_DEPTH", "MISSING", "plain_json", "plain_text"]
 
 MAX_DEPTH = 128
 """Levels of lists and objects in one field; a stored message, which holds it, may have 190 (see ``document``)."""
@@ -19,10 +17,6 @@ class _Missing:
 
 MISSING: Final = _Missing()
 """In place of a value that cannot be stored."""
-
-_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-_IS_DOUBTFUL = re.compile(r"\\ud|\d{19}")
-"""What half a surrogate pair, or a number that is too large, would show as; where it is something else, too."""
 
 
 def plain_text(text: str) -> str:
@@ -56,14 +50,3 @@ def plain_json(value: Any, *, depth: int = MAX_DEPTH) -> Any:
         return MISSING if any(item is MISSING for item in pairs.values()) else pairs
     items = [plain_json(item, depth=depth - 1) for item in value]
     return MISSING if any(item is MISSING for item in items) else items
-
-
-def plain_copy(value: Any) -> Any:
-    """Do as ``plain_json``; of a large value that is JSON already, at a fraction of its cost, by way of its text."""
-    try:
-        text = _ENCODER.encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return plain_json(value)
-    if text.count("[") + text.count("{") > MAX_DEPTH or _IS_DOUBTFUL.search(text):
-        return plain_json(value)
-    return json.loads(text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
+from idolchat_core.events.json_values import MAX_DEPTH, plain_json
 from idolchat_core.models import StoredId, UtcTime
 from idolchat_core.prompt.budget import Decision
 
@@ -89,8 +91,22 @@ class BuiltPrompt(NamedTuple):
 
     def explanation(self) -> PromptExplanation:
         """Explain it."""
-        return PromptExplanation.model_validate(self._asdict())
+        return PromptExplanation.model_validate_json(self.to_json())
 
     def to_json(self) -> bytes:
-        """Write its explanation as JSON on one line, of each part an array."""
-        return to_json(self._asdict())
+        """Write its explanation as JSON on one line, of each part an array, of its ``why`` what JSON can hold."""
+        with suppress(ValueError):  # what a source said is no JSON, or is nested too deep to be read again
+            text = _written(self)
+            if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+                from_json(text)
+            return text
+        return _written(self._replace(parts=[(*part[:-1], _plain(part[-1])) for part in self.parts]))
+
+
+def _written(prompt: BuiltPrompt) -> bytes:
+    return to_json(prompt._asdict(), inf_nan_mode="null")
+
+
+def _plain(why: object) -> object:
+    plain = plain_json(dict(why)) if isinstance(why, Mapping) else {}
+    return plain if isinstance(plain, dict) else {}

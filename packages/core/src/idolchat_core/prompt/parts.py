@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
-from idolchat_core.events.json_values import plain_copy, plain_json
+from idolchat_core.events.json_values import plain_json
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
 
@@ -98,7 +98,7 @@ def measured(part: PromptPart, *, given: object = None) -> MeasuredPart:
 
 
 def checked_part(part: object) -> PromptPart:
-    """Return a part that a plugin made, its ``why`` reduced to JSON. Raises ``TypeError`` for one of wrong types."""
+    """Return a part that a plugin made. Raises ``TypeError`` for one of wrong types."""
     if not isinstance(part, PromptPart):
         raise TypeError(f"a part is a PromptPart, not {type(part).__name__}")
     checks = {
@@ -117,14 +117,9 @@ def checked_part(part: object) -> PromptPart:
     wrong = [name for name, is_right in checks.items() if not is_right]
     if wrong:
         raise TypeError(f"the part {part.key!r} has values of wrong types: {', '.join(wrong)}")
-    return part._replace(why=_plain_why(part.why)) if part.why else part
+    return part
 
 
 def _are_content_parts(content: object) -> bool:
     is_list = isinstance(content, Sequence) and all(isinstance(item, dict) for item in content)
     return is_list and plain_json(content) == content
-
-
-def _plain_why(why: Mapping[str, Any]) -> dict[str, Any]:
-    plain = plain_copy(dict(why))
-    return plain if isinstance(plain, dict) else {}

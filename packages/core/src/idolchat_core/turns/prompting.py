@@ -56,7 +56,8 @@ class _Measuring:
         part = self.known.get(id(given))
         if part is not None and part.given is given and part.part.source == source:
             return part
-        return measured(checked_part(given)._replace(source=source), given=given)
+        checked = checked_part(given)
+        return measured(checked if checked.source == source else checked._replace(source=source), given=given)
 
 
 class Prompting:
