@@ -19,6 +19,7 @@ class Proxy:
         self._may_pass = asyncio.Event()
         self._may_pass.set()
         self._loses_answers = False
+        self._answers, self._is_answered = 0, asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -48,10 +49,18 @@ class Proxy:
         self._loses_answers = False
         self._may_pass.set()
 
-    async def lose_answers(self, for_s: float) -> None:
-        """Hand on what clients say, lose what is answered, and cut the connections then."""
+    async def answered(self, times: int) -> None:
+        """Wait until the server has answered so many times more."""
+        wanted = self._answers + times
+        async with asyncio.timeout(60):
+            while self._answers < wanted:
+                self._is_answered.clear()
+                await self._is_answered.wait()
+
+    async def lose_answers(self, count: int) -> None:
+        """Hand on what clients say, lose so many answers, and cut the connections then."""
         self._loses_answers = True
-        await asyncio.sleep(for_s)
+        await self.answered(count)
         self.cut()
         self._loses_answers = False
 
@@ -76,6 +85,9 @@ class Proxy:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         while data := await reader.read(65536):
             await self._may_pass.wait()
+            if is_answer:
+                self._answers += 1
+                self._is_answered.set()
             if is_answer and self._loses_answers:
                 continue
             writer.write(data)

@@ -8,15 +8,21 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.cluster.proxy import Proxy
 from tests.cluster.under_load import (
+    SAVED,
     see_that_nobody_was_interrupted,
     see_who_was_taken_for_dead,
     under_load,
+    until_answered,
+    until_lived_on,
     until_ready,
+    until_said,
+    until_true,
+    until_unheard,
 )
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.mock_openrouter.fixture import Mock
@@ -30,10 +36,10 @@ async def test_a_database_that_is_restarted_loses_nothing_and_nobody_is_taken_fo
 ) -> None:
     async with under_load(own_cluster) as client:
         for _ in range(2):
-            await asyncio.sleep(3)
+            await until_answered(client)
             client.ledger.lose(asyncio.get_running_loop().time())
             await asyncio.to_thread(own_postgres.restart, "immediate")
-        await asyncio.sleep(4)
+        await until_lived_on(own_cluster)
 
     see_who_was_taken_for_dead(own_cluster, client)
 
@@ -42,16 +48,15 @@ async def test_a_database_that_is_away_for_longer_loses_nothing_and_nobody_is_ta
     own_cluster: Cluster, own_postgres: PostgresServer
 ) -> None:
     async with under_load(own_cluster) as client:
-        await asyncio.sleep(3)
+        await until_answered(client)
         client.ledger.lose(asyncio.get_running_loop().time())
         await asyncio.to_thread(own_postgres.stop, "immediate")
         for server in own_cluster.servers:
-            await until_ready(server, status=503)
-        await asyncio.sleep(3)
+            await until_unheard(server)
         await asyncio.to_thread(own_postgres.start)
         for server in own_cluster.servers:
             await until_ready(server)
-        await asyncio.sleep(4)
+        await until_lived_on(own_cluster)
 
     see_who_was_taken_for_dead(own_cluster, client)
 
@@ -79,14 +84,14 @@ async def test_connections_that_are_cut_and_answers_that_are_lost_lose_and_doubl
     async with behind_proxies(tmp_path, forking, postgres, mock_openrouter) as (cluster, proxies):
         async with under_load(cluster) as client:
             for _ in range(12):
-                await asyncio.sleep(dice.uniform(0.2, 0.6))
-                client.ledger.lose(asyncio.get_running_loop().time())
                 proxy = dice.choice(proxies)
+                await proxy.answered(dice.randrange(50))
+                client.ledger.lose(asyncio.get_running_loop().time())
                 if dice.random() < 0.5:
                     proxy.cut()
                 else:
-                    await proxy.lose_answers(dice.uniform(0.05, 0.3))
-            await asyncio.sleep(3)
+                    await proxy.lose_answers(dice.randrange(1, 4))
+            await until_lived_on(cluster)
         see_who_was_taken_for_dead(cluster, client)
 
 
@@ -99,16 +104,11 @@ async def test_a_server_that_is_cut_off_from_the_database_stops_and_begins_anew(
         sent = body("Sing", model="mock/n64-d400", conversation_id=conversation_id)
         async with streamed(one, json=sent) as events:
             await anext(events)
-            await anext(events)
-            await asyncio.sleep(1.5)
+            await until_true(cluster, SAVED, UUID(conversation_id))
             proxies[0].stall()
             not_ready = await until_ready(one, status=503)
             rest = [event async for event in events]
-        reply = {}
-        async with second.client() as client, asyncio.timeout(60):
-            while "finish_reason" not in reply:
-                await asyncio.sleep(0.1)
-                reply = (await client.get(f"/conversation/{conversation_id}")).json()["messages"][-1]
+        reply = (await until_said(second, conversation_id))["messages"][-1]
         proxies[0].go_on()
         proxies[0].cut()
         again = await until_ready(one)
@@ -122,10 +122,10 @@ async def test_a_server_that_is_cut_off_from_the_database_stops_and_begins_anew(
 async def test_all_servers_are_replaced_under_load(own_cluster: Cluster) -> None:
     async with under_load(own_cluster) as client:
         for server in own_cluster.servers:
-            await asyncio.sleep(2)
+            await until_answered(client)
             assert await asyncio.to_thread(server.stop) == 0
             await asyncio.to_thread(server.start)
-        await asyncio.sleep(2)
+        await until_answered(client)
 
     see_who_was_taken_for_dead(own_cluster, client)
     see_that_nobody_was_interrupted(client)
@@ -139,7 +139,6 @@ async def test_a_reader_whose_server_is_stopped_reads_on_and_the_turn_does_not_w
             read = [await anext(elsewhere)]
             second.send_signal(signal.SIGSTOP)
             there = [event async for event in events]
-            await asyncio.sleep(0.5)
             second.send_signal(signal.SIGCONT)
             read += [event async for event in elsewhere]
 

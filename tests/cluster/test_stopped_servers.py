@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from tests.cluster.under_load import document_of, until_logged, until_ready, until_said
+from tests.cluster.under_load import SAVED, document_of, until_logged, until_ready, until_said
 from tests.support.cluster import Cluster
 from tests.support.server import Server
 from tests.support.stream import streamed
@@ -19,7 +19,6 @@ from tests.support.talk import body
 
 type Database = asyncpg.Connection[asyncpg.Record]
 
-SAVED = "select length(turn->>'content') > 0 from idolchat.turns where conversation_id = $1"
 BURIED = "select not exists (select from idolchat.instances where id = $1)"
 WAITS = "select exists (select from pg_locks where locktype = 'advisory' and objid = $1 and not granted)"
 LOCK = 4242

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from random import Random
 from typing import Any
 
+import asyncpg
 import httpx
 
+from idolchat_storage_postgres.coordination.member import Timing
 from tests.support.cluster import Cluster
 from tests.support.cluster_client import FINAL, PASSING, ClusterClient
 from tests.support.cluster_load import Talkers, two_at_once
@@ -17,20 +21,32 @@ from tests.support.ledger import Ledger
 from tests.support.server import Server
 
 __all__ = [
+    "SAVED",
     "document_of",
     "logs_of",
     "see_that_nobody_was_interrupted",
     "see_who_was_taken_for_dead",
     "under_load",
+    "until_answered",
+    "until_lived_on",
     "until_logged",
     "until_ready",
     "until_said",
+    "until_true",
+    "until_unheard",
 ]
+
+SAVED = "select length(turn->>'content') > 0 from idolchat.turns where conversation_id = $1"
+"""Whether something is kept of what the turn of a conversation has said."""
 
 DIED = "a process that serves the database has died"
 TOO_BUSY_S = 0.5
 """Where a task that has nothing else to do has to wait so long for its turn, others were silent for seconds."""
 LOOK_EVERY_S = 0.05
+ANSWERS = 30
+"""Replies after which all servers have worked."""
+TIMING = Timing()
+SILENT = re.compile(r"has not heard of this process for (\d+) s")
 
 
 @asynccontextmanager
@@ -88,6 +104,50 @@ async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
             if ready.status_code == status:
                 return ready
             await asyncio.sleep(0.1)
+
+
+async def until_unheard(server: Server) -> None:
+    """Wait until the database has not heard of a server for longer than others may be silent that are not dead."""
+    async with asyncio.timeout(60):
+        while True:
+            message = (await until_ready(server, status=503)).json()["instance"].get("message", "")
+            if (silent := SILENT.search(message)) is not None and int(silent[1]) > TIMING.dead_s:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def until_lived_on(cluster: Cluster) -> None:
+    """Wait until all servers have said that they live, so much later that who is silent from now on would be dead."""
+    now = await _asked(cluster, "select clock_timestamp()")
+    dead_at = now + timedelta(seconds=TIMING.dead_s + TIMING.beat_s)
+    live = "select count(*) = $2 from idolchat.instances where seen_at > $1"
+    await until_true(cluster, live, dead_at, len(cluster.servers))
+
+
+async def until_true(cluster: Cluster, question: str, *given: object) -> None:
+    """Wait until the database says yes."""
+    async with asyncio.timeout(60):
+        while True:
+            if await _asked(cluster, question, *given):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def _asked(cluster: Cluster, question: str, *given: object) -> Any:
+    connection = await asyncpg.connect(cluster.database)
+    try:
+        return await connection.fetchval(question, *given)
+    finally:
+        await connection.close()
+
+
+async def until_answered(client: ClusterClient) -> None:
+    """Wait until clients have got a number of replies more."""
+    ledger = client.ledger
+    wanted = ANSWERS + sum(one.message_id is not None for one in ledger.sent)
+    async with asyncio.timeout(60):
+        while sum(one.message_id is not None for one in ledger.sent) < wanted:  # noqa: ASYNC110  clients get them
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def document_of(server: Server, conversation_id: str) -> dict[str, Any]:
