@@ -153,22 +153,42 @@ async def test_of_many_who_write_to_one_conversation_through_all_servers_each_is
     assert len(said) == 2 * len(answered)
 
 
-async def test_the_same_key_on_three_servers_at_once_runs_one_turn(cluster: Cluster) -> None:
+async def test_the_same_key_three_times_on_three_servers_at_once_runs_one_turn(cluster: Cluster) -> None:
     clients = [server.client() for server in cluster.servers]
     try:
         for _ in range(20):
             sent = body("Once", model="mock/echo")
             key = {"Idempotency-Key": f'"{uuid4()}"'}
-            replies = await asyncio.gather(*(client.post("/chat", json=sent, headers=key) for client in clients))
+            replies = await asyncio.gather(*(client.post("/chat", json=sent, headers=key) for client in clients * 3))
             told = [reply.json() for reply in replies]
 
-            assert [reply.status_code for reply in replies] == [200] * 3, told
+            assert [reply.status_code for reply in replies] == [200] * 9, told
             assert len({reply["message_id"] for reply in told}) == 1
             document = (await clients[0].get(f"/conversation/{told[0]['conversation_id']}")).json()
             assert [message["content"] for message in document["messages"]] == ["Once", "Once"]
     finally:
         for client in clients:
             await client.aclose()
+
+
+async def test_a_key_of_a_turn_that_waits_on_one_server_is_refused_on_another_for_another_message(
+    cluster: Cluster,
+) -> None:
+    one, second, _ = cluster.servers
+    conversation_id, key = str(uuid4()), {"Idempotency-Key": f'"{uuid4()}"'}
+    slow = body("Sing", model="mock/n4000-d50", conversation_id=conversation_id)
+    waiting = body("Well?", model="mock/echo", conversation_id=conversation_id)
+    other = body("Never mind", model="mock/echo", conversation_id=conversation_id)
+    async with streamed(one, json=slow) as events, second.client() as client:
+        turn_id = (await anext(events)).data["turn_id"]
+        async with streamed(one, json=waiting, headers=key) as waits:
+            assert (await anext(waits)).data["turns_ahead"] == 1
+            refused = await client.post("/chat", json=other, headers=key)
+            await client.post(f"/turns/{turn_id}/cancel")
+            answered = [event async for event in waits]
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    assert answered[-2].data["choices"][0]["finish_reason"] == "stop"
 
 
 async def test_the_events_of_a_turn_that_is_over_are_read_on_the_others_also_when_its_server_has_left(

@@ -499,6 +499,18 @@ async def test_a_key_that_is_sent_many_times_at_once_joins_the_turn_of_another_e
     assert [turn.turn_id for turn in joined] == [running.turn_id] * 3
 
 
+async def test_a_turn_is_cancelled_through_an_engine_to_which_its_key_is_just_sent_again(
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+) -> None:
+    llm.say(["La", asyncio.Event()])
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    running = await one.start(request, idempotency_key="k")
+    joined, status = await asyncio.gather(other.start(request, idempotency_key="k"), other.cancel(running.turn_id))
+
+    assert (status.turn_id, status.state) == (running.turn_id, TurnState.CANCELLED)
+    assert (await joined.ended()).state is TurnState.CANCELLED
+
+
 async def test_a_retry_that_is_asked_for_many_times_at_once_joins_that_of_another_engine_each_time(
     one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
 ) -> None:

@@ -381,8 +381,12 @@ class TurnEngine:
         """
         run = self._local.running.get(turn_id)
         if run is not None:
-            await run.live.begun()
-            turn_id = run.live.turn_id
+            try:
+                await run.live.begun()
+            except AlreadyEntered:  # it runs in another process, and its key was sent here
+                run = None
+            else:
+                turn_id = run.live.turn_id
         occupant = await self._remote.stop(turn_id)
         if occupant is None:
             return await self.status(turn_id)
