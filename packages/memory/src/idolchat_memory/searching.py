@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from idolchat_core import ConversationDamaged, ConversationNotFound, MemoryScope, Storage
+from idolchat_memory.choices import MemoryChoice
 from idolchat_memory.feed.memories import memory_text
 from idolchat_memory.feed.observer import indexed_revision
 from idolchat_memory.groups import members_of, scope_of
 from idolchat_memory.recall import Recalled, RecallQuery, RecallResult
 from idolchat_memory.service import Memory
 
-__all__ = ["MAX_OTHER_SCOPES", "are_stored", "as_said", "indexed_revisions", "scopes_for", "search"]
+__all__ = ["MAX_OTHER_SCOPES", "are_stored", "as_said", "changed_since", "indexed_revisions", "scopes_for", "search"]
 
 MAX_OTHER_SCOPES = 8
 """So many other characters' scopes are searched where a user has chosen that, those last used."""
 
 
-async def scopes_for(memory: Memory, scope: MemoryScope) -> Sequence[MemoryScope]:
+async def scopes_for(memory: Memory, scope: MemoryScope, choice: MemoryChoice) -> Sequence[MemoryScope]:
     """List the scopes that a user's character may recall from, her own first. Raises ``StorageUnavailable``."""
-    choice = await memory.choices.of(scope.user_id)
     if not choice.cross_character:
         return (scope, *await memory.groups.of(scope))
     others = await memory.index.scopes_of(scope.user_id, limit=MAX_OTHER_SCOPES + 1)
@@ -36,7 +36,8 @@ async def search(
     Raises ``StorageUnavailable``.
     """
     result = await memory.recall.search(scopes, query)
-    stored = await are_stored(memory.storage, result.items, indexed_revisions(result.items))
+    changed = await changed_since(memory.storage, indexed_revisions(result.items))
+    stored = await are_stored(memory.storage, result.items, changed)
     items = [as_said(item, asking) for item, is_stored in zip(result.items, stored, strict=True) if is_stored]
     return result._replace(items=items)
 
@@ -58,19 +59,23 @@ def indexed_revisions(items: Sequence[Recalled]) -> Mapping[UUID, str]:
     return {item.row.conversation_id: indexed_revision(item.row.revision) for item in items}
 
 
-async def are_stored(
-    storage: Storage, items: Sequence[Recalled], indexed: Mapping[UUID, str], *, agreed: UUID | None = None
-) -> Sequence[bool]:
-    """Return of each item whether it is stored as it was indexed, given ``indexed_revisions``.
+async def changed_since(
+    storage: Storage, indexed: Mapping[UUID, str], *, agreed: UUID | None = None
+) -> Collection[UUID]:
+    """Return which conversations may not be stored as they were indexed any more, given ``indexed_revisions``.
 
-    Of a conversation that is ``agreed`` to be, nothing is asked, and of one of the indexed revision nothing is read.
-    Raises ``StorageUnavailable``.
+    One that is ``agreed`` to be is not asked for. Raises ``StorageUnavailable``.
     """
     asked = [one for one in indexed if one != agreed]
     revisions = await storage.revisions(asked) if asked else {}
-    changed = {one for one in asked if revisions.get(one) != indexed[one]}
-    if not changed:
-        return [True] * len(items)
+    return {one for one in asked if revisions.get(one) != indexed[one]}
+
+
+async def are_stored(storage: Storage, items: Sequence[Recalled], changed: Collection[UUID]) -> Sequence[bool]:
+    """Return of each item whether it is stored as it was indexed; only of conversations that changed is any read.
+
+    Raises ``StorageUnavailable``.
+    """
     doubtful = [item for item in items if item.row.conversation_id in changed]
     stored = await asyncio.gather(*(_is_stored(storage, item) for item in doubtful))
     gone = {id(item) for item, is_stored in zip(doubtful, stored, strict=True) if not is_stored}

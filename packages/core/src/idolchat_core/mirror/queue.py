@@ -49,16 +49,19 @@ class Work:
     def join(self, other: Work) -> None:
         """Merge other changes of the same conversation into this."""
         if other.last_change >= self.last_change:
-            self.awaits_reply = other.awaits_reply
-        self.since = min(self.since, other.since)
-        self.last_change = max(self.last_change, other.last_change)
-        times = [time for time in (self.changed_at, other.changed_at) if time is not None]
-        self.changed_at = min(times, default=None)
+            self.awaits_reply, self.last_change = other.awaits_reply, other.last_change
+        if other.since < self.since:
+            self.since = other.since
+        if self.changed_at is None or (other.changed_at is not None and other.changed_at < self.changed_at):
+            self.changed_at = other.changed_at
         self.new_bytes += other.new_bytes
-        self.not_before = max(self.not_before, other.not_before)
-        self.failures = max(self.failures, other.failures)
+        if other.not_before > self.not_before:
+            self.not_before = other.not_before
+        if other.failures > self.failures:
+            self.failures = other.failures
         self.is_new = self.is_new or other.is_new
-        self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
+        if other.kinds != self.kinds:
+            self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
         self.step = _both(self.step, other.step)
 
 

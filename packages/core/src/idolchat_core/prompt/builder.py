@@ -226,9 +226,9 @@ def _arranged(
         history = joined_roles(history, joins_replies=joins_replies)
     if not assistant_first and history and _is_text_of_assistant(history[0]):
         head, history = [*head, _told(history[0])], history[1:]
-    if not selection.late:
+    deep, tail, last = [selection.of(slot) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
+    if not (deep or tail or last):
         return [*head, *history], _marks(len(head), len(head) + len(history))
-    deep, tail, last = [list(selection.of(slot)) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
     newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
     if not late_system:
         messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]

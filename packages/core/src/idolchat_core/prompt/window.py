@@ -47,9 +47,11 @@ def choose_start(
 
 def predict_start(sizes: Sequence[float], starts: Sequence[int], *, available: float, current: int) -> int | None:
     """Predict where the next cut will let the history begin; None while that is far, or where nothing can be cut."""
+    if sum(sizes[current:]) < NEAR * available:
+        return None
     after = list(accumulate(reversed(sizes), initial=0.0))[::-1]
     later = [start for start in starts if start > current]
-    if not later or after[current] < NEAR * available:
+    if not later:
         return None
     until_then = max(0.0, available - after[current])
     keep = _kept(after, starts, available) - until_then

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import filterfalse
+from operator import attrgetter
 from uuid import UUID
 
 from idolchat_core.llm.token_estimator import text_size
@@ -26,6 +28,7 @@ __all__ = ["Prompting"]
 log = logging.getLogger(__name__)
 
 SOURCE_TIMEOUT_S = 0.25
+_IS_DELETED = attrgetter("is_deleted")
 
 
 @dataclass(slots=True)
@@ -176,9 +179,9 @@ class Prompting:
             self._collected = collected = _Collected()
             sources = self._resources.prompt_sources
             if sources:
-                said = tuple([entry for entry in branch if not entry.is_deleted])
+                said = tuple(filterfalse(_IS_DELETED, branch))
                 turn = self._turn(history, branch, said, window_tokens)
-                turns = [turn._replace(budget_tokens=round(budgets[source.name])) for source in sources]
+                turns = [PromptTurn(*turn[:-2], round(budgets[source.name]), turn.count) for source in sources]
                 pairs = zip(sources, turns, strict=True)
                 self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
                 measuring = _Measuring(
@@ -205,8 +208,11 @@ class Prompting:
                 await asyncio.wait(late, timeout=SOURCE_TIMEOUT_S)
         finally:
             for task in late:
-                task.cancel()
-                task.add_done_callback(_is_known)
+                if task.done():
+                    _is_known(task)
+                else:
+                    task.cancel()
+                    task.add_done_callback(_is_known)
         for source, task in zip(sources, asked, strict=True):
             if task.done() and not task.cancelled() and task.exception() is None:
                 collected.parts.extend(task.result())

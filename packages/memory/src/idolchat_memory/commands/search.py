@@ -60,7 +60,8 @@ async def _found(scope: MemoryScope, query: RecallQuery) -> MemorySearchResult:
     async with open_conversations() as opened, memory_of(opened.storage) as memory:
         if memory.model is not None:
             await memory.model.load()
-        return MemorySearchResult.of(await search(memory, await scopes_for(memory, scope), query, asking=scope))
+        scopes = await scopes_for(memory, scope, await memory.choices.of(scope.user_id))
+        return MemorySearchResult.of(await search(memory, scopes, query, asking=scope))
 
 
 def _short(text: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, utc_now
+from idolchat_core import PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, id_text, utc_now
 from idolchat_memory.notes.note import Note, NoteScope
 from idolchat_memory.notes.recalling import recalled
 from idolchat_memory.notes.store import NoteStore, notes_of
@@ -123,7 +123,7 @@ def _age(note: Note) -> tuple[datetime, int]:
 
 
 def _text(given: StoredId | None) -> str | None:
-    return None if given is None else str(given)
+    return id_text(given) if isinstance(given, UUID) else given
 
 
 @asynccontextmanager

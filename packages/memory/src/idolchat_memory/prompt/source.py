@@ -12,7 +12,7 @@ from uuid import UUID
 from idolchat_core import MemoryScope, PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, utc_now
 from idolchat_memory.prompt.wording import HEADING, written
 from idolchat_memory.recall import InPrompt, Recalled, RecallQuery, RecallResult
-from idolchat_memory.searching import are_stored, as_said, indexed_revisions, scopes_for
+from idolchat_memory.searching import are_stored, as_said, changed_since, indexed_revisions, scopes_for
 from idolchat_memory.service import Memory, memory_of
 
 __all__ = ["RecallSource", "open_recall_source"]
@@ -31,9 +31,13 @@ class _Quote(NamedTuple):
 
 
 class _Quotes(NamedTuple):
-    """All of them, best first; ``why`` is of all together, ``indexed`` the revisions that they are of."""
+    """All of them, best first, and the ``parts`` that say them.
+
+    ``why`` is of all together, ``indexed`` the revisions that they are of.
+    """
 
     quotes: Sequence[_Quote]
+    parts: Sequence[PromptPart]
     why: Mapping[str, object]
     indexed: Mapping[UUID, str]
 
@@ -58,9 +62,12 @@ class RecallSource(PromptSource):
         if is_unused or not memory.settings.is_on:
             return ()
         newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
-        if newest is None or not _text_of(turn, newest).strip() or not (await memory.choices.of(scope.user_id)).recall:
+        if newest is None or not _text_of(turn, newest).strip():
             return ()
-        scopes = [one for one in await scopes_for(memory, scope) if not memory.index.is_empty(one, but=whole)]
+        choice = await memory.choices.of(scope.user_id)
+        if not choice.recall:
+            return ()
+        scopes = [one for one in await scopes_for(memory, scope, choice) if not memory.index.is_empty(one, but=whole)]
         if not scopes:
             return ()
         if memory.model is not None:
@@ -71,15 +78,17 @@ class RecallSource(PromptSource):
             lambda: _query(turn, newest, budget_tokens=budget_tokens),
             lambda result, query: _quotes(result, query.now, scope),
         )
-        return await self._stored_part(found, turn)
+        return await self._stored(found, turn)
 
-    async def _stored_part(self, found: _Quotes, turn: PromptTurn) -> Sequence[PromptPart]:
+    async def _stored(self, found: _Quotes, turn: PromptTurn) -> Sequence[PromptPart]:
+        """Return the parts as they were written off the event loop, unless something of them is not stored any more."""
         is_agreed = self._memory.agreement.holds(turn.conversation_id, turn.reading)
         agreed = turn.conversation_id if is_agreed else None
-        items = [one.item for one in found.quotes]
-        stored = await are_stored(self._memory.storage, items, found.indexed, agreed=agreed)
-        quotes = [one for one, is_stored in zip(found.quotes, stored, strict=True) if is_stored]
-        return (_part(quotes, found.why),) if quotes else ()
+        changed = await changed_since(self._memory.storage, found.indexed, agreed=agreed)
+        if not changed:
+            return found.parts
+        stored = await are_stored(self._memory.storage, [one.item for one in found.quotes], changed)
+        return _parts([one for one, is_stored in zip(found.quotes, stored, strict=True) if is_stored], found.why)
 
 
 @lru_cache(4096)
@@ -128,11 +137,14 @@ def _quotes(result: RecallResult, now: datetime, scope: MemoryScope) -> _Quotes:
     """Write what is recalled, and why; off the event loop."""
     items = [as_said(item, scope) for item in result.items]
     quotes = [_Quote(item, written(item, now, scope), _why(item, result)) for item in items]
-    return _Quotes(quotes, _how(result), indexed_revisions(items))
+    how = _how(result)
+    return _Quotes(quotes, _parts(quotes, how), how, indexed_revisions(items))
 
 
-def _part(quotes: Sequence[_Quote], why: Mapping[str, object]) -> PromptPart:
-    return PromptPart(
+def _parts(quotes: Sequence[_Quote], why: Mapping[str, object]) -> Sequence[PromptPart]:
+    if not quotes:
+        return ()
+    part = PromptPart(
         source=RecallSource.name,
         key="recalled",
         content="\n".join([HEADING, *[quote.line for quote in quotes]]),
@@ -141,6 +153,7 @@ def _part(quotes: Sequence[_Quote], why: Mapping[str, object]) -> PromptPart:
         priority=1,
         why={**why, "messages": [quote.why for quote in quotes]},
     )
+    return (part,)
 
 
 def _why(item: Recalled, result: RecallResult) -> Mapping[str, object]:

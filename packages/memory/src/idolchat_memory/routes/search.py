@@ -47,4 +47,5 @@ async def search_memory(asked: MemorySearch, caller: CurrentCaller) -> MemorySea
         query = query._replace(floor=None)
     if memory.model is not None:
         await memory.model.load()
-    return MemorySearchResult.of(await search(memory, await scopes_for(memory, scope), query, asking=scope))
+    scopes = await scopes_for(memory, scope, await memory.choices.of(scope.user_id))
+    return MemorySearchResult.of(await search(memory, scopes, query, asking=scope))

@@ -77,6 +77,8 @@ class SummarySource(PromptSource):
 
     def built(self, window: HistoryWindow) -> None:
         """Start to write a summary where the history will soon begin, or begins already without one."""
+        if window.next_cut is None and window.begins_with is None:
+            return
         turn = window.turn
         if turn.conversation_id in self._making or turn.budget_tokens <= turn.count(HEADING):
             return
@@ -101,7 +103,7 @@ class SummarySource(PromptSource):
         """Return the message before which everything is to be summed up; None where that is done, or not due."""
         turn = window.turn
         known = self._store.of_known_reading(turn.conversation_id, turn.reading)
-        if known is None or (window.next_cut is None and window.begins_with is None):
+        if known is None:
             return None
         places = {str(entry.id): place for place, entry in enumerate(turn.history)}
         begins = places.get(str(window.begins_with), 0) if window.begins_with is not None else 0
