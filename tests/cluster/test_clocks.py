@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from idolchat_storage_postgres.testing import PostgresServer
-from tests.cluster.under_load import document_of, see_who_was_taken_for_dead, under_load, until_said
+from tests.cluster.under_load import document_of, see_who_was_taken_for_dead, under_load, until_answered, until_said
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
@@ -71,7 +71,7 @@ async def test_servers_whose_clocks_are_two_hours_apart_lose_nothing_and_take_ov
         async with streamed(one, json=body("Sing", model="mock/n4000-d50", conversation_id=conversation_id)) as events:
             await anext(events)
             hours = [await hour_of(server) for server in apart.servers]
-            await until_sent(client.ledger.sent)
+            await until_answered(client)
             see_who_was_taken_for_dead(apart, client)
             one.kill()
             client.ledger.lose(asyncio.get_running_loop().time())
@@ -85,13 +85,3 @@ async def test_servers_whose_clocks_are_two_hours_apart_lose_nothing_and_take_ov
     assert taken_over["messages"][-1]["finish_reason"] == "interrupted"
     assert await document_of(slow, conversation_id) == taken_over
     see_who_was_taken_for_dead(apart, client, killed=1)
-
-
-async def until_sent(sent: Sequence[object]) -> None:
-    """Wait until clients have sent a number of messages more."""
-    wanted = len(sent) + 30
-    async with asyncio.timeout(60):
-        while True:
-            if len(sent) >= wanted:
-                return
-            await asyncio.sleep(0.05)

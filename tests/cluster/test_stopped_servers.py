@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -11,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from tests.cluster.under_load import SAVED, document_of, until_logged, until_ready, until_said
+from tests.cluster.under_load import SAVED, document_of, until_logged, until_ready, until_said, until_true
 from tests.support.cluster import Cluster
 from tests.support.server import Server
 from tests.support.stream import streamed
@@ -40,15 +39,6 @@ async def database(cluster: Cluster) -> AsyncGenerator[Database]:
     await connection.close()
 
 
-async def until(database: Database, question: str, *given: object) -> None:
-    """Wait until the answer is yes."""
-    async with asyncio.timeout(60):
-        while True:
-            if await database.fetchval(question, *given):
-                return
-            await asyncio.sleep(0.05)
-
-
 async def instance_of(server: Server) -> str:
     return str((await until_ready(server)).json()["instance"]["id"])
 
@@ -65,7 +55,7 @@ async def test_what_a_server_has_to_say_when_it_wakes_is_refused_and_another_goe
     conversation_id, was = str(uuid4()), await instance_of(one)
     async with streamed(one, json=body("Sing", model="mock/n4000-d50", conversation_id=conversation_id)) as events:
         await anext(events)
-        await until(database, SAVED, UUID(conversation_id))
+        await until_true(cluster, SAVED, UUID(conversation_id))
         one.send_signal(signal.SIGSTOP)
         async with second.client() as client:
             instead = body("Stop!", model="mock/echo", conversation_id=conversation_id, on_busy="interrupt")
@@ -93,9 +83,9 @@ async def test_a_reply_whose_commit_is_being_made_when_its_server_is_stopped_is_
     await database.execute(SLOW_REPLIES)
     await database.execute("select pg_advisory_lock($1)", LOCK)
     async with streamed(one, json=body("Sing", model="mock/n8", conversation_id=conversation_id)) as events:
-        await until(database, WAITS, LOCK)
+        await until_true(cluster, WAITS, LOCK)
         one.send_signal(signal.SIGSTOP)
-        await until(database, BURIED, UUID(was))
+        await until_true(cluster, BURIED, UUID(was))
         await database.execute("select pg_advisory_unlock($1)", LOCK)
         before = await until_said(second, conversation_id)
         one.send_signal(signal.SIGCONT)
