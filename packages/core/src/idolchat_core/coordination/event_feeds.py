@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import cast
 from uuid import UUID
@@ -89,19 +90,17 @@ class EventFeeds:
         """Send what is new, and do so again in a moment while anybody reads."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        texts: dict[str, list[_TextEntry]] = {}
-        others: dict[str, list[_Entry]] = {}
-        for (turn_id, inbox), feed in list(self._feeds.items()):
-            is_over = False
-            if said := feed.events.texts_since(feed.position):
-                if inbox not in texts:
-                    texts[inbox] = []
-                texts[inbox].append((feed.number, feed.position, said))
-                feed.position += len(said)
-            elif said is None:
-                is_over = self._send_news(feed, others.setdefault(inbox, []))
-            if is_over or feed.until < now:
-                self._end(turn_id, inbox)
+        texts: defaultdict[str, list[_TextEntry]] = defaultdict(list)
+        others: defaultdict[str, list[_Entry]] = defaultdict(list)
+        for key, feed in list(self._feeds.items()):
+            position = feed.position
+            if said := feed.events.texts_since(position):
+                texts[feed.inbox].append((feed.number, position, said))
+                feed.position = position + len(said)
+            elif said is None and self._send_news(feed, others[feed.inbox]):
+                self._end(*key)
+            if feed.until < now:
+                self._end(*key)
         for inbox, collected in texts.items():
             self._bus.send(inbox, write_texts(collected))
         for inbox, further in others.items():

@@ -67,17 +67,20 @@ class EventBuffer:
     A delta takes some 110 bytes as an object, of which its text is a twentieth.
     """
 
-    __slots__ = ("_blocks", "_older", "_recent", "last")
+    __slots__ = ("_blocks", "_older", "_recent")
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._older = 0
         self._recent: list[Event] = []
-        self.last: Event | None = None
-        """The newest event."""
 
     def __len__(self) -> int:
         return self._older + len(self._recent)
+
+    @property
+    def last(self) -> Event | None:
+        """The newest event."""
+        return self._recent[-1] if self._recent else None
 
     @property
     def size_bytes(self) -> int:
@@ -89,9 +92,7 @@ class EventBuffer:
         recent = self._recent
         first = self._older + len(recent)
         recent += events
-        if events:
-            self.last = events[-1]
-        while len(self._recent) >= _MOST_RECENT:
+        while len(recent) >= _MOST_RECENT:
             self._pack(BLOCK)
         return first
 
@@ -104,7 +105,7 @@ class EventBuffer:
 
     def _pack(self, count: int) -> None:
         self._blocks.append(_Block.of(self._recent[:count]))
-        self._recent = self._recent[count:]
+        del self._recent[:count]
         self._older += count
 
     def since(self, seq: int) -> list[Event]:

@@ -49,7 +49,7 @@ class EventLog:
         """Whether the terminal event is there."""
         return isinstance(self.events.last, TurnEnded)
 
-    def append(self, *events: Event) -> None:
+    def append(self, events: Sequence[Event]) -> None:
         """Add events and pass them to the readers that wait."""
         first = self.events.extend(events)
         if self._waiting:
@@ -297,18 +297,17 @@ class LiveTurn:
 
     def begin(self, *, turns_ahead: int = 0) -> None:
         """Append the event that it exists, and for how many turns it waits."""
-        self._log.append(
-            TurnStarted(
-                turn_id=self.turn_id,
-                conversation_id=self.conversation_id,
-                user_message_id=self.user_message_id,
-                message_id=self.message_id,
-                model=self.model,
-                created_at=self.created_at,
-                turns_ahead=turns_ahead,
-                character_id=self.reply_fields.get("character_id") if not turns_ahead else None,
-            )
+        started = TurnStarted(
+            turn_id=self.turn_id,
+            conversation_id=self.conversation_id,
+            user_message_id=self.user_message_id,
+            message_id=self.message_id,
+            model=self.model,
+            created_at=self.created_at,
+            turns_ahead=turns_ahead,
+            character_id=self.reply_fields.get("character_id") if not turns_ahead else None,
         )
+        self._log.append([started])
         _wake(self._at_start)
 
     def refuse(self, error: Exception) -> None:
@@ -319,7 +318,7 @@ class LiveTurn:
 
     def say(self, *deltas: Delta) -> None:
         """Add pieces of the reply that came together."""
-        self._log.append(*self._reply.add(deltas))
+        self._log.append(self._reply.add(deltas))
 
     @property
     def events(self) -> EventBuffer:
@@ -341,7 +340,7 @@ class LiveTurn:
         told = events[:-1] if isinstance(last, TurnEnded) else events
         self._reply.add([event for event in told if isinstance(event, Delta)])
         if told:
-            self._log.append(*told)
+            self._log.append(told)
         self.state = state or self.state
         _wake(self._at_start)
         if isinstance(last, TurnEnded):
@@ -352,12 +351,12 @@ class LiveTurn:
         if texts:
             self.state = TurnState.RUNNING
             self._reply.add_texts(texts)
-            self._log.append(*[_new(Delta, (text, None, None, None)) for text in texts])
+            self._log.append([_new(Delta, (text, None, None, None)) for text in texts])
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""
         self.state = event.state
-        self._log.append(event)
+        self._log.append([event])
         self._log.close()
 
     def rest(self) -> None:
