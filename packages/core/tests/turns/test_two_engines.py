@@ -399,8 +399,9 @@ async def test_a_turn_that_is_over_in_a_process_that_does_not_answer_is_not_told
 
 
 async def test_who_asks_for_an_event_that_its_process_has_yet_to_tell_waits_for_it(
-    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider
+    one: TurnEngine, other: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(remote_turns, "BEHIND_S", 60)
     may_go_on = asyncio.Event()
     llm.say(["La", may_go_on, " la", " la"])
     running = await one.start(ask("Sing!"))
