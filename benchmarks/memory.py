@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
+
+from benchmarks.upstream import mock_openrouter  # noqa: E402
 
 SAMPLES = 10
 WARM_UP_AT_ONCE = 8
@@ -104,11 +105,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-        mock = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-        stack.callback(mock.terminate)
-        assert mock.stdout
-        settings = {"OPENROUTER_BASE_URL": mock.stdout.readline().strip() + "/api/v1", "OPENROUTER_API_KEY": "sk-x"}
+        settings = {
+            "OPENROUTER_BASE_URL": stack.enter_context(mock_openrouter()) + "/api/v1",
+            "OPENROUTER_API_KEY": "sk-x",
+        }
         settings["IDOLCHAT_API_LOG_LEVEL"] = "warning"
         server = stack.enter_context(Server(folder, settings))
         asyncio.run(measure(server, asked))

@@ -32,6 +32,7 @@ from uuid import UUID
 import aiohttp
 
 from benchmarks.memory_cost import SCOPE_SIZE, Texts
+from benchmarks.upstream import mock_openrouter
 from idolchat_core import Conversation, Message, new_id
 from idolchat_storage_local import LocalSettings, open_local_storage
 
@@ -254,11 +255,7 @@ def main() -> None:
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-        mock = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-        stack.callback(mock.terminate)
-        assert mock.stdout
-        print(asyncio.run(measure(folder, mock.stdout.readline().strip(), asked, stack)))
+        print(asyncio.run(measure(folder, stack.enter_context(mock_openrouter()), asked, stack)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a call of a model costs the provider for OpenRouter, its HTTP client and the event loop included.
 
-    python benchmarks/provider.py
+    python -m benchmarks.provider
 
 The model server that stands in for OpenRouter runs in a process of its own; nothing is stored. Prints a Markdown
 table: CPU time of this process, user's and kernel's, for a whole reply with 64 at once, and for a delta of 32 streams
@@ -8,20 +8,17 @@ whose deltas come 15 ms apart; the medians of five rounds, and the least.
 """
 
 import asyncio
-import subprocess
-import sys
 import time
-from pathlib import Path
 from statistics import median
 
 import uvloop
 
+from benchmarks.upstream import mock_openrouter
 from idolchat_core import CompletionRequest, LLMProvider
 from idolchat_core.settings import read_settings
 from idolchat_llm_openrouter import OpenRouterSettings
 from idolchat_llm_openrouter.provider import open_openrouter
 
-ROOT = Path(__file__).parents[1]
 ROUNDS = 5
 WHOLE_AT_ONCE, WHOLE_EACH = 64, 60
 STREAMS, STREAMED_EACH, DELTAS = 32, 2, 64
@@ -60,13 +57,8 @@ async def measure(url: str) -> None:
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            uvloop.run(measure(server.stdout.readline().strip()))
-        finally:
-            server.terminate()
+    with mock_openrouter() as url:
+        uvloop.run(measure(url))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ the answer is there. ``--beside`` turns run meanwhile. Prints a Markdown row.
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,10 +19,10 @@ from uuid import uuid4
 import httpx
 from tests.support.server import Server
 
+from benchmarks.upstream import mock_openrouter
 from idolchat_bus_redis.testing import running_redis
 from idolchat_storage_postgres.testing import running_postgres
 
-ROOT = Path(__file__).parents[1]
 MODEL = "mock/n4000-d15"
 
 
@@ -85,15 +84,11 @@ def main() -> None:
     given = options.parse_args()
     with ExitStack() as stack:
         postgres, redis = stack.enter_context(running_postgres(fsync=True)), stack.enter_context(running_redis())
-        command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-        mock = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-        stack.callback(mock.terminate)
-        assert mock.stdout is not None
         environment = {
             "IDOLCHAT_STORAGE": "postgres",
             "IDOLCHAT_POSTGRES_URL": postgres.make_database("idolchat"),
             "IDOLCHAT_PLUGINS": "storage-postgres,llm-openrouter,bus-redis",
-            "OPENROUTER_BASE_URL": f"{mock.stdout.readline().strip()}/api/v1",
+            "OPENROUTER_BASE_URL": f"{stack.enter_context(mock_openrouter())}/api/v1",
             "OPENROUTER_API_KEY": "sk-of-no-use",
             "IDOLCHAT_API_LOG_LEVEL": "error",
             "IDOLCHAT_API_USER_REQUESTS_PER_MINUTE": "0",

@@ -25,13 +25,12 @@ import argparse
 import asyncio
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import ceil
@@ -47,6 +46,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
+
+from benchmarks.upstream import mock_openrouter  # noqa: E402
 
 SAMPLES = 40
 BAD_SHARE = 0.25
@@ -309,17 +310,6 @@ def _rise(values: Sequence[float], every: float) -> float:
     return median(slopes) * SPAN / every
 
 
-@contextmanager
-def _mock() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as mock:
-        assert mock.stdout
-        try:
-            yield mock.stdout.readline().strip() + "/api/v1"
-        finally:
-            mock.terminate()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=COUNT)
@@ -331,7 +321,7 @@ def main() -> None:
     begun = time.perf_counter()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = stack.enter_context(_mock())
+        url = stack.enter_context(mock_openrouter()) + "/api/v1"
         server = stack.enter_context(Server(folder, SETTINGS | {"OPENROUTER_BASE_URL": url}))
         print("| requests | anonymous, MB | PSS, MB | open files | tasks |\n|---:|---:|---:|---:|---:|")
         size = {"count": asked.count, "at_once": asked.at_once, "conversations": asked.conversations}

@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.server import Server  # noqa: E402
 
+from benchmarks.upstream import mock_openrouter  # noqa: E402
 from idolchat_api_openai.matching.alignment import align, telling_replies  # noqa: E402
 from idolchat_api_openai.matching.tree import Tree  # noqa: E402
 from idolchat_api_openai.requests.said import History  # noqa: E402
@@ -98,12 +98,8 @@ def turns(asked: argparse.Namespace) -> None:
     """Measure turns over each way, in turn."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        command = [sys.executable, "-m", "tests.support.mock_openrouter", "--port", "0"]
-        mock = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
-        stack.callback(mock.terminate)
-        assert mock.stdout
         settings = {
-            "OPENROUTER_BASE_URL": mock.stdout.readline().strip() + "/api/v1",
+            "OPENROUTER_BASE_URL": stack.enter_context(mock_openrouter()) + "/api/v1",
             "OPENROUTER_API_KEY": "sk-x",
             "IDOLCHAT_MODEL": MODEL,
             "IDOLCHAT_API_LOG_LEVEL": "warning",

@@ -47,16 +47,14 @@ class Selection:
     @property
     def before_history(self) -> list[MeasuredPart]:
         """What the prompt begins with, in order."""
-        if not self.chosen:
-            return []
-        return [part for slot in _BEFORE_HISTORY for part in self.chosen.get(slot, ())]
+        chosen = self.chosen
+        return [part for slot in _BEFORE_HISTORY if slot in chosen for part in chosen[slot]] if chosen else []
 
     @property
     def late(self) -> list[MeasuredPart]:
         """What stands in the history or behind it, slot by slot."""
-        if not self.chosen:
-            return []
-        return [part for slot in _LATE for part in self.chosen.get(slot, ())]
+        chosen = self.chosen
+        return [part for slot in _LATE if slot in chosen for part in chosen[slot]] if chosen else []
 
     def add(self, part: MeasuredPart, tokens: float) -> None:
         """Add a part to the prompt."""

@@ -173,8 +173,9 @@ class Recall:
             found.append(await self._index.read(scope, lambda reader, scope=scope: self._found(reader, scope, asked)))  # type: ignore[misc]
 
         def rest(reader: ScopeReader) -> T:
-            found.append(self._found(reader, scopes[-1], asked))
-            return then(_chosen(asked, found), asked.query)
+            each = [*found, self._found(reader, scopes[-1], asked)]
+            found.clear()  # all that is not recalled goes here, and not in the event loop
+            return then(_chosen(asked, each), asked.query)
 
         return await self._index.read(scopes[-1], rest)
 
