@@ -109,8 +109,14 @@ class Batches:
 
     def _look(self) -> None:
         loop, calls = asyncio.get_running_loop(), self._expiring
-        while calls and (calls[0][1].done() or calls[0][0] <= loop.time()):
-            _tell(calls.popleft()[1], StorageUnavailable("the database did not answer in time"))
+        now = loop.time()
+        while calls:
+            until, future = calls[0]
+            if not future.done():
+                if until > now:
+                    break
+                future.set_exception(StorageUnavailable("the database did not answer in time"))
+            calls.popleft()
         self._looking = loop.call_later(_LOOK_EVERY_S, self._look) if calls else None
 
     def _begin(self, statement: BatchedStatement[Any, Any]) -> None:

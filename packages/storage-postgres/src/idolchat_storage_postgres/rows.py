@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 from pydantic_core import from_json
 
-from idolchat_core import Conversation, ConversationDamaged, Message, StoredId, document
+from idolchat_core import Conversation, ConversationDamaged, Message, StoredId, document, id_text
 from idolchat_core.search import text_of, tokens_of
 
 __all__ = [
@@ -79,7 +79,9 @@ class MessageRow(NamedTuple):
 
 def stored_id(value: StoredId) -> str:
     """Write an id as text that PostgreSQL takes: with NUL in it, or what looks so, in hexadecimal digits."""
-    text = str(value)
+    if isinstance(value, UUID):
+        return id_text(value)
+    text = value
     if "\0" in text or text.startswith(_ESCAPED) or not text.isprintable():
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if "\0" in text or text.startswith(_ESCAPED):

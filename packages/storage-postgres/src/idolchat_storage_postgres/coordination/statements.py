@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -37,6 +38,15 @@ __all__ = [
 
 PAGE_SIZE = 64
 """Messages that are given with a conflict: as many as a history begins with."""
+APART_S = 0.005
+"""How long after the beginning of a statement the next one begins, where several steps have come together.
+
+Measured against none, two rounds each: of 16 clients and a quick disk a turn took 0.19 and 0.20 statements in place of
+0.27 and 0.29, and 1.15 and 1.12 ms of CPU, of server and database together, in place of 1.21 and 1.23; of 64 clients
+0.075 statements in place of 0.08, and the same CPU. With two workers there was no difference, for the database takes
+longer than this. A turn took as long with it as without. What others read of it comes by the bus, which has its own
+connection.
+"""
 SPENDING = "spending"
 """The namespace of the ledger's logs."""
 
@@ -149,6 +159,7 @@ _CREATED_TYPES = (
     "bigint",
     "json",
 )
+_ORDER = itemgetter("o")
 _ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
 
 
@@ -263,9 +274,7 @@ async def _enter(connection: Connection, operations: Sequence[Enter]) -> Sequenc
         for one in operations
     ]
     rows = await connection.fetch(_ENTER, *columns(given, 6))
-    return [
-        Entered(row["result"], _ahead(row["ahead"]), row["version"]) for row in sorted(rows, key=lambda row: row["o"])
-    ]
+    return [Entered(row["result"], _ahead(row["ahead"]), row["version"]) for row in sorted(rows, key=_ORDER)]
 
 
 def _ahead(text: str | None) -> Sequence[Ahead]:
@@ -290,7 +299,7 @@ async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence
     if created:
         parts += columns(created, len(_CREATED_TYPES))
     rows = await connection.fetch(_STEPS[bool(entering), bool(created)], *parts)
-    return [_taken(row) for row in sorted(rows, key=lambda row: row["o"])]
+    return [_taken(row) for row in sorted(rows, key=_ORDER)]
 
 
 def _taken(row: asyncpg.Record) -> Taken:
@@ -315,13 +324,10 @@ def _apart[O: (Enter, Step), R](
         results: dict[int, R] = {}
         left = list(enumerate(operations))
         while left:
-            first: dict[UUID, tuple[int, O]] = {}
-            rest = []
-            for number, one in left:
-                if first.setdefault(one.conversation_id, (number, one))[0] != number:
-                    rest.append((number, one))
-            # In the order of ids, so that two statements do not wait for each other.
-            chosen = [first[conversation_id] for conversation_id in sorted(first)]
+            first: dict[int, tuple[int, O]] = {}
+            # In the order of ids, so that two statements do not wait for each other. As numbers, they take no call.
+            rest = [each for each in left if first.setdefault(each[1].conversation_id.int, each) is not each]
+            chosen = [first[number] for number in sorted(first)]
             done = await run(connection, [one for _, one in chosen])
             results |= {number: result for (number, _), result in zip(chosen, done, strict=True)}
             left = rest
@@ -331,17 +337,18 @@ def _apart[O: (Enter, Step), R](
 
 
 def _size_of(step: Step) -> int:
-    return sum(len(message.line) for message in step.write.messages) if step.write is not None else 0
+    return sum([len(message.line) for message in step.write.messages]) if step.write is not None else 0
 
 
 ENTER: BatchedStatement[Enter, Entered] = BatchedStatement(_apart(_enter))
 STEP: BatchedStatement[Step, Taken] = BatchedStatement(
-    _apart(_take_steps), size_of=_size_of, expires=True, apart_s=0.005
+    _apart(_take_steps), size_of=_size_of, expires=True, apart_s=APART_S
 )
 
 
 async def save(connection: Connection, instance_id: UUID, turns: Sequence[Save]) -> Mapping[UUID, str]:
     """Keep replies so far, and return which turns of an instance are to stop, and as what."""
     # In the order of ids, as turns begin and end, so that neither waits for the other.
-    rows = await connection.fetch(_SAVE, instance_id, *columns(sorted(turns), 3))
+    in_order = sorted(turns, key=lambda turn: turn.conversation_id.int)
+    rows = await connection.fetch(_SAVE, instance_id, *columns(in_order, 3))
     return {row["turn_id"]: row["stop_as"] for row in rows}
