@@ -181,7 +181,7 @@ class Prompting:
             if sources:
                 said = tuple(filterfalse(_IS_DELETED, branch))
                 turn = self._turn(history, branch, said, window_tokens)
-                turns = [PromptTurn(*turn[:-2], round(budgets[source.name]), turn.count) for source in sources]
+                turns = [turn._replace(budget_tokens=round(budgets[source.name])) for source in sources]
                 pairs = zip(sources, turns, strict=True)
                 self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
                 measuring = _Measuring(
