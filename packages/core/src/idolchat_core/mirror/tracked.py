@@ -123,7 +123,8 @@ class TrackedStorage(Forwarding):
                 step = expected_revision, revision
         finally:
             self._changed(conversation_id, updated_at, messages, kind=kind, step=step)
-            await _settle(notes)
+            if notes:
+                await _settle(notes)
         return revision
 
     async def update(
@@ -258,7 +259,7 @@ class TrackedStorage(Forwarding):
         step: Step | None = None,
     ) -> None:
         new_bytes = sum(
-            _MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages
+            [_MESSAGE_BYTES + (len(message.content) if isinstance(message.content, str) else 0) for message in messages]
         )
         awaits_reply = bool(messages) and messages[-1].role != "assistant"
         for consumer in self.consumers:

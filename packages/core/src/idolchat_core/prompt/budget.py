@@ -91,8 +91,8 @@ def clipped_shares(shares: Mapping[str, float]) -> dict[str, float]:
     if not shares:
         return {}
     total = sum(shares.values())
-    factor = min(1.0, MAX_VARYING_SHARE / total) if total else 1.0
-    return {name: max(0.0, share) * factor for name, share in shares.items()}
+    factor = MAX_VARYING_SHARE / total if total > MAX_VARYING_SHARE else 1.0
+    return {name: share * factor if share > 0.0 else 0.0 for name, share in shares.items()}
 
 
 def select_parts(
