@@ -14,8 +14,8 @@ LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)")
 class HttpClient(Client):
     """Keeps its connection; makes another where the server has closed it."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run)
+    def __init__(self, run: Run, number: int) -> None:
+        super().__init__(run, number)
         load = run.load
         self._head = "".join(
             f"{line}\r\n"
@@ -32,7 +32,7 @@ class HttpClient(Client):
         self._again: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        body = self.run.next_body()
+        body = self.run.next_body(self)
         if body is None:
             self.leave()
             return

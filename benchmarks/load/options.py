@@ -13,8 +13,9 @@ type Mode = Literal["json", "sse", "ws"]
 class Load:
     """``connections`` clients for ``seconds``, or until ``requests`` were sent.
 
-    In ``body``, ``@POOL@`` is one of so many ``conversations`` in turn and ``@NEW@`` another one each time; with the
-    same ``tag`` they are the same as before. ``@MODEL@`` and ``@STREAM@`` stand for the model and whether to stream.
+    In ``body``, ``@POOL@`` is one of so many ``conversations`` in turn, ``@OWN@`` one of the client's share of them,
+    and ``@NEW@`` another one each time; with the same ``tag`` they are the same as before. ``@MODEL@`` and
+    ``@STREAM@`` stand for the model and whether to stream.
     ``ramp_s`` spreads the beginnings, so that paced streams are out of step. A reply with fewer than ``least_deltas``
     is an error.
     """

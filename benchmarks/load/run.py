@@ -1,5 +1,7 @@
 """A run: clients are started, kept going until the time is over, and waited for."""
 
+from __future__ import annotations
+
 import asyncio
 import re
 from time import perf_counter
@@ -33,14 +35,19 @@ class Run:
         self._clients = clients
         self._ends_at = perf_counter() + self.load.seconds
 
-    def next_body(self) -> bytes | None:
-        """Return what to send next; None when the run is over."""
+    def next_body(self, client: Client) -> bytes | None:
+        """Return what a client is to send next; None when the run is over."""
         if perf_counter() >= self._ends_at or (self.load.requests and self._sent >= self.load.requests):
             return None
         self._sent += 1
-        many = self.load.conversations
-        pooled, new = (conversation(self.load.tag, number) for number in (self._sent % many, many + self._sent))
-        return self._body.replace("@POOL@", pooled).replace("@NEW@", new).encode()
+        client.sent += 1
+        many, clients = self.load.conversations, self.load.connections
+        own = client.number + clients * (client.sent % max(many // clients, 1))
+        numbers = {"@POOL@": self._sent % many, "@OWN@": own, "@NEW@": many + self._sent}
+        body = self._body
+        for name, number in numbers.items():
+            body = body.replace(name, conversation(self.load.tag, number))
+        return body.encode()
 
     def left(self) -> None:
         """Count a client that has nothing more to do."""
@@ -55,12 +62,14 @@ def conversation(tag: str, number: int) -> str:
 
 
 class Client(asyncio.Protocol):
-    """One connection."""
+    """One connection; ``number`` counts from 0."""
 
     transport: asyncio.Transport
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, number: int) -> None:
         self.run = run
+        self.number = number
+        self.sent = 0
         self.tally = run.tally
         self.has_left = False
 
@@ -87,7 +96,7 @@ class Client(asyncio.Protocol):
 async def run(load: Load, make: type[Client]) -> dict[str, Any]:
     """Run a load to its end and tell what was seen."""
     running = Run(load)
-    clients = [make(running) for _ in range(load.connections)]
+    clients = [make(running, number) for number in range(load.connections)]
     for start in range(0, len(clients), CONNECTS_AT_ONCE):
         await asyncio.gather(*(client.connect() for client in clients[start : start + CONNECTS_AT_ONCE]))
     running.begin(len(clients))

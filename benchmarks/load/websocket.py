@@ -17,8 +17,8 @@ NO_MASK = bytes(4)  # a mask of zeros is as good as any other, and costs nothing
 class WebSocketClient(Client):
     """Sends the body as a frame; the reply ends with a frame of the type ``end_frame``."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run)
+    def __init__(self, run: Run, number: int) -> None:
+        super().__init__(run, number)
         self._end = run.load.end_frame.encode()
         self._buffer = bytearray()
         self._is_open = False
@@ -63,7 +63,7 @@ class WebSocketClient(Client):
         return True
 
     def _ask(self) -> None:
-        body = self.run.next_body()
+        body = self.run.next_body(self)
         if body is None:
             self._send((1000).to_bytes(2), CLOSE)
             self.leave()

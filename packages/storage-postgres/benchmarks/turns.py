@@ -3,11 +3,14 @@
     python packages/storage-postgres/benchmarks/turns.py --turns 4000 --workers 1 2
     python packages/storage-postgres/benchmarks/turns.py --statements    what the database was asked, a turn
     python packages/storage-postgres/benchmarks/turns.py --steps         steps of the interpreter, a turn
+    python packages/storage-postgres/benchmarks/turns.py --own           each client in conversations of its own
     python packages/storage-postgres/benchmarks/turns.py --control       what the machine itself makes dearer
 
 It uses the mock provider and the load of the repository that it stands in. Clients send whole messages over HTTP, each
-turn in one of 500 conversations. CPU is user and system time of whole process trees, from /proc, so that what else runs
-on the machine adds little. Where there are more cores than two, more workers show how it scales.
+turn in one of 500 conversations: whichever comes next, so that of two workers each finds every second one changed by
+the other; or with ``--own`` one that only this client goes on with, over its one connection, as an app does. CPU is
+user and system time of whole process trees, from /proc, so that what else runs on the machine adds little. Where there
+are more cores than two, more workers show how it scales.
 
 What waits at one moment is written together, so that a turn costs less the more of them a worker has. So several
 workers are measured twice: with the clients that one has alone, which they share, and with as many for each of them.
@@ -122,6 +125,7 @@ def main() -> None:
     options.add_argument(
         "--steps", action="store_true", help="count them too, which makes a server three times as slow"
     )
+    options.add_argument("--own", action="store_true", help="let each client keep to conversations of its own")
     options.add_argument("--control", action="store_true", help="measure only what shares nothing")
     given = options.parse_args()
     if given.control:
@@ -132,10 +136,11 @@ def main() -> None:
     memory = [*MEMORY, *counted] if given.statements else MEMORY
     with running_mock() as provider, running_postgres(options=memory, fsync=True) as postgres:
         for _ in range(given.rounds):
-            row("local", 1, provider, None, turns=given.turns, clients=given.clients, steps=given.steps)
+            asked = {"turns": given.turns, "steps": given.steps, "own": given.own}
+            row("local", 1, provider, None, clients=given.clients, **asked)
             for workers in given.workers:
                 for clients in sorted({given.clients, given.clients * workers}):
-                    row("postgres", workers, provider, postgres, turns=given.turns, clients=clients, steps=given.steps)
+                    row("postgres", workers, provider, postgres, clients=clients, **asked)
                     if given.statements:
                         tell_statements(postgres, given.turns)
 
@@ -149,10 +154,11 @@ def row(
     turns: int,
     clients: int,
     steps: bool,
+    own: bool,
 ) -> None:
     """Measure one server."""
     with running_server(storage, provider, postgres, workers=workers, steps=steps) as served:
-        tell(storage, str(workers), [served], turns=turns, clients=clients)
+        tell(storage, str(workers), [served], turns=turns, clients=clients, own=own)
         if steps:
             sys.stdout.write(f"steps of the interpreter a turn: {steps_of(served.folder) / turns:,.0f}\n")
 
@@ -190,12 +196,12 @@ def work_on(*, cpus: Sequence[int]) -> list[float]:
     return [float(process.communicate()[0]) for process in running]
 
 
-def tell(storage: str, workers: str, servers: Sequence[Served], *, turns: int, clients: int) -> None:
+def tell(storage: str, workers: str, servers: Sequence[Served], *, turns: int, clients: int, own: bool = False) -> None:
     """Send turns by clients of each server, and print what they took, of all servers together."""
 
     def load_all(count: int) -> list[dict[str, float]]:
         with ThreadPoolExecutor() as threads:
-            return list(threads.map(lambda served: load(served.port, count, clients=clients), servers))
+            return list(threads.map(lambda served: load(served.port, count, clients=clients, own=own), servers))
 
     load_all(WARM_UP)
     for served in servers:
@@ -277,11 +283,11 @@ def _said_by(process: subprocess.Popen[str], pattern: str) -> str:
     raise SystemExit(f"a process ended without having said where it serves: {process.args!r}")
 
 
-def load(port: int, turns: int, *, clients: int) -> dict[str, float]:
+def load(port: int, turns: int, *, clients: int, own: bool = False) -> dict[str, float]:
     """Send so many turns from clients, and return what they have seen."""
     body = {
         "messages": [{"role": "user", "content": "A message of some length, as people send them. " * 9}],
-        "conversation_id": "@POOL@",
+        "conversation_id": "@OWN@" if own else "@POOL@",
         "model": "mock/j64",
     }
     asked = {
