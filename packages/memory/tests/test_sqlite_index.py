@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -129,3 +129,37 @@ async def test_another_process_that_closes_the_file_leaves_its_log_to_one_that_h
     await asyncio.to_thread(read_elsewhere, path)
 
     assert log.stat().st_ino == before
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from idolchat_memory.sqlite import SqliteMemoryIndex
+opened = []
+for line in sys.stdin:
+    opened.append(SqliteMemoryIndex(Path(line.strip())))
+    print("opened", flush=True)
+for index in opened:
+    index.close()
+"""
+
+
+def test_processes_that_begin_at_once_find_one_whole_index(tmp_path: Path) -> None:
+    with ExitStack() as running:
+        openers = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+                )
+            )
+            for _ in range(3)
+        ]
+        for number in range(20):
+            for opener in openers:
+                assert opener.stdin
+                opener.stdin.write(f"{tmp_path / str(number)}\n".encode())
+            for opener in openers:
+                assert opener.stdout
+                assert opener.stdout.readline() == b"opened\n"
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(map(str, range(20)))

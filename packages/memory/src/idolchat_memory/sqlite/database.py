@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from importlib import resources
@@ -55,31 +56,39 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def prepare(path: Path, analysis: TextAnalysis) -> None:
     """Make the file, also in place of one that is damaged or of another version. Raises ``StorageUnavailable``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _make(path)
-    except OSError as error:
-        raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
+    version = _version(analysis)
     with explained():
-        version = _version(analysis)
-        if not _is_usable(path, version):
+        if path.exists() and not _is_usable(path, version):
             for suffix in ("", "-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     Path(f"{path}{suffix}").unlink()
-            _make(path)
-            database = connect(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path, version)
+    except OSError as error:
+        raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
+
+
+def _make(path: Path, version: int) -> None:
+    """Make an index of nothing where there is none; another process finds it whole, or not at all. Raises ``OSError``.
+
+    It is for its owner only, as the conversations are.
+    """
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with explained(), closing(connect(new)) as database:
             database.executescript(_SCHEMA)
             database.execute(f"PRAGMA user_version = {version}")
-            database.close()
-
-
-def _make(path: Path) -> None:
-    """Make an empty file for its owner only, as the conversations are; one that is there is left alone.
-
-    It is not even opened: to close it would end all locks that this process has on it.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass  # another process has just made it
+        except OSError:  # a file system without hard links
+            new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:
