@@ -246,3 +246,33 @@ def test_another_process_that_closes_the_index_leaves_its_log_to_who_has_it_open
 
     assert log.stat().st_ino == before
     index.close()
+
+
+CLOSER = """
+import sys, threading
+from idolchat_storage_local.index.sqlite_index import Index, IndexBroken
+
+def write(index, has_written):
+    try:
+        while True:
+            index.mark_stale(map(str, range(200)))
+            has_written.set()
+    except IndexBroken:
+        pass
+
+for number in range(20):
+    index, has_written = Index(f"{sys.argv[1]}/{number}"), threading.Event()
+    threads = [threading.Thread(target=write, args=(index, has_written)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    has_written.wait()
+    index.close()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_an_index_that_is_closed_while_threads_write_crashes_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", CLOSER, str(tmp_path)], check=False)
+
+    assert done.returncode == 0

@@ -100,8 +100,8 @@ class Index:
         return self._reader is not self._writer and self.is_current
 
     def close(self) -> None:
-        """Close it."""
-        with self._reading:
+        """Close it when what is read and written is done: one that is closed while it is used crashes."""
+        with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
             if self._identity is not None:
