@@ -156,8 +156,9 @@ def conversation_of(row: asyncpg.Record, lines: str | None, *, expected: int) ->
 
     ``status`` is ``damaged`` where some cannot be read or are missing. Raises ``ConversationDamaged`` where none can.
     """
-    conversation_id = plain_uuid(row["id"])
-    empty = document.from_parts({**_fields(row), "messages": []}, conversation_id)
+    fields = _fields(row)
+    conversation_id: UUID = fields["id"]
+    empty = document.from_parts({**fields, "messages": []}, conversation_id)
     text = (lines or "").encode()
     try:
         messages = tuple(document.parse_lines(text))
