@@ -47,12 +47,6 @@ class _Block(NamedTuple):
         return sum(map(getsizeof, self)) + sum(map(_size_bytes, self.others.values()))
 
 
-def _texts_of(events: Sequence[Event]) -> list[str] | None:
-    """Return the texts of events that are deltas of nothing else, as most are; None where one is not."""
-    texts = [event[0] for event in events if type(event) is Delta and event[1:] == _PLAIN]
-    return texts if len(texts) == len(events) else None
-
-
 def _size_bytes(event: Event) -> int:
     if isinstance(event, Delta):
         return _EVENT_BYTES + memory_size(event.content) + memory_size(event.fields)
@@ -118,4 +112,8 @@ class EventBuffer:
     def texts_since(self, seq: int) -> list[str] | None:
         """Return the texts of the events from ``seq`` on; None where some are more than text, or are not the newest."""
         recent = seq - self._older
-        return _texts_of(self._recent[recent:]) if recent >= 0 else None
+        if recent < 0:
+            return None
+        events = self._recent[recent:]
+        texts = [event[0] for event in events if type(event) is Delta and event[1:] == _PLAIN]
+        return texts if len(texts) == len(events) else None
