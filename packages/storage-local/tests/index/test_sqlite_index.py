@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
@@ -276,3 +277,39 @@ def test_an_index_that_is_closed_while_threads_write_crashes_nothing(tmp_path: P
     done = subprocess.run([sys.executable, "-c", CLOSER, str(tmp_path)], check=False)
 
     assert done.returncode == 0
+
+
+OPENER = """
+import sys
+from idolchat_storage_local.index.sqlite_index import Index
+while path := sys.stdin.readline().strip():
+    index = Index(path)
+    print("opened", flush=True)
+    sys.stdin.readline()
+    print(index.is_kept, flush=True)
+    index.close()
+"""
+
+
+def test_processes_that_begin_at_once_keep_one_index(tmp_path: Path) -> None:
+    with ExitStack() as running:
+        openers = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+                )
+            )
+            for _ in range(3)
+        ]
+
+        def each(line: str) -> set[bytes]:
+            for opener in openers:
+                assert opener.stdin
+                opener.stdin.write(f"{line}\n".encode())
+            return {opener.stdout.readline() for opener in openers if opener.stdout}
+
+        for number in range(20):
+            assert each(str(tmp_path / str(number))) == {b"opened\n"}
+            assert each("look") == {b"True\n"}
+
+    assert list(tmp_path.glob(".*")) == []

@@ -17,7 +17,7 @@ from idolchat_storage_local.index.sqlite_file import (
     Identity,
     IndexBroken,
     explained,
-    make_private,
+    make_whole,
     own_number,
     transaction,
 )
@@ -73,9 +73,8 @@ class FulltextIndex:
         if not new and not Path(path).exists():
             raise FulltextBroken("there is none")
         self._lock = threading.Lock()
-        # It holds what was said: for its owner only, as the documents are.
-        make_private(path)
         with _explained():
+            make_whole(path, _fill)
             self._database = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
             try:
                 self._database.execute("PRAGMA journal_mode = WAL")
@@ -83,10 +82,7 @@ class FulltextIndex:
                 self._database.execute("PRAGMA secure_delete = ON")
                 [[version]] = self._database.execute("PRAGMA user_version").fetchall()
                 if version == 0:
-                    self._database.executescript(_SCHEMA)
-                    self._database.execute("INSERT INTO texts (texts, rank) VALUES ('hashsize', ?)", (_HASH_SIZE,))
-                    self._database.execute(f"PRAGMA application_id = {own_number()}")
-                    self._database.execute("PRAGMA wal_checkpoint")
+                    _fill(self._database)
                 elif version != _SCHEMA_VERSION:
                     raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
             except BaseException:
@@ -218,6 +214,13 @@ class FulltextIndex:
         """List the conversations of which something is indexed."""
         with _explained(), self._lock:
             return [row[0] for row in self._database.execute("SELECT id FROM conversations")]
+
+
+def _fill(database: sqlite3.Connection) -> None:
+    database.executescript(_SCHEMA)
+    database.execute("INSERT INTO texts (texts, rank) VALUES ('hashsize', ?)", (_HASH_SIZE,))
+    database.execute(f"PRAGMA application_id = {own_number()}")
+    database.execute("PRAGMA wal_checkpoint")
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "IndexBusy",
     "explained",
     "is_passing",
-    "make_private",
+    "make_whole",
     "own_number",
     "remove_index",
     "transaction",
@@ -48,13 +48,29 @@ class IndexBusy(Exception):
     """The index cannot be read or written now: another process, or the disk."""
 
 
-def make_private(path: str) -> None:
-    """Make an empty file for its owner only, where there is none. Raises ``OSError``.
+def make_whole(path: str, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a database where there is none, for its owner only; another process finds it filled, or not at all.
 
     One that is there is not opened: to close it would drop the locks that another connection of this process holds.
+    Raises ``OSError``, ``sqlite3.Error``.
     """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if Path(path).exists():
+        return
+    folder, _, name = path.rpartition("/")
+    temporary = Path(f"{folder}/.{name}.{secrets.token_hex(4)}.tmp")
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            fill(database)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process has just made it
+        except OSError:  # a file system without hard links
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_index(path: str) -> None:

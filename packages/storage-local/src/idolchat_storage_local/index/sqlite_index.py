@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from idolchat_storage_local.index.sqlite_file import (
     IndexBusy,
     explained,
     is_passing,
-    make_private,
+    make_whole,
     own_number,
     remove_index,
     transaction,
@@ -243,24 +243,26 @@ def _any_of(alternatives: Sequence[tuple[list[str], list[str | int]]]) -> tuple[
 
 def _connect(path: str) -> sqlite3.Connection:
     if path != _MEMORY:
-        with suppress(OSError):  # SQLite says what is wrong, too
-            # It names conversations and their owners: for its owner only, as are the documents.
-            make_private(path)
+        make_whole(path, _fill)
     database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         [[version]] = database.execute("PRAGMA user_version").fetchall()
         if version == 0:
-            database.executescript(_SCHEMA)
-            database.execute(f"PRAGMA application_id = {own_number()}")
-            database.execute("PRAGMA wal_checkpoint")
+            _fill(database)
         elif version != _SCHEMA_VERSION:
             raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _fill(database: sqlite3.Connection) -> None:
+    database.executescript(_SCHEMA)
+    database.execute(f"PRAGMA application_id = {own_number()}")
+    database.execute("PRAGMA wal_checkpoint")
 
 
 def _forget(database: sqlite3.Connection, conversation_id: str, *, is_gone: bool) -> None:
