@@ -3,7 +3,9 @@
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +13,8 @@ import pytest
 
 from idolchat_core import Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
+from idolchat_storage_local import LocalSettings, open_local_storage
+from idolchat_storage_local.files.disk import Disk
 
 
 @pytest.fixture
@@ -172,3 +176,49 @@ async def test_an_index_that_cannot_be_made_leaves_search_to_reading(open_storag
     async with open_storage() as storage:
         await storage.create(conversation)
         assert await positions(storage, "miku") == {(conversation.id, 0)}
+
+
+class PausingDisk(Disk):
+    """Waits, once, where a document is read to be indexed."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.waits = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        if self.wanted:
+            self.wanted = False
+            self.waits.set()
+            assert self.may_go_on.wait(60)
+        return super().read(fd, size, offset)
+
+
+async def test_an_index_made_anew_beside_a_search_has_everything(open_storage: Reopen, data_dir: Path) -> None:
+    made = [a_conversation("miku sings") for _ in range(300)]
+    disk = PausingDisk()
+    settings = LocalSettings(data_dir=data_dir)
+    async with open_local_storage(settings, disk=disk) as server, open_storage() as command:
+        await server.put_documents({one.id: document.encode(one) for one in made})
+        await asyncio.gather(server.settle(), command.settle())
+        await server.stats()
+        disk.wanted = True
+        searching = asyncio.ensure_future(positions(server, "miku"))
+        assert await asyncio.to_thread(disk.waits.wait, 60)
+        async with aclosing(command.reindex()) as reindexing:
+            async for done in reindexing:
+                if done > len(made) // 2:  # the new index has some of them
+                    disk.may_go_on.set()
+                    await searching
+        found = [count async for count in pages(command)]
+
+    assert sum(found) == len(made)
+
+
+async def pages(storage: Storage) -> AsyncGenerator[int]:
+    before: str | None = None
+    while True:
+        page = await storage.search("miku", limit=100, before=before)
+        yield len(page.data)
+        if (before := page.next) is None:
+            return

@@ -130,17 +130,27 @@ class Searcher:
         return Leftover(kind="search", place=self._files.folder.place_of(self._path), size_bytes=size)
 
     def _asked[T](self, what: Callable[[FulltextIndex], T]) -> T:
+        fulltext: FulltextIndex | None = None
         try:
             try:
-                return what(self._open())
+                fulltext = self._open()
+                return what(fulltext)
             except FulltextBroken as error:
-                log.warning("the search index is made anew from the conversations", extra={"reason": str(error)})
-                self.begin_anew()
+                self._discard(fulltext, error)
                 return what(self._open())
         except (FulltextBroken, OSError) as error:
             raise SearchUnavailable(str(error)) from error
         except IndexBusy as error:
             raise SearchUnavailable(str(error)) from error
+
+    def _discard(self, fulltext: FulltextIndex | None, error: FulltextBroken) -> None:
+        """Throw away an index that is broken, unless another has taken its place."""
+        with self._opening:
+            if fulltext is not self._fulltext or (fulltext is not None and not fulltext.is_current):
+                return
+            log.warning("the search index is made anew from the conversations", extra={"reason": str(error)})
+            self._close()
+            remove_index(self._path)
 
     def _open(self) -> FulltextIndex:
         with self._opening:
@@ -153,9 +163,10 @@ class Searcher:
                 try:
                     self._fulltext = FulltextIndex(self._path)
                 except FulltextBroken:
-                    # Everything is to be indexed then; noted first, for we may die in between.
-                    self._files.index.mark_stale(None)
+                    # Everything is to be indexed then. Noted before there is an index, for we may die in between, and
+                    # after the other is gone: whoever still uses that one sees it, and leaves what is noted as it is.
                     remove_index(self._path)
+                    self._files.index.mark_stale(None)
                     self._fulltext = FulltextIndex(self._path, new=True)
             return self._fulltext
 
@@ -191,6 +202,9 @@ class Searcher:
             if size > _BATCH_BYTES:
                 break
         skipped = fulltext.update(update)
+        with self._opening:
+            if fulltext is not self._fulltext or not fulltext.is_current:
+                raise FulltextBroken("another was made meanwhile, for which nothing was read")
         index.mark_fresh([one for one in done if one[0] not in skipped])
         return len(stale)
 

@@ -157,7 +157,8 @@ class Index:
         """Mark these conversations (None: all) for search to look at once more."""
         with explained(), self._writing, self._at_a_time(), transaction(self._writer) as database:
             if conversation_ids is None:
-                database.execute("INSERT OR REPLACE INTO stale SELECT id, 1 FROM conversations")
+                # A number that nobody has read: what another has looked at before does not count.
+                database.execute("INSERT OR REPLACE INTO stale SELECT id, abs(random() >> 16) FROM conversations")
             else:
                 database.executemany(_MARK_STALE, [(key,) for key in conversation_ids])
 
