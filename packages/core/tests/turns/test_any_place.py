@@ -18,11 +18,6 @@ from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def llm() -> ScriptedProvider:
     return ScriptedProvider("one", "two", "three", "four", "five")
 

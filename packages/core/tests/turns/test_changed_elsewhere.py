@@ -16,16 +16,6 @@ from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
-@pytest.fixture
 async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
     async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as opened:
         yield opened

@@ -22,11 +22,6 @@ from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def llm() -> ScriptedProvider:
     return ScriptedProvider("Once upon")
 

@@ -31,28 +31,12 @@ from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import OnBusy, OnDisconnect, TurnOptions, TurnRequest
 
 
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
 @asynccontextmanager
 async def engine(
     storage: InMemoryStorage, llm: ScriptedProvider, *, recovers: bool = False, **settings: Any
 ) -> AsyncGenerator[TurnEngine]:
     async with TurnEngine(storage, llm, settings=CoreSettings(**settings), recovers=recovers) as turns:
         yield turns
-
-
-@pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with engine(storage, llm, shutdown_grace_s=0) as opened:
-        yield opened
 
 
 def ask(text: str, **more: Any) -> TurnRequest:

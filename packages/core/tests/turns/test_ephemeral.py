@@ -27,11 +27,6 @@ class Card(PromptSource):
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def llm() -> ScriptedProvider:
     return ScriptedProvider("A title")
 

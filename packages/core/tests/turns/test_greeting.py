@@ -24,11 +24,6 @@ LARGE = ModelInfo(id="idol/large", context_length=8192)
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def llm() -> ScriptedProvider:
     return ScriptedProvider(models=(SMALL, LARGE))
 

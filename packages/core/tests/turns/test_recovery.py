@@ -64,11 +64,6 @@ def storage() -> RefusingStorage:
     return RefusingStorage()
 
 
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
 @asynccontextmanager
 async def engine(storage: Storage, llm: ScriptedProvider, **more: Any) -> AsyncGenerator[TurnEngine]:
     settings = CoreSettings(shutdown_grace_s=0)

@@ -17,26 +17,10 @@ from idolchat_core.turns.request import TurnRequest
 FAULT = ProviderUnavailable("the provider is down")
 
 
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
 @asynccontextmanager
 async def engine(storage: InMemoryStorage, llm: ScriptedProvider, **settings: Any) -> AsyncGenerator[TurnEngine]:
     async with TurnEngine(storage, llm, settings=CoreSettings(**settings)) as turns:
         yield turns
-
-
-@pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with engine(storage, llm, shutdown_grace_s=0) as opened:
-        yield opened
 
 
 def ask(text: str, **more: Any) -> TurnRequest:

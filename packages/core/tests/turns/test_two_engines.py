@@ -93,11 +93,6 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
-@pytest.fixture
 def other_llm() -> ScriptedProvider:
     return ScriptedProvider()
 
