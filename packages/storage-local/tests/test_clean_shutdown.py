@@ -148,6 +148,29 @@ async def test_a_server_that_still_looks_through_the_files_is_not_relied_on(
             assert sorted(await counts(storage)) == [1, 2]
 
 
+class MeetingDisk(Disk):
+    """Lets another process come and go as soon as there is a file that says who uses the folder."""
+
+    def __init__(self, meet: Callable[[], None]) -> None:
+        self._meet = meet
+
+    def create(self, path: str) -> int:
+        made = super().create(path)
+        if "/run/" in path:
+            self._meet()
+        return made
+
+
+async def test_a_process_that_has_just_begun_is_not_taken_for_dead(data_dir: Path, conversation: Conversation) -> None:
+    async def look() -> None:
+        async with briefly(data_dir) as storage:
+            await storage.list()
+
+    disk = MeetingDisk(lambda: asyncio.run(look()))
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk):
+        assert [path.name.partition(".")[0] for path in (data_dir / "run").iterdir()] == [str(os.getpid())]
+
+
 def die_using(data_dir: Path) -> None:
     async def use() -> None:
         async with open_local_storage(LocalSettings(data_dir=data_dir)) as storage:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from idolchat_core import StorageUnavailable
-from idolchat_storage_local.files.data_folder import DataFolder
+from idolchat_storage_local.files.data_folder import DataFolder, is_temporary
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
 from idolchat_storage_local.index.write_behind import WriteBehindIndex
@@ -41,8 +41,11 @@ class CleanShutdown:
         with suppress(OSError):
             self._disk.mkdir(self._folder.run)
             path = f"{self._folder.run}/{os.getpid()}.{secrets.token_hex(4)}.lock"
-            fd = self._disk.create(path)
+            # Locked before it has its name: whoever found it without a lock would think that this process had died.
+            temporary = self._folder.temporary(path)
+            fd = self._disk.create(temporary)
             self._disk.lock(fd)
+            self._disk.replace(temporary, path)
             self._own = fd, path
 
     def leave(self, *, is_known: bool) -> None:
@@ -101,7 +104,8 @@ class CleanShutdown:
         own = self._own and self._own[1]
         with suppress(OSError):
             names = self._disk.names(self._folder.run)
-            return [path for name in names if (path := f"{self._folder.run}/{name}") != own]
+            found = [f"{self._folder.run}/{name}" for name in names if not is_temporary(name)]
+            return [path for path in found if path != own]
         return []
 
     def _has_looked(self, path: str) -> bool:

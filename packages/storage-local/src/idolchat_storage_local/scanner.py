@@ -249,7 +249,11 @@ class Scanner:
     def _tidy(self) -> None:
         folder = self._files.folder
         with suppress(OSError):
-            for path in (folder.damaged, *(entry.path for entry in _listed(folder.records) if entry.is_dir())):
+            for path in (
+                folder.damaged,
+                folder.run,
+                *(entry.path for entry in _listed(folder.records) if entry.is_dir()),
+            ):
                 for file in _listed(path):
                     if is_temporary(file.name):
                         self._remove_if_left_over(file)
