@@ -98,3 +98,10 @@ async def test_nothing_is_left_of_what_was_deleted_or_erased(tmp_path: Path) -> 
         assert await index.find(second.user_id, second.character_id, texts, limit=4) == [second.id]
     assert forget_user(index_path(tmp_path), str(second.user_id)) == 1
     assert not await index.find(second.user_id, second.character_id, texts, limit=4)
+
+
+def test_an_index_that_is_only_begun_holds_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    path.touch()
+
+    assert forget_user(path, str(uuid4())) == 0

@@ -182,7 +182,8 @@ def forget_user(path: Path, user_id: str) -> int:
     """Remove what the index has of a user, and return how many conversations that was."""
     if not path.exists():
         return 0
-    with closing(sqlite3.connect(path, timeout=5)) as file, file:
+    # A server that is only just making it, or was killed then, has left it without tables.
+    with closing(_opened(path)) as file, file:
         file.execute("PRAGMA secure_delete = ON")
         file.execute("DELETE FROM replies WHERE user = ?", (user_id,))
         return file.execute("DELETE FROM conversations WHERE user = ?", (user_id,)).rowcount
