@@ -60,7 +60,8 @@ class Followed {
   }
 
   add(event: TurnEvent): void {
-    if (event.seq <= this.after) return;
+    // Of a turn whose server was lost, the end may have the number of what that had told last: less is kept of it.
+    if (event.seq <= this.after && event.type !== "ended") return;
     this.after = event.seq;
     this.#events.push(event);
     this.#wake?.();

@@ -36,7 +36,10 @@ export async function* follow(wire: Wire, how: Follow): AsyncGenerator<TurnEvent
     let atLeastS = 0;
     try {
       const response = await ask(wire, how, turnId, after);
-      if (response.status === 204) return; // it is over, and all of it is known
+      if (response.status === 204) { // it is over, and no event is left; its server was lost where none was its end
+        if (attempt && turnId) yield await outcome(wire, turnId, signal);
+        return;
+      }
       if (attempt) wire.onConnection("restored");
       for await (const event of serverSentEvents(response.body!)) {
         const told = turnEvent(event);
@@ -46,7 +49,7 @@ export async function* follow(wire: Wire, how: Follow): AsyncGenerator<TurnEvent
           break; // so it is where the token has expired: whoever has another goes on with that
         }
         attempt = 0;
-        if (told.seq <= after) continue;
+        if (told.seq <= after && told.type !== "ended") continue; // see the socket's
         after = told.seq;
         if (told.type === "started") turnId = told.turnId;
         yield told;
@@ -88,7 +91,7 @@ async function ask(wire: Wire, how: Follow, turnId: string | undefined, after: n
   return response;
 }
 
-/** The end of a turn whose events are no longer kept. */
+/** The end of a turn of which no event is kept, or none that is not known. */
 async function outcome(wire: Wire, turnId: string, signal: AbortSignal | undefined): Promise<Ended> {
   const response = await wire.fetch(`turns/${turnId}`, signal ? { signal } : {});
   if (!response.ok) throw await errorFrom(response);

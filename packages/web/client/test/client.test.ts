@@ -206,6 +206,28 @@ test("an abort ends a stream that waits for its server", async () => {
   await assert.rejects(all(away.send("Hello!", { signal: abort.signal })), { name: "AbortError" });
 });
 
+test("the end is told to who has seen more than is kept of a turn, as where its server was lost", async () => {
+  const before = await all(client.send("Hello!"));
+  const { turnId } = startedOf(before);
+  const seen = before.at(-1)!.seq + 3;
+  const socket = client.connect();
+  const told = await all(socket.resume(turnId, seen));
+  socket.close();
+  let count = 0;
+  const ahead = new IdolchatClient({
+    baseUrl: baseUrl!,
+    maxPauseMs: 1,
+    fetch: (url, init) => {
+      count += 1;
+      if (count === 1) return Promise.reject(new TypeError("terminated"));
+      return fetch(url, String(url).endsWith("/stream") ? { ...init, headers: { "Last-Event-ID": `${turnId}:${seen}` } } : init);
+    },
+  });
+
+  assert.deepEqual(told.map(({ type }) => type), ["ended"]);
+  assert.deepEqual((await all(ahead.follow(turnId, { after: seen }))).map(({ type }) => type), ["ended"]);
+});
+
 test("the socket tells the same events as the stream", async () => {
   const socket = client.connect();
   const conversationId = newId();
