@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from idolchat_core import WorkerThreads
+from idolchat_core import StorageUnavailable, WorkerThreads
 
 
 @pytest.fixture
@@ -47,3 +47,31 @@ async def test_what_was_asked_for_is_done_before_the_end(threads: WorkerThreads)
     await asyncio.gather(*waiting)
 
     assert sorted(done) == [0, 1, 2]
+
+
+async def test_what_is_asked_for_after_the_end_is_refused(threads: WorkerThreads) -> None:
+    await threads.ask(lambda: None)
+    threads.close()
+
+    with pytest.raises(StorageUnavailable, match="worker"):
+        await asyncio.wait_for(threads.ask(lambda: None), timeout=60)
+    with pytest.raises(StorageUnavailable, match="worker"):
+        threads.submit(lambda: None)
+
+
+async def test_what_is_asked_for_while_they_are_closed_is_done_or_refused(threads: WorkerThreads) -> None:
+    may_go_on = threading.Event()
+    asked = [asyncio.ensure_future(threads.ask(lambda: may_go_on.wait(60))) for _ in range(3)]
+    closing = asyncio.ensure_future(asyncio.to_thread(threads.close))
+    try:
+        async with asyncio.timeout(30):
+            while not asked[-1].done():  # the first that is refused: the others wait for the event
+                asked.append(asyncio.ensure_future(threads.ask(lambda: may_go_on.wait(60))))
+                await asyncio.sleep(0.001)
+    finally:
+        may_go_on.set()
+    await closing
+    *accepted, refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), timeout=60)
+
+    assert isinstance(refused, StorageUnavailable)
+    assert all(answer is True for answer in accepted)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 
+from idolchat_core.errors import StorageUnavailable
+
 __all__ = ["WorkerThreads"]
 
 type _Asked = tuple[asyncio.Future[object] | None, Callable[[], object]]
@@ -33,7 +35,10 @@ class WorkerThreads:
         self._threads: list[threading.Thread] = []
 
     async def ask[T](self, function: Callable[[], T]) -> T:
-        """Call a function on one of the threads, and return or raise what it does."""
+        """Call a function on one of the threads, and return or raise what it does.
+
+        Raises ``StorageUnavailable`` after ``close``.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._put((future, function))  # type: ignore[arg-type]  # it is given what the function returns
         try:
@@ -42,11 +47,14 @@ class WorkerThreads:
             del future  # what it raises holds this frame: a circle that only the collector would find
 
     def submit(self, function: Callable[[], object]) -> None:
-        """Call a function on one of the threads that nobody waits for, and that raises nothing."""
+        """Call a function on one of the threads that nobody waits for, and that raises nothing.
+
+        Raises ``StorageUnavailable`` after ``close``.
+        """
         self._put((None, function))
 
     def close(self) -> None:
-        """Finish what was asked for, and stop the threads."""
+        """Finish what was asked for, and stop the threads; what is asked for from now on is refused."""
         with self._lock:
             self._is_closed = True
             free, self._free = self._free, []
@@ -57,6 +65,8 @@ class WorkerThreads:
 
     def _put(self, asked: _Asked) -> None:
         with self._lock:
+            if self._is_closed:
+                raise StorageUnavailable(f"what {self._name} threads read and write is closed")
             if not self._free:
                 self._waiting.append(asked)
                 if len(self._threads) < self._count:
