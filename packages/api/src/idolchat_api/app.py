@@ -18,6 +18,7 @@ from idolchat_api.auth.schemes import HOOK, check_address, check_scheme, new_reg
 from idolchat_api.http import exception_handlers, openapi
 from idolchat_api.http.application import Application
 from idolchat_api.http.authorization import protect_routes
+from idolchat_api.http.catch_all import is_catch_all
 from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
@@ -25,7 +26,6 @@ from idolchat_api.routes import chat, conversations, health, models, turns, usag
 from idolchat_api.routes.pages import reference_routes, start_route
 from idolchat_api.routes.plugins import HOOK as ROUTES_HOOK
 from idolchat_api.routes.plugins import RouteRegistry
-from idolchat_api.routes.static_files import is_catch_all
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.streaming.websocket import ChatSocket
 from idolchat_api.version import VERSION

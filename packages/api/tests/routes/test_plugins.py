@@ -263,6 +263,20 @@ class TestFiles:
         assert statuses == [200, 401]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/chat", "POST"), ("HEAD", "/models", "GET"), ("PUT", "/chat/stream", "POST")],
+)
+async def test_beside_files_of_every_path_a_method_that_a_path_does_not_take_is_refused(
+    settings: ApiSettings, parts: Parts, tmp_path: Path, method: str, path: str, allowed: str
+) -> None:
+    plugin = Routes(lambda registry: registry.add_static("/", tmp_path, access=Access.OPEN))
+    async with serving(settings, plugins=[parts, plugin]) as url, httpx.AsyncClient(base_url=url) as client:
+        reply = await client.request(method, path)
+
+    assert (reply.status_code, reply.headers.get("allow")) == (405, allowed)
+
+
 async def test_a_prefix_leads_to_its_folder_whatever_the_host_header_says(
     settings: ApiSettings, parts: Parts, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import Match, Route
 
 from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.errors import Problem, problem_from
+from idolchat_api.http.catch_all import is_catch_all
 from idolchat_core.errors import IdolchatError, InvalidRequest
 
 __all__ = ["http_exception", "idolchat_error", "validation_error"]
@@ -32,8 +33,10 @@ async def validation_error(request: Request, error: Exception) -> Response:
 async def http_exception(request: Request, error: Exception) -> Response:
     """Answer an unknown path or method."""
     status = cast(HTTPException, error).status_code
+    methods = _methods_of(request)
+    if status == HTTPStatus.NOT_FOUND and methods and request.method not in methods:
+        status = HTTPStatus.METHOD_NOT_ALLOWED  # a folder of files under "/" takes every path, and found no file
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods = _methods_of(request)
         message = f"{request.method} is not for this path; it takes {', '.join(methods)}"
         response = _response(request, _problem(status, "method_not_allowed", message))
         response.headers["allow"] = ", ".join(methods)
@@ -45,9 +48,12 @@ async def http_exception(request: Request, error: Exception) -> Response:
 
 
 def _methods_of(request: Request) -> list[str]:
+    """Return the methods that the request's path takes, files under ``/`` apart."""
     methods: set[str] = set()
     for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+        if not isinstance(route, Route) or is_catch_all(route):
+            continue
+        if route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return sorted(methods)
 

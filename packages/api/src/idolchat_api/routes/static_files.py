@@ -5,30 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from idolchat_api.http.catch_all import EVERY_PATH
 from idolchat_api.http.path_prefix import prefix_of
 
-__all__ = ["is_catch_all", "static_routes"]
+__all__ = ["static_routes"]
 
 _METHODS = ["GET", "HEAD"]
-_EVERYTHING = "/{file:path}"
 _REVALIDATE = "no-cache"  # files have an ETag, so a page that has not changed costs one small answer
 
 
 def static_routes(prefix: str, folder: Path) -> list[Route]:
     """Return the routes that serve a folder: its files, and a redirect from the prefix to the folder."""
     if prefix == "/":
-        return [Route(_EVERYTHING, _Files(folder), methods=_METHODS)]
+        return [Route(EVERY_PATH, _Files(folder), methods=_METHODS)]
     files = Route(f"{prefix}/{{file:path}}", _Files(folder), methods=_METHODS)
     return [Route(prefix, _Redirect(f"{prefix}/"), methods=_METHODS), files]
-
-
-def is_catch_all(route: BaseRoute) -> bool:
-    """Return whether a route serves the files under ``/``, and so must be matched last."""
-    return getattr(route, "path", None) == _EVERYTHING
 
 
 class _Files(StaticFiles):
