@@ -134,3 +134,9 @@ def test_so_many_connections_from_one_address_and_not_one_more() -> None:
     limiter.release("192.0.2.1")
 
     assert limiter.acquire("192.0.2.1") is None
+
+
+def test_connections_from_a_network_of_proxies_are_not_limited() -> None:
+    limiter = ConnectionLimiter(ApiSettings(address_max_connections=2, trusted_proxies=("10.0.0.0/8",)))
+
+    assert all(limiter.acquire("10.1.2.3") is None for _ in range(5))

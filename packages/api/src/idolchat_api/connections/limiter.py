@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import Protocol
 
-from idolchat_api.addresses import counted_address
+from idolchat_api.addresses import Networks, counted_address
 from idolchat_api.settings.limits import LimitSettings
 
 __all__ = ["Connection", "ConnectionLimiter"]
@@ -46,7 +46,7 @@ class ConnectionLimiter:
         self._settings = settings
         self._max = min(settings.max_connections, _max_open_files())
         self._per_address = settings.address_max_connections
-        self._proxies = frozenset(settings.trusted_proxies)
+        self._proxies = Networks(settings.trusted_proxies)
         self._addresses: Counter[str] = Counter()
         self.connections: set[Connection] = set()
         self.count = 0

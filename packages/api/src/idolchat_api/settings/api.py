@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, field_validator
@@ -15,6 +16,10 @@ from idolchat_core.settings import CoreSettings
 __all__ = ["ApiSettings"]
 
 MIB = 1024 * 1024
+
+_HOST = re.compile(r"\*|[\w.-]+|\[[0-9a-f:.]+\]", re.ASCII)
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII)
+"""What a browser sends; of a page without an origin, such as a file, ``null``."""
 
 
 class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, CoreSettings):
@@ -102,4 +107,25 @@ class ApiSettings(ObservabilitySettings, LimitSettings, RequestPolicySettings, C
     def _lower_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip().lower().rstrip("/") for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no host name; write it without scheme and port, such as chat.example.com"
+                )
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin; write scheme and host, and a port where there is one, such as"
+                    " https://chat.example.com"
+                )
         return value

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from idolchat_api.addresses import Networks
+
 __all__ = ["LimitSettings"]
 
 KIB = 1024
@@ -77,4 +79,10 @@ class LimitSettings(BaseSettings):
     def _addresses(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Networks(value)
         return value
