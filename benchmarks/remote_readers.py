@@ -5,8 +5,10 @@
 Two processes and a PostgreSQL or a Redis of its own: one lets turns say deltas of a dozen letters, as providers do, the
 other follows all of them. Each is measured with readers and without, so that what making the deltas costs is left out;
 the encoding for clients, which is the same wherever a turn runs, is not made. The lag is from `say` to where a reader
-has the text. A stop is timed from its sending to its arrival at the process that runs the turn. Prints a Markdown row
-of medians; a round takes some 20 seconds, most of it for starting processes and for stops, which come one by one.
+has the text. A stop is timed from its sending to its arrival at the process that runs the turn. `here` is what the same
+readers cost, each delta, where they read in the process that runs the turns; that is part of `all`, too. Prints a
+Markdown row of medians; a round takes some 25 seconds, most of it for starting processes and for stops, which come one
+by one.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from array import array
+from collections.abc import AsyncGenerator, Callable, Iterator, MutableSequence, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Literal
 from uuid import UUID
 
 import uvloop
@@ -37,7 +41,7 @@ from idolchat_core.coordination.contract import Occupant
 from idolchat_core.coordination.event_relay import EventRelay
 from idolchat_core.coordination.local import StoredTurns
 from idolchat_core.coordination.messages import Left, Stop, Watch, read_message, write
-from idolchat_core.events.events import Event
+from idolchat_core.events.events import Batch
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.testing import InMemoryStorage
 from idolchat_storage_postgres.bus import NotifyBus
@@ -46,6 +50,8 @@ from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.testing import running_postgres
 
 TICKS = os.sysconf("SC_CLK_TCK")
+type Readers = Literal["elsewhere", "here", "none"]
+READERS: tuple[Readers, ...] = ("elsewhere", "here", "none")
 STOPS, STOP_EVERY_S = 100, 0.03
 PATIENCE_S = 120.0
 
@@ -59,7 +65,7 @@ class Plan:
     turns: int
     deltas: int
     every_s: float
-    is_followed: bool
+    readers: Readers
 
 
 def open_bus(plan: Plan) -> AbstractAsyncContextManager[Bus]:
@@ -108,8 +114,12 @@ async def own(plan: Plan, pipe: Connection) -> float:
         pipe.send((turns.bus.inbox, list(by_id)))
         await told(pipe)
         collect_as_servers_do()
-        before = time.process_time()
         loop = asyncio.get_running_loop()
+        arrived = [array("d", bytes(8 * (plan.deltas + 2))) for _ in lives]
+        here = zip(lives, arrived, strict=True) if plan.readers == "here" else ()
+        reading = [asyncio.create_task(follow(live, times)) for live, times in here]
+        await asyncio.sleep(0)
+        before = time.process_time()
         began_at = loop.time()
         for number in range(plan.deltas):
             for live in lives:
@@ -118,6 +128,7 @@ async def own(plan: Plan, pipe: Connection) -> float:
                 await asyncio.sleep(max(0.0, began_at + (number + 1) * plan.every_s - loop.time()))
         for live in lives:
             live.end(TurnEnded(state=TurnState.COMPLETED))
+        await asyncio.gather(*reading)
         await told(pipe)  # all is read
         took_s = time.process_time() - before
         pipe.send(took_s)
@@ -130,48 +141,62 @@ async def read(
     plan: Plan, pipe: Connection, inbox: str, ids: Sequence[UUID], server_pids: Callable[[], list[int]]
 ) -> tuple[float, float, list[float], list[float]]:
     """Follow the turns; return the CPU that it took here and at the server, the lags, and when stops were sent."""
-    seen: list[tuple[float, Sequence[Event]]] = []
+    lives: list[LiveTurn] = []
+    arrived = [array("d", bytes(8 * (plan.deltas + 2))) for _ in ids]
     async with remote(plan, lambda _: None, lambda _: None) as turns:
         reading = []
-        for turn_id in ids if plan.is_followed else ():
+        for turn_id, times in zip(ids, arrived, strict=True) if plan.readers == "elsewhere" else ():
             live = await turns.follow(Occupant(turn_id, turn_id, inbox, False, True))
             assert live is not None
-            reading.append(asyncio.create_task(follow(live, seen)))  # at once, for one that nobody reads is left
+            reading.append(asyncio.create_task(follow(live, times)))  # at once, for one that nobody reads is left
+            lives.append(live)
         await asyncio.sleep(0)
         collect_as_servers_do()
         before, server_before = time.process_time(), cpu_of(server_pids())
         pipe.send("begin")
         await asyncio.gather(*reading)
-        if not plan.is_followed:
+        if not reading:
             await asyncio.sleep(plan.deltas * plan.every_s)
         took_s = time.process_time() - before
         server_s = cpu_of(server_pids()) - server_before
         pipe.send("read")
         sent = []
-        for _ in range(STOPS if plan.is_followed else 0):
+        for _ in range(STOPS if reading else 0):
             sent.append(time.monotonic())
             turns.bus.send(inbox, write(Stop(turn_id=ids[0], state=TurnState.CANCELLED)))
             await asyncio.sleep(STOP_EVERY_S)
         pipe.send("stopped")
-    return took_s, server_s, [lag for at, events in seen for lag in lags_of(at, events)], sent
+    return (
+        took_s,
+        server_s,
+        [lag for live, times in zip(lives, arrived, strict=False) for lag in lags_of(live, times)],
+        sent,
+    )
 
 
-def lags_of(at: float, events: Sequence[Event]) -> list[float]:
-    return [at - float(event.content) for event in events if isinstance(event, Delta)]
+def lags_of(live: LiveTurn, arrived: Sequence[float]) -> Iterator[float]:
+    """Give how late each delta of a turn was; those of a batch came when its first did."""
+    at, seq = 0.0, 0
+    while events := live.events_since(seq):
+        for event in events:
+            at = arrived[seq] or at
+            seq += 1
+            if isinstance(event, Delta):
+                yield at - float(event.content)
 
 
-async def follow(live: LiveTurn, seen: list[tuple[float, Sequence[Event]]]) -> None:
-    """Read as those who stream do, and note when events came."""
+async def follow(live: LiveTurn, arrived: MutableSequence[float]) -> None:
+    """Read as those who stream do, and note by the first ``seq`` of each batch when it came."""
 
-    def take(_: int, events: Sequence[Event]) -> bool:
-        is_taken = isinstance(events[-1], Delta)
-        if is_taken:
-            seen.append((time.monotonic(), events))
-        return is_taken
+    def take(first: int, events: Batch) -> bool:
+        if isinstance(events[-1], TurnEnded):
+            return False
+        arrived[first] = time.monotonic()
+        return True
 
     async with aclosing(live.follow(on_events=take)) as batches:
-        async for _, events in batches:
-            seen.append((time.monotonic(), events))
+        async for first, _ in batches:
+            arrived[first] = time.monotonic()
 
 
 def a_turn() -> LiveTurn:
@@ -277,22 +302,23 @@ def main() -> None:
     given = options.parse_args()
     with broker(given.bus) as (address, pids):
         plans = [
-            Plan(given.bus, address, given.turns, given.deltas, given.every_ms / 1000, is_followed)
-            for is_followed in (True, False)
+            Plan(given.bus, address, given.turns, given.deltas, given.every_ms / 1000, readers) for readers in READERS
         ]
         rounds = [[measure(plan, pids) for plan in plans] for _ in range(given.rounds)]
-    with_readers, without = zip(*rounds, strict=True)
+    with_readers, here, without = zip(*rounds, strict=True)
     count = given.turns * given.deltas
     owner, reader, server = (
         us_each([getattr(one, who) for one in with_readers], [getattr(one, who) for one in without], count)
         for who in ("owner", "reader", "server")
     )
+    read_here = us_each([one.owner for one in here], [one.owner for one in without], count)
     lags = [lag for one in with_readers for lag in one.lags]
     stops = [stop for one in with_readers for stop in one.stops]
     sys.stdout.write(
-        "| bus | turns | us a delta: owner | reader | server | all | lag ms p50 / p99 | stop ms p50 / p99 |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| bus | turns | us a delta: owner | reader | server | all | here | lag ms p50 / p99 | stop ms p50 / p99 |\n"
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
         f"| {given.bus} | {given.turns} | {owner:.1f} | {reader:.1f} | {server:.1f} | {owner + reader + server:.1f} |"
+        f" {read_here:.1f} |"
         f" {percentile_ms(lags, 50):.1f} / {percentile_ms(lags, 99):.1f} |"
         f" {percentile_ms(stops, 50):.1f} / {percentile_ms(stops, 99):.1f} |\n"
     )

@@ -25,6 +25,11 @@ def list_of(events: list[Event]) -> EventBuffer:
     return made
 
 
+def texts_of(events: list[Delta]) -> list[str] | None:
+    texts = [event.content for event in events if event == Delta(event.content)]
+    return texts if len(texts) == len(events) else None
+
+
 def read(events: EventBuffer, seq: int) -> list[Event]:
     found: list[Event] = []
     while more := events.since(seq + len(found)):
@@ -42,6 +47,28 @@ def test_what_is_read_is_what_was_added(some: list[Delta], times: int, is_over: 
 
     assert read(events, seq) == said[seq:]
     assert (len(events), events.last) == (len(said), ENDED)
+
+
+@given(st.lists(st.lists(deltas, min_size=1, max_size=4), max_size=30), st.data())
+def test_deltas_that_were_added_as_their_texts_are_read_as_deltas(
+    batches: list[list[Delta]], data: st.DataObject
+) -> None:
+    events = EventBuffer()
+    for batch in batches:
+        events.extend(texts_of(batch) or batch)
+    said = [delta for batch in batches for delta in batch]
+    seq = data.draw(st.integers(0, len(said)))
+
+    assert read(events, seq) == said[seq:]
+    assert events.texts_since(seq) in (texts_of(said[seq:]), None)
+    assert events.texts_since(len(said)) == []
+
+
+def test_the_newest_texts_are_given_as_they_are() -> None:
+    events = list_of([Delta("", {"reasoning": "Hm"})])
+    events.extend(["Once ", "upon "])
+
+    assert [events.texts_since(seq) for seq in range(4)] == [None, ["Once ", "upon "], ["upon "], []]
 
 
 @pytest.mark.parametrize("count", [1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])

@@ -1,13 +1,13 @@
 """A turn's events reach whoever follows it, woken or not."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
 
-from idolchat_core.events.events import Event, TurnEnded, TurnState
+from idolchat_core.events.events import Batch, Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import new_id, utc_now
@@ -34,7 +34,7 @@ class Reader:
     """Follows a turn; keeps what it takes, and what is yielded to it, as ``(seq, event)``."""
 
     def __init__(self, live: LiveTurn, *, takes: Callable[[int], bool] = lambda _: True) -> None:
-        self.taken: list[tuple[int, Event]] = []
+        self.taken: list[tuple[int, Event | str]] = []
         self.yielded: list[tuple[int, Event]] = []
         self.task = asyncio.create_task(self._follow(live))
         self._takes = takes
@@ -44,7 +44,7 @@ class Reader:
             async for first, events in batches:
                 self.yielded += enumerate(events, first)
 
-    def _take(self, first: int, events: Sequence[Event]) -> bool:
+    def _take(self, first: int, events: Batch) -> bool:
         if events[-1] is ENDED or not self._takes(first):
             return False
         self.taken += enumerate(events, first)
@@ -64,10 +64,24 @@ async def test_what_is_told_while_a_reader_waits_is_taken_at_once() -> None:
     live.say(Delta("Once "), Delta("upon "))
     live.say(Delta("a time"))
 
-    assert reader.taken == [(1, Delta("Once ")), (2, Delta("upon ")), (3, Delta("a time"))]
+    assert reader.taken == [(1, "Once "), (2, "upon "), (3, "a time")]
     live.end(ENDED)
     await reader.task
     assert [seq for seq, _ in reader.yielded] == [0, 4]
+
+
+async def test_deltas_of_more_than_text_are_taken_as_they_are_with_what_came_together_with_them() -> None:
+    live = a_turn()
+    reader = Reader(live)
+    await waits()
+    said = [Delta("Once "), Delta("", {"reasoning": "Hm"})]
+
+    live.say(*said)
+    live.say()
+
+    assert reader.taken == list(enumerate(said, 1))
+    live.end(ENDED)
+    await reader.task
 
 
 async def test_what_is_not_taken_is_yielded_and_all_before_it_is_not_again() -> None:
@@ -95,7 +109,7 @@ async def test_a_reader_who_cannot_take_does_not_keep_others_from_it() -> None:
 
     live.say(Delta("Once"))
 
-    assert fine.taken == [(1, Delta("Once"))]
+    assert fine.taken == [(1, "Once")]
     with pytest.raises(ValueError, match="cannot be written"):
         await broken.task
     live.end(ENDED)

@@ -16,6 +16,11 @@ def reply_of(*deltas: Delta) -> ReplyAccumulator:
     return reply
 
 
+def added(reply: ReplyAccumulator, deltas: list[Delta]) -> list[Delta]:
+    """Add deltas, and return them as readers see them."""
+    return [Delta(delta) if isinstance(delta, str) else delta for delta in reply.add(deltas)]
+
+
 def test_texts_are_joined_in_order() -> None:
     assert reply_of(Delta("Once "), Delta(""), Delta("upon")).content == "Once upon"
 
@@ -88,7 +93,7 @@ def test_a_call_without_an_id_gets_one_that_readers_see_too(given: dict[str, Any
     reply = ReplyAccumulator()
     piece = {"index": 0, **given, "function": {"name": "sing", "arguments": "{}"}}
 
-    [told] = reply.add([Delta(fields={"tool_calls": [piece]})])
+    [told] = added(reply, [Delta(fields={"tool_calls": [piece]})])
 
     [call] = reply.fields["tool_calls"]
     assert call["id"].startswith("call_")
@@ -110,7 +115,7 @@ def test_what_is_right_is_told_as_it_came() -> None:
         Delta(fields={"reasoning": "hm", "tool_calls": [{"index": 0, "id": "a", "type": "function"}]}),
     ]
 
-    assert list(ReplyAccumulator().add(deltas)) == deltas
+    assert added(ReplyAccumulator(), deltas) == deltas
 
 
 def test_a_legacy_function_call_is_joined() -> None:
@@ -138,7 +143,7 @@ def test_audio_is_joined() -> None:
 def test_a_provider_cannot_write_our_fields(name: str) -> None:
     reply = ReplyAccumulator()
 
-    [told] = reply.add([Delta("!", fields={name: "01900000-0000-7000-8000-000000000000"})])
+    [told] = added(reply, [Delta("!", fields={name: "01900000-0000-7000-8000-000000000000"})])
 
     assert (reply.fields, told) == ({}, Delta("!"))
 
@@ -184,7 +189,7 @@ fields = st.dictionaries(
 def test_whatever_a_provider_sends_the_reply_can_be_told_and_stored(deltas: list[Delta]) -> None:
     reply, again = ReplyAccumulator(), ReplyAccumulator()
 
-    told = reply.add(deltas)
+    told = added(reply, deltas)
     again.add(told)
 
     stored = document.line(

@@ -51,11 +51,13 @@ class _Chunks:
         self._template = b"data: " + common + b',"choices":[{"index":0,"delta":%b' + end
         self._plain = self._template.replace(b'"delta":%b', b'"delta":{"content":%b}')
 
-    def encode(self, first: int, events: Sequence[Delta | TurnStarted | TurnEnded], *, after: int = -1) -> bytes:
+    def encode(self, first: int, events: Sequence[Delta | TurnStarted | TurnEnded | str], *, after: int = -1) -> bytes:
         """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
         return b"".join([self._encoded(event) for seq, event in enumerate(events, first) if seq > after])
 
-    def _encoded(self, event: Delta | TurnStarted | TurnEnded) -> bytes:
+    def _encoded(self, event: Delta | TurnStarted | TurnEnded | str) -> bytes:
+        if isinstance(event, str):
+            return self._plain % json_line(event)
         if isinstance(event, Delta):
             if event.fields is None:
                 return self._plain % json_line(event.content)

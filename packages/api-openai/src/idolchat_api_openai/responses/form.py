@@ -157,12 +157,14 @@ class _Events:
         self._text: str | None = None
         self._calls: dict[int, dict[str, Any]] = {}
 
-    def encode(self, first: int, events: Sequence[Delta | TurnStarted | TurnEnded], *, after: int = -1) -> bytes:
+    def encode(self, first: int, events: Sequence[Delta | TurnStarted | TurnEnded | str], *, after: int = -1) -> bytes:
         """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
         encoded = [(seq, self._encoded(event)) for seq, event in enumerate(events, first)]
         return b"".join([part for seq, part in encoded if seq > after])
 
-    def _encoded(self, event: Delta | TurnStarted | TurnEnded) -> bytes:
+    def _encoded(self, event: Delta | TurnStarted | TurnEnded | str) -> bytes:
+        if isinstance(event, str):
+            return self._said(event) if event else b""
         if isinstance(event, TurnStarted):
             begun = self._response(status="in_progress")
             return self._event("response.created", response=begun) + self._event("response.in_progress", response=begun)

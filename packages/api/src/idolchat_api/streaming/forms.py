@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import orjson
 from idolchat_api.errors import Problem
 from idolchat_api.streaming.completions import completion
 from idolchat_api.streaming.sse_encoder import DONE, ChunkEncoder
-from idolchat_core.events.events import Event, TurnEnded, TurnStarted
+from idolchat_core.events.events import Batch, TurnEnded, TurnStarted
 from idolchat_core.events.live_turn import LiveTurn
 
 __all__ = ["NATIVE", "EventEncoder", "TurnForm"]
@@ -20,8 +20,11 @@ __all__ = ["NATIVE", "EventEncoder", "TurnForm"]
 class EventEncoder(Protocol):
     """Encodes the events of one turn as server-sent events, in order, from the first."""
 
-    def encode(self, first: int, events: Sequence[Event], *, after: int = -1) -> bytes:
-        """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
+    def encode(self, first: int, events: Batch, *, after: int = -1) -> bytes:
+        """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out.
+
+        A text stands for a delta of nothing else; both are to give the same bytes.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

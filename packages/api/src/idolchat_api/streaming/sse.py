@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from idolchat_api.asgi.client_connection import ClientConnection
 from idolchat_api.errors import Problem, Unauthenticated, problem_from
 from idolchat_api.streaming.forms import NATIVE, EventEncoder, TurnForm
 from idolchat_core.errors import IdolchatError
-from idolchat_core.events.events import Event, TurnEnded, TurnStarted
+from idolchat_core.events.events import Batch, TurnEnded, TurnStarted
 from idolchat_core.events.live_turn import LiveTurn
 
 __all__ = ["stream_turn"]
@@ -80,13 +80,13 @@ class _Stream:
         self._encoder: EventEncoder | None = None
         self._has_written = False
 
-    def write_now(self, first: int, events: Sequence[Event]) -> bool:
+    def write_now(self, first: int, events: Batch) -> bool:
         """Write events without waiting; False where that cannot be done."""
         if not self._has_written or self._encoder is None or isinstance(events[-1], TurnEnded):
             return False
         return self._connection.write_now(self._encoder.encode(first, events, after=self._after))
 
-    async def write(self, first: int, events: Sequence[Event]) -> None:
+    async def write(self, first: int, events: Batch) -> None:
         """Write events, waiting while the client is slow to read."""
         encoder = self._encoder
         if encoder is None:

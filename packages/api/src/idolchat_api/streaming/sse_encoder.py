@@ -8,14 +8,13 @@ The bytes follow from the events alone, so every reader of a turn gets the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from idolchat_api.errors import problem_from_turn
 from idolchat_api.streaming.completions import UNKNOWN_MODEL, completion_id, usage_fields
-from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
+from idolchat_core.events.events import Batch, TurnEnded, TurnStarted, TurnState
 from idolchat_core.llm.contract import Delta
 
 __all__ = ["DONE", "ChunkEncoder", "one_line", "waiting"]
@@ -52,11 +51,14 @@ class ChunkEncoder:
         self._head = f"id: {started.turn_id}:".encode()
         self._answers_as(started.model)
 
-    def encode(self, first: int, events: Sequence[Event], *, after: int = -1) -> bytes:
+    def encode(self, first: int, events: Batch, *, after: int = -1) -> bytes:
         """Encode a batch whose first event has ``seq`` ``first``; events up to ``after`` are left out."""
         parts: list[bytes] = []
         for seq, event in enumerate(events, first):
-            if isinstance(event, Delta):
+            if isinstance(event, str):
+                if seq > after:
+                    parts.append(self._plain % (seq, orjson.dumps(event)))
+            elif isinstance(event, Delta):
                 content, fields, model, _ = event
                 if model is not None and model != self._model:
                     self._answers_as(model)

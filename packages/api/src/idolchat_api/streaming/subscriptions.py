@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from idolchat_api.asgi.direct_writes import DirectWrite
 from idolchat_api.errors import problem_from
 from idolchat_api.streaming.websocket_frames import TurnFrames, problem_text
 from idolchat_core.errors import IdolchatError, QueueFull
-from idolchat_core.events.events import Event
+from idolchat_core.events.events import Batch
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 MAX_TASKS = 64
 """How many turns a socket may follow, and stop, at once."""
 BUSY_RETRY_S = 1.0
+_DELTAS = (Delta, str)
 
 
 class Subscriptions:
@@ -77,8 +78,8 @@ class Subscriptions:
             await asyncio.wait(self._tasks)
 
     async def _forward(self, turn: LiveTurn, frames: TurnFrames, after: int) -> None:
-        def take(first: int, events: Sequence[Event]) -> bool:
-            deltas = [frames.delta(seq, event) for seq, event in enumerate(events, first) if isinstance(event, Delta)]
+        def take(first: int, events: Batch) -> bool:
+            deltas = [frames.delta(seq, event) for seq, event in enumerate(events, first) if isinstance(event, _DELTAS)]
             return self._direct_write is not None and len(deltas) == len(events) and self._direct_write(deltas)
 
         try:

@@ -150,7 +150,9 @@ class TurnFrames:
         self._echo = {"client_message_id": client_message_id} if client_message_id else {}
         self._delta = b'{"type":"delta","turn_id":"%b","seq":%%d,"content":%%b%%b}' % str(turn.turn_id).encode()
 
-    def delta(self, seq: int, event: Delta) -> bytes:
+    def delta(self, seq: int, event: Delta | str) -> bytes:
+        if isinstance(event, str):
+            return self._delta % (seq, orjson.dumps(event), b"")
         more = b',"fields":' + orjson.dumps(event.fields) if event.fields else b""
         return self._delta % (seq, orjson.dumps(event.content), more)
 

@@ -26,6 +26,7 @@ from idolchat_core.coordination.messages import (
 from idolchat_core.errors import StorageError, StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.events.turn_copy import TurnCopy
 from idolchat_core.llm.contract import Delta
 
 __all__ = ["EventRelay", "copy_of"]
@@ -143,24 +144,18 @@ class EventRelay:
         await asyncio.sleep(0)  # what was cancelled ends
 
 
-def opened_by(message: Told, *, on_last_reader_gone: Callable[[], None]) -> LiveTurn | None:
+def opened_by(message: Told, *, on_last_reader_gone: Callable[[], None]) -> TurnCopy | None:
     """Begin a copy of a turn by what is told of its first event, without its events; None where that is not told."""
-    started = message.events[0] if message.opening is not None else None
-    if not isinstance(started, TurnStarted) or message.opening is None:
+    started, opening = message.events[0] if message.opening is not None else None, message.opening
+    if not isinstance(started, TurnStarted) or opening is None:
         return None
-    live = LiveTurn(
-        turn_id=started.turn_id,
-        conversation_id=started.conversation_id,
-        user_id=message.opening.user_id,
-        user_message_id=started.user_message_id,
-        message_id=started.message_id,
-        model=started.model,
-        created_at=started.created_at,
-        fingerprint=message.opening.fingerprint,
+    return TurnCopy(
+        started,
+        user_id=opening.user_id,
+        fingerprint=opening.fingerprint,
+        continued_text=opening.continued_text,
         on_last_reader_gone=on_last_reader_gone,
     )
-    live.continued_text = message.opening.continued_text
-    return live
 
 
 def copy_of(told: bytes) -> LiveTurn | None:
@@ -182,7 +177,7 @@ class _Followed:
         self.number = number
         self._relay = relay
         self._turn = turn
-        self._live: LiveTurn | None = None
+        self._live: TurnCopy | None = None
         self._known = 0
         """Events that are there."""
         self._heard_at = loop.time()
@@ -239,7 +234,7 @@ class _Followed:
             leave = Leave(turn_id=self._turn.turn_id, inbox=self._relay.bus.inbox)
             self._relay.bus.send(self._turn.inbox, write(leave))
 
-    def _opened_by(self, message: Told) -> LiveTurn | None:
+    def _opened_by(self, message: Told) -> TurnCopy | None:
         live = opened_by(message, on_last_reader_gone=lambda: self._relay.forget(message.turn_id))
         if live is not None and not self.opened.done():
             self.opened.set_result(live)

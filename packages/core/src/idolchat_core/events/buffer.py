@@ -6,23 +6,26 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from sys import getsizeof
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from idolchat_core.events.events import Event, TurnStarted
+from idolchat_core.events.events import Batch, Event, TurnStarted
 from idolchat_core.llm.contract import Delta
 from idolchat_core.memory_size import memory_size
 
 __all__ = ["EventBuffer"]
 
-BLOCK = 16
+BLOCK = 32
 _MOST_RECENT = 2 * BLOCK
 FEW = 4
 """As a block, so many events take no less than as they are."""
 _PLAIN = (None, None, None)
+_NO_OTHERS: dict[int, Event] = {}
 _EVENT_BYTES = 250
 """Memory that an event takes as an object, with a text of one word: measured, CPython 3.12."""
 _MESSAGE_BYTES = 2500
 """Memory that the message of a terminal event takes besides its text, which is that of the reply."""
+
+_new = tuple.__new__  # for a delta of nothing but text: half of what the class's own takes
 
 
 class _Block(NamedTuple):
@@ -33,9 +36,16 @@ class _Block(NamedTuple):
     others: dict[int, Event]
 
     @classmethod
-    def of(cls, events: Sequence[Event]) -> _Block:
-        texts = [event[0] if type(event) is Delta and event[1:] == _PLAIN else "" for event in events]
-        others = {place: events[place] for place, text in enumerate(texts) if not text} if "" in texts else {}
+    def of(cls, events: Sequence[Event | str]) -> _Block:
+        texts = [
+            event if isinstance(event, str) else (event[0] if type(event) is Delta and event[1:] == _PLAIN else "")
+            for event in events
+        ]
+        others = {place: event for place, event in enumerate(events) if not texts[place] and not isinstance(event, str)}
+        return cls.of_texts(texts, others)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], others: dict[int, Event] = _NO_OTHERS) -> _Block:
         return cls("".join(texts), array("I", accumulate(map(len, texts))), others)
 
     def events(self) -> Iterator[Event]:
@@ -47,7 +57,9 @@ class _Block(NamedTuple):
         return sum(map(getsizeof, self)) + sum(map(_size_bytes, self.others.values()))
 
 
-def _size_bytes(event: Event) -> int:
+def _size_bytes(event: Event | str) -> int:
+    if isinstance(event, str):
+        return memory_size(event)
     if isinstance(event, Delta):
         return _EVENT_BYTES + memory_size(event.content) + memory_size(event.fields)
     if isinstance(event, TurnStarted) or event.message is None:
@@ -56,24 +68,28 @@ def _size_bytes(event: Event) -> int:
 
 
 class EventBuffer:
-    """Grows at its end; the newest events are held as the objects that were added, older ones are made when asked for.
+    """Grows at its end. Deltas of nothing but text are held as their texts, older ones many in one; events are made of
+    them when they are asked for.
 
-    A delta takes some 110 bytes as an object, of which its text is a twentieth.
+    A delta takes some 110 bytes as an object, of which its text is a twentieth, and the collector of cycles looks at
+    it; a text is left alone by that.
     """
 
-    __slots__ = ("_blocks", "_older", "_recent")
+    __slots__ = ("_blocks", "_older", "_recent", "_texts_from")
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._older = 0
-        self._recent: list[Event] = []
+        self._recent: list[Event | str] = []
+        self._texts_from = 0
+        """The ``seq`` from which all is held as texts, one by one."""
 
     def __len__(self) -> int:
         return self._older + len(self._recent)
 
     @property
-    def last(self) -> Event | None:
-        """The newest event."""
+    def last(self) -> Event | str | None:
+        """The newest event; a text stands for a delta of it."""
         return self._recent[-1] if self._recent else None
 
     @property
@@ -81,11 +97,13 @@ class EventBuffer:
         """About how much memory they take."""
         return sum(block.size_bytes for block in self._blocks) + sum(map(_size_bytes, self._recent))
 
-    def extend(self, events: Sequence[Event]) -> int:
-        """Add events, and return the ``seq`` of the first."""
+    def extend(self, events: Batch) -> int:
+        """Add events that came together, at least one, and return the ``seq`` of the first."""
         recent = self._recent
         first = self._older + len(recent)
         recent += events
+        if type(events[0]) is not str:
+            self._texts_from = first + len(events)
         while len(recent) >= _MOST_RECENT:
             self._pack(BLOCK)
         return first
@@ -98,22 +116,24 @@ class EventBuffer:
             self._pack(min(BLOCK, len(self._recent) - 1))
 
     def _pack(self, count: int) -> None:
-        self._blocks.append(_Block.of(self._recent[:count]))
+        oldest = self._recent[:count]
+        are_texts = self._texts_from <= self._older
+        self._blocks.append(_Block.of_texts(cast("list[str]", oldest)) if are_texts else _Block.of(oldest))
         del self._recent[:count]
         self._older += count
+        self._texts_from = max(self._texts_from, self._older)
 
     def since(self, seq: int) -> list[Event]:
         """Return the events from ``seq`` on, or the first of them where there are many; none where there are none."""
         recent = seq - self._older
         if recent >= 0:
-            return self._recent[recent:]
+            return [_event(each) for each in self._recent[recent:]]
         return list(self._blocks[seq // BLOCK].events())[seq % BLOCK :]
 
     def texts_since(self, seq: int) -> list[str] | None:
         """Return the texts of the events from ``seq`` on; None where some are more than text, or are not the newest."""
-        recent = seq - self._older
-        if recent < 0:
-            return None
-        events = self._recent[recent:]
-        texts = [event[0] for event in events if type(event) is Delta and event[1:] == _PLAIN]
-        return texts if len(texts) == len(events) else None
+        return cast("list[str]", self._recent[seq - self._older :]) if seq >= self._texts_from else None
+
+
+def _event(held: Event | str) -> Event:
+    return _new(Delta, (held, None, None, None)) if isinstance(held, str) else held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from uuid import UUID
 from idolchat_core.llm.contract import Delta
 from idolchat_core.models import Message, StoredId, Usage
 
-__all__ = ["Event", "TurnEnded", "TurnStarted", "TurnState", "TurnStatus"]
+__all__ = ["Batch", "Event", "TurnEnded", "TurnStarted", "TurnState", "TurnStatus"]
 
 
 class TurnState(StrEnum):
@@ -62,6 +63,9 @@ class TurnEnded(NamedTuple):
 
 type Event = TurnStarted | Delta | TurnEnded
 """Its ``seq`` is its position in the turn's log, from 0."""
+
+type Batch = Sequence[Event | str]
+"""Events that came together; where all are deltas of nothing but text, as most are, it may be their texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

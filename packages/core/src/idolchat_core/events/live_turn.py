@@ -9,18 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.events.buffer import EventBuffer
-from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState, TurnStatus
+from idolchat_core.events.events import Batch, Event, TurnEnded, TurnStarted, TurnState, TurnStatus
 from idolchat_core.events.reply_accumulator import ReplyAccumulator
 from idolchat_core.llm.contract import Delta
 from idolchat_core.memory_size import memory_size
 from idolchat_core.models import StoredId
 
-__all__ = ["EventLog", "LiveTurn"]
+__all__ = ["EventLog", "LiveTurn", "wake"]
 
 
-type OnEvents = Callable[[int, Sequence[Event]], bool]
+type OnEvents = Callable[[int, Batch], bool]
 
-_new = tuple.__new__  # for a delta that is copied: half of what the class's own takes
 BEGINS_WITHIN_S = 2.0
 """How long a turn has a reader in who has found it and does not read it yet, as where a server is busy: a copy that
 nobody reads is filled no more."""
@@ -28,16 +27,16 @@ _TURN_BYTES = 2500
 """Memory that a turn takes besides its events and its text: measured, CPython 3.12."""
 
 
-class EventLog:
+class EventLog(EventBuffer):
     """Events by ``seq``, from 0; one writer, any number of readers, complete after a ``TurnEnded``.
 
     A reader that is slow or leaves costs the writer nothing: what it has not read stays in the log.
     """
 
-    __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "events", "is_closed")
+    __slots__ = ("_at_end", "_on_last_reader_gone", "_readers", "_waiting", "is_closed")
 
     def __init__(self, on_last_reader_gone: Callable[[], None]) -> None:
-        self.events = EventBuffer()
+        super().__init__()
         self._waiting: list[_Reader] = []
         self._at_end: list[asyncio.Future[None]] = []
         self._readers = 0
@@ -47,11 +46,11 @@ class EventLog:
     @property
     def is_complete(self) -> bool:
         """Whether the terminal event is there."""
-        return isinstance(self.events.last, TurnEnded)
+        return isinstance(self.last, TurnEnded)
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Add events and pass them to the readers that wait."""
-        first = self.events.extend(events)
+    def append(self, events: Batch) -> None:
+        """Add events, at least one, and pass them to the readers that wait."""
+        first = self.extend(events)
         if self._waiting:
             self._waiting = [reader for reader in self._waiting if reader.took(first, events)]
 
@@ -62,7 +61,7 @@ class EventLog:
         """
         self._on_last_reader_gone = None
         self.is_closed = True
-        _wake(self._at_end)
+        wake(self._at_end)
 
     async def follow(
         self, *, after: int = -1, on_events: OnEvents | None = None
@@ -72,14 +71,15 @@ class EventLog:
         Events that are there together come together, or many of them at a time. Read it inside ``aclosing``, so that
         leaving is noticed at once.
 
-        ``on_events`` spares the reader's task being woken: it is called with each event that comes while the reader
-        waits, and only what it returns false for is yielded. It must be quick; what it raises is raised here.
+        ``on_events`` spares the reader's task being woken: it is called with what comes while the reader waits, and
+        only what it returns false for is yielded. It must be quick; what it raises is raised here. Deltas of nothing
+        but text may come as their texts there.
         """
         reader = _Reader(after + 1, on_events)
         self._readers += 1
         try:
             while True:
-                batch = self.events.since(reader.position)
+                batch = self.since(reader.position)
                 if batch:
                     yield reader.position, batch
                     reader.position += len(batch)
@@ -102,7 +102,7 @@ class EventLog:
         """Wait for the terminal event, as a reader that nothing before it wakes."""
         self._readers += 1
         try:
-            while not isinstance(last := self.events.last, TurnEnded):
+            while not isinstance(last := self.last, TurnEnded):
                 await _in(self._at_end)
             return last
         finally:
@@ -125,7 +125,8 @@ def _in(waiting: list[asyncio.Future[None]]) -> asyncio.Future[None]:
     return waiter
 
 
-def _wake(waiting: list[asyncio.Future[None]]) -> None:
+def wake(waiting: list[asyncio.Future[None]]) -> None:
+    """Wake all who wait."""
     for waiter in waiting:
         if not waiter.done():
             waiter.set_result(None)
@@ -147,7 +148,7 @@ class _Reader:
         self._waiter = waiter = asyncio.get_running_loop().create_future()
         return waiter
 
-    def took(self, first: int, events: Sequence[Event]) -> bool:
+    def took(self, first: int, events: Batch) -> bool:
         """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
         waiter = self._waiter
         if waiter is None or waiter.done():
@@ -221,7 +222,7 @@ class LiveTurn:
     @property
     def has_begun(self) -> bool:
         """Whether the turn exists for others: its user's message is on disk."""
-        return self._log.events.last is not None
+        return self._log.last is not None
 
     @property
     def is_settled(self) -> bool:
@@ -236,12 +237,12 @@ class LiveTurn:
     @property
     def content(self) -> str:
         """The text of the reply so far, with that of the reply that it continues."""
-        return self.continued_text + self._reply.content
+        return self.continued_text + self.reply.content
 
     @property
     def status(self) -> TurnStatus:
         """How it stands now."""
-        last = self._log.events.last
+        last = self._log.last
         ended = last if isinstance(last, TurnEnded) else None
         return TurnStatus(
             turn_id=self.turn_id,
@@ -250,16 +251,16 @@ class LiveTurn:
             user_message_id=self.user_message_id,
             message_id=ended.message.id if ended and ended.message else None,
             content=self.content,
-            model=self._reply.model or self.model,
+            model=self.reply.model or self.model,
             usage=ended.usage if ended else None,
             error=ended.error if ended else None,
-            last_seq=len(self._log.events) - 1,
+            last_seq=len(self._log) - 1,
         )
 
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        return _TURN_BYTES + self._log.events.size_bytes + memory_size(self.content)
+        return _TURN_BYTES + self._log.size_bytes + memory_size(self.content)
 
     def follow(
         self, *, after: int = -1, on_events: OnEvents | None = None
@@ -308,50 +309,32 @@ class LiveTurn:
             character_id=self.reply_fields.get("character_id") if not turns_ahead else None,
         )
         self._log.append([started])
-        _wake(self._at_start)
+        wake(self._at_start)
 
     def refuse(self, error: Exception) -> None:
         """Raise ``error`` to those who wait for the turn to begin: it cannot."""
         self._refusal = error
         self._log.close()
-        _wake(self._at_start)
+        wake(self._at_start)
 
     def say(self, *deltas: Delta) -> None:
         """Add pieces of the reply that came together."""
-        self._log.append(self._reply.add(deltas))
+        if deltas:
+            self._log.append(self._reply.add(deltas))
 
     @property
     def events(self) -> EventBuffer:
         """Its events."""
-        return self._log.events
+        return self._log
 
     @property
     def event_count(self) -> int:
         """How many events there are: the ``seq`` of the next one."""
-        return len(self._log.events)
+        return len(self._log)
 
     def events_since(self, seq: int) -> Sequence[Event]:
         """Return the events from ``seq`` on, or the first of them where there are many."""
-        return self._log.events.since(seq)
-
-    def copy(self, events: Sequence[Event], *, state: TurnState | None = None) -> None:
-        """Add events as another process has told them to its readers, which stand in ``state`` then."""
-        last = events[-1] if events else None
-        told = events[:-1] if isinstance(last, TurnEnded) else events
-        self._reply.add([event for event in told if isinstance(event, Delta)])
-        if told:
-            self._log.append(told)
-        self.state = state or self.state
-        _wake(self._at_start)
-        if isinstance(last, TurnEnded):
-            self.end(last)
-
-    def copy_texts(self, texts: Sequence[str]) -> None:
-        """Add deltas of nothing but text, as ``copy`` does; the turn runs."""
-        if texts:
-            self.state = TurnState.RUNNING
-            self._reply.add_texts(texts)
-            self._log.append([_new(Delta, (text, None, None, None)) for text in texts])
+        return self._log.since(seq)
 
     def end(self, event: TurnEnded) -> None:
         """Add the terminal event."""
@@ -361,4 +344,4 @@ class LiveTurn:
 
     def rest(self) -> None:
         """Reduce its memory to what replays need; it must be over."""
-        self._log.events.pack()
+        self._log.pack()

@@ -56,21 +56,20 @@ class ReplyAccumulator:
         """Whether nothing was said and no tool called."""
         return not (any(self._text) or self._tool_calls or self._fields.keys() & {"audio", "images", "function_call"})
 
-    def add(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
-        """Add the next deltas, and return them as readers are to see them: the same, unless something was wrong."""
-        # Most are text and nothing else, which is looked at together.
+    def add(self, deltas: Sequence[Delta]) -> Sequence[Delta | str]:
+        """Add the next deltas, and return them as readers are to see them: what was wrong is left out.
+
+        Of deltas of nothing but text, as most are, it returns the texts.
+        """
         texts = [delta[0] for delta in deltas if type(delta) is Delta and delta[1:] == _NOTHING_ELSE]
-        text = _joined(texts) if len(texts) == len(deltas) else None
-        if text is None:
-            deltas = [self._well_formed(delta) for delta in deltas]
-            text = "".join([delta.content for delta in deltas])
-        if text:
+        if len(texts) == len(deltas) and (text := _joined(texts)) is not None:
+            if text:
+                self._text.append(text)
+            return texts
+        deltas = [self._well_formed(delta) for delta in deltas]
+        if text := "".join([delta.content for delta in deltas]):
             self._text.append(text)
         return deltas
-
-    def add_texts(self, texts: Sequence[str]) -> None:
-        """Add texts that are known to be in order."""
-        self._text += texts
 
     def _well_formed(self, delta: object) -> Delta:
         """Return a delta with what can be used of it, its fields added."""
