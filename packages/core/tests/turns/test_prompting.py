@@ -87,6 +87,40 @@ class Says(Lore):
         return self.anything  # type: ignore[no-any-return]
 
 
+class Silent(Lore):
+    """Has nothing to say, and says so, when the user says nothing of the moon."""
+
+    def is_silent(self, turn: PromptTurn) -> bool:
+        return "moon" not in turn.history[-1].sent["content"]
+
+
+async def test_a_source_that_is_silent_is_not_asked() -> None:
+    source = Silent(MOON)
+
+    assert await prompt_with(source) == ["You are Mira.", "Sing!"]
+    assert source.turns == []
+    assert await prompt_with(source, text="To the moon!") == ["You are Mira.", MOON.content, "To the moon!"]
+
+
+class SilentByFault(Lore):
+    name: ClassVar[str] = "faulty"
+
+    def is_silent(self, turn: PromptTurn) -> bool:
+        raise RuntimeError("a fault of the plugin")
+
+
+async def test_a_source_that_fails_to_say_whether_it_is_silent_costs_its_parts_and_is_named() -> None:
+    sources = [SilentByFault(MOON), Lore(MOON)]
+    llm = ScriptedProvider()
+    async with TurnEngine(InMemoryStorage(), llm, settings=CoreSettings(), prompt_sources=sources) as turns:
+        turn = await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]}))
+        await turn.ended()
+        explained = await turns.explain_prompt(turn.turn_id)
+
+    assert [message["content"] for message in llm.requests[-1].messages] == [MOON.content, "Hi"]
+    assert explained.failures == {"faulty": "failed with RuntimeError; the server's log says more"}
+
+
 class CancelsItself(Lore):
     name: ClassVar[str] = "cancels"
 

@@ -15,8 +15,8 @@ __all__ = ["MemoryChoice", "MemoryChoices"]
 
 NAMESPACE = "memory-choices"
 MAX_KEPT = 10_000
-FRESH_S = 5.0
-"""How long another process's change may stay unseen."""
+FRESH_S, ALONE_FRESH_S = 5.0, 60.0
+"""How long another process's change may stay unseen; the second where no other server has the storage."""
 
 
 class MemoryChoice(BaseModel):
@@ -40,6 +40,7 @@ class MemoryChoices:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._fresh_s = FRESH_S if storage.is_shared else ALONE_FRESH_S
         self._kept: OrderedDict[str, tuple[MemoryChoice, float]] = OrderedDict()
 
     async def of(self, user_id: str | None) -> MemoryChoice:
@@ -60,7 +61,7 @@ class MemoryChoices:
 
     def _keep(self, user_id: str, choice: MemoryChoice) -> MemoryChoice:
         choice = MemoryChoice(recall=choice.recall, cross_character=choice.cross_character)
-        self._kept[user_id] = (choice, time.monotonic() + FRESH_S)
+        self._kept[user_id] = (choice, time.monotonic() + self._fresh_s)
         self._kept.move_to_end(user_id)
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)

@@ -181,6 +181,13 @@ class LocalStorage(Storage):
     async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
         return await self._work(reading.revisions, self._files, conversation_ids)
 
+    def revisions_here(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        self._check_open()
+        try:
+            return reading.revisions(self._files, conversation_ids)
+        except OSError as error:
+            raise unavailable(error) from error
+
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:
@@ -319,12 +326,15 @@ class LocalStorage(Storage):
         return await self._work(self._logs.names, namespace)
 
     async def _work[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._is_closed:
-            raise StorageUnavailable("this storage is closed")
+        self._check_open()
         try:
             return await self._readers.ask(partial(function, *args, **kwargs))
         except OSError as error:
             raise unavailable(error) from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StorageUnavailable("this storage is closed")
 
     async def _when_complete[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the index once it is as the files are. Raises ``StorageUnavailable`` when that takes long."""

@@ -31,6 +31,9 @@ class Forwarding(Storage):
     async def revisions(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
         return await self._primary.revisions(conversation_ids)
 
+    def revisions_here(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str] | None:
+        return self._primary.revisions_here(conversation_ids)
+
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None
     ) -> ConversationList:

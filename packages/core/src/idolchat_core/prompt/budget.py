@@ -47,14 +47,18 @@ class Selection:
     @property
     def before_history(self) -> list[MeasuredPart]:
         """What the prompt begins with, in order."""
-        chosen = self.chosen
-        return [part for slot in _BEFORE_HISTORY if slot in chosen for part in chosen[slot]] if chosen else []
+        return self._in(_BEFORE_HISTORY)
 
     @property
     def late(self) -> list[MeasuredPart]:
         """What stands in the history or behind it, slot by slot."""
+        return self._in(_LATE)
+
+    def _in(self, slots: Sequence[Slot]) -> list[MeasuredPart]:
         chosen = self.chosen
-        return [part for slot in _LATE if slot in chosen for part in chosen[slot]] if chosen else []
+        if len(chosen) > 1:
+            return [part for slot in slots if slot in chosen for part in chosen[slot]]
+        return [part for slot, parts in chosen.items() if slot in slots for part in parts]
 
     def add(self, part: MeasuredPart, tokens: float) -> None:
         """Add a part to the prompt."""

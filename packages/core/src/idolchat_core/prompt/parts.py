@@ -101,6 +101,8 @@ def checked_part(part: object) -> PromptPart:
     """Return a part that a plugin made. Raises ``TypeError`` for one of wrong types."""
     if not isinstance(part, PromptPart):
         raise TypeError(f"a part is a PromptPart, not {type(part).__name__}")
+    if _is_common(*part):
+        return part
     checks = {
         "key": isinstance(part.key, str),
         "content": isinstance(part.content, str) or _are_content_parts(part.content),
@@ -118,6 +120,33 @@ def checked_part(part: object) -> PromptPart:
     if wrong:
         raise TypeError(f"the part {part.key!r} has values of wrong types: {', '.join(wrong)}")
     return part
+
+
+def _is_common(
+    _: object,
+    key: object,
+    content: object,
+    slot: object,
+    role: object,
+    stability: object,
+    priority: object,
+    order: object,
+    depth: object,
+    name: object,
+    why: object,
+    stands_for: object,
+) -> bool:
+    """Whether it is as nearly all parts are, and surely right."""
+    return (
+        type(key) is type(content) is str
+        and type(slot) is Slot
+        and role in _ROLES
+        and stability in _STABILITIES
+        and (priority is None or type(priority) is int)
+        and type(order) is type(depth) is int
+        and name is stands_for is None
+        and type(why) is dict
+    )
 
 
 def _are_content_parts(content: object) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from idolchat_core.models import StoredId
+from idolchat_core.prompt.budget import clipped_shares
 from idolchat_core.prompt.history import Entry
 from idolchat_core.prompt.parts import PromptPart
 
-__all__ = ["Generation", "HistoryWindow", "PromptSource", "PromptTurn"]
+__all__ = ["Generation", "HistoryWindow", "PromptSource", "PromptSources", "PromptTurn"]
 
 type Generation = Literal["normal", "regenerate", "continue"]
 
@@ -55,8 +55,7 @@ class PromptTurn(NamedTuple):
         return self.history[start:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryWindow:
+class HistoryWindow(NamedTuple):
     """What a prompt that was built holds of the history.
 
     It ``begins_with`` this message; None: with the first of the branch. When the next cut is near, ``next_cut`` is the
@@ -85,6 +84,13 @@ class PromptSource(ABC):
     It is reserved whole at every turn, so that the history's beginning does not move when they do.
     """
 
+    def is_silent(self, turn: PromptTurn) -> bool:
+        """Whether it has nothing to say in a turn, if that is known without waiting: ``parts`` is not asked for then.
+
+        It must be quick, and False where it is not sure. ``budget_tokens`` is 0 here. What it raises costs its parts.
+        """
+        return False
+
     @abstractmethod
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return the parts for a turn, each with this source's name; none where there is nothing to say."""
@@ -94,3 +100,21 @@ class PromptSource(ABC):
 
         It must be quick; what it raises is logged. A source that does not override it costs a turn nothing.
         """
+
+
+class PromptSources:
+    """The sources of an engine in order, and what of them is the same for all turns.
+
+    ``shares`` of the window are each source's by name, scaled down to what all may have, and ``reserved_share`` is
+    their sum. Those ``listening`` are told of prompts that were built.
+    """
+
+    def __init__(self, sources: Sequence[PromptSource] = ()) -> None:
+        self.all = tuple(sources)
+        self.shares = clipped_shares({source.name: source.max_share for source in sources})
+        self.reserved_share = sum(self.shares.values())
+        self.listening = [one for one in sources if type(one).built is not PromptSource.built]
+
+    def budgets(self, window_tokens: float) -> dict[str, float]:
+        """Return how many tokens of a window the varying parts of each source may take."""
+        return {name: share * window_tokens for name, share in self.shares.items()}

@@ -165,6 +165,10 @@ class Storage(ABC):
         """Look up the revisions of many (see ``Page.revision``). Gone ones are left out, and damaged ones may be."""
         return await fallbacks.revisions_of(self, conversation_ids)
 
+    def revisions_here(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str] | None:
+        """As ``revisions``, by the thread that calls, off the event loop; None where this storage cannot, as most."""
+        return None
+
     @abstractmethod
     async def list(
         self, matching: ConversationFilter = EVERYTHING, *, limit: int = 20, before: str | None = None

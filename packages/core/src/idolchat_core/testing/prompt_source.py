@@ -97,6 +97,11 @@ class PromptSourceConformance:
         """A prompt is built twice where the first was too long, and explained afterwards."""
         assert await source.parts(turn) == await source.parts(turn)
 
+    async def test_a_silent_one_says_nothing(self, source: PromptSource, turn: PromptTurn) -> None:
+        await source.parts(turn)  # what is known without waiting may be known from now on
+
+        assert not (source.is_silent(turn) and await source.parts(turn))
+
     async def test_no_part_is_empty(self, source: PromptSource, turn: PromptTurn) -> None:
         assert all(part.content for part in await source.parts(turn))
 

@@ -34,7 +34,7 @@ from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.explanation import PromptExplanation
 from idolchat_core.prompt.history import Histories
-from idolchat_core.prompt.sources import PromptSource
+from idolchat_core.prompt.sources import PromptSource, PromptSources
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.spending.ledger import Ledger
@@ -116,7 +116,7 @@ class TurnEngine:
             ),
             estimator=TokenEstimator(),
             prompt_records=PromptRecords(storage, kept_days=settings.prompt_retention_days),
-            prompt_sources=prompt_sources,
+            prompt_sources=PromptSources(prompt_sources),
         )
         self._turns, self._bus, self._membership = turns, coordination.bus, coordination.membership
         self._local = LocalTurns(self._resources, check=self._check_running)
@@ -145,7 +145,7 @@ class TurnEngine:
             self._background.start("opening", self._read_later)
         await self._receiving.enter_async_context(self._remote.receiving())
         self._background.start("checkpoints", self._save_regularly)
-        if self._resources.prompt_sources:
+        if self._resources.prompt_sources.all:
             self._background.start("prompts", self._prune_prompts)
         return self
 

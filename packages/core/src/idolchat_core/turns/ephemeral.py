@@ -17,6 +17,7 @@ from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import Conversation, Message, new_id, utc_now
 from idolchat_core.prompt.builder import Prompt
 from idolchat_core.prompt.history import History
+from idolchat_core.prompt.sources import PromptSources
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.turns.completion import Completion
@@ -56,7 +57,7 @@ class EphemeralTurn:
 
     def __init__(self, resources: EngineResources, request: EphemeralRequest) -> None:
         self._request = request
-        self._resources = replace(resources, prompt_sources=()) if request.is_plain else resources
+        self._resources = replace(resources, prompt_sources=PromptSources()) if request.is_plain else resources
         messages = [_stored(message) for message in request.messages if not message.is_instruction]
         begun = messages.pop() if messages and messages[-1].role == "assistant" and not request.is_plain else None
         self._conversation_id = request.conversation_id or new_id()

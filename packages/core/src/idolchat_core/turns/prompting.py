@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import filterfalse
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import utc_now
-from idolchat_core.prompt.budget import Selection, clipped_shares, select_parts
+from idolchat_core.prompt.budget import Selection, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt
 from idolchat_core.prompt.explanation import BuiltPrompt, ExplainedPart
 from idolchat_core.prompt.history import Entry, History
@@ -73,7 +74,7 @@ class Prompting:
         self._model = model
         self._collected: _Collected | None = None
         self._generation: Generation = "normal"
-        self._listening: list[tuple[PromptSource, PromptTurn]] = []
+        self._asked: PromptTurn | None = None
         self._summaries: Sequence[MeasuredPart] = ()
         self.reserved_tokens = 0.0
         self.built: BuiltPrompt | None = None
@@ -101,15 +102,16 @@ class Prompting:
         resources, sources = self._resources, self._resources.prompt_sources
         cast = self._plan.cast
         per_size = resources.estimator.tokens(1.0, self._model)
-        shares = clipped_shares({source.name: source.max_share for source in sources})
-        budgets = {name: share * window_tokens for name, share in shares.items()}
-        self.reserved_tokens = sum(budgets.values())
+        self.reserved_tokens = sources.reserved_share * window_tokens
         self._generation = "continue" if begun else "regenerate" if self._plan.answer_to is not None else "normal"
-        collected = await self._collect(history, branch, window_tokens=window_tokens, budgets=budgets)
-        summaries = [part for part in collected.parts if part.part.stands_for is not None]
+        collected = await self._collect(history, branch, window_tokens=window_tokens)
+        said, summaries = collected.parts, list[MeasuredPart]()
+        if said:
+            summaries = [part for part in said if part.part.stands_for is not None]
+            said = [part for part in said if part.part.stands_for is None] if summaries else said
         selection = select_parts(
-            [*self._instructions(), *(part for part in collected.parts if part.part.stands_for is None)],
-            budgets=budgets,
+            [*self._instructions(), *said],
+            budgets=sources.budgets(window_tokens) if said else {},
             tokens_of=lambda size: size * per_size,
             keeps_slots=resources.settings.prompt_layout == "sillytavern",
         )
@@ -129,7 +131,7 @@ class Prompting:
             begun=begun,
             keeps_thinking=resources.settings.keep_thinking,
             summaries=summaries,
-            predicts=bool(self._listening) and not is_rehearsal,
+            predicts=bool(sources.listening) and not is_rehearsal,
         )
         self._explain(history, branch, prompt, selection, per_size=per_size, window_tokens=window_tokens)
         self._summaries = summaries
@@ -154,9 +156,9 @@ class Prompting:
     def _tell(self, history: History, prompt: Prompt) -> None:
         """Report what the prompt holds of the history to the sources that ask for it."""
         begins_with = prompt.cut if prompt.is_cut else None
-        for source, turn in self._listening:
+        for source in self._resources.prompt_sources.listening:
             try:
-                source.built(HistoryWindow(turn=turn, begins_with=begins_with, next_cut=prompt.next_cut))
+                source.built(HistoryWindow(self._turn_of(source), begins_with, prompt.next_cut))
             except Exception:  # a fault of the plugin, which costs no turn
                 facts = {"source": source.name, "turn_id": str(self._turn_id)}
                 log.exception("a prompt source failed when it was told of a prompt", extra=facts)
@@ -172,40 +174,43 @@ class Prompting:
             parts.append(PromptPart("request", f"system/{number}", content, Slot.SYSTEM, role=role, order=-1))
         return [measured(part) for part in parts]
 
-    async def _collect(
-        self, history: History, branch: Sequence[Entry], *, window_tokens: float, budgets: Mapping[str, float]
-    ) -> _Collected:
+    async def _collect(self, history: History, branch: Sequence[Entry], *, window_tokens: float) -> _Collected:
         if self._collected is None:
             self._collected = collected = _Collected()
-            sources = self._resources.prompt_sources
-            if sources:
+            if self._resources.prompt_sources.all:
                 said = tuple(filterfalse(_IS_DELETED, branch))
-                turn = self._turn(history, branch, said, window_tokens)
-                turns = [turn._replace(budget_tokens=round(budgets[source.name])) for source in sources]
-                pairs = zip(sources, turns, strict=True)
-                self._listening = [pair for pair in pairs if type(pair[0]).built is not PromptSource.built]
-                measuring = _Measuring(
-                    _lasting(history.last_prompt), self._resources.estimator.tokens(1.0, self._model)
-                )
-                await self._ask_all(sources, turns, collected, measuring)
+                self._asked = turn = self._turn(history, branch, said, window_tokens)
+                speaking = self._speaking(turn, collected)
+                if speaking:
+                    measuring = _Measuring(
+                        _lasting(history.last_prompt), self._resources.estimator.tokens(1.0, self._model)
+                    )
+                    await self._ask_all(speaking, collected, measuring)
         return self._collected
 
-    async def _ask_all(
-        self,
-        sources: Sequence[PromptSource],
-        turns: Sequence[PromptTurn],
-        collected: _Collected,
-        measuring: _Measuring,
-    ) -> None:
+    def _speaking(self, turn: PromptTurn, collected: _Collected) -> list[PromptSource]:
+        """Return the sources that may have something to say."""
+        speaking: list[PromptSource] = []
+        for source in self._resources.prompt_sources.all:
+            try:
+                if not source.is_silent(turn):
+                    speaking.append(source)
+            except Exception as error:  # noqa: BLE001 - a fault of the plugin, which costs its parts
+                collected.failures[source.name] = self._raised(source, error)
+        return speaking
+
+    async def _ask_all(self, sources: Sequence[PromptSource], collected: _Collected, measuring: _Measuring) -> None:
         """Ask all at once. One that is late, whatever it does about being cancelled, is not waited for."""
         loop = asyncio.get_running_loop()
-        pairs = zip(sources, turns, strict=True)
         # Eagerly, so that a source that has nothing to wait for costs a call, not a task.
-        asked = [asyncio.Task(measuring.parts_of(*pair), loop=loop, eager_start=True) for pair in pairs]
+        asked = [
+            asyncio.Task(measuring.parts_of(source, self._turn_of(source)), loop=loop, eager_start=True)
+            for source in sources
+        ]
         late = [task for task in asked if not task.done()]
         try:
             if late:
-                await asyncio.wait(late, timeout=SOURCE_TIMEOUT_S)
+                await _wait(late, SOURCE_TIMEOUT_S, loop)
         finally:
             for task in late:
                 if task.done():
@@ -215,7 +220,7 @@ class Prompting:
                     task.add_done_callback(_is_known)
         for source, task in zip(sources, asked, strict=True):
             if task.done() and not task.cancelled() and task.exception() is None:
-                collected.parts.extend(task.result())
+                collected.parts += task.result()
             else:
                 collected.failures[source.name] = self._failed(source, task)
 
@@ -228,30 +233,41 @@ class Prompting:
         if task.cancelled():
             log.error("a prompt source was cancelled, by itself, and is left out", extra=facts)
             return "it was cancelled, by itself"
-        error = task.exception()
+        return self._raised(source, task.exception())
+
+    def _raised(self, source: PromptSource, error: BaseException | None) -> str:
+        """Log what a source raised, and return it for the explanation."""
+        facts = {"source": source.name, "turn_id": str(self._turn_id)}
         log.error("a prompt source failed and is left out", exc_info=error, extra=facts)
         return f"failed with {type(error).__name__}; the server's log says more"
+
+    def _turn_of(self, source: PromptSource) -> PromptTurn:
+        """Describe the turn to a source, with the budget that it has."""
+        turn = self._asked
+        assert turn is not None  # noqa: S101 - a source is asked of the turn first
+        share = self._resources.prompt_sources.shares[source.name]
+        return turn._replace(budget_tokens=round(share * turn.window_tokens))
 
     def _turn(
         self, history: History, branch: Sequence[Entry], said: Sequence[Entry], window_tokens: float
     ) -> PromptTurn:
-        """Describe the turn; each source has a budget of its own."""
+        """Describe the turn, as yet without the budget that each source has."""
         plan, estimator, model = self._plan, self._resources.estimator, self._model
         return PromptTurn(
-            conversation_id=history.id,
-            turn_id=self._turn_id,
-            user_message_id=branch[-1].id if branch else plan.user_message_id,
-            user_id=history.user_id,
-            character_id=history.character_id,
-            next_character_id=plan.cast.speaker_id if plan.cast else history.character_id,
-            character_ids=history.character_ids,
-            persona_id=history.persona_id,
-            model=model,
-            generation=self._generation,
-            history=said,
-            cut=history.cut,
-            reading=history.reading,
-            started_at=history.created_at,
+            history.id,
+            self._turn_id,
+            branch[-1].id if branch else plan.user_message_id,
+            history.user_id,
+            history.character_id,
+            plan.cast.speaker_id if plan.cast else history.character_id,
+            history.character_ids,
+            history.persona_id,
+            model,
+            self._generation,
+            said,
+            history.cut,
+            history.reading,
+            history.created_at,
             window_tokens=round(window_tokens),
             budget_tokens=0,
             count=lambda text: round(estimator.tokens(text_size(text), model)),
@@ -290,6 +306,29 @@ def _lasting(before: Outline | None) -> Mapping[int, MeasuredPart]:
     if before is None:
         return {}
     return {id(part.given): part for part in (*before.head, *before.late) if part.is_lasting}
+
+
+async def _wait(tasks: Sequence[asyncio.Task[Any]], timeout_s: float, loop: asyncio.AbstractEventLoop) -> None:
+    """Wait until all tasks are done, or a time is over; a third of what ``asyncio.wait`` costs."""
+    over, left = loop.create_future(), len(tasks)
+
+    def ended(_: object) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            end()
+
+    def end() -> None:
+        if not over.done():
+            over.set_result(None)
+
+    for task in tasks:
+        task.add_done_callback(ended)
+    timer = loop.call_later(timeout_s, end)
+    try:
+        await over
+    finally:
+        timer.cancel()
 
 
 def _is_known(task: asyncio.Task[list[MeasuredPart]]) -> None:

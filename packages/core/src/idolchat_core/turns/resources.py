@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from idolchat_core.characters.contract import CharacterDirectory
@@ -11,7 +10,7 @@ from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.llm.model_catalog import ModelCatalog
 from idolchat_core.llm.token_estimator import TokenEstimator
 from idolchat_core.prompt.history import Histories
-from idolchat_core.prompt.sources import PromptSource
+from idolchat_core.prompt.sources import PromptSources
 from idolchat_core.settings import CoreSettings
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.storage.contract import Storage
@@ -40,5 +39,5 @@ class EngineResources:
     ledger: Ledger
     observers: list[TurnObserver] = field(default_factory=list)
     prompt_records: PromptRecords
-    prompt_sources: Sequence[PromptSource] = ()
+    prompt_sources: PromptSources = field(default_factory=PromptSources)
     estimator: TokenEstimator

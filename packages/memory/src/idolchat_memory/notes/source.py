@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID
 
@@ -33,15 +34,20 @@ class NotesSource(PromptSource):
         self._store = store
         self._memory = memory
 
+    def is_silent(self, turn: PromptTurn) -> bool:
+        """Whether there is nobody whose notes these would be, or it is known that there are none."""
+        settings = self._memory.settings
+        if not settings.is_on or (turn.user_id is None and not settings.anonymous):
+            return True
+        return self._store.are_empty(_scopes(_text(turn.user_id), _text(turn.next_character_id)))
+
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return one part of pinned notes and one of recalled ones, where there are any."""
-        user_id = _text(turn.user_id)
-        settings = self._memory.settings
-        if not settings.is_on or (user_id is None and not settings.anonymous):
+        if self.is_silent(turn):
             return ()
-        notes = list(await self._store.in_scope(NoteScope(user_id, None)))
-        if turn.next_character_id is not None:
-            notes += await self._store.in_scope(NoteScope(user_id, _text(turn.next_character_id)))
+        user_id = _text(turn.user_id)
+        scopes = _scopes(user_id, _text(turn.next_character_id))
+        notes = [note for scope in scopes for note in await self._store.in_scope(scope)]
         if not notes or not (await self._memory.choices.of(user_id)).recall:
             return ()
         pinned = [note for note in notes if note.pinned and note.is_current]
@@ -51,6 +57,13 @@ class NotesSource(PromptSource):
         called = recalled(others, _newest_words(turn)) if others else []
         second = _part(turn, "recalled", RECALLED, called, budget_tokens=left)
         return [part for part in (first, second) if part is not None]
+
+
+@lru_cache(4096)
+def _scopes(user_id: str | None, character_id: str | None) -> Sequence[NoteScope]:
+    """List where notes for a character of a user are."""
+    everyone = NoteScope(user_id, None)
+    return [everyone] if character_id is None else [everyone, NoteScope(user_id, character_id)]
 
 
 def _part(

@@ -64,6 +64,13 @@ class NoteStore:
         self._stamp: bytes | None = None
         self._fresh_until = 0.0
 
+    def are_empty(self, scopes: Sequence[NoteScope]) -> bool:
+        """Whether some scopes are known, without looking, to hold no notes."""
+        if self._clock() >= self._fresh_until:
+            return False
+        kept = self._kept
+        return all(kept.get(scope.record_name) == () for scope in scopes)
+
     async def in_scope(self, scope: NoteScope) -> Notes:
         """Return the notes of one scope, the oldest first, as they were two seconds ago at most."""
         await self._look()

@@ -9,7 +9,18 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from idolchat_core import MemoryScope, PromptPart, PromptSource, PromptTurn, Services, Slot, StoredId, utc_now
+from idolchat_core import (
+    MemoryScope,
+    PromptPart,
+    PromptSource,
+    PromptTurn,
+    Services,
+    Slot,
+    Storage,
+    StoredId,
+    id_text,
+    utc_now,
+)
 from idolchat_memory.prompt.wording import HEADING, written
 from idolchat_memory.recall import InPrompt, Recalled, RecallQuery, RecallResult
 from idolchat_memory.searching import are_stored, as_said, changed_since, indexed_revisions, scopes_for
@@ -31,15 +42,20 @@ class _Quote(NamedTuple):
 
 
 class _Quotes(NamedTuple):
-    """All of them, best first, and the ``parts`` that say them.
-
-    ``why`` is of all together, ``indexed`` the revisions that they are of.
-    """
+    """All of them, best first, and what is to be told of all together."""
 
     quotes: Sequence[_Quote]
-    parts: Sequence[PromptPart]
     why: Mapping[str, object]
-    indexed: Mapping[UUID, str]
+
+    @property
+    def parts(self) -> Sequence[PromptPart]:
+        """The parts that say them."""
+        return _parts(self.quotes, self.why)
+
+    @property
+    def items(self) -> Sequence[Recalled]:
+        """The messages."""
+        return [quote.item for quote in self.quotes]
 
 
 class RecallSource(PromptSource):
@@ -54,13 +70,19 @@ class RecallSource(PromptSource):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
+    def is_silent(self, turn: PromptTurn) -> bool:
+        """Whether memory is off, or nothing was ever said to this user's characters that the prompt does not hold."""
+        memory, user_id = self._memory, turn.user_id
+        if not memory.settings.is_on:
+            return True
+        user_id = id_text(user_id) if isinstance(user_id, UUID) else user_id
+        return memory.index.holds_nothing_of(user_id, but=_held_whole(turn))
+
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return one part of all that is recalled, best first."""
-        memory, scope = self._memory, _scope_of(turn.user_id, turn.next_character_id)
-        whole = _held_whole(turn)
-        is_unused = memory.index.is_empty(scope, but=whole) and memory.index.holds_nothing_of(scope.user_id, but=whole)
-        if is_unused or not memory.settings.is_on:
+        if self.is_silent(turn):
             return ()
+        memory, scope, whole = self._memory, _scope_of(turn.user_id, turn.next_character_id), _held_whole(turn)
         newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
         if newest is None or not _text_of(turn, newest).strip():
             return ()
@@ -73,22 +95,29 @@ class RecallSource(PromptSource):
         if memory.model is not None:
             memory.model.begin()  # the first turns after a start go by words
         budget_tokens = min(memory.settings.budget_tokens, turn.budget_tokens)
-        found = await memory.recall.work(
-            scopes,
-            lambda: _query(turn, newest, budget_tokens=budget_tokens),
-            lambda result, query: _quotes(result, query.now, scope),
-        )
-        return await self._stored(found, turn)
+        agreed = turn.conversation_id if memory.agreement.holds(turn.conversation_id, turn.reading) else None
 
-    async def _stored(self, found: _Quotes, turn: PromptTurn) -> Sequence[PromptPart]:
-        """Return the parts as they were written off the event loop, unless something of them is not stored any more."""
-        is_agreed = self._memory.agreement.holds(turn.conversation_id, turn.reading)
-        agreed = turn.conversation_id if is_agreed else None
-        changed = await changed_since(self._memory.storage, found.indexed, agreed=agreed)
-        if not changed:
-            return found.parts
-        stored = await are_stored(self._memory.storage, [one.item for one in found.quotes], changed)
+        def prepared(result: RecallResult, query: RecallQuery) -> Sequence[PromptPart] | _Quotes:
+            quotes = _quotes(result, query.now, scope)
+            return quotes.parts if _are_stored_here(memory.storage, quotes, agreed) else quotes
+
+        found = await memory.recall.work(scopes, lambda: _query(turn, newest, budget_tokens=budget_tokens), prepared)
+        return await self._stored(found, agreed) if isinstance(found, _Quotes) else found
+
+    async def _stored(self, found: _Quotes, agreed: UUID | None) -> Sequence[PromptPart]:
+        """Return the parts of what is stored as it was indexed."""
+        storage = self._memory.storage
+        changed = await changed_since(storage, indexed_revisions(found.items), agreed=agreed)
+        stored = await are_stored(storage, found.items, changed) if changed else [True] * len(found.quotes)
         return _parts([one for one, is_stored in zip(found.quotes, stored, strict=True) if is_stored], found.why)
+
+
+def _are_stored_here(storage: Storage, found: _Quotes, agreed: UUID | None) -> bool:
+    """Whether a thread finds, without the event loop, that nothing of this has changed since it was indexed."""
+    indexed = indexed_revisions(found.items)
+    asked = [one for one in indexed if one != agreed]
+    revisions = storage.revisions_here(asked) if asked else {}
+    return revisions is not None and all(revisions.get(one) == indexed[one] for one in asked)
 
 
 @lru_cache(4096)
@@ -136,9 +165,7 @@ def _asked_at(turn: PromptTurn) -> datetime:
 def _quotes(result: RecallResult, now: datetime, scope: MemoryScope) -> _Quotes:
     """Write what is recalled, and why; off the event loop."""
     items = [as_said(item, scope) for item in result.items]
-    quotes = [_Quote(item, written(item, now, scope), _why(item, result)) for item in items]
-    how = _how(result)
-    return _Quotes(quotes, _parts(quotes, how), how, indexed_revisions(items))
+    return _Quotes([_Quote(item, written(item, now, scope), _why(item, result)) for item in items], _how(result))
 
 
 def _parts(quotes: Sequence[_Quote], why: Mapping[str, object]) -> Sequence[PromptPart]:

@@ -43,6 +43,10 @@ class NoSummaries(PromptSource):
 
     name: ClassVar[str] = "summary"
 
+    def is_silent(self, turn: PromptTurn) -> bool:
+        """Return True."""
+        return True
+
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return none."""
         return ()
@@ -60,6 +64,11 @@ class SummarySource(PromptSource):
         self._model = model
         self._making: dict[UUID, asyncio.Task[None]] = {}
         self._not_before: dict[UUID, float] = {}
+
+    def is_silent(self, turn: PromptTurn) -> bool:
+        """Whether it is known that the conversation has no summaries."""
+        known = self._store.of_known_reading(turn.conversation_id, turn.reading)
+        return known is not None and not known
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return those that reach furthest; core takes the one that ends where the history begins."""

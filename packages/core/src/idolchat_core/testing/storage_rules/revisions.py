@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from uuid import UUID
 
@@ -51,6 +52,13 @@ class RevisionRules:
         assert before[first.id] != after[first.id]
         assert before[second.id] == after[second.id]
         assert await storage.revisions([]) == {}
+
+    async def test_a_thread_is_told_the_same_revisions_where_the_storage_can(self, storage: Storage) -> None:
+        conversation = a_conversation("one")
+        await storage.create(conversation)
+        asked = [conversation.id, new_id()]
+
+        assert await asyncio.to_thread(storage.revisions_here, asked) in (None, await storage.revisions(asked))
 
     async def test_reading_changes_no_revision(self, storage: Storage) -> None:
         conversation = a_conversation("one", "two", "three")
