@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from idolchat_core.coordination.contract import Coordination, NewMessages, Write
+from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
 from idolchat_core.errors import ConversationNotFound, RevisionMismatch
 from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
@@ -159,3 +163,45 @@ async def test_a_conversation_that_was_replaced_goes_on_from_what_is_there_now(
     stored = await storage.read(turn.conversation_id)
     assert [message.content for message in stored.messages] == ["Sing", "La", "More", "And more", "La la la"]
     assert [message["content"] for message in llm.requests[-1].messages][:2] == ["Sing", "La"]
+
+
+async def test_a_message_that_another_process_has_added_is_edited(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    await (turn := await begin(turns, "Hi")).ended()
+    added = (a_message("Sing!", after_s=1), a_message("La la la", after_s=2, role="assistant"))
+    await storage.append(turn.conversation_id, added, expected_count=2, updated_at=added[1].timestamp)
+    edit = {"messages": [{"role": "user", "content": "Dance!"}], "conversation_id": str(turn.conversation_id)}
+    await (await turns.edit(added[0].id, TurnRequest.model_validate(edit))).ended()
+
+    assert [message["content"] for message in llm.requests[-1].messages] == ["Hi", "Hi", "Dance!"]
+
+
+class AnswersLost(StoredTurns):
+    """Puts what may follow behind what others have added, and does not know behind what: that answer was lost."""
+
+    async def begin(self, conversation_id: UUID, turn_id: UUID, write: Write | None, **more: Any) -> str | None:
+        is_lost = isinstance(write, NewMessages) and write.on_added is not None
+        if isinstance(write, NewMessages) and is_lost:
+            now = await self._storage.read_page(conversation_id, limit=1)
+            write = write._replace(expected_count=now.total, expected_revision=now.revision)
+        revision = await super().begin(conversation_id, turn_id, write, **more)
+        return None if is_lost else revision
+
+
+async def test_a_turn_knows_what_it_follows_where_the_answer_that_told_it_was_lost(llm: ScriptedProvider) -> None:
+    storage = InMemoryStorage()
+    storage.is_shared = True
+    coordination = Coordination(turns=AnswersLost(storage), bus=LocalBus(), counters=LocalCounters())
+    settings = CoreSettings(shutdown_grace_s=0)
+    async with TurnEngine(storage, llm, settings=settings, coordination=coordination) as turns:
+        await (turn := await begin(turns, "Hi")).ended()
+        added = (a_message("Sing!"), a_message("La la la", role="assistant"))
+        for at, message in enumerate(added):
+            await storage.append(turn.conversation_id, [message], expected_count=2 + at, updated_at=turn.created_at)
+        await (await begin(turns, "More!", turn)).ended()
+        await (await begin(turns, "And more!", turn)).ended()
+
+    said = ["Hi", "Hi", "Sing!", "La la la", "More!", "More!", "And more!"]
+    assert [message["content"] for message in llm.requests[-1].messages] == said
+    assert [message["content"] for message in llm.requests[-2].messages] == said[:5]

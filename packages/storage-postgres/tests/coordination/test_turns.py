@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID
 
+import asyncpg
 import pytest
 from postgres_processes import HEIR, OpenProcess, Process
 
 from idolchat_core import MeteredCall, NewMessages, OnBusy, Storage, StorageConflict, TurnStore, new_id
 from idolchat_core.testing import OpenTurnStore, TurnStoreConformance, a_message, an_unfinished_turn
+from idolchat_storage_postgres.coordination.statements import PAGE_SIZE
+
+ONE_MORE = """
+with grown as (
+  update idolchat.conversations set count = count + 1, version = version + 1 where id = $1 returning *)
+insert into idolchat.messages (conversation_id, position, id, at, line)
+select grown.id, count - 1, 'more', m.at, m.line from grown join idolchat.messages m on m.conversation_id = grown.id
+where m.position = 0
+"""
+"""Says the first message of a conversation once more."""
+WAITING = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+
+
+@asynccontextmanager
+async def a_connection(url: str) -> AsyncGenerator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until_one_waits(url: str) -> None:
+    """Wait until a statement waits for a lock."""
+    async with a_connection(url) as connection, asyncio.timeout(30):
+        while not await connection.fetchval(WAITING):  # noqa: ASYNC110  the database tells nobody
+            await asyncio.sleep(0.01)
 
 
 class TestPostgresTurns(TurnStoreConformance):
@@ -73,3 +104,31 @@ class TestPostgresTurns(TurnStoreConformance):
         conflict = await self.refused(turns, conversation_id, call, revision=known.revision)
         assert not conflict.is_added
         assert conflict.page == await storage.read_page(conversation_id, limit=9)
+
+    async def test_a_message_that_may_follow_is_written_by_the_statement_that_tells_what_it_follows(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        known = await storage.read_page(conversation_id, limit=9)
+        replies = [a_message(f"Song {number}", role="assistant") for number in range(PAGE_SIZE + 1)]
+        await storage.append(conversation_id, replies, expected_count=2, updated_at=replies[-1].timestamp)
+        before = await storage.read_page(conversation_id, limit=PAGE_SIZE)
+        written, told = await self.begins_behind(turns, known, new_id(), call)
+
+        assert told == [(before, False)]  # more was added than is told
+        page = await storage.read_page(conversation_id, limit=1)
+        assert (page.total, list(page.conversation.messages)) == (3 + len(replies), written)
+
+    async def test_a_message_that_may_follow_is_refused_where_more_is_added_at_that_moment(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall, database_url: str
+    ) -> None:
+        known, reply = await storage.read_page(conversation_id, limit=9), a_message("Good!", role="assistant")
+        await storage.append(conversation_id, [reply], expected_count=2, updated_at=reply.timestamp)
+        async with a_connection(database_url) as other:
+            async with other.transaction():
+                await other.execute(ONE_MORE, conversation_id)
+                beginning = asyncio.create_task(self.begins_behind(turns, known, new_id(), call))
+                await until_one_waits(database_url)
+            with pytest.raises(StorageConflict):
+                await beginning
+
+        assert (await storage.read_page(conversation_id, limit=1)).total == 4

@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_core.events.events import TurnState
-from idolchat_core.models import Conversation, Message, StoredId
+from idolchat_core.models import Conversation, Message, Page, StoredId
 from idolchat_core.rate_limits import LeakyBuckets
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.changes import StoredChanges
@@ -99,13 +99,21 @@ class Occupant(NamedTuple):
 
 
 class NewMessages(NamedTuple):
-    """Messages to add to a conversation; the fields are those of ``Storage.append``."""
+    """Messages to add to a conversation; the other fields are those of ``Storage.append``.
+
+    With ``on_added`` they rest on nothing that others may have added since ``expected_revision``. A store may then add
+    them behind that instead of refusing them, and calls ``on_added`` with a page that ends with what was added, and
+    whether the page is that alone. It does so only where messages were just added, the last of them, which is the end
+    of the active branch, is not the user's, none is of the same turn, the conversation has one character and was not
+    updated after ``updated_at``.
+    """
 
     messages: Sequence[Message]
     expected_count: int
     updated_at: datetime
     head: StoredId | None = None
     expected_revision: str | None = None
+    on_added: Callable[[Page, bool], None] | None = None
 
 
 type Write = Conversation | NewMessages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from idolchat_core.coordination.contract import (
 )
 from idolchat_core.errors import ConversationBusy, ConversationNotFound, QueueFull, StorageConflict
 from idolchat_core.events.events import TurnState
-from idolchat_core.models import Message, new_id
+from idolchat_core.models import Message, Page, new_id
 from idolchat_core.spending.ledger import Ledger
 from idolchat_core.spending.ledger_lines import NAMESPACE
 from idolchat_core.spending.metered_call import MeteredCall
@@ -340,6 +341,59 @@ class TurnStoreConformance:
 
         assert (await storage.read_page(conversation_id, limit=9)).total == 3
         assert len(await lines_of(storage, call)) == 1
+
+    async def begins_behind(
+        self, turns: TurnStore, known: Page, turn_id: UUID, call: MeteredCall, *, said_at_s: float = 60
+    ) -> tuple[list[Message], list[tuple[Page, bool]]]:
+        """Begin a turn with a message that may follow, and return what it was stored behind of others, as told."""
+        conversation_id, told = known.conversation.id, list[tuple[Page, bool]]()
+        message = a_message("Sing!", turn_id=turn_id, after_s=said_at_s)
+        on_added = lambda page, is_added: told.append((page, is_added))  # noqa: E731
+        write = NewMessages([message], known.total, message.timestamp, None, known.revision, on_added)
+        describe = partial(an_unfinished_turn, conversation_id, turn_id=turn_id)
+        await enters(turns, conversation_id, turn_id)
+        await turns.begin(conversation_id, turn_id, write, call=call, describe=describe)
+        return [message], told
+
+    async def test_a_message_that_may_follow_comes_behind_what_others_have_added_or_is_refused(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
+    ) -> None:
+        known, reply = await storage.read_page(conversation_id, limit=9), a_message("Good!", role="assistant")
+        await storage.append(conversation_id, [reply], expected_count=2, updated_at=reply.timestamp)
+        before = await storage.read_page(conversation_id, limit=1)
+        try:
+            written, told = await self.begins_behind(turns, known, new_id(), call)
+        except StorageConflict:
+            written = []
+        else:
+            assert told == [(before, True)]
+
+        page = await storage.read_page(conversation_id, limit=9)
+        assert page.conversation.messages == (*known.conversation.messages, reply, *written)
+
+    @pytest.mark.parametrize("change", ["question", "same turn", "head", "update", "replaced", "later"])
+    async def test_a_message_that_may_follow_is_refused_where_more_has_changed(
+        self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall, change: str
+    ) -> None:
+        known, turn_id = await storage.read_page(conversation_id, limit=9), new_id()
+        said_at_s, count = 0 if change == "later" else 60, 3
+        role = "user" if change == "question" else "assistant"
+        of_turn = {"turn_id": turn_id} if change == "same turn" else {}
+        added = a_message("Good!", role=role, after_s=said_at_s and 1, **of_turn)
+        updated_at = added.timestamp + timedelta(seconds=1)
+        if change == "update":
+            await storage.update(conversation_id, {"title": "Songs"}, expected_count=2)
+            count = 2
+        else:
+            head = known.conversation.messages[0].id if change == "head" else None
+            await storage.append(conversation_id, [added], expected_count=2, updated_at=updated_at, head=head)
+        if change == "replaced":
+            first = known.conversation.messages[0].model_copy(update={"content": "Hi!"})
+            await storage.replace_message(conversation_id, first)
+
+        with pytest.raises(StorageConflict):
+            await self.begins_behind(turns, known, turn_id, call, said_at_s=said_at_s)
+        assert (await storage.read_page(conversation_id, limit=1)).total == count
 
     async def test_a_turn_does_not_begin_in_a_conversation_that_is_gone(
         self, turns: TurnStore, call: MeteredCall

@@ -46,7 +46,10 @@ _NOTHING_NEW = Placement(messages=(), keep=None, tells_of_turn=False)
 
 
 class CheckAgain(Exception):
-    """What is stored has changed since it was looked whether a key was used before; ``history`` is what is there."""
+    """What is stored has changed since it was looked whether a key was used before, or who is to speak.
+
+    ``history`` is what is there.
+    """
 
     def __init__(self, history: History) -> None:
         super().__init__(f"conversation {history.id} has changed")
@@ -111,8 +114,8 @@ async def admit(
     turns = resources.turns
     begin = partial(turns.begin, plan.conversation_id, live.turn_id, call=call, describe=partial(unfinished, live))
     decide: Decide = partial(_decide, resources, plan, live, taken_back, character)
-    if plan.key is not None and plan.messages and not is_new and resources.storage.is_shared:
-        decide = partial(_decide_as_checked, decide, read)
+    if plan.messages and not is_new and resources.storage.is_shared:
+        decide = partial(_decide_as_checked, plan, decide, read)
     try:
         admitted, _ = await resources.writer.write(plan.conversation_id, decide, begin, history=history)
     except BaseException:
@@ -125,9 +128,9 @@ async def admit(
 
 
 async def _decide_as_checked(
-    decide: Decide, checked: History | None, history: History | None
+    plan: Plan, decide: Decide, checked: History | None, history: History | None
 ) -> Placement | Conversation | None:
-    if history is not None and history is not checked:
+    if history is not None and history is not checked and (plan.key is not None or history.character_ids):
         raise CheckAgain(history)
     return await decide(history)
 
@@ -226,7 +229,15 @@ async def _place(
     if plan.is_prefilled and len(said) == 1:
         return Placement(messages=said, keep=keep, kind=kind, tells_of_turn=False)
     interruption = history.interruption(keep) if plan.after is None else []
-    return Placement(messages=[*interruption, *said], keep=keep, kind=kind)
+    may_follow = resources.storage.is_shared and not (interruption or taken_back) and _may_follow(plan, history, kind)
+    return Placement(messages=[*interruption, *said], keep=keep, kind=kind, may_follow=may_follow)
+
+
+def _may_follow(plan: Plan, history: History, kind: ChangeKind) -> bool:
+    """Whether messages are the same, and go to the end of the branch, whatever others have added there meanwhile."""
+    is_one = len(plan.messages) == 1 and plan.messages[0].role == "user"
+    is_bound = plan.after is not None or plan.expected_revision is not None or history.character_ids
+    return is_one and kind is ChangeKind.STORED and not is_bound and not plan.is_prefilled
 
 
 def _kind(plan: Plan, history: History, keep: int) -> ChangeKind:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.coordination.contract import NewMessages
-from idolchat_core.errors import ConversationNotFound, StorageConflict, StorageError
-from idolchat_core.models import Conversation, Message, StoredId, new_id
+from idolchat_core.errors import ConversationNotFound, RequestError, StorageConflict, StorageError
+from idolchat_core.models import Conversation, Message, Page, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.changes import ChangeKind, changing
 from idolchat_core.storage.contract import Storage
@@ -28,7 +28,8 @@ class Placement(NamedTuple):
 
     With ``keep`` None they follow their own ``parent_id``, beside the active branch. ``is_aside`` says that the branch
     has gone on from there and stays the active one, ``kind`` what the change is to those who follow changes, and
-    ``tells_of_turn`` that the messages carry the id of the turn that they begin.
+    ``tells_of_turn`` that the messages carry the id of the turn that they begin. Those that ``may_follow`` come as well
+    behind what others have added to the branch meanwhile; see ``NewMessages``.
     """
 
     messages: Sequence[Message]
@@ -36,6 +37,7 @@ class Placement(NamedTuple):
     is_aside: bool = False
     kind: ChangeKind = ChangeKind.STORED
     tells_of_turn: bool = True
+    may_follow: bool = False
 
 
 type Decide = Callable[[History | None], Awaitable[Placement | Conversation | None]]
@@ -73,14 +75,20 @@ class MessageWriter:
         others keep changing the conversation, and what ``decide`` raises.
         """
         for _ in range(ATTEMPTS):
-            decided = await decide(history)
+            try:
+                decided = await decide(history)
+            except RequestError:  # what another process has added may be what it refers to
+                if history is None or (now := await self._histories.refreshed(history)) is history:
+                    raise
+                history = now
+                continue
             try:
                 if isinstance(decided, Conversation):
                     return self._created(decided, await commit(decided)), decided.messages
                 if decided is None or history is None:
                     await commit(None)
                     return history, ()
-                return history, await self._append(history, decided, commit)
+                return await self._append(history, decided, commit)
             except (StorageConflict, ConversationNotFound) as conflict:
                 level = logging.DEBUG if self._storage.is_shared else logging.INFO  # there, it is as usual
                 log.log(level, "another process has changed the conversation", extra={"code": conflict.code})
@@ -143,16 +151,26 @@ class MessageWriter:
         self._histories.keep(history)
         return history
 
-    async def _append(self, history: History, placement: Placement, commit: Commit) -> Sequence[Message]:
+    async def _append(
+        self, history: History, placement: Placement, commit: Commit
+    ) -> tuple[History, Sequence[Message]]:
         keep, messages = placement.keep, _in_order(placement.messages, after=history.updated_at)
         placed = messages if keep is None else history.placed(messages, keep=keep)
         if not placed:
             await (commit(None) if placement.tells_of_turn else commit(None, is_kept=True))
-            return placed
+            return history, placed
         head = history.path[-1].id if placement.is_aside else None
-        write = NewMessages(placed, history.total, placed[-1].timestamp, head, history.revision)
+        added: list[tuple[Page, bool]] = []
+        may_follow = placement.may_follow and "parent_id" not in placed[0].model_fields_set
+        on_added = (lambda page, is_added: added.append((page, is_added))) if may_follow else None
+        write = NewMessages(placed, history.total, placed[-1].timestamp, head, history.revision, on_added)
         with changing(placement.kind):
             revision = await (commit(write) if placement.tells_of_turn else commit(write, is_kept=True))
+        if added or (may_follow and revision is None):
+            history = await self._with_added(history, added)
+            if history.last_id == placed[-1].id:  # it was read with them
+                return history, placed
+            keep = len(history.path)
         is_followed = not placement.is_aside and keep is not None
         if is_followed:
             history.add(placed, keep=keep or 0)
@@ -161,7 +179,15 @@ class MessageWriter:
             self._histories.keep(history)
         else:
             self._histories.forget(history.id)
-        return placed
+        return history, placed
+
+    async def _with_added(self, history: History, added: Sequence[tuple[Page, bool]]) -> History:
+        """Return a history with what others have added before messages that were stored just now."""
+        if added:
+            page, is_added = added[-1]
+            return await self._histories.changed(history, page, is_added=is_added)
+        self._histories.forget(history.id)  # they were stored before, and the answer was lost
+        return await self._histories.get(history.id)
 
 
 def _in_order(messages: Sequence[Message], *, after: datetime) -> Sequence[Message]:

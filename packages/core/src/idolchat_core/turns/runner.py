@@ -27,6 +27,7 @@ from idolchat_core.errors import (
     IdempotencyMismatch,
     IdolchatError,
     ReplyCut,
+    RequestError,
     ShuttingDown,
     StorageConflict,
     StorageUnavailable,
@@ -192,7 +193,7 @@ class TurnRun:
         history = read or (None if self.plan.is_first else await load(self._resources, self.plan))
         if self.plan.key is not None and self._resources.storage.is_shared and read is None and history is not None:
             history = await self._before_stopping(history)
-        check_may(self.plan, history)
+        history = await self._checked(history)
         if history is not None:
             self.live.user_id = history.user_id
             if await self._is_told_again(history):
@@ -208,6 +209,17 @@ class TurnRun:
             call.withdraw()
         if changed is not None:
             await self._perform(changed)
+
+    async def _checked(self, history: History | None) -> History | None:
+        """Refuse as ``check_may`` does, and only where the conversation as it is stored now is no reason against it."""
+        try:
+            check_may(self.plan, history)
+        except RequestError:
+            if history is None:
+                raise
+            history = await self._resources.histories.refreshed(history)
+            check_may(self.plan, history)
+        return history
 
     async def _find_character(self, history: History | None) -> None:
         """Find who speaks, and run the turn with the model and options that she brings."""
@@ -415,6 +427,8 @@ class TurnRun:
             if history is None and self._must_exist:
                 raise ConversationNotFound(f"conversation {self.conversation_id} was deleted while the turn waited")
             if history is not None and history.character_ids:  # who spoke last is known now
+                if self._resources.storage.is_shared:
+                    history = await self._resources.histories.refreshed(history)
                 await self._find_character(history)
         call.prepare(
             call_id=self.live.message_id,

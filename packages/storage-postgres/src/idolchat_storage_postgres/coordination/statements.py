@@ -89,13 +89,14 @@ class Created(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Messages that a turn adds; see ``Storage.append``."""
+    """Messages that a turn adds; see ``NewMessages``."""
 
     messages: Sequence[MessageRow]
     expected_count: int
     updated_at: datetime
     head: str | None
     expected_version: int | None
+    may_follow: bool
 
 
 class Step(NamedTuple):
@@ -131,7 +132,8 @@ class Outcome(StrEnum):
 class Taken(NamedTuple):
     """The outcome of a step, and the version that the conversation has where something was written.
 
-    ``now`` is, of a conflict, a row as ``READ_PAGE`` gives: the newest messages, as the statement saw them.
+    ``now`` is a row as ``READ_PAGE`` gives. Of a conflict: the newest messages, as the statement saw them. Of what was
+    put behind the messages of others: those, as they were before.
     """
 
     outcome: Outcome
@@ -165,7 +167,7 @@ _ENTER = "select * from idolchat.enter_turns($1, $2, $3, $4, $5, $6)"
 
 def _step(*, enters: bool, creates: bool) -> str:
     """Write the statement; what it need not do is left out, for that takes time, too."""
-    numbers = count(21)
+    numbers = count(22)
     coming = from_coming = entered = made = written_made = ""
     if enters:
         arrays = f"${next(numbers)}::int[], ${next(numbers)}::uuid[], ${next(numbers)}::uuid[]"
@@ -194,19 +196,30 @@ made as (
     return f"""
 with ops as (
   select * from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::json[], $6::text[], $7::bytea[], $8::int[],
-      $9::int[], $10::bigint[], $11::timestamptz[], $12::text[])
-    x(o, conversation_id, turn_id, instance_id, turn, log, lines, expected, added, version, at, head)),{coming}
+      $9::int[], $10::bigint[], $11::timestamptz[], $12::text[], $13::bool[])
+    x(o, conversation_id, turn_id, instance_id, turn, log, lines, expected, added, version, at, head, may_follow)),
+  {coming}
 mine as (
   select ops.*, t.place, t.has_begun from ops join idolchat.turns t using (conversation_id, turn_id)
   where t.instance_id = ops.instance_id for update of t),
 free as (select * from mine where turn is null or not has_begun{from_coming}),{made}
+-- Behind what it is put that others have added: what this sees, and no later state, in which it would not have looked.
+behind as (
+  select free.o, c.count, c.version from free join idolchat.conversations c on c.id = free.conversation_id
+  where free.may_follow and c.version <> free.version and c.rewritten <= free.version and c.head is null
+    and c.group_ids is null and c.updated_at <= free.at and c.count > free.expected
+    and idolchat.may_follow(c.id, free.expected, c.count, free.turn_id)),
 grown as (
   update idolchat.conversations c
-  set count = c.count + free.added, version = c.version + 1, updated_at = free.at, head = free.head,
+  set count = c.count + placed.added, version = c.version + 1, updated_at = placed.at, head = placed.head,
     changed = pg_current_xact_id()
-  from free
-  where c.id = free.conversation_id and c.count = free.expected and (free.version is null or c.version = free.version)
-  returning free.o, free.expected as position, c.version, c.user_id, c.character_id),
+  from (
+    select o, conversation_id, added, at, head, coalesce(behind.count, expected) as position,
+      coalesce(behind.version, free.version) as version
+    from free left join behind using (o)) placed
+  where c.id = placed.conversation_id and c.count = placed.position
+    and (placed.version is null or c.version = placed.version)
+  returning placed.o, placed.position, c.version, c.user_id, c.character_id),
 written as (
   select o, position, version, user_id, character_id from grown
   union all select o, 0, null, null, null from free where added is null{written_made}),
@@ -218,10 +231,10 @@ said as (
   insert into idolchat.messages (conversation_id, position, id, turn_id, at, user_id, character_id, line, words)
   select done.conversation_id, done.position + m.n, m.id, m.turn_id, m.at, done.user_id, done.character_id, m.line,
     m.words::tsvector
-  from unnest($13::int[], $14::int[], $15::text[], $16::uuid[], $17::timestamptz[], $18::json[], $19::text[])
+  from unnest($14::int[], $15::int[], $16::text[], $17::uuid[], $18::timestamptz[], $19::json[], $20::text[])
     m(o, n, id, turn_id, at, line, words)
   join done using (o)),
-gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($20::bigint[]) x(k)),
+gate as materialized (select count(pg_advisory_xact_lock_shared(k)) from unnest($21::bigint[]) x(k)),
 logged as (
   insert into idolchat.log_lines (namespace, name, lines)
   select '{SPENDING}', x.log, x.lines from gate, (
@@ -244,7 +257,7 @@ from ops left join mine using (o) left join free using (o) left join done using 
     select {PAGE}
     from (select {PAGE_SIZE}, {2**31 - 1}, ops.expected, ops.version) a(most, before, known, version)
       join idolchat.conversations c on c.id = ops.conversation_id {PAGE_START}
-    where done.o is null and free.o is not null) now on true
+    where done.o is null and free.o is not null or done.position > ops.expected) now on true
 """  # noqa: S608 - our names
 
 
@@ -290,7 +303,7 @@ async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence
         for n, message in enumerate(step.write.messages)
     ]
     logs = {step.log for step in steps if step.log is not None and step.lines}
-    parts = [*columns(ops, 12), *columns(messages, 7), sorted(lock_of(SPENDING, log) for log in logs)]
+    parts = [*columns(ops, 13), *columns(messages, 7), sorted(lock_of(SPENDING, log) for log in logs)]
     writes = [step.write for step in steps]
     created = [given(one.row, len(one.messages), one.version) for one in writes if isinstance(one, Created)]
     entering = [(o, step.conversation_id, step.turn_id) for o, step in enumerate(steps) if step.enters]
@@ -304,15 +317,15 @@ async def _take_steps(connection: Connection, steps: Sequence[Step]) -> Sequence
 
 def _taken(row: asyncpg.Record) -> Taken:
     outcome = Outcome(row["outcome"])
-    is_told = outcome is Outcome.CONFLICT and row["id"] is not None
-    return Taken(outcome, row["written"], row if is_told else None)
+    return Taken(outcome, row["written"], row if row["id"] is not None else None)
 
 
 def _appending(write: Created | Appended | None) -> tuple[object, ...]:
-    """Return what is expected, added, its version, time and head; nothing is expected of what is created."""
+    """Return what is expected, added, its version, time and head, and whether it may follow others."""
     if isinstance(write, Appended):
-        return write.expected_count, len(write.messages), write.expected_version, write.updated_at, write.head
-    return None, None if write is None else len(write.messages), None, None, None
+        count, version = len(write.messages), write.expected_version
+        return write.expected_count, count, version, write.updated_at, write.head, write.may_follow
+    return None, None if write is None else len(write.messages), None, None, None, False
 
 
 def _apart[O: (Enter, Step), R](

@@ -314,7 +314,7 @@ class PostgresTurns(TurnStore):
                 self._entering[step.turn_id] = entering
                 raise await self._conflict(step.conversation_id, write, taken.now)
             if taken.outcome is not Outcome.TAKEN:
-                return _revision(taken)
+                return await _written_as(taken, write)
             self._conversations.pop(step.turn_id, None)
         if ahead := await self._enter(entering):
             raise TurnsAhead(ahead)
@@ -352,7 +352,7 @@ class PostgresTurns(TurnStore):
     async def _take(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
         taken = await self._durable.ask(STEP, step)
         if taken.outcome is Outcome.DONE:
-            return _revision(taken)
+            return await _written_as(taken, write)
         if taken.outcome is Outcome.CONFLICT and write is not None:
             raise await self._conflict(step.conversation_id, write, taken.now)
         begins = step.turn is not None
@@ -383,15 +383,13 @@ class PostgresTurns(TurnStore):
             row = await self._reading.ask(READ_PAGE, page)
         if row is None:
             return ConversationNotFound(f"there is no conversation {conversation_id}")
-        start, total, revision = row["start"], row["count"], str(row["version"])
-        part = await read_conversation(row, expected=total - start)
-        now = Page(conversation=part, start=start, total=total, revision=revision)
+        now = await _page_of(row)
         if isinstance(write, Conversation):
             return ConversationExists(f"there is a conversation {conversation_id} already", page=now)
         return StorageConflict(
-            f"conversation {conversation_id} has {total} messages and revision {revision}, not"
+            f"conversation {conversation_id} has {now.total} messages and revision {now.revision}, not"
             f" {write.expected_count} and {write.expected_revision}",
-            actual_count=total,
+            actual_count=now.total,
             page=now,
             is_added=row["is_added"],
         )
@@ -530,11 +528,21 @@ async def _rows(write: Conversation | NewMessages | None) -> Created | Appended 
     if isinstance(write, Conversation):
         return Created(row_of(write), messages, new_version())
     head = stored_id(write.head) if write.head is not None else None
-    return Appended(messages, write.expected_count, write.updated_at, head, _version(write))
+    may_follow = write.on_added is not None
+    return Appended(messages, write.expected_count, write.updated_at, head, _version(write), may_follow)
 
 
-def _revision(taken: Taken) -> str | None:
+async def _written_as(taken: Taken, write: Conversation | NewMessages | None) -> str | None:
+    """Return the revision of what was written, whose writer is told what others had added before."""
+    if taken.now is not None and isinstance(write, NewMessages) and write.on_added is not None:
+        write.on_added(await _page_of(taken.now), taken.now["is_added"])
     return str(taken.version) if taken.version is not None else None
+
+
+async def _page_of(row: asyncpg.Record) -> Page:
+    start, total, revision = row["start"], row["count"], str(row["version"])
+    part = await read_conversation(row, expected=total - start)
+    return Page(conversation=part, start=start, total=total, revision=revision)
 
 
 def _version(write: NewMessages) -> int | None:
@@ -542,8 +550,10 @@ def _version(write: NewMessages) -> int | None:
 
 
 def _is_outdated(write: Conversation | NewMessages, version: int | None) -> bool:
-    """Whether a conversation is not as was expected, as far as its version is known."""
+    """Whether a conversation is certainly not as was expected, as far as its version is known."""
     if version is None:
+        return False
+    if isinstance(write, NewMessages) and write.on_added is not None:
         return False
     return isinstance(write, Conversation) or write.expected_revision not in (None, str(version))
 

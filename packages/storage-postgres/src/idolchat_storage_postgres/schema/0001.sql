@@ -189,6 +189,16 @@ begin
     and not exists (select from idolchat.turns t where t.turn_id = x.turn_id);
 end $$;
 
+-- Whether a turn's message may come behind what others have added from a position on: none of it is of the same turn,
+-- and no question was left without a reply.
+create function idolchat.may_follow(conversation uuid, known int, total int, turn uuid) returns bool language plpgsql stable as $$
+begin
+  return coalesce((select m.line ->> 'role' <> 'user' from idolchat.messages m
+      where m.conversation_id = conversation and m.position = total - 1), false)
+    and not exists (select from idolchat.messages m
+      where m.conversation_id = conversation and m.position >= known and m.turn_id = turn);
+end $$;
+
 -- What instances have added to rates and sums, numbered by each; kept for a moment, for the others to read.
 create unlogged table idolchat.counted (
   instance_id uuid not null,

@@ -1,0 +1,167 @@
+"""Engines of two processes, whose turns follow each other in one conversation."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from itertools import cycle, islice, pairwise
+from random import Random
+from uuid import UUID
+
+import pytest
+from postgres_processes import OpenProcess, Process
+
+from idolchat_core import Conversation, CoreSettings, Delta, Storage, StoredId, new_id, utc_now
+from idolchat_core.testing import ScriptedProvider
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnOptions, TurnRequest
+
+SETTINGS = CoreSettings(shutdown_grace_s=0)
+CHANGED = "another process has changed the conversation"
+
+
+@pytest.fixture
+async def processes(process: Process, open_process: OpenProcess) -> Sequence[Process]:
+    return [process, await open_process()]
+
+
+@pytest.fixture
+def llm() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+async def engines(processes: Sequence[Process], llm: ScriptedProvider) -> AsyncGenerator[Sequence[TurnEngine]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(an_engine(process, llm)) for process in processes]
+
+
+@pytest.fixture
+def storage(process: Process) -> Storage:
+    return process.storage
+
+
+def an_engine(process: Process, llm: ScriptedProvider) -> TurnEngine:
+    return TurnEngine(process.storage, llm, settings=SETTINGS, coordination=process.coordination)
+
+
+def ask(conversation_id: UUID, text: str) -> TurnRequest:
+    messages = [{"role": "user", "content": text}]
+    return TurnRequest.model_validate({"messages": messages, "conversation_id": str(conversation_id)})
+
+
+async def branch_of(storage: Storage, conversation_id: UUID) -> list[object]:
+    """Return what is said in the active branch."""
+    conversation = await storage.read(conversation_id)
+    by_id = {message.id: message for message in conversation.messages}
+    previous = dict(zip(list(by_id)[1:], by_id, strict=False))
+    said = list[object]()
+    at: StoredId | None = conversation.head or conversation.messages[-1].id
+    while at is not None:
+        message = by_id[at]
+        said.insert(0, message.content)
+        at = message.parent_id if "parent_id" in message.model_fields_set else previous.get(at)
+    return said
+
+
+async def test_each_process_puts_its_message_behind_what_the_other_has_added_and_sends_all_of_it(
+    engines: Sequence[TurnEngine], llm: ScriptedProvider, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "idolchat_core")
+    conversation_id = new_id()
+    for number, engine in enumerate(islice(cycle(engines), 9)):
+        await (await engine.start(ask(conversation_id, f"Song {number}"))).ended()
+
+        sent = [message["content"] for message in llm.requests[-1].messages]
+        assert sent == (await branch_of(storage, conversation_id))[:-1]
+        assert len(sent) == 2 * number + 1
+    assert not [record for record in caplog.records if record.message == CHANGED]
+
+
+async def test_a_key_that_the_other_process_has_answered_is_told_again_and_nothing_is_added(
+    engines: Sequence[TurnEngine], llm: ScriptedProvider, storage: Storage
+) -> None:
+    one, other = engines
+    conversation_id = new_id()
+    for engine in engines:
+        await (await engine.start(ask(conversation_id, "Hi"))).ended()
+    first = await one.start(ask(conversation_id, "Sing!"), idempotency_key="k")
+    await first.ended()
+    await (await one.start(ask(conversation_id, "More!"))).ended()
+    again = await other.start(ask(conversation_id, "Sing!"), idempotency_key="k")
+    await again.ended()
+
+    assert (again.turn_id, again.content) == (first.turn_id, first.content)
+    assert len(await branch_of(storage, conversation_id)) == 8
+    assert len(llm.requests) == 4
+
+
+async def test_results_of_tools_that_the_other_process_has_called_are_taken(
+    engines: Sequence[TurnEngine], llm: ScriptedProvider, storage: Storage
+) -> None:
+    one, other = engines
+    conversation_id = new_id()
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "sing", "arguments": "{}"}}
+    llm.say("Hello!", "Good evening!", [Delta("", {"tool_calls": [call]})], "La la la")
+    for engine in engines:
+        await (await engine.start(ask(conversation_id, "Hi"))).ended()
+    await (await one.start(ask(conversation_id, "Sing!"))).ended()
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "sung"}
+    asked = {"messages": [result], "conversation_id": str(conversation_id)}
+    await (turn := await other.start(TurnRequest.model_validate(asked))).ended()
+
+    assert turn.content == "La la la"
+    assert [message["role"] for message in llm.requests[-1].messages][-3:] == ["user", "assistant", "tool"]
+
+
+async def test_characters_of_a_group_speak_in_turn_whichever_process_is_asked(
+    processes: Sequence[Process], llm: ScriptedProvider, storage: Storage
+) -> None:
+    mika, rin, now = new_id(), new_id(), utc_now()
+    where = Conversation(id=new_id(), created_at=now, updated_at=now, character_id=mika, next_speaker="in_turn")
+    await storage.create(where)
+    async with AsyncExitStack() as stack:
+        engines = [await stack.enter_async_context(an_engine(process, llm)) for process in processes]
+        for engine in engines:
+            await (await engine.start(ask(where.id, "Hi"))).ended()
+        members = {"character_ids": [str(mika), str(rin)]}
+        await storage.update(where.id, members, expected_count=4)
+        for engine in islice(cycle(engines), 6):
+            await (await engine.start(ask(where.id, "Sing!"))).ended()
+        called = {"messages": [{"role": "user", "content": "You!"}], "next_character_id": str(rin)}
+        asked = TurnRequest.model_validate({**called, "conversation_id": str(where.id)})
+        await (await engines[0].start(asked)).ended()
+
+    spoken = [message.character_id for message in (await storage.read(where.id)).messages if message.role != "user"]
+    assert spoken[2:] == [*islice(cycle([rin, mika]), 6), rin]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_either_process_does_to_a_conversation_the_next_message_follows_its_active_branch(
+    engines: Sequence[TurnEngine], llm: ScriptedProvider, storage: Storage, seed: int
+) -> None:
+    random, conversation_id, texts = Random(seed), new_id(), (f"Song {number}" for number in range(99))
+    await (await engines[0].start(ask(conversation_id, "Hi"))).ended()
+    for _ in range(25):
+        engine, text = random.choice(engines), next(texts)
+        document = await storage.read(conversation_id)
+        questions = [message.id for message in document.messages if message.role == "user"]
+        match random.choice(["says", "says", "says with a key", "edits", "regenerates", "another process asks"]):
+            case "edits":
+                turn = await engine.edit(questions[-1], ask(conversation_id, text))
+            case "regenerates":
+                turn = await engine.regenerate(conversation_id, TurnOptions())
+            case "another process asks" if document.messages[-1].role == "assistant":  # and dies before it answers
+                asked = document.messages[0].model_copy(update={"id": new_id(), "content": text, "turn_id": new_id()})
+                count, at = len(document.messages), document.updated_at
+                await storage.append(conversation_id, [asked], expected_count=count, updated_at=at)
+                continue
+            case kind:
+                key = text if kind == "says with a key" else None
+                turn = await engine.start(ask(conversation_id, text), idempotency_key=key)
+        await turn.ended()
+
+        branch = await branch_of(storage, conversation_id)
+        sent = [message["content"] for message in llm.requests[-1].messages]
+        assert sent == [said for said, reply in pairwise(branch) if said and reply]  # without what has no reply
+    document = await storage.read(conversation_id)
+    assert len({message.id for message in document.messages}) == len(document.messages)
