@@ -18,6 +18,7 @@ from idolchat_storage_local.files.data_folder import conversation_id_of, is_temp
 from idolchat_storage_local.files.open_files import Files
 from idolchat_storage_local.index.entry import Entry
 from idolchat_storage_local.index.sqlite_index import IndexBroken, IndexBusy
+from idolchat_storage_local.scan_rounds import ScanRounds
 
 __all__ = ["Scanner"]
 
@@ -42,18 +43,18 @@ class Scanner:
         self._clean_shutdown = clean_shutdown
         self._closing = threading.Event()
         self._wanted = threading.Event()
-        self._round = 0
+        self._rounds = ScanRounds()
         self._whole_round = -1
         self._glancing = threading.Lock()
         self._glanced: dict[str, int] = {}
         self._missed: dict[str, str] = {}
         self._unread: set[UUID] = set()
         self._thread = threading.Thread(target=self._keep_looking, name="idolchat-scan", daemon=True)
-        self.finished: Future[None] = Future()
-        """Done when the index is as the files are; another one after the index was made anew.
 
-        With a ``StorageUnavailable`` where a folder cannot be read, until it can be.
-        """
+    @property
+    def finished(self) -> Future[None]:
+        """See ``ScanRounds``."""
+        return self._rounds.finished
 
     @property
     def has_all(self) -> bool:
@@ -71,14 +72,12 @@ class Scanner:
 
     def on_broken(self) -> None:
         """See ``Watcher``."""
-        self._round += 1
+        self._rounds.lose()
         self._clean_shutdown.lose()
-        if self.finished.done():
-            self.finished = Future()
 
     def on_made_anew(self) -> None:
         """Scan the data folder once more, from the beginning: what a running scan has noted may be lost."""
-        self._round += 1
+        self._rounds.restart()
         self._wanted.set()
 
     def close(self) -> None:
@@ -112,7 +111,7 @@ class Scanner:
 
     def _look(self, *, is_whole: bool) -> None:
         """Scan all of it, or what could not be read the last time."""
-        this_round = self._round
+        this_round = self._rounds.number
         self._files.index.check()
         self._look_through(self._folders() if is_whole else list(self._missed))
         for conversation_id in list(self._unread):
@@ -122,25 +121,22 @@ class Scanner:
         if is_whole:
             self._tidy()
             self._whole_round = this_round
-        if this_round == self._round == self._whole_round:
-            self._finish()
-            if self.has_all:
-                self._clean_shutdown.looked()
+        if this_round == self._whole_round and self._rounds.finish(this_round, self._problem()) and self.has_all:
+            self._clean_shutdown.looked()
 
     def _believe(self) -> None:
         """Trust the index but for folders that changed, where that can be done: no other look is needed.
 
         Nor is all of the index read, which takes the longer the more there is: a fault in it shows where it is asked.
         """
-        this_round, changed = self._round, self._clean_shutdown.changed()
+        this_round, changed = self._rounds.number, self._clean_shutdown.changed()
         if changed is None:
             return
         self._look_through(changed)
-        if self._closing.is_set() or this_round != self._round or not self.has_all:
+        if self._closing.is_set() or not self.has_all:
             return
         self._wanted.clear()
-        self.finished.set_result(None)
-        if self._closing.is_set():
+        if not self._rounds.finish(this_round) or self._closing.is_set():
             self._wanted.set()
 
     def _can_be_read(self, conversation_id: UUID) -> bool:
@@ -162,16 +158,10 @@ class Scanner:
             else:
                 self._missed.pop(path, None)
 
-    def _finish(self) -> None:
-        if self.finished.done():
-            if not self.finished.exception():
-                return
-            self.finished = Future()
-        if self._missed:
-            path, reason = next(iter(self._missed.items()))
-            self.finished.set_exception(StorageUnavailable(f"{path} cannot be looked through: {reason}"))
-        else:
-            self.finished.set_result(None)
+    def _problem(self) -> StorageUnavailable | None:
+        for path, reason in self._missed.items():
+            return StorageUnavailable(f"{path} cannot be looked through: {reason}")
+        return None
 
     def _folders(self) -> Iterator[str]:
         folder = self._files.folder
@@ -213,7 +203,7 @@ class Scanner:
         if entry is not None and (entry.length, entry.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return
         # What an index that was made anew has lost may be known still, and must be read all the same.
-        must_verify = self._round > 0 if entry is None else entry.length == status.st_size
+        must_verify = self._rounds.number > 0 if entry is None else entry.length == status.st_size
         try:
             with self._files.for_reading(conversation_id, verify=must_verify):
                 self._unread.discard(conversation_id)
