@@ -78,3 +78,10 @@ def test_a_dotenv_file_that_is_no_text_is_an_error_that_names_it(
 
     with pytest.raises(ConfigurationError, match=r"\.env"):
         read_settings(CoreSettings)
+
+
+def test_days_that_no_calendar_counts_back_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDOLCHAT_PROMPT_RETENTION_DAYS", "1000000")
+
+    with pytest.raises(ConfigurationError, match=r"IDOLCHAT_PROMPT_RETENTION_DAYS is '1000000': .*36500"):
+        read_settings(CoreSettings)

@@ -159,6 +159,21 @@ async def test_a_conversation_without_a_known_character_is_sent_as_before(
     assert [message["content"] for message in provider.requests[0].messages] == ["Operator's words.", "Hi"]
 
 
+async def test_a_stored_text_part_without_text_leaves_the_card_in_the_prompt(
+    client: httpx.AsyncClient, storage: InMemoryStorage, library: CharacterLibrary, provider: ScriptedProvider
+) -> None:
+    aoi = await library.create(AOI, OPERATOR)
+    parts = [{"type": "text"}, {"type": "text", "text": "To the stage!"}]
+    said = a_message("Hi").model_copy(update={"content": parts})
+    stored = a_conversation().model_copy(update={"messages": (said,), "character_id": aoi.id})
+    await storage.create(stored)
+    await client.post(f"/conversation/{stored.id}/regenerate")
+
+    sent = [message["content"] for message in provider.requests[0].messages]
+    assert "Ao sings for User." in sent
+    assert "The stage is in Ao's town." in sent
+
+
 async def test_another_users_private_character_is_in_no_prompt(
     client: httpx.AsyncClient, library: CharacterLibrary, provider: ScriptedProvider
 ) -> None:

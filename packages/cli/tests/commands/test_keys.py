@@ -69,7 +69,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(installation: Installation) -
     assert (done.returncode, json.loads(done.stdout)) == (1, {"revoked": [], "missing": ["aaaaaaaaaaaa", "../../etc"]})
 
 
-@pytest.mark.parametrize("given", ["soon", "0d", "2020-01-01", "9999999d", "-1d"])
+@pytest.mark.parametrize("given", ["soon", "0d", "2020-01-01", "9999999d", "-1d", "9999-12-31T23:00-12:00"])
 def test_a_key_does_not_end_before_it_begins(installation: Installation, given: str) -> None:
     done = installation.run("keys", "create", "--expires", given)
 

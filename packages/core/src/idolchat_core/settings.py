@@ -80,6 +80,7 @@ class CoreSettings(SpendingSettings, PackageSettings):
     prompt_retention_days: int = Field(
         30,
         ge=1,
+        le=36_500,
         validation_alias="IDOLCHAT_PROMPT_RETENTION_DAYS",
         description="Days that what went into a prompt can be asked for, where plugins had a part in it.",
     )

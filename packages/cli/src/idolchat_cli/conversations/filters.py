@@ -36,11 +36,11 @@ def parse_time(text: str | datetime) -> datetime:
         return utc_now() - parse_duration(text)
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first or last day of the calendar, which is another in UTC
         raise typer.BadParameter(
             f"{text!r} is no time; write 2026-05-31, 2026-05-31T18:00+02:00, or 12h, 7d, 2w for so long ago"
         ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only of this user.")]

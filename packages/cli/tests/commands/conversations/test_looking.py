@@ -57,7 +57,9 @@ def test_options_choose(kept: Installation, arguments: list[str], wanted: list[C
     assert ids(kept, *arguments) == [one.id for one in wanted]
 
 
-@pytest.mark.parametrize("arguments", [["--since", "yesterday"], ["--status", "good"]])
+@pytest.mark.parametrize(
+    "arguments", [["--since", "yesterday"], ["--until", "9999-12-31T23:00-12:00"], ["--status", "good"]]
+)
 def test_an_option_that_means_nothing_is_wrong_usage(installation: Installation, arguments: list[str]) -> None:
     done = installation.run("conversations", "list", *arguments)
 

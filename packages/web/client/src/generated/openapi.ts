@@ -616,6 +616,8 @@ export interface components {
             content?: string | {
                 [key: string]: unknown;
             }[] | null;
+            /** @default null */
+            name?: string | null;
             /** @enum {string} */
             role: "system" | "developer" | "user" | "assistant" | "tool";
             /** @default null */

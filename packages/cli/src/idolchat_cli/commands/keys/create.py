@@ -83,10 +83,9 @@ def _end(given: str | None) -> datetime | None:
         return None
     span = re.fullmatch(r"(\d{1,5})([hdw])", given)
     try:
-        end = utc_now() + int(span[1]) * UNITS[span[2]] if span else datetime.fromisoformat(given)
+        end = utc_now() + int(span[1]) * UNITS[span[2]] if span else datetime.fromisoformat(given).astimezone(UTC)
     except (ValueError, OverflowError):
         raise WrongUsage(f"--expires is {given!r}; write 12h, 90d, 4w, or a date such as 2030-01-31") from None
-    end = end.astimezone(UTC)
     if end <= utc_now():
         raise WrongUsage(f"--expires is {given!r}, which has passed")
     return end
