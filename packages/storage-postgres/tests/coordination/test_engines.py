@@ -3,15 +3,19 @@
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
-from itertools import cycle, islice, pairwise
+from itertools import cycle, islice
 from random import Random
 from uuid import UUID
 
 import pytest
 from postgres_processes import OpenProcess, Process
 
-from idolchat_core import Conversation, CoreSettings, Delta, Storage, StoredId, new_id, utc_now
-from idolchat_core.testing import ScriptedProvider
+from idolchat_core import Conversation, CoreSettings, Delta, Storage, new_id, utc_now
+from idolchat_core.conversations.branches import active_branch, choose_head
+from idolchat_core.conversations.messages import delete_message
+from idolchat_core.prompt.history import History
+from idolchat_core.prompt.sendable import joined_roles, sendable
+from idolchat_core.testing import ScriptedProvider, a_message
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnOptions, TurnRequest
 
@@ -51,16 +55,7 @@ def ask(conversation_id: UUID, text: str) -> TurnRequest:
 
 async def branch_of(storage: Storage, conversation_id: UUID) -> list[object]:
     """Return what is said in the active branch."""
-    conversation = await storage.read(conversation_id)
-    by_id = {message.id: message for message in conversation.messages}
-    previous = dict(zip(list(by_id)[1:], by_id, strict=False))
-    said = list[object]()
-    at: StoredId | None = conversation.head or conversation.messages[-1].id
-    while at is not None:
-        message = by_id[at]
-        said.insert(0, message.content)
-        at = message.parent_id if "parent_id" in message.model_fields_set else previous.get(at)
-    return said
+    return [message.content for message in active_branch(await storage.read(conversation_id))]
 
 
 async def test_each_process_puts_its_message_behind_what_the_other_has_added_and_sends_all_of_it(
@@ -135,33 +130,43 @@ async def test_characters_of_a_group_speak_in_turn_whichever_process_is_asked(
     assert spoken[2:] == [*islice(cycle([rin, mika]), 6), rin]
 
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_whatever_either_process_does_to_a_conversation_the_next_message_follows_its_active_branch(
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_either_process_does_to_a_conversation_a_turn_is_sent_what_one_that_reads_it_anew_would_be(
     engines: Sequence[TurnEngine], llm: ScriptedProvider, storage: Storage, seed: int
 ) -> None:
-    random, conversation_id, texts = Random(seed), new_id(), (f"Song {number}" for number in range(99))
+    random, conversation_id = Random(seed), new_id()
     await (await engines[0].start(ask(conversation_id, "Hi"))).ended()
-    for _ in range(25):
-        engine, text = random.choice(engines), next(texts)
+    for number in range(30):
+        engine, text = random.choice(engines), f"Song {number}"
         document = await storage.read(conversation_id)
-        questions = [message.id for message in document.messages if message.role == "user"]
-        match random.choice(["says", "says", "says with a key", "edits", "regenerates", "another process asks"]):
+        said = [message for message in document.messages if message.deleted_at is None]
+        asked = ask(conversation_id, text)
+        questions = [message for message in said if message.role == "user"]
+        what = random.choice(["asks", "asks", "edits", "regenerates", "answers again", "turns", "deletes", "dies"])
+        match what:
             case "edits":
-                turn = await engine.edit(questions[-1], ask(conversation_id, text))
-            case "regenerates":
+                edited = random.choice([one for one in active_branch(document) if one.role == "user"])
+                turn = await engine.edit(edited.id, asked)
+            case "regenerates" if questions and questions[-1] in active_branch(document)[-2:]:
                 turn = await engine.regenerate(conversation_id, TurnOptions())
-            case "another process asks" if document.messages[-1].role == "assistant":  # and dies before it answers
-                asked = document.messages[0].model_copy(update={"id": new_id(), "content": text, "turn_id": new_id()})
-                count, at = len(document.messages), document.updated_at
-                await storage.append(conversation_id, [asked], expected_count=count, updated_at=at)
+            case "answers again" if questions:
+                turn = await engine.answer_again(conversation_id, random.choice(questions).id, TurnOptions())
+            case "turns":
+                await choose_head(engine, storage, conversation_id, random.choice(document.messages).id)
                 continue
-            case kind:
-                key = text if kind == "says with a key" else None
-                turn = await engine.start(ask(conversation_id, text), idempotency_key=key)
+            case "deletes" if len(said) > 2:
+                await delete_message(engine, storage, conversation_id, random.choice(said).id)
+                continue
+            case "dies" if document.messages[-1].role == "assistant":  # a third process, before it has answered
+                left = a_message(text, turn_id=new_id())
+                count, at = len(document.messages), document.updated_at
+                await storage.append(conversation_id, [left], expected_count=count, updated_at=at)
+                continue
+            case _:
+                turn = await engine.start(asked, idempotency_key=random.choice([None, text]))
         await turn.ended()
-
-        branch = await branch_of(storage, conversation_id)
-        sent = [message["content"] for message in llm.requests[-1].messages]
-        assert sent == [said for said, reply in pairwise(branch) if said and reply]  # without what has no reply
+        *branch, reply = History(await storage.read_page(conversation_id, limit=1000)).path
+        assert reply.id == turn.message_id
+        assert llm.requests[-1].messages == joined_roles([entry.sent for entry in sendable(branch)])
     document = await storage.read(conversation_id)
     assert len({message.id for message in document.messages}) == len(document.messages)
