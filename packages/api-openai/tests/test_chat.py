@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from v1_trees import conversations, paths
@@ -62,6 +63,17 @@ async def test_models_are_characters_and_then_those_of_the_provider(client: http
     assert [one["id"] for one in listed["data"]] == ["aoi", "raw/scripted/model"]
     assert all({"id", "object", "created", "owned_by"} <= one.keys() for one in listed["data"])
     assert [one["id"] for one in (await client.get("/v1/models?raw=1")).json()["data"]] == ["raw/scripted/model"]
+
+
+async def test_every_character_is_asked_by_the_id_that_she_is_listed_with(
+    client: httpx.AsyncClient, directory: InMemoryDirectory
+) -> None:
+    other = directory.add("aoi", owner_id=uuid4(), is_private=True)
+    listed = [one["id"] for one in (await client.get("/v1/models")).json()["data"]][:2]
+
+    assert listed == [str(other.id), "aoi"]
+    for model in listed:
+        assert (await client.get(f"/v1/models/{model}")).json()["id"] == model
 
 
 async def test_one_model_is_found(client: httpx.AsyncClient) -> None:

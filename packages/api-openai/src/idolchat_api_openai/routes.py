@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -19,6 +22,7 @@ from idolchat_api_openai.requests.errors import ModelUnknown, in_openai_words
 from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.said import History
 from idolchat_api_openai.server import Server, conversation_headers, described
+from idolchat_core import DirectoryEntry
 
 __all__ = ["chat_routes", "model_routes"]
 
@@ -94,11 +98,26 @@ class OneModel:
 
 
 async def _characters(caller: Caller) -> list[dict[str, Any]]:
+    entries = [entry async for entry in characters_for(caller)]
+    meant = await _meant_by_slugs(caller, entries)
     return [
-        _model(entry.slug or str(entry.id), int(entry.created_at.timestamp()), entry.directory or "idolchat")
+        _model(_id_of(entry, meant), int(entry.created_at.timestamp()), entry.directory or "idolchat")
         | {"name": entry.name}
-        async for entry in characters_for(caller)
+        for entry in entries
     ]
+
+
+async def _meant_by_slugs(caller: Caller, entries: Sequence[DirectoryEntry]) -> dict[str, UUID | None]:
+    """Return whom a slug means that several have, such as a public character and the caller's own."""
+    counts = Counter(entry.slug for entry in entries if entry.slug is not None)
+    find, user_id = caller.service.characters.find, caller.principal.user_id
+    found = {slug: await find(slug, user_id) for slug, count in counts.items() if count > 1}
+    return {slug: None if one is None else one.id for slug, one in found.items()}
+
+
+def _id_of(entry: DirectoryEntry, meant: Mapping[str, UUID | None]) -> str:
+    """Return what asks this character: her slug, or her id where the slug means another."""
+    return entry.slug if entry.slug and meant.get(entry.slug, entry.id) == entry.id else str(entry.id)
 
 
 async def _raw_models(scope: Scope) -> list[dict[str, Any]]:
