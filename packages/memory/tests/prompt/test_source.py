@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from time import monotonic
@@ -21,6 +21,7 @@ from idolchat_core import (
     Page,
     PromptPart,
     PromptSource,
+    PromptTurn,
     ScopeReader,
     Storage,
     TextAnalysis,
@@ -90,6 +91,11 @@ class CountedStorage(InMemoryStorage):
         return await super().read_page(conversation_id, limit=limit, before=before)
 
 
+async def asked(source: PromptSource, turn: PromptTurn) -> Sequence[PromptPart]:
+    """Ask a source as the turn engine does."""
+    return () if source.is_silent(turn) else await source.parts(turn)
+
+
 async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_path: Path) -> None:
     index = CountedIndex(tmp_path / "index.sqlite")
     storage = CountedStorage(index)
@@ -102,21 +108,21 @@ async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_pa
     async with open_memory(read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), storage) as memory:
         source = RecallSource(memory)
 
-        await source.parts(a_prompt_turn(stranger))
+        await asked(source, a_prompt_turn(stranger))
         assert (index.reads, storage.calls) == (0, 0)
 
-        await source.parts(a_prompt_turn(known))  # whose choice is looked up, and kept
-        await source.parts(a_prompt_turn(known))
+        await asked(source, a_prompt_turn(known))  # whose choice is looked up, and kept
+        await asked(source, a_prompt_turn(known))
         assert (index.reads, storage.calls) == (0, 1)
 
         talk = known.model_copy(update={"user_id": UUID(int=3)})
         scope = MemoryScope.model_validate({"user_id": UUID(int=3), "character_id": talk.character_id})
         await index.replace(scope, talk.id, [a_memory("What is the name of my dog?")], revision="1")
-        await source.parts(a_prompt_turn(talk))  # whose prompt holds all that was ever said
+        await asked(source, a_prompt_turn(talk))  # whose prompt holds all that was ever said
         assert (index.reads, storage.calls) == (0, 1)
 
         await index.replace(scope, new_id(), [a_memory("My dog is called Biscuit")], revision="1")
-        await source.parts(a_prompt_turn(talk))
+        await asked(source, a_prompt_turn(talk))
         assert index.reads == 1
     index.close()
 

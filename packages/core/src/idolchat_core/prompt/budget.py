@@ -124,7 +124,7 @@ def select_parts(
         placed.append((one.part.order, place, one))
         selection.fixed_size += one.size
         selection.decisions.append(Decision(one.part, round(tokens_of(one.size)), True))
-    for place, one in sorted(varying, key=_by_importance):
+    for place, one in sorted(varying, key=_by_importance) if len(varying) > 1 else varying:
         part, tokens, reason = one.part, tokens_of(one.size), None
         if part.priority is not None and tokens > left.get(part.source, 0.0):
             selection.refuse(one, tokens, reason=f"over the budget of {part.source}")
@@ -137,7 +137,8 @@ def select_parts(
         placed.append((part.order, place, one))
         selection.varying_size += one.size
         selection.decisions.append(Decision(part, round(tokens), True, reason))
-    for _, _, one in sorted(placed, key=itemgetter(0, 1)):
+    placed.sort(key=itemgetter(0, 1))
+    for _, _, one in placed:
         selection.chosen.setdefault(one.part.slot, []).append(one)
     return selection
 

@@ -26,6 +26,7 @@ __all__ = ["Prompt", "build_prompt"]
 
 _TOLD = "You began this conversation by saying:"
 _NOTHING = Outline()
+_SYSTEM = frozenset({"system"})
 _CONTEXT_TAG = re.compile(r"<(/?)(?=context\b)", re.IGNORECASE)
 
 
@@ -233,15 +234,15 @@ def _arranged(
     if not late_system:
         messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
         return messages, _marks(len(head), len(head) + newest)
-    arranged = [*history[:newest], *(part.sent for part in tail), *history[newest:]]
+    arranged = [*history[:newest], *[part.sent for part in tail], *history[newest:]]
     unchanged = newest if tail else len(history)
-    for part in sorted(deep, key=lambda one: one.part.depth):
+    for part in sorted(deep, key=lambda one: one.part.depth) if deep else ():
         place = _before_calls(arranged, max(0, len(arranged) - part.part.depth))
         arranged.insert(place, part.sent)
         unchanged = min(unchanged, place)
-    if any(part.part.role != "system" for part in (*tail, *deep)):  # nothing is joined with a system message
+    if not _SYSTEM.issuperset([part.part.role for part in (*tail, *deep)]):  # nothing is joined with a system message
         arranged = joined_roles(arranged, joins_replies=joins_replies)
-    messages = [*head, *arranged, *(part.sent for part in last)]
+    messages = [*head, *arranged, *[part.sent for part in last]]
     return messages, _marks(len(head), len(head) + unchanged)
 
 

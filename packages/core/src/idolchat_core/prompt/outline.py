@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from idolchat_core.memory_size import memory_size
-from idolchat_core.prompt.parts import MeasuredPart
+from idolchat_core.prompt.parts import MeasuredPart, PromptPart
 
 if TYPE_CHECKING:  # a history keeps the outline of its last prompt
     from idolchat_core.prompt.history import Entry
@@ -57,8 +57,11 @@ class Outline(NamedTuple):
 
 def _without_why(parts: Sequence[MeasuredPart]) -> list[MeasuredPart]:
     return [
-        one if one.is_lasting else MeasuredPart(one.part._replace(why={}), {}, one.size, None, is_lasting=False)
+        one
+        if one.is_lasting
+        else MeasuredPart(PromptPart(part.source, part.key, part.content, part.slot), {}, one.size, None, False)
         for one in parts
+        for part in (one.part,)
     ]
 
 

@@ -77,6 +77,12 @@ class PromptPart(NamedTuple):
         return message | {"name": self.name} if self.name else message
 
 
+_COMMON_TYPES = frozenset(
+    (str, str, str, Slot, str, str, priority, int, int, type(None), dict, type(None)) for priority in (int, type(None))
+)
+"""What the values of nearly all parts are: these are right, and are looked at together."""
+
+
 class MeasuredPart(NamedTuple):
     """A part with the message that it is sent as, the size of that, and the object that its source gave.
 
@@ -101,7 +107,7 @@ def checked_part(part: object) -> PromptPart:
     """Return a part that a plugin made. Raises ``TypeError`` for one of wrong types."""
     if not isinstance(part, PromptPart):
         raise TypeError(f"a part is a PromptPart, not {type(part).__name__}")
-    if _is_common(*part):
+    if tuple(map(type, part)) in _COMMON_TYPES and part.role in _ROLES and part.stability in _STABILITIES:
         return part
     checks = {
         "key": isinstance(part.key, str),
@@ -120,33 +126,6 @@ def checked_part(part: object) -> PromptPart:
     if wrong:
         raise TypeError(f"the part {part.key!r} has values of wrong types: {', '.join(wrong)}")
     return part
-
-
-def _is_common(
-    _: object,
-    key: object,
-    content: object,
-    slot: object,
-    role: object,
-    stability: object,
-    priority: object,
-    order: object,
-    depth: object,
-    name: object,
-    why: object,
-    stands_for: object,
-) -> bool:
-    """Whether it is as nearly all parts are, and surely right."""
-    return (
-        type(key) is type(content) is str
-        and type(slot) is Slot
-        and role in _ROLES
-        and stability in _STABILITIES
-        and (priority is None or type(priority) is int)
-        and type(order) is type(depth) is int
-        and name is stands_for is None
-        and type(why) is dict
-    )
 
 
 def _are_content_parts(content: object) -> bool:

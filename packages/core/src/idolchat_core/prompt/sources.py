@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
@@ -96,7 +96,7 @@ class PromptSource(ABC):
         """Return the parts for a turn, each with this source's name; none where there is nothing to say."""
 
     def built(self, window: HistoryWindow) -> None:  # noqa: B027  most have no use for it
-        """Called with what a prompt holds of the history, before it is sent.
+        """Called with what a prompt holds of the history, before it is sent, where that was cut or soon will be.
 
         It must be quick; what it raises is logged. A source that does not override it costs a turn nothing.
         """
@@ -114,7 +114,12 @@ class PromptSources:
         self.shares = clipped_shares({source.name: source.max_share for source in sources})
         self.reserved_share = sum(self.shares.values())
         self.listening = [one for one in sources if type(one).built is not PromptSource.built]
+        self._last: tuple[float, Mapping[str, float]] = (0.0, {})
 
-    def budgets(self, window_tokens: float) -> dict[str, float]:
+    def budgets(self, window_tokens: float) -> Mapping[str, float]:
         """Return how many tokens of a window the varying parts of each source may take."""
-        return {name: share * window_tokens for name, share in self.shares.items()}
+        known, budgets = self._last
+        if known != window_tokens:
+            budgets = {name: share * window_tokens for name, share in self.shares.items()}
+            self._last = window_tokens, budgets
+        return budgets

@@ -111,7 +111,7 @@ class Prompting:
             said = [part for part in said if part.part.stands_for is None] if summaries else said
         selection = select_parts(
             [*self._instructions(), *said],
-            budgets=sources.budgets(window_tokens) if said else {},
+            budgets=sources.budgets(window_tokens),
             tokens_of=lambda size: size * per_size,
             keeps_slots=resources.settings.prompt_layout == "sillytavern",
         )
@@ -154,8 +154,10 @@ class Prompting:
         return next((part for part in parts if part.included and (part.source, part.key) in named), None)
 
     def _tell(self, history: History, prompt: Prompt) -> None:
-        """Report what the prompt holds of the history to the sources that ask for it."""
+        """Report where the history was cut, or will soon be, to the sources that ask for it."""
         begins_with = prompt.cut if prompt.is_cut else None
+        if begins_with is None and prompt.next_cut is None:
+            return
         for source in self._resources.prompt_sources.listening:
             try:
                 source.built(HistoryWindow(self._turn_of(source), begins_with, prompt.next_cut))

@@ -80,9 +80,10 @@ class RecallSource(PromptSource):
 
     async def parts(self, turn: PromptTurn) -> Sequence[PromptPart]:
         """Return one part of all that is recalled, best first."""
-        if self.is_silent(turn):
+        memory = self._memory
+        if not memory.settings.is_on:
             return ()
-        memory, scope, whole = self._memory, _scope_of(turn.user_id, turn.next_character_id), _held_whole(turn)
+        scope, whole = _scope_of(turn.user_id, turn.next_character_id), _held_whole(turn)
         newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
         if newest is None or not _text_of(turn, newest).strip():
             return ()

@@ -86,8 +86,6 @@ class SummarySource(PromptSource):
 
     def built(self, window: HistoryWindow) -> None:
         """Start to write a summary where the history will soon begin, or begins already without one."""
-        if window.next_cut is None and window.begins_with is None:
-            return
         turn = window.turn
         if turn.conversation_id in self._making or turn.budget_tokens <= turn.count(HEADING):
             return
