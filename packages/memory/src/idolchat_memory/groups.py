@@ -48,7 +48,8 @@ class GroupScopes:
             known = self._known[scope.user_id] = monotonic(), [one for one in scopes if members_of(one)]
             if len(self._known) > MAX_USERS:
                 self._known.popitem(last=False)
-        return [one for one in known[1] if scope.character_id in members_of(one)]
+        groups = known[1]
+        return [one for one in groups if scope.character_id in members_of(one)] if groups else ()
 
     def changed(self, scope: MemoryScope) -> None:
         """Ask again where a group may be new."""

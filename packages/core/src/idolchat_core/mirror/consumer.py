@@ -98,6 +98,10 @@ class ChangeConsumer:
         """
         return await self.outbox.add(conversation_id, self._text(history, kind))
 
+    def finds(self, changed_at: datetime) -> bool:
+        """Whether an append of this time is known to be found after a crash: ``note_time`` has nothing to do."""
+        return self._mode is MirrorMode.REPLICATE and self._watermark.is_before(changed_at)
+
     async def note_time(self, conversation_id: UUID, changed_at: datetime, *, kind: ChangeKind) -> Note | None:
         """See to it that an append of this time is found after a crash. Raises ``StorageUnavailable``."""
         if self._mode is MirrorMode.REPLICATE:
@@ -128,15 +132,8 @@ class ChangeConsumer:
     ) -> None:
         """Record that a conversation or record was changed, or begun, here."""
         if self._mode is MirrorMode.REPLICATE or (self._is_mirror and self._mode is MirrorMode.PUSH):
-            self._worker.mark(
-                subject,
-                changed_at,
-                kinds=() if kind is None else (kind,),
-                new_bytes=new_bytes,
-                is_new=is_new,
-                awaits_reply=awaits_reply,
-                step=step,
-            )
+            kinds = () if kind is None else (kind,)
+            self._worker.mark(subject, changed_at, 0.0, kinds, new_bytes, is_new, awaits_reply, step)
 
     async def look(self) -> None:
         """Scan now for what other processes have changed. Raises ``StorageUnavailable``."""

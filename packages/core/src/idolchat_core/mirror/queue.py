@@ -62,7 +62,8 @@ class Work:
         self.is_new = self.is_new or other.is_new
         if other.kinds != self.kinds:
             self.kinds = tuple(dict.fromkeys((*self.kinds, *other.kinds)))
-        self.step = _both(self.step, other.step)
+        before, after = self.step, other.step
+        self.step = (before[0], after[1]) if before and after and before[1] == after[0] else None
 
 
 class ReplicationQueue:
@@ -108,16 +109,17 @@ class ReplicationQueue:
         works = (*self._waiting.values(), *self._running.values())
         return min((work.changed_at for work in works if work.changed_at is not None), default=None)
 
-    def add(self, subject: Subject, work: Work) -> None:
-        """Add a change, merged with those of the same subject that wait."""
+    def add(self, subject: Subject, work: Work) -> float:
+        """Add a change, merged with those of the same subject that wait, and return when the first of all is due."""
         waiting = self._waiting.get(subject)
         if waiting is None:
             self._waiting[subject] = work
-            self._place(subject)
+            self._place(subject, work)
         else:
             waiting.join(work)
             if work.new_bytes or not work.awaits_reply:  # it may be due earlier now
-                self._place(subject)
+                self._place(subject, waiting)
+        return self._places[0][0] if self._places else inf
 
     def take(self, now: float) -> tuple[Subject, Work] | None:
         """Return one that is due, to be copied; ``end`` is to be called after it."""
@@ -128,7 +130,7 @@ class ReplicationQueue:
                 continue
             work.place = inf
             if self._due(subject, work) > now:
-                self._place(subject)
+                self._place(subject, work)
                 continue
             self._running[subject] = self._waiting.pop(subject)
             return subject, work
@@ -145,14 +147,14 @@ class ReplicationQueue:
             self.add(subject, again)
         if (waiting := self._waiting.get(subject)) is not None:
             waiting.place = inf
-            self._place(subject)
+            self._place(subject, waiting)
 
     def hurry(self) -> None:
         """Make everything due now."""
         for subject, work in self._waiting.items():
             work.not_before = 0.0
             work.failures = 0
-            self._place(subject)
+            self._place(subject, work)
 
     def keep(self, subject: Subject, held: ThrottleState) -> None:
         """Remember what the mirror holds, of the newest so many."""
@@ -167,8 +169,7 @@ class ReplicationQueue:
     def _oldest_held(self) -> ThrottleState:
         return next(iter(self.held.values()))
 
-    def _place(self, subject: Subject) -> None:
-        work = self._waiting[subject]
+    def _place(self, subject: Subject, work: Work) -> None:
         due = self._due(subject, work)
         if due < work.place:
             work.place = due
@@ -177,11 +178,8 @@ class ReplicationQueue:
     def _due(self, subject: Subject, work: Work) -> float:
         if self.hurries:
             return work.not_before
-        due = due_at(self.held.get(subject), self._tuning, last_change=work.last_change, new_bytes=work.new_bytes)
-        longest = work.since + REPLY_SETTLES * self._tuning.settle_s
-        settled = longest if work.awaits_reply else min(longest, work.last_change + self._tuning.settle_s)
+        tuning, last_change = self._tuning, work.last_change
+        due = due_at(self.held.get(subject), tuning, last_change=last_change, new_bytes=work.new_bytes)
+        longest = work.since + REPLY_SETTLES * tuning.settle_s
+        settled = longest if work.awaits_reply else min(longest, last_change + tuning.settle_s)
         return max(work.not_before, settled, due)
-
-
-def _both(first: Step | None, then: Step | None) -> Step | None:
-    return (first[0], then[1]) if first is not None and then is not None and first[1] == then[0] else None

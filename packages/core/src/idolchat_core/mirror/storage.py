@@ -8,7 +8,7 @@ from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Coordination, Instance, SharedStorage
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, StorageUnavailable
-from idolchat_core.mirror.consumer import ChangeConsumer, MirrorMode
+from idolchat_core.mirror.consumer import MirrorMode
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.observer import ObserverFeed
 from idolchat_core.mirror.outbox import Note
@@ -50,12 +50,8 @@ class MirroredStorage(TrackedStorage):
         super().__init__(primary, feeds, server=server)
         self.mirrors = mirrors
         self.record_namespaces = frozenset(records)
-        self.restoring = Restorer(primary, mirrors, super().consumers)
-
-    @property
-    def consumers(self) -> Sequence[ChangeConsumer]:
-        """The mirrors, then the others."""
-        return (*self.mirrors, *super().consumers)
+        self.restoring = Restorer(primary, mirrors, self.consumers)
+        self.consumers = (*mirrors, *self.consumers)
 
     @property
     def status(self) -> MirrorStatus:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -40,12 +41,8 @@ class TrackedStorage(Forwarding):
         super().__init__(primary)
         self.primary = primary
         self.feeds = feeds
-        self._server = [server] if server is not None else []
-
-    @property
-    def consumers(self) -> Sequence[ChangeConsumer]:
+        self.consumers: Sequence[ChangeConsumer] = (*feeds, *([server] if server is not None else ()))
         """Everyone who is to learn of changes."""
-        return (*self.feeds, *self._server)
 
     @property
     def failing(self) -> Mapping[str, str]:
@@ -110,7 +107,8 @@ class TrackedStorage(Forwarding):
         try:
             revision = await self._found(
                 conversation_id,
-                lambda: self._primary.append(
+                partial(
+                    self._primary.append,
                     conversation_id,
                     messages,
                     expected_count=expected_count,
@@ -212,9 +210,10 @@ class TrackedStorage(Forwarding):
         kind = current_kind(ChangeKind.STORED)
         notes: _Notes = []
         for consumer in self.consumers:
-            note = await consumer.note_time(conversation_id, updated_at, kind=kind)
-            if note is not None:
-                notes.append((consumer, conversation_id, note))
+            if not consumer.finds(updated_at):
+                note = await consumer.note_time(conversation_id, updated_at, kind=kind)
+                if note is not None:
+                    notes.append((consumer, conversation_id, note))
         return kind, notes
 
     @asynccontextmanager

@@ -23,6 +23,10 @@ class Watermark:
         self.reached = _NEVER
         self._is_read = False
 
+    def is_before(self, changed_at: datetime) -> bool:
+        """Whether it is known, without looking, to be older than a change."""
+        return self._is_read and changed_at > self.reached
+
     async def read(self) -> None:
         """Load where an earlier process ended, the first time. Raises ``StorageUnavailable``."""
         if self._is_read:

@@ -88,7 +88,6 @@ class ReplicationWorker:
         self,
         subject: Subject,
         changed_at: datetime | None,
-        *,
         age_s: float = 0.0,
         kinds: tuple[ChangeKind, ...] = (),
         new_bytes: int = 0,
@@ -98,12 +97,8 @@ class ReplicationWorker:
     ) -> None:
         """Record that a conversation has changed, ``age_s`` seconds ago; cheap, for it is part of every turn."""
         since = time.monotonic() - age_s
-        work = Work(
-            since, since, changed_at, new_bytes, is_new=is_new, awaits_reply=awaits_reply, kinds=kinds, step=step
-        )
-        self._queue.add(subject, work)
-        next_due = self._queue.next_due()
-        if next_due is not None and next_due < self._sleeps_until:
+        work = Work(since, since, changed_at, new_bytes, 0.0, 0, is_new, awaits_reply, kinds, step)
+        if self._queue.add(subject, work) < self._sleeps_until:
             self._wake.set()
 
     def report(self, error: IdolchatError) -> None:
