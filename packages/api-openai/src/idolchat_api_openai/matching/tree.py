@@ -36,6 +36,11 @@ class Node:
         self.is_reply = message.role == "assistant" and message.origin is None and not self.is_empty
         self.children: list[int] = []
 
+    def is_of(self, message: Message) -> bool:
+        """Return whether this is a message as it is now."""
+        key = key_of(message.role, message.content, message.tool_calls, message.tool_call_id)
+        return (self.id, self.key) == (message.id, key)
+
 
 class Tree:
     """The messages of a conversation in the order of its document, and how they follow each other.

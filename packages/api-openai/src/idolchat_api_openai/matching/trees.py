@@ -11,8 +11,8 @@ from idolchat_core import ConversationNotFound, Page, Storage
 __all__ = ["Trees"]
 
 MAX_BYTES = 64 * 1024 * 1024
-NEW_MESSAGES = 2
-"""Read at once of a tree that is known; a turn adds so many."""
+NEW_MESSAGES = 3
+"""Read at once of a tree that is known: a turn adds two, and the one before tells whether others are as they were."""
 PAGE_SIZE = 1000
 
 
@@ -43,14 +43,14 @@ class Trees:
             return None
 
     async def _grown(self, tree: Tree, page: Page) -> Tree | None:
-        """Add what is new to a tree; None where more may have changed than that."""
+        """Add what is new to a tree; None where it is to be read anew, as more has changed than that."""
         count = len(tree.nodes)
         if page.total <= count:
             return None
-        if page.start > count:
-            page = await self._storage.read_page(tree.id, limit=page.total - count)
+        if page.start >= count > 0:
+            page = await self._storage.read_page(tree.id, limit=page.total - count + 1)
         known, new = page.conversation.messages[: count - page.start], page.conversation.messages[count - page.start :]
-        if any(tree.position_of(message.id) is None or message.deleted_at is not None for message in known):
+        if not all(node.is_of(message) for node, message in zip(tree.nodes[page.start :], known, strict=False)):
             return None
         tree.add(new)
         return _stamped(tree, page)
