@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from idolchat_core.coordination.messages import (
     Follow,
     Gone,
     Leave,
+    Texts,
     tell,
     write,
     write_deltas,
@@ -29,13 +29,13 @@ SEND_EVERY_S = 0.02
 """How often it is looked what turns have said."""
 LEASE_S = 10.0
 """How long events are sent to a reader that says nothing more."""
+LOOK_EVERY_S = 1.0
+"""How often it is looked who has said nothing for so long."""
 MOST_AT_ONCE = 2048
 """Events of one turn that are sent at a time, so that a long reply holds up no other."""
 
 type _Entry = tuple[int, int, Sequence[CarriedDelta]]
 """The number by which a turn is followed, the ``seq`` of its first delta, and deltas."""
-type _TextEntry = tuple[int, int, Sequence[str]]
-"""The same, of deltas of nothing but text."""
 
 
 class EventFeeds:
@@ -48,22 +48,25 @@ class EventFeeds:
     def __init__(self, bus: Bus, *, find_here: Callable[[UUID], LiveTurn | None]) -> None:
         self._bus = bus
         self._find_here = find_here
-        self._feeds: dict[tuple[UUID, str], _Feed] = {}
+        self._inboxes: dict[str, dict[UUID, _Feed]] = {}
         self._timer: asyncio.Handle | None = None
+        self._look_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._feeds)
+        return sum(map(len, self._inboxes.values()))
 
     def follow(self, asked: Follow) -> None:
         """Begin to send the events of a turn to a reader, or go on."""
-        feed = self._feeds.get((asked.turn_id, asked.inbox))
+        feeds = self._inboxes.setdefault(asked.inbox, {})
+        feed = feeds.get(asked.turn_id)
         if feed is not None:
             feed.renew(asked)
             if not asked.again:
                 return
         elif (live := self._find_here(asked.turn_id)) is not None:
-            self._feeds[asked.turn_id, asked.inbox] = _Feed(live, asked)
+            feeds[asked.turn_id] = _Feed(live, asked)
         else:
+            self._end(asked.inbox)
             self._bus.send(asked.inbox, write(Gone(turn_id=asked.turn_id)))
             return
         if self._timer is not None:
@@ -72,40 +75,54 @@ class EventFeeds:
 
     def leave(self, left: Leave) -> None:
         """Send a reader no more."""
-        self._end(left.turn_id, left.inbox)
+        self._end(left.inbox, left.turn_id)
 
     def close(self) -> None:
         """Send nothing more."""
-        for key in list(self._feeds):
-            self._end(*key)
+        for inbox, feeds in list(self._inboxes.items()):
+            self._end(inbox, *feeds)
         if self._timer is not None:
             self._timer.cancel()
 
-    def _end(self, turn_id: UUID, inbox: str) -> None:
-        feed = self._feeds.pop((turn_id, inbox), None)
-        if feed is not None:
-            feed.close()
+    def _end(self, inbox: str, *turn_ids: UUID) -> None:
+        feeds = self._inboxes.get(inbox, {})
+        for turn_id in turn_ids:
+            if (feed := feeds.pop(turn_id, None)) is not None:
+                feed.close()
+        if not feeds:
+            self._inboxes.pop(inbox, None)
 
     def _send(self) -> None:
         """Send what is new, and do so again in a moment while anybody reads."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        texts: defaultdict[str, list[_TextEntry]] = defaultdict(list)
-        others: defaultdict[str, list[_Entry]] = defaultdict(list)
-        for key, feed in list(self._feeds.items()):
+        for inbox, feeds in list(self._inboxes.items()):
+            self._end(inbox, *self._send_to(inbox, feeds.values()))
+        if (now := loop.time()) > self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            for inbox, feeds in list(self._inboxes.items()):
+                self._end(inbox, *[turn_id for turn_id, feed in feeds.items() if feed.until < now])
+        self._timer = loop.call_later(SEND_EVERY_S, self._send) if self._inboxes else None
+
+    def _send_to(self, inbox: str, feeds: Iterable[_Feed]) -> list[UUID]:
+        """Send what is new to an inbox; return the turns of which all is sent."""
+        numbers, firsts, counts, texts = columns = Texts([], [], [], [])
+        others: list[_Entry] = []
+        over: list[UUID] = []
+        for feed in feeds:
             position = feed.position
-            if said := feed.events.texts_since(position):
-                texts[feed.inbox].append((feed.number, position, said))
+            said = feed.events.texts_since(position)
+            if said and feed.reads_texts:
+                numbers.append(feed.number)
+                firsts.append(position)
+                counts.append(len(said))
+                texts += said
                 feed.position = position + len(said)
-            elif said is None and self._send_news(feed, others[feed.inbox]):
-                self._end(*key)
-            if feed.until < now:
-                self._end(*key)
-        for inbox, collected in texts.items():
-            self._bus.send(inbox, write_texts(collected))
-        for inbox, further in others.items():
-            self._send_entries(inbox, further)
-        self._timer = loop.call_later(SEND_EVERY_S, self._send) if self._feeds else None
+            elif said != [] and self._send_news(feed, others):
+                over.append(feed.live.turn_id)
+        if texts:
+            self._bus.send(inbox, write_texts(columns))
+        self._send_entries(inbox, others)
+        return over
 
     def _send_news(self, feed: _Feed, entries: list[_Entry]) -> bool:
         """Send what is new and not all text, or add it to what is sent; return whether the turn is over."""
@@ -131,16 +148,18 @@ class EventFeeds:
 class _Feed:
     """A turn as one inbox follows it, up to ``position``.
 
-    ``number`` is what that calls it, and ``until`` when it has asked too long ago.
+    ``number`` is what that calls it, ``until`` when it has asked too long ago, and ``reads_texts`` whether it knows
+    ``Texts``.
     """
 
-    __slots__ = ("_reading", "events", "inbox", "live", "number", "position", "until")
+    __slots__ = ("_reading", "events", "inbox", "live", "number", "position", "reads_texts", "until")
 
     def __init__(self, live: LiveTurn, asked: Follow) -> None:
         self.live = live
         self.events = live.events
         self.inbox = asked.inbox
         self.number = asked.number
+        self.reads_texts = asked.reads_texts
         self.until = asyncio.get_running_loop().time() + LEASE_S
         self.position = asked.after + 1
         self._reading = asyncio.create_task(live.ended())
@@ -149,6 +168,7 @@ class _Feed:
         """Go on, from where the reader is when something was lost."""
         self.until = asyncio.get_running_loop().time() + LEASE_S
         self.number = asked.number
+        self.reads_texts = asked.reads_texts
         if asked.again:
             self.position = asked.after + 1
 

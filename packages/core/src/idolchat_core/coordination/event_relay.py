@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from itertools import count
 from typing import cast
 from uuid import UUID
@@ -45,6 +44,8 @@ ASKS_FOR_END = 20
 """How often the process of a turn whose end is stored is asked for what it has not told, before the store is taken."""
 OPEN_EVERY_S, OPENS_WITHIN_S = 0.25, 5.0
 """How often the beginning is asked for, and for how long."""
+LOOK_EVERY_S = 0.05
+"""How often it is looked which turns are to be seen to: one timer for all, and not one for each."""
 
 
 class EventRelay:
@@ -68,6 +69,7 @@ class EventRelay:
         self._followed: dict[UUID, _Followed] = {}
         self._by_number: dict[int, _Followed] = {}
         self._numbers = count(1)
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def readers(self) -> int:
@@ -88,7 +90,9 @@ class EventRelay:
         if followed is None:
             followed = _Followed(self, turn, next(self._numbers))
             self._followed[turn.turn_id] = self._by_number[followed.number] = followed
-            followed.begin()
+            followed.ask(again=True)
+            if self._timer is None:
+                self._look()
         try:
             async with asyncio.timeout(OPENS_WITHIN_S):
                 live = await asyncio.shield(followed.opened)
@@ -115,13 +119,16 @@ class EventRelay:
             if isinstance(message, Told):
                 followed.take(message)
             else:
-                followed.is_lost.set()
+                followed.lose()
 
     def _take_texts(self, message: Texts) -> None:
         now = asyncio.get_running_loop().time()
-        for number, first, texts in message.entries:
-            if (followed := self._by_number.get(number)) is not None:
-                followed.take_texts(first, texts, now)
+        by_number, texts, begin = self._by_number, message.texts, 0
+        for number, first, length in zip(message.numbers, message.firsts, message.counts, strict=True):
+            end = begin + length
+            if (followed := by_number.get(number)) is not None:
+                followed.take_texts(first, texts[begin:end], now)
+            begin = end
 
     def _take_deltas(self, message: Deltas) -> None:
         now = asyncio.get_running_loop().time()
@@ -136,8 +143,19 @@ class EventRelay:
             del self._by_number[followed.number]
             followed.close()
 
+    def _look(self) -> None:
+        """See to the turns that it is time for, and do so again in a moment while any is followed."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for followed in list(self._followed.values()):
+            if followed.look_at <= now:
+                followed.look(now)
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look) if self._followed else None
+
     async def close(self) -> None:
         """Follow nothing more, and send nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
         for turn_id in list(self._followed):
             self.forget(turn_id)
         self._feeds.close()
@@ -172,6 +190,20 @@ def copy_of(told: bytes) -> LiveTurn | None:
 class _Followed:
     """A turn of another process, filled with what that tells of it; one copy for all its readers here."""
 
+    __slots__ = (
+        "_asked_at",
+        "_heard_at",
+        "_is_lost",
+        "_known",
+        "_live",
+        "_relay",
+        "_seeing",
+        "_turn",
+        "look_at",
+        "number",
+        "opened",
+    )
+
     def __init__(self, relay: EventRelay, turn: Occupant, number: int) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
@@ -180,22 +212,19 @@ class _Followed:
         self._live: TurnCopy | None = None
         self._known = 0
         """Events that are there."""
-        self._heard_at = loop.time()
-        self.is_lost = asyncio.Event()
+        self._asked_at = self._heard_at = loop.time()
+        self._is_lost = False
+        self.look_at = self._heard_at + OPEN_EVERY_S
+        """When it is to be seen to again."""
         self.opened: asyncio.Future[LiveTurn | None] = loop.create_future()
-        self._watching: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        """Ask for it, and see to it from now on."""
-        self._ask(again=True)
-        self._watching = asyncio.create_task(self._watch())
+        self._seeing: asyncio.Task[None] | None = None
 
     def take(self, message: Told) -> None:
         """Add events; those that are there are left out, and those that are missing asked for."""
         live = self._live or self._opened_by(message)
         if live is None or message.first > live.event_count:
             if asyncio.get_running_loop().time() - self._asked_at > ASK_AGAIN_AFTER_S:
-                self._ask(again=True)
+                self.ask(again=True)
             return
         self._heard_at = asyncio.get_running_loop().time()
         live.copy(message.events[live.event_count - message.first :], state=message.state)
@@ -205,19 +234,20 @@ class _Followed:
 
     def take_texts(self, first: int, texts: list[str], now: float) -> None:
         """Add deltas of nothing but text, as ``take`` does events."""
-        if first != self._known or self._live is None:
+        live = self._live
+        if first != self._known or live is None:
             self.take_deltas(first, cast("list[CarriedDelta]", texts), now)
             return
         self._heard_at = now
-        self._live.copy_texts(texts)
-        self._known += len(texts)
+        self._known = first + len(texts)
+        live.copy_texts(texts)
 
     def take_deltas(self, first: int, deltas: list[CarriedDelta], now: float) -> None:
         """Add deltas, as ``take`` does events."""
         live, known = self._live, self._known
         if live is None or first > known:
             if now - self._asked_at > ASK_AGAIN_AFTER_S:
-                self._ask(again=True)
+                self.ask(again=True)
             return
         self._heard_at = now
         new = [Delta(each) if isinstance(each, str) else Delta(*each) for each in deltas[known - first :]]
@@ -226,8 +256,8 @@ class _Followed:
 
     def close(self) -> None:
         """Leave."""
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._seeing is not None:
+            self._seeing.cancel()
         if not self.opened.done():
             self.opened.set_result(None)
         if self._live is None or not self._live.is_over:
@@ -241,33 +271,49 @@ class _Followed:
         self._live = live
         return live
 
-    def _ask(self, *, again: bool) -> None:
+    def ask(self, *, again: bool) -> None:
+        """Ask for its events, from those on that are there where some are lost (``again``), or to be told on."""
         self._asked_at = asyncio.get_running_loop().time()
         after = self._live.event_count - 1 if self._live is not None else -1
         turn, bus = self._turn, self._relay.bus
-        asked = Follow(turn_id=turn.turn_id, inbox=bus.inbox, number=self.number, after=after, again=again)
+        asked = Follow(
+            turn_id=turn.turn_id, inbox=bus.inbox, number=self.number, after=after, again=again, reads_texts=True
+        )
         bus.send(turn.inbox, write(asked))
 
-    async def _watch(self) -> None:
+    def lose(self) -> None:
+        """See to it now: its process has it no more, or not yet."""
+        self._is_lost = True
+        self.look(asyncio.get_running_loop().time())
+
+    def look(self, now: float) -> None:
         """Renew what was asked for, and see to the end of a turn whose process does not tell it."""
-        loop = asyncio.get_running_loop()
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RENEW_EVERY_S if self._live is not None else OPEN_EVERY_S):
-                    await self.is_lost.wait()
-            silent_s = loop.time() - self._heard_at
-            is_doubtful = self.is_lost.is_set() or silent_s > ASK_STORE_AFTER_S
-            if is_doubtful and await self._is_over(gives_up=silent_s > GIVE_UP_AFTER_S):
-                return
-            is_silent = self._live is None or silent_s > RENEW_EVERY_S / 2
-            if is_silent or loop.time() - self._asked_at > LEASE_S / 4:
-                self._ask(again=is_silent)
+        if self._seeing is not None and not self._seeing.done():
+            return
+        self.look_at = now + (RENEW_EVERY_S if self._live is not None else OPEN_EVERY_S)
+        if self._is_lost or now - self._heard_at > ASK_STORE_AFTER_S:
+            self._seeing = asyncio.create_task(self._see(now - self._heard_at))
+        else:
+            self._renew(now - self._heard_at)
+
+    def _renew(self, silent_s: float) -> None:
+        is_silent = self._live is None or silent_s > RENEW_EVERY_S / 2
+        if is_silent or asyncio.get_running_loop().time() - self._asked_at > LEASE_S / 4:
+            self.ask(again=is_silent)
+
+    async def _see(self, silent_s: float) -> None:
+        """End it where it is over, else ask for it."""
+        if await self._is_over(gives_up=silent_s > GIVE_UP_AFTER_S):
+            return
+        self._renew(silent_s)
+        if self._is_lost:
+            self.look_at = asyncio.get_running_loop().time()
 
     async def _is_over(self, *, gives_up: bool) -> bool:
         """End the turn by what is stored of it, where it does not run any more."""
         try:
             if await self._relay.turns.find(self._turn.turn_id) is not None:
-                self.is_lost.clear()
+                self._is_lost = False
                 await asyncio.sleep(ASK_AGAIN_AFTER_S)  # it is there, and has not begun
                 return False
             ended = await self._relay.find_end(self._turn)
@@ -288,9 +334,9 @@ class _Followed:
         """Ask for what is missing of a turn that is over: its process may well be there, and what it told lost."""
         heard_at = self._heard_at
         for _ in range(ASKS_FOR_END):
-            if self.is_lost.is_set():
+            if self._is_lost:
                 break
-            self._ask(again=True)
+            self.ask(again=True)
             await asyncio.sleep(ASK_AGAIN_AFTER_S)
             if self._heard_at != heard_at:
                 return True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import to_json
 
 from idolchat_core.coordination.contract import Bus, Occupant
@@ -68,7 +68,8 @@ class Left(_Message):
 class Follow(_Message):
     """Send the events of a turn after ``after`` to an inbox, and go on; ``again`` where some were lost on the way.
 
-    ``number`` is what ``Deltas`` are to call the turn.
+    ``number`` is what ``Deltas`` and ``Texts`` are to call the turn; ``reads_texts`` where the reader knows ``Texts``,
+    which those of before do not.
     """
 
     kind: Literal["follow"] = "follow"
@@ -77,6 +78,7 @@ class Follow(_Message):
     number: int
     after: int
     again: bool
+    reads_texts: bool = False
 
 
 class Leave(_Message):
@@ -169,27 +171,37 @@ class Deltas(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """Deltas of nothing but text, as ``Deltas`` has them.
+    """Deltas of nothing but text, as ``Deltas`` has them, in columns; ``texts`` are those of all turns.
 
-    Most of what is sent is this, and a model for each would cost several times as much.
+    Most of what is sent is this, and to read an object for each turn would cost several times as much.
     """
 
-    entries: list[tuple[int, int, list[str]]]
+    numbers: list[int]
+    firsts: list[int]
+    counts: list[int]
+    texts: list[str]
+
+
+def _matching(texts: Texts) -> Texts:
+    numbers, firsts, counts, said = texts
+    if not len(numbers) == len(firsts) == len(counts) or sum(counts) != len(said):
+        raise ValueError("the columns do not match")
+    return texts
 
 
 type BusMessage = Annotated[Stop | Watch | Left | Follow | Leave | Gone | Told, Field(discriminator="kind")]
 type AnyMessage = Stop | Watch | Left | Follow | Leave | Gone | Told
 _ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(BusMessage)
 _DELTAS = TypeAdapter(list[tuple[int, int, list[Annotated[CarriedDelta, Field(union_mode="left_to_right")]]]])
-_TEXTS = TypeAdapter(list[tuple[int, int, list[str]]])
-_OF_DELTAS = b"deltas:"
+_TEXTS = TypeAdapter(Annotated[Texts, AfterValidator(_matching)])
+_OF_DELTAS, _OF_TEXTS = b"deltas:", b"texts:"
 
 
 def read_message(message: bytes) -> AnyMessage | Deltas | Texts:
     """Read what was sent. Raises ``ValidationError``."""
-    if message.startswith(b"["):
-        return Texts(_TEXTS.validate_json(message))
-    if message.startswith(_OF_DELTAS):
+    if message.startswith(_OF_TEXTS):
+        return _TEXTS.validate_json(message.removeprefix(_OF_TEXTS))
+    if message.startswith((_OF_DELTAS, b"[")):  # the latter from a process of before, of texts alone
         return Deltas(_DELTAS.validate_json(message.removeprefix(_OF_DELTAS)))
     return _ADAPTER.validate_json(message)
 
@@ -204,9 +216,9 @@ def write_deltas(entries: Sequence[tuple[int, int, Sequence[CarriedDelta]]]) -> 
     return _OF_DELTAS + to_json(entries)
 
 
-def write_texts(entries: Sequence[tuple[int, int, Sequence[str]]]) -> bytes:
+def write_texts(texts: Texts) -> bytes:
     """Write ``Texts``."""
-    return to_json(entries)
+    return _OF_TEXTS + to_json(texts)
 
 
 def send_stops(bus: Bus, occupants: Iterable[Occupant], state: TurnState) -> None:

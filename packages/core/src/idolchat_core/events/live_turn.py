@@ -52,7 +52,9 @@ class EventLog(EventBuffer):
         """Add events, at least one, and pass them to the readers that wait."""
         first = self.extend(events)
         if self._waiting:
-            self._waiting = [reader for reader in self._waiting if reader.took(first, events)]
+            woken = [reader for reader in self._waiting if not reader.took(first, events)]
+            if woken:
+                self._waiting = [reader for reader in self._waiting if reader not in woken]
 
     def close(self) -> None:
         """Accept no more events.
