@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import asyncpg
@@ -21,7 +20,6 @@ from idolchat_core import (
     NewMessages,
     Occupant,
     OnBusy,
-    Page,
     QueueFull,
     StorageConflict,
     StorageError,
@@ -29,36 +27,39 @@ from idolchat_core import (
     TurnsAhead,
     TurnState,
     TurnStore,
-    TurnTakenOver,
     UnfinishedTurn,
 )
 from idolchat_storage_postgres.batch import Batches
-from idolchat_storage_postgres.conversations import READ_PAGE, ReadPage, new_version
+from idolchat_storage_postgres.conversations import READ_PAGE, ReadPage
 from idolchat_storage_postgres.coordination.member import Member
 from idolchat_storage_postgres.coordination.statements import (
     ENTER,
     PAGE_SIZE,
     STEP,
-    Appended,
-    Created,
     Enter,
     Entered,
     Outcome,
     Save,
     Step,
-    Taken,
     save,
 )
+from idolchat_storage_postgres.coordination.waiting import WaitingTurns, taken_over
+from idolchat_storage_postgres.coordination.writes import (
+    Write,
+    expected_version,
+    is_outdated,
+    page_of,
+    revision_of,
+    rows_of,
+)
 from idolchat_storage_postgres.database import Connection, Database
-from idolchat_storage_postgres.rows import message_rows, plain_uuid, read_conversation, row_of, stored_id
+from idolchat_storage_postgres.rows import plain_uuid
 
 __all__ = ["PostgresTurns"]
 
 log = logging.getLogger(__name__)
 
 BUSY_RETRY_S = 1.0
-LOOK_AFTER_S, LOOK_AT_MOST_EVERY_S = 0.05, 0.25
-"""How soon a turn that waits looks whether its place has come, and how often at most when that lasts."""
 SAVE_WITHIN_S = 2.0
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
@@ -77,19 +78,6 @@ with stopped as (update idolchat.turns set stop_as = coalesce(stop_as, $2) where
 _STOP = _STOPPED + _OCCUPANT + "join stopped using (turn_id)"
 _WAIT = """
 update idolchat.turns set turn = $4 where conversation_id = $1 and turn_id = $2 and instance_id = $3 returning true
-"""
-_PLACES = """
-select t.turn_id, t.follows_begun,
-  exists (select from idolchat.turns a where a.conversation_id = t.conversation_id and a.place < t.place) as is_waiting
-from idolchat.turns t where t.turn_id = any($2) and t.instance_id = $1
-"""
-# Those that wait for turns of this process alone get their places when these are stopped.
-_HAND_OVER = """
-update idolchat.turns t set instance_id = '00000000-0000-0000-0000-000000000000'
-where t.instance_id = $1 and t.turn_id = any($2) and exists (
-  select from idolchat.turns a
-  where a.conversation_id = t.conversation_id and a.place < t.place and a.instance_id <> $1)
-returning t.turn_id
 """
 _LINE = "select line::text from idolchat.messages where conversation_id = $1 and id = $2"
 _BURY = """
@@ -155,9 +143,7 @@ class PostgresTurns(TurnStore):
         """Turns that get their places as they begin."""
         self._versions: dict[UUID, int | None] = {}
         """Of the conversations of turns that may begin, as they were then; nobody else's turn changes them since."""
-        self._waiting: dict[UUID, asyncio.Future[bool]] = {}
-        self._watching: asyncio.Task[None] | None = None
-        self._has_ended = asyncio.Event()
+        self._waiting = WaitingTurns(database, instance_id=lambda: self._member.instance_id, on_lost=self._lose)
         self._lost: set[UUID] = set()
         self._to_end: dict[UUID, Step] = {}
         """What has no place any more as far as this process is concerned, and could not be removed yet."""
@@ -175,8 +161,10 @@ class PostgresTurns(TurnStore):
         self._lost |= self._conversations.keys()
         self._conversations.clear()
         self._versions.clear()
-        for turn_id, place in self._waiting.items():
-            _fail(place, TurnTakenOver(f"turn {turn_id} waits for its place no more"))
+        self._waiting.fail()
+
+    def _lose(self, turn_id: UUID) -> None:
+        self._conversations.pop(turn_id, None)
 
     async def enter(
         self, conversation_id: UUID, turn_id: UUID, *, on_busy: OnBusy, max_waiting: int, begins_at_once: bool = False
@@ -227,23 +215,15 @@ class PostgresTurns(TurnStore):
     async def wait(self, turn: UnfinishedTurn) -> None:
         given = (turn.conversation_id, turn.turn_id, self._member.instance_id, _written(turn))
         if not await self._database.fetchval(_WAIT, *given):
-            raise _taken_over(turn.turn_id)
+            raise taken_over(turn.turn_id)
 
     async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
         if self._conversations.get(turn_id) != conversation_id:
-            raise _taken_over(turn_id)
-        self._waiting[turn_id] = place = asyncio.get_running_loop().create_future()
-        self._has_ended.set()
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
-        try:
-            has_begun: bool = await place
-            return has_begun
-        finally:
-            self._waiting.pop(turn_id, None)
+            raise taken_over(turn_id)
+        return await self._waiting.reached(turn_id)
 
     def look_again(self) -> None:
-        self._has_ended.set()
+        self._waiting.look_again()
 
     async def peers(self) -> Sequence[str]:
         rows = await self._database.fetch(_PEERS, self._member.inbox, self._member.timing.doubt_s)
@@ -260,31 +240,19 @@ class PostgresTurns(TurnStore):
         return events
 
     async def hand_over(self) -> None:
-        asked = list(self._waiting)
-        if not asked:
-            return
-        try:
-            rows = await self._database.fetch(_HAND_OVER, self._member.instance_id, asked)
-        except StorageUnavailable:
-            left = asked  # they are left when this process leaves
-        else:
-            left = [row["turn_id"] for row in rows]
-        for turn_id in left:
-            self._conversations.pop(turn_id, None)
-            if (place := self._waiting.get(turn_id)) is not None:
-                _fail(place, _taken_over(turn_id))
+        await self._waiting.hand_over()
 
     async def begin(
         self,
         conversation_id: UUID,
         turn_id: UUID,
-        write: Conversation | NewMessages | None,
+        write: Write | None,
         *,
         call: MeteredCall,
         describe: Callable[[], UnfinishedTurn],
         is_kept: bool = False,
     ) -> str | None:
-        rows = await _rows(write)
+        rows = await rows_of(write)
         lines = call.take_lines()
         log_name = call.facts.log if call.facts is not None else None
         instance_id = self._member.instance_id
@@ -297,14 +265,12 @@ class PostgresTurns(TurnStore):
             call.give_back()
             raise
 
-    async def _begin(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
-        if write is not None and _is_outdated(write, self._versions.pop(step.turn_id, None)):
+    async def _begin(self, step: Step, write: Write | None) -> str | None:
+        if write is not None and is_outdated(write, self._versions.pop(step.turn_id, None)):
             raise await self._conflict(step.conversation_id, write)
         return await self._take(step, write)
 
-    async def _enter_and_begin(
-        self, entering: Enter, step: Step, write: Conversation | NewMessages | None
-    ) -> str | None:
+    async def _enter_and_begin(self, entering: Enter, step: Step, write: Write | None) -> str | None:
         """Begin a turn that has no place yet where nobody else has one; else give it one behind the others."""
         if write is not None:
             self._conversations[step.turn_id] = step.conversation_id  # from now on it may have its place
@@ -314,7 +280,7 @@ class PostgresTurns(TurnStore):
                 self._entering[step.turn_id] = entering
                 raise await self._conflict(step.conversation_id, write, taken.now)
             if taken.outcome is not Outcome.TAKEN:
-                return await _written_as(taken, write)
+                return await revision_of(taken, write)
             self._conversations.pop(step.turn_id, None)
         if ahead := await self._enter(entering):
             raise TurnsAhead(ahead)
@@ -324,13 +290,13 @@ class PostgresTurns(TurnStore):
         self,
         conversation_id: UUID,
         turn_id: UUID,
-        write: Conversation | NewMessages | None = None,
+        write: Write | None = None,
         *,
         call: MeteredCall | None = None,
     ) -> str | None:
         if self._entering.pop(turn_id, None) is not None and write is None:
             return None  # nobody knows of it
-        rows = await _rows(write)
+        rows = await rows_of(write)
         lines = call.take_lines() if call is not None else b""
         log_name = call.facts.log if call is not None and call.facts is not None else None
         step = Step(conversation_id, turn_id, self._member.instance_id, None, rows, log_name, lines)
@@ -346,20 +312,20 @@ class PostgresTurns(TurnStore):
             raise
         self._conversations.pop(turn_id, None)
         self._versions.pop(turn_id, None)
-        self._has_ended.set()
+        self._waiting.look_again()
         return revision
 
-    async def _take(self, step: Step, write: Conversation | NewMessages | None) -> str | None:
+    async def _take(self, step: Step, write: Write | None) -> str | None:
         taken = await self._durable.ask(STEP, step)
         if taken.outcome is Outcome.DONE:
-            return await _written_as(taken, write)
+            return await revision_of(taken, write)
         if taken.outcome is Outcome.CONFLICT and write is not None:
             raise await self._conflict(step.conversation_id, write, taken.now)
         begins = step.turn is not None
         if taken.outcome is Outcome.TAKEN and (begins or not await self._is_stored(step)):
             self._conversations.pop(step.turn_id, None)
             if begins or write is not None:
-                raise _taken_over(step.turn_id)
+                raise taken_over(step.turn_id)
         return None
 
     async def _is_stored(self, step: Step) -> bool:
@@ -369,21 +335,19 @@ class PostgresTurns(TurnStore):
         last = step.write.messages[-1]
         return bool(await self._database.fetchval(_LINE, step.conversation_id, last.id) == last.line)
 
-    async def _conflict(
-        self, conversation_id: UUID, write: Conversation | NewMessages, row: asyncpg.Record | None = None
-    ) -> StorageError:
+    async def _conflict(self, conversation_id: UUID, write: Write, row: asyncpg.Record | None = None) -> StorageError:
         """Return why something was not written, with the messages that the writer does not know.
 
         ``row`` is how the conversation was when the statement began, which may have waited for another one.
         """
         page = ReadPage(conversation_id, PAGE_SIZE)
         if isinstance(write, NewMessages):
-            page = page._replace(known=write.expected_count, version=_version(write))
+            page = page._replace(known=write.expected_count, version=expected_version(write))
         if row is None or row["version"] == page.version:
             row = await self._reading.ask(READ_PAGE, page)
         if row is None:
             return ConversationNotFound(f"there is no conversation {conversation_id}")
-        now = await _page_of(row)
+        now = await page_of(row)
         if isinstance(write, Conversation):
             return ConversationExists(f"there is a conversation {conversation_id} already", page=now)
         return StorageConflict(
@@ -429,7 +393,7 @@ class PostgresTurns(TurnStore):
             self._conversations.pop(turn_id, None)
             self._versions.pop(turn_id, None)
             del self._to_end[turn_id]
-            self._has_ended.set()
+            self._waiting.look_again()
 
     async def postpone(self, conversation_id: UUID, turn_id: UUID) -> None:
         """Keep the row: it keeps others off, and ``end`` takes it away."""
@@ -482,80 +446,8 @@ class PostgresTurns(TurnStore):
         """Nothing is kept of turns that have ended."""
 
     async def close(self) -> None:
-        for turn_id, place in self._waiting.items():
-            _fail(place, _taken_over(turn_id))
-        self._waiting.clear()
-        self._has_ended.set()
-        if self._watching is not None:
-            await self._watching
+        await self._waiting.close()
         await self._saving.close()
-
-    async def _watch(self) -> None:
-        """Look whether places have come, at once when a turn has ended here."""
-        pause_s = LOOK_AFTER_S
-        while self._waiting:
-            if self._has_ended.is_set():
-                pause_s = LOOK_AFTER_S
-                self._has_ended.clear()
-            try:
-                await self._look()
-            except StorageUnavailable as error:
-                log.warning("it cannot be told which turn comes next", extra={"reason": str(error)})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._has_ended.wait()
-            pause_s = min(1.5 * pause_s, LOOK_AT_MOST_EVERY_S)
-
-    async def _look(self) -> None:
-        asked = list(self._waiting)
-        rows = await self._database.fetch(_PLACES, self._member.instance_id, asked)
-        found = {row["turn_id"]: row for row in rows}
-        for turn_id in asked:
-            place, row = self._waiting.get(turn_id), found.get(turn_id)
-            if place is None or place.done():
-                continue
-            if row is None:
-                self._conversations.pop(turn_id, None)
-                _fail(place, _taken_over(turn_id))
-            elif not row["is_waiting"]:
-                place.set_result(row["follows_begun"])
-
-
-async def _rows(write: Conversation | NewMessages | None) -> Created | Appended | None:
-    if write is None:
-        return None
-    messages = await message_rows(write.messages)
-    if isinstance(write, Conversation):
-        return Created(row_of(write), messages, new_version())
-    head = stored_id(write.head) if write.head is not None else None
-    may_follow = write.on_added is not None
-    return Appended(messages, write.expected_count, write.updated_at, head, _version(write), may_follow)
-
-
-async def _written_as(taken: Taken, write: Conversation | NewMessages | None) -> str | None:
-    """Return the revision of what was written, whose writer is told what others had added before."""
-    if taken.now is not None and isinstance(write, NewMessages) and write.on_added is not None:
-        write.on_added(await _page_of(taken.now), taken.now["is_added"])
-    return str(taken.version) if taken.version is not None else None
-
-
-async def _page_of(row: asyncpg.Record) -> Page:
-    start, total, revision = row["start"], row["count"], str(row["version"])
-    part = await read_conversation(row, expected=total - start)
-    return Page(conversation=part, start=start, total=total, revision=revision)
-
-
-def _version(write: NewMessages) -> int | None:
-    return int(write.expected_revision) if write.expected_revision is not None else None
-
-
-def _is_outdated(write: Conversation | NewMessages, version: int | None) -> bool:
-    """Whether a conversation is certainly not as was expected, as far as its version is known."""
-    if version is None:
-        return False
-    if isinstance(write, NewMessages) and write.on_added is not None:
-        return False
-    return isinstance(write, Conversation) or write.expected_revision not in (None, str(version))
 
 
 def _written(turn: UnfinishedTurn) -> str:
@@ -573,12 +465,3 @@ def _read(text: str) -> UnfinishedTurn | None:
 def _occupant(row: asyncpg.Record) -> Occupant:
     ids = plain_uuid(row["turn_id"]), plain_uuid(row["conversation_id"])
     return Occupant(*ids, row["inbox"], row["is_waiting"], row["has_begun"])
-
-
-def _taken_over(turn_id: UUID) -> TurnTakenOver:
-    return TurnTakenOver(f"turn {turn_id} has no place in this process any more")
-
-
-def _fail(place: asyncio.Future[bool], error: Exception) -> None:
-    if not place.done():
-        place.set_exception(error)
