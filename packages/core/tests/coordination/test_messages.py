@@ -24,7 +24,9 @@ def test_texts_are_read_as_they_were_written(entries: list[tuple[int, int, list[
     assert read_message(write_texts(texts)) == texts
 
 
-@pytest.mark.parametrize("columns", ['[[1],[2],[2],["a"]]', '[[1,2],[2],[1],["a"]]', "[[1],[2],[1]]", "[1,2,3,4]"])
+@pytest.mark.parametrize(
+    "columns", ['[[1],[2],[2],["a"]]', '[[1,2],[2],[1],["a"]]', "[[1],[2],[1]]", "[1,2,3,4]", "[[1],[2],[0],[]]"]
+)
 def test_columns_that_do_not_match_are_refused(columns: str) -> None:
     with pytest.raises(ValidationError):
         read_message(b"texts:" + columns.encode())

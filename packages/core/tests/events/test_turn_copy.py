@@ -33,7 +33,7 @@ def test_its_reply_is_what_was_told_however_often_it_is_asked_for(
     copy.copy([STARTED], state=TurnState.QUEUED)
     for texts, as_texts, asks in told:
         if as_texts:
-            copy.copy_texts(texts)
+            copy.events.append(texts)
         else:
             copy.copy([Delta(text, {"reasoning": "Hm"}) for text in texts], state=TurnState.RUNNING)
         said += texts
@@ -52,7 +52,7 @@ def test_its_events_are_those_that_were_told() -> None:
     copy = a_copy()
     told: list[Event] = [STARTED, Delta("Once "), Delta("upon"), ENDED]
     copy.copy(told[:1], state=TurnState.RUNNING)
-    copy.copy_texts(["Once ", "upon"])
+    copy.events.append(["Once ", "upon"])
     copy.copy(told[3:])
 
     assert copy.events_since(0) == told

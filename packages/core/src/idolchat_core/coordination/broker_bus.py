@@ -174,8 +174,12 @@ class BrokerBus(Bus):
 
     async def _send(self, publish: Publish) -> None:
         """Send what waits, again and again. Raises ``BrokerLost``."""
+        loop = asyncio.get_running_loop()
+        sends_at = loop.time()
         while True:
             await self._has_pending.wait()
+            if (early_s := sends_at - loop.time()) > 0:
+                await asyncio.sleep(early_s)
             self._has_pending.clear()
             pending, self._pending, self._pending_bytes = self._pending, {}, 0
             count = sum(map(len, pending.values()))
@@ -187,7 +191,7 @@ class BrokerBus(Bus):
             self._state.sent += count
             if not self._pending:
                 self._all_sent.set()
-            await asyncio.sleep(COLLECT_S)
+            sends_at = loop.time() + COLLECT_S
 
     def _packed(self, pending: dict[str, list[bytes]]) -> list[tuple[str, bytes]]:
         payloads: list[tuple[str, bytes]] = []

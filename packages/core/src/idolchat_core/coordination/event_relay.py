@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import cast
 from uuid import UUID
 
 from idolchat_core.coordination.contract import Bus, Occupant, TurnStore
@@ -24,7 +23,7 @@ from idolchat_core.coordination.messages import (
 )
 from idolchat_core.errors import StorageError, StorageUnavailable
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted, TurnState
-from idolchat_core.events.live_turn import LiveTurn
+from idolchat_core.events.live_turn import EventLog, LiveTurn
 from idolchat_core.events.turn_copy import TurnCopy
 from idolchat_core.llm.contract import Delta
 
@@ -126,8 +125,14 @@ class EventRelay:
         by_number, texts, begin = self._by_number, message.texts, 0
         for number, first, length in zip(message.numbers, message.firsts, message.counts, strict=True):
             end = begin + length
-            if (followed := by_number.get(number)) is not None:
-                followed.take_texts(first, texts[begin:end], now)
+            followed = by_number.get(number)
+            if followed is not None:
+                if followed.log is not None and first == followed.known:
+                    followed.heard_at = now
+                    followed.known = first + length
+                    followed.log.append(texts[begin:end])
+                else:
+                    followed.take_deltas(first, texts[begin:end], now)
             begin = end
 
     def _take_deltas(self, message: Deltas) -> None:
@@ -192,13 +197,14 @@ class _Followed:
 
     __slots__ = (
         "_asked_at",
-        "_heard_at",
         "_is_lost",
-        "_known",
         "_live",
         "_relay",
         "_seeing",
         "_turn",
+        "heard_at",
+        "known",
+        "log",
         "look_at",
         "number",
         "opened",
@@ -210,11 +216,13 @@ class _Followed:
         self._relay = relay
         self._turn = turn
         self._live: TurnCopy | None = None
-        self._known = 0
+        self.log: EventLog | None = None
+        """Its events, where it is known to run."""
+        self.known = 0
         """Events that are there."""
-        self._asked_at = self._heard_at = loop.time()
+        self._asked_at = self.heard_at = loop.time()
         self._is_lost = False
-        self.look_at = self._heard_at + OPEN_EVERY_S
+        self.look_at = self.heard_at + OPEN_EVERY_S
         """When it is to be seen to again."""
         self.opened: asyncio.Future[LiveTurn | None] = loop.create_future()
         self._seeing: asyncio.Task[None] | None = None
@@ -226,33 +234,24 @@ class _Followed:
             if asyncio.get_running_loop().time() - self._asked_at > ASK_AGAIN_AFTER_S:
                 self.ask(again=True)
             return
-        self._heard_at = asyncio.get_running_loop().time()
+        self.heard_at = asyncio.get_running_loop().time()
         live.copy(message.events[live.event_count - message.first :], state=message.state)
-        self._known = live.event_count
+        self.known = live.event_count
         if live.is_over:
             self._relay.forget(live.turn_id)
 
-    def take_texts(self, first: int, texts: list[str], now: float) -> None:
-        """Add deltas of nothing but text, as ``take`` does events."""
-        live = self._live
-        if first != self._known or live is None:
-            self.take_deltas(first, cast("list[CarriedDelta]", texts), now)
-            return
-        self._heard_at = now
-        self._known = first + len(texts)
-        live.copy_texts(texts)
-
-    def take_deltas(self, first: int, deltas: list[CarriedDelta], now: float) -> None:
+    def take_deltas(self, first: int, deltas: Sequence[CarriedDelta], now: float) -> None:
         """Add deltas, as ``take`` does events."""
-        live, known = self._live, self._known
+        live, known = self._live, self.known
         if live is None or first > known:
             if now - self._asked_at > ASK_AGAIN_AFTER_S:
                 self.ask(again=True)
             return
-        self._heard_at = now
+        self.heard_at = now
         new = [Delta(each) if isinstance(each, str) else Delta(*each) for each in deltas[known - first :]]
         live.copy(new, state=TurnState.RUNNING)
-        self._known += len(new)
+        self.log = live.events
+        self.known += len(new)
 
     def close(self) -> None:
         """Leave."""
@@ -291,10 +290,10 @@ class _Followed:
         if self._seeing is not None and not self._seeing.done():
             return
         self.look_at = now + (RENEW_EVERY_S if self._live is not None else OPEN_EVERY_S)
-        if self._is_lost or now - self._heard_at > ASK_STORE_AFTER_S:
-            self._seeing = asyncio.create_task(self._see(now - self._heard_at))
+        if self._is_lost or now - self.heard_at > ASK_STORE_AFTER_S:
+            self._seeing = asyncio.create_task(self._see(now - self.heard_at))
         else:
-            self._renew(now - self._heard_at)
+            self._renew(now - self.heard_at)
 
     def _renew(self, silent_s: float) -> None:
         is_silent = self._live is None or silent_s > RENEW_EVERY_S / 2
@@ -332,13 +331,13 @@ class _Followed:
 
     async def _hears_more(self) -> bool:
         """Ask for what is missing of a turn that is over: its process may well be there, and what it told lost."""
-        heard_at = self._heard_at
+        heard_at = self.heard_at
         for _ in range(ASKS_FOR_END):
             if self._is_lost:
                 break
             self.ask(again=True)
             await asyncio.sleep(ASK_AGAIN_AFTER_S)
-            if self._heard_at != heard_at:
+            if self.heard_at != heard_at:
                 return True
         return False
 

@@ -184,7 +184,7 @@ class Texts(NamedTuple):
 
 def _matching(texts: Texts) -> Texts:
     numbers, firsts, counts, said = texts
-    if not len(numbers) == len(firsts) == len(counts) or sum(counts) != len(said):
+    if not len(numbers) == len(firsts) == len(counts) or sum(counts) != len(said) or 0 in counts:
         raise ValueError("the columns do not match")
     return texts
 

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from sys import getsizeof
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from idolchat_core.events.events import Batch, Event, TurnStarted
 from idolchat_core.llm.contract import Delta
@@ -132,7 +132,8 @@ class EventBuffer:
 
     def texts_since(self, seq: int) -> list[str] | None:
         """Return the texts of the events from ``seq`` on; None where some are more than text, or are not the newest."""
-        return cast("list[str]", self._recent[seq - self._older :]) if seq >= self._texts_from else None
+        newest: list[Any] = self._recent
+        return newest[seq - self._older :] if seq >= self._texts_from else None
 
 
 def _event(held: Event | str) -> Event:

@@ -135,15 +135,21 @@ def wake(waiting: list[asyncio.Future[None]]) -> None:
     waiting.clear()
 
 
+def _takes_nothing(_: int, _events: Batch) -> bool:
+    return False
+
+
 class _Reader:
     """One that follows a log; ``position`` is the ``seq`` of what it reads next."""
 
     __slots__ = ("_on_events", "_waiter", "position")
 
+    _waiter: asyncio.Future[None]
+    """There while it waits, and before."""
+
     def __init__(self, position: int, on_events: OnEvents | None) -> None:
         self.position = position
-        self._on_events = on_events
-        self._waiter: asyncio.Future[None] | None = None
+        self._on_events = on_events or _takes_nothing
 
     def woken(self) -> asyncio.Future[None]:
         """Return a future that is done when there is something that ``on_events`` did not take."""
@@ -151,13 +157,16 @@ class _Reader:
         return waiter
 
     def took(self, first: int, events: Batch) -> bool:
-        """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
+        """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left.
+
+        Who waits has read what was there, so that it is at ``first``.
+        """
         waiter = self._waiter
-        if waiter is None or waiter.done():
+        if waiter.done():
             return False
         try:
-            if self._on_events is not None and first == self.position and self._on_events(first, events):
-                self.position += len(events)
+            if self._on_events(first, events):
+                self.position = first + len(events)
                 return True
         except Exception as error:  # noqa: BLE001  is raised to the reader; the writer and other readers go on
             waiter.set_exception(error)
@@ -325,7 +334,7 @@ class LiveTurn:
             self._log.append(self._reply.add(deltas))
 
     @property
-    def events(self) -> EventBuffer:
+    def events(self) -> EventLog:
         """Its events."""
         return self._log
 

@@ -59,8 +59,3 @@ class TurnCopy(LiveTurn):
         wake(self._at_start)
         if isinstance(last, TurnEnded):
             self.end(last)
-
-    def copy_texts(self, texts: Sequence[str]) -> None:
-        """Add deltas of nothing but text, at least one, as ``copy`` does; the turn runs."""
-        self.state = TurnState.RUNNING
-        self._log.append(texts)
