@@ -94,6 +94,29 @@ async def test_a_first_message_is_greeted_unless_it_declines(
     assert said == {True: "Hi! I am Mika.", False: "Me."}
 
 
+async def test_a_slug_names_a_character_as_over_rest(
+    socket: ClientConnection, mika: DirectoryEntry, directory: InMemoryDirectory, storage: InMemoryStorage
+) -> None:
+    rin, persona_id = directory.add("rin"), str(uuid4())
+    for asked in ({"character_id": "mika", "persona_id": persona_id}, {"character_ids": ["mika", str(rin.id)]}):
+        started = await say(socket, "start_conversation", until="conversation_started", **asked)
+        stored = await storage.read(UUID(started["conversation_id"]))
+
+        assert started["message"]["content"] == "Hi! I am Mika."
+        assert started["character_id"] == str(stored.character_id) == str(mika.id)
+        assert (str(stored.persona_id), stored.character_ids) in ((persona_id, None), ("None", (mika.id, rin.id)))
+
+
+async def test_a_first_message_names_its_character_by_her_slug(
+    socket: ClientConnection, mika: DirectoryEntry, storage: InMemoryStorage
+) -> None:
+    unknown = await say(socket, "message", until="message", message="Me.", character_id="nobody")
+    begun = await say(socket, "message", until="message", message="Me.", character_id="mika")
+
+    assert unknown["code"] == "not_found"
+    assert (await storage.read(UUID(begun["conversation_id"]))).character_id == mika.id
+
+
 async def test_without_a_card_nothing_is_said_or_stored(socket: ClientConnection, storage: InMemoryStorage) -> None:
     started = await say(socket, "start_conversation", until="conversation_started", character_id=str(uuid4()))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Field, StringConstraints
 
 from idolchat_api.auth.principal import Principal
 from idolchat_api.auth.request_policy import RequestPolicy
@@ -32,7 +34,11 @@ from idolchat_core.turns.plan import After
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
 from idolchat_core.turns.runner import mismatch
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "Reference"]
+
+_Slug = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Reference = Annotated[UUID | _Slug, Field(union_mode="left_to_right")]
+"""How a request names a character: by her id or slug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,10 @@ class Caller:
     async def members(self, conversation_id: UUID, characters: Sequence[UUID | str]) -> Sequence[StoredId]:
         """Find the ids of characters for the user of a conversation. Raises ``NotFound`` for an unknown slug."""
         user_id = (await self.read_page(conversation_id, limit=1)).conversation.user_id
+        return await self.ids_of(characters, user_id)
+
+    async def ids_of(self, characters: Sequence[UUID | str], user_id: StoredId | None) -> Sequence[UUID]:
+        """Find the ids of characters for a user. Raises ``NotFound`` for an unknown slug."""
         entries = [await self._character(one, user_id) for one in characters]
         return [entry.id if isinstance(entry, DirectoryEntry) else entry for entry in entries]
 

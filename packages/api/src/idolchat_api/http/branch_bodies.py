@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from idolchat_api.http.new_conversation import Reference
+from idolchat_api.auth.caller import Reference
 from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
 from idolchat_core.models import StoredId
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from idolchat_api.auth.caller import Reference
 from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
 
-__all__ = ["NewConversation", "Reference"]
-
-Slug = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-
-
-Reference = Annotated[UUID | Slug, Field(union_mode="left_to_right")]
+__all__ = ["NewConversation"]
 
 
 class NewConversation(BaseModel):

@@ -20,7 +20,7 @@ FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "auth": (("token",), (), "Say who you are, first of all where there is a login, or again with a fresh token."),
     "start_conversation": (
         (),
-        (*_WHERE, "character_ids", "next_speaker", "greeting", "client_message_id"),
+        (*_WHERE, "character_ids", "next_speaker", "persona_id", "greeting", "client_message_id"),
         "Make a conversation the one of messages that name none; without an id, a new one.",
     ),
     "message": (

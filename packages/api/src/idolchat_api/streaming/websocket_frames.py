@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 
 from idolchat_api.asgi.json_text import mended
 from idolchat_api.asgi.requests import invalid_request
+from idolchat_api.auth.caller import Reference
 from idolchat_api.errors import Problem, problem_from_turn
 from idolchat_api.streaming.sse_encoder import speaking, waiting
 from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
@@ -48,8 +49,9 @@ class ClientFrame(BaseModel):
     token: SecretStr | None = None
     conversation_id: UUID | None = None
     user_id: UUID | None = None
-    character_id: UUID | None = None
-    character_ids: Annotated[tuple[UUID, ...], Field(min_length=2, max_length=MAX_CHARACTERS)] | None = None
+    character_id: Reference | None = None
+    character_ids: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=MAX_CHARACTERS)] | None = None
+    persona_id: UUID | None = None
     next_speaker: NextSpeaker | None = None
     next_character_id: UUID | None = None
     message: str | list[dict[str, Any]] | None = None

@@ -183,6 +183,7 @@ class Session:
         return frame if user_id == frame.user_id else frame.model_copy(update={"user_id": user_id})
 
     async def _start_conversation(self, frame: ClientFrame) -> None:
+        frame = await self._with_ids(frame)
         known = None if frame.conversation_id is None else await self._existing(frame.conversation_id, frame)
         begun = known or await self._greeted(frame)
         self._current = current = begun or CurrentConversation(
@@ -195,18 +196,35 @@ class Session:
         }
         await self._send_text(frame_text("conversation_started", ids | greeted(current.greeting)))
 
+    async def _with_ids(self, frame: ClientFrame) -> ClientFrame:
+        """Return the frame with the ids of characters in the place of their slugs. Raises ``NotFound``."""
+        one, several = frame.character_id, frame.character_ids
+        named = [*([] if one is None else [one]), *(several or ())]
+        if not any(isinstance(reference, str) for reference in named):
+            return frame
+        ids = await self._caller.ids_of(named, frame.user_id)
+        found = {
+            "character_id": None if one is None else ids[0],
+            "character_ids": several and tuple(ids[-len(several) :]),
+        }
+        return frame.model_copy(update=found)
+
     async def _greeted(self, frame: ClientFrame) -> CurrentConversation | None:
-        """Store a conversation with a character who is known; None where nobody is, and it begins with a message."""
+        """Store a conversation with a character who is known, or with a persona.
+
+        None where there is neither, and it begins with a message.
+        """
         characters, user_id = frame.character_ids or (), frame.user_id
         if not characters and frame.character_id is not None:
             entry = await self._app.service.characters.find(frame.character_id, user_id)
-            characters = () if entry is None else (entry.id,)
-        if not characters:
+            characters = () if entry is None and frame.persona_id is None else (frame.character_id,)
+        if not characters and frame.persona_id is None:
             return None
         begun, _ = await self._caller.begin(
             characters,
             user_id,
             next_speaker=frame.next_speaker,
+            persona_id=frame.persona_id,
             conversation_id=frame.conversation_id,
             greets=frame.greeting,
             idempotency_key=frame.client_message_id,
@@ -229,6 +247,8 @@ class Session:
     async def _begin_turn(self, frame: ClientFrame) -> None:
         with FrameTrace(self._app.instrumentation, frame.type, frame.traceparent) as trace:
             self._subscriptions.check_room()
+            if isinstance(frame.character_id, str):
+                frame = await self._with_ids(frame)
             request = turn_request(self._with_current(frame))
             turn = await self._caller.start(request, idempotency_key=frame.client_message_id)
         if frame.conversation_id is None and self._current is None:
@@ -318,7 +338,7 @@ class Session:
                 await self._send({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON_CHARACTERS]})
 
 
-def _check_same(name: str, given: UUID | None, known: StoredId | None, conversation: Conversation) -> None:
+def _check_same(name: str, given: StoredId | None, known: StoredId | None, conversation: Conversation) -> None:
     if given is not None and given != known:
         raise ConversationMismatch(
             f"{name} is {given}, but conversation {conversation.id} has another, or none", param=name

@@ -315,7 +315,7 @@ export interface components {
             /** @default null */
             character_id?: string | null;
             /** @default null */
-            character_ids?: string[] | null;
+            character_ids?: (string)[] | null;
             /** @default null */
             client_message_id?: string | null;
             /** @default null */
@@ -324,6 +324,8 @@ export interface components {
             greeting?: boolean;
             /** @default null */
             next_speaker?: components["schemas"]["NextSpeaker"] | null;
+            /** @default null */
+            persona_id?: string | null;
             /** @constant */
             type: "start_conversation";
             /** @default null */
