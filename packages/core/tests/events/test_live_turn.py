@@ -33,14 +33,14 @@ def a_turn() -> LiveTurn:
 class Reader:
     """Follows a turn; keeps what it takes, and what is yielded to it, as ``(seq, event)``."""
 
-    def __init__(self, live: LiveTurn, *, takes: Callable[[int], bool] = lambda _: True) -> None:
+    def __init__(self, live: LiveTurn, *, after: int = -1, takes: Callable[[int], bool] = lambda _: True) -> None:
         self.taken: list[tuple[int, Event | str]] = []
         self.yielded: list[tuple[int, Event]] = []
-        self.task = asyncio.create_task(self._follow(live))
+        self.task = asyncio.create_task(self._follow(live, after))
         self._takes = takes
 
-    async def _follow(self, live: LiveTurn) -> None:
-        async with aclosing(live.follow(on_events=self._take)) as batches:
+    async def _follow(self, live: LiveTurn, after: int) -> None:
+        async with aclosing(live.follow(after=after, on_events=self._take)) as batches:
             async for first, events in batches:
                 self.yielded += enumerate(events, first)
 
@@ -100,6 +100,19 @@ async def test_what_is_not_taken_is_yielded_and_all_before_it_is_not_again() -> 
     assert seqs[0] == sorted(seqs[0])
     assert seqs[1] == sorted(seqs[1])
     assert seqs[0]
+
+
+async def test_who_has_read_more_than_there_is_takes_only_what_comes_after_it() -> None:
+    live = a_turn()
+    reader = Reader(live, after=3)
+    await waits()
+    for number in range(1, 8):
+        live.say(Delta(f"{number} "))
+        await waits()
+    live.end(ENDED)
+    await reader.task
+
+    assert sorted([*reader.taken, *reader.yielded]) == [*((seq, f"{seq} ") for seq in range(4, 8)), (8, ENDED)]
 
 
 async def test_a_reader_who_cannot_take_does_not_keep_others_from_it() -> None:

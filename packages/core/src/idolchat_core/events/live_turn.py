@@ -157,15 +157,12 @@ class _Reader:
         return waiter
 
     def took(self, first: int, events: Batch) -> bool:
-        """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left.
-
-        Who waits has read what was there, so that it is at ``first``.
-        """
+        """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
         waiter = self._waiter
         if waiter.done():
             return False
         try:
-            if self._on_events(first, events):
+            if first == self.position and self._on_events(first, events):
                 self.position = first + len(events)
                 return True
         except Exception as error:  # noqa: BLE001  is raised to the reader; the writer and other readers go on
