@@ -583,6 +583,45 @@ async def test_a_key_whose_turn_was_left_waits_until_that_is_taken_over_and_runs
     assert turn.turn_id != dead.turn_id
 
 
+class SlowAdopter(Adopter):
+    """Those of a process that does not know at once that the other one died."""
+
+    async def find(self, turn_id: UUID) -> Occupant | None:
+        turn = await StoredTurns.find(self, turn_id)
+        Adopter.looks += 1
+        if self.looks < 5:
+            return turn
+        self.has_looked_often.set()
+        return turn._replace(inbox=self._inbox) if turn is not None else None
+
+
+async def test_a_key_whose_process_was_killed_a_moment_ago_waits_until_that_is_known(
+    cluster: Cluster,
+    one: TurnEngine,
+    llm: ScriptedProvider,
+    other_llm: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idempotency, "LEFT_S", 3600)
+    monkeypatch.setattr(idempotency, "LEFT_PAUSE_S", 0)
+    monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 0.01)
+    Adopter.left, Adopter.looks, Adopter.has_looked_often = None, 0, asyncio.Event()
+    llm.say(["La", asyncio.Event()])
+    other_llm.say("La la la")
+    request = ask("Sing!", conversation_id=str(uuid4()))
+    dead = await one.start(request, idempotency_key="k")
+    await until_said(dead, "La")
+    cluster.cut("one")
+    async with cluster.engine("other", other_llm, turns=SlowAdopter, recovers=True) as adopting:
+        starting = asyncio.create_task(adopting.start(request, idempotency_key="k"))
+        looking = asyncio.create_task(Adopter.has_looked_often.wait())
+        await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
+        Adopter.left = unfinished(dead)
+        await (await starting).ended()
+
+    assert await said(cluster, dead) == ["Sing!", "La", "La la la"]
+
+
 async def test_a_key_whose_turn_was_left_and_is_not_taken_over_is_told_to_come_back(
     one: TurnEngine, adopting: TurnEngine, llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

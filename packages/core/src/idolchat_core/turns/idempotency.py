@@ -18,7 +18,8 @@ from idolchat_core.turns.runner import TurnRun, mismatch
 __all__ = ["IdempotentStarts"]
 
 LEFT_S, LEFT_PAUSE_S = 15.0, 0.2
-"""How long, and how often, it is tried to join a turn whose process has gone: others take it over within seconds."""
+"""How long, and how often, it is tried to join a turn whose process tells nothing: whether it is known to be gone or
+not yet, others take its turns over within seconds."""
 
 
 class IdempotentStarts:
@@ -28,7 +29,7 @@ class IdempotentStarts:
         self._local, self._remote = local, remote
 
     async def begin(self, plan: Plan) -> LiveTurn:
-        """Run a turn, or join the one that its key began; one that is left is looked for until it is taken over.
+        """Run a turn, or join the one that its key began; one whose process is silent, until it is taken over.
 
         Raises ``IdempotencyMismatch``, ``StorageUnavailable``, what keeps a turn from beginning, and ``AlreadyEntered``
         where the plan has no key, and nobody tells of the turn that has its place.
@@ -39,16 +40,16 @@ class IdempotentStarts:
             try:
                 return await (self._attach(known, plan) if known else self._local.launch(plan))
             except AlreadyEntered as error:
-                turn = error.occupant
+                turn, is_first = error.occupant, gives_up_at is None
+                if gives_up_at is None:
+                    gives_up_at = time.monotonic() + LEFT_S
                 if (live := await self._join(turn, plan)) is not None:
                     return live
                 if plan.key is None:
                     raise
-            now = time.monotonic()
-            if gives_up_at is None:  # it may have ended meanwhile, and is told again at once
-                gives_up_at = now + LEFT_S
+            if is_first:  # it may have ended meanwhile, and is told again at once
                 continue
-            if now > gives_up_at:
+            if time.monotonic() > gives_up_at:
                 raise StorageUnavailable(
                     f"turn {turn.turn_id} has its place still, and nobody who answers runs it; send again in a moment"
                 )
@@ -69,13 +70,18 @@ class IdempotentStarts:
         return run.live
 
     async def _join(self, turn: Occupant, plan: Plan) -> LiveTurn | None:
-        """Join a turn that has its place already; None where nobody tells of it."""
+        """Join a turn that has its place already; None where nobody tells of it, and it has a key to look again by."""
         run = self._local.find(turn.turn_id)
         if run is not None:
             with suppress(AlreadyEntered):  # that one is elsewhere, too
                 await run.live.begun()
                 return run.live
-        live = await self._remote.follow(turn.turn_id)
+        try:
+            live = await self._remote.follow(turn.turn_id)
+        except StorageUnavailable:
+            if plan.key is None:
+                raise
+            return None
         if live is not None and plan.key is not None and live.fingerprint != plan.fingerprint:
             raise mismatch(plan.key)
         return live
