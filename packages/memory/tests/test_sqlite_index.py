@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -132,19 +132,34 @@ async def test_another_process_that_closes_the_file_leaves_its_log_to_one_that_h
 
 
 OPENER = """
-import sys
+import asyncio, sys, uuid
 from pathlib import Path
+from idolchat_core.testing.memory_index import SCOPE, some_messages
 from idolchat_memory.sqlite import SqliteMemoryIndex
-opened = []
-for line in sys.stdin:
-    opened.append(SqliteMemoryIndex(Path(line.strip())))
+while path := sys.stdin.readline().strip():
+    index = SqliteMemoryIndex(Path(path))
     print("opened", flush=True)
-for index in opened:
+    sys.stdin.readline()
+    asyncio.run(index.replace(SCOPE, uuid.uuid4(), some_messages("apple"), revision="1"))
+    print("written", flush=True)
+    sys.stdin.readline()
+    print(len(asyncio.run(index.conversations())), flush=True)
     index.close()
 """
 
 
-def test_processes_that_begin_at_once_find_one_whole_index(tmp_path: Path) -> None:
+def make_nothing(path: Path) -> None:
+    """Leave it to who opens it."""
+
+
+def make_another_version(path: Path) -> None:
+    change(path, "PRAGMA journal_mode = WAL")
+    change(path, "CREATE TABLE scopes (number INTEGER PRIMARY KEY)")
+    change(path, "PRAGMA user_version = 7")
+
+
+@pytest.mark.parametrize("make", [make_nothing, make_another_version, Path.touch])
+def test_processes_that_begin_at_once_find_one_whole_index(tmp_path: Path, make: Callable[[Path], None]) -> None:
     with ExitStack() as running:
         openers = [
             running.enter_context(
@@ -154,12 +169,17 @@ def test_processes_that_begin_at_once_find_one_whole_index(tmp_path: Path) -> No
             )
             for _ in range(3)
         ]
-        for number in range(20):
+
+        def each(line: str) -> set[bytes]:
             for opener in openers:
                 assert opener.stdin
-                opener.stdin.write(f"{tmp_path / str(number)}\n".encode())
-            for opener in openers:
-                assert opener.stdout
-                assert opener.stdout.readline() == b"opened\n"
+                opener.stdin.write(f"{line}\n".encode())
+            return {opener.stdout.readline() for opener in openers if opener.stdout}
+
+        for number in range(20):
+            make(tmp_path / str(number))
+            assert each(str(tmp_path / str(number))) == {b"opened\n"}
+            assert each("write") == {b"written\n"}
+            assert each("count") == {b"3\n"}
 
     assert list(tmp_path.glob("*.new")) == []

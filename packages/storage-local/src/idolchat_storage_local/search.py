@@ -26,7 +26,7 @@ from idolchat_storage_local.files.message_replacement import Replaced
 from idolchat_storage_local.files.open_files import Files, Opened
 from idolchat_storage_local.index.entry import FINGERPRINT_SIZE, Entry, EntryFilter, fingerprint, in_microseconds
 from idolchat_storage_local.index.fulltext import TIE_BITS, FulltextBroken, FulltextIndex, FulltextUpdate, Indexed
-from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy, remove_index
+from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy, alone, remove_index
 
 __all__ = ["SearchUnavailable", "Searcher"]
 
@@ -83,7 +83,7 @@ class Searcher:
 
     def begin_anew(self) -> None:
         """Throw the index away; the next search makes it."""
-        with self._opening:
+        with self._opening, alone(self._path):
             self._close()
             remove_index(self._path)
 
@@ -145,7 +145,7 @@ class Searcher:
 
     def _discard(self, fulltext: FulltextIndex | None, error: FulltextBroken) -> None:
         """Throw away an index that is broken, unless another has taken its place."""
-        with self._opening:
+        with self._opening, alone(self._path):
             if fulltext is not self._fulltext or (fulltext is not None and not fulltext.is_current):
                 return
             log.warning("the search index is made anew from the conversations", extra={"reason": str(error)})
@@ -154,21 +154,25 @@ class Searcher:
 
     def _open(self) -> FulltextIndex:
         with self._opening:
-            if self._fulltext is not None and not self._fulltext.is_current:
-                is_replaced = self._fulltext.is_replaced
-                self._close()
-                if not is_replaced:
-                    remove_index(self._path)
-            if self._fulltext is None:
-                try:
-                    self._fulltext = FulltextIndex(self._path)
-                except FulltextBroken:
-                    # Everything is to be indexed then. Noted before there is an index, for we may die in between, and
-                    # after the other is gone: whoever still uses that one sees it, and leaves what is noted as it is.
-                    remove_index(self._path)
-                    self._files.index.mark_stale(None)
-                    self._fulltext = FulltextIndex(self._path, new=True)
+            if self._fulltext is None or not self._fulltext.is_current:
+                with alone(self._path):
+                    self._fulltext = self._opened_or_made()
             return self._fulltext
+
+    def _opened_or_made(self) -> FulltextIndex:
+        if self._fulltext is not None:
+            is_replaced = self._fulltext.is_replaced
+            self._close()
+            if not is_replaced:
+                remove_index(self._path)
+        try:
+            return FulltextIndex(self._path)
+        except FulltextBroken:
+            # Everything is to be indexed then. Noted before there is an index, for we may die in between, and
+            # after the other is gone: whoever still uses that one sees it, and leaves what is noted as it is.
+            remove_index(self._path)
+            self._files.index.mark_stale(None)
+            return FulltextIndex(self._path, new=True)
 
     def _close(self) -> None:
         if self._fulltext is not None:

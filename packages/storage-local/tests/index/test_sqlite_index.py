@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import pytest
 
 from idolchat_core import Conversation, ConversationFilter, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
-from idolchat_storage_local.index.sqlite_index import Index
+from idolchat_storage_local.index.sqlite_index import open_index
 
 TURN = new_id()
 
@@ -230,7 +230,7 @@ async def test_a_file_that_was_removed_is_not_found_and_no_longer_listed_later(
 
 
 def test_the_index_is_its_owner_s_alone(tmp_path: Path) -> None:
-    index = Index(str(tmp_path / "index.sqlite3"))
+    index = open_index(str(tmp_path / "index.sqlite3"))
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     index.close()
 
@@ -239,7 +239,7 @@ def test_the_index_is_its_owner_s_alone(tmp_path: Path) -> None:
 
 def test_another_process_that_closes_the_index_leaves_its_log_to_who_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite3"
-    index = Index(str(path))
+    index = open_index(str(path))
     log = path.with_name(f"{path.name}-wal")
     before = log.stat().st_ino
     code = "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute('SELECT 1 FROM turns'); base.close()"
@@ -251,7 +251,7 @@ def test_another_process_that_closes_the_index_leaves_its_log_to_who_has_it_open
 
 CLOSER = """
 import sys, threading
-from idolchat_storage_local.index.sqlite_index import Index, IndexBroken
+from idolchat_storage_local.index.sqlite_index import IndexBroken, open_index
 
 def write(index, has_written):
     try:
@@ -262,7 +262,7 @@ def write(index, has_written):
         pass
 
 for number in range(20):
-    index, has_written = Index(f"{sys.argv[1]}/{number}"), threading.Event()
+    index, has_written = open_index(f"{sys.argv[1]}/{number}"), threading.Event()
     threads = [threading.Thread(target=write, args=(index, has_written)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -281,9 +281,9 @@ def test_an_index_that_is_closed_while_threads_write_crashes_nothing(tmp_path: P
 
 OPENER = """
 import sys
-from idolchat_storage_local.index.sqlite_index import Index
+from idolchat_storage_local.index.sqlite_index import open_index
 while path := sys.stdin.readline().strip():
-    index = Index(path)
+    index = open_index(path)
     print("opened", flush=True)
     sys.stdin.readline()
     print(index.is_kept, flush=True)
@@ -291,7 +291,19 @@ while path := sys.stdin.readline().strip():
 """
 
 
-def test_processes_that_begin_at_once_keep_one_index(tmp_path: Path) -> None:
+def make_nothing(path: Path) -> None:
+    """Leave it to who opens it."""
+
+
+def make_another_version(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE conversations (id TEXT PRIMARY KEY)")
+        database.execute("PRAGMA user_version = 1")
+
+
+@pytest.mark.parametrize("make", [make_nothing, make_another_version, Path.touch])
+def test_processes_that_begin_at_once_keep_one_index(tmp_path: Path, make: Callable[[Path], None]) -> None:
     with ExitStack() as running:
         openers = [
             running.enter_context(
@@ -309,6 +321,7 @@ def test_processes_that_begin_at_once_keep_one_index(tmp_path: Path) -> None:
             return {opener.stdout.readline() for opener in openers if opener.stdout}
 
         for number in range(20):
+            make(tmp_path / str(number))
             assert each(str(tmp_path / str(number))) == {b"opened\n"}
             assert each("look") == {b"True\n"}
 

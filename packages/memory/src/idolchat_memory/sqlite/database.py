@@ -57,36 +57,49 @@ _MICROSECOND = timedelta(microseconds=1)
 def prepare(path: Path, analysis: TextAnalysis) -> None:
     """Make the file, also in place of one that is damaged or of another version. Raises ``StorageUnavailable``."""
     version = _version(analysis)
-    with explained():
-        if path.exists() and not _is_usable(path, version):
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    Path(f"{path}{suffix}").unlink()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _make(path, version)
     except OSError as error:
         raise StorageUnavailable(f"the memory index {path} cannot be opened: {error.strerror}") from error
+    with explained():
+        # One that is removed while it is looked at may seem to be busy.
+        with suppress(sqlite3.OperationalError):
+            if _is_usable(path, version):
+                return
+        with _alone(path):
+            if not _is_usable(path, version):  # else another process has just made it
+                _make(path, version)
+
+
+@contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Be the only one, of all processes, that makes or removes the index: else one would remove another's new one.
+
+    What locks is SQLite, on an empty database beside it: on every system, until the process ends.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with suppress(FileExistsError):
+        os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(lock, timeout=_PATIENCE_S, isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def _make(path: Path, version: int) -> None:
-    """Make an index of nothing where there is none; another process finds it whole, or not at all. Raises ``OSError``.
+    """Make an index of nothing, in place of one that is of no use; another process finds it whole, or not at all.
 
     It is for its owner only, as the conversations are.
     """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").unlink()
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with explained(), closing(connect(new)) as database:
+        with closing(connect(new)) as database:
             database.executescript(_SCHEMA)
             database.execute(f"PRAGMA user_version = {version}")
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass  # another process has just made it
-        except OSError:  # a file system without hard links
-            new.replace(path)
+        new.replace(path)
     finally:
         new.unlink(missing_ok=True)
 
@@ -191,17 +204,29 @@ def _version(analysis: TextAnalysis) -> int:
 
 
 def _is_usable(path: Path, wanted: int) -> bool:
+    before = _file(path)
+    if before is None:
+        return False
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE_S)
     try:
-        database = sqlite3.connect(path, timeout=_PATIENCE_S)
-        try:
-            [[version]] = database.execute("PRAGMA user_version").fetchall()
-            database.execute("SELECT count(*) FROM (SELECT 1 FROM scopes LIMIT 1)")
-        finally:
-            database.close()
+        [[version]] = database.execute("PRAGMA user_version").fetchall()
+        database.execute("SELECT count(*) FROM (SELECT 1 FROM scopes LIMIT 1)")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & _PRIMARY_CODE in _PASSING:
             raise
         return False
     except sqlite3.DatabaseError:
         return False
-    return bool(version == wanted)
+    finally:
+        # What lies beside its name may be another's: this one may have been replaced meanwhile.
+        database.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        database.close()
+    return bool(version == wanted) and _file(path) == before
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -11,6 +11,7 @@
     index.sqlite3                      derived from the documents; may be removed while nothing runs
     run/                               who uses the folder: a locked file for each process
     search.sqlite3                     the same; made when somebody searches
+    *.sqlite3.lock                     empty; held by the process that makes one of the two
 """
 
 from __future__ import annotations

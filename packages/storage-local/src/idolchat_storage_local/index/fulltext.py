@@ -8,7 +8,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from idolchat_core.search import Query
@@ -16,6 +15,7 @@ from idolchat_storage_local.index.entry import EntryFilter, members
 from idolchat_storage_local.index.sqlite_file import (
     Identity,
     IndexBroken,
+    connect,
     explained,
     make_whole,
     own_number,
@@ -67,28 +67,18 @@ class FulltextUpdate(NamedTuple):
 
 
 class FulltextIndex:
-    """One index file, which other processes may use too. Where it is missing and not ``new``: ``FulltextBroken``."""
+    """One index file, which other processes may use too; ``new`` makes it, see ``make_whole``.
+
+    Raises ``FulltextBroken`` where there is none, or none of this version.
+    """
 
     def __init__(self, path: str, *, new: bool = False) -> None:
-        if not new and not Path(path).exists():
-            raise FulltextBroken("there is none")
         self._lock = threading.Lock()
         with _explained():
-            make_whole(path, _fill)
-            self._database = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = NORMAL")
-                self._database.execute("PRAGMA secure_delete = ON")
-                [[version]] = self._database.execute("PRAGMA user_version").fetchall()
-                if version == 0:
-                    _fill(self._database)
-                elif version != _SCHEMA_VERSION:
-                    raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
-            except BaseException:
-                self._database.close()
-                raise
-
+            if new:
+                make_whole(path, _fill)
+            self._database = connect(path, version=_SCHEMA_VERSION, patience_s=_PATIENCE_S)
+            self._database.execute("PRAGMA secure_delete = ON")
         self._identity = Identity(path)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -13,16 +14,19 @@ __all__ = [
     "Identity",
     "IndexBroken",
     "IndexBusy",
+    "alone",
+    "connect",
     "explained",
-    "is_passing",
     "make_whole",
     "own_number",
     "remove_index",
     "transaction",
 ]
 
+_PATIENCE_S = 10.0
 _OWN_NUMBER = (68, 4)
 """Where a database file keeps its application id, and in how many bytes: https://sqlite.org/fileformat.html, 1.3."""
+_CLOSED = -1
 _SHARED_SIZE = 32 * 1024
 """Bytes of the shared memory of a WAL: https://sqlite.org/walformat.html, 2. Reading it where it is cut is fatal."""
 
@@ -48,14 +52,30 @@ class IndexBusy(Exception):
     """The index cannot be read or written now: another process, or the disk."""
 
 
+@contextmanager
+def alone(path: str) -> Generator[None]:
+    """Be the only one, of all processes, that makes or removes the database of this name: see ``make_whole``.
+
+    What locks is SQLite, on an empty database beside it: on every system, until the process ends.
+    Raises ``OSError``.
+    """
+    lock = f"{path}.lock"
+    with suppress(FileExistsError):
+        os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(lock, timeout=_PATIENCE_S, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            raise OSError(errno.EAGAIN, f"{lock} cannot be locked: {error}") from error
+        yield
+
+
 def make_whole(path: str, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make a database where there is none, for its owner only; another process finds it filled, or not at all.
 
-    One that is there is not opened: to close it would drop the locks that another connection of this process holds.
-    Raises ``OSError``, ``sqlite3.Error``.
+    Whoever calls this, or ``remove_index``, is ``alone`` and has looked since: else one would remove what another has
+    just made. Raises ``OSError``, ``sqlite3.Error``.
     """
-    if Path(path).exists():
-        return
     folder, _, name = path.rpartition("/")
     temporary = Path(f"{folder}/.{name}.{secrets.token_hex(4)}.tmp")
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -63,21 +83,40 @@ def make_whole(path: str, fill: Callable[[sqlite3.Connection], None]) -> None:
         with closing(sqlite3.connect(temporary, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
             fill(database)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass  # another process has just made it
-        except OSError:  # a file system without hard links
-            temporary.replace(path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def remove_index(path: str) -> None:
-    """Throw an index away. Raises ``OSError``."""
-    for suffix in ("", "-wal", "-shm"):
+    """Throw an index away: see ``make_whole``. Raises ``OSError``."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             Path(path + suffix).unlink()
+
+
+def connect(path: str, *, version: int, patience_s: float) -> sqlite3.Connection:
+    """Open a database, and make none. Raises ``IndexBroken`` where none of this version is there, ``sqlite3.Error``."""
+    before = _file(path)
+    if before is None:
+        raise IndexBroken("there is none")
+    uri = f"{Path(path).as_uri()}?mode=rw"
+    database = sqlite3.connect(uri, uri=True, timeout=patience_s, isolation_level=None, check_same_thread=False)
+    try:
+        [[found]] = database.execute("PRAGMA user_version").fetchall()
+        if found != version:
+            raise IndexBroken(f"it is of version {found}, and this one reads {version}")
+        if _file(path) != before:  # this is the old file, with the log of the new one
+            raise IndexBroken("another took its place while it was opened")
+        # Not before: it writes to one that is not in this mode.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        # What lies beside its name may be another's.
+        database.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        database.close()
+        raise
+    return database
 
 
 @contextmanager
@@ -99,12 +138,12 @@ def explained() -> Generator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if is_passing(error):
+        if _is_passing(error):
             raise IndexBusy(str(error)) from error
         raise IndexBroken(str(error)) from error
 
 
-def is_passing(error: sqlite3.Error) -> bool:
+def _is_passing(error: sqlite3.Error) -> bool:
     """Return whether another time may not give this error."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     # A file that ends too early was cut.
@@ -126,7 +165,9 @@ class Identity:
 
     def close(self) -> None:
         """Close the descriptor; the database must be closed by then."""
-        os.close(self._fd)
+        if self._fd != _CLOSED:
+            os.close(self._fd)
+            self._fd = _CLOSED
 
     @property
     def is_there(self) -> bool:

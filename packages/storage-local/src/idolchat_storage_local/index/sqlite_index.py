@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -15,20 +15,22 @@ from idolchat_storage_local.index.sqlite_file import (
     Identity,
     IndexBroken,
     IndexBusy,
+    alone,
+    connect,
     explained,
-    is_passing,
     make_whole,
     own_number,
     remove_index,
     transaction,
 )
 
-__all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "remove_index"]
+__all__ = ["Change", "Index", "IndexBroken", "IndexBusy", "make_index_anew", "open_index"]
 
 log = logging.getLogger(__name__)
 
 _MEMORY = ":memory:"
 _SCHEMA_VERSION = 6
+_PATIENCE_S = 5.0
 _SCHEMA = resources.files("idolchat_storage_local.index").joinpath("schema.sql").read_text(encoding="utf-8")
 _COLUMNS = ", ".join(Entry._fields)
 _SET = ", ".join(f"{name} = excluded.{name}" for name in Entry._fields if name != "id")
@@ -66,23 +68,21 @@ class Change(NamedTuple):
 
 
 class Index:
-    """One index file; in memory where no file can be made. Any thread may read and write."""
+    """One index file, or one in memory. Any thread may read and write.
+
+    Raises ``IndexBroken`` where there is none, or none of this version, ``IndexBusy``, ``OSError``.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._reading = threading.Lock()
         self._writing = threading.Lock()
+        self._identity: Identity | None = None
         with explained():
-            try:
-                self._writer = _connect(path)
-                self._reader = _connect(path)
-                self._identity: Identity | None = Identity(path)
-            except (sqlite3.OperationalError, OSError) as error:
-                if isinstance(error, sqlite3.OperationalError) and not is_passing(error):
-                    raise
-                log.warning("the index is kept in memory", extra={"reason": str(error)})
-                self._writer = self._reader = _connect(_MEMORY)
-                self._identity = None
+            self._writer = _connect(path)
+            self._reader = _connect(path) if path != _MEMORY else self._writer
+            if path != _MEMORY:
+                self._identity = Identity(path)
 
     @property
     def is_current(self) -> bool:
@@ -234,6 +234,58 @@ class Index:
         return self._reading if self._reader is self._writer else nullcontext()
 
 
+def open_index(path: str) -> Index:
+    """Open an index, which is made where there is none, and anew where it is of no use; in memory where it cannot be.
+
+    Of processes that do so at once, one makes it, and the others open that one.
+    """
+    # One that is removed while it is opened seems to be broken, or busy: to be looked at when nobody removes it.
+    with suppress(IndexBroken, IndexBusy, OSError):
+        return Index(path)
+    try:
+        with alone(path):
+            try:
+                return Index(path)  # another process has just made it
+            except IndexBroken as error:
+                log.warning("the index is made from the conversations", extra={"reason": str(error)})
+            return _made(path)
+    except (IndexBusy, OSError) as error:
+        return _in_memory(error)
+
+
+def make_index_anew(path: str, old: Index) -> Index:
+    """Close an index that is of no use, and open one in its place: another process's, or one that is made."""
+    try:
+        with alone(path):
+            is_replaced = old.is_replaced
+            # First, for SQLite removes what it finds beside the name of a database that it closes.
+            old.close()
+            return _of_another_process(path) if is_replaced else _made(path)
+    except (IndexBusy, OSError) as error:
+        old.close()
+        return _in_memory(error)
+
+
+def _made(path: str) -> Index:
+    remove_index(path)
+    with explained():
+        make_whole(path, _fill)
+    return Index(path)
+
+
+def _of_another_process(path: str) -> Index:
+    try:
+        return Index(path)
+    except IndexBroken:
+        # Another version of this program made it; of two that run at once, neither may throw it away.
+        return Index(_MEMORY)
+
+
+def _in_memory(reason: Exception) -> Index:
+    log.warning("the index is kept in memory", extra={"reason": str(reason)})
+    return Index(_MEMORY)
+
+
 def _any_of(alternatives: Sequence[tuple[list[str], list[str | int]]]) -> tuple[str, tuple[str | int, ...]]:
     """Join alternatives to one condition."""
     if len(alternatives) == 1 and not alternatives[0][0]:
@@ -244,19 +296,9 @@ def _any_of(alternatives: Sequence[tuple[list[str], list[str | int]]]) -> tuple[
 
 def _connect(path: str) -> sqlite3.Connection:
     if path != _MEMORY:
-        make_whole(path, _fill)
-    database = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        [[version]] = database.execute("PRAGMA user_version").fetchall()
-        if version == 0:
-            _fill(database)
-        elif version != _SCHEMA_VERSION:
-            raise IndexBroken(f"it is of version {version}, and this one reads {_SCHEMA_VERSION}")
-    except BaseException:
-        database.close()
-        raise
+        return connect(path, version=_SCHEMA_VERSION, patience_s=_PATIENCE_S)
+    database = sqlite3.connect(_MEMORY, isolation_level=None, check_same_thread=False)
+    _fill(database)
     return database
 
 

@@ -12,7 +12,14 @@ from uuid import UUID
 
 from idolchat_core import StorageStats, StorageUnavailable, id_text
 from idolchat_storage_local.index.entry import Entry, EntryFilter, to_time
-from idolchat_storage_local.index.sqlite_index import Change, Index, IndexBroken, IndexBusy, remove_index
+from idolchat_storage_local.index.sqlite_index import (
+    Change,
+    Index,
+    IndexBroken,
+    IndexBusy,
+    make_index_anew,
+    open_index,
+)
 
 __all__ = ["Watcher", "WriteBehindIndex"]
 
@@ -49,7 +56,7 @@ class WriteBehindIndex:
     def __init__(self, path: str, *, require_folder: Callable[[], None]) -> None:
         self._path = path
         self._require_folder = require_folder
-        self._index = _open_or_make_anew(path)
+        self._index = open_index(path)
         self._cache: OrderedDict[int, Entry] = OrderedDict()  # by the integer of the id, which is compared in C
         self._pending: dict[str, Change] = {}
         self._updating: dict[str, Change] = {}
@@ -322,34 +329,11 @@ class WriteBehindIndex:
     def _make_anew(self) -> None:
         self._require_folder()
         log.warning("the index is made anew from the conversations")
-        old, is_replaced = self._index, self._index.is_replaced
         self._is_broken = True
         self._tell(lambda watcher: watcher.on_broken())
-        # First, for SQLite removes what it finds beside the name of a database that it closes.
-        old.close()
-        if not is_replaced:
-            self._index = _open_or_make_anew(self._path, is_broken=True)
-        else:
-            try:
-                self._index = Index(self._path)
-            except IndexBroken:
-                # Another version of this program made it; of two that run at once, neither may throw it away.
-                self._index = Index(":memory:")
+        self._index = make_index_anew(self._path, self._index)
         self._is_broken = False
         self._tell(lambda watcher: watcher.on_made_anew())
-
-
-def _open_or_make_anew(path: str, *, is_broken: bool = False) -> Index:
-    try:
-        if not is_broken:
-            return Index(path)
-    except IndexBroken as error:
-        log.warning("the index is made anew from the conversations", extra={"reason": str(error)})
-    try:
-        remove_index(path)
-    except OSError:
-        return Index(":memory:")
-    return Index(path)
 
 
 def _merged(before: Change, after: Change, *, in_place: bool = False) -> Change:
