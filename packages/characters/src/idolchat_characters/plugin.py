@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from idolchat_core import (
     CharacterDirectory,
+    ConversationData,
     NamespaceRegistry,
     PromptSource,
     ServiceRegistry,
@@ -25,6 +26,7 @@ __all__ = [
     "idolchat_register_character_directories",
     "idolchat_register_checks",
     "idolchat_register_commands",
+    "idolchat_register_conversation_data",
     "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
     "idolchat_register_routes",
@@ -63,6 +65,20 @@ def _open_source(services: Services) -> AbstractAsyncContextManager[PromptSource
     from idolchat_characters.prompt import open_character_source  # noqa: PLC0415  a command needs no lore engine
 
     return open_character_source(services)
+
+
+@hookimpl
+def idolchat_register_conversation_data(registry: StorageRegistry[ConversationData]) -> None:
+    """Register ``lorebooks``."""
+    registry.add("lorebooks", _open_conversation_books)
+
+
+def _open_conversation_books(storage: Storage) -> AbstractAsyncContextManager[ConversationData]:
+    from idolchat_characters.books.conversation_data import (  # noqa: PLC0415  most commands need no characters
+        open_conversation_books,
+    )
+
+    return open_conversation_books(storage)
 
 
 @hookimpl

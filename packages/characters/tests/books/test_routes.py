@@ -63,6 +63,28 @@ async def test_books_stand_in_the_order_in_which_sillytavern_scans_them(
     assert "The conversation's." not in sent(provider)
 
 
+async def test_a_fork_has_the_books_of_its_conversation_as_its_own(
+    client: httpx.AsyncClient, ana: Headers, provider: ScriptedProvider, mika: str
+) -> None:
+    source = await say(client, ana, character_id=mika)
+    made = await new(client, ana, world("The conversation's."), conversation_id=source)
+    off = await new(client, ana, world("Off."), conversation_id=source)
+    await client.patch(f"/lorebooks/{off['lorebook']['id']}", json={"is_enabled": False}, headers=ana)
+    forked = (await client.post(f"/conversation/{source}/fork", headers=ana)).json()["id"]
+    await client.delete(f"/lorebooks/{made['lorebook']['id']}", headers=ana)
+    lore = {}
+    for conversation_id in (source, forked):
+        await say(client, ana, conversation_id=conversation_id)
+        lore[conversation_id] = [text for text in sent(provider) if text.endswith(".")]
+    listed = (await client.get("/lorebooks", params={"conversation_id": forked}, headers=ana)).json()["data"]
+
+    assert lore == {source: ["Hers."], forked: ["Hers.", "The conversation's."]}
+    assert [(book["scope"], book["version"], book["is_enabled"]) for book in listed] == [
+        ("conversation", 1, True),
+        ("conversation", 1, False),
+    ]
+
+
 async def test_a_users_book_is_in_no_prompt_of_another(
     client: httpx.AsyncClient, ana: Headers, ben: Headers, provider: ScriptedProvider, mika: str
 ) -> None:

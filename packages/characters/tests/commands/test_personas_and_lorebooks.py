@@ -61,6 +61,19 @@ def test_personas_of_sillytavern_are_imported_once(idol: Idol, tmp_path: Path) -
     assert held["default_id"] == held["personas"][1]["id"]
 
 
+def test_a_fork_has_lorebooks_of_its_own(idol: Idol, tmp_path: Path) -> None:
+    source = "0199a1f0-5c21-7f5e-b3a2-1c0d9e8f7a6b"
+    said = {"id": "1", "role": "user", "content": "Hi", "timestamp": "2026-01-01T00:00:00Z"}
+    (tmp_path / "talk.json").write_text(json.dumps({"id": source, "created_at": said["timestamp"], "messages": [said]}))
+    (tmp_path / "plot.json").write_text(json.dumps({"entries": {"0": {"uid": 0, "key": ["stage"], "content": "It."}}}))
+    answer(idol("conversations", "import", "talk.json", "--json"))
+    answer(idol("lorebooks", "import", "plot.json", "--conversation", source, "--json"))
+    assert answer(idol("conversations", "fork", source, "--dry-run", "--json"))["id"] is None
+    forked = answer(idol("conversations", "fork", source, "--json"))["id"]
+
+    assert [book["conversation_id"] for book in answer(idol("lorebooks", "list", "--json"))] == [source, forked]
+
+
 def test_lorebooks_are_imported_edited_exported_and_deleted(idol: Idol, tmp_path: Path) -> None:
     book = {"entries": {"0": {"uid": 0, "key": ["stage"], "content": "It.", "mine": 1}}}
     (tmp_path / "town.json").write_text(json.dumps(book))

@@ -79,6 +79,7 @@ from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage import document, pagination
 from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver, StoredChange, StoredChanges
 from idolchat_core.storage.contract import Storage, check_record_name, one_shot
+from idolchat_core.storage.conversation_data import ConversationData
 from idolchat_core.storage.expectations import check_count, check_revision, is_repeated
 from idolchat_core.storage.fallbacks import hits_in
 from idolchat_core.storage.filters import EVERYTHING, ConversationFilter
@@ -148,6 +149,7 @@ __all__ = [
     "Conversation",
     "ConversationBusy",
     "ConversationDamaged",
+    "ConversationData",
     "ConversationExists",
     "ConversationFilter",
     "ConversationList",

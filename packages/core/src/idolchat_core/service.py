@@ -46,6 +46,7 @@ class Service:
     coordination: Coordination
     turns: TurnEngine
     following: BackgroundTasks
+    plugins: Plugins
     feeds: Sequence[SharedFeed] = ()
 
     @property
@@ -112,6 +113,7 @@ async def open_service(settings: CoreSettings, plugins: Plugins, *, recovers: bo
             coordination=coordination,
             turns=turns,
             following=following,
+            plugins=plugins,
             feeds=feeds,
         )
 

@@ -25,6 +25,7 @@ from idolchat_core.errors import (
 from idolchat_core.events.events import TurnEnded, TurnStarted, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import ModelInfo
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
@@ -452,7 +453,7 @@ async def test_a_fork_is_a_conversation_of_its_own(
 ) -> None:
     first = await turns.start(ask("Hi"))
     await first.ended()
-    forked = await fork(storage, first.conversation_id)
+    forked = await fork(storage, first.conversation_id, plugins=load_plugins(installed=False))
     await (await turns.start(ask("Sing", conversation_id=str(forked.id)))).ended()
 
     assert len((await storage.read(first.conversation_id)).messages) == 2

@@ -15,6 +15,7 @@ from idolchat_core.conversations.branches import change, fork
 from idolchat_core.errors import ConversationMismatch, InvalidRequest
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import utc_now
+from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
@@ -192,7 +193,7 @@ async def test_a_reply_is_made_anew_and_continued_by_who_gave_it(stage: Stage) -
 async def test_a_fork_has_the_same_group(stage: Stage) -> None:
     where = await stage.begin(next_speaker="in_turn")
     await stage.say(where, "La?", "La la")
-    forked = await fork(stage.storage, where)
+    forked = await fork(stage.storage, where, plugins=load_plugins(installed=False))
     await stage.say(forked.id, "Again?", "La")
 
     assert (forked.character_ids, forked.next_speaker) == ((stage.mika.id, stage.rin.id), "in_turn")

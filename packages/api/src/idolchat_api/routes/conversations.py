@@ -271,7 +271,9 @@ async def choose_branch(conversation_id: UUID, request: Request, app: CurrentSta
 async def fork_conversation(conversation_id: UUID, request: Request, app: CurrentState) -> Response:
     """Start a new conversation with the messages of the active branch, up to `message_id` where it is given."""
     point = await read_optional_json(ForkPoint, request.scope, request.receive) or ForkPoint()
-    forked = await branches.fork(app.service.storage, conversation_id, upto=point.message_id)
+    forked = await branches.fork(
+        app.service.storage, conversation_id, plugins=app.service.plugins, upto=point.message_id
+    )
     return _json(forked.model_dump_json(exclude_unset=True).encode(), status=201)
 
 

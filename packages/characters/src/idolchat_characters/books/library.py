@@ -145,6 +145,15 @@ class BookLibrary:
                 if line.conversation_id in conversation_ids and (book := await self.get(line.id)) is not None:
                     await self.delete(book)
 
+    async def copy_of(self, source_id: UUID, *, user_id: UUID | None, conversation_id: UUID) -> None:
+        """Store books of a conversation once more, for another one of its user. Raises ``TooManyBooks``."""
+        lines = [line for line in await self.list(owner_name(user_id)) if line.conversation_id == source_id]
+        for line in lines:
+            if (book := await self.get(line.id)) is not None:
+                fields = {"id": new_id(), "version": 1, "conversation_id": conversation_id, "created_at": utc_now()}
+                async with self._writing:
+                    await self._put(book.model_copy(update=fields), if_version=NO_RECORD)
+
     async def active(self, user_id: StoredId | None, conversation_id: UUID | None) -> Sequence[BookSummary]:
         """List the books that are scanned in a conversation of a user, in the order in which they were made."""
         lists = [SERVER, *((owner_name(user_id),) if user_id is None or isinstance(user_id, UUID) else ())]

@@ -9,6 +9,7 @@ from uuid import UUID
 from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.errors import ConversationBusy, ConversationDamaged, InvalidRequest
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
+from idolchat_core.plugins.loader import Plugins
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.expectations import check_revision
 from idolchat_core.turns.engine import TurnEngine
@@ -101,12 +102,18 @@ def _members(conversation: Conversation, character_ids: Sequence[StoredId]) -> l
     return [str(one) for one in character_ids]
 
 
-async def fork(storage: Storage, conversation_id: UUID, *, upto: StoredId | None = None) -> Conversation:
-    """Begin a new conversation with the messages of a branch, and return it.
+async def fork(
+    storage: Storage, conversation_id: UUID, *, plugins: Plugins, upto: StoredId | None = None
+) -> Conversation:
+    """Begin a new conversation with the messages of a branch and what plugins hold for it, and return it.
 
-    Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``.
+    Raises ``ConversationNotFound``, ``ConversationDamaged``, ``InvalidRequest``, and what plugins refuse with.
     """
     forked = copied(await storage.read(conversation_id), upto=upto)
+    registry = plugins.conversation_data
+    for name in registry:
+        async with registry.get(name)(storage) as held:
+            await held.copy(conversation_id, forked)
     await storage.create(forked)
     return forked
 

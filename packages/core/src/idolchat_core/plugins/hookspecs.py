@@ -11,6 +11,7 @@ from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceR
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.changes import ChangeObserver
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.conversation_data import ConversationData
 from idolchat_core.storage.user_data import UserData
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "idolchat_register_buses",
     "idolchat_register_change_observers",
     "idolchat_register_character_directories",
+    "idolchat_register_conversation_data",
     "idolchat_register_llm_providers",
     "idolchat_register_mirrored_records",
     "idolchat_register_prompt_sources",
@@ -63,6 +65,11 @@ def idolchat_register_character_directories(registry: ServiceRegistry[CharacterD
 @hookspec
 def idolchat_register_change_observers(registry: ServiceRegistry[ChangeObserver]) -> None:
     """Add what follows the changes of conversations: ``registry.add("memory", open_memory_index)``."""
+
+
+@hookspec
+def idolchat_register_conversation_data(registry: StorageRegistry[ConversationData]) -> None:
+    """Add what holds data of conversations beside their documents: ``registry.add("characters", open_books)``."""
 
 
 @hookspec

@@ -19,6 +19,7 @@ from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceR
 from idolchat_core.prompt.sources import PromptSource
 from idolchat_core.storage.changes import ChangeObserver
 from idolchat_core.storage.contract import Storage
+from idolchat_core.storage.conversation_data import ConversationData
 from idolchat_core.storage.user_data import UserData
 
 __all__ = ["Fillable", "LoadedPlugin", "Plugins", "load_plugins"]
@@ -68,6 +69,9 @@ class Plugins:
         default_factory=lambda: ServiceRegistry[ChangeObserver]("change observer")
     )
     mirrored_records: NamespaceRegistry = field(default_factory=NamespaceRegistry)
+    conversation_data: StorageRegistry[ConversationData] = field(
+        default_factory=lambda: StorageRegistry[ConversationData]("conversation data")
+    )
     user_data: StorageRegistry[UserData] = field(default_factory=lambda: StorageRegistry[UserData]("user data"))
     loaded: list[LoadedPlugin] = field(default_factory=list)
     filled_by: dict[str, Fillable] = field(default_factory=dict)
@@ -81,6 +85,7 @@ class Plugins:
             "idolchat_register_character_directories": self.character_directories,
             "idolchat_register_change_observers": self.change_observers,
             "idolchat_register_mirrored_records": self.mirrored_records,
+            "idolchat_register_conversation_data": self.conversation_data,
             "idolchat_register_user_data": self.user_data,
         }
 

@@ -15,7 +15,7 @@ from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
 from idolchat_cli.render import on_stdout, print_json
 from idolchat_cli.results import Result
-from idolchat_core.conversations.branches import copied
+from idolchat_core.conversations.branches import copied, fork
 from idolchat_core.models import StoredId
 
 __all__ = ["RESULT", "app"]
@@ -52,7 +52,8 @@ def fork_conversation(
 ) -> None:
     """Begin a new conversation with the messages of another.
 
-    It has the same user and character, and messages with ids of their own; the other stays as it is.
+    It has the same user and characters, lorebooks of its own that are as those of the other, and messages with ids of
+    their own; the other stays as it is.
     """
     forked = asyncio.run(_forked(conversation, upto and message_id(upto), dry_run=dry_run))
     if as_json:
@@ -65,10 +66,10 @@ def fork_conversation(
 
 async def _forked(conversation_id: UUID, upto: StoredId | None, *, dry_run: bool) -> Forked:
     async with open_conversations() as opened:
-        source = await opened.storage.read(conversation_id)
-        copy = copied(source, upto=upto)
-        if not dry_run:
-            await opened.storage.create(copy)
+        if dry_run:
+            copy = copied(await opened.storage.read(conversation_id), upto=upto)
+        else:
+            copy = await fork(opened.storage, conversation_id, plugins=opened.plugins, upto=upto)
     return Forked(
         id=None if dry_run else copy.id, forked_from=conversation_id, messages=len(copy.messages), dry_run=dry_run
     )
