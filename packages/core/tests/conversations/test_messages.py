@@ -1,7 +1,6 @@
 """One message rewritten or deleted, over a real small storage and a provider that says what it is told."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,22 +15,6 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import NewMessage, TurnOptions, TurnRequest
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
-@pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as opened:
-        yield opened
 
 
 async def ask(turns: TurnEngine, *texts: str, conversation_id: UUID | None = None) -> UUID:

@@ -19,17 +19,8 @@ from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnRequest
 
 USER = uuid4()
+
 REQUEST = CompletionRequest(messages=[{"role": "user", "content": "Sum it up"}], user_id=USER)
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
 
 
 @pytest.fixture

@@ -25,16 +25,6 @@ from idolchat_core.turns.request import TurnRequest
 USER = uuid4()
 
 
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def llm() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
 class Billing(ScriptedProvider):
     """Names its replies, charges for them, and tells of one later when ``told`` is set."""
 

@@ -10,11 +10,6 @@ from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def ledger(storage: InMemoryStorage) -> Ledger:
     return Ledger(storage, ScriptedProvider(), settings=SpendingSettings())
 

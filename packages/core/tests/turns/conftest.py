@@ -1,25 +1,31 @@
-"""An engine on a storage in memory, with a provider that says what a test scripts."""
+"""A second engine on the same storage."""
 
 from collections.abc import AsyncGenerator
 
 import pytest
+from two_engines import Cluster
 
-from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
+def cluster() -> Cluster:
+    return Cluster()
 
 
 @pytest.fixture
-def llm() -> ScriptedProvider:
+def other_llm() -> ScriptedProvider:
     return ScriptedProvider()
 
 
 @pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as turns:
-        yield turns
+async def one(cluster: Cluster, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
+    async with cluster.engine("one", llm) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def other(cluster: Cluster, other_llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
+    async with cluster.engine("other", other_llm) as engine:
+        yield engine

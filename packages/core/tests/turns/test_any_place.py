@@ -1,6 +1,6 @@
 """Turns that go where a client says: after any message, or as another answer to any."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,12 +20,6 @@ from idolchat_core.turns.request import TurnOptions, TurnRequest
 @pytest.fixture
 def llm() -> ScriptedProvider:
     return ScriptedProvider("one", "two", "three", "four", "five")
-
-
-@pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as opened:
-        yield opened
 
 
 def ask(*messages: tuple[str, str], **more: Any) -> TurnRequest:

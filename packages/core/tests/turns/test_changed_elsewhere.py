@@ -1,7 +1,6 @@
 """Conversations change in the storage while an engine knows them: another process imports, deletes and forks there."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +16,6 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider, a_message
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.request import TurnOptions, TurnRequest
-
-
-@pytest.fixture
-async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerator[TurnEngine]:
-    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as opened:
-        yield opened
 
 
 async def begin(turns: TurnEngine, text: str, before: LiveTurn | None = None) -> LiveTurn:

@@ -1,12 +1,11 @@
-"""A key begins one turn, however often it is sent to one engine; see also ``test_two_engines``."""
+"""A key begins one turn, however often it is sent to one engine; see also ``test_keys_elsewhere``."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack
 from uuid import UUID
 
 import pytest
+from one_engine import ask, engine
 
 from idolchat_core.conversations.branches import active_branch
 from idolchat_core.errors import (
@@ -17,19 +16,9 @@ from idolchat_core.errors import (
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import TurnOptions
 
 FAULT = ProviderUnavailable("the provider is down")
-
-
-@asynccontextmanager
-async def engine(storage: InMemoryStorage, llm: ScriptedProvider, **settings: Any) -> AsyncGenerator[TurnEngine]:
-    async with TurnEngine(storage, llm, settings=CoreSettings(**settings)) as turns:
-        yield turns
-
-
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
 
 
 async def test_one_key_makes_one_turn_however_often_it_is_sent(turns: TurnEngine, llm: ScriptedProvider) -> None:

@@ -1,0 +1,75 @@
+"""Turns that go after an earlier message: another reply, another question, another conversation."""
+
+from one_engine import ask, said, sent
+
+from idolchat_core.conversations.branches import active_branch, choose_head, fork
+from idolchat_core.plugins.loader import load_plugins
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.turns.engine import TurnEngine
+from idolchat_core.turns.request import TurnOptions
+
+
+async def test_regenerating_adds_a_sibling_and_makes_it_active(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    llm.say("Hello!", "Good day!")
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    await (await turns.regenerate(first.conversation_id, TurnOptions())).ended()
+
+    stored = await storage.read(first.conversation_id)
+    assert [m.content for m in stored.messages] == ["Hi", "Hello!", "Good day!"]
+    assert [m.content for m in active_branch(stored)] == ["Hi", "Good day!"]
+    assert sent(llm) == [("user", "Hi")]
+
+
+async def test_editing_puts_another_message_in_its_place(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    llm.say("Hello!", "La la", "A poem")
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    second = await turns.start(ask("Sing", conversation_id=str(first.conversation_id)))
+    await second.ended()
+    edit = ask("Recite", conversation_id=str(first.conversation_id))
+    await (await turns.edit(second.user_message_id, edit)).ended()
+
+    stored = await storage.read(first.conversation_id)
+    assert [m.content for m in active_branch(stored)] == ["Hi", "Hello!", "Recite", "A poem"]
+    assert len(stored.messages) == 6
+
+
+async def test_editing_the_first_message_begins_the_branch_anew(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    await (await turns.edit(first.user_message_id, ask("Hey", conversation_id=str(first.conversation_id)))).ended()
+
+    assert [m.content for m in active_branch(await storage.read(first.conversation_id))] == ["Hey", "Hey"]
+
+
+async def test_the_branch_that_is_chosen_is_the_one_that_goes_on(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    llm.say("Hello!", "Good day!", "La la")
+    first = await turns.start(ask("Hi"))
+    ended = await first.ended()
+    await (await turns.regenerate(first.conversation_id, TurnOptions())).ended()
+    assert ended.message is not None
+    await choose_head(turns, storage, first.conversation_id, ended.message.id)
+    await (await turns.start(ask("Sing", conversation_id=str(first.conversation_id)))).ended()
+
+    assert sent(llm) == [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sing")]
+
+
+async def test_a_fork_is_a_conversation_of_its_own(
+    turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
+) -> None:
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    forked = await fork(storage, first.conversation_id, plugins=load_plugins(installed=False))
+    await (await turns.start(ask("Sing", conversation_id=str(forked.id)))).ended()
+
+    assert len((await storage.read(first.conversation_id)).messages) == 2
+    assert [content for _, content in await said(storage, forked.id)] == ["Hi", "Hi", "Sing", "Sing"]
