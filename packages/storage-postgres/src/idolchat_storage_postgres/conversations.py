@@ -100,9 +100,7 @@ from changed where m.conversation_id = changed.id and m.id = $2 returning m.posi
 """
 
 PAGE = """
-c.*, x.is_added, x.start, (
-  select string_agg(m.line::text, E',\\n' order by m.position) from idolchat.messages m
-  where m.conversation_id = c.id and m.position >= x.start and m.position < least(a.before, c.count)) as lines
+c.*, x.is_added, x.start, idolchat.lines(c.id, x.start, least(a.before, c.count)) as lines
 """
 """What is read of a conversation ``c``, as ``a`` asks for it, with ``PAGE_START``."""
 PAGE_START = """

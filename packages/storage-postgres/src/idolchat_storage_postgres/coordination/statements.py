@@ -256,8 +256,9 @@ from ops left join mine using (o) left join free using (o) left join done using 
   left join lateral (
     select {PAGE}
     from (select {PAGE_SIZE}, {2**31 - 1}, ops.expected, ops.version) a(most, before, known, version)
-      join idolchat.conversations c on c.id = ops.conversation_id {PAGE_START}
-    where done.o is null and free.o is not null or done.position > ops.expected) now on true
+      join idolchat.conversations c on c.id = case -- null, and not looked for, where nothing is to be told
+        when done.o is null and free.o is not null or done.position > ops.expected then ops.conversation_id end
+      {PAGE_START}) now on true
 """  # noqa: S608 - our names
 
 

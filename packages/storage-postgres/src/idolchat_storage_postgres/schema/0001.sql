@@ -189,6 +189,14 @@ begin
     and not exists (select from idolchat.turns t where t.turn_id = x.turn_id);
 end $$;
 
+-- The lines of a page, as the document has them. It is a function so that a statement that may read pages, and seldom
+-- does, has not to look at all partitions before.
+create function idolchat.lines(conversation uuid, first int, past int) returns text language plpgsql stable as $$
+begin
+  return (select string_agg(m.line::text, E',\n' order by m.position) from idolchat.messages m
+    where m.conversation_id = conversation and m.position >= first and m.position < past);
+end $$;
+
 -- Whether a turn's message may come behind what others have added from a position on: none of it is of the same turn,
 -- and no question was left without a reply.
 create function idolchat.may_follow(conversation uuid, known int, total int, turn uuid) returns bool language plpgsql stable as $$
