@@ -175,3 +175,27 @@ async def test_a_base_url_without_v1_answers(client: httpx.AsyncClient) -> None:
     answer = await client.post("/chat/completions", json={"model": "aoi", "messages": said("Hello")})
 
     assert answer.status_code == 200
+
+
+async def test_what_was_deleted_stays_deleted_where_a_client_sends_it_again(
+    client: httpx.AsyncClient, storage: InMemoryStorage
+) -> None:
+    words, named = ["One", "", "Two", "", "Three", ""], {"X-Idolchat-Conversation": "a chat"}
+    for place in (0, 2, 4):
+        answer = await ask(client, *words[: place + 1], headers=named)
+        words[place + 1] = answer.json()["choices"][0]["message"]["content"]
+    (conversation,) = await conversations(storage)
+    for message in conversation.messages[2:4]:
+        await client.delete(f"/conversation/{conversation.id}/messages/{message.id}")
+    await ask(client, *words, "Four", headers=named)
+
+    (conversation,) = await conversations(storage)
+    assert [message.content for message in conversation.messages[:-1]] == [
+        "One",
+        words[1],
+        None,
+        None,
+        "Three",
+        words[5],
+        "Four",
+    ]

@@ -75,7 +75,9 @@ class Beginner:
     def _purpose(self, asked: Asked) -> Purpose:
         if asked.at is None and not any(message.role == "user" for message in asked.history.said):
             if not asked.history.said:
-                raise BadRequest("messages must hold at least one that is not a system message", param="messages")
+                raise BadRequest(
+                    "messages must hold at least one that is no system message and says something", param="messages"
+                )
             return Purpose.ASIDE  # nothing that was said could be answered, and a greeting alone is no conversation
         purpose = purpose_of(asked.history, asked.hints)
         if purpose is Purpose.TURN and not asked.stores:

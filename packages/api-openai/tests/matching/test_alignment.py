@@ -24,11 +24,54 @@ def tree(*rows: tuple[str, Any, int | None]) -> Tree:
     return made
 
 
+def without(line: Tree, *places: int) -> Tree:
+    """Make a tree where messages were deleted."""
+    now = utc_now()
+    made = Tree(Conversation(id=new_id(), created_at=now, updated_at=now))
+    made.add(
+        Message(id=node.id, role=node.role, timestamp=now, content=None, deleted_at=now)
+        if node.position in places
+        else Message(id=node.id, role=node.role, timestamp=now, content=node.text)
+        for node in line.nodes
+    )
+    return made
+
+
 def said(*rows: tuple[str, Any]) -> list[Said]:
     return list(History.of([{"role": role, "content": content} for role, content in rows]).said)
 
 
 LINE = tree(("user", "Hi", None), ("assistant", A, None), ("user", "And?", None), ("assistant", B, None))
+
+
+SENT = [("user", "Hi"), ("assistant", A), ("user", "And?"), ("assistant", B), ("user", "So?"), ("assistant", C)]
+
+
+@pytest.mark.parametrize("places", [(0,), (1,), (2,), (3,), (4,), (0, 1), (2, 3), (1, 2, 3), (3, 4)])
+def test_what_was_deleted_and_is_sent_again_before_what_is_known_is_not_new(places: tuple[int, ...]) -> None:
+    whole = tree(*((role, content, None) for role, content in SENT))
+    found = align(without(whole, *places), said(*SENT, ("user", "New")))
+
+    assert (found.position, found.count) == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("places", "sent", "position", "count"),
+    [
+        ((3,), [*SENT[:3], ("user", "New")], 2, 3),
+        ((3, 4, 5), [*SENT[:3], ("user", "New")], 2, 3),
+        ((3,), [*SENT[:3], ("assistant", "Something else, written by hand"), ("user", "New")], 2, 3),
+        ((2, 3), [*SENT[:2], ("user", "Another"), ("user", "New")], 1, 2),
+        ((5,), [*SENT, ("user", "New")], 4, 5),
+    ],
+)
+def test_what_stands_where_a_message_was_deleted_is_new_unless_what_follows_is_known(
+    places: tuple[int, ...], sent: list[tuple[str, Any]], position: int, count: int
+) -> None:
+    whole = tree(*((role, content, None) for role, content in SENT))
+    found = align(without(whole, *places), said(*sent))
+
+    assert (found.position, found.count) == (position, count)
 
 
 @pytest.mark.parametrize(

@@ -114,20 +114,21 @@ def _only_same(tree: Tree, position: int, message: Said) -> Sequence[int]:
 def _longest(tree: Tree, said: Sequence[Said], reached: dict[int, set[int]], *, is_from_root: bool = True) -> Alignment:
     """Follow every way that a history may take from where it has come to, and return the longest.
 
-    ``reached`` are positions, by how many messages have led there.
+    ``reached`` are positions, by how many messages have led there. A way may lead through messages that were deleted
+    here and are sent again, and does not end with one: that what stands there is the deleted one, tells what follows.
     """
     ways: defaultdict[int, set[int]] = defaultdict(set, reached)
-    for count in range(min(ways), len(said)):
+    longest, ends = min(reached), reached[min(reached)]
+    for count in range(min(ways), len(said) + 1):
         if count not in ways:
             continue
-        for position in ways[count]:
+        if known := {one for one in ways[count] if one == ROOT or not tree.nodes[one].is_deleted}:
+            longest, ends = count, known
+        for position in ways[count] if count < len(said) else ():
             for further, node in _steps(tree, said, count, position):
                 ways[further].add(node)
-        if len(ways) == 1:  # none leads further
-            break
         del ways[count]
-    longest = max(ways)
-    return Alignment(_likeliest(tree, ways[longest]), longest, is_from_root)
+    return Alignment(_likeliest(tree, ends), longest, is_from_root)
 
 
 def _likeliest(tree: Tree, positions: set[int]) -> int:
@@ -152,6 +153,9 @@ def _steps(tree: Tree, said: Sequence[Said], count: int, position: int) -> Itera
     for node in tree.following(position):
         if node.role == message.role:
             yield from _ways_to(tree, said, count, position, node)
+    for node in tree.deleted(position):
+        if node.role == message.role and node.children:
+            yield count + 1, node.position
 
 
 def _may_go_on(said: Sequence[Said], count: int) -> bool:

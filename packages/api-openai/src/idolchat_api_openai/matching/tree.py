@@ -18,11 +18,14 @@ _NODE_BYTES = 500
 class Node:
     """One message. ``position`` is its place in the document, ``parent`` that of what it follows.
 
-    ``is_reply`` says that a model gave it, and ``is_empty`` that it says nothing: a turn that failed, a message that
-    was deleted.
+    ``is_reply`` says that a model gave it, and ``is_empty`` that it says nothing: a turn that failed, or a message that
+    ``is_deleted``.
     """
 
-    __slots__ = ("children", "id", "is_empty", "is_reply", "key", "parent", "position", "role", "text", "trimmed_key")
+    __slots__ = (
+        "children", "id", "is_deleted", "is_empty", "is_reply", "key", "parent", "position", "role", "text",
+        "trimmed_key",
+    )  # fmt: skip
 
     def __init__(self, message: Message, position: int, parent: int) -> None:
         self.id: StoredId = message.id
@@ -33,6 +36,7 @@ class Node:
         self.text = normal_form(message.role, message.content, message.tool_calls, message.tool_call_id)
         self.trimmed_key = trimmed_key_of(message.role, message.content, message.tool_calls)
         self.is_empty = not self.text and message.role != "tool"
+        self.is_deleted = message.deleted_at is not None
         self.is_reply = message.role == "assistant" and message.origin is None and not self.is_empty
         self.children: list[int] = []
 
@@ -91,6 +95,12 @@ class Tree:
                 yield from self.following(child)
             else:
                 yield node
+
+    def deleted(self, position: int) -> Iterator[Node]:
+        """Yield what followed a message directly and was deleted."""
+        for child in self.children(position):
+            if self.nodes[child].is_deleted:
+                yield self.nodes[child]
 
     def exactly(self, position: int, key: int) -> Sequence[int]:
         """Find what follows a message directly and is, to the letter, what a key stands for."""
