@@ -12,6 +12,7 @@ from tests.support.cluster import Cluster
 from tests.support.server import Server
 from tests.support.stream import SseEvent, streamed
 from tests.support.talk import body, hear, socket, tell
+from tests.support.waiting import until
 
 LAST_SEQ = 65
 """Of a reply of 64 deltas: started is 0, ended the last."""
@@ -33,12 +34,13 @@ async def heard_by_socket(server: Server, turn_id: str, *, after: int) -> list[d
 
 
 async def polled(server: Server, turn_id: str) -> dict[str, Any]:
-    async with server.client() as client, asyncio.timeout(60):
-        while True:
-            status: dict[str, Any] = (await client.get(f"/turns/{turn_id}")).json()
-            if status["state"] not in ("queued", "running"):
-                return status
-            await asyncio.sleep(0.05)
+    async with server.client() as client:
+
+        async def status() -> dict[str, Any]:
+            found: dict[str, Any] = (await client.get(f"/turns/{turn_id}")).json()
+            return found
+
+        return await until("a turn that is over", status, lambda found: found["state"] not in ("queued", "running"))
 
 
 async def test_a_turn_is_followed_on_the_other_servers_byte_for_byte(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import body
+from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 
@@ -28,12 +29,13 @@ def limited(tmp_path: Path, forking: Zygote, postgres: PostgresServer, mock_open
 
 async def refused(server: Server, code: str) -> None:
     """Wait until a server refuses a turn for this reason."""
-    async with server.client() as client, asyncio.timeout(60):
-        while True:
+    async with server.client() as client:
+
+        async def answer() -> object:
             reply = await client.post("/chat", json=body("Hi", model="mock/x400"))  # costs nothing where it is let in
-            if reply.json()["error"]["code"] == code:
-                return
-            await asyncio.sleep(0.1)
+            return reply.json()["error"]["code"]
+
+        await until(f"a turn that is refused with {code}", answer, lambda found: found == code)
 
 
 async def test_what_one_server_spends_counts_against_the_budget_at_the_others(limited: Cluster) -> None:

@@ -21,6 +21,7 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.talk import body
+from tests.support.waiting import until
 from tests.support.zygote import ForkedServer, Zygote
 
 PATIENCE_S = 60
@@ -49,26 +50,35 @@ def cluster(
 
 async def mirror_of(client: httpx.AsyncClient) -> dict[str, Any]:
     """Return what a server tells of its mirror, once one copies."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            mirror: dict[str, Any] = (await client.get("/health")).json()["mirror"]
-            if mirror["mirrors"][0]["copied_by"]:
-                return mirror
-            await asyncio.sleep(0.05)
+
+    async def mirror() -> dict[str, Any]:
+        found: dict[str, Any] = (await client.get("/health")).json()["mirror"]
+        return found
+
+    return await until(
+        "a server that copies", mirror, lambda found: found["mirrors"][0]["copied_by"], within_s=PATIENCE_S
+    )
 
 
 async def copier(cluster: Cluster) -> ForkedServer:
     """Return the server that copies, on which all agree."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            named = set()
-            for server in cluster.servers:
-                async with cluster.client(server) as client:
-                    named.add((await mirror_of(client))["mirrors"][0]["copied_by"])
-            found = [one for one in cluster.servers if {name.rpartition(":")[2] for name in named} == {str(one.pid)}]
-            if found:
-                return found[0]
-            await asyncio.sleep(0.05)
+
+    async def named() -> set[str]:
+        """Return the process that copies, as each server says."""
+        found = set()
+        for server in cluster.servers:
+            async with cluster.client(server) as client:
+                found.add((await mirror_of(client))["mirrors"][0]["copied_by"].rpartition(":")[2])
+        return found
+
+    servers = {str(server.pid): server for server in cluster.servers}
+    [pid] = await until(
+        "a server of these, of which all say that it copies",
+        named,
+        lambda found: len(found) == 1 and found <= servers.keys(),
+        within_s=PATIENCE_S,
+    )
+    return servers[pid]
 
 
 async def say(client: httpx.AsyncClient, text: str, conversation_id: str) -> None:
@@ -89,9 +99,12 @@ def copied(mock_supabase: MockSupabase) -> dict[str, Any]:
 
 async def is_complete(client: httpx.AsyncClient, mock_supabase: MockSupabase) -> None:
     """Wait until the mirror has what the database has."""
-    async with asyncio.timeout(PATIENCE_S):
-        while copied(mock_supabase) != await stored(client):  # noqa: ASYNC110  another process makes it so
-            await asyncio.sleep(0.1)
+
+    async def lacking() -> set[str]:
+        there, here = copied(mock_supabase), await stored(client)
+        return {key for key in there.keys() | here.keys() if there.get(key) != here.get(key)}
+
+    await until("a mirror that has all conversations as they are", lacking, lambda ids: not ids, within_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -134,9 +147,12 @@ async def test_a_server_that_stops_leaves_the_copying_to_another_and_the_doctor_
     await asyncio.to_thread(first.stop)
     async with cluster.client(other) as client:
         await is_complete(client, mock_supabase)
-        async with asyncio.timeout(PATIENCE_S):
-            while str(its_process) not in (await mirror_of(client))["mirrors"][0]["copied_by"]:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(
+            f"process {its_process} to copy",
+            lambda: mirror_of(client),
+            lambda mirror: str(its_process) in mirror["mirrors"][0]["copied_by"],
+            within_s=PATIENCE_S,
+        )
         metrics = (await client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).text
     well = await asyncio.to_thread(idol, other.folder, "doctor", environment=environment)
     await asyncio.to_thread(other.stop)

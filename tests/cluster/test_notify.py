@@ -13,6 +13,7 @@ from tests.support.cluster import Cluster
 from tests.support.server import Server
 from tests.support.stream import SseEvent, streamed
 from tests.support.talk import body
+from tests.support.waiting import until
 
 FULL = """
 alter function pg_catalog.pg_notify(text, text) rename to pg_notify_well;
@@ -44,12 +45,13 @@ async def whole(server: Server, turn_id: str) -> list[SseEvent]:
 
 async def until_bus(server: Server, status: str) -> dict[str, Any]:
     """Wait until a server says that its bus stands so."""
-    async with server.client() as client, asyncio.timeout(60):
-        while True:
-            bus: dict[str, Any] = (await client.get("/health")).json()["instance"]["bus"]
-            if bus["status"] == status:
-                return bus
-            await asyncio.sleep(0.05)
+    async with server.client() as client:
+
+        async def bus() -> dict[str, Any]:
+            found: dict[str, Any] = (await client.get("/health")).json()["instance"]["bus"]
+            return found
+
+        return await until(f"a bus that is {status}", bus, lambda found: found["status"] == status)
 
 
 async def test_a_listener_that_is_stuck_in_a_transaction_holds_up_no_turn_and_no_reader(cluster: Cluster) -> None:

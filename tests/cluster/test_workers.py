@@ -18,6 +18,7 @@ from tests.support.cluster import environment_of
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
+from tests.support.waiting import until
 
 COMMAND = (sys.executable, "-m", "idolchat_cli", "serve", "--workers", "2")
 
@@ -41,13 +42,12 @@ async def workers_of(server: Server, postgres: PostgresServer, database: str, *,
     select = (
         "select split_part(address, ':', 2) from idolchat.instances where seen_at > clock_timestamp() - interval '2 s'"
     )
-    async with asyncio.timeout(60):
-        while True:
-            found = await asyncio.to_thread(postgres.query, select, database=database.rpartition("/")[2])
-            pids = {int(pid) for pid in found.split()}
-            if len(pids) == count:
-                return pids
-            await asyncio.sleep(0.1)
+
+    async def pids() -> set[int]:
+        found = await asyncio.to_thread(postgres.query, select, database=database.rpartition("/")[2])
+        return {int(pid) for pid in found.split()}
+
+    return await until(f"{count} workers that serve", pids, lambda found: len(found) == count)
 
 
 def running(pids: set[int]) -> set[int]:
@@ -75,9 +75,7 @@ async def test_each_worker_takes_requests(server: Server, postgres: PostgresServ
 async def test_a_worker_that_dies_is_started_again(server: Server, postgres: PostgresServer, database: str) -> None:
     first = await workers_of(server, postgres, database)
     os.kill(min(first), signal.SIGKILL)
-    async with asyncio.timeout(60):
-        while not (second := await workers_of(server, postgres, database)) - first:  # noqa: ASYNC110  a process starts
-            await asyncio.sleep(0.1)
+    second = await until("another worker", lambda: workers_of(server, postgres, database), lambda found: found - first)
 
     assert len(second & first) == 1
     async with server.client() as client:
@@ -104,11 +102,11 @@ async def test_workers_stop_when_the_process_that_watches_is_killed(
 ) -> None:
     pids = await workers_of(server, postgres, database)
     server.kill()
-    async with asyncio.timeout(60):
-        while True:
-            if not running(pids):
-                return
-            await asyncio.sleep(0.1)
+
+    async def left() -> set[int]:
+        return running(pids)
+
+    await until("workers that end", left, lambda found: not found)
 
 
 def test_a_storage_of_one_process_has_one_worker(tmp_path: Path) -> None:

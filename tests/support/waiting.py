@@ -1,0 +1,32 @@
+"""Waiting for what another process does, which tells nobody when it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+__all__ = ["until"]
+
+_PAUSE_S = 0.05
+
+
+async def until[T](
+    what: str, look: Callable[[], Awaitable[T]], is_so: Callable[[T], object] = bool, *, within_s: float = 60
+) -> T:
+    """Look until what is seen is so, and return that.
+
+    Raises ``TimeoutError`` with ``what`` was waited for, such as "a server that copies", and what was seen last.
+    """
+    seen: T | None = None
+    waiting = asyncio.timeout(within_s)
+    try:
+        async with waiting:
+            while True:
+                seen = await look()
+                if is_so(seen):
+                    return seen
+                await asyncio.sleep(_PAUSE_S)
+    except TimeoutError as error:
+        if not waiting.expired():
+            raise
+        raise TimeoutError(f"waited {within_s:g} s for {what}; seen last: {seen!r}") from error
