@@ -50,10 +50,12 @@ NOTED_S = 1.5
 _LATER_S = 3600
 _CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes")
 _PROGRAM = f"""
-import sys
-from idolchat_core.mirror import tracked, tuning
+import gc, sys
+from idolchat_core.mirror import server_notes, tracked, tuning
 from idolchat_core.turns import prompt_records, prompting
+gc.disable()
 tracked.OBSERVER_TUNING = tuning.MirrorTuning(settle_s={_LATER_S})
+server_notes.LOOK_EVERY_S = {_LATER_S}
 prompt_records.WRITE_EVERY_S = {_LATER_S}
 prompting.SOURCE_TIMEOUT_S = 60.0
 sys.setswitchinterval(60)
@@ -63,7 +65,9 @@ from idolchat_cli.main import main
 main()
 """
 """A server that takes its notes when all is over, and waits for memory however long it takes; its event loop does not
-ask for the interpreter every millisecond while another thread has it, which so slow a machine would count for work."""
+ask for the interpreter every millisecond while another thread has it, which so slow a machine would count for work. Nor
+does it look for what commands have changed, four times a second, or collect garbage, in whichever thread that falls to:
+turns that take ten times as long for being counted would be charged with it by chance."""
 
 
 class Cost(NamedTuple):

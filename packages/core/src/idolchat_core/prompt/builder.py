@@ -230,7 +230,7 @@ def _arranged(
     deep, tail, last = [selection.of(slot) for slot in (Slot.HISTORY, Slot.TAIL, Slot.POST_HISTORY)]
     if not (deep or tail or last):
         return [*head, *history], _marks(len(head), len(head) + len(history))
-    newest = next((i for i in reversed(range(len(history))) if history[i]["role"] == "user"), len(history))
+    newest = _newest_of_user(history)
     if not late_system:
         messages = [*head, *_with_context(history, newest, [*deep, *tail, *last])]
         return messages, _marks(len(head), len(head) + newest)
@@ -295,11 +295,27 @@ def _escaped(text: str) -> str:
 
 def _position_after(said: Sequence[Entry], path: Sequence[Entry], cut: StoredId) -> int | None:
     """Find where a cut stands among what is sent now: at that message, or at the next one that is sent."""
-    position = next((entry.position for entry in path if entry.id == cut), None)
-    if position is None:
+    for entry in path:  # a generator that is left at its first value costs as much as a hundred steps
+        if entry.id == cut:
+            break
+    else:
         return None
-    return next((i for i, entry in enumerate(said) if entry.position >= position), None)
+    for place, one in enumerate(said):
+        if one.position >= entry.position:
+            return place
+    return None
 
 
 def _last_turn(said: Sequence[Entry]) -> int:
-    return next((i for i in reversed(range(len(said))) if said[i].sent["role"] == "user"), 0)
+    for place in range(len(said) - 1, -1, -1):
+        if said[place].sent["role"] == "user":
+            return place
+    return 0
+
+
+def _newest_of_user(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Return the place of the user's newest message; behind all where there is none."""
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place]["role"] == "user":
+            return place
+    return len(messages)

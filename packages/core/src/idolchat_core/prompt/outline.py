@@ -38,10 +38,8 @@ class Outline(NamedTuple):
     @property
     def held_bytes(self) -> int:
         """About how much memory it takes besides the history, and the texts that other conversations have as well."""
-        return sum(
-            _PART_BYTES + (0 if part.is_lasting else memory_size(part.part.content))
-            for part in (*self.head, *self.late)
-        )
+        parts = (*self.head, *self.late)
+        return sum([_PART_BYTES + (0 if part.is_lasting else memory_size(part.part.content)) for part in parts])
 
     def pieces(self) -> Iterator[tuple[object, float]]:
         """Name what there is, in order, each with its size: a part by its content, a message by its id."""

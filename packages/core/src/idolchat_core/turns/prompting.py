@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from idolchat_core.llm.token_estimator import text_size
-from idolchat_core.models import utc_now
+from idolchat_core.models import StoredId, utc_now
 from idolchat_core.prompt.budget import Selection, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt
 from idolchat_core.prompt.explanation import BuiltPrompt, ExplainedPart
@@ -286,7 +286,7 @@ class Prompting:
         window_tokens: float,
     ) -> None:
         before, history.last_prompt = history.last_prompt, prompt.outline.kept()
-        start = next((place for place, entry in enumerate(branch) if entry.id == prompt.cut), len(branch))
+        start = _place_of(prompt.cut, branch)
         self.built = BuiltPrompt(
             turn_id=self._turn_id,
             conversation_id=history.id,
@@ -301,6 +301,14 @@ class Prompting:
             left_out_messages=branch[start].position if start < len(branch) else 0,
             failures=dict(self._collected.failures) if self._collected else {},
         )
+
+
+def _place_of(cut: StoredId | None, branch: Sequence[Entry]) -> int:
+    """Return where a message stands on a branch; behind it all where it does not."""
+    for place, entry in enumerate(branch):
+        if entry.id == cut:
+            return place
+    return len(branch)
 
 
 def _lasting(before: Outline | None) -> Mapping[int, MeasuredPart]:

@@ -84,7 +84,7 @@ class RecallSource(PromptSource):
         if not memory.settings.is_on:
             return ()
         scope, whole = _scope_of(turn.user_id, turn.next_character_id), _held_whole(turn)
-        newest = next((at for at in reversed(range(len(turn.history))) if turn.history[at].role == "user"), None)
+        newest = _newest_of_user(turn)
         if newest is None or not _text_of(turn, newest).strip():
             return ()
         choice = await memory.choices.of(scope.user_id)
@@ -130,6 +130,13 @@ def _held_whole(turn: PromptTurn) -> UUID | None:
     """Return the conversation where the prompt holds all of its branch."""
     is_whole = turn.cut is None and bool(turn.history) and not turn.history[0].position
     return turn.conversation_id if is_whole else None
+
+
+def _newest_of_user(turn: PromptTurn) -> int | None:
+    for place in range(len(turn.history) - 1, -1, -1):
+        if turn.history[place].sent["role"] == "user":
+            return place
+    return None
 
 
 def _query(turn: PromptTurn, newest: int, *, budget_tokens: float) -> RecallQuery:
