@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pexpect
+import pytest
 
 from idolchat_cli.configured import Setting
 
@@ -60,6 +61,27 @@ def test_a_package_that_is_not_set_up_is_no_error(installation: Installation) ->
     assert (unset["KEEN_KEY"].value, unset["KEEN_KEY"].source) == (None, "default")
     assert "KEEN_KEY" in (unset["KEEN_KEY"].error or "")
     assert "KEEN_KEY is 'x'" in (wrong["KEEN_KEY"].error or "")
+
+
+def test_a_value_that_lacks_another_is_told_as_the_server_tells_it(installation: Installation) -> None:
+    (installation.folder / ".env").write_text("IDOLCHAT_MODEL=${NOBODY_SET_THIS}\nIDOLCHAT_LLM=${NOBODY_SET_THIS:-}\n")
+    settings = shown(installation, status=1)
+
+    assert settings["IDOLCHAT_MODEL"].source == ".env"
+    assert "NOBODY_SET_THIS, which is not set" in (settings["IDOLCHAT_MODEL"].error or "")
+    assert settings["IDOLCHAT_LLM"].source == "default"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"), [("A=1".encode("utf-16"), "save it as UTF-8"), (b"A=1\nnonsense here\n", "line 2 cannot be read")]
+)
+def test_a_file_that_cannot_be_read_is_told(installation: Installation, data: bytes, told: str) -> None:
+    (installation.folder / ".env").write_bytes(data)
+    done = installation.run("config", "show")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: .env")
+    assert told in done.stderr
 
 
 def test_names_are_whole_where_there_is_little_room(terminal: Callable[..., pexpect.spawn[str]]) -> None:

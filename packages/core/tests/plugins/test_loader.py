@@ -11,7 +11,7 @@ import pytest
 from pluggy import HookspecMarker
 
 from idolchat_core import Registry, Storage, hookimpl
-from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken, PluginNotFound
+from idolchat_core.errors import ConfigurationError, PluginBroken, PluginError, PluginNameTaken, PluginNotFound
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import InMemoryStorage
 
@@ -161,6 +161,16 @@ def test_a_hook_that_fails_is_an_error_that_names_the_plugin() -> None:
             raise RuntimeError("no luck")
 
     with pytest.raises(PluginBroken, match=r"Failing fails in idolchat_register_storages: .*no luck"):
+        load_plugins(Failing(), installed=False)
+
+
+def test_a_setting_that_a_hook_finds_wrong_is_told_in_its_words() -> None:
+    class Failing:
+        @hookimpl
+        def idolchat_register_storages(self, registry: Any) -> None:
+            raise ConfigurationError("KEY is 5; write a text")
+
+    with pytest.raises(PluginBroken, match=r"fails in idolchat_register_storages: KEY is 5; write a text$"):
         load_plugins(Failing(), installed=False)
 
 

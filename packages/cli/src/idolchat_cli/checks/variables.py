@@ -39,10 +39,21 @@ def known_variables() -> frozenset[str]:
 
 
 def set_variables() -> Mapping[str, str]:
-    """Return the variables that are set, and where; the environment goes before ``.env``, empty ones do not count."""
+    """Return the variables that are set, and where; the environment goes before ``.env``, empty ones do not count.
+
+    One that lacks the value of another is set: nothing starts with it.
+    """
     in_file = dotenv_values(DOTENV, encoding=DOTENV_ENCODING) if DOTENV.is_file() else {}
-    found = {name.upper(): str(DOTENV) for name, value in in_file.items() if value}
+    found = {name.upper(): str(DOTENV) for name, value in in_file.items() if value or _lacks_another(name)}
     return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
+
+
+def _lacks_another(name: str) -> bool:
+    try:
+        read_through({name.upper()})
+    except ConfigurationError:
+        return True
+    return False
 
 
 def check_variables() -> Iterator[CheckResult]:

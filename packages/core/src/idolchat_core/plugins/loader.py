@@ -12,7 +12,7 @@ import pluggy
 
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.coordination.contract import Bus
-from idolchat_core.errors import PluginBroken, PluginError, PluginNameTaken
+from idolchat_core.errors import IdolchatError, PluginBroken, PluginError, PluginNameTaken
 from idolchat_core.llm.contract import LLMProvider
 from idolchat_core.plugins import hookspecs
 from idolchat_core.plugins.registry import NamespaceRegistry, Registry, ServiceRegistry, StorageRegistry
@@ -188,4 +188,5 @@ def _fill(registry: Fillable, hook: pluggy.HookCaller, about: LoadedPlugin) -> N
     except PluginError:
         raise
     except Exception as error:  # whatever a stranger's hook raises
-        raise PluginBroken(f"the plugin {about} fails in {hook.name}: {error!r}") from error
+        why = str(error) if isinstance(error, IdolchatError) else repr(error)
+        raise PluginBroken(f"the plugin {about} fails in {hook.name}: {why}") from error

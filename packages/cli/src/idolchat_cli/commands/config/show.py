@@ -13,6 +13,7 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.loading import load_everything
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, on_stderr, on_stdout, print_json, show, table
+from idolchat_core.dotenv_file import check_dotenv
 from idolchat_core.errors import ConfigurationError, PluginError
 from idolchat_core.settings import CoreSettings, read_settings
 
@@ -43,6 +44,7 @@ def show_settings(
     Of core, the server and every plugin that is loaded. The environment goes before .env in the working folder. What
     is secret is masked. Exits with 1 if one that is set is wrong; what a package lacks that is not set up is no error.
     """
+    check_dotenv(frozenset())
     _import_everything()
     settings = [one for one in all_settings() if not only_set or one.source != "default"]
     if as_json:
