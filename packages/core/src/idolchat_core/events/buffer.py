@@ -12,10 +12,10 @@ from idolchat_core.events.events import Batch, Event, TurnStarted
 from idolchat_core.llm.contract import Delta
 from idolchat_core.memory_size import memory_size
 
-__all__ = ["EventBuffer"]
+__all__ = ["MOST_RECENT", "EventBuffer"]
 
 BLOCK = 32
-_MOST_RECENT = 2 * BLOCK
+MOST_RECENT = 2 * BLOCK
 FEW = 4
 """As a block, so many events take no less than as they are."""
 _PLAIN = (None, None, None)
@@ -104,9 +104,14 @@ class EventBuffer:
         recent += events
         if type(events[0]) is not str:
             self._texts_from = first + len(events)
-        while len(recent) >= _MOST_RECENT:
-            self._pack(BLOCK)
+        if len(recent) >= MOST_RECENT:
+            self.pack_older()
         return first
+
+    def pack_older(self) -> None:
+        """Pack all but the newest events into little memory."""
+        while len(self._recent) >= MOST_RECENT:
+            self._pack(BLOCK)
 
     def pack(self) -> None:
         """Pack all but the last event into little memory; no more may follow."""

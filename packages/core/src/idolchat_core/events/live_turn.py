@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.events.buffer import EventBuffer
+from idolchat_core.events.buffer import MOST_RECENT, EventBuffer
 from idolchat_core.events.events import Batch, Event, TurnEnded, TurnStarted, TurnState, TurnStatus
 from idolchat_core.events.reply_accumulator import ReplyAccumulator
 from idolchat_core.llm.contract import Delta
@@ -50,7 +50,13 @@ class EventLog(EventBuffer):
 
     def append(self, events: Batch) -> None:
         """Add events, at least one, and pass them to the readers that wait."""
-        first = self.extend(events)
+        recent = self._recent  # as ``extend``, and without a call, for this is done for each delta
+        first = self._older + len(recent)
+        recent += events
+        if type(events[0]) is not str:
+            self._texts_from = first + len(events)
+        if len(recent) >= MOST_RECENT:
+            self.pack_older()
         if self._waiting:
             woken = [reader for reader in self._waiting if not reader.took(first, events)]
             if woken:
@@ -89,7 +95,7 @@ class EventLog(EventBuffer):
                     return
                 else:
                     self._waiting.append(reader)
-                    await reader.woken()
+                    await reader.woken(at=len(self))
         finally:
             if reader in self._waiting:
                 self._waiting.remove(reader)
@@ -140,19 +146,23 @@ def _takes_nothing(_: int, _events: Batch) -> bool:
 
 
 class _Reader:
-    """One that follows a log; ``position`` is the ``seq`` of what it reads next."""
+    """One that follows a log; ``position`` is the ``seq`` of what it reads next, unless it waits and takes."""
 
-    __slots__ = ("_on_events", "_waiter", "position")
+    __slots__ = ("_on_events", "_takes", "_waiter", "position")
 
+    _takes: OnEvents
     _waiter: asyncio.Future[None]
-    """There while it waits, and before."""
 
     def __init__(self, position: int, on_events: OnEvents | None) -> None:
         self.position = position
         self._on_events = on_events or _takes_nothing
 
-    def woken(self) -> asyncio.Future[None]:
-        """Return a future that is done when there is something that ``on_events`` did not take."""
+    def woken(self, *, at: int) -> asyncio.Future[None]:
+        """Return a future that is done when there is something that ``on_events`` did not take.
+
+        ``at`` is the ``seq`` of what comes next; a reader that has read more already is woken by it.
+        """
+        self._takes = self._on_events if self.position == at else _takes_nothing
         self._waiter = waiter = asyncio.get_running_loop().create_future()
         return waiter
 
@@ -162,12 +172,12 @@ class _Reader:
         if waiter.done():
             return False
         try:
-            if first == self.position and self._on_events(first, events):
-                self.position = first + len(events)
+            if self._takes(first, events):
                 return True
         except Exception as error:  # noqa: BLE001  is raised to the reader; the writer and other readers go on
             waiter.set_exception(error)
         else:
+            self.position = max(self.position, first)
             waiter.set_result(None)
         return False
 
