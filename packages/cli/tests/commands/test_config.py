@@ -64,12 +64,12 @@ def test_a_package_that_is_not_set_up_is_no_error(installation: Installation) ->
 
 
 def test_a_value_that_lacks_another_is_told_as_the_server_tells_it(installation: Installation) -> None:
-    (installation.folder / ".env").write_text("IDOLCHAT_MODEL=${NOBODY_SET_THIS}\nIDOLCHAT_LLM=${NOBODY_SET_THIS:-}\n")
+    (installation.folder / ".env").write_text("SYSTEM_PROMPT=${NOBODY_SET_THIS}\nIDOLCHAT_BUS=${NOBODY_SET_THIS:-}\n")
     settings = shown(installation, status=1)
 
-    assert settings["IDOLCHAT_MODEL"].source == ".env"
-    assert "NOBODY_SET_THIS, which is not set" in (settings["IDOLCHAT_MODEL"].error or "")
-    assert settings["IDOLCHAT_LLM"].source == "default"
+    assert settings["SYSTEM_PROMPT"].source == ".env"
+    assert "NOBODY_SET_THIS, which is not set" in (settings["SYSTEM_PROMPT"].error or "")
+    assert settings["IDOLCHAT_BUS"].source == "default"
 
 
 @pytest.mark.parametrize(
