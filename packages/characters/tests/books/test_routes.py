@@ -206,6 +206,19 @@ async def test_a_user_sees_in_an_explanation_nothing_of_the_servers_books(
     assert "CANARY" not in explained.text
 
 
+async def test_a_fork_whose_books_have_no_room_is_refused_whole(
+    client: httpx.AsyncClient, ana: Headers, storage: InMemoryStorage, mika: str
+) -> None:
+    source = await say(client, ana, character_id=mika)
+    for _ in range(26):
+        await new(client, ana, world("x"), conversation_id=source)
+    reply = await client.post(f"/conversation/{source}/fork", headers=ana)
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "too_many_lorebooks")
+    assert len((await client.get("/lorebooks", headers=ana)).json()["data"]) == 26
+    assert [str(one) for one in await storage.list_ids()] == [source]
+
+
 async def test_a_user_has_a_number_of_books_and_no_more(
     client: httpx.AsyncClient, ana: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

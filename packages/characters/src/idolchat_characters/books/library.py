@@ -147,7 +147,10 @@ class BookLibrary:
 
     async def copy_of(self, source_id: UUID, *, user_id: UUID | None, conversation_id: UUID) -> None:
         """Store books of a conversation once more, for another one of its user. Raises ``TooManyBooks``."""
-        lines = [line for line in await self.list(owner_name(user_id)) if line.conversation_id == source_id]
+        held = await self.list(owner_name(user_id))
+        lines = [line for line in held if line.conversation_id == source_id]
+        if lines and len(held) + len(lines) > self.settings.max_books:
+            raise self._too_many("a user")
         for line in lines:
             if (book := await self.get(line.id)) is not None:
                 fields = {"id": new_id(), "version": 1, "conversation_id": conversation_id, "created_at": utc_now()}
@@ -180,13 +183,15 @@ class BookLibrary:
         """Write a book's content, and then its line. Raises ``TooManyBooks``, ``StorageConflict``."""
         held = await self._lists.get(_list_of(book))
         if if_version == NO_RECORD and held is not None and len(held.books) >= self.settings.max_books:
-            whose = "the server" if book.scope == "server" else "a user"
-            raise TooManyBooks(
-                f"{whose} may have {self.settings.max_books} lorebooks (IDOLCHAT_CHARACTERS_MAX_BOOKS); delete one"
-            )
+            raise self._too_many("the server" if book.scope == "server" else "a user")
         value = book.model_dump_json().encode()
         await self._storage.put_record("lorebooks", str(book.id), value, if_version=if_version)
         await self._lists.change(_list_of(book), lambda held: _with(held, book))
+
+    def _too_many(self, whose: str) -> TooManyBooks:
+        return TooManyBooks(
+            f"{whose} may have {self.settings.max_books} lorebooks (IDOLCHAT_CHARACTERS_MAX_BOOKS); delete one"
+        )
 
 
 _libraries: WeakKeyDictionary[Storage, BookLibrary] = WeakKeyDictionary()
