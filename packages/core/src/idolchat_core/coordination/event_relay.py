@@ -43,7 +43,7 @@ ASKS_FOR_END = 20
 """How often the process of a turn whose end is stored is asked for what it has not told, before the store is taken."""
 OPEN_EVERY_S, OPENS_WITHIN_S = 0.25, 5.0
 """How often the beginning is asked for, and for how long."""
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
 """How often it is looked which turns are to be seen to: one timer for all, and not one for each."""
 
 

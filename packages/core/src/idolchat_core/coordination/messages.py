@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -96,15 +97,18 @@ class Gone(_Message):
     turn_id: UUID
 
 
-class _Started(_Message):
+@dataclass(frozen=True, slots=True)
+class _Started:
     started: TurnStarted
 
 
-class _Said(_Message):
+@dataclass(frozen=True, slots=True)
+class _Said:
     said: Delta
 
 
-class _Ended(_Message):
+@dataclass(frozen=True, slots=True)
+class _Ended:
     ended: TurnEnded
 
 
@@ -148,10 +152,8 @@ def tell(live: LiveTurn, first: int, events: Sequence[Event]) -> bytes:
 
 def _carried(event: Event) -> _Started | _Said | _Ended:
     if isinstance(event, Delta):
-        return _Said.model_construct(said=event)
-    if isinstance(event, TurnStarted):
-        return _Started.model_construct(started=event)
-    return _Ended.model_construct(ended=event)
+        return _Said(event)
+    return _Started(event) if isinstance(event, TurnStarted) else _Ended(event)
 
 
 def _event(carried: _Started | _Said | _Ended) -> Event:

@@ -90,6 +90,8 @@ class EventLog(EventBuffer):
                 batch = self.since(reader.position)
                 if batch:
                     yield reader.position, batch
+                    if isinstance(batch[-1], TurnEnded):
+                        return
                     reader.position += len(batch)
                 elif self.is_complete:
                     return
