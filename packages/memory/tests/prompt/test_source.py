@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from time import monotonic
@@ -124,6 +124,35 @@ async def test_of_somebody_of_whom_nothing_is_remembered_nothing_is_asked(tmp_pa
         await index.replace(scope, new_id(), [a_memory("My dog is called Biscuit")], revision="1")
         await asked(source, a_prompt_turn(talk))
         assert index.reads == 1
+    index.close()
+
+
+class ToldHere(CountedStorage):
+    """Tells revisions on the thread that asks: all are the same."""
+
+    revision = "1"
+
+    def revisions_here(self, conversation_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        return dict.fromkeys(conversation_ids, self.revision)
+
+
+async def test_what_is_told_on_the_thread_that_searches_is_not_asked_again_and_what_has_changed_is_read(
+    tmp_path: Path,
+) -> None:
+    index = CountedIndex(tmp_path / "index.sqlite")
+    storage = ToldHere(index)
+    talk = a_conversation("What is the name of my dog?").model_copy(update={"user_id": UUID(int=1)})
+    scope = MemoryScope.model_validate({"user_id": UUID(int=1), "character_id": talk.character_id})
+    await index.replace(scope, new_id(), [a_memory("My dog is called Biscuit")], revision="+1")
+    async with open_memory(read_settings(MemorySettings, data_dir=tmp_path, semantic="off"), storage) as memory:
+        source = RecallSource(memory)
+        [part] = await source.parts(a_prompt_turn(talk))
+        before = storage.calls
+        storage.revision = "2"
+
+        assert "Biscuit" in str(part.content)
+        assert await source.parts(a_prompt_turn(talk)) == ()  # it is not stored any more
+        assert (before, storage.calls) == (1, 3)  # the choice; then the revisions and the message
     index.close()
 
 
