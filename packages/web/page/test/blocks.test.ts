@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { blocksOf } from "../src/text/blocks.ts";
+import { blocksOf, unmarked } from "../src/text/blocks.ts";
 import { plain, safeAddress } from "../src/text/safe.ts";
 
 const MANY = 19_990;
@@ -22,6 +22,12 @@ for (const [name, text] of Object.entries(WORST)) {
 test("markdown as models write it is read", () => {
   const text = "# Song\n\n*hums* **la**\n\n- one\n  - two\n\n> quote\n\n```js\nx\n```\n\n|a|b|\n|-|-|\n|1|2|\n";
   assert.deepEqual(blocksOf(text)?.map(({ type }) => type).filter((type) => type !== "space"), ["heading", "paragraph", "list", "blockquote", "code", "table"]);
+});
+
+test("a text is shown in one line without its marks", () => {
+  assert.equal(unmarked("*The pencil is moving.*\n\n> **Take** your `time`\n\n1. one\n2. 2 * 3_4"), "The pencil is moving. Take your time one 2 * 3_4");
+  assert.equal(unmarked("*She laughs, and tur"), "*She laughs, and tur");
+  assert.equal(unmarked("[a song](https://example.org) <b>x</b> &amp; ![pic](a.png)"), "a song <b>x</b> &amp; pic");
 });
 
 test("quotes in quotes are read while a browser can lay them out", () => {

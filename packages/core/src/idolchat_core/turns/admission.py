@@ -218,7 +218,7 @@ async def _place(
     if (
         plan.is_prefilled
         and plan.after is None
-        and replied_head(plan, branch, _said_in(history, branch[:-1])) is not None
+        and replied_head(plan, branch, _said(branch[:-1]) if history.is_complete else None) is not None
     ):
         if continue_head(plan, live, branch):
             return _NOTHING_NEW
@@ -279,26 +279,73 @@ async def _base_after(resources: EngineResources, after: After, history: History
     return len(history.path)
 
 
-def _said_in(history: History, branch: Sequence[Entry]) -> list[tuple[Any, Any]] | None:
-    """Return the roles and contents of what is sent of a branch; None where not all of it is loaded."""
-    if not history.is_complete:
-        return None
+type _Said = list[tuple[Any, Any]]
+"""Roles and contents of messages."""
+
+
+def _said(branch: Sequence[Entry]) -> _Said:
+    """Return what is sent of a branch."""
     return [(entry.sent["role"], entry.sent["content"]) for entry in sendable(branch)]
 
 
+class _Anything:
+    """Equals the content of whatever a client has where a message was deleted here."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = object.__hash__
+
+
+_ANYTHING = _Anything()
+
+
 def _unknown(plan: Plan, history: History, branch: Sequence[Entry]) -> tuple[NewMessage, ...]:
-    """Leave out a leading run that repeats everything stored, as clients that send the whole history do."""
+    """Leave out a leading run that repeats everything stored, as clients that send the whole history do.
+
+    Those that know nothing of a deletion send what was deleted as well: it is not stored again. Of a history that is
+    loaded in part, that part tells where what is new begins.
+    """
     messages = plan.messages
-    known = _said_in(history, branch) if len(messages) > 1 else None
-    if known is None:
+    if len(messages) < 2:
         return messages
-    asked = next((place for place, (role, _) in enumerate(known) if role != "assistant"), 0)
-    for said in (known, known[asked:]):  # a client that began the conversation itself need not know the greeting
-        sent = [(message.role, message.content) for message in messages[: len(said)]]
-        has_reply = any(role == "assistant" for role, _ in said)
-        if has_reply and sent == said and len(messages) > len(said):
-            return messages[len(said) :]
+    sent = [(message.role, message.content) for message in messages]
+    runs = [_said(branch)]
+    if any(entry.is_deleted for entry in branch):
+        runs.insert(0, _said([_as_sent_before(entry) for entry in branch]))
+    for run in runs:
+        end = _end_of_leading(run, sent) if history.is_complete else _end_of_last(run, sent)
+        if end:
+            return messages[end:]
     return messages
+
+
+def _as_sent_before(entry: Entry) -> Entry:
+    """Return a deleted message as one whose content is not known any more."""
+    if not entry.is_deleted:
+        return entry
+    return entry._replace(is_deleted=False, sent={**entry.sent, "content": _ANYTHING})
+
+
+def _end_of_leading(said: _Said, sent: _Said) -> int:
+    """Return how many messages repeat all that was said; 0 where they do not, or nothing is new."""
+    asked = next((place for place, (role, _) in enumerate(said) if role != "assistant"), 0)
+    for run in (said, said[asked:]):  # a client that began the conversation itself need not know the greeting
+        if _has_reply(run) and len(run) < len(sent) and sent[: len(run)] == run:
+            return len(run)
+    return 0
+
+
+def _end_of_last(said: _Said, sent: _Said) -> int:
+    """Return where the last repetition of what was said last ends; 0 where there is none, or nothing is new."""
+    for end in range(len(sent) - 1, len(said) - 1, -1) if _has_reply(said) else ():
+        if sent[end - 1] == said[-1] and sent[end - len(said) : end] == said:
+            return end
+    return 0
+
+
+def _has_reply(said: _Said) -> bool:
+    return any(role == "assistant" for role, _ in said)
 
 
 def check_tool_results(messages: Sequence[NewMessage], *, after: Sequence[Entry]) -> None:

@@ -8,6 +8,7 @@ import { conversations, loadConversations, loadOlder, previewOf } from "../state
 import { go, route } from "../state/route.ts";
 import { client, has } from "../state/session.ts";
 import { useStore } from "../state/store.ts";
+import { unmarked } from "../text/blocks.ts";
 import { plain } from "../text/safe.ts";
 import { Icon, IconButton } from "./icons.tsx";
 import { lazily } from "./lazily.tsx";
@@ -147,7 +148,7 @@ function Line({ of }: { of: ConversationSummary }): ReactNode {
       <Avatar of={character} />
       <span className="lines">
         <span className="first"><bdi className="name">{name}</bdi><When at={of.updated_at} /></span>
-        <span className="snippet" dir="auto">{of.status === "damaged" ? t("list.damaged") : plain(preview)}</span>
+        <span className="snippet" dir="auto">{of.status === "damaged" ? t("list.damaged") : plain(unmarked(preview))}</span>
       </span>
     </a>
   );

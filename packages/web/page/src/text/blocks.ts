@@ -26,3 +26,15 @@ function isDeep(tokens: readonly Token[], depth: number): boolean {
     return isDeep(inside, depth + 1);
   });
 }
+
+/** A text in one line, without what marks it up; as it is where it is not read as Markdown. */
+export function unmarked(text: string): string {
+  const blocks = blocksOf(text);
+  return (blocks ? blocks.map(lettersOf).join(" ") : text).replace(/\s+/g, " ").trim();
+}
+
+function lettersOf(token: Token): string {
+  if (token.type === "list") return (token.items as Token[]).map(lettersOf).join(" ");
+  if ("tokens" in token && token.tokens) return token.tokens.map(lettersOf).join("");
+  return "text" in token ? String(token.text) : " ";
+}
