@@ -58,9 +58,12 @@ class EventLog(EventBuffer):
         if len(recent) >= MOST_RECENT:
             self.pack_older()
         if self._waiting:
-            woken = [reader for reader in self._waiting if not reader.took(first, events)]
-            if woken:
-                self._waiting = [reader for reader in self._waiting if reader not in woken]
+            all_took = True
+            for reader in self._waiting:
+                if not reader.took(first, events):
+                    all_took = False
+            if not all_took:
+                self._waiting = [reader for reader in self._waiting if reader.waits]
 
     def close(self) -> None:
         """Accept no more events.
@@ -167,6 +170,11 @@ class _Reader:
         self._takes = self._on_events if self.position == at else _takes_nothing
         self._waiter = waiter = asyncio.get_running_loop().create_future()
         return waiter
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is not woken, and has not left."""
+        return not self._waiter.done()
 
     def took(self, first: int, events: Batch) -> bool:
         """Return whether it has taken the events and goes on to wait; else it is woken, unless it has left."""
