@@ -326,3 +326,14 @@ def test_processes_that_begin_at_once_keep_one_index(tmp_path: Path, make: Calla
             assert each("look") == {b"True\n"}
 
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_that_there_was_no_index_yet_is_nothing_to_warn_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "index.sqlite"
+    open_index(str(path)).close()
+    assert not caplog.records
+
+    make_older(path)
+    open_index(str(path)).close()
+    [warned] = caplog.records
+    assert warned.message == "the index is made from the conversations"

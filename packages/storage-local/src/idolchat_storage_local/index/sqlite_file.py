@@ -14,6 +14,7 @@ __all__ = [
     "Identity",
     "IndexBroken",
     "IndexBusy",
+    "IndexMissing",
     "alone",
     "connect",
     "explained",
@@ -46,6 +47,10 @@ _PASSING = {
 
 class IndexBroken(Exception):
     """The index cannot be read: it is to be made anew."""
+
+
+class IndexMissing(IndexBroken):
+    """There is no index yet."""
 
 
 class IndexBusy(Exception):
@@ -99,7 +104,7 @@ def connect(path: str, *, version: int, patience_s: float) -> sqlite3.Connection
     """Open a database, and make none. Raises ``IndexBroken`` where none of this version is there, ``sqlite3.Error``."""
     before = _file(path)
     if before is None:
-        raise IndexBroken("there is none")
+        raise IndexMissing("there is none")
     uri = f"{Path(path).as_uri()}?mode=rw"
     database = sqlite3.connect(uri, uri=True, timeout=patience_s, isolation_level=None, check_same_thread=False)
     try:

@@ -15,6 +15,7 @@ from idolchat_storage_local.index.sqlite_file import (
     Identity,
     IndexBroken,
     IndexBusy,
+    IndexMissing,
     alone,
     connect,
     explained,
@@ -246,9 +247,11 @@ def open_index(path: str) -> Index:
         with alone(path):
             try:
                 return Index(path)  # another process has just made it
+            except IndexMissing:
+                return _made(path)
             except IndexBroken as error:
                 log.warning("the index is made from the conversations", extra={"reason": str(error)})
-            return _made(path)
+                return _made(path)
     except (IndexBusy, OSError) as error:
         return _in_memory(error)
 

@@ -40,9 +40,11 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     const scroll = box.current?.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scroll.scrollHeight;
   }, []);
-  const wantsTop = useRef(false); // the list puts its place right as it measures what comes into sight, and would leave the top again
+  // Where a reader has jumped to and has done nothing since: the list puts its place right as it measures what comes into
+  // sight, and the browser goes on with the scrolling that it had begun, and both would leave it again.
+  const held = useRef<"top" | "end">(undefined);
   const toEnd = useCallback(() => {
-    wantsTop.current = false;
+    held.current = "end";
     isAtEnd.current = true;
     showEnd();
     setAway(false);
@@ -51,7 +53,7 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   const own = rows.findLast(({ kind }) => kind === "sent")?.key;
   useLayoutEffect(() => {
     if (!own) return;
-    wantsTop.current = false;
+    held.current = undefined;
     isAtEnd.current = true; // who sends wants to see it
   }, [own]);
   useLayoutEffect(() => {
@@ -65,7 +67,8 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
   const before = useRef(0);
   const isLeaving = useRef(false); // a key or the wheel was used: near the end is not at the end until it is come back to
   const look = useCallback((scroll: Element) => {
-    if (wantsTop.current && scroll.scrollTop > 0) scroll.scrollTop = 0;
+    if (held.current === "top" && scroll.scrollTop > 0) scroll.scrollTop = 0;
+    if (held.current === "end") scroll.scrollTop = scroll.scrollHeight;
     const offset = scroll.scrollTop;
     const isNear = scroll.scrollHeight - offset - scroll.clientHeight < NEAR;
     const isShort = scroll.scrollHeight <= scroll.clientHeight;
@@ -97,17 +100,24 @@ export function MessageList({ talk, name, onLook }: Props): ReactNode {
     isAtEnd.current = false;
     isLeaving.current = true;
   }, []);
-  const stay = useCallback(() => { wantsTop.current = false; }, []);
+  const go = useCallback(() => { held.current = undefined; }, []);
   const lastReply = branch.at(-1);
   return (
     <div ref={box} className="messages" role="log" aria-live="off" aria-label={name ? t("talk.with", { name }) : t("talk.label")}>
       {isPartial ? <p className="quiet older" role="status">{t("talk.older")}</p> : null}
       <VList className="scroll" tabIndex={0} shift={isGrowingUp} bufferSize={600}
-        onPointerDown={stay}
-        onWheel={({ deltaY }) => { stay(); if (deltaY < 0) leave(); }}
-        onKeyDown={({ key, target, currentTarget }) => {
-          wantsTop.current = target === currentTarget && key === "Home";
-          if (target === currentTarget && UPWARDS.has(key)) leave();
+        onPointerDown={go}
+        onWheel={({ deltaY }) => { go(); if (deltaY < 0) leave(); }}
+        onKeyDown={(event) => {
+          const { key, target, currentTarget, altKey, ctrlKey, metaKey, shiftKey } = event;
+          go();
+          if (target !== currentTarget) return;
+          if (UPWARDS.has(key)) leave();
+          if (altKey || ctrlKey || metaKey || shiftKey || !(key === "Home" || key === "End")) return;
+          event.preventDefault(); // the browser would go there by and by
+          if (key === "End") return toEnd();
+          held.current = "top";
+          currentTarget.scrollTop = 0;
         }}
       >
         {rows.map((row, index) => (
