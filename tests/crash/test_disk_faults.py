@@ -2,10 +2,7 @@
 
 import asyncio
 import errno
-import json
-from collections.abc import Callable
 from itertools import count
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -14,13 +11,9 @@ import pytest
 from tests.crash.conftest import Rig, Tally
 from tests.crash.recovery import compared, go_on, settle
 from tests.crash.scenario import play
-from tests.support.faults import CHANGES, Kind
+from tests.support.faults import CHANGES, ERRORS, Kind, error_name
 from tests.support.ledger import Ledger
 from tests.support.ledger_client import LedgerClient, ledger_client
-from tests.support.zygote import ForkedServer
-
-ERRORS = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT]
-names = errno.errorcode.__getitem__
 
 FAULTS = {
     # what happens: which calls are hit, whether all after the first are, whether a write is done by half before
@@ -63,7 +56,7 @@ async def test_a_fault_at_any_call_is_told_and_loses_nothing(rig: Rig, fault: st
             if not rig.faults.hits:
                 break
             Tally.faults += 1
-            where = f"{names(error)} {fault} at call {number}, {rig.faults.last_hit}"
+            where = f"{error_name(error)} {fault} at call {number}, {rig.faults.last_hit}"
             assert told_wrongly(ledger) == [], where
             assert await still_served(client) == [], where
             rig.faults.release()
@@ -116,7 +109,7 @@ async def test_nothing_is_acknowledged_while_the_disk_keeps_nothing(rig: Rig) ->
     assert differences == []
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=names)
+@pytest.mark.parametrize("error", ERRORS, ids=error_name)
 async def test_health_tells_what_is_wrong_and_when_it_is_over(rig: Rig, error: int) -> None:
     """Scenario row 1."""
     rig.server.start()
@@ -132,106 +125,6 @@ async def test_health_tells_what_is_wrong_and_when_it_is_over(rig: Rig, error: i
     assert (ill.status_code, said["status"], said["storage"]["code"]) == (503, "degraded", "storage_unavailable")
     assert "disk" in said["storage"]["message"] or "space" in said["storage"]["message"]
     assert well.json()["status"] == "ok"
-
-
-async def test_a_server_that_cannot_start_for_the_disk_says_so_and_starts_later(rig: Rig) -> None:
-    """Scenario row 37."""
-    ledger = Ledger()
-    rig.server.start()
-    async with ledger_client(rig.server, ledger) as client:
-        await play(client)
-    rig.server.kill()
-    for number in count(1):
-        error = ERRORS[number % len(ERRORS)]
-        rig.faults.fail_at(number, error, lasting=True)
-        said = start_and_end(rig.server)
-        if not rig.faults.hits:
-            break
-        Tally.faults += 1
-        assert "Traceback" not in said, f"{names(error)} at call {number}, {rig.faults.last_hit}: {said}"
-        rig.faults.release()
-    rig.faults.release()
-    rig.server.start()
-    async with ledger_client(rig.server, ledger) as client:
-        assert await compared(client, rig.server.data) == []
-
-
-def start_and_end(server: ForkedServer) -> str:
-    """Start a server that may fail to; give what it said."""
-    server.log.write_text("")
-    status = server.try_start()
-    said = server.log.read_text()
-    if status is None:
-        server.kill()
-    else:
-        assert status == 1, said
-        assert "idolchat:" in said, said
-    return said
-
-
-READS = [errno.EIO, errno.ESTALE]
-
-
-async def test_what_cannot_be_read_is_never_taken_for_empty(rig: Rig) -> None:
-    """Scenario row 1."""
-    ledger = Ledger()
-    rig.server.start()
-    async with ledger_client(rig.server, ledger) as client:
-        await client.say("rest", "one", conversation_id=(first := "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"))
-        await client.say("sse", "two", conversation_id=first)
-    before = rig.server.document(first).read_bytes()
-    for number in count(1):
-        rig.server.restart()
-        rig.faults.fail_at(number, READS[number % len(READS)], lasting=True, kinds=Kind.READ)
-        async with ledger_client(rig.server, ledger) as client:
-            assert await told_wrongly_of(client, first, before) == [], f"call {number}, {rig.faults.last_hit}"
-        if not rig.faults.hits:
-            break
-        Tally.faults += 1
-        rig.faults.release()
-        assert rig.server.document(first).read_bytes() == before
-    rig.faults.release()
-    async with ledger_client(rig.server, ledger) as client:
-        await go_on(client)
-        assert await compared(client, rig.server.data) == []
-
-
-async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: bytes) -> list[str]:
-    """Ask for one conversation in every way that there is; list what is neither true nor an error that says why."""
-    messages = json.loads(document)["messages"]
-    theirs = {
-        "conversation_id": conversation_id,
-        "user_id": str(uuid4()),
-        "messages": [{"role": "user", "content": "x"}],
-    }
-    responses = {
-        "whole": await client.http.get(f"/conversation/{conversation_id}"),
-        "page": await client.http.get(f"/conversation/{conversation_id}?limit=2"),
-        "list": await client.http.get("/conversations"),
-        "turn": await client.http.get(f"/turns/{client.ledger.sent[0].turn_id}"),
-        "chat as another user": await client.http.post("/chat", json=theirs),
-    }
-    is_true: dict[str, Callable[[Any], bool]] = {
-        "whole": lambda told: told["messages"] == messages,
-        "page": lambda told: told["messages"] == messages[2:],
-        "list": lambda told: [one["id"] for one in told["data"] if is_listed(one, len(messages))] == [conversation_id],
-        "turn": lambda told: told["state"] == "completed",
-        "chat as another user": lambda told: told["error"]["code"] == "conversation_mismatch",
-    }
-    return [
-        f"{name}: {response.status_code} {response.text}"
-        for name, response in responses.items()
-        if not is_unavailable(response) and not (response.status_code in (200, 409) and is_true[name](response.json()))
-    ]
-
-
-def is_listed(summary: dict[str, Any], message_count: int) -> bool:
-    """Return whether a conversation is listed as it is, or as one that cannot be read."""
-    return (summary["status"], summary["message_count"]) in (("ok", message_count), ("damaged", 0))
-
-
-def is_unavailable(response: httpx.Response) -> bool:
-    return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"
 
 
 async def send_once(http: httpx.AsyncClient, text: str, conversation_id: str) -> str | None:

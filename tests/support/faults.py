@@ -1,6 +1,7 @@
 """A disk that fails on demand, and a process that dies at a given call: steers the shim in ``faults.c``."""
 
 import ctypes
+import errno
 import mmap
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from typing import Self
 
 import pytest
 
-__all__ = ["CHANGES", "Faults", "Kind", "compile_shim"]
+__all__ = ["CHANGES", "ERRORS", "Faults", "Kind", "compile_shim", "error_name"]
 
 SOURCE = Path(__file__).with_suffix(".c")
 PATH_MAX = 4096
 FOR_EVER = 1 << 62
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT]
+"""What a disk answers that cannot be written to."""
 
 
 class Kind(IntFlag):
@@ -138,3 +141,8 @@ def compile_shim(folder: Path) -> Path:
     except subprocess.CalledProcessError as error:
         pytest.fail(f"the shim does not compile (apt-get install gcc libc6-dev): {error.stderr}")
     return library
+
+
+def error_name(number: int) -> str:
+    """Return the name of an error of the system, such as ``ENOSPC``."""
+    return errno.errorcode[number]
