@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
@@ -67,8 +67,10 @@ def alone(path: str) -> Generator[None]:
     lock = f"{path}.lock"
     with suppress(FileExistsError):
         os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(lock, timeout=_PATIENCE_S, isolation_level=None)) as database:
+    with ExitStack() as stack:
         try:
+            database = sqlite3.connect(lock, timeout=_PATIENCE_S, isolation_level=None)
+            stack.enter_context(closing(database))
             database.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             raise OSError(errno.EAGAIN, f"{lock} cannot be locked: {error}") from error

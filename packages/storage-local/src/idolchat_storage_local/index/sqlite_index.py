@@ -252,7 +252,7 @@ def open_index(path: str) -> Index:
             except IndexBroken as error:
                 log.warning("the index is made from the conversations", extra={"reason": str(error)})
                 return _made(path)
-    except (IndexBusy, OSError) as error:
+    except (IndexBroken, IndexBusy, OSError) as error:
         return _in_memory(error)
 
 
@@ -264,7 +264,7 @@ def make_index_anew(path: str, old: Index) -> Index:
             # First, for SQLite removes what it finds beside the name of a database that it closes.
             old.close()
             return _of_another_process(path) if is_replaced else _made(path)
-    except (IndexBusy, OSError) as error:
+    except (IndexBroken, IndexBusy, OSError) as error:
         old.close()
         return _in_memory(error)
 
