@@ -18,7 +18,7 @@ import pytest
 
 from idolchat_core import Conversation, ConversationFilter, Storage, document, new_id
 from idolchat_core.testing import Reopen, a_conversation, a_message
-from idolchat_storage_local.index.sqlite_index import open_index
+from idolchat_storage_local.index.sqlite_index import make_index_anew, open_index
 
 TURN = new_id()
 
@@ -281,7 +281,7 @@ def test_an_index_that_is_closed_while_threads_write_crashes_nothing(tmp_path: P
 
 OPENER = """
 import sys
-from idolchat_storage_local.index.sqlite_index import open_index
+from idolchat_storage_local.index.sqlite_index import make_index_anew, open_index
 while path := sys.stdin.readline().strip():
     index = open_index(path)
     print("opened", flush=True)
@@ -337,3 +337,14 @@ def test_that_there_was_no_index_yet_is_nothing_to_warn_of(tmp_path: Path, caplo
     open_index(str(path)).close()
     [warned] = caplog.records
     assert warned.message == "the index is made from the conversations"
+
+
+def test_an_index_that_nobody_can_lock_is_kept_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "index.sqlite"
+    (tmp_path / "index.sqlite.lock").mkdir()
+    index = open_index(str(path))
+    index = make_index_anew(str(path), index)
+    index.close()
+
+    assert [record.message for record in caplog.records] == ["the index is kept in memory"] * 2
+    assert not path.exists()
