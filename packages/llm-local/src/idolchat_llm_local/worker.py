@@ -20,12 +20,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
 SOCKET = "llama.sock"
 LOG = "llama.log"
+LOG_PATIENCE_S = 1.0
 ERRORS_ONLY = 1
 CPU_BATCH_TOKENS = 32
 LIBRARY_ENVIRONMENT = {
@@ -103,9 +105,13 @@ def _leave(folder: Path) -> None:
 
 
 def _first_line(log: Path) -> str:
+    # A thread of llama.cpp's own writes the log, which may come after the error.
+    gives_up_at = time.monotonic() + LOG_PATIENCE_S
+    while "\n" not in (text := log.read_text(errors="replace")) and time.monotonic() < gives_up_at:
+        time.sleep(0.01)
     # "0.00.025.398 E llama_model_load: error loading model: ..."
-    lines = log.read_text(errors="replace").splitlines()
-    return lines[0].partition(" E ")[2] or lines[0] if lines else ""
+    line, *_ = text.splitlines() or [""]
+    return line.partition(" E ")[2] or line
 
 
 def _load(config: WorkerConfig) -> tuple[Any, dict[str, Any]]:
