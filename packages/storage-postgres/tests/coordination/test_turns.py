@@ -112,7 +112,7 @@ class TestPostgresTurns(TurnStoreConformance):
         replies = [a_message(f"Song {number}", role="assistant") for number in range(PAGE_SIZE + 1)]
         await storage.append(conversation_id, replies, expected_count=2, updated_at=replies[-1].timestamp)
         before = await storage.read_page(conversation_id, limit=PAGE_SIZE)
-        written, told = await self.begins_behind(turns, known, new_id(), call)
+        written, told = await self.begin_behind(turns, known, new_id(), call)
 
         assert told == [(before, False)]  # more was added than is told
         page = await storage.read_page(conversation_id, limit=1)
@@ -126,7 +126,7 @@ class TestPostgresTurns(TurnStoreConformance):
         async with a_connection(database_url) as other:
             async with other.transaction():
                 await other.execute(ONE_MORE, conversation_id)
-                beginning = asyncio.create_task(self.begins_behind(turns, known, new_id(), call))
+                beginning = asyncio.create_task(self.begin_behind(turns, known, new_id(), call))
                 await until_one_waits(database_url)
             with pytest.raises(StorageConflict):
                 await beginning

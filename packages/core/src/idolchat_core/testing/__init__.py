@@ -11,7 +11,7 @@ pytest.register_assert_rewrite(
     "idolchat_core.testing.prompt_source",
     "idolchat_core.testing.provider",
     "idolchat_core.testing.storage_rules",
-    "idolchat_core.testing.turn_store",
+    "idolchat_core.testing.turn_rules",
 )
 
 from idolchat_core.testing.bus import BusConformance, FaultyBus, OpenBus  # noqa: E402

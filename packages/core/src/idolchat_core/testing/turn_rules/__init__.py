@@ -1,0 +1,1 @@
+"""The rules of ``TurnStoreConformance``, by what they are about."""
