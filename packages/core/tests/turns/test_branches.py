@@ -1,5 +1,7 @@
 """Turns that go after an earlier message: another reply, another question, another conversation."""
 
+from uuid import UUID
+
 from one_engine import ask, said, sent
 
 from idolchat_core.conversations.branches import active_branch, choose_head, fork
@@ -61,6 +63,46 @@ async def test_the_branch_that_is_chosen_is_the_one_that_goes_on(
     await (await turns.start(ask("Sing", conversation_id=str(first.conversation_id)))).ended()
 
     assert sent(llm) == [("user", "Hi"), ("assistant", "Hello!"), ("user", "Sing")]
+
+
+async def many_replies(turns: TurnEngine, llm: ScriptedProvider, *, times: int) -> UUID:
+    """Ask once and have it answered so many times."""
+    llm.say(*map(str, range(times)))
+    first = await turns.start(ask("Count"))
+    await first.ended()
+    for _ in range(times - 1):
+        await (await turns.regenerate(first.conversation_id, TurnOptions())).ended()
+    return first.conversation_id
+
+
+async def test_a_branch_goes_on_that_ends_long_before_the_newest_message(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    counted = await many_replies(turns, llm, times=150)
+    await choose_head(turns, storage, counted, (await storage.read(counted)).messages[1].id)
+    await (await turns.start(ask("Sing", conversation_id=str(counted)))).ended()
+
+    assert [m.content for m in active_branch(await storage.read(counted))] == ["Count", "0", "Sing", "Sing"]
+
+
+async def test_a_reply_is_made_anew_that_stands_long_before_the_newest_message(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    counted = await many_replies(turns, llm, times=150)
+    await choose_head(turns, storage, counted, (await storage.read(counted)).messages[1].id)
+    await (await turns.regenerate(counted, TurnOptions())).ended()
+
+    assert [m.role for m in active_branch(await storage.read(counted))] == ["user", "assistant"]
+
+
+async def test_a_message_is_answered_again_that_stands_long_before_its_newest_reply(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    counted = await many_replies(turns, llm, times=150)
+    turns.forget(counted)
+    await (await turns.regenerate(counted, TurnOptions())).ended()
+
+    assert [m.role for m in active_branch(await storage.read(counted))] == ["user", "assistant"]
 
 
 async def test_a_fork_is_a_conversation_of_its_own(

@@ -73,10 +73,11 @@ def _entry(message: Message, position: int) -> Entry:
 class History:
     """One conversation as the turn engine knows it.
 
-    ``path`` is the loaded end of the active branch, oldest first; ``total`` and ``last_id`` speak of the document,
-    all branches together, as do ``updated_at`` and ``revision`` (None where what is stored may be more); ``cut`` is
-    the id of the message that prompts begin with. ``last_prompt`` is the outline of the last one. ``reading`` numbers
-    the histories that were read. A history that ``is_outdated`` serves the turn that has it, and is kept for no other.
+    ``path`` is the loaded end of the active branch, oldest first, which ``Histories`` give with at least its last
+    message; ``total`` and ``last_id`` speak of the document, all branches together, as do ``updated_at`` and
+    ``revision`` (None where what is stored may be more); ``cut`` is the id of the message that prompts begin
+    with. ``last_prompt`` is the outline of the last one. ``reading`` numbers the histories that were read. A history
+    that ``is_outdated`` serves the turn that has it, and is kept for no other.
     """
 
     __slots__ = (
@@ -273,7 +274,7 @@ class Histories:
         if known is not None:
             self._known.move_to_end(conversation_id.int)
             return known[0]
-        return self.take(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
+        return await self._taken(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
 
     async def changed(self, history: History | None, page: Page, *, is_added: bool) -> History:
         """Return the history that ends with a page that was just read; with ``is_added``, of what ``history`` lacks.
@@ -282,7 +283,7 @@ class Histories:
         """
         self._check_sound(page)
         if history is None or not is_added:
-            return self.take(page)
+            return await self._taken(page)
         grown = history.followed_by(page)
         if grown is None:
             self.forget(history.id)
@@ -290,10 +291,12 @@ class Histories:
         self.keep(grown)
         return grown
 
-    def take(self, page: Page) -> History:
-        """Return the history that ends with a page that was just read. Raises ``ConversationDamaged``."""
+    async def _taken(self, page: Page) -> History:
+        """Return the history that ends with a page that was just read, or with the head, which may stand before it."""
         self._check_sound(page)
         history = History(page)
+        while not history.path and not history.is_complete:
+            await self.extend(history)
         self.keep(history)
         return history
 
@@ -355,6 +358,14 @@ class Histories:
             position = history.position_of(message_id)
         return position
 
+    async def load_question(self, history: History) -> Entry | None:
+        """Return the newest message of the branch that is no reply, loading what is needed; None without any."""
+        while True:
+            asked = next((entry for entry in reversed(history.path) if entry.role != "assistant"), None)
+            if asked is not None or history.is_complete:
+                return asked
+            await self.extend(history)
+
     async def turn_to(self, history: History, message_id: StoredId | None) -> bool:
         """Set a history's ``path`` to the branch that ends with a message; None empties it. False if it is not there.
 
@@ -379,8 +390,8 @@ class Histories:
         return False
 
     async def extend(self, history: History) -> None:
-        """Load the next older messages, more at a time the more there are already."""
-        limit = max(PAGE_SIZE, len(history.path))
+        """Load the next older messages, more at a time the more were read already."""
+        limit = max(PAGE_SIZE, history.total - history.unread)
         history.extend(await self._storage.read_page(history.id, limit=limit, before=history.unread))
         if history.id.int in self._known:
             self.keep(history)

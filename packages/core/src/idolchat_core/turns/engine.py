@@ -248,10 +248,10 @@ class TurnEngine:
         """
         histories = self._resources.histories
         history = await histories.refreshed(await histories.get(conversation_id))
-        asked = [entry.id for entry in history.path if entry.role != "assistant"]
-        if not asked:
+        asked = await histories.load_question(history)
+        if asked is None:
             raise TurnNotRetryable(f"conversation {conversation_id} has no message to answer")
-        return await self._local.launch(Plan.anew(conversation_id, asked[-1], options))
+        return await self._local.launch(Plan.anew(conversation_id, asked.id, options))
 
     async def answer_again(
         self,
