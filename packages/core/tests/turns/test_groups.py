@@ -14,7 +14,7 @@ from idolchat_core.conversations.beginning import begin
 from idolchat_core.conversations.branches import change, fork
 from idolchat_core.errors import ConversationMismatch, InvalidRequest
 from idolchat_core.events.live_turn import LiveTurn
-from idolchat_core.models import utc_now
+from idolchat_core.models import Message, new_id, utc_now
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
@@ -62,6 +62,9 @@ class Stage:
         group = Conversation(
             id=uuid4(), created_at=now, character_id=self.mika.id, character_ids=members, updated_at=now, **fields
         )
+        if group.messages:
+            await self.storage.create(group)
+            return group.id
         mika = await self.characters.find(self.mika.id, None)
         return (await begin(self.storage, self.characters, group, mika))[0].id
 
@@ -144,6 +147,13 @@ async def test_in_turn_one_follows_the_other(stage: Stage, how: str) -> None:
     assert (await stage.speakers(where))[2::2] == ["rin", "mika", "rin"]
 
 
+async def test_whom_the_first_message_names_answers_it_when_it_is_answered_later(stage: Stage) -> None:
+    where = await stage.begin(messages=(Message(id=new_id(), role="user", content="Rin, sing!", timestamp=utc_now()),))
+    await (await stage.turns.regenerate(where, TurnOptions())).ended()
+
+    assert await stage.speakers(where) == [None, "rin"]
+
+
 async def test_turns_that_wait_know_who_spoke_last(stage: Stage) -> None:
     where = await stage.begin(next_speaker="in_turn")
     go_on = asyncio.Event()
@@ -216,6 +226,19 @@ async def test_whoever_joins_knows_who_spoke_before_and_whoever_left_keeps_her_n
         "Mika: Just us.",
         "Rin: Hello.",
     ]
+
+
+async def test_whoever_left_keeps_her_name_in_a_long_conversation_that_is_read_anew(stage: Stage) -> None:
+    where = await stage.begin(next_speaker="in_turn")
+    await stage.say(where, "La?", "Hello.")
+    miku = stage.directory.add("miku")
+    await change(stage.turns, stage.storage, where, character_ids=(stage.mika.id, miku.id))
+    for _ in range(40):
+        await stage.say(where, "La?", "La")
+    stage.turns.forget(where)
+    await stage.say(where, "La?", "La")
+
+    assert ("assistant", "Rin: Hello.") in stage.sent
 
 
 @pytest.mark.parametrize("members", [["rin", "mika"], ["mika"], ["mika", "mika"], ["mika", "rin", "rin"]])

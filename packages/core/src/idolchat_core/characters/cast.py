@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
@@ -49,21 +49,19 @@ class Member:
 class Cast:
     """Who speaks in a turn, and the names of all whose names are known, by id.
 
-    ``former`` are the names of those who took part before. A reply that says nothing of who gave it is that of
-    ``first_id``, with whom alone the conversation was then.
+    A reply that says nothing of who gave it is that of ``first_id``, with whom alone the conversation was then.
     """
 
     speaker_id: StoredId
     names: Mapping[StoredId, str]
     first_id: StoredId | None = None
-    former: Mapping[StoredId, str] = field(default_factory=dict)
 
     def name_of(self, character_id: StoredId | None) -> str | None:
         """Return the name of somebody else who takes part, or did; None for the speaker, and for one without a name."""
         given_by = self.first_id if character_id is None else character_id
         if given_by in (None, self.speaker_id):
             return None
-        return self.names.get(given_by or "") or self.former.get(given_by or "")
+        return self.names.get(given_by or "")
 
 
 def choose_speaker(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from idolchat_core.characters.cast import Cast, Member, NextSpeaker, choose_speaker
@@ -30,7 +31,7 @@ def check_speaker(plan: Plan, members: Sequence[StoredId | None]) -> None:
 
 async def cast_of(resources: EngineResources, plan: Plan, history: History) -> tuple[Cast, Member]:
     """Choose who speaks, and return her. Raises ``InvalidRequest``, ``StorageError``."""
-    members = [await _member(resources, one, history) for one in history.character_ids]
+    members = [await _member(resources, one, history.user_id) for one in history.character_ids]
     before = await _speaker_before(resources, plan, history)
     if plan.continues is not None and plan.next_character_id not in (None, before):
         raise InvalidRequest("next_character_id: a reply is continued by who gave it", param="next_character_id")
@@ -38,9 +39,7 @@ async def cast_of(resources: EngineResources, plan: Plan, history: History) -> t
     if speaker_id not in history.character_ids:
         speaker_id = await _next_speaker(resources, plan, history, members)
     speaker = next(member for member in members if member.id == speaker_id)
-    former = {entry.character_id for entry in history.path} - {None, *history.character_ids}
-    left = [await _member(resources, one, history) for one in former if one is not None]
-    return Cast(speaker.id, _names(members), history.character_ids[0], _names(left)), speaker
+    return Cast(speaker.id, _names(members), history.character_ids[0]), speaker
 
 
 def _names(members: Sequence[Member]) -> dict[StoredId, str]:
@@ -52,10 +51,10 @@ def _one_line(name: str) -> str:
     return " ".join(name.split())[:MAX_NAME_CHARS]
 
 
-async def _member(resources: EngineResources, character_id: StoredId, history: History) -> Member:
+async def _member(resources: EngineResources, character_id: StoredId, user_id: StoredId | None) -> Member:
     entry = None
     if isinstance(character_id, UUID):
-        entry = await resources.characters.find(character_id, history.user_id)
+        entry = await resources.characters.find(character_id, user_id)
     return Member(character_id, entry)
 
 
@@ -78,18 +77,27 @@ async def _next_speaker(
     stands_at = plan.instead_of or plan.answer_to
     position = None if stands_at is None else await resources.histories.load_message(history, stands_at)
     before = path if position is None else path[:position]
-    asked = plan.messages[-1].content if plan.messages else path[position].sent["content"] if position else None
+    stored = None if position is None else path[position].sent["content"]
     return choose_speaker(
         members,
         NextSpeaker.of(history.next_speaker),
-        said=_text(asked),
+        said=_text(plan.messages[-1].content if plan.messages else stored),
         last=_last_speaker(before, history.character_ids[0]),
         seed=f"{history.id} {plan.user_message_id} speaker",
     )
 
 
-def heard_by(cast: Cast, branch: Sequence[Entry]) -> list[Entry]:
-    """Return a branch as the speaker has heard it: what others said begins with their names."""
+async def heard_by(
+    resources: EngineResources, cast: Cast, branch: Sequence[Entry], *, user_id: StoredId | None
+) -> list[Entry]:
+    """Return a branch as the speaker has heard it: what others said begins with their names, also of who has left.
+
+    Raises ``StorageError``.
+    """
+    former = {entry.character_id for entry in branch} - {None, cast.speaker_id, *cast.names}
+    if former:
+        left = [await _member(resources, one, user_id) for one in former if one is not None]
+        cast = replace(cast, names={**cast.names, **_names(left)})
     return [_heard(entry, cast.name_of(entry.character_id)) for entry in branch]
 
 

@@ -118,7 +118,7 @@ class Prompting:
         late_system, assistant_first = await resources.catalog.prompt_form(self._model)
         prompt = build_prompt(
             selection,
-            branch if cast is None else heard_by(cast, branch),
+            branch if cast is None else await heard_by(resources, cast, branch, user_id=history.user_id),
             budget_tokens=budget_tokens,
             tokens_per_size=per_size,
             reserved_tokens=self.reserved_tokens,
