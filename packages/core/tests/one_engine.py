@@ -21,8 +21,16 @@ async def engine(
         yield turns
 
 
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
+def ask(text: str, turn: LiveTurn | None = None, /, **more: Any) -> TurnRequest:
+    """Say something, in the conversation of a turn or in a new one."""
+    where = {"conversation_id": turn.conversation_id} if turn else {}
+    return ask_all(("user", text), **where, **more)
+
+
+def ask_all(*messages: tuple[str, str], **more: Any) -> TurnRequest:
+    """Send several messages at once, each a role and a text."""
+    said = [{"role": role, "content": content} for role, content in messages]
+    return TurnRequest.model_validate({"messages": said, **more})
 
 
 async def said(storage: InMemoryStorage, conversation_id: UUID) -> list[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
+from one_engine import ask
 
 from idolchat_core import LLMProvider, Registry, Storage, hookimpl
 from idolchat_core.coordination.contract import Bus, Coordination
@@ -16,7 +17,6 @@ from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.service import open_service
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, ScriptedProvider, SharedInMemoryStorage
-from idolchat_core.turns.request import TurnRequest
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ class MirrorPlugin:
 async def test_an_open_service_answers() -> None:
     plugins = load_plugins(MirrorPlugin(), installed=False)
     async with open_service(CoreSettings(), plugins) as service:
-        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        request = ask("Hi")
         ended = await (await service.turns.start(request)).ended()
 
     assert ended.message is not None
@@ -71,7 +71,7 @@ async def test_what_is_said_is_copied_to_the_mirrors(opens_at: int) -> None:
     plugin = MirrorPlugin(opens_at=opens_at)
     settings = CoreSettings.model_validate({"storage": ("local", "objects")})
     async with open_service(settings, load_plugins(plugin, installed=False), recovers=True) as service:
-        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        request = ask("Hi")
         turn = await service.turns.start(request)
         await turn.ended()
         assert isinstance(service.storage, MirroredStorage)
@@ -119,7 +119,7 @@ async def test_turns_on_a_shared_storage_are_coordinated_by_it() -> None:
     storage = Shared()
     settings = CoreSettings(shutdown_grace_s=0)
     async with open_service(settings, load_plugins(storage, installed=False), recovers=True) as service:
-        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        request = ask("Hi")
         turn = await service.turns.start(request)
         [occupant] = await storage.coordination.turns.occupants(turn.conversation_id)
 

@@ -17,7 +17,6 @@ from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnRequest
 
 
 class SharedInMemory(InMemoryStorage):
@@ -67,11 +66,6 @@ class Cluster:
             self.storage, llm, settings=settings, coordination=coordination, recovers=recovers
         ) as engine:
             yield engine
-
-
-def ask(text: str, turn: LiveTurn | None = None, **more: Any) -> TurnRequest:
-    where = {"conversation_id": str(turn.conversation_id)} if turn else {}
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **where, **more})
 
 
 async def said(cluster: Cluster, turn: LiveTurn) -> list[Any]:

@@ -1,32 +1,15 @@
 """Replies in the making share records, and each is in one of them until it is dropped."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+from live_turns import a_turn
 
 from idolchat_core.coordination.checkpoints import Checkpoints, unfinished
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
-from idolchat_core.models import new_id, utc_now
 from idolchat_core.testing import InMemoryStorage, a_message
-
-
-def a_turn(said: str = "") -> LiveTurn:
-    live = LiveTurn(
-        turn_id=new_id(),
-        conversation_id=uuid4(),
-        user_id=None,
-        user_message_id=new_id(),
-        message_id=new_id(),
-        model="m",
-        created_at=utc_now(),
-        on_last_reader_gone=lambda: None,
-    )
-    live.begin()
-    if said:
-        live.say(Delta(said))
-    return live
 
 
 async def left_by_a_crash(storage: InMemoryStorage) -> dict[UUID, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from live_turns import a_turn
 from pydantic_core import to_json
 
 from idolchat_core.coordination import event_feeds, event_relay
@@ -18,7 +19,6 @@ from idolchat_core.coordination.messages import Follow, Left, Stop, Texts, Watch
 from idolchat_core.events.events import Batch, Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
-from idolchat_core.models import new_id, utc_now
 from idolchat_core.testing import FaultyBus, InMemoryStorage
 
 ENDED = TurnEnded(state=TurnState.COMPLETED)
@@ -74,21 +74,6 @@ def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(event_relay, name, 0.005)
     monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 60.0)
     monkeypatch.setattr(event_relay, "ASK_STORE_AFTER_S", 60.0)
-
-
-def a_turn() -> LiveTurn:
-    live = LiveTurn(
-        turn_id=new_id(),
-        conversation_id=new_id(),
-        user_id=None,
-        user_message_id=new_id(),
-        message_id=new_id(),
-        model="m",
-        created_at=utc_now(),
-        on_last_reader_gone=lambda: None,
-    )
-    live.begin()
-    return live
 
 
 @asynccontextmanager

@@ -49,17 +49,22 @@ class TestStoredTurns(TurnStoreConformance):
         return opened
 
 
+def local_buses(*, through: Callable[[Bus], Bus]) -> OpenBus:
+    """Return what opens buses of one process, each through something."""
+    peers: dict[str, Callable[[bytes], None]] = {}
+    numbers = count()
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Bus]:
+        yield through(LocalBus(f"local-{next(numbers)}", peers=peers))
+
+    return opened
+
+
 class TestLocalBus(BusConformance):
     @pytest.fixture
     def open_bus(self) -> OpenBus:
-        peers: dict[str, Callable[[bytes], None]] = {}
-        numbers = count()
-
-        @asynccontextmanager
-        async def opened() -> AsyncGenerator[Bus]:
-            yield LocalBus(f"local-{next(numbers)}", peers=peers)
-
-        return opened
+        return local_buses(through=lambda bus: bus)
 
 
 class TestFaultlessBus(BusConformance):
@@ -67,14 +72,7 @@ class TestFaultlessBus(BusConformance):
 
     @pytest.fixture
     def open_bus(self) -> OpenBus:
-        peers: dict[str, Callable[[bytes], None]] = {}
-        numbers = count()
-
-        @asynccontextmanager
-        async def opened() -> AsyncGenerator[Bus]:
-            yield FaultyBus(LocalBus(f"local-{next(numbers)}", peers=peers))
-
-        return opened
+        return local_buses(through=FaultyBus)
 
 
 class TestLocalCounters(CountersConformance):

@@ -3,31 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from uuid import uuid4
 
 import pytest
+from live_turns import a_turn
 
 from idolchat_core.events.events import Batch, Event, TurnEnded, TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.llm.contract import Delta
-from idolchat_core.models import new_id, utc_now
 
 ENDED = TurnEnded(state=TurnState.COMPLETED)
-
-
-def a_turn() -> LiveTurn:
-    live = LiveTurn(
-        turn_id=new_id(),
-        conversation_id=uuid4(),
-        user_id=None,
-        user_message_id=new_id(),
-        message_id=new_id(),
-        model="m",
-        created_at=utc_now(),
-        on_last_reader_gone=lambda: None,
-    )
-    live.begin()
-    return live
 
 
 class Reader:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from changing import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored
 from idolchat_core.models import utc_now
-from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
+from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation
 
 QUICK = MirrorTuning(settle_s=0.0, rest_s=0.001, look_every_s=0.002, first_pause_s=0.001, longest_pause_s=0.002)
 PATIENCE_S = 60
@@ -65,17 +66,10 @@ class World:
                 await self.change(await self.start(), step, self.there[number % len(self.there)])
 
     async def change(self, storage: MirroredStorage, step: str, conversation_id: UUID) -> None:
-        page = await storage.read_page(conversation_id, limit=1)
-        match step:
-            case "append":
-                await storage.append(conversation_id, [a_message()], expected_count=page.total, updated_at=utc_now())
-            case "choose":
-                head = {"head": str(page.conversation.messages[-1].id)}
-                await storage.update(conversation_id, head, expected_count=page.total)
-            case "replace":
-                await storage.put(a_conversation("new", id=conversation_id, created_at=utc_now()))
-            case _:
-                await self.delete(storage, conversation_id, elsewhere=step == "delete elsewhere")
+        if step.startswith("delete"):
+            await self.delete(storage, conversation_id, elsewhere=step == "delete elsewhere")
+        else:
+            await change(storage, step, conversation_id)
 
     async def delete(self, storage: MirroredStorage, conversation_id: UUID, *, elsewhere: bool) -> None:
         factories = {"objects": lambda: nullcontext(self.mirror)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from changing import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from idolchat_core.mirror import MirrorMode, TrackedStorage, open_tracked
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.models import utc_now
 from idolchat_core.storage.changes import Change, ChangeKind, ChangeObserver, changing
-from idolchat_core.testing import InMemoryStorage, a_conversation, a_message
+from idolchat_core.testing import InMemoryStorage, a_conversation
 
 STEPS = st.one_of(
     st.tuples(
@@ -108,19 +109,12 @@ class World:
                 return
             by = "primary"
         storage = self.primary if by == "primary" else await self.writer(by)
-        page = await self.primary.read_page(conversation_id, limit=1)
-        match step:
-            case "append":
-                await storage.append(conversation_id, [a_message()], expected_count=page.total, updated_at=utc_now())
-            case "choose":
-                head = {"head": str(page.conversation.messages[-1].id)}
-                await storage.update(conversation_id, head, expected_count=page.total)
-            case "replace":
-                await storage.put(a_conversation("new", id=conversation_id, created_at=utc_now()))
-            case _:
-                with changing(_KINDS[step]):
-                    await storage.delete(conversation_id)
-                self.there.remove(conversation_id)
+        if step in ("delete", "erase"):
+            with changing(_KINDS[step]):
+                await storage.delete(conversation_id)
+            self.there.remove(conversation_id)
+        else:
+            await change(storage, step, conversation_id)
 
     async def is_followed(self) -> bool:
         stored = {one: (await self.primary.read_page(one, limit=1)).revision for one in self.there}

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from one_engine import ask
 from pydantic_core import from_json
 
 from idolchat_core.errors import BudgetExceeded, ProviderUnavailable, ReplyCut, ShuttingDown, SpendingStopped
@@ -16,7 +17,6 @@ from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.spending.kill_switch import stop_spending
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnRequest
 
 USER = uuid4()
 
@@ -109,7 +109,7 @@ async def test_a_call_takes_nobodys_place(
     async with engine(storage, llm, background, max_turns=1, user_max_turns=1) as turns:
         asked = asyncio.create_task(background.complete(REQUEST, purpose="summary"))
         await llm.wait_for_replies(1)
-        request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}], "user_id": USER})
+        request = ask("Hi", user_id=USER)
         turn = await turns.start(request)
         await turn.ended()
         goes_on.set()

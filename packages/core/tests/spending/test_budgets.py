@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_engine import ask
 
 from idolchat_core.errors import BudgetExceeded, LimitReached, QueueFull
 from idolchat_core.rate_limits import LeakyBuckets
@@ -24,7 +25,7 @@ def allowing(**settings: Any) -> CoreSettings:
     return CoreSettings(**settings)
 
 
-SAYING_HI = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+SAYING_HI = ask("Hi")
 ANA, BEN = Spender("ana", "10.0.0.1"), Spender("ben", "10.0.0.1")
 
 
@@ -169,7 +170,7 @@ async def test_who_shows_no_user_is_counted_by_the_key() -> None:
     try:
         settings = CoreSettings(user_budget_daily_tokens=1000)
         async with TurnEngine(InMemoryStorage(), ScriptedProvider(), settings=settings) as turns:
-            request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+            request = ask("Hi")
             await (await turns.start(request)).ended()
 
             assert list(turns.ledger.budgets.day.users) == ["key:k1"]

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import ask
 from pydantic_core import from_json
 
 from idolchat_core.errors import ProviderUnavailable, SpendingStopped, StorageUnavailable
@@ -56,8 +57,8 @@ async def engine(
         yield turns
 
 
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], "user_id": USER, **more})
+def asked(text: str, **more: Any) -> TurnRequest:
+    return ask(text, user_id=USER, **more)
 
 
 async def finish(turns: TurnEngine, request: TurnRequest) -> TurnEnded:
@@ -80,7 +81,7 @@ async def test_a_turn_is_written_down_before_the_provider_is_asked_and_when_it_i
     llm, going_on = Billing(), asyncio.Event()
     llm.say(["Hello", going_on, " you"])
     async with engine(storage, llm) as turns:
-        turn = await turns.start(ask("Hi"))
+        turn = await turns.start(asked("Hi"))
         await llm.wait_for_replies(1)
         [opened] = await lines_of(storage)
         going_on.set()
@@ -96,9 +97,9 @@ async def test_a_turn_is_written_down_before_the_provider_is_asked_and_when_it_i
 async def test_a_replay_and_a_refusal_are_no_calls(storage: InMemoryStorage, llm: ScriptedProvider) -> None:
     async with engine(storage, llm) as turns:
         for _ in range(3):
-            await (await turns.start(ask("Hi"), idempotency_key="k")).ended()
+            await (await turns.start(asked("Hi"), idempotency_key="k")).ended()
     async with engine(storage, llm) as turns:
-        await (await turns.start(ask("Hi"), idempotency_key="k")).ended()
+        await (await turns.start(asked("Hi"), idempotency_key="k")).ended()
 
     assert (await today(storage)).total.calls == 1
 
@@ -111,7 +112,7 @@ async def test_a_cancelled_reply_is_estimated_and_corrected_by_the_provider(
     llm.told = Usage(input_tokens=31, output_tokens=7, cost=0.25)
     llm.say(["Hello", never])
     async with engine(storage, llm) as turns:
-        turn = await turns.start(ask("Hi"))
+        turn = await turns.start(asked("Hi"))
         async for _, events in turn.follow():
             if any(isinstance(event, Delta) for event in events):
                 break
@@ -130,7 +131,7 @@ async def test_a_provider_that_refuses_is_a_call_that_took_nothing(
 ) -> None:
     llm.say([ProviderUnavailable("away")])
     async with engine(storage, llm) as turns:
-        assert (await finish(turns, ask("Hi"))).state is TurnState.FAILED
+        assert (await finish(turns, asked("Hi"))).state is TurnState.FAILED
     book = await today(storage)
 
     assert (book.total.calls, book.total.tokens, book.opened) == (1, 0, {})
@@ -141,7 +142,7 @@ async def test_a_call_of_which_only_the_intent_is_left_is_settled_from_the_conve
 ) -> None:
     llm = Billing()
     async with engine(storage, llm) as turns:
-        await finish(turns, ask("Hi"))
+        await finish(turns, asked("Hi"))
         crashed = deepcopy(storage)  # the end is still to be written to the ledger, and is in the conversation
     assert not [line for line in await lines_of(crashed) if "call" in line]
 
@@ -155,7 +156,7 @@ async def test_a_reply_cut_by_a_crash_counts_as_an_estimate(storage: InMemorySto
     never = asyncio.Event()
     llm.say(["Hello", never])
     async with engine(storage, llm) as turns:
-        await turns.start(ask("How are you today, my friend?"))
+        await turns.start(asked("How are you today, my friend?"))
         await llm.wait_for_replies(1)
         crashed = deepcopy(storage)
     async with engine(crashed, llm):
@@ -171,7 +172,7 @@ async def test_a_call_whose_message_was_never_stored_was_never_made(
 ) -> None:
     conversation_id = uuid4()
     async with engine(storage, llm) as turns:
-        await finish(turns, ask("Hi", conversation_id=conversation_id))
+        await finish(turns, asked("Hi", conversation_id=conversation_id))
     await storage.append_log("spending", f"{datetime.now(UTC):%Y-%m-%d}", _intent(conversation_id))
     async with engine(storage, llm):
         pass
@@ -190,7 +191,7 @@ async def test_a_ledger_that_cannot_be_written_fails_the_turn_before_the_provide
     async with engine(storage, llm) as turns:
         with monkeypatch.context() as patch:
             patch.setattr(storage, "append_log", refuse)
-            turn = await turns.start(ask("Hi"))
+            turn = await turns.start(asked("Hi"))
             ended = await turn.ended()
         assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "storage_unavailable")
         stored = await storage.read(turn.conversation_id)
@@ -205,20 +206,20 @@ async def test_the_stop_switch_refuses_turns_and_ends_those_that_wait(
     conversation_id, going_on = uuid4(), asyncio.Event()
     llm.say(["One", going_on], "Two", "Three")
     async with engine(storage, llm, shutdown_grace_s=10) as turns:
-        first = await turns.start(ask("1", conversation_id=conversation_id))
+        first = await turns.start(asked("1", conversation_id=conversation_id))
         await llm.wait_for_replies(1)
-        waiting = await turns.start(ask("2", conversation_id=conversation_id), idempotency_key="two")
+        waiting = await turns.start(asked("2", conversation_id=conversation_id), idempotency_key="two")
         await stop_spending(storage, "too dear")
         await turns.ledger.look()
         with pytest.raises(SpendingStopped, match="too dear"):
-            await turns.start(ask("3"))
+            await turns.start(asked("3"))
         going_on.set()
         assert (await first.ended()).state is TurnState.COMPLETED
         ended = await waiting.ended()
         assert (ended.state, (ended.error or {})["code"]) == (TurnState.FAILED, "spending_stopped")
         await resume_spending(storage)
         await turns.ledger.look()
-        again = await turns.start(ask("2", conversation_id=conversation_id), idempotency_key="two")
+        again = await turns.start(asked("2", conversation_id=conversation_id), idempotency_key="two")
         assert (await again.ended()).state is TurnState.COMPLETED
 
     assert (await today(storage)).total.calls == 2
@@ -230,7 +231,7 @@ async def test_a_start_reads_no_more_than_what_the_sums_of_a_day_lack(
     monkeypatch.setattr("idolchat_core.spending.ledger.ROLL_UP_BYTES", 4000)
     async with engine(storage, llm) as turns:
         for number in range(30):
-            await finish(turns, ask(f"{number}"))
+            await finish(turns, asked(f"{number}"))
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     whole = DailyTotals(day)
     whole.take(await storage.read_log("spending", day))
@@ -261,7 +262,7 @@ async def test_a_cost_that_cannot_be_right_is_estimated(storage: InMemoryStorage
     told = Usage(input_tokens=10, output_tokens=2, cost=cost)
     llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
     async with engine(storage, llm) as turns:
-        ended = await finish(turns, ask("Hi"))
+        ended = await finish(turns, asked("Hi"))
     [settled] = [line for line in await lines_of(storage) if "call" in line]
 
     assert ended.usage == Usage(input_tokens=10, output_tokens=2, is_estimate=True)
@@ -273,7 +274,7 @@ async def test_a_count_of_tokens_that_cannot_be_right_is_estimated(storage: InMe
     told = Usage(input_tokens=count, output_tokens=count)
     llm = ScriptedProvider(["Hi", Finished(finish_reason="stop", usage=told)])
     async with engine(storage, llm) as turns:
-        ended = await finish(turns, ask("Hi"))
+        ended = await finish(turns, asked("Hi"))
 
     assert ended.usage is not None
     assert (ended.usage.is_estimate, 0 < ended.usage.output_tokens < 10) == (True, True)

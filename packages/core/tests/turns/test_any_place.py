@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import ask_all
 
 from idolchat_core import InvalidRequest, Message
 from idolchat_core.conversations.branches import active_branch
@@ -14,7 +15,7 @@ from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.plan import After
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import TurnOptions
 
 
 @pytest.fixture
@@ -22,15 +23,10 @@ def llm() -> ScriptedProvider:
     return ScriptedProvider("one", "two", "three", "four", "five")
 
 
-def ask(*messages: tuple[str, str], **more: Any) -> TurnRequest:
-    said = [{"role": role, "content": content} for role, content in messages]
-    return TurnRequest.model_validate({"messages": said, **more})
-
-
 async def three_turns(turns: TurnEngine, storage: InMemoryStorage) -> tuple[UUID, Sequence[Message]]:
     conversation_id = uuid4()
     for text in ("A", "B", "C"):
-        await (await turns.start(ask(("user", text), conversation_id=conversation_id))).ended()
+        await (await turns.start(ask_all(("user", text), conversation_id=conversation_id))).ended()
     return conversation_id, (await storage.read(conversation_id)).messages
 
 
@@ -39,7 +35,7 @@ async def texts(storage: InMemoryStorage, conversation_id: UUID) -> list[Any]:
 
 
 async def started(turns: TurnEngine, conversation_id: UUID, after: After, *said: tuple[str, str]) -> TurnEnded:
-    turn = await turns.start(ask(*said, conversation_id=conversation_id), after=after)
+    turn = await turns.start(ask_all(*said, conversation_id=conversation_id), after=after)
     return await turn.ended()
 
 
@@ -90,10 +86,10 @@ async def test_a_place_that_is_not_there_is_refused_and_changes_nothing(
     conversation_id, before = await three_turns(turns, storage)
 
     with pytest.raises(InvalidRequest, match="no message"):
-        await turns.start(ask(("user", "X"), conversation_id=conversation_id), after=After(uuid4()))
+        await turns.start(ask_all(("user", "X"), conversation_id=conversation_id), after=After(uuid4()))
 
     assert (await storage.read(conversation_id)).messages == tuple(before)
-    await (await turns.start(ask(("user", "D"), conversation_id=conversation_id))).ended()
+    await (await turns.start(ask_all(("user", "D"), conversation_id=conversation_id))).ended()
     assert (await texts(storage, conversation_id))[-2:] == ["D", "four"]
 
 

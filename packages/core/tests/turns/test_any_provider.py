@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_engine import ask
 
 from idolchat_core.errors import ContextTooLong, ProviderUnavailable, RateLimited, ReplyCut
 from idolchat_core.events.events import Event, TurnEnded, TurnStarted
@@ -20,7 +21,6 @@ from idolchat_core.storage.document import line, parse_line
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.testing.scripted import Step
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnRequest
 
 ANY_TEXT = st.text(st.characters(), max_size=8)
 ANY_VALUE = st.recursive(
@@ -71,7 +71,7 @@ REPLIES = st.lists(DELTAS | FINISHED | ERRORS | ANY_TEXT | WRONG_TYPES, max_size
 
 
 async def events_of(engine: TurnEngine, **asked: Any) -> tuple[UUID, list[Event]]:
-    turn = await engine.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}], **asked}))
+    turn = await engine.start(ask("Hi", **asked))
     return turn.conversation_id, [event async for _, batch in turn.follow() for event in batch]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from one_engine import ask
 
 from idolchat_core.coordination.contract import Coordination, NewMessages, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
@@ -19,8 +20,7 @@ from idolchat_core.turns.request import TurnOptions, TurnRequest
 
 
 async def begin(turns: TurnEngine, text: str, before: LiveTurn | None = None) -> LiveTurn:
-    about = {"conversation_id": str(before.conversation_id)} if before else {}
-    return await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **about}))
+    return await turns.start(ask(text, before))
 
 
 async def test_a_conversation_that_was_deleted_begins_anew_with_the_next_message(

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import ask_all
 
 from idolchat_core import Delta, InvalidRequest, Message
 from idolchat_core.conversations.branches import active_branch, choose_head
@@ -18,7 +19,7 @@ from idolchat_core.prompt.sources import PromptSource, PromptTurn
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnOptions, TurnRequest
+from idolchat_core.turns.request import TurnOptions
 
 
 @pytest.fixture
@@ -36,17 +37,12 @@ async def turns(storage: InMemoryStorage, llm: ScriptedProvider) -> AsyncGenerat
         yield opened
 
 
-def ask(*messages: tuple[str, str], **more: Any) -> TurnRequest:
-    said = [{"role": role, "content": content} for role, content in messages]
-    return TurnRequest.model_validate({"messages": said, **more})
-
-
 async def told(turns: TurnEngine, *messages: tuple[str, str], **more: Any) -> TurnEnded:
-    return await (await turns.start(ask(*messages, **more))).ended()
+    return await (await turns.start(ask_all(*messages, **more))).ended()
 
 
 async def a_reply(turns: TurnEngine) -> tuple[UUID, Message]:
-    turn = await turns.start(ask(("user", "Tell me a story")))
+    turn = await turns.start(ask_all(("user", "Tell me a story")))
     ended = await turn.ended()
     assert ended.message is not None
     return turn.conversation_id, ended.message
@@ -232,13 +228,13 @@ async def test_a_request_that_ends_with_another_text_makes_it_a_sibling_and_cont
 async def test_a_conversation_can_begin_with_a_reply_to_continue(
     turns: TurnEngine, storage: InMemoryStorage, llm: ScriptedProvider
 ) -> None:
-    turn = await turns.start(ask(("user", "Sing"), ("assistant", "La")))
+    turn = await turns.start(ask_all(("user", "Sing"), ("assistant", "La")))
     await turn.ended()
 
     assert sent(llm) == [("user", "Sing"), ("assistant", "La")]
     assert await branch(storage, turn.conversation_id) == [("user", "Sing"), ("assistant", "LaOnce upon")]
     with pytest.raises(InvalidRequest, match="answer"):
-        await turns.start(ask(("assistant", "La")))
+        await turns.start(ask_all(("assistant", "La")))
 
 
 async def test_a_key_continues_once_and_is_remembered_over_a_restart(
@@ -247,20 +243,20 @@ async def test_a_key_continues_once_and_is_remembered_over_a_restart(
     async with engine(storage, llm) as turns:
         conversation_id, _ = await a_reply(turns)
         llm.say(" a time")
-        request = ask(("assistant", "Once upon"), conversation_id=conversation_id)
+        request = ask_all(("assistant", "Once upon"), conversation_id=conversation_id)
         first = await (await turns.start(request, idempotency_key="k")).ended()
     async with engine(storage, llm) as turns:
         again = await turns.start(request, idempotency_key="k")
         ended = await again.ended()
         with pytest.raises(IdempotencyMismatch):
-            await turns.start(ask(("assistant", "Else"), conversation_id=conversation_id), idempotency_key="k")
+            await turns.start(ask_all(("assistant", "Else"), conversation_id=conversation_id), idempotency_key="k")
 
     assert (await added(again), ended.message, len(llm.requests)) == (" a time", first.message, 2)
 
 
 async def test_a_key_whose_continuation_failed_runs_again(storage: InMemoryStorage) -> None:
     llm = ScriptedProvider([ProviderUnavailable("down")], " la")
-    request = ask(("user", "Sing"), ("assistant", "La"))
+    request = ask_all(("user", "Sing"), ("assistant", "La"))
     async with engine(storage, llm) as turns:
         failed = await turns.start(request, idempotency_key="k")
         await failed.ended()

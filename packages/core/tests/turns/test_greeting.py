@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import ask
 from pydantic import JsonValue
 
 from idolchat_core import Conversation, Message, ModelInfo
@@ -40,10 +41,6 @@ async def turns(
     characters = JoinedDirectories({"memory": directory})
     async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0), characters=characters) as opened:
         yield opened
-
-
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
 
 
 async def over(turn: LiveTurn) -> LiveTurn:

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
-from two_engines import Cluster, ask, said, until_said
+from one_engine import ask
+from two_engines import Cluster, said, until_said
 
 from idolchat_core.coordination import event_relay
 from idolchat_core.coordination.checkpoints import unfinished

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
+from one_engine import ask
 
 from idolchat_core.errors import TurnExpired, TurnNotFound
 from idolchat_core.events.live_turn import LiveTurn
@@ -17,7 +18,6 @@ from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns import prompting
 from idolchat_core.turns.engine import TurnEngine
 from idolchat_core.turns.prompt_records import PromptRecords, forget_naming
-from idolchat_core.turns.request import TurnRequest
 
 
 class Lore(PromptSource):
@@ -57,7 +57,7 @@ async def prompt_with(*sources: PromptSource, text: str = "Sing!", **request: An
     llm = ScriptedProvider()
     settings = CoreSettings(system_prompt="You are Mira.")
     async with TurnEngine(InMemoryStorage(), llm, settings=settings, prompt_sources=sources) as turns:
-        asked = TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **request})
+        asked = ask(text, **request)
         await (await turns.start(asked)).ended()
     return [message["content"] for message in llm.requests[-1].messages]
 
@@ -113,7 +113,7 @@ async def test_a_source_that_fails_to_say_whether_it_is_silent_costs_its_parts_a
     sources = [SilentByFault(MOON), Lore(MOON)]
     llm = ScriptedProvider()
     async with TurnEngine(InMemoryStorage(), llm, settings=CoreSettings(), prompt_sources=sources) as turns:
-        turn = await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]}))
+        turn = await turns.start(ask("Hi"))
         await turn.ended()
         explained = await turns.explain_prompt(turn.turn_id)
 
@@ -212,7 +212,7 @@ async def test_a_source_is_told_of_the_turn_and_of_the_room_it_has() -> None:
 async def test_a_source_cannot_speak_under_the_name_of_another() -> None:
     llm, liar = ScriptedProvider(), Lore(MOON._replace(source="core"))
     async with TurnEngine(InMemoryStorage(), llm, settings=CoreSettings(), prompt_sources=[liar]) as turns:
-        asked = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
+        asked = ask("Hi")
         turn = await turns.start(asked)
         await turn.ended()
 
@@ -230,7 +230,7 @@ async def explained() -> tuple[InMemoryStorage, list[LiveTurn]]:
     async with TurnEngine(storage, ScriptedProvider(), settings=settings, prompt_sources=sources) as turns:
         for text in ("Hi", "Sing!"):
             more = {"conversation_id": str(begun[0].conversation_id)} if begun else {}
-            asked = TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
+            asked = ask(text, **more)
             begun.append(await turns.start(asked))
             await begun[-1].ended()
     return storage, begun
@@ -296,7 +296,7 @@ async def test_of_explanations_written_together_only_those_go_that_name_what_is_
 async def test_what_is_not_written_yet_is_explained_and_forgotten_as_what_is() -> None:
     storage, sources = InMemoryStorage(), [Lore(MOON._replace(why={"message_id": "m1"}))]
     async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings(), prompt_sources=sources) as turns:
-        turn = await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]}))
+        turn = await turns.start(ask("Hi"))
         await turn.ended()
         explained = await turns.explain_prompt(turn.turn_id)
         await forget_naming(storage, turn.conversation_id, "m1")
@@ -310,7 +310,7 @@ async def test_what_is_not_written_yet_is_explained_and_forgotten_as_what_is() -
 async def test_a_turn_whose_prompt_is_not_known_any_more_has_expired() -> None:
     storage = InMemoryStorage()
     async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings()) as turns:
-        turn = await turns.start(TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]}))
+        turn = await turns.start(ask("Hi"))
         await turn.ended()
     async with TurnEngine(storage, ScriptedProvider(), settings=CoreSettings()) as turns:
         with pytest.raises(TurnExpired):

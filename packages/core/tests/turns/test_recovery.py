@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import ask
 
 from idolchat_core.conversations.branches import active_branch, delete
 from idolchat_core.errors import ConversationNotFound, StorageUnavailable
@@ -69,10 +70,6 @@ async def engine(storage: Storage, llm: ScriptedProvider, **more: Any) -> AsyncG
     settings = CoreSettings(shutdown_grace_s=0)
     async with TurnEngine(storage, llm, settings=settings, **more) as turns:
         yield turns
-
-
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
 
 
 def contents(conversation: Conversation) -> list[Any]:
@@ -340,7 +337,7 @@ async def test_a_message_that_was_stored_after_all_is_found_by_its_key(llm: Scri
 async def test_a_storage_that_is_away_at_the_start_keeps_turns_waiting_and_no_longer(llm: ScriptedProvider) -> None:
     storage = InMemoryObjects()
     storage.is_down = True
-    request = TurnRequest.model_validate({"messages": [{"role": "user", "content": "Hello!"}]})
+    request = ask("Hello!")
     async with engine(storage, llm, recovers=True) as turns:
         with pytest.raises(StorageUnavailable, match="could not be read since the start"):
             await turns.start(request)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from two_engines import Cluster, ask, said, until_said, until_stored
+from one_engine import ask
+from two_engines import Cluster, said, until_said, until_stored
 
 from idolchat_core.coordination.checkpoints import unfinished
 from idolchat_core.coordination.contract import TurnTakenOver, UnfinishedTurn, Write

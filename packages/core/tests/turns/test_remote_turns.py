@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from two_engines import Cluster, ask, events_of, until_it_speaks, until_said, until_stored
+from one_engine import ask
+from two_engines import Cluster, events_of, until_it_speaks, until_said, until_stored
 
 from idolchat_core.coordination import event_relay
 from idolchat_core.coordination.local import StoredTurns

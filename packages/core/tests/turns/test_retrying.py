@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from one_engine import ask
 
 from idolchat_core.errors import ProviderUnavailable, TurnNotRetryable
 from idolchat_core.events.events import TurnState
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_core.turns.request import TurnRequest
 
 FAULT = ProviderUnavailable("the provider is down")
 
@@ -21,10 +21,6 @@ FAULT = ProviderUnavailable("the provider is down")
 async def engine(storage: InMemoryStorage, llm: ScriptedProvider, **settings: Any) -> AsyncGenerator[TurnEngine]:
     async with TurnEngine(storage, llm, settings=CoreSettings(**settings)) as turns:
         yield turns
-
-
-def ask(text: str, **more: Any) -> TurnRequest:
-    return TurnRequest.model_validate({"messages": [{"role": "user", "content": text}], **more})
 
 
 async def test_a_failed_turn_is_retried_once_however_often_it_is_asked(

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from two_engines import Cluster, ask, said, until_said
+from one_engine import ask
+from two_engines import Cluster, said, until_said
 
 from idolchat_core.conversations.branches import delete
 from idolchat_core.coordination.local import StoredTurns
