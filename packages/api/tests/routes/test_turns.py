@@ -30,6 +30,18 @@ async def test_a_turn_tells_how_it_ended(client: httpx.AsyncClient) -> None:
     assert said["usage"]["output_tokens"] == 3
 
 
+async def test_a_turn_whose_reply_was_deleted_tells_no_other_reply(client: httpx.AsyncClient) -> None:
+    begun = await begin(client)
+    here = f"/conversation/{begun['conversation_id']}"
+    again = (await client.post(f"{here}/regenerate", json={})).json()
+    await client.delete(f"{here}/messages/{begun['message_id']}")
+
+    deleted, kept = [(await client.get(f"/turns/{one['turn_id']}")).json() for one in (begun, again)]
+
+    assert (deleted["message_id"], deleted["content"]) == (begun["message_id"], "")
+    assert (kept["message_id"], kept["content"]) == (again["message_id"], "one two three")
+
+
 async def test_a_running_turn_tells_what_it_has_said(client: httpx.AsyncClient, provider: ScriptedProvider) -> None:
     """Scenario 10: who was away asks how it stands."""
     conversation_id, go_on = str(uuid4()), asyncio.Event()

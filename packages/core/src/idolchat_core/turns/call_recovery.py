@@ -72,7 +72,7 @@ async def _settled(storage: Storage, ledger: Ledger, line: dict[str, Any], left:
     facts = CallFacts.read(line)
     turn, is_known = await _turn_of(storage, facts)
     reply = turn.reply if turn is not None else None
-    if left is not None and (reply is None or reply.turn_id != left.turn_id):
+    if left is not None and reply is None:
         usage = await _estimated(storage, left.conversation_id if is_known else None, said=left.content)
         outcome, model = "unknown", left.model or facts.model
     elif is_known and turn is None:

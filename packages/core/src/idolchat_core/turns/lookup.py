@@ -10,6 +10,7 @@ from idolchat_core.errors import ConversationNotFound
 from idolchat_core.events.events import TurnState, TurnStatus
 from idolchat_core.models import Message, StoredId
 from idolchat_core.storage.contract import Storage
+from idolchat_core.turns.plan import retry_id
 
 __all__ = ["RETRYABLE", "StoredTurn", "find_message", "find_stored_turn", "state_of"]
 
@@ -34,25 +35,34 @@ def state_of(reply: Message | None) -> TurnState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTurn:
-    """A user's message and the newest reply to it."""
+    """A user's message and this turn's reply to it.
+
+    ``retries`` are the replies of the turns that answered it once more in the place of this one, each in that of the
+    one before it; what was regenerated is none.
+    """
 
     conversation_id: UUID
     turn_id: UUID
     user_message: Message
     reply: Message | None
+    retries: Sequence[Message] = ()
 
     @property
     def request_hash(self) -> str | None:
         """What the turn's idempotency key was used for; the reply has it where the turn asked nothing new."""
-        reply = self.reply
-        if reply is not None and reply.turn_id == self.turn_id and reply.request_hash is not None:
-            return reply.request_hash
+        if self.reply is not None and self.reply.request_hash is not None:
+            return self.reply.request_hash
         return self.user_message.request_hash
 
     @property
+    def newest_reply(self) -> Message | None:
+        """The reply that its key stands for now: that of the last retry, else its own."""
+        return self.retries[-1] if self.retries else self.reply
+
+    @property
     def newest_turn_id(self) -> UUID:
-        """The turn of the newest reply; this one where there is none, or a reply that does not say."""
-        return (self.reply.turn_id if self.reply else None) or self.turn_id
+        """The turn of the last retry; this one where there is none."""
+        return (self.retries[-1].turn_id if self.retries else None) or self.turn_id
 
     @property
     def status(self) -> TurnStatus:
@@ -116,20 +126,30 @@ async def _from_the_newest(storage: Storage, conversation_id: UUID) -> AsyncGene
 
 def _turn_among(messages: Sequence[Message], turn_id: UUID, conversation_id: UUID) -> StoredTurn | None:
     mine = [i for i, message in enumerate(messages) if message.turn_id == turn_id]
-    asked = [i for i in mine if messages[i].role != "assistant"]
-    if asked:
-        user = messages[asked[-1]]
-        replies = [m for i, m in enumerate(messages) if _is_reply(m) and _parent(messages, i) == user.id]
-    elif mine:
-        parent = _parent(messages, mine[-1])
-        found = next((message for message in messages if message.id == parent), None)
-        if found is None:
-            return None
-        user, replies = found, [messages[mine[-1]]]
-    else:
+    if not mine:
         return None
-    reply = replies[-1] if replies else None
-    return StoredTurn(conversation_id=conversation_id, turn_id=turn_id, user_message=user, reply=reply)
+    asked = [i for i in mine if messages[i].role != "assistant"]
+    user_id = messages[asked[-1]].id if asked else _parent(messages, mine[-1])
+    user = next((message for message in messages if message.id == user_id), None)
+    if user is None:
+        return None
+    replies = {  # one that does not say its turn is of that of its message
+        message.turn_id or user.turn_id: message
+        for i, message in enumerate(messages)
+        if _is_reply(message) and _parent(messages, i) == user.id
+    }
+    retries = []
+    following = retry_id(turn_id)
+    while following in replies:
+        retries.append(replies[following])
+        following = retry_id(following)
+    return StoredTurn(
+        conversation_id=conversation_id,
+        turn_id=turn_id,
+        user_message=user,
+        reply=replies.get(turn_id),
+        retries=retries,
+    )
 
 
 def _is_reply(message: Message) -> bool:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.errors import TurnNotRetryable
-from idolchat_core.events.events import TurnState, TurnStatus
+from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import StoredId
-from idolchat_core.turns.lookup import RETRYABLE, StoredTurn
+from idolchat_core.turns.lookup import RETRYABLE, StoredTurn, state_of
 from idolchat_core.turns.plan import Plan, retry_id
 from idolchat_core.turns.request import TurnOptions
 
@@ -31,14 +31,15 @@ class Retryable(NamedTuple):
     @classmethod
     def of_live(cls, live: LiveTurn) -> Retryable:
         """Describe a turn whose events are kept. Raises ``TurnNotRetryable``."""
-        answer_to = _answered(live.status)
+        answer_to = _answered(live.turn_id, live.state, live.user_message_id)
         return cls(live.conversation_id, live.turn_id, answer_to, live.reply_fields.get("continues"), live.fingerprint)
 
     @classmethod
     def of_stored(cls, stored: StoredTurn) -> Retryable:
         """Describe a turn by its messages. Raises ``TurnNotRetryable``."""
-        answer_to = _answered(stored.status)
-        continues = stored.reply.continues if stored.reply else None
+        reply = stored.newest_reply
+        answer_to = _answered(stored.newest_turn_id, state_of(reply), stored.user_message.id)
+        continues = reply.continues if reply else None
         return cls(stored.conversation_id, stored.newest_turn_id, answer_to, continues, stored.request_hash)
 
     @property
@@ -59,9 +60,7 @@ class Retryable(NamedTuple):
         return plan._replace(fingerprint=self.fingerprint)
 
 
-def _answered(status: TurnStatus) -> StoredId:
-    if status.state not in RETRYABLE | {TurnState.CANCELLED} or status.user_message_id is None:
-        raise TurnNotRetryable(
-            f"turn {status.turn_id} is {status.state}; only one that did not complete can be retried"
-        )
-    return status.user_message_id
+def _answered(turn_id: UUID, state: TurnState, user_message_id: StoredId | None) -> StoredId:
+    if state not in RETRYABLE | {TurnState.CANCELLED} or user_message_id is None:
+        raise TurnNotRetryable(f"turn {turn_id} is {state}; only one that did not complete can be retried")
+    return user_message_id

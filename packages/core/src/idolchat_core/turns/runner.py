@@ -309,12 +309,13 @@ class TurnRun:
             )
         if stored.request_hash != self.plan.fingerprint:
             raise mismatch(key)
-        if state_of(stored.reply) in RETRYABLE:  # one without a reply, too
+        if state_of(stored.newest_reply) in RETRYABLE:  # one without a reply, too
             stored = await self._not_running(stored)
-        if stored.reply is None or state_of(stored.reply) in RETRYABLE:
+        reply = stored.newest_reply
+        if reply is None or state_of(reply) in RETRYABLE:
             await self._run_again(stored)
             return False
-        await self._replay(stored, stored.reply)
+        await self._replay(stored, reply)
         return True
 
     async def _stored_before(self, history: History, *, is_loaded: bool) -> StoredTurn | None:
@@ -338,7 +339,8 @@ class TurnRun:
         return await find_stored_turn(storage, stored.turn_id, conversation_id=stored.conversation_id) or stored
 
     async def _run_again(self, stored: StoredTurn) -> None:
-        continues = stored.reply.continues if stored.reply else self.plan.prefill_id if self.plan.is_prefilled else None
+        reply = stored.newest_reply
+        continues = reply.continues if reply else self.plan.prefill_id if self.plan.is_prefilled else None
         turn_id = retry_id(stored.newest_turn_id)
         self._renames(self, turn_id)
         self.plan = self.plan.again(stored.user_message.id, turn_id=turn_id, continues=continues)
