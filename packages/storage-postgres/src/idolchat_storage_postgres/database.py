@@ -128,7 +128,8 @@ class Database:
     ) -> T:
         """Do something on a connection, and again where that failed in passing. Raises ``StorageUnavailable``.
 
-        What is not ``is_repeatable`` is done again only where it has certainly not been done.
+        What is not ``is_repeatable`` is done again only where it has certainly not been done. Being cancelled costs the
+        connection.
         """
         if self._is_closed:
             raise StorageUnavailable("this storage is closed")
@@ -183,6 +184,9 @@ class Database:
                 connection = await session.connection()
                 has_begun = True
                 return await work(connection)
+            except asyncio.CancelledError:  # it may have begun a transaction, in which the next caller would be
+                session.drop()
+                raise
             except ERRORS as error:
                 if is_lost(error):
                     session.drop()

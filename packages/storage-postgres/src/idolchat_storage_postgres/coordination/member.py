@@ -176,7 +176,6 @@ class Member(Membership):
             async with asyncio.timeout(self.timing.answer_s):
                 return await self._database.run(ask, session=self._session, is_repeatable=False, patience_s=0)
         except TimeoutError:
-            self._session.drop()
             raise StorageUnavailable(f"the database did not answer within {self.timing.answer_s:g} s") from None
 
 

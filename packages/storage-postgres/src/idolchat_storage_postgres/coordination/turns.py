@@ -379,7 +379,6 @@ class PostgresTurns(TurnStore):
                     lambda connection: save(connection, instance_id, grown), session=self._saving, patience_s=0
                 )
         except (StorageUnavailable, TimeoutError) as error:
-            self._saving.drop()
             log.warning("running replies cannot be saved", extra={"error": type(error).__name__})
             return stops
         return stops | {turn_id: TurnState(state) for turn_id, state in found.items()}
