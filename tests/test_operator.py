@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from tests.support.idol import idol, idol_json, idol_process, install_example
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
+from tests.support.starting import StartServer
 from tests.support.talk import say
 
 
@@ -86,3 +89,23 @@ def conversation(owner: str) -> dict[str, object]:
     message = {"id": str(uuid4()), "role": "user", "content": "Hi", "timestamp": "2026-01-01T10:00:00Z"}
     times = {"created_at": "2026-01-01T10:00:00Z", "updated_at": "2026-01-01T10:00:00Z"}
     return {"id": str(uuid4()), "user_id": owner, "messages": [message], **times}
+
+
+@pytest.mark.files("the data folder is the storage")
+async def test_all_of_a_data_folder_that_is_named_from_the_home_folder_is_there(
+    start_server: StartServer, mock_openrouter: Mock, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    server = start_server(
+        HOME=str(home),
+        IDOLCHAT_DATA_DIR="~/idol",
+        OPENROUTER_API_KEY="sk-or-v1-canary",
+        OPENROUTER_BASE_URL=mock_openrouter.base_url,
+        IDOLCHAT_MODEL="mock/echo",
+    )
+    heard = await say("rest", server, "Hello")
+
+    assert list((home / "idol").glob(f"conversations/**/{heard.conversation_id}.json"))
+    assert (home / "idol" / "memory" / "index.sqlite").exists()
+    assert [file.name for file in server.folder.iterdir()] == ["server.log"]

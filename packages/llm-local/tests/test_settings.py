@@ -25,7 +25,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
     assert read_settings(LocalSettings) == LocalSettings(
-        model=Path("~/models/some.gguf"),
+        model=Path("~/models/some.gguf").expanduser(),
         context_length=4096,
         max_tokens=99,
         parallel=3,

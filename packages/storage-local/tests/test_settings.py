@@ -23,3 +23,10 @@ def test_the_settings_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (tmp_path / ".env").write_text("IDOLCHAT_DATA_DIR=elsewhere\n")
 
     assert read_settings(LocalSettings).data_dir == Path("elsewhere")
+
+
+def test_a_data_folder_may_stand_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IDOLCHAT_DATA_DIR", "~/idol")
+
+    assert read_settings(LocalSettings).data_dir == tmp_path / "idol"

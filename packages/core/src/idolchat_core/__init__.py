@@ -73,7 +73,7 @@ from idolchat_core.plugins.services import Services
 from idolchat_core.prompt.parts import PromptPart, Slot
 from idolchat_core.prompt.sources import HistoryWindow, PromptSource, PromptTurn
 from idolchat_core.rate_limits import LeakyBuckets
-from idolchat_core.settings import CoreSettings, PackageSettings, read_settings
+from idolchat_core.settings import CoreSettings, PackageSettings, UserPath, read_settings
 from idolchat_core.spending.background import BackgroundCompletions
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage import document, pagination
@@ -244,6 +244,7 @@ __all__ = [
     "Usage",
     "UserData",
     "UserFile",
+    "UserPath",
     "VerificationResult",
     "WorkerThreads",
     "check_count",

