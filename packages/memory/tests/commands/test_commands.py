@@ -33,9 +33,11 @@ def idol(tmp_path: Path) -> Idol:
         "IDOLCHAT_MEMORY_SEMANTIC": "off",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(IDOL), *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        command, env_now = [str(IDOL), *arguments], env | settings
+        return subprocess.run(
+            command, cwd=tmp_path, env=env_now, capture_output=True, text=True, timeout=60, check=False
+        )
 
     return run
 
@@ -111,6 +113,16 @@ def test_doctor_says_how_memory_finds(idol: Idol) -> None:
     checks = {one["check"]: one for one in json.loads(idol("doctor", "--json").stdout)["checks"]}
 
     assert checks["memory"]["message"] == "recalls by words alone: IDOLCHAT_MEMORY_SEMANTIC is off"
+
+
+def test_doctor_fails_where_the_model_that_is_named_cannot_be_used(idol: Idol) -> None:
+    wrong = {"IDOLCHAT_MEMORY_SEMANTIC": "auto", "IDOLCHAT_MEMORY_MODEL": "/nowhere/model.onnx"}
+    checked = idol("doctor", "--json", **wrong)
+    [memory] = [one for one in json.loads(checked.stdout)["checks"] if one["check"] == "memory"]
+
+    assert (checked.returncode, memory["status"]) == (1, "fail")
+    assert "IDOLCHAT_MEMORY_MODEL" in memory["message"]
+    assert "memory" not in checked.stderr
 
 
 def test_settings_are_shown(idol: Idol) -> None:
