@@ -27,6 +27,7 @@ def test_a_round_that_began_before_the_index_was_lost_finishes_nothing() -> None
     rounds = ScanRounds()
     before = rounds.number
     rounds.lose()
+    rounds.restart()
 
     assert not rounds.finish(before)
     assert not rounds.finished.done()
@@ -44,6 +45,14 @@ def test_a_round_that_began_before_the_index_was_made_anew_finishes_nothing() ->
     assert not rounds.finished.done()
 
 
+def test_a_round_that_began_while_the_index_was_lost_finishes_nothing() -> None:
+    rounds = ScanRounds()
+    rounds.lose()
+
+    assert not rounds.finish(rounds.number, UNREADABLE)
+    assert not rounds.finished.done()
+
+
 def test_what_could_not_be_read_is_told_until_it_can_be() -> None:
     rounds = ScanRounds()
     rounds.finish(rounds.number, UNREADABLE)
@@ -58,6 +67,7 @@ def test_whoever_waits_while_the_index_is_lost_is_told_by_the_next_round() -> No
     rounds = ScanRounds()
     waited_for = rounds.finished
     rounds.lose()
+    rounds.restart()
     rounds.finish(rounds.number)
 
     assert waited_for.done()
@@ -76,6 +86,7 @@ def test_nobody_waits_for_a_round_that_another_thread_put_aside() -> None:
     for _ in range(20_000):
         rounds.lose()
         seen.add(rounds.finished)
+        rounds.restart()
     is_over.set()
     finishing.join(60)
     rounds.finish(rounds.number)

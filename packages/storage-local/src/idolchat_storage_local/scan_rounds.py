@@ -1,4 +1,4 @@
-"""Which look through the data folder counts: one that began after the index was last lost."""
+"""Which look through the data folder counts: one that began after the index was last made anew."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class ScanRounds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._number = 0
+        self._is_lost = False
         self._finished: Future[None] = Future()
 
     @property
@@ -32,9 +33,10 @@ class ScanRounds:
         return self._finished
 
     def lose(self) -> None:
-        """Count no round that began before: the index does not know what it should."""
+        """Count no round until ``restart``: the index does not know what it should."""
         with self._lock:
             self._number += 1
+            self._is_lost = True
             if self._finished.done():
                 self._finished = Future()
 
@@ -42,11 +44,12 @@ class ScanRounds:
         """Count no round that began before: what it has noted may be lost."""
         with self._lock:
             self._number += 1
+            self._is_lost = False
 
     def finish(self, number: int, problem: StorageUnavailable | None = None) -> bool:
         """Finish a round, and return whether it is the one that counts."""
         with self._lock:
-            if number != self._number:
+            if self._is_lost or number != self._number:
                 return False
             if self._finished.done():
                 if not self._finished.exception():

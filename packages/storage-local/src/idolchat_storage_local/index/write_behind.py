@@ -66,6 +66,7 @@ class WriteBehindIndex:
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._closing = threading.Event()
+        self._telling = threading.Lock()  # what is told last is how it is
         self._is_broken = False
         self._watcher: Watcher | None = None
         self._thread = threading.Thread(target=self._keep_up, name="idolchat-index", daemon=True)
@@ -258,10 +259,11 @@ class WriteBehindIndex:
                 raise IndexBroken("its files are not those that were opened")
             return question(index)
         except IndexBroken:
-            if index is self._index and not self._is_broken:
-                self._is_broken = True
-                self._tell(lambda watcher: watcher.on_broken())
-                self._wake.set()
+            with self._telling:
+                if index is self._index and not self._is_broken:
+                    self._is_broken = True
+                    self._tell(lambda watcher: watcher.on_broken())
+                    self._wake.set()
             raise
 
     def _tell(self, what: Callable[[Watcher], None]) -> None:
@@ -329,11 +331,14 @@ class WriteBehindIndex:
     def _make_anew(self) -> None:
         self._require_folder()
         log.warning("the index is made anew from the conversations")
-        self._is_broken = True
-        self._tell(lambda watcher: watcher.on_broken())
-        self._index = make_index_anew(self._path, self._index)
-        self._is_broken = False
-        self._tell(lambda watcher: watcher.on_made_anew())
+        with self._telling:
+            self._is_broken = True
+            self._tell(lambda watcher: watcher.on_broken())
+        index = make_index_anew(self._path, self._index)
+        with self._telling:
+            self._index = index
+            self._is_broken = False
+            self._tell(lambda watcher: watcher.on_made_anew())
 
 
 def _merged(before: Change, after: Change, *, in_place: bool = False) -> Change:
