@@ -50,6 +50,52 @@ async def test_rejecting_refuses_while_a_turn_runs(turns: TurnEngine, llm: Scrip
         await turns.start(ask("second", conversation_id=str(running.conversation_id), on_busy="reject"))
 
 
+async def test_an_edit_that_waits_is_stored_though_its_message_is_on_another_branch_by_then(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage
+) -> None:
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    where = str(first.conversation_id)
+    second = await turns.start(ask("Sing", conversation_id=where))
+    await second.ended()
+    go_on = asyncio.Event()
+    llm.say([go_on], "La", "A poem")
+    await turns.start(ask("Go on", conversation_id=where))
+    waiting = [
+        await turns.edit(first.user_message_id, ask("Hey", conversation_id=where)),
+        await turns.edit(second.user_message_id, ask("Recite", conversation_id=where)),
+    ]
+    go_on.set()
+    states = [(await turn.ended()).state for turn in waiting]
+
+    assert states == [TurnState.COMPLETED, TurnState.COMPLETED]
+    branch = [message.content for message in active_branch(await storage.read(first.conversation_id))]
+    assert branch == ["Hi", "Hi", "Recite", "A poem"]
+
+
+@pytest.mark.parametrize("on_busy", ["enqueue", "interrupt", "rollback"])
+async def test_an_edit_of_what_was_read_is_refused_while_a_turn_runs_and_stops_none(
+    turns: TurnEngine, llm: ScriptedProvider, storage: InMemoryStorage, on_busy: str
+) -> None:
+    first = await turns.start(ask("Hi"))
+    await first.ended()
+    where = first.conversation_id
+    go_on = asyncio.Event()
+    llm.say([go_on, "La"])
+    running = await turns.start(ask("Sing", conversation_id=str(where)))
+    revision = (await storage.read_page(where, limit=1)).revision
+    edit = ask("Hey", conversation_id=str(where), on_busy=on_busy)
+    with pytest.raises(ConversationBusy, match="and will change it"):
+        await turns.edit(first.user_message_id, edit, expected_revision=revision)
+    go_on.set()
+    ended = await running.ended()
+
+    assert (ended.state, await said(storage, where)) == (
+        TurnState.COMPLETED,
+        [("user", "Hi"), ("assistant", "Hi"), ("user", "Sing"), ("assistant", "La")],
+    )
+
+
 async def test_the_queue_is_bounded(storage: InMemoryStorage, llm: ScriptedProvider) -> None:
     llm.say([asyncio.Event()])
     async with engine(storage, llm, max_queued_turns=1, shutdown_grace_s=0) as turns:

@@ -351,9 +351,9 @@ class Histories:
             await self.extend(history)
 
     async def load_message(self, history: History, message_id: StoredId) -> int | None:
-        """Find a message's position in the branch, loading what is needed; None when it is not in the branch."""
+        """Find a message's position in the branch, loading it and what it follows; None when it is not in there."""
         position = history.position_of(message_id)
-        while position is None and not history.is_complete:
+        while not position and not history.is_complete:
             await self.extend(history)
             position = history.position_of(message_id)
         return position

@@ -32,6 +32,7 @@ from idolchat_core.turns.continuation import (
     proof_of,
     replied_head,
 )
+from idolchat_core.turns.lookup import find_message
 from idolchat_core.turns.message_writer import Decide, Placement
 from idolchat_core.turns.plan import After, Plan
 from idolchat_core.turns.request import NewMessage
@@ -119,7 +120,9 @@ async def admit(
     try:
         admitted, _ = await resources.writer.write(plan.conversation_id, decide, begin, history=history)
     except BaseException:
-        if plan.after is not None or plan.changes_branch:  # the history may have been turned to another branch
+        if (
+            plan.after is not None or plan.instead_of is not None or plan.changes_branch
+        ):  # the history may have been turned to another branch
             resources.histories.forget(plan.conversation_id)
         raise
     if admitted is None:
@@ -212,6 +215,8 @@ async def _place(
     resources: EngineResources, plan: Plan, live: LiveTurn, history: History, taken_back: Collection[UUID]
 ) -> Placement:
     keep = await _base(resources, plan, history, taken_back)
+    if plan.is_prefilled and keep == 1:  # it may come beside that one, and after what that follows
+        keep = 1 + (await resources.histories.load_message(history, history.path[0].id) or 0)
     branch = history.path[:keep]
     kind = _kind(plan, history, keep)
     new = plan.messages if plan.after is not None else _unknown(plan, history, branch)
@@ -259,14 +264,17 @@ async def _base(resources: EngineResources, plan: Plan, history: History, taken_
         return await _base_after(resources, plan.after, history)
     if plan.instead_of is not None:
         position = await resources.histories.load_message(history, plan.instead_of)
-        if position is None:
-            where = f"the active branch of conversation {history.id}"
-            raise InvalidRequest(f"no message {plan.instead_of} in {where}", param="message_id")
-        return position
-    if taken_back:
-        for position, entry in enumerate(history.path):
-            if entry.turn_id in taken_back:
-                return position
+        return await _base_beside(resources, plan.instead_of, history) if position is None else position
+    first = next((entry for entry in history.path if entry.turn_id in taken_back), None) if taken_back else None
+    position = None if first is None else await resources.histories.load_message(history, first.id)
+    return len(history.path) if position is None else position
+
+
+async def _base_beside(resources: EngineResources, message_id: StoredId, history: History) -> int:
+    """Turn to the branch of what a message follows that is not in the active one."""
+    found = await find_message(resources.storage, history.id, message_id)
+    if found is None or not await resources.histories.turn_to(history, found[1]):
+        raise InvalidRequest(f"no message {message_id} in conversation {history.id}", param="message_id")
     return len(history.path)
 
 

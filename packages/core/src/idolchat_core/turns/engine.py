@@ -227,10 +227,11 @@ class TurnEngine:
         idempotency_key: str | None = None,
         expected_revision: str | None = None,
     ) -> LiveTurn:
-        """Put other messages where a stored one is, on a branch of their own, and answer them.
+        """Put other messages where a stored one of whatever branch is, on a branch of their own, and answer them.
 
         ``request.conversation_id`` tells where. Raises as ``start``, ``ConversationNotFound``, ``InvalidRequest`` when
-        the message is not in the active branch, and ``RevisionMismatch`` when the conversation has another revision.
+        there is no such message, and ``RevisionMismatch`` when the conversation has another revision; one that is
+        expected to have a revision must be at rest.
         """
         plan = Plan.of(
             request,

@@ -22,6 +22,7 @@ from idolchat_core.coordination.contract import (
 )
 from idolchat_core.coordination.messages import send_stops, send_watch
 from idolchat_core.errors import (
+    ConversationBusy,
     ConversationDamaged,
     ConversationNotFound,
     IdempotencyMismatch,
@@ -205,6 +206,11 @@ class TurnRun:
             await self._take_place(call, history)
         except CheckAgain as again:
             changed = again.history
+        except ConversationBusy as busy:
+            if self.plan.expected_revision is None:
+                raise
+            text = f"a turn is running in conversation {self.conversation_id} and will change it"
+            raise ConversationBusy(f"{text}; wait for it, or cancel it") from busy
         finally:
             call.withdraw()
         if changed is not None:
@@ -250,8 +256,9 @@ class TurnRun:
         most = self._resources.settings.max_queued_turns
         plan = self.plan
         is_new = bool(plan.messages) and not plan.is_prefilled
+        on_busy = plan.on_busy if plan.expected_revision is None else OnBusy.REJECT
         ahead = await turns.enter(
-            self.conversation_id, turn_id, on_busy=plan.on_busy, max_waiting=most, begins_at_once=is_new
+            self.conversation_id, turn_id, on_busy=on_busy, max_waiting=most, begins_at_once=is_new
         )
         self._has_place = True
         try:
