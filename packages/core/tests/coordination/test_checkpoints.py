@@ -1,7 +1,9 @@
 """Replies in the making share records, and each is in one of them until it is dropped."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_turns import a_turn
@@ -85,3 +87,20 @@ async def test_a_turn_that_waited_is_one_with_its_message_and_its_reply() -> Non
     [turn] = await Checkpoints(storage).load()
 
     assert (turn.content, turn.messages) == ("so far", (message,))
+
+
+class EndsOneMeanwhile(InMemoryStorage):
+    """Lists a turn that has ended before it is read."""
+
+    async def list_records(self, namespace: str, *, after: str = "", limit: int | None = None) -> Sequence[str]:
+        names = await super().list_records(namespace, after=after, limit=limit)
+        await self.delete_record(namespace, names[0])
+        return names
+
+
+async def test_a_turn_that_ends_while_it_is_looked_for_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    storage = EndsOneMeanwhile()
+    await Checkpoints(storage).save(unfinished(a_turn("so far")), durable=True)
+
+    assert await Checkpoints(storage).load() == []
+    assert caplog.records == []

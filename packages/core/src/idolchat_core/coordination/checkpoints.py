@@ -66,7 +66,9 @@ class Checkpoints:
         turns: dict[UUID, UnfinishedTurn] = {}
         for name in await self._storage.list_records(NAMESPACE):
             try:
-                found = turns_in(name, await self._storage.get_record(NAMESPACE, name) or b"")
+                if (value := await self._storage.get_record(NAMESPACE, name)) is None:
+                    continue  # it has ended since
+                found = turns_in(name, value)
             except (ValidationError, StorageError) as error:
                 log.error("an unfinished turn cannot be read", extra={"record": name, "error": type(error).__name__})
                 continue
