@@ -76,6 +76,10 @@ class StoredCharacters(CharacterDirectory):
         said = [expand(greeting, context).strip() for greeting in _greetings(record.character, conversation)]
         return [text for text in said if text]
 
+    async def may_play(self, persona_id: UUID, user_id: StoredId | None) -> bool:
+        """Return whether the persona is one of the user's."""
+        return await self._personas.has(user_id, persona_id)
+
     def _entry(self, record: CharacterRecord) -> DirectoryEntry:
         """Return what others know of a character, made once for each version: every turn asks for it."""
         at = (record.id, record.version)

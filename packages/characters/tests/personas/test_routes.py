@@ -122,6 +122,22 @@ async def test_anothers_persona_cannot_be_played(
     assert (reply.status_code, reply.json()["error"]["param"]) == (422, "persona_id")
 
 
+async def test_a_conversation_begins_only_with_a_persona_of_its_user(
+    client: httpx.AsyncClient, ana: Headers, ben: Headers, mika: str
+) -> None:
+    persona_id = (await new(client, ana, "Ana"))["id"]
+    begun = await client.post("/conversations", json={"character_id": mika, "persona_id": persona_id}, headers=ana)
+    refused = [
+        await client.post("/conversations", json={"persona_id": unknown, **fields}, headers=ben)
+        for unknown in (persona_id, str(uuid4()))
+        for fields in ({"character_id": mika}, {})
+    ]
+
+    assert (begun.status_code, begun.json()["persona_id"]) == (201, persona_id)
+    assert [(reply.status_code, reply.json()["error"]["param"]) for reply in refused] == [(422, "persona_id")] * 4
+    assert (await client.get("/conversations", headers=ben)).json()["data"] == []
+
+
 async def test_a_back_end_names_the_user(client: httpx.AsyncClient, operator: Headers, ana: Headers) -> None:
     user_id = str(uuid4())
     made = await client.post(f"/personas?user_id={user_id}", json={"name": "Ana"}, headers=operator)

@@ -142,7 +142,8 @@ class Caller:
         """Store a new conversation with characters, ids or slugs, and return it with its revision; the first greets.
 
         The same key finds the conversation that it began, as that is now. Raises ``NotFound`` for an unknown slug,
-        ``ConversationExists``, and ``ConversationNotFound`` where another user's conversation has the id,
+        ``InvalidRequest`` for a persona that the user does not have, ``ConversationExists``, and
+        ``ConversationNotFound`` where another user's conversation has the id,
         ``IdempotencyMismatch``, ``StorageUnavailable``.
         """
         service, user_id = self.service, self.acting_for(user_id)
@@ -150,6 +151,8 @@ class Caller:
         ids = [entry.id if isinstance(entry, DirectoryEntry) else entry for entry in entries]
         if len(set(ids)) < len(ids):
             raise InvalidRequest("character_ids: names a character twice", param="character_ids")
+        if persona_id is not None and not await service.characters.may_play(persona_id, user_id):
+            raise InvalidRequest(f"persona_id: this user has no persona {persona_id}", param="persona_id")
         if conversation_id is None and idempotency_key is not None:
             conversation_id = service.turns.derived_id("conversation", str(user_id), idempotency_key)
         now = utc_now()

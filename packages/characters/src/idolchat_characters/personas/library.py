@@ -38,6 +38,11 @@ class PersonaLibrary:
         """Return one of a user's personas; None for one that is not theirs."""
         return (await self.of(user_id)).find(persona_id)
 
+    async def has(self, user_id: StoredId | None, persona_id: UUID) -> bool:
+        """Return whether the user of a conversation has a persona, also one that another process has just stored."""
+        owner = user_id if isinstance(user_id, UUID) else None
+        return (await self.of(owner, max_age_s=0.0)).find(persona_id) is not None
+
     async def played(
         self, user_id: StoredId | None, persona_id: StoredId | None, *, max_age_s: float = REFRESH_S
     ) -> Persona | None:

@@ -103,10 +103,8 @@ async def choose_played(conversation_id: UUID, chosen: PlayedPersona, caller: Cu
     """Choose whom the user plays in a conversation from its next turn on; what was said stays as it is."""
     page = await caller.read_page(conversation_id, limit=1)
     user_id = page.conversation.user_id
-    if chosen.persona_id is not None:
-        owner = user_id if isinstance(user_id, UUID) else None
-        if await _personas(caller).get(owner, chosen.persona_id) is None:
-            raise InvalidRequest(f"persona_id: there is no persona {chosen.persona_id}", param="persona_id")
+    if chosen.persona_id is not None and not await _personas(caller).has(user_id, chosen.persona_id):
+        raise InvalidRequest(f"persona_id: this user has no persona {chosen.persona_id}", param="persona_id")
     fields = {"persona_id": str(chosen.persona_id) if chosen.persona_id else None}
     await caller.service.storage.update(
         conversation_id, fields, expected_count=page.total, expected_revision=page.revision

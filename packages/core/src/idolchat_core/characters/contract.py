@@ -75,3 +75,10 @@ class CharacterDirectory(ABC):
         to be spoken to.
         """
         return ()
+
+    async def may_play(self, persona_id: UUID, user_id: StoredId | None) -> bool:
+        """Return whether a new conversation of this user may name a persona.
+
+        By default any, as of a directory that knows nothing of personas.
+        """
+        return True

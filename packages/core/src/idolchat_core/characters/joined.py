@@ -52,6 +52,10 @@ class JoinedDirectories(CharacterDirectory):
         """Ask the directory that the character is in."""
         return await self._directories[entry.directory].openings(entry, conversation)
 
+    async def may_play(self, persona_id: UUID, user_id: StoredId | None) -> bool:
+        """Return whether no directory is against it."""
+        return all([await one.may_play(persona_id, user_id) for one in self._directories.values()])
+
 
 def _id_or_slug(reference: UUID | str) -> UUID | str:
     try:
