@@ -18,7 +18,8 @@ HEAD = """\
 What `idol` can do, command by command. `idol COMMAND --help` says the same in the terminal, and
 `idol --install-completion` makes the shell complete commands and options.
 
-The exit status is 0 when all is good, 1 when there is a problem, 2 for wrong usage, and 130 when Ctrl-C stopped it.
+The exit status is 0 when all is good, 1 when there is a problem (a result that cannot be written is one), 2 for wrong
+usage, and 130 when Ctrl-C stopped it.
 Errors are one message on standard error; `idol --debug COMMAND` shows the traceback. Colours and bars are for
 terminals, and `NO_COLOR` turns colours off. With `--json` the result is on standard output, in the shape that stands
 here: fields stay, others may be added. Times are UTC, ISO 8601; ids are UUIDs, or other names in documents of other

@@ -14,6 +14,7 @@ from idolchat_cli.commands import COMMANDS
 from idolchat_cli.lazy import LazyGroup, examples, new_app
 from idolchat_cli.logs import show_logs
 from idolchat_cli.printable import printable
+from idolchat_cli.standard_output import StandardOutputError, standard_output
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -98,12 +99,12 @@ def idol(
 
 def main() -> None:
     """Run the command line and exit: 0 good, 1 a problem, 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not cut a reply
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="replace")  # as standard output
     run = Run()
     try:
-        app(obj=run)
+        with standard_output():
+            app(obj=run)
     except Exception as error:  # the last to see it, whatever it is
         if run.debug:
             raise
@@ -115,4 +116,6 @@ def _explained(error: Exception) -> str:
 
     if isinstance(error, IdolchatError):
         return str(error)
+    if isinstance(error, StandardOutputError):
+        return f"standard output cannot be written: {error.strerror}"
     return f"unexpected {type(error).__name__}: {error}\nFor the traceback: idol --debug {' '.join(sys.argv[1:2])} ..."
