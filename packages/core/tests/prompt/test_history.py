@@ -1,6 +1,8 @@
 """The active branch, as far as it is loaded."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,15 @@ from idolchat_core.prompt.history import Histories, History
 from idolchat_core.prompt.outline import Outline
 from idolchat_core.prompt.parts import PromptPart, Slot, measured
 from idolchat_core.testing import InMemoryStorage
+
+
+class ReadByTwo(InMemoryStorage):
+    """Lets others go on before it gives a page."""
+
+    async def read_page(self, conversation_id: UUID, *, limit: int, before: int | None = None) -> Page:
+        page = await super().read_page(conversation_id, limit=limit, before=before)
+        await asyncio.sleep(0)
+        return page
 
 
 def conversation_of(parents: list[int | None]) -> Conversation:
@@ -45,6 +56,18 @@ async def test_pages_loaded_one_after_another_give_the_branch_from_its_root(conv
     history = await histories.get(conversation.id)
     while not history.is_complete:
         await histories.extend(history)
+
+    assert [entry.id for entry in history.path] == [message.id for message in active_branch(conversation)]
+
+
+@given(trees())
+async def test_a_page_that_two_read_at_once_is_taken_once(conversation: Conversation) -> None:
+    storage = ReadByTwo()
+    await storage.put(conversation)
+    histories = Histories(storage, max_bytes=2**20)
+    history = await histories.get(conversation.id)
+    while not history.is_complete:
+        await asyncio.gather(histories.extend(history), histories.extend(history))
 
     assert [entry.id for entry in history.path] == [message.id for message in active_branch(conversation)]
 

@@ -143,9 +143,12 @@ class History:
         return self._unread
 
     def extend(self, page: Page) -> None:
-        """Walk the branch on towards its root, through the messages that stand just before those already read."""
+        """Walk the branch on towards its root, through the messages that stand just before those already read.
+
+        What was read meanwhile, for another turn that looks at the same history, is left out.
+        """
         older: list[Entry] = []
-        messages = page.conversation.messages
+        messages = page.conversation.messages[: max(0, self._unread - page.start)]
         for position in range(len(messages) - 1, -1, -1):
             message = messages[position]
             if self._at_root:
@@ -156,7 +159,7 @@ class History:
                 self._at_root = message.parent_id is None and "parent_id" in message.model_fields_set
         self.path[:0] = reversed(older)
         self.held_bytes += _held(older)
-        self._unread = page.start
+        self._unread = min(self._unread, page.start)
 
     def followed_by(self, page: Page) -> History | None:
         """Return the history with the messages that were added since, all that the document has from ``total`` on.

@@ -160,6 +160,7 @@ class MessageWriter:
             await (commit(None) if placement.tells_of_turn else commit(None, is_kept=True))
             return history, placed
         head = history.path[-1].id if placement.is_aside else None
+        parent_id = history.path[keep - 1].id if keep else None
         added: list[tuple[Page, bool]] = []
         may_follow = placement.may_follow and "parent_id" not in placed[0].model_fields_set
         on_added = (lambda page, is_added: added.append((page, is_added))) if may_follow else None
@@ -171,6 +172,8 @@ class MessageWriter:
             if history.last_id == placed[-1].id:  # it was read with them
                 return history, placed
             keep = len(history.path)
+        elif parent_id is not None:  # older ones may have been loaded meanwhile, for a turn that waits
+            keep = 1 + (history.position_of(parent_id) or 0)
         is_followed = not placement.is_aside and keep is not None
         if is_followed:
             history.add(placed, keep=keep or 0)
