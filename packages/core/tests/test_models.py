@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from idolchat_core.models import Message, new_id, utc_now
+from idolchat_core.models import Message, branch_positions, new_id, utc_now
 
 TOKYO = timezone(timedelta(hours=9))
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -63,3 +63,28 @@ def test_threads_make_ids_at_once() -> None:
         sys.setswitchinterval(before)
 
     assert len(set(made)) == len(made) == 40_000
+
+
+def edited(*parents: str) -> tuple[Message, ...]:
+    """Make messages a, b, ... that name parents as somebody has written them; "-" names none."""
+    given = [{} if parent == "-" else {"parent_id": parent} for parent in parents]
+    return tuple(
+        Message.model_validate({"id": name, "role": "user", "content": name, "timestamp": NOON, **more})
+        for name, more in zip("abcd", given, strict=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parents", "branch"),
+    [
+        (["b", "a"], [0, 1]),
+        (["a", "b"], [1]),
+        (["-", "-", "c"], [2]),
+        (["-", "d", "a", "a"], [0, 3]),
+        (["nobody", "-"], [0, 1]),
+    ],
+)
+def test_a_parent_that_stands_no_earlier_is_none(parents: list[str], branch: list[int]) -> None:
+    messages = edited(*parents)
+
+    assert branch_positions(messages, len(messages) - 1) == branch

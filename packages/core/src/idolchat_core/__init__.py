@@ -63,8 +63,10 @@ from idolchat_core.models import (
     Page,
     StoredId,
     Usage,
+    branch_positions,
     id_text,
     new_id,
+    position_of,
     utc_now,
 )
 from idolchat_core.plugins.hookspecs import hookimpl
@@ -247,6 +249,7 @@ __all__ = [
     "UserPath",
     "VerificationResult",
     "WorkerThreads",
+    "branch_positions",
     "check_count",
     "check_record_name",
     "check_record_version",
@@ -264,6 +267,7 @@ __all__ = [
     "new_id",
     "one_shot",
     "pagination",
+    "position_of",
     "posting_of",
     "process_address",
     "read_settings",

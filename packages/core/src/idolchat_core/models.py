@@ -20,10 +20,12 @@ __all__ = [
     "Page",
     "StoredId",
     "Usage",
+    "branch_positions",
     "deleted_form",
     "id_text",
     "is_made_here",
     "new_id",
+    "position_of",
     "utc_now",
 ]
 
@@ -208,3 +210,26 @@ class ConversationList(BaseModel):
 
     data: Sequence[ConversationSummary]
     next: str | None = None
+
+
+def position_of(messages: Sequence[Message], message_id: StoredId | None) -> int | None:
+    """Find a message by its id; None where it is not there, and for no id."""
+    return next((at for at, message in enumerate(messages) if message.id == message_id), None)
+
+
+def branch_positions(messages: Sequence[Message], end: int) -> list[int]:
+    """Return where the messages of a branch stand that ends at a position (-1: it is empty), oldest first.
+
+    A parent stands before what follows it: one that is not there, or stands later in a document that somebody has
+    edited, is none.
+    """
+    positions = {message.id: position for position, message in enumerate(messages)}
+    branch: list[int] = []
+    while end >= 0:
+        branch.append(end)
+        message = messages[end]
+        parent = end - 1
+        if "parent_id" in message.model_fields_set:
+            parent = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
+        end = parent if parent < end else -1
+    return branch[::-1]

@@ -72,6 +72,17 @@ async def test_a_page_that_two_read_at_once_is_taken_once(conversation: Conversa
     assert [entry.id for entry in history.path] == [message.id for message in active_branch(conversation)]
 
 
+@pytest.mark.parametrize("count", [3, 100])
+async def test_a_head_that_is_nowhere_is_none(count: int) -> None:
+    conversation = conversation_of([None] * count).model_copy(update={"head": new_id()})
+    storage = InMemoryStorage()
+    await storage.put(conversation)
+    history = await Histories(storage, max_bytes=2**20).get(conversation.id)
+
+    assert history.path[-1].id == conversation.messages[-1].id
+    assert active_branch(conversation) == conversation.messages
+
+
 @st.composite
 def grown_trees(draw: st.DrawFn) -> tuple[Conversation, Conversation]:
     """Draw a tree, and one that it was before."""

@@ -7,7 +7,16 @@ from uuid import UUID
 
 from idolchat_api import Caller
 from idolchat_api_openai.responses.form import turn_id_of
-from idolchat_core import Conversation, ConversationNotFound, IdolchatError, Message, StoredId, TurnState
+from idolchat_core import (
+    Conversation,
+    ConversationNotFound,
+    IdolchatError,
+    Message,
+    StoredId,
+    TurnState,
+    branch_positions,
+    position_of,
+)
 
 __all__ = ["StoredReply", "branch_to", "find_reply"]
 
@@ -57,19 +66,8 @@ async def _message(caller: Caller, conversation_id: UUID, message_id: StoredId |
 def branch_to(conversation: Conversation, message_id: StoredId | None) -> list[Message]:
     """Return the messages from the first to one (None: the end of the active branch), without deleted ones."""
     messages = conversation.messages
-    positions = {message.id: place for place, message in enumerate(messages)}
-    wanted = message_id if message_id is not None else conversation.head
-    place = positions.get(wanted, -1) if wanted is not None else len(messages) - 1
-    branch: list[Message] = []
-    while place >= 0:
-        message = messages[place]
-        branch.append(message)
-        if "parent_id" in message.model_fields_set:
-            place = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
-        else:
-            place -= 1
-    return [
-        message
-        for message in reversed(branch)
-        if message.deleted_at is None and (message.content or message.tool_calls)
-    ]
+    end = position_of(messages, message_id if message_id is not None else conversation.head)
+    if end is None:
+        end = -1 if message_id is not None else len(messages) - 1
+    branch = [messages[position] for position in branch_positions(messages, end)]
+    return [message for message in branch if message.deleted_at is None and (message.content or message.tool_calls)]

@@ -16,7 +16,16 @@ from idolchat_characters.lore import BranchState, extend, scan
 from idolchat_characters.macros import MacroContext
 from idolchat_characters.message_text import message_text
 from idolchat_characters.scanning.scanner import LoreScanner, LoreTurn, Said
-from idolchat_core import Conversation, IdolchatError, Message, Storage, StorageUnavailable, StoredId
+from idolchat_core import (
+    Conversation,
+    IdolchatError,
+    Message,
+    Storage,
+    StorageUnavailable,
+    StoredId,
+    branch_positions,
+    position_of,
+)
 
 __all__ = ["NAMESPACE", "BranchStates", "branch_of"]
 
@@ -180,19 +189,11 @@ class BranchStates:
 def branch_of(conversation: Conversation, upto: StoredId | None) -> list[Said]:
     """Return the messages of the branch that ends with ``upto``, or of the active one, without those deleted."""
     messages = conversation.messages
-    places = {str(message.id): place for place, message in enumerate(messages)}
-    wanted = upto if upto is not None else conversation.head
-    place = places.get(str(wanted), -1) if wanted is not None else len(messages) - 1
-    branch: list[Said] = []
-    while place >= 0:
-        message = messages[place]
-        if message.deleted_at is None:
-            branch.append(_said(message))
-        if "parent_id" not in message.model_fields_set:
-            place -= 1
-        else:
-            place = places.get(str(message.parent_id), -1) if message.parent_id is not None else -1
-    return branch[::-1]
+    end = position_of(messages, upto if upto is not None else conversation.head)
+    if end is None:
+        end = -1 if upto is not None else len(messages) - 1
+    branch = [messages[position] for position in branch_positions(messages, end)]
+    return [_said(message) for message in branch if message.deleted_at is None]
 
 
 def _said(message: Message) -> Said:

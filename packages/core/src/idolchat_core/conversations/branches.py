@@ -8,7 +8,15 @@ from uuid import UUID
 
 from idolchat_core.characters.cast import NextSpeaker
 from idolchat_core.errors import ConversationBusy, ConversationDamaged, InvalidRequest
-from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
+from idolchat_core.models import (
+    Conversation,
+    Message,
+    StoredId,
+    branch_positions,
+    new_id,
+    position_of,
+    utc_now,
+)
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.expectations import check_revision
@@ -23,23 +31,14 @@ _KEPT = ("character_ids", "next_speaker", "persona_id")
 def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -> tuple[Message, ...]:
     """Return the messages of a branch, oldest first: the one that ends with ``upto``, else the active one.
 
-    Raises ``InvalidRequest`` when there is no such message.
+    A ``head`` that is nowhere is none. Raises ``InvalidRequest`` when there is no message ``upto``.
     """
     messages = conversation.messages
-    positions = {message.id: position for position, message in enumerate(messages)}
-    wanted = upto if upto is not None else conversation.head
-    if wanted is not None and wanted not in positions:
-        raise InvalidRequest(f"no message {wanted} in conversation {conversation.id}", param="message_id")
-    position = positions[wanted] if wanted is not None else len(messages) - 1
-    branch: list[Message] = []
-    while position >= 0:
-        message = messages[position]
-        branch.append(message)
-        if "parent_id" not in message.model_fields_set:
-            position -= 1
-        else:
-            position = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
-    return tuple(reversed(branch))
+    end = position_of(messages, upto if upto is not None else conversation.head)
+    if end is None and upto is not None:
+        raise InvalidRequest(f"no message {upto} in conversation {conversation.id}", param="message_id")
+    positions = branch_positions(messages, len(messages) - 1 if end is None else end)
+    return tuple(messages[position] for position in positions)
 
 
 async def choose_head(

@@ -277,7 +277,13 @@ class Histories:
         if known is not None:
             self._known.move_to_end(conversation_id.int)
             return known[0]
-        return await self._taken(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
+        history = await self.read(conversation_id)
+        self.keep(history)
+        return history
+
+    async def read(self, conversation_id: UUID) -> History:
+        """Return a history that is read anew, and is its caller's alone. Raises as ``get``."""
+        return await self._of(await self._storage.read_page(conversation_id, limit=PAGE_SIZE))
 
     async def changed(self, history: History | None, page: Page, *, is_added: bool) -> History:
         """Return the history that ends with a page that was just read; with ``is_added``, of what ``history`` lacks.
@@ -286,7 +292,9 @@ class Histories:
         """
         self._check_sound(page)
         if history is None or not is_added:
-            return await self._taken(page)
+            history = await self._of(page)
+            self.keep(history)
+            return history
         grown = history.followed_by(page)
         if grown is None:
             self.forget(history.id)
@@ -294,13 +302,18 @@ class Histories:
         self.keep(grown)
         return grown
 
-    async def _taken(self, page: Page) -> History:
-        """Return the history that ends with a page that was just read, or with the head, which may stand before it."""
+    async def _of(self, page: Page) -> History:
+        """Return the history that ends with a page that was just read, or with the head, which may stand before it.
+
+        A head that is nowhere is none, as in a document that somebody has edited.
+        """
         self._check_sound(page)
         history = History(page)
         while not history.path and not history.is_complete:
             await self.extend(history)
-        self.keep(history)
+        if not history.path and history.total:
+            headless = page.conversation.model_copy(update={"head": None})
+            history = History(page.model_copy(update={"conversation": headless}))
         return history
 
     @staticmethod

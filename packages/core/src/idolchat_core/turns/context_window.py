@@ -98,7 +98,7 @@ async def measure_window(resources: EngineResources, conversation_id: UUID) -> C
 async def _read(resources: EngineResources, conversation_id: UUID, *, cut: StoredId | None, size: float) -> History:
     """Read as much of the branch as a prompt may hold, apart from what a running turn has of it."""
     storage = resources.storage
-    history = History(await storage.read_page(conversation_id, limit=PAGE_SIZE))
+    history = await resources.histories.read(conversation_id)
     while not history.is_complete and (
         sum(entry.size for entry in history.path) < size if cut is None else history.position_of(cut) is None
     ):

@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from idolchat_core import Conversation, MemoryMessage, Message, Page, Speaker, StoredId
+from idolchat_core import (
+    Conversation,
+    MemoryMessage,
+    Message,
+    Page,
+    Speaker,
+    StoredId,
+    branch_positions,
+    position_of,
+)
 from idolchat_core.search import text_of
 
 __all__ = ["Numbered", "active_branch", "all_memories", "branch_end", "first_of", "memories_of", "memory_text"]
@@ -39,10 +48,9 @@ def memory_text(message: Message) -> str:
 def active_branch(page: Page) -> list[Numbered]:
     """List the active branch as far as a page holds it, oldest first; nothing where its end is not in the page."""
     messages = page.conversation.messages
-    positions = {message.id: position for position, message in enumerate(messages)}
     head = page.conversation.head
-    end = len(messages) - 1 if head is None else positions.get(head, -1)
-    return _ancestors(page, end)
+    end = len(messages) - 1 if head is None else position_of(messages, head)
+    return [] if end is None else _ancestors(page, end)
 
 
 def branch_end(page: Page, last_id: str) -> list[Numbered] | None:
@@ -83,13 +91,4 @@ def all_memories(conversation: Conversation) -> list[MemoryMessage]:
 
 def _ancestors(page: Page, end: int) -> list[Numbered]:
     messages = page.conversation.messages
-    positions: dict[StoredId, int] = {message.id: position for position, message in enumerate(messages)}
-    branch: list[Numbered] = []
-    while end >= 0:
-        message = messages[end]
-        branch.append(Numbered(page.start + end, message))
-        if "parent_id" not in message.model_fields_set:
-            end -= 1
-        else:
-            end = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
-    return branch[::-1]
+    return [Numbered(page.start + at, messages[at]) for at in branch_positions(messages, end)]
