@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from math import inf
 from typing import Protocol
@@ -26,6 +26,8 @@ __all__ = ["MAX_NOTICED", "Delivery", "ReplicationWorker", "Tally"]
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
+TOGETHER_S = 0.02
+"""What is due within so long begins together, so that turns that end at nearly one moment wake the worker once."""
 CHECK_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 600.0
 """Between attempts with one conversation that the mirror refuses while it takes others."""
@@ -162,10 +164,15 @@ class ReplicationWorker:
 
     async def _sleep(self, until: float) -> None:
         self._sleeps_until = until if not self._breaker.is_on else -inf
-        timeout_s = None if until == inf else max(0.0, until - time.monotonic())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._wake.wait()
+        timer = None
+        if until < inf:
+            pause_s = max(TOGETHER_S, until - time.monotonic())
+            timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -206,7 +213,9 @@ class ReplicationWorker:
             self._put_off(subject, work, None)
         finally:
             self._queue.end(subject, again=again)
-            self._wake.set()
+            next_due = self._queue.next_due()
+            if self._breaker.is_on or (next_due is not None and next_due < self._sleeps_until):
+                self._wake.set()
             async with self._ended:
                 self._ended.notify_all()
 
@@ -254,3 +263,4 @@ class ReplicationWorker:
         if self._breaker.is_on:
             self._breaker.is_over(pending=len(self._queue))
             self._queue.hurry()
+            self._wake.set()
