@@ -174,13 +174,13 @@ class WithPeer(StoredTurns):
 async def test_a_turn_that_is_over_in_a_process_that_does_not_answer_is_not_told_to_be_forgotten(
     cluster: Cluster, llm: ScriptedProvider, other_llm: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 0.1)
     llm.say("La la la")
     async with cluster.engine("one", llm) as one, cluster.engine("other", other_llm, turns=WithPeer) as other:
         await (turn := await one.start(ask("Sing!"))).ended()
         copy = await other.find(turn.turn_id)
         await copy.ended()
         cluster.cut("one")
+        monkeypatch.setattr(event_relay, "OPENS_WITHIN_S", 0.1)  # from here on: the first answer may come late
         with pytest.raises(StorageUnavailable, match="does not answer"):
             await other.find(turn.turn_id)
 
