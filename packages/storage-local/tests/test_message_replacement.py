@@ -28,9 +28,15 @@ def secret() -> str:
 def holding(data_dir: Path, word: str) -> list[str]:
     """Find the files in which a word is."""
     rest = word[SHARED:].encode()
-    return [
-        str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if path.is_file() and rest in path.read_bytes()
-    ]
+    return [str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if rest in content(path)]
+
+
+def content(path: Path) -> bytes:
+    """Read a file; a folder has nothing, nor has what goes at this moment, as temporary files do."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
 
 
 def said(*words: str) -> Conversation:
