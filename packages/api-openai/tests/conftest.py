@@ -2,17 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from v1_keys import NewKey
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, new_key_in, serving
 from idolchat_api_openai import plugin
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 
@@ -56,10 +51,4 @@ async def client(url: str) -> AsyncGenerator[httpx.AsyncClient]:
 @pytest.fixture
 def new_key(storage: InMemoryStorage) -> NewKey:
     """Make an API key, as `idol keys create` does, and give the header that carries it."""
-
-    async def make(*scopes: str, **fields: Any) -> dict[str, str]:
-        key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), **fields)
-        await KeyRing(storage).add(kept)
-        return {"Authorization": f"Bearer {key}"}
-
-    return make
+    return new_key_in(storage)

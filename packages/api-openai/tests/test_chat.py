@@ -5,13 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from v1_trees import conversations, paths
+from v1_trees import conversations, paths, said
 
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
-
-
-def said(*texts: str) -> list[dict[str, Any]]:
-    return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
 
 
 async def ask(client: httpx.AsyncClient, *texts: str, headers: Any = None, **more: Any) -> httpx.Response:

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from v1_keys import NewKey
 from v1_trees import conversations
 
 from idolchat_api import ApiSettings
+from idolchat_api.testing import NewKey
 from idolchat_api_openai.identity.users import NAMESPACE, id_of
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage
 

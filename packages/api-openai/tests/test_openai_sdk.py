@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import openai
 import pytest
-from v1_keys import NewKey
 from v1_trees import active, conversations, paths
 
 from idolchat_api import ApiSettings
+from idolchat_api.testing import NewKey
 from idolchat_core import Delta, Finished, ProviderUnavailable, RateLimited
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from v1_trees import conversations
+from v1_trees import conversations, said
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -32,10 +32,6 @@ class Server:
             for messages in histories:
                 answer = await client.post("/v1/chat/completions", json={"model": "aoi", "messages": messages})
                 assert answer.status_code == 200, answer.text
-
-
-def said(*texts: str) -> list[dict[str, Any]]:
-    return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
 
 
 async def test_the_newest_conversations_are_known_at_once(tmp_path: Path) -> None:

@@ -25,10 +25,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import Parts, new_key_in, serving
 from idolchat_api_openai import plugin
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 
@@ -47,17 +44,12 @@ class Attacked:
     conversation: str
 
 
-async def new_key(storage: InMemoryStorage) -> dict[str, str]:
-    key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
-    await KeyRing(storage).add(kept)
-    return {"Authorization": f"Bearer {key}"}
-
-
 @asynccontextmanager
 async def attackable(folder: Path) -> AsyncGenerator[Attacked]:
     storage, directory = InMemoryStorage(), InMemoryDirectory()
     directory.add("aoi")
-    owner, stranger = await new_key(storage), await new_key(storage)
+    new_key = new_key_in(storage)
+    owner, stranger = await new_key(user_id=uuid4()), await new_key(user_id=uuid4())
     options = ApiSettings(data_dir=folder, auth="api-key", docs="on", plugins=()).model_copy(
         update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
     )

@@ -11,10 +11,9 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how_often
 from hypothesis import strategies as st
-from v1_keys import NewKey
 
 from idolchat_api import ApiSettings
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, serving
 from idolchat_api_openai import plugin
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 

@@ -1,4 +1,4 @@
-"""Conversations as tests look at them: what was said, as paths from the first message to each last one."""
+"""Conversations as tests send and look at them: what was said, as paths from the first message to each last one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,11 @@ from idolchat_core import Conversation, Message
 from idolchat_core.testing import InMemoryStorage
 
 type Path = tuple[str, ...]
+
+
+def said(*texts: str) -> list[dict[str, Any]]:
+    """Return a history to send: these texts, the user's first."""
+    return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
 
 
 async def conversations(storage: InMemoryStorage) -> list[Conversation]:

@@ -1,19 +1,16 @@
 """A real server over real HTTP, with a storage in memory and a provider that says what it is told."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, new_key_in, serving
+from idolchat_core import DirectoryEntry
 from idolchat_core.plugins.loader import Plugins, load_plugins
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider, SharedInMemoryStorage
 
 
 @pytest.fixture
@@ -24,6 +21,22 @@ def storage() -> InMemoryStorage:
 @pytest.fixture
 def provider() -> ScriptedProvider:
     return ScriptedProvider()
+
+
+@pytest.fixture
+def shared() -> SharedInMemoryStorage:
+    """A storage that several servers have open."""
+    return SharedInMemoryStorage()
+
+
+@pytest.fixture
+def directory() -> InMemoryDirectory:
+    return InMemoryDirectory()
+
+
+@pytest.fixture
+def mika(directory: InMemoryDirectory) -> DirectoryEntry:
+    return directory.add("mika", "Hi! I am Mika.", "You again?")
 
 
 @pytest.fixture
@@ -48,16 +61,7 @@ async def client(url: str) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
-
-
 @pytest.fixture
 def new_key(storage: InMemoryStorage) -> NewKey:
     """Make an API key, as `idol keys create` does, and give the header that carries it."""
-
-    async def make(*scopes: str, **fields: Any) -> dict[str, str]:
-        key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), **fields)
-        await KeyRing(storage).add(kept)
-        return {"Authorization": f"Bearer {key}"}
-
-    return make
+    return new_key_in(storage)

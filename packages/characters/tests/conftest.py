@@ -4,7 +4,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,19 +13,15 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, new_key_in, serving
 from idolchat_characters import plugin
+from idolchat_characters.library import CharacterLibrary, library_of
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
 CARDS = Path(__file__).parent / "cards"
 
 type Chunk = tuple[bytes, bytes]
 type Headers = dict[str, str]
-type NewKey = Callable[..., Awaitable[Headers]]
-
 WORDS = "Operator's words."
 
 
@@ -104,6 +100,11 @@ def storage() -> InMemoryStorage:
 
 
 @pytest.fixture
+def library(storage: InMemoryStorage) -> CharacterLibrary:
+    return library_of(storage)
+
+
+@pytest.fixture
 def provider() -> ScriptedProvider:
     return ScriptedProvider()
 
@@ -124,13 +125,7 @@ async def client(
 @pytest.fixture
 def new_key(storage: InMemoryStorage) -> NewKey:
     """Makes an API key, and the header that carries it."""
-
-    async def make(*scopes: str, **fields: Any) -> Headers:
-        key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), **fields)
-        await KeyRing(storage).add(kept)
-        return {"Authorization": f"Bearer {key}"}
-
-    return make
+    return new_key_in(storage)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from uuid import UUID
@@ -7,6 +7,8 @@ import pytest
 
 from idolchat_storage_local import LocalSettings, LocalStorage, open_local_storage
 
+type Open = Callable[[], AbstractAsyncContextManager[LocalStorage]]
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
@@ -14,8 +16,16 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_storage(data_dir: Path) -> Callable[[], AbstractAsyncContextManager[LocalStorage]]:
+def open_storage(data_dir: Path) -> Open:
     return lambda: open_local_storage(LocalSettings(data_dir=data_dir))
+
+
+@pytest.fixture
+async def storage(
+    open_storage: Callable[[], AbstractAsyncContextManager[LocalStorage]],
+) -> AsyncGenerator[LocalStorage]:
+    async with open_storage() as storage:
+        yield storage
 
 
 @pytest.fixture

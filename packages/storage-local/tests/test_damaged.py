@@ -1,6 +1,6 @@
 """Files that cannot be read in full are kept as they are, said to be damaged, and served as far as they go."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -50,12 +50,6 @@ PARTLY = {
     "the first part of one line of JSON": (WHOLE.replace(b"\n", b" ")[: WHOLE.index(b"three")], ["one", "two"]),
 }
 DAMAGED = UNREADABLE | {name: data for name, (data, _) in PARTLY.items()}
-
-
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
 
 
 @pytest.fixture

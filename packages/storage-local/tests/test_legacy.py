@@ -3,7 +3,7 @@
 # ruff: noqa: ASYNC240
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,6 @@ def dropped(request: pytest.FixtureRequest, data_dir: Path) -> Callable[[bytes],
         return path
 
     return drop
-
-
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
 
 
 def as_read(data: bytes) -> Conversation:

@@ -5,7 +5,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -16,12 +16,6 @@ from idolchat_core import Conversation, ConversationDamaged, ConversationFilter,
 from idolchat_core.testing import Reopen, a_conversation, a_message
 
 HOUR_S = 3600
-
-
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ from idolchat_storage_local import LocalSettings, open_local_storage
 from idolchat_storage_local.files.disk import Disk
 
 
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
-
-
 async def positions(storage: Storage, text: str) -> set[tuple[UUID, int]]:
     return {(hit.conversation_id, hit.position) for hit in (await storage.search(text, limit=100)).data}
 

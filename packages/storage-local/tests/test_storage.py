@@ -22,12 +22,6 @@ class TestLocalStorage(StorageConformance):
         return lambda: open_local_storage(LocalSettings(data_dir=data_dir))
 
 
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
-
-
 async def test_the_file_is_the_document_one_message_a_line(storage: Storage, file_of: Callable[[UUID], Path]) -> None:
     conversation = a_conversation("one", "two", title="kept")
     await storage.create(conversation)

@@ -14,6 +14,7 @@ from idolchat_storage_postgres.coordination.member import Timing
 from idolchat_storage_postgres.database import Session
 from idolchat_storage_postgres.migrations import upgrade_schema
 from idolchat_storage_postgres.settings import PostgresSettings
+from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 _NUMBERS = count()
@@ -59,6 +60,13 @@ def database_url(server: PostgresServer, template: str) -> Iterator[str]:
 def settings_of(url: str, **more: object) -> PostgresSettings:
     """Return the settings of a database."""
     return PostgresSettings.model_validate({"url": url, **more})
+
+
+@pytest.fixture
+async def storage(database_url: str) -> AsyncGenerator[PostgresStorage]:
+    """Open a storage on a database of its own."""
+    async with open_postgres_storage(settings_of(database_url)) as storage:
+        yield storage
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 from idolchat_core import Conversation, ConversationDamaged, ConversationFilter, Message, document
 from idolchat_core.testing import a_conversation, a_message
 from idolchat_storage_postgres.rows import id_of, stored_id
-from idolchat_storage_postgres.settings import PostgresSettings
-from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
+from idolchat_storage_postgres.storage import PostgresStorage
 from idolchat_storage_postgres.testing import PostgresServer
 
 texts = st.text(max_size=20)
@@ -52,12 +50,6 @@ def conversations(draw: st.DrawFn) -> Conversation:
         character_id=draw(st.none() | ids),
         **fields,
     )
-
-
-@pytest.fixture
-async def storage(database_url: str) -> AsyncIterator[PostgresStorage]:
-    async with open_postgres_storage(PostgresSettings.model_validate({"url": database_url})) as storage:
-        yield storage
 
 
 @given(ids.map(str) | st.text("\\x\0a", max_size=5))

@@ -9,9 +9,7 @@ import pytest
 
 from idolchat_api import ApiSettings
 from idolchat_api.auth import Authenticator, Principal, SignIn, Unauthenticated
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
+from idolchat_api.testing import new_key_in
 from idolchat_core import ServiceRegistry, Services, hookimpl, new_id
 from idolchat_core.testing import InMemoryStorage
 
@@ -42,9 +40,7 @@ class TestWithALogin:
 
     async def test_a_user_is_told_who_the_token_says(self, client: httpx.AsyncClient, storage: InMemoryStorage) -> None:
         user_id = new_id()
-        key, kept = ApiKey.make(scopes=frozenset([Scope.CHAT]), user_id=user_id)
-        await KeyRing(storage).add(kept)
-        header = {"Authorization": f"Bearer {key}"}
+        header = await new_key_in(storage)(user_id=user_id)
 
         session: dict[str, Any] = (await client.get("/web/session", headers=header)).json()
 

@@ -1,7 +1,6 @@
 """The scheme ``api-key``, over HTTP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,10 +10,10 @@ import pytest
 from idolchat_api.auth.api_key import NAMESPACE, KeyRing
 from idolchat_api.auth.keys import ApiKey
 from idolchat_api.auth.principal import Scope
+from idolchat_api.testing import NewKey
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
 
 

@@ -1,6 +1,5 @@
 """Who is calling is found out before anything else."""
 
-from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import httpx
@@ -11,10 +10,9 @@ from idolchat_api.auth.authentication import MAX_CACHED, MAX_TOKEN_BYTES, Authen
 from idolchat_api.auth.authenticator import Authenticator
 from idolchat_api.auth.principal import LOCAL, Principal, Scope
 from idolchat_api.errors import Forbidden, Unauthenticated
+from idolchat_api.testing import NewKey
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
-
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 
 class Counting(Authenticator):

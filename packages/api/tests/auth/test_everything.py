@@ -5,7 +5,7 @@ Nothing here names a route: what there is to try is read from the application. A
 
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,14 +17,13 @@ from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import connect
 
 from idolchat_api import Access, ApiSettings, Caller, RouteRegistry, Wants, create_app, hookspecs
-from idolchat_api.testing import Parts, serving_app
+from idolchat_api.testing import NewKey, Parts, serving_app
 from idolchat_core import hookimpl
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.models import Conversation
 from idolchat_core.plugins.loader import Fillable, Plugins, load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 MESSAGES = [{"role": "user", "content": "Hi"}]
 PARAMETER = re.compile(r"{(\w+)")
 

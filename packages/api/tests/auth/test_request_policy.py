@@ -1,6 +1,6 @@
 """What callers may say."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import uuid4
 
@@ -8,14 +8,13 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.testing import serving
+from idolchat_api.testing import NewKey, serving
 from idolchat_core import Delta, Finished
 from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.settings import read_settings
 from idolchat_core.testing import ScriptedProvider
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 HI = {"role": "user", "content": "Hi"}
 
 

@@ -27,10 +27,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import Parts, new_key_in, serving
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
@@ -53,19 +50,16 @@ class Attacked:
 @asynccontextmanager
 async def attackable(folder: Path) -> AsyncGenerator[Attacked]:
     storage = InMemoryStorage()
-    headers = []
-    for _ in range(2):
-        key, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), user_id=uuid4())
-        await KeyRing(storage).add(kept)
-        headers.append({"Authorization": f"Bearer {key}"})
+    new_key = new_key_in(storage)
+    owner, stranger = await new_key(user_id=uuid4()), await new_key(user_id=uuid4())
     plugins = load_plugins(Parts(storage, ScriptedProvider()), installed=False)
     options = ApiSettings(data_dir=folder, auth="api-key", docs="on").model_copy(
         update={"user_requests_per_minute": 0, "address_requests_per_minute": 0}
     )
     async with serving(options, plugins=plugins) as url, httpx.AsyncClient(base_url=url) as client:
         body = {"messages": [{"role": "user", "content": "Mine"}]}
-        made = (await client.post("/chat", json=body, headers=headers[0])).json()["conversation_id"]
-        yield Attacked(url, headers[0], headers[1], made)
+        made = (await client.post("/chat", json=body, headers=owner)).json()["conversation_id"]
+        yield Attacked(url, owner, stranger, made)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import batched, repeat
@@ -16,10 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from idolchat_api import ApiSettings
 from idolchat_api.auth.api_key import KeyRing
 from idolchat_api.connections.websocket_protocol import FIRST_MESSAGE_BYTES
+from idolchat_api.testing import NewKey
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
-
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 
 @asynccontextmanager

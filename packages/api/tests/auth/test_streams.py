@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,10 +9,10 @@ from uuid import uuid4
 import httpx
 
 from idolchat_api.auth.api_key import KeyRing
+from idolchat_api.testing import NewKey
 from idolchat_core.models import utc_now
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
 
 

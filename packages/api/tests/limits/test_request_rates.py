@@ -1,6 +1,5 @@
 """Requests are counted by user and by address, and refused with how long to wait."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -14,13 +13,11 @@ from idolchat_api.connections.limiter import ConnectionLimiter
 from idolchat_api.errors import problem_from
 from idolchat_api.limits.request_rates import RequestRates, address_of
 from idolchat_api.settings.api import ApiSettings
-from idolchat_api.testing import serving
+from idolchat_api.testing import NewKey, serving
 from idolchat_core.coordination.local import LocalCounters
 from idolchat_core.errors import BudgetExceeded, LimitReached
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.spending.budgets import Budgets, Spender
-
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 USER = Principal(subject="user:1", scopes=frozenset({Scope.CHAT}), user_id=uuid4())
 BACK_END = Principal(subject="key:1", scopes=frozenset({Scope.CHAT}), is_trusted=True)

@@ -1,6 +1,6 @@
 """Conversations that begin with a character's greeting, over HTTP."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,12 +8,11 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, serving
 from idolchat_core import DirectoryEntry, ModelInfo
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 LARGE = ModelInfo(id="idol/large", context_length=8192)
 SMALL = ModelInfo(id="scripted/model", context_length=8192)
 
@@ -21,16 +20,6 @@ SMALL = ModelInfo(id="scripted/model", context_length=8192)
 @pytest.fixture
 def provider() -> ScriptedProvider:
     return ScriptedProvider(models=(SMALL, LARGE))
-
-
-@pytest.fixture
-def directory() -> InMemoryDirectory:
-    return InMemoryDirectory()
-
-
-@pytest.fixture
-def mika(directory: InMemoryDirectory) -> DirectoryEntry:
-    return directory.add("mika", "Hi! I am Mika.", "You again?")
 
 
 @pytest.fixture

@@ -116,10 +116,6 @@ class TestFullDisk:
     def storage(self) -> FullDisk:
         return FullDisk()
 
-    @pytest.fixture
-    def plugins(self, storage: FullDisk, provider: ScriptedProvider) -> Plugins:
-        return load_plugins(Parts(storage, provider), installed=False)
-
     async def test_health_says_why(self, client: httpx.AsyncClient) -> None:
         health, readiness, liveness = [await client.get(path) for path in ("/health", "/readyz", "/livez")]
 

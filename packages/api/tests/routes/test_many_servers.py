@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Bus, BusState, Registry, Storage, hookimpl
+from idolchat_core import Bus, BusState, Registry, hookimpl
 from idolchat_core.coordination.local import LocalBus
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
@@ -27,23 +27,14 @@ class Wire(LocalBus):
     state = BusState(sent=5, received=4, dropped=3, lag_s=0.25)
 
 
-class SharedParts(Parts):
-    """A storage that is shared, and a bus beside its own."""
+class OwnBus:
+    """A bus beside that of the storage."""
 
     wire = Wire("wire")
 
     @hookimpl
-    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
-        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
-
-    @hookimpl
     def idolchat_register_buses(self, registry: Registry[Bus]) -> None:
         registry.add("wire", lambda: nullcontext(self.wire))
-
-
-@pytest.fixture
-def shared() -> SharedInMemoryStorage:
-    return SharedInMemoryStorage()
 
 
 @pytest.fixture
@@ -55,7 +46,7 @@ def settings(settings: ApiSettings) -> ApiSettings:
 async def client_of(
     settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    plugins = load_plugins(SharedParts(shared, provider), installed=False)
+    plugins = load_plugins(Parts(shared, provider, is_shared=True), OwnBus(), installed=False)
     async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
@@ -94,7 +85,7 @@ async def test_a_bus_that_is_away_is_told_and_harms_no_turn(
     settings = settings.model_copy(update={"bus": "wire"})
     async with client_of(settings, shared, provider) as client:
         well, metrics = (await client.get("/health")).json(), await metrics_of(client)
-        SharedParts.wire.state = BusState(problem="nobody is there")
+        OwnBus.wire.state = BusState(problem="nobody is there")
         ill, ready = (await client.get("/health")).json(), await client.get("/readyz")
         answered = await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})
         down = (await metrics_of(client))["idolchat_bus_up"]

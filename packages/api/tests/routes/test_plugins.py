@@ -1,6 +1,6 @@
 """Routes and pages that plugins add, with the rights that they say."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,12 +11,11 @@ from starlette.routing import WebSocketRoute
 
 from idolchat_api import Access, ApiSettings, Caller, CurrentCaller, RouteRegistry, Wants, create_app
 from idolchat_api.auth.principal import NOBODY
-from idolchat_api.testing import Parts, serving, serving_app
+from idolchat_api.testing import NewKey, Parts, serving, serving_app
 from idolchat_core import hookimpl
 from idolchat_core.errors import PluginBroken, PluginNameTaken
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 type Register = Callable[[RouteRegistry], None]
 
 

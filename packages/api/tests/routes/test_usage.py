@@ -1,6 +1,5 @@
 """What was spent, day by day."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -8,9 +7,8 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings
+from idolchat_api.testing import NewKey
 from idolchat_core.testing import InMemoryStorage
-
-type NewKey = Callable[..., Awaitable[dict[str, str]]]
 
 MINE, YOURS = uuid4(), uuid4()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -11,20 +10,8 @@ import pytest
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
-
-
-class SharedParts(Parts):
-    @hookimpl
-    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
-        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
-
-
-@pytest.fixture
-def shared() -> SharedInMemoryStorage:
-    return SharedInMemoryStorage()
 
 
 @pytest.fixture
@@ -46,7 +33,7 @@ async def other(
 async def to_a_server(
     settings: ApiSettings, shared: SharedInMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    plugins = load_plugins(SharedParts(shared, provider), installed=False)
+    plugins = load_plugins(Parts(shared, provider, is_shared=True), installed=False)
     async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 

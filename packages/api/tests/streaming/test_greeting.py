@@ -19,16 +19,6 @@ SERVER_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
 
 
 @pytest.fixture
-def directory() -> InMemoryDirectory:
-    return InMemoryDirectory()
-
-
-@pytest.fixture
-def mika(directory: InMemoryDirectory) -> DirectoryEntry:
-    return directory.add("mika", "Hi! I am Mika.", "You again?")
-
-
-@pytest.fixture
 def plugins(storage: InMemoryStorage, provider: ScriptedProvider, directory: InMemoryDirectory) -> Plugins:
     return load_plugins(Parts(storage, provider, directory), installed=False)
 

@@ -11,7 +11,7 @@ import pytest
 
 from idolchat_characters import Character
 from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
-from idolchat_characters.library import CharacterLibrary, Viewer, library_of
+from idolchat_characters.library import CharacterLibrary, Viewer
 from idolchat_characters.library.records import ASSETS, CHARACTERS
 from idolchat_characters.settings import CharactersSettings
 from idolchat_core import InvalidRequest, Record, new_id
@@ -22,16 +22,6 @@ OPERATOR = Viewer(is_bound=False, is_operator=True)
 
 def user() -> Viewer:
     return Viewer(user_id=uuid4())
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def library(storage: InMemoryStorage) -> CharacterLibrary:
-    return library_of(storage)
 
 
 async def test_a_stored_character_is_read_again_with_all_its_fields(library: CharacterLibrary) -> None:

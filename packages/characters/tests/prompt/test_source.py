@@ -61,21 +61,6 @@ AOI = Character(
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
-def library(storage: InMemoryStorage) -> CharacterLibrary:
-    return library_of(storage)
-
-
-@pytest.fixture
-def provider() -> ScriptedProvider:
-    return ScriptedProvider()
-
-
-@pytest.fixture
 async def client(
     tmp_path: Path, storage: InMemoryStorage, provider: ScriptedProvider
 ) -> AsyncGenerator[httpx.AsyncClient]:

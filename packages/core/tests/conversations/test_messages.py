@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from one_engine import sent
 
 from idolchat_core import InvalidRequest, Message
 from idolchat_core.conversations.branches import active_branch, copied
@@ -34,10 +35,6 @@ async def messages_of(storage: InMemoryStorage, conversation_id: UUID) -> tuple[
 
 async def branch(storage: InMemoryStorage, conversation_id: UUID) -> list[tuple[str, Any]]:
     return [(m.role, m.content) for m in active_branch(await storage.read(conversation_id))]
-
-
-def sent(llm: ScriptedProvider) -> list[tuple[str, Any]]:
-    return [(message["role"], message["content"]) for message in llm.requests[-1].messages]
 
 
 class TestRewriting:

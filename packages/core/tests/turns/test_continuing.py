@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from one_engine import ask_all
+from one_engine import ask_all, sent
 
 from idolchat_core import Delta, InvalidRequest, Message
 from idolchat_core.conversations.branches import active_branch, choose_head
@@ -51,10 +51,6 @@ async def a_reply(turns: TurnEngine) -> tuple[UUID, Message]:
 async def branch(storage: InMemoryStorage, conversation_id: UUID) -> list[tuple[str, Any]]:
     conversation = await storage.read(conversation_id)
     return [(message.role, message.content) for message in active_branch(conversation)]
-
-
-def sent(llm: ScriptedProvider) -> list[tuple[str, Any]]:
-    return [(message["role"], message["content"]) for message in llm.requests[-1].messages]
 
 
 async def added(turn: LiveTurn) -> str:

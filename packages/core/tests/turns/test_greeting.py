@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from one_engine import ask
+from one_engine import ask, sent
 from pydantic import JsonValue
 
 from idolchat_core import Conversation, Message, ModelInfo
@@ -50,10 +50,6 @@ async def over(turn: LiveTurn) -> LiveTurn:
 
 async def stored(storage: InMemoryStorage, turn: LiveTurn) -> list[Message]:
     return list((await storage.read(turn.conversation_id)).messages)
-
-
-def sent(llm: ScriptedProvider) -> list[tuple[str, Any]]:
-    return [(message["role"], message["content"]) for message in llm.requests[-1].messages]
 
 
 async def test_she_speaks_first(

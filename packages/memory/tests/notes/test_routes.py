@@ -1,6 +1,6 @@
 """Notes over HTTP: whose they are, what holds, and where it came from."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,21 +9,12 @@ import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import Parts, new_key_in, serving
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_memory import plugin
 
 type Headers = dict[str, str]
-type NewKey = Callable[..., Awaitable[Headers]]
 ANA, BEN = uuid4(), uuid4()
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
 
 
 @pytest.fixture
@@ -38,25 +29,19 @@ async def client(
         yield client
 
 
-async def key_of(storage: InMemoryStorage, *scopes: str, **fields: Any) -> Headers:
-    key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), **fields)
-    await KeyRing(storage).add(kept)
-    return {"Authorization": f"Bearer {key}"}
-
-
 @pytest.fixture
 async def ana(storage: InMemoryStorage) -> Headers:
-    return await key_of(storage, user_id=ANA)
+    return await new_key_in(storage)(user_id=ANA)
 
 
 @pytest.fixture
 async def ben(storage: InMemoryStorage) -> Headers:
-    return await key_of(storage, user_id=BEN)
+    return await new_key_in(storage)(user_id=BEN)
 
 
 @pytest.fixture
 async def app(storage: InMemoryStorage) -> Headers:
-    return await key_of(storage)
+    return await new_key_in(storage)()
 
 
 async def added(client: httpx.AsyncClient, headers: Headers, text: str, **fields: Any) -> dict[str, Any]:

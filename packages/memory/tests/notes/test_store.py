@@ -30,11 +30,6 @@ def resting_on(*message_ids: str, **more: Any) -> Note:
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def store(storage: InMemoryStorage) -> NoteStore:
     return NoteStore(storage)
 

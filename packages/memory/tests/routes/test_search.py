@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from idolchat_api import ApiSettings
-from idolchat_api.auth.api_key import KeyRing
-from idolchat_api.auth.keys import ApiKey
-from idolchat_api.auth.principal import Scope
-from idolchat_api.testing import Parts, serving
+from idolchat_api.testing import NewKey, Parts, new_key_in, serving
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_memory import plugin
 
@@ -88,29 +85,24 @@ async def test_across_characters_another_s_words_are_named_as_such(talk: Talk) -
 
 
 @pytest.fixture
-async def keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[httpx.AsyncClient, Any]]:
-    """A server that asks for keys, and a function that makes one for a user."""
+async def keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[httpx.AsyncClient, NewKey]]:
+    """A server that asks for keys, and what makes one."""
     monkeypatch.setenv("IDOLCHAT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("IDOLCHAT_MEMORY_SEMANTIC", "off")
     storage = InMemoryStorage()
-
-    async def key_of(user_id: UUID | None, *scopes: str) -> Headers:
-        key, kept = ApiKey.make(scopes=frozenset(map(Scope, scopes or ["chat"])), user_id=user_id)
-        await KeyRing(storage).add(kept)
-        return {"Authorization": f"Bearer {key}"}
 
     settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key")
     async with (
         serving(settings, plugins=[Parts(storage, ScriptedProvider()), plugin]) as url,
         httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
-        yield client, key_of
+        yield client, new_key_in(storage)
 
 
-async def test_a_user_s_key_finds_and_chooses_for_that_user_alone(keyed: tuple[httpx.AsyncClient, Any]) -> None:
-    client, key_of = keyed
+async def test_a_user_s_key_finds_and_chooses_for_that_user_alone(keyed: tuple[httpx.AsyncClient, NewKey]) -> None:
+    client, new_key = keyed
     mine, other = uuid4(), uuid4()
-    key = await key_of(mine)
+    key = await new_key(user_id=mine)
 
     foreign = await client.post("/memory/search", json={"text": "dog", "user_id": str(other)}, headers=key)
     own = await client.post("/memory/search", json={"text": "dog", "user_id": str(mine)}, headers=key)
@@ -120,9 +112,9 @@ async def test_a_user_s_key_finds_and_chooses_for_that_user_alone(keyed: tuple[h
     assert [reply.status_code for reply in (foreign, own, chosen, choice_of_another)] == [403, 200, 200, 403]
 
 
-async def test_a_key_that_may_only_read_searches_and_changes_nothing(keyed: tuple[httpx.AsyncClient, Any]) -> None:
-    client, key_of = keyed
-    key = await key_of(uuid4(), "read")
+async def test_a_key_that_may_only_read_searches_and_changes_nothing(keyed: tuple[httpx.AsyncClient, NewKey]) -> None:
+    client, new_key = keyed
+    key = await new_key("read", user_id=uuid4())
 
     found = await client.post("/memory/search", json={"text": "dog"}, headers=key)
     changed = await client.patch("/memory/choices", json={"recall": False}, headers=key)

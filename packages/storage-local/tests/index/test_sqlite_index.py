@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from uuid import UUID
@@ -213,12 +213,6 @@ async def touch(storage: Storage, conversation: Conversation) -> None:
     message = a_message("again", after_s=3600)
     total = (await storage.read_page(conversation.id, limit=1)).total
     await storage.append(conversation.id, [message], expected_count=total, updated_at=message.timestamp)
-
-
-@pytest.fixture
-async def storage(open_storage: Reopen) -> AsyncGenerator[Storage]:
-    async with open_storage() as storage:
-        yield storage
 
 
 async def test_a_file_that_was_removed_is_not_found_and_no_longer_listed_later(

@@ -12,16 +12,9 @@ import pytest
 
 from idolchat_core import MemoryIndex, MemoryScope
 from idolchat_core.testing import PLAIN_WORDS, MemoryIndexConformance, a_memory, memory_snapshot
-from idolchat_storage_postgres.settings import PostgresSettings
-from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
+from idolchat_storage_postgres.storage import PostgresStorage
 
 SCOPE = MemoryScope(user_id="mia", character_id="yui")
-
-
-@pytest.fixture
-async def storage(database_url: str) -> AsyncIterator[PostgresStorage]:
-    async with open_postgres_storage(PostgresSettings.model_validate({"url": database_url})) as storage:
-        yield storage
 
 
 class TestConformance(MemoryIndexConformance):

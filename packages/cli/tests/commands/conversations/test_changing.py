@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pexpect
 import pytest
-from parts.kept import ANN, BOB, EMPTY, EVERYTHING, SONG, TALK
+from parts.kept import ANN, BOB, EMPTY, SONG, TALK
 
 from idolchat_cli.commands.conversations.delete import Deleted
 from idolchat_cli.commands.conversations.delete_message import DeletedMessage
@@ -17,13 +17,6 @@ from idolchat_core.storage import document
 
 if TYPE_CHECKING:
     from conftest import Installation
-
-
-@pytest.fixture
-def kept(installation: Installation) -> Installation:
-    """Keep three conversations."""
-    installation.keep(*EVERYTHING)
-    return installation
 
 
 def stored_ids(kept: Installation) -> set[str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pexpect
 import pytest
-from parts.kept import ANN, BOB, EMPTY, EVERYTHING, SONG, TALK
+from parts.kept import ANN, BOB, EMPTY, SONG, TALK
 
 from idolchat_cli.commands.conversations.list import Listed
 from idolchat_cli.printable import printable
@@ -20,13 +20,6 @@ from idolchat_core.storage.stats import StorageStats
 
 if TYPE_CHECKING:
     from conftest import Installation
-
-
-@pytest.fixture
-def kept(installation: Installation) -> Installation:
-    """Keep three conversations."""
-    installation.keep(*EVERYTHING)
-    return installation
 
 
 def ids(kept: Installation, *arguments: str) -> list[UUID]:

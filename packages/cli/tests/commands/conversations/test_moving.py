@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from conftest import Installation
 
 
-@pytest.fixture
-def kept(installation: Installation) -> Installation:
-    """Keep three conversations."""
-    installation.keep(*EVERYTHING)
-    return installation
-
-
 def counts(result: Imported) -> tuple[int, int, int, int, int]:
     """Return what became of what was found."""
     return result.created, result.extended, result.overwritten, result.unchanged, result.conflicts
