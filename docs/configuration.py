@@ -45,7 +45,7 @@ storage-local reads `IDOLCHAT_DATA_DIR` alone.
 def shown(field: FieldInfo) -> str:
     """Show a default as one would write it."""
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or value == ():
+    if value in (None, (), ""):
         return ""
     text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return f"`{text.lower() if isinstance(value, bool) else text}`"

@@ -18,4 +18,7 @@ def idolchat_register_commands(registry: CommandRegistry) -> None:
 
 @hookspec
 def idolchat_register_checks(registry: CheckRegistry) -> None:
-    """Add what ``idol doctor`` shall look at: ``registry.add("bucket", "idolchat_supabase.checks:check_bucket")``."""
+    """Add what ``idol doctor`` shall look at.
+
+    ``registry.add("characters", "idolchat_characters.checks:check_characters")``
+    """

@@ -48,7 +48,7 @@ app = new_app()
     epilog=examples(
         "idol storage migrate --to local:/mnt/new",
         "idol storage migrate --from local --to supabase --dry-run",
-        "idol storage migrate --from local:/old/data --to sqlite",
+        "idol storage migrate --from local:/old/data --to postgres",
     ),
 )
 def migrate_storage(
