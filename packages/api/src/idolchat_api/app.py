@@ -22,7 +22,7 @@ from idolchat_api.http.catch_all import is_catch_all
 from idolchat_api.http.cors import CORS
 from idolchat_api.http.host_guard import Guard
 from idolchat_api.observability.instrumentation import instrumented
-from idolchat_api.routes import chat, conversations, health, models, turns, usage
+from idolchat_api.routes import chat, conversations, health, messages, models, turns, usage
 from idolchat_api.routes.pages import reference_routes, start_route
 from idolchat_api.routes.plugins import HOOK as ROUTES_HOOK
 from idolchat_api.routes.plugins import RouteRegistry
@@ -41,7 +41,15 @@ from idolchat_core.storage.data_lock import locked_data_folder
 __all__ = ["create_app"]
 
 
-BUILT_IN_ROUTES = (*chat.routes, *turns.routes, *conversations.routes, *models.routes, *usage.routes, *health.routes)
+BUILT_IN_ROUTES = (
+    *chat.routes,
+    *turns.routes,
+    *conversations.routes,
+    *messages.routes,
+    *models.routes,
+    *usage.routes,
+    *health.routes,
+)
 
 
 def create_app(*, settings: ApiSettings | None = None, plugins: Plugins | Sequence[object] | None = None) -> FastAPI:
