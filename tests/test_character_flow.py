@@ -52,10 +52,6 @@ async def cast(client: httpx.AsyncClient) -> tuple[str, str]:
     return imported["character"]["id"], (await asked(client, "POST", "/personas", json=anna))["id"]
 
 
-def sent(mock: Mock) -> list[tuple[str, Any]]:
-    return [(message["role"], message["content"]) for message in mock.bodies()[-1]["messages"]]
-
-
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_the_model_is_sent_each_part_in_its_place(server: Server, mock_openrouter: Mock, transport: str) -> None:
     async with server.client() as client:
@@ -66,9 +62,9 @@ async def test_the_model_is_sent_each_part_in_its_place(server: Server, mock_ope
         first, other = made["messages"]
         await asked(client, "PATCH", f"/conversation/{made['id']}", json={"head": other["id"]})
         heard = await say(transport, server, "To the stage, {{char}}!", conversation_id=made["id"])
-        swiped = sent(mock_openrouter)
+        swiped = mock_openrouter.sent()
         again = await say(transport, server, "And now?", conversation_id=made["id"])
-        continued = sent(mock_openrouter)
+        continued = mock_openrouter.sent()
         await asked(client, "POST", f"/conversation/{made['id']}/regenerate", json={})
         document = await asked(client, "GET", f"/conversation/{made['id']}")
 
@@ -78,7 +74,7 @@ async def test_the_model_is_sent_each_part_in_its_place(server: Server, mock_ope
     assert swiped == [*PREFIX, said[0], lore, said[1], last]
     assert continued[: len(PREFIX) + 3] == [*PREFIX, *said, ("assistant", heard.text)]
     assert continued[-2:] == [("user", "And now?"), last]
-    assert sent(mock_openrouter) == continued
+    assert mock_openrouter.sent() == continued
     assert [message["content"] for message in document["messages"][:2]] == ["Hi, Anna!", "You again, Anna?"]
     assert again.conversation_id == made["id"]
 
@@ -92,7 +88,7 @@ async def test_a_socket_begins_with_the_greeting(server: Server, mock_openrouter
         await say_over(opened, "Where is the stage?", conversation_id=started["conversation_id"])
 
     greeting, question = ("assistant", "Hi, Anna!"), ("user", "Where is the stage?")
-    assert sent(mock_openrouter)[len(PREFIX) :] == [
+    assert mock_openrouter.sent()[len(PREFIX) :] == [
         greeting,
         ("system", "The stage is Aoi's."),
         question,
@@ -107,7 +103,7 @@ async def test_the_first_message_of_a_chat_is_stored_behind_the_greeting(server:
         heard = await say("rest", server, "Hello", character_id=character_id)
         document = await asked(client, "GET", f"/conversation/{heard.conversation_id}")
 
-    assert sent(mock_openrouter)[len(PREFIX) :] == [
+    assert mock_openrouter.sent()[len(PREFIX) :] == [
         ("assistant", "Hi, Anna!"),
         ("user", "Hello"),
         ("system", "Stay Aoi."),
@@ -125,12 +121,12 @@ async def test_a_regenerated_reply_has_the_lore_of_the_first(server: Server, moc
     async with server.client() as client:
         ren = (await asked(client, "POST", "/characters", json=fields))["id"]
         heard = await say("rest", server, "To the stage", character_id=ren)
-        first = sent(mock_openrouter)
+        first = mock_openrouter.sent()
         await asked(client, "POST", f"/conversation/{heard.conversation_id}/regenerate", json={})
-        second = sent(mock_openrouter)
+        second = mock_openrouter.sent()
         await say("rest", server, "To the stage", conversation_id=heard.conversation_id)
 
     assert first == second
     assert [text for role, text in first if role == "system"] != [
-        text for role, text in sent(mock_openrouter) if role == "system"
+        text for role, text in mock_openrouter.sent() if role == "system"
     ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.storages import STORAGE_OF_TESTS
+from tests.support.waiting import until
 
 USER = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {
@@ -43,8 +45,8 @@ def on_disk(data: Path, text: str) -> list[str]:
 
 async def until_kept(data: Path, text: str, *places: str) -> None:
     """Wait until a text is in one of the folders or tables that begin so."""
-    while not any(place.startswith(places) for place in await asyncio.to_thread(kept, data, text)):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)  # another process writes it
+    look = partial(asyncio.to_thread, kept, data, text)
+    await until(f"{text!r} in {places}", look, lambda found: any(place.startswith(places) for place in found))
 
 
 async def send(client: httpx.AsyncClient, conversation_id: str, text: str) -> None:

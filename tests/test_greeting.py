@@ -27,10 +27,6 @@ async def create(server: Server, **fields: Any) -> str:
     return character_id
 
 
-def sent(mock: Mock) -> list[tuple[str, str]]:
-    return [(message["role"], message["content"]) for message in mock.bodies()[-1]["messages"]]
-
-
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_the_model_is_sent_begins_with_her_greeting(
     server: Server, mock_openrouter: Mock, transport: str
@@ -41,7 +37,7 @@ async def test_what_the_model_is_sent_begins_with_her_greeting(
     await say(transport, server, "Who am I?", conversation_id=first.conversation_id, temperature=0.1)
 
     body = mock_openrouter.bodies()[-1]
-    assert sent(mock_openrouter) == [
+    assert mock_openrouter.sent() == [
         ("system", "You are Hoshino Mira."),
         ("system", "A singer."),
         ("assistant", "Hi, User! I am Rin."),
@@ -67,7 +63,7 @@ async def test_another_greeting_is_chosen_and_kept_by_edit_and_regenerate(
         await client.post(f"{path}/regenerate")
         document = (await client.get(path)).json()
 
-    assert sent(mock_openrouter)[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
+    assert mock_openrouter.sent()[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
     assert document["messages"][:2] == begun["messages"]
 
 
@@ -81,7 +77,7 @@ async def test_a_branch_of_another_greeting_is_its_own_conversation(server: Serv
         await say("rest", server, "Two", conversation_id=first.conversation_id)
 
     assert [message["content"] for message in messages] == ["Hi, User! I am Rin.", "You again, User?", "One", "One"]
-    assert sent(mock_openrouter)[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
+    assert mock_openrouter.sent()[-2:] == [("assistant", "You again, User?"), ("user", "Two")]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -97,7 +93,7 @@ async def test_several_characters_answer_each_with_her_own_card(
     server.restart()
     await say(transport, server, "And you?", conversation_id=begun["id"])
 
-    told, card, *heard = sent(mock_openrouter)[1:]
+    told, card, *heard = mock_openrouter.sent()[1:]
     assert f"you are {names[0]}." in told[1]
     assert card == ("system", f"{names[0]} sings.")
     assert heard == [

@@ -1,8 +1,7 @@
 """What a companion keeps of a user: notes, facts from their own words, and what a summary stands for."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from tests.support.idol import idol_json
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
+from tests.support.waiting import until
 
 KILLS = 3
 
@@ -51,12 +51,6 @@ async def notes(server: Server, user: str) -> list[dict[str, Any]]:
     return found
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110  another process does it
-            await asyncio.sleep(0.05)
-
-
 def statement(number: int) -> str:
     """Say something in such a way that a model that repeats it draws a fact from it."""
     fact = {"message": 1, "quote": f"I own {number} cats", "fact": f"The user owns {number} cats."}
@@ -86,7 +80,7 @@ async def test_a_note_is_in_the_next_prompt_until_a_command_deletes_it(start: St
         await say(server, "Hello again", user_id=user)
         return "Captain" not in prompt(mock_openrouter)
 
-    await until(is_gone)
+    await until("a prompt without the note", is_gone)
 
 
 async def test_facts_are_drawn_once_through_crashes_and_metered(start: Start, mock_openrouter: Mock) -> None:
@@ -106,14 +100,14 @@ async def test_facts_are_drawn_once_through_crashes_and_metered(start: Start, mo
         shown = "\n".join(str(messages[1]["content"]) for messages in asked)
         return all(f"I own {number} cats." in shown for number in range(1, told + 1))
 
-    await until(were_all_shown)
+    await until("prompts with all that was said", were_all_shown)
     last = statement(told + 1)
     await say(server, last, **conversation)
 
     async def is_noted() -> bool:
         return f"The user owns {told + 1} cats." in [note["text"] for note in await notes(server, user)]
 
-    await until(is_noted)
+    await until("a note of it", is_noted)
     found = await notes(server, user)
     texts = [note["text"] for note in found]
     usage = idol_json(server.folder, "usage", "show", "--by", "purpose", environment=server.environment)

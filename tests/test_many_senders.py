@@ -1,7 +1,6 @@
 """One conversation, several senders; one message, sent several times."""
 
 import asyncio
-import json
 from typing import Any
 from uuid import uuid4
 
@@ -18,10 +17,6 @@ async def send(client: httpx.AsyncClient, text: str, *, key: str | None = None, 
     return await client.post("/chat", json=body(text, **more), headers=headers)
 
 
-def document(server: Server, conversation_id: str) -> list[dict[str, Any]]:
-    return json.loads(server.stored(conversation_id))["messages"]  # type: ignore[no-any-return]
-
-
 POLICIES = {"enqueue": {200, 429}, "reject": {200, 409}, "interrupt": {200, 429}, "rollback": {200, 429}}
 
 
@@ -35,7 +30,7 @@ async def test_fifty_senders_at_once_leave_one_linear_conversation(server: Serve
             for number in range(50)
         )
         responses = await asyncio.gather(*sends)
-    messages = document(server, conversation_id)
+    messages = server.messages(conversation_id)
     texts = [message["content"] for message in messages if message["role"] == "user"]
     accepted = [response for response in responses if response.status_code == 200]
 
@@ -91,7 +86,7 @@ async def test_a_message_is_not_lost_when_our_key_is_refused(server: Server, moc
     async with server.client() as client:
         refused = await send(client, "Hi", key=key, model=model, conversation_id=conversation_id)
         again = await send(client, "Hi", key=key, model=model, conversation_id=conversation_id)
-    asked = [message for message in document(server, conversation_id) if message["role"] == "user"]
+    asked = [message for message in server.messages(conversation_id) if message["role"] == "user"]
 
     assert (refused.status_code, again.status_code) == (502, 200)
     assert len(asked) == 1
@@ -108,4 +103,4 @@ async def test_five_failures_and_a_success_send_alternating_roles(server: Server
     sent = [(message["role"], message["content"]) for message in mock_openrouter.bodies()[-1]["messages"]]
 
     assert sent[1:] == [("user", "at last")]
-    assert len([m for m in document(server, conversation_id) if m["role"] == "user"]) == 6
+    assert len([m for m in server.messages(conversation_id) if m["role"] == "user"]) == 6

@@ -14,11 +14,13 @@ import pytest
 
 from idolchat_core.storage import document
 from idolchat_core.testing import a_conversation
+from tests.support.copies import stored_in, until_copied
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
 from tests.support.starting import StartServer
+from tests.support.waiting import until_so
 
 pytestmark = pytest.mark.files("files with a mirror; tests/cluster/test_mirror.py has PostgreSQL with one")
 
@@ -45,20 +47,9 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
     return start_one
 
 
-def stored(server: Server) -> dict[str, bytes]:
-    """Return the documents of a server, by conversation."""
-    return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
-
-
 def uploads(mock_supabase: MockSupabase) -> int:
     """Count the documents that were sent so far; records are not among them."""
     return sum(count for key, count in mock_supabase.state.uploads.items() if "/" not in key)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not is_so():  # noqa: ASYNC110 - another process makes it so
-            await asyncio.sleep(0.05)
 
 
 async def say(client: httpx.AsyncClient, conversation_id: str, text: str) -> None:
@@ -104,7 +95,7 @@ async def test_five_hundred_turns_of_an_outage_arrive_when_it_is_over(
     conversations = [str(uuid4()) for _ in range(50)]
     async with server.client() as client:
         await say(client, conversations[0], "Hello!")
-    await until(lambda: mock_supabase.documents() == stored(server) != {})
+    await until_copied(mock_supabase, server)
     mock_supabase.stop()
     before = uploads(mock_supabase)
     for number in range(3):
@@ -114,9 +105,9 @@ async def test_five_hundred_turns_of_an_outage_arrive_when_it_is_over(
             server.start()
     health = await degraded(server)
     mock_supabase.start()
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
 
-    assert len(stored(server)) == 50
+    assert len(stored_in(server)) == 50
     assert health["mirror"]["pending"] == 50
     assert uploads(mock_supabase) - before <= 60
     assert server.log.read_text().count("a mirror can be reached again") == 1
@@ -127,7 +118,7 @@ async def test_a_lost_data_folder_comes_back(start: Start, mock_supabase: MockSu
     conversations = [str(uuid4()) for _ in range(5)]
     await talk(server, conversations, turns=2)
     server.stop()
-    lost = stored(server)
+    lost = stored_in(server)
     assert mock_supabase.documents() == lost
     characters = characters_in(mock_supabase)
     shutil.rmtree(server.data)
@@ -138,13 +129,13 @@ async def test_a_lost_data_folder_comes_back(start: Start, mock_supabase: MockSu
         deleted = await client.delete(f"/conversation/{conversations[2]}")
         unknown = await client.get(f"/conversation/{uuid4()}")
     restored = idol(server, "storage", "restore")
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
 
     assert (read.status_code, read.content) == (200, lost[conversations[0]])
     assert (deleted.status_code, unknown.status_code) == (204, 404)
-    assert len(json.loads(stored(server)[conversations[1]])["messages"]) == 6
+    assert len(json.loads(stored_in(server)[conversations[1]])["messages"]) == 6
     assert (restored["restored"], restored["failures"]) == (2 + len(characters), [])
-    assert set(stored(server)) == set(conversations) - {conversations[2]}
+    assert set(stored_in(server)) == set(conversations) - {conversations[2]}
     assert idol(server, "storage", "verify")["differing"] == []
 
 
@@ -170,7 +161,7 @@ async def test_characters_come_back_and_those_that_were_deleted_do_not(
         ]
         mika, rin, yui, aya = (one["id"] for one in made)
         await client.patch(f"/characters/{mika}", json={"nickname": "Mi"})
-    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    await until_so("copies of all characters", lambda: characters_in(mock_supabase) == characters_of(server))
     mock_supabase.stop()
     async with server.client() as client:
         await client.delete(f"/characters/{rin}")
@@ -178,7 +169,7 @@ async def test_characters_come_back_and_those_that_were_deleted_do_not(
     server.kill()
     mock_supabase.start()
     server.start()
-    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    await until_so("copies of all characters", lambda: characters_in(mock_supabase) == characters_of(server))
     kept = characters_of(server)
     server.stop()
     shutil.rmtree(server.data)
@@ -188,7 +179,7 @@ async def test_characters_come_back_and_those_that_were_deleted_do_not(
         deleted = await client.delete(f"/characters/{yui}")
         unknown = await client.get(f"/characters/{rin}")
     restored = idol(server, "storage", "restore")
-    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    await until_so("copies of all characters", lambda: characters_in(mock_supabase) == characters_of(server))
 
     assert (read["character"]["nickname"], deleted.status_code, unknown.status_code) == ("Mii", 204, 404)
     assert restored["failures"] == []
@@ -203,7 +194,7 @@ async def test_a_damaged_character_is_told_and_comes_back_from_the_mirror(
     server = start()
     async with server.client() as client:
         made = (await client.post("/characters", json={"name": "Mika"})).json()
-    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    await until_so("copies of all characters", lambda: characters_in(mock_supabase) == characters_of(server))
     before = characters_of(server)
     name = f"characters/{made['id']}"
     (server.data / "records" / name).write_bytes(b"half of it")
@@ -227,7 +218,7 @@ async def test_a_user_is_erased_from_records_that_only_the_mirror_has(
         for name, more in (("Mika", {"owner_id": user, "visibility": "private"}), ("Rin", {})):
             made = await client.post("/characters", json={"name": name, **more})
             assert made.status_code == 201, made.text
-    await until(lambda: characters_in(mock_supabase) == characters_of(server))
+    await until_so("copies of all characters", lambda: characters_in(mock_supabase) == characters_of(server))
     before = characters_in(mock_supabase)
     server.stop()
     shutil.rmtree(server.data)
@@ -270,12 +261,12 @@ async def test_a_large_conversation_is_not_sent_at_every_turn(start: Start, mock
     large = a_conversation(*["All of this was said long ago. " * 67] * 10_000)
     (server.data / "conversations" / f"{large.id}.json").write_bytes(document.encode(large))
     server.start()
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
     before = mock_supabase.state.uploaded_bytes
     await talk(server, [str(large.id)], turns=100)
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
 
-    assert len(stored(server)[str(large.id)]) > 20 * MB
+    assert len(stored_in(server)[str(large.id)]) > 20 * MB
     assert mock_supabase.state.uploaded_bytes - before < 60 * MB
 
 
@@ -288,6 +279,6 @@ async def test_two_servers_share_a_bucket_without_harm(start: Start, mock_supaba
         async with server.client() as client:
             assert (await client.delete(f"/conversation/{conversations[0]}")).status_code == 204
         idol(server, "storage", "sync", "--mine")
-    await until(lambda: mock_supabase.documents() == stored(servers[0]) | stored(servers[1]))
+    await until_copied(mock_supabase, *servers)
 
-    assert [set(stored(server)) for server in servers] == [set(conversations[1:]) for conversations in mine]
+    assert [set(stored_in(server)) for server in servers] == [set(conversations[1:]) for conversations in mine]

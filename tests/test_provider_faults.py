@@ -59,7 +59,7 @@ async def test_a_whole_reply_that_fails_is_a_status_and_leaves_the_message(
         response = await client.post(
             "/chat", json=body("Hello", conversation_id=conversation_id, model=f"mock/{fault}-s3")
         )
-    stored = json.loads(server.stored(conversation_id))["messages"]
+    stored = server.messages(conversation_id)
 
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert stored[0]["content"] == "Hello"
@@ -79,7 +79,7 @@ async def test_a_stream_that_fails_ends_with_one_error_and_done(
         )
     data = [line.removeprefix("data: ") for line in response.text.split("\n") if line.startswith("data: ")]
     chunks = [json.loads(item) for item in data[:-1]]
-    stored = json.loads(server.stored(conversation_id))["messages"]
+    stored = server.messages(conversation_id)
 
     assert data[-1] == "[DONE]"
     assert [chunk["error"]["code"] for chunk in chunks if "error" in chunk] == [code]

@@ -1,7 +1,6 @@
 """What providers send that breaks other readers."""
 
 import json
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,10 +12,6 @@ from tests.support.stream import streamed
 from tests.support.talk import body, say
 
 
-def document(server: Server, conversation_id: str) -> list[dict[str, Any]]:
-    return json.loads(server.stored(conversation_id))["messages"]  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize("fault", ["err", "errempty", "errbare", "errstr", "errfirst", "errfinish"])
 async def test_an_error_in_the_stream_is_never_shown_as_success(server: Server, fault: str) -> None:
     """Scenario 27: with and without choices, a string or a number as code."""
@@ -24,7 +19,7 @@ async def test_an_error_in_the_stream_is_never_shown_as_success(server: Server, 
     request = body("Hi", model=f"mock/n8-x{fault}", conversation_id=conversation_id)
     async with streamed(server, json=request) as events:
         told = [event async for event in events]
-    reply = document(server, conversation_id)[1]
+    reply = server.messages(conversation_id)[1]
 
     assert told[-2].data["error"]["code"] in ("provider_unavailable", "provider_error")
     assert reply["finish_reason"] == ("error" if fault == "errfirst" else "incomplete")
@@ -39,7 +34,7 @@ async def test_a_stream_that_just_ends_is_not_a_reply(server: Server, fault: str
         told = [event async for event in events]
     ends = [e for e in told if e.seq is not None and e.data["choices"] and e.data["choices"][0]["finish_reason"]]
 
-    assert document(server, conversation_id)[1]["finish_reason"] in ("incomplete", "error")
+    assert server.messages(conversation_id)[1]["finish_reason"] in ("incomplete", "error")
     assert [end.data["choices"][0]["finish_reason"] for end in ends] == ["error"]
     assert told[-1].data == "[DONE]"
 

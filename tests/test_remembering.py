@@ -2,7 +2,6 @@
 
 import json
 from itertools import pairwise
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,11 +9,6 @@ import pytest
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import TRANSPORTS, say
-
-
-def sent(mock: Mock) -> list[tuple[str, Any]]:
-    """Show the messages of the last completion request."""
-    return [(message["role"], message["content"]) for message in mock.bodies()[-1]["messages"]]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -25,7 +19,7 @@ async def test_the_history_is_in_the_prompt_after_a_restart(
     server.restart()
     second = await say(transport, server, "What is my name?", conversation_id=first.conversation_id)
 
-    assert sent(mock_openrouter) == [
+    assert mock_openrouter.sent() == [
         ("system", "You are Hoshino Mira."),
         ("user", "My name is Anna."),
         ("assistant", first.text),

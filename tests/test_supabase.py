@@ -1,16 +1,17 @@
 """Conversations in Supabase: as copies of what is here, or there alone."""
 
-import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support.copies import stored_in, until_copied
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import EXPIRED, SECRET
 from tests.support.mock_supabase.server import MockSupabase
@@ -18,6 +19,7 @@ from tests.support.mock_supabase.state import Fault
 from tests.support.server import Server
 from tests.support.starting import StartServer
 from tests.support.talk import TRANSPORTS, say_rest
+from tests.support.waiting import until, until_so
 
 pytestmark = pytest.mark.files("conversations are in Supabase, alone or beside files")
 
@@ -47,22 +49,11 @@ def start(start_server: StartServer, mock_openrouter_process: Mock, mock_supabas
     return started
 
 
-def stored(server: Server) -> dict[str, bytes]:
-    """Return the documents of a server, by conversation."""
-    return {path.stem: path.read_bytes() for path in (server.data / "conversations").rglob("*.json")}
-
-
 def run_idol(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of ``idol`` beside a server."""
     environment = {"IDOLCHAT_DATA_DIR": str(server.data), **server.environment}
     command = [sys.executable, "-m", "idolchat_cli", *arguments]
     return subprocess.run(command, cwd=server.folder, env=environment, capture_output=True, text=True, check=False)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not is_so():  # noqa: ASYNC110  another process makes it so
-            await asyncio.sleep(0.05)
 
 
 async def health(server: Server) -> dict[str, Any]:
@@ -77,8 +68,9 @@ async def test_what_is_said_by_each_transport_is_in_the_object_and_the_row(
     server = start()
     for say in TRANSPORTS.values():
         await say(server, "Hello!", user_id=ANN, character_id=MIKU, conversation_id=str(uuid4()))
-    local = stored(server)
-    await until(lambda: mock_supabase.documents() == local and len(mock_supabase.state.rows or ()) == len(TRANSPORTS))
+    local = stored_in(server)
+    await until_copied(mock_supabase, server)
+    await until_so("a row of each", lambda: len(mock_supabase.state.rows or ()) == len(TRANSPORTS))
 
     assert len(local) == len(TRANSPORTS)
     assert mock_supabase.state.rows
@@ -103,7 +95,7 @@ async def test_supabase_alone_serves_each_transport_and_remembers(start: Start, 
     assert {item["id"] for item in listed} == served.keys()
     assert turn.json()["state"] == "completed", turn.text
     assert len(served[said[0].conversation_id].json()["messages"]) == 4
-    assert not stored(server)
+    assert not stored_in(server)
     assert server.log.read_text().count("only one server may write a conversation") == 2
 
 
@@ -165,9 +157,9 @@ async def test_supabase_alone_starts_while_it_is_away(start: Start, mock_supabas
     async with server.client() as client:
         refused = await client.post("/chat", json=body)
         mock_supabase.start()
-        async with asyncio.timeout(PATIENCE_S):
-            while (answered := await client.post("/chat", json=body)).status_code == 503:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        answered = await until(
+            "an answer", partial(client.post, "/chat", json=body), lambda one: one.status_code != 503
+        )
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "storage_unavailable")
     assert answered.status_code == 200
@@ -178,26 +170,26 @@ async def test_a_bucket_that_is_lost_and_made_again_gets_everything_and_no_readi
 ) -> None:
     server = start()
     said = await say_rest(server, "Hello!")
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
     mock_supabase.drop_bucket()
     verified = run_idol(server, "storage", "verify")
     assert mock_supabase.state.buckets == {}
     other = await say_rest(server, "Hello again!")
-    await until(lambda: "is not there or" in server.log.read_text())
+    await until_so("a line about the table", lambda: "is not there or" in server.log.read_text())
     mock_supabase.add_bucket()
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
 
     assert verified.returncode != 0
-    assert stored(server).keys() == {said.conversation_id, other.conversation_id}
+    assert stored_in(server).keys() == {said.conversation_id, other.conversation_id}
 
 
 async def test_an_expired_key_costs_nothing_here_and_is_told(start: Start, mock_supabase: MockSupabase) -> None:
     server = start(SUPABASE_SERVICE_ROLE_KEY=EXPIRED)
     said = await say_rest(server, "Hello!")
-    await until(lambda: "SUPABASE_SERVICE_ROLE_KEY has expired" in server.log.read_text())
+    await until_so("a line about the key", lambda: "SUPABASE_SERVICE_ROLE_KEY has expired" in server.log.read_text())
     about = await health(server)
 
-    assert said.conversation_id in stored(server)
+    assert said.conversation_id in stored_in(server)
     assert (about["status"], mock_supabase.documents()) == ("degraded", {})
     assert EXPIRED not in server.log.read_text() + json.dumps(about)
 
@@ -210,12 +202,12 @@ async def test_a_missing_table_and_a_document_that_is_too_large_hold_up_nothing(
     server = start(IDOLCHAT_CHARACTERS_STARTER="off")  # her picture is larger
     large = await say_rest(server, "x" * 3_000)
     small = await say_rest(server, "small")
-    await until(lambda: small.conversation_id in mock_supabase.documents())
+    await until_so("the copy of the small one", lambda: small.conversation_id in mock_supabase.documents())
 
     assert large.conversation_id not in mock_supabase.documents()
     assert (await health(server))["mirror"]["pending"] == 1
     mock_supabase.state.max_bytes = 1_000_000
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
 
 
 async def test_a_bucket_that_goes_missing_is_told_and_made_at_the_next_start(
@@ -223,13 +215,13 @@ async def test_a_bucket_that_goes_missing_is_told_and_made_at_the_next_start(
 ) -> None:
     server = start()
     await say_rest(server, "Hello!")
-    await until(lambda: mock_supabase.documents() == stored(server))
+    await until_copied(mock_supabase, server)
     mock_supabase.drop_bucket()
     await say_rest(server, "Hello again!")
-    await until(lambda: "is not there or" in server.log.read_text())
+    await until_so("a line about the table", lambda: "is not there or" in server.log.read_text())
     assert mock_supabase.state.buckets == {}
     server.restart()
-    await until(lambda: len(mock_supabase.documents()) >= 1)
+    await until_so("a copy", lambda: len(mock_supabase.documents()) >= 1)
 
 
 def test_an_address_without_a_key_stops_the_start(start: Start) -> None:

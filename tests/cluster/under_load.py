@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.cluster_client import FINAL, PASSING, ClusterClient
 from tests.support.cluster_load import Talkers, two_at_once
 from tests.support.ledger import Ledger
 from tests.support.server import Server
+from tests.support.waiting import until, until_so
 
 __all__ = [
     "SAVED",
@@ -59,9 +61,7 @@ async def under_load(cluster: Cluster) -> AsyncGenerator[ClusterClient]:
         talking, watching = asyncio.create_task(talkers.run()), asyncio.create_task(_watch(client))
         try:
             yield client
-            async with asyncio.timeout(60):
-                while len(ledger.sent) <= 10:  # noqa: ASYNC110  clients send them
-                    await asyncio.sleep(LOOK_EVERY_S)
+            await until_so("ten messages", lambda: len(ledger.sent) > 10)
         finally:
             talkers.stop()
             watching.cancel()
@@ -98,22 +98,23 @@ def logs_of(cluster: Cluster) -> str:
 
 
 async def until_ready(server: Server, *, status: int = 200) -> httpx.Response:
-    async with server.client() as client, asyncio.timeout(60):
-        while True:
-            ready = await client.get("/readyz")
-            if ready.status_code == status:
-                return ready
-            await asyncio.sleep(0.1)
+    async with server.client() as client:
+        look = partial(client.get, "/readyz")
+        return await until(f"readiness of {status}", look, lambda ready: ready.status_code == status)
 
 
 async def until_unheard(server: Server) -> None:
     """Wait until the database has not heard of a server for longer than others may be silent that are not dead."""
-    async with asyncio.timeout(60):
-        while True:
-            message = (await until_ready(server, status=503)).json()["instance"].get("message", "")
-            if (silent := SILENT.search(message)) is not None and int(silent[1]) > TIMING.dead_s:
-                return
-            await asyncio.sleep(0.1)
+
+    async def message() -> str:
+        instance = (await until_ready(server, status=503)).json()["instance"]
+        return str(instance.get("message", ""))
+
+    def is_silent(message: str) -> bool:
+        silent = SILENT.search(message)
+        return silent is not None and int(silent[1]) > TIMING.dead_s
+
+    await until("a silence after which a process is dead", message, is_silent)
 
 
 async def until_lived_on(cluster: Cluster) -> None:
@@ -126,11 +127,7 @@ async def until_lived_on(cluster: Cluster) -> None:
 
 async def until_true(cluster: Cluster, question: str, *given: object) -> None:
     """Wait until the database says yes."""
-    async with asyncio.timeout(60):
-        while True:
-            if await _asked(cluster, question, *given):
-                return
-            await asyncio.sleep(0.1)
+    await until(question, partial(_asked, cluster, question, *given))
 
 
 async def _asked(cluster: Cluster, question: str, *given: object) -> Any:
@@ -143,11 +140,12 @@ async def _asked(cluster: Cluster, question: str, *given: object) -> Any:
 
 async def until_answered(client: ClusterClient) -> None:
     """Wait until clients have got a number of replies more."""
-    ledger = client.ledger
-    wanted = ANSWERS + sum(one.message_id is not None for one in ledger.sent)
-    async with asyncio.timeout(60):
-        while sum(one.message_id is not None for one in ledger.sent) < wanted:  # noqa: ASYNC110  clients get them
-            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def answered() -> int:
+        return sum(one.message_id is not None for one in client.ledger.sent)
+
+    wanted = ANSWERS + await answered()
+    await until(f"{wanted} replies", answered, lambda number: number >= wanted)
 
 
 async def document_of(server: Server, conversation_id: str) -> dict[str, Any]:
@@ -159,18 +157,10 @@ async def document_of(server: Server, conversation_id: str) -> dict[str, Any]:
 
 async def until_said(server: Server, conversation_id: str) -> dict[str, Any]:
     """Wait until the last message of a conversation is a reply that is over, and return the conversation."""
-    async with asyncio.timeout(60):
-        while True:
-            document = await document_of(server, conversation_id)
-            if "finish_reason" in document["messages"][-1]:
-                return document
-            await asyncio.sleep(0.1)
+    look = partial(document_of, server, conversation_id)
+    return await until("a reply that is over", look, lambda document: "finish_reason" in document["messages"][-1])
 
 
 async def until_logged(server: Server, text: str) -> None:
     """Wait until a server has logged something."""
-    async with asyncio.timeout(60):
-        while True:
-            if text in server.log.read_text():
-                return
-            await asyncio.sleep(0.1)
+    await until_so(f"{text!r} in the log", lambda: text in server.log.read_text())

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 from tests.support.faults import Faults, compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.zygote import ForkedServer, Zygote, running_zygote
@@ -73,6 +74,13 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     """Return the process that servers are forked from."""
     with running_zygote(compile_shim(tmp_path_factory.mktemp("shim"))) as zygote:
         yield zygote
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL that may fail, and must keep what it has acknowledged."""
+    with running_postgres(options=["max_connections=200"], fsync=True) as server:
+        yield server
 
 
 @pytest.fixture

@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
+
 from tests.support.ledger import Sent, active_branch
 from tests.support.ledger_client import LedgerClient
 
-__all__ = ["compared", "go_on", "settle"]
+__all__ = ["compared", "go_on", "is_unavailable", "settle"]
 
 ENDED = frozenset({"interrupted", "completed"})
+
+
+def is_unavailable(response: httpx.Response) -> bool:
+    """Return whether a server says that its disk does not answer."""
+    return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"
 
 
 async def compared(client: LedgerClient, data: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from idolchat_bus_redis.testing import RedisServer, running_redis
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.mock_openrouter.fixture import Mock
+from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 TURNS = 12
@@ -60,23 +62,19 @@ def asking(model: str = "mock/echo-d30", *, words: int = WORDS) -> dict[str, Any
 async def begun(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, asyncio.Task[httpx.Response]]:
     """Begin a turn, and return its id and the reading of it."""
     reading = asyncio.create_task(client.post("/chat/stream", json=body))
-    async with asyncio.timeout(60):
-        while True:
-            page = await client.get(f"/conversation/{body['conversation_id']}")
-            if page.status_code == 200:
-                turn_id: str = page.json()["messages"][0]["turn_id"]
-                return turn_id, reading
-            await asyncio.sleep(0.02)
+    look = partial(client.get, f"/conversation/{body['conversation_id']}")
+    page = await until("the message", look, lambda page: page.status_code == 200)
+    return page.json()["messages"][0]["turn_id"], reading
 
 
 async def until_bus(client: httpx.AsyncClient, status: str) -> dict[str, Any]:
     """Wait until a server says that its bus stands so, and return all that it says."""
-    async with asyncio.timeout(60):
-        while True:
-            health: dict[str, Any] = (await client.get("/health")).json()
-            if health["instance"]["bus"]["status"] == status:
-                return health
-            await asyncio.sleep(0.05)
+
+    async def health() -> dict[str, Any]:
+        told: dict[str, Any] = (await client.get("/health")).json()
+        return told
+
+    return await until(f"a bus that is {status}", health, lambda told: told["instance"]["bus"]["status"] == status)
 
 
 async def first_bytes(client: httpx.AsyncClient, turn_id: str, begun: asyncio.Event) -> str:

@@ -7,30 +7,26 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from idolchat_storage_postgres.testing import PostgresServer
 from tests.crash.conftest import Tally
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.cluster_client import FINAL, PASSING, ClusterClient
 from tests.support.cluster_load import Talkers, two_at_once
 from tests.support.ledger import Ledger
 from tests.support.mock_openrouter.fixture import Mock
+from tests.support.waiting import until
 from tests.support.zygote import ForkedServer, Zygote
 
 FAULTS = int(os.environ.get("IDOLCHAT_CLUSTER_FAULTS", "20"))
 STOPPED_S = 6.0
 MOVES_AFTER = 8
 """After so many events readers go on at another server."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres(options=["max_connections=200"], fsync=True) as server:
-        yield server
 
 
 @pytest.fixture
@@ -92,12 +88,8 @@ class Faults:
     async def _until(self, wanted: str | None, select: str, value: str) -> str:
         """Ask until the database gives what is wanted; None: anything."""
         database = self._cluster.database.rpartition("/")[2]
-        async with asyncio.timeout(60):
-            while True:
-                found = await asyncio.to_thread(self._postgres.query, f"{select}'{value}'", database=database)
-                if found == wanted or (wanted is None and found):
-                    return found
-                await asyncio.sleep(0.1)
+        look = partial(asyncio.to_thread, self._postgres.query, f"{select}'{value}'", database=database)
+        return await until(select, look, lambda found: found == wanted or (wanted is None and found))
 
 
 async def test_no_message_is_lost_or_doubled_when_servers_are_killed_and_stopped(

@@ -7,10 +7,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from tests.crash.conftest import Rig, Tally
-from tests.crash.recovery import compared, go_on
+from tests.crash.recovery import compared, go_on, is_unavailable
 from tests.crash.scenario import play
 from tests.support.faults import ERRORS, Kind, error_name
 from tests.support.ledger import Ledger
@@ -112,7 +110,3 @@ async def told_wrongly_of(client: LedgerClient, conversation_id: str, document: 
 def is_listed(summary: dict[str, Any], message_count: int) -> bool:
     """Return whether a conversation is listed as it is, or as one that cannot be read."""
     return (summary["status"], summary["message_count"]) in (("ok", message_count), ("damaged", 0))
-
-
-def is_unavailable(response: httpx.Response) -> bool:
-    return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"

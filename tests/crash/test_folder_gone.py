@@ -9,14 +9,10 @@ import httpx
 import pytest
 
 from tests.crash.conftest import Rig
-from tests.crash.recovery import compared, go_on, settle
+from tests.crash.recovery import compared, go_on, is_unavailable, settle
 from tests.crash.scenario import play
 from tests.support.ledger import Ledger
 from tests.support.ledger_client import LedgerClient, ledger_client
-
-
-def unavailable(response: httpx.Response) -> bool:
-    return response.status_code == 503 and response.json()["error"]["code"] == "storage_unavailable"
 
 
 def leave_nothing(place: Path) -> None:
@@ -53,7 +49,7 @@ async def test_a_folder_that_goes_is_told_and_not_replaced_and_comes_back(
         await go_on(client)
         differences = await compared(client, data)
 
-    assert [name for name, response in told.items() if not unavailable(response)] == []
+    assert [name for name, response in told.items() if not is_unavailable(response)] == []
     assert ill.json()["storage"]["code"] == "storage_unavailable"
     assert "is not there" in ill.json()["storage"]["message"]
     assert (written, differences) == ([], [])

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from idolchat_storage_postgres.testing import PostgresServer, running_postgres
+from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.faults import Faults, Kind, compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.stream import streamed
+from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 WORDS = 400
 """So many take more than the files of an empty database have room for."""
-
-
-@pytest.fixture
-def postgres() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL whose disk can be made to fail."""
-    with running_postgres(options=["max_connections=200"], fsync=True) as server:
-        yield server
 
 
 @pytest.fixture
@@ -76,9 +70,7 @@ async def test_a_full_disk_refuses_what_is_new_and_loses_nothing_and_all_goes_on
         rest = [event async for event in events]
         disk.release()
         answer = await client.post("/chat", json=refused)
-    async with asyncio.timeout(60):
-        while len(stored := await document_of(second, told)) < 2:  # noqa: ASYNC110  a server makes it so
-            await asyncio.sleep(0.1)
+    stored = await until("the reply", partial(document_of, second, told), lambda messages: len(messages) == 2)
 
     assert (refusal.status_code, refusal.json()["error"]["code"]) == (503, "storage_unavailable")
     assert "is full" in refusal.json()["error"]["message"]

@@ -1,6 +1,5 @@
 """The index of memory, over kills of the server at any call, SQLite's among them, and of commands beside it."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -18,6 +17,7 @@ from tests.crash.neighbours import Neighbours
 from tests.crash.test_observer_kills import ROUNDS, USERS, one_round, stored
 from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -69,9 +69,11 @@ async def test_after_kills_the_index_equals_one_built_anew(
         await one_round(neighbours, dice, conversations)
     neighbours.server.start()
     async with open_sqlite_index(neighbours.data / "memory" / "index.sqlite") as index:
-        async with asyncio.timeout(90):
-            while (await held(index)).revisions != await stored(neighbours.data):  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+
+        async def is_whole() -> bool:
+            return (await held(index)).revisions == await stored(neighbours.data)
+
+        await until("an index of all that is stored", is_whole, within_s=90)
         neighbours.server.stop()
 
         lived, anew = await held(index), await rebuilt(neighbours.data, tmp_path / "anew.sqlite")

@@ -21,6 +21,7 @@ from tests.crash.journal import FILE
 from tests.crash.neighbours import Neighbours
 from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
+from tests.support.waiting import until
 
 ROUNDS = int(os.environ.get("IDOLCHAT_NEIGHBOUR_ROUNDS", "5"))
 LONG_AGO = "2024-02-29T12:00:00Z"
@@ -107,12 +108,14 @@ async def test_an_observer_misses_nothing_and_is_told_nothing_twice(neighbours: 
     for _ in range(ROUNDS):
         await one_round(neighbours, dice, conversations)
     neighbours.server.start()
-    async with asyncio.timeout(90):
-        while (noted := told(neighbours.folder)[1]) != await stored(neighbours.data):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+
+    async def is_told_all() -> bool:
+        return told(neighbours.folder)[1] == await stored(neighbours.data)
+
+    await until("an observer that has noted all that is stored", is_told_all, within_s=90)
     neighbours.server.stop()
 
-    lines, _ = told(neighbours.folder)
+    lines, noted = told(neighbours.folder)
     by_conversation = [[revision for one, revision in lines if one == it] for it in {one for one, _ in lines}]
     assert [it for it in by_conversation if any(before == after for before, after in pairwise(it))] == []
     assert noted

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Bus, Registry, Storage, hookimpl
+from idolchat_core import Bus, Registry, hookimpl
 from idolchat_core.coordination.local import LocalBus
 from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage
 
@@ -31,14 +31,6 @@ def expressions() -> Iterator[str]:
     yield from (
         variable["query"]["query"] for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"
     )
-
-
-class SharedParts(Parts):
-    """A server among several."""
-
-    @hookimpl
-    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
-        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
 
 
 class Wire(LocalBus):
@@ -61,7 +53,7 @@ async def text(tmp_path: Path) -> AsyncGenerator[str]:
     settings = ApiSettings(
         data_dir=tmp_path, metrics_token=SecretStr(TOKEN), bus="wire", budget_daily_tokens=1000, plugins=()
     )
-    parts = SharedParts(SharedInMemoryStorage(), ScriptedProvider(["Hello."]))
+    parts = Parts(SharedInMemoryStorage(), ScriptedProvider(["Hello."]), is_shared=True)
     async with serving(settings, plugins=[parts, OwnBus()]) as url, httpx.AsyncClient(base_url=url) as client:
         await client.post("/chat", json={"messages": [{"role": "user", "content": "Hi"}]})
         await asyncio.sleep(0)

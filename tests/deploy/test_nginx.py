@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +15,6 @@ from websockets.asyncio.client import connect
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
-from idolchat_core import Registry, Storage, hookimpl
 from idolchat_core.plugins.loader import load_plugins
 from idolchat_core.testing import ScriptedProvider, SharedInMemoryStorage, reserve_port
 from tests.support.pages import ROOT, blocks
@@ -36,12 +35,6 @@ http {{
 }}
 """
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 4\r\nRetry-After: 1\r\n\r\nbusy"
-
-
-class SharedParts(Parts):
-    @hookimpl
-    def idolchat_register_storages(self, registry: Registry[Storage]) -> None:
-        registry.add("local", lambda: nullcontext(self._storage), is_shared=True)
 
 
 @asynccontextmanager
@@ -82,7 +75,7 @@ async def three_servers(folder: Path, provider: ScriptedProvider) -> AsyncGenera
         urls = []
         for number in range(3):
             settings = ApiSettings(data_dir=folder / str(number), plugins=())
-            plugins = load_plugins(SharedParts(shared, provider), installed=False)
+            plugins = load_plugins(Parts(shared, provider, is_shared=True), installed=False)
             urls.append(await stack.enter_async_context(serving(settings, plugins=plugins)))
         yield [urlsplit(url).netloc for url in urls]
 

@@ -1,5 +1,6 @@
 """A real server process on loopback, its data in a folder that outlives it."""
 
+import json
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -124,6 +125,11 @@ class Server:
         """Read a conversation as it is stored, whether the server runs or not."""
         stored = STORAGE_OF_TESTS.document(self.data, conversation_id)
         return self.document(conversation_id).read_bytes() if stored is None else stored
+
+    def messages(self, conversation_id: str) -> list[dict[str, Any]]:
+        """Read the messages of a conversation as they are stored; see ``stored``."""
+        messages: list[dict[str, Any]] = json.loads(self.stored(conversation_id))["messages"]
+        return messages
 
     def stores(self, conversation_id: str) -> bool:
         """Whether a conversation is stored, whether the server runs or not."""

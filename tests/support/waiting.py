@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-__all__ = ["until"]
+__all__ = ["until", "until_so"]
 
 _PAUSE_S = 0.05
 
@@ -30,3 +30,12 @@ async def until[T](
         if not waiting.expired():
             raise
         raise TimeoutError(f"waited {within_s:g} s for {what}; seen last: {seen!r}") from error
+
+
+async def until_so(what: str, is_so: Callable[[], bool], *, within_s: float = 60) -> None:
+    """Look until something that can be seen at once is so; see ``until``."""
+
+    async def look() -> bool:
+        return is_so()
+
+    await until(what, look, within_s=within_s)

@@ -1,13 +1,14 @@
 """A real server with memory over HTTP, and the conversations that are held with it."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.support.waiting import until
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -55,16 +56,12 @@ class Talk:
 
     async def indexed(self, text: str, *, count: int = 1, **asked: Any) -> list[dict[str, Any]]:
         """Search until so many messages are found, as they are indexed soon after they are stored."""
-        async with asyncio.timeout(60):
-            while len(found := await self.search(text, **asked)) < count:  # noqa: ASYNC110 - another task does it
-                await asyncio.sleep(0.02)
-        return found
+        look = partial(self.search, text, **asked)
+        return await until(f"{count} messages", look, lambda found: len(found) >= count)
 
     async def gone(self, text: str, **asked: Any) -> None:
         """Wait until nothing is found."""
-        async with asyncio.timeout(60):
-            while await self.search(text, **asked):  # noqa: ASYNC110 - another task does it
-                await asyncio.sleep(0.02)
+        await until("no messages", partial(self.search, text, **asked), lambda found: not found)
 
     async def explained(self, answer: dict[str, Any]) -> list[dict[str, Any]]:
         """Tell which parts memory gave for an answer."""

@@ -38,6 +38,10 @@ class Mock:
         """Show the bodies of the last completion requests, oldest first."""
         return [json.loads(request["body"]) for request in self.requests(last) if request["method"] == "POST"]
 
+    def sent(self) -> list[tuple[str, Any]]:
+        """Show the messages of the last completion request: role and content."""
+        return [(message["role"], message["content"]) for message in self.bodies()[-1]["messages"]]
+
     def reset(self) -> None:
         """Drop all connections and forget what was seen."""
         self._get("/_reset")

@@ -5,12 +5,12 @@ The numbers are those of the table in docs/memory.md; those on recall are in ``t
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from tests.support.waiting import until, until_so
 
 from idolchat_core import CompletionRequest, Conversation, Message, Storage, new_id
 from idolchat_memory.notes import notes_of
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 MIA, BEN = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"
 YUI, RIN = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 AT_EVERY_TURN = {"FACTS": "true", "FACTS_EVERY": "1"}
-
-
-async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await found():  # noqa: ASYNC110 - another task does it
-            await asyncio.sleep(0.02)
 
 
 async def noted(talk: Talk, text: str, **fields: Any) -> dict[str, Any]:
@@ -48,10 +42,7 @@ def asked_for_facts(talk: Talk) -> list[CompletionRequest]:
 
 
 async def looked_through(talk: Talk, count: int) -> None:
-    async def is_done() -> bool:
-        return len(asked_for_facts(talk)) >= count
-
-    await until(is_done)
+    await until_so(f"{count} requests for facts", lambda: len(asked_for_facts(talk)) >= count)
 
 
 def claim(fact: str, quote: str, **fields: Any) -> str:
@@ -200,7 +191,7 @@ async def test_7_a_fact_has_the_time_of_its_message(opening: OpenTalk, storage: 
         async def is_there() -> bool:
             return len(await notes(talk)) == 1
 
-        await until(is_there)
+        await until("the note", is_there)
         [note] = await notes(talk)
         await talk.say("Where in Berlin do I live?")
 
@@ -236,7 +227,7 @@ async def test_12_the_newer_statement_stands_first_and_a_superseded_one_never_al
         async def is_superseded() -> bool:
             return [one["superseded_by"] is None for one in await notes(talk, superseded=True)] == [True, False]
 
-        await until(is_superseded)
+        await until("a note that replaces it", is_superseded)
         await talk.say("What meat do I eat as a vegetarian?")
         lines = [line for line in str(talk.recalled).splitlines() if line.startswith("- [")]
 
@@ -252,7 +243,7 @@ async def test_13_a_fork_asks_no_model_for_what_was_looked_through(opening: Open
         async def is_there() -> bool:
             return len(await notes(talk)) == 1
 
-        await until(is_there)
+        await until("the note", is_there)
         where = f"/conversation/{one['conversation_id']}/messages/{one['user_message_id']}/edit"
         body = {"messages": [{"role": "user", "content": "Another cup of tea?"}]}
         await talk.client.post(where, json=body)

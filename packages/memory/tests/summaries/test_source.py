@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic_core import from_json
+from tests.support.waiting import until
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -95,11 +96,6 @@ type Open = Callable[..., Any]
 
 
 @pytest.fixture
-def storage() -> InMemoryStorage:
-    return InMemoryStorage()
-
-
-@pytest.fixture
 def opening(tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens the server, each time on the same storage."""
     monkeypatch.setenv("IDOLCHAT_DATA_DIR", str(tmp_path / "data"))
@@ -123,12 +119,6 @@ def opening(tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.Monkey
 async def chat(opening: Open) -> AsyncGenerator[Chat]:
     async with opening() as chat:
         yield chat
-
-
-async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await found():  # noqa: ASYNC110 - the observer acts soon after
-            await asyncio.sleep(0.02)
 
 
 class TestSummarySource(PromptSourceConformance):
@@ -235,7 +225,7 @@ async def test_deleting_a_conversation_deletes_its_summaries(chat: Chat, storage
     assert await storage.list_records("summaries")
     await chat.client.delete(f"/conversation/{chat.id}")
 
-    await until(lambda: _is_empty(storage))
+    await until("a storage without summaries", lambda: _is_empty(storage))
 
 
 async def _is_empty(storage: Storage) -> bool:
