@@ -130,7 +130,7 @@ class FactsExtraction:
         """Make notes of what is pending, each once, and clear it; return the version of the state."""
         if state.pending:
             scope = state.pending[0].scope
-            await self._store.cite(conversation_id, scope)
+            await self._store.citations.add(conversation_id, scope)
             await self._store.change(scope, lambda notes: merged(notes, state.pending))
             there = _message_ids(await self._read(conversation_id))
             await self._store.change(scope, lambda notes: forget_sources(notes, conversation_id, there))

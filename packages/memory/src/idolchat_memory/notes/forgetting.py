@@ -41,7 +41,7 @@ class NoteFollower:
         for scope in scopes:
             await self._store.change(scope, lambda notes: forget_sources(notes, change.conversation_id, there))
         if there is None:
-            await self._store.forget_citation(change.conversation_id)
+            await self._store.citations.forget(change.conversation_id)
 
     async def rests_on(self, conversation_id: UUID) -> bool:
         """Return whether notes rest on a conversation."""
@@ -49,7 +49,7 @@ class NoteFollower:
 
     async def known(self) -> Collection[UUID]:
         """List the conversations that notes rest on."""
-        return await self._store.cited()
+        return await self._store.citations.conversations()
 
 
 def forget_sources(notes: Notes, conversation_id: UUID, there: Collection[str] | None) -> Notes:

@@ -70,7 +70,7 @@ class Note(BaseModel):
 
     @property
     def is_current(self) -> bool:
-        """Whether it holds."""
+        """Whether no other note holds in its place."""
         return self.superseded_by is None
 
 

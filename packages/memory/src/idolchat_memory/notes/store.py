@@ -13,19 +13,18 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict
 
 from idolchat_core import NO_RECORD, InvalidRequest, Storage, StorageConflict, forget_explanations, new_id, utc_now
+from idolchat_memory.notes.citations import ATTEMPTS, Citations
 from idolchat_memory.notes.note import Note, NoteScope, Writer, user_key
 
-__all__ = ["CITATIONS", "NOTES", "NoteStore", "notes_of"]
+__all__ = ["NOTES", "NoteStore", "notes_of"]
 
 NOTES: Final = "notes"
-CITATIONS: Final = "note-citations"
-"""Namespaces: the notes by scope, and, by conversation, the scopes whose notes rest on it."""
+"""The namespace: the notes, by scope."""
 _CHANGED: Final = ("notes-changed", "stamp")
 MAX_NOTES = 200
 FRESH_S = 2.0
 """How long another process's change may stay unseen."""
 _MAX_KEPT = 10_000
-_ATTEMPTS = 20
 _PAGE = 500
 
 type Notes = tuple[Note, ...]
@@ -41,23 +40,15 @@ class _Scoped(BaseModel):
     notes: Notes = ()
 
 
-class _Citation(BaseModel):
-    """Which scopes have notes that rest on a conversation."""
-
-    model_config = ConfigDict(frozen=True)
-
-    user_id: str | None
-    scopes: tuple[str, ...] = ()
-
-
 class NoteStore:
-    """The notes of all users.
+    """The notes of all users; ``citations`` are the conversations that they rest on.
 
     What was read is kept in memory for as long as no process has changed any note, which is looked for every two
     seconds at most: a turn of somebody without notes reads nothing.
     """
 
     def __init__(self, storage: Storage, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.citations = Citations(storage)
         self._storage = storage
         self._clock = clock
         self._kept: OrderedDict[str, Notes] = OrderedDict()
@@ -97,7 +88,7 @@ class NoteStore:
         Raises ``InvalidRequest`` where there are too many, or nothing to supersede.
         """
         for conversation_id in {source.conversation_id for source in note.sources}:
-            await self.cite(conversation_id, note.scope)
+            await self.citations.add(conversation_id, note.scope)
 
         def added(notes: Notes) -> Notes:
             if len(notes) >= MAX_NOTES:
@@ -167,7 +158,7 @@ class NoteStore:
         Raises what it raises, ``StorageConflict`` and ``StorageUnavailable``.
         """
         name = scope.record_name
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             notes, version = await self._read(name)
             changed = change(notes)
             if changed == notes:
@@ -183,19 +174,10 @@ class NoteStore:
 
     async def resting_on(self, conversation_id: UUID) -> Sequence[NoteScope]:
         """List the scopes that have notes which rest on a conversation."""
-        value = await self._storage.get_record(CITATIONS, str(conversation_id))
-        citation = _Citation.model_validate_json(value) if value else None
-        stored = [await self._storage.get_record(NOTES, name) for name in citation.scopes] if citation else []
+        names = await self.citations.scopes_of(conversation_id)
+        stored = [await self._storage.get_record(NOTES, name) for name in names]
         scopes = [_Scoped.model_validate_json(one) for one in stored if one is not None]
         return [NoteScope(one.user_id, one.character_id) for one in scopes]
-
-    async def cited(self) -> Sequence[UUID]:
-        """List the conversations that notes rest on."""
-        return [UUID(name) for name in await self._storage.list_records(CITATIONS)]
-
-    async def forget_citation(self, conversation_id: UUID) -> None:
-        """Forget that notes rested on a conversation: none does any more."""
-        await self._storage.delete_record(CITATIONS, str(conversation_id))
 
     async def erase(self, user_id: str) -> int:
         """Delete all notes of a user, and return how many records that were."""
@@ -205,25 +187,6 @@ class NoteStore:
             self._kept.pop(name, None)
         await self._tell()  # also where core has deleted them: what is kept of them in memory is to go
         return len(names)
-
-    async def cite(self, conversation_id: UUID, scope: NoteScope) -> None:
-        """Write down that notes of a scope are about to rest on a conversation, before they do.
-
-        Raises ``StorageConflict`` and ``StorageUnavailable``.
-        """
-        name = scope.record_name
-        for _ in range(_ATTEMPTS):
-            record = await self._storage.read_record(CITATIONS, str(conversation_id))
-            known = _Citation.model_validate_json(record.value) if record else _Citation(user_id=scope.user_id)
-            if name in known.scopes:
-                return
-            cited = known.model_copy(update={"scopes": (*known.scopes, name)})
-            try:
-                await self._put(CITATIONS, str(conversation_id), cited, record.version if record else NO_RECORD)
-                return
-            except StorageConflict:
-                continue
-        raise StorageConflict("the notes are being changed by others; send again")
 
     async def _read(self, name: str) -> tuple[Notes, str]:
         record = await self._storage.read_record(NOTES, name)
@@ -266,7 +229,7 @@ class NoteStore:
         """Publish that notes have changed to other processes, and read whether they have changed any."""
         stamp = new_id().bytes
         before, self._stamp = self._stamp, stamp
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             record = await self._storage.read_record(*_CHANGED)
             if record is not None and record.value != before:
                 self._kept.clear()

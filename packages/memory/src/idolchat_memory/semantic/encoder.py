@@ -61,7 +61,7 @@ class Encoder:
         return np.round(scaled * 127).astype(np.int8).tobytes()
 
     def encode_query(self, text: str) -> QueryTokens:
-        """Encode a question."""
+        """Encode a question: of its first ``MAX_TOKENS`` tokens those that mean something."""
         encoding = self._model.tokenizer.encode(text.lower(), add_special_tokens=False)
         ids = encoding.ids[:MAX_TOKENS]
         words = _words(encoding.word_ids, encoding.offsets, text.lower())[: len(ids)]

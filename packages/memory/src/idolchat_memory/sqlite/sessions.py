@@ -55,7 +55,7 @@ class Session:
         return bool(self.messages) and bool(self.messages[-1] & IS_QUESTION)
 
     def add(self, traits: MessageTraits, length: int) -> None:
-        """Add a message."""
+        """Add a message that has so many terms."""
         self.messages.append(traits)
         self.length += length
         time = traits >> TRAIT_BITS
