@@ -9,12 +9,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from idolchat_core import Storage
+from idolchat_core import NO_RECORD, Storage, StorageConflict
 
 __all__ = ["MemoryChoice", "MemoryChoices"]
 
 NAMESPACE = "memory-choices"
 MAX_KEPT = 10_000
+_ATTEMPTS = 20
 FRESH_S, ALONE_FRESH_S = 5.0, 60.0
 """How long another process's change may stay unseen; the second where no other server has the storage."""
 
@@ -50,14 +51,31 @@ class MemoryChoices:
         kept = self._kept.get(user_id)
         if kept is not None and kept[1] > time.monotonic():
             return kept[0]
+        return await self.read(user_id)
+
+    async def read(self, user_id: str) -> MemoryChoice:
+        """Return what a user has chosen as it is stored now. Raises ``StorageUnavailable``."""
         value = await self._storage.get_record(NAMESPACE, _name(user_id))
         return self._keep(user_id, _Stored.model_validate_json(value) if value else _DEFAULT)
 
-    async def put(self, user_id: str, choice: MemoryChoice) -> None:
-        """Store what a user chooses. Raises ``StorageUnavailable``."""
-        stored = _Stored(user_id=user_id, **choice.model_dump(include=set(MemoryChoice.model_fields)))
-        await self._storage.put_record(NAMESPACE, _name(user_id), stored.model_dump_json().encode())
-        self._keep(user_id, stored)
+    async def change(self, user_id: str, **chosen: bool) -> MemoryChoice:
+        """Store what a user chooses, and return all that they have chosen; what is not given stays.
+
+        Raises ``StorageUnavailable``, and ``StorageConflict`` when others keep changing it.
+        """
+        for _ in range(_ATTEMPTS):
+            record = await self._storage.read_record(NAMESPACE, _name(user_id))
+            before = _Stored.model_validate_json(record.value) if record else _Stored(user_id=user_id)
+            stored = before.model_copy(update=chosen)
+            version = record.version if record else NO_RECORD
+            try:
+                await self._storage.put_record(
+                    NAMESPACE, _name(user_id), stored.model_dump_json().encode(), if_version=version
+                )
+            except StorageConflict:
+                continue
+            return self._keep(user_id, stored)
+        raise StorageConflict("what is remembered is being chosen by others; send again")
 
     def _keep(self, user_id: str, choice: MemoryChoice) -> MemoryChoice:
         choice = MemoryChoice(recall=choice.recall, cross_character=choice.cross_character)

@@ -26,7 +26,6 @@ from idolchat_core import (
 from idolchat_core.settings import CoreSettings
 from idolchat_core.testing import InMemoryStorage, ScriptedProvider
 from idolchat_core.turns.engine import TurnEngine
-from idolchat_memory.choices import MemoryChoice
 from idolchat_memory.facts.extraction import FactsExtraction
 from idolchat_memory.notes import NoteStore
 from idolchat_memory.service import Memory, open_memory
@@ -192,9 +191,9 @@ async def test_a_user_who_chose_no_recall_is_not_looked_through_nor_later(
     extraction: FactsExtraction, storage: Failing, provider: Provider, memory: Memory
 ) -> None:
     conversation_id = await said(storage, "I love tea")
-    await memory.choices.put(ANA, MemoryChoice(recall=False))
+    await memory.choices.change(ANA, recall=False)
     await extraction.look_through(conversation_id)
-    await memory.choices.put(ANA, MemoryChoice(recall=True))
+    await memory.choices.change(ANA, recall=True)
     await extraction.look_through(conversation_id)
 
     assert provider.requests == []

@@ -10,7 +10,6 @@ import pytest
 from idolchat_core import Conversation, PromptSource, Slot, Storage, new_id, utc_now
 from idolchat_core.testing import PromptSourceConformance, a_prompt_turn
 from idolchat_core.testing.storage import a_conversation, a_message
-from idolchat_memory.choices import MemoryChoice
 from idolchat_memory.notes import Note, NoteStore, notes_of
 from idolchat_memory.notes.source import NotesSource
 from idolchat_memory.service import Memory, open_memory
@@ -100,7 +99,7 @@ async def test_a_user_who_chose_no_recall_has_no_notes_in_prompts(
 ) -> None:
     conversation = asking("Hi")
     await store.add(a_note(conversation, "Calls me Captain", pinned=True))
-    await memory.choices.put(str(conversation.user_id), MemoryChoice(recall=False))
+    await memory.choices.change(str(conversation.user_id), recall=False)
 
     assert list(await source.parts(a_prompt_turn(conversation))) == []
     assert len(await store.of_user(str(conversation.user_id))) == 1

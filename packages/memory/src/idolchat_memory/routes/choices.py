@@ -32,16 +32,14 @@ class ChangedChoice(BaseModel):
 @router.get("")
 async def get_choice(caller: CurrentCaller, user_id: UserId = None) -> MemoryChoice:
     """Read what a user has chosen."""
-    return await current_memory(caller.service.storage).choices.of(_user(caller, user_id))
+    return await current_memory(caller.service.storage).choices.read(_user(caller, user_id))
 
 
 @router.patch("")
 async def change_choice(changes: ChangedChoice, caller: CurrentCaller, user_id: UserId = None) -> MemoryChoice:
     """Choose: from the next turn on it holds. What is remembered can be searched and deleted in any case."""
     choices, user = current_memory(caller.service.storage).choices, _user(caller, user_id)
-    choice = (await choices.of(user)).model_copy(update=changes.model_dump(exclude_none=True))
-    await choices.put(user, choice)
-    return choice
+    return await choices.change(user, **changes.model_dump(exclude_none=True))
 
 
 def _user(caller: Caller, user_id: UUID | None) -> str:
