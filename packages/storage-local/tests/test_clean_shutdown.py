@@ -6,8 +6,8 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +16,13 @@ import pytest
 from idolchat_core import Conversation, Storage, document, one_shot
 from idolchat_core.testing import Reopen, a_conversation, a_message
 from idolchat_storage_local import LocalSettings, open_local_storage
+from idolchat_storage_local.clean_shutdown import CleanShutdown
+from idolchat_storage_local.files.data_folder import DataFolder
 from idolchat_storage_local.files.disk import Disk
+from idolchat_storage_local.files.open_files import Files
+from idolchat_storage_local.index.write_behind import WriteBehindIndex
+from idolchat_storage_local.scan_rounds import ScanRounds
+from idolchat_storage_local.scanner import Scanner
 
 
 @pytest.fixture
@@ -178,6 +184,76 @@ def die_using(data_dir: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     asyncio.run(use())
+
+
+@pytest.fixture
+def using(data_dir: Path) -> Iterator[Callable[[ScanRounds], CleanShutdown]]:
+    """Returns a function that shows one more user of the folder, who goes by these rounds."""
+    disk = Disk()
+    folder = DataFolder(data_dir, disk)
+    folder.open()
+    with closing(WriteBehindIndex(folder.index, require_folder=folder.require)) as index:
+        rounds = ScanRounds()
+        shutdown = CleanShutdown(folder, disk, index, rounds)
+        scanner = Scanner(Files(folder, disk, index), shutdown, rounds, is_brief=False)
+        index.start(scanner)
+
+        def entered(rounds: ScanRounds) -> CleanShutdown:
+            user = CleanShutdown(folder, disk, index, rounds)
+            user.enter()
+            return user
+
+        yield entered
+
+
+def test_a_look_is_not_relied_on_where_the_index_was_lost_when_it_had_just_ended(
+    using: Callable[[ScanRounds], CleanShutdown],
+) -> None:
+    rounds = ScanRounds()
+    server, number = using(rounds), rounds.number
+    assert rounds.finish(number)
+    rounds.lose()
+    server.lose()
+    rounds.restart()
+    server.looked(number)
+
+    assert using(ScanRounds()).changed() is None
+
+
+class ReusingDisk(Disk):
+    """Gives the number of a closed lock to another file, as systems do, and loses the index at this moment."""
+
+    def __init__(self, other: Path, index: Path) -> None:
+        self._other, self._index = other, index
+        self._lock_fd: int | None = None
+
+    def create(self, path: str) -> int:
+        made = super().create(path)
+        if "/run/" in path:
+            self._lock_fd = made
+        return made
+
+    def close(self, fd: int) -> None:
+        super().close(fd)
+        if fd == self._lock_fd:
+            self._lock_fd = None
+            opened = os.open(self._other, os.O_RDWR)
+            if opened != fd:
+                os.dup2(opened, fd)
+                os.close(opened)
+            self._index.unlink()
+
+
+async def test_an_index_that_is_lost_at_the_end_truncates_no_file_of_others(
+    data_dir: Path, tmp_path: Path, conversation: Conversation, caplog: pytest.LogCaptureFixture
+) -> None:
+    (other := tmp_path / "other").write_text("of somebody else")
+    disk = ReusingDisk(other, data_dir / "index.sqlite3")
+    async with open_local_storage(LocalSettings(data_dir=data_dir), disk=disk) as storage:
+        await storage.list()
+
+    assert "the index is made anew from the conversations" in caplog.messages
+    assert other.read_text() == "of somebody else"
 
 
 @pytest.mark.parametrize("page", [1, 2, 4])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from idolchat_storage_local.files.data_folder import DataFolder, is_temporary
 from idolchat_storage_local.files.disk import Disk
 from idolchat_storage_local.index.sqlite_file import IndexBroken, IndexBusy
 from idolchat_storage_local.index.write_behind import WriteBehindIndex
+from idolchat_storage_local.scan_rounds import ScanRounds
 
 __all__ = ["CleanShutdown"]
 
@@ -27,12 +29,17 @@ _LOOKED = b"looked\n"
 
 
 class CleanShutdown:
-    """Knows who uses a data folder, and how the folders were when the index was last as they are."""
+    """Knows who uses a data folder, and how the folders were when the index was last as they are.
 
-    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex) -> None:
+    Any thread may say that the index is lost: what a round of the scan has found then counts no more.
+    """
+
+    def __init__(self, folder: DataFolder, disk: Disk, index: WriteBehindIndex, rounds: ScanRounds) -> None:
         self._folder = folder
         self._disk = disk
         self._index = index
+        self._rounds = rounds
+        self._lock = threading.Lock()  # of the own file: what is written last is how it is
         self._own: tuple[int, str] | None = None
         self._dead: list[str] = []
 
@@ -48,15 +55,17 @@ class CleanShutdown:
             self._disk.replace(temporary, path)
             self._own = fd, path
 
-    def leave(self, *, is_known: bool) -> None:
-        """Show that it does not any more; ``is_known`` says that the index is as the files are."""
+    def leave(self, *, has_all: bool) -> None:
+        """Show that it does not any more; ``has_all`` says that everything could be read."""
         if self._own is None:
             return
-        fd, path = self._own
+        number = self._rounds.number
         is_in_order = self._index.is_kept
-        if is_known and not self.others() and not self._dead:
-            is_in_order = is_in_order and self._note()
-        self._disk.close(fd)
+        if has_all and self._rounds.finished.done() and not self.others() and not self._dead:
+            is_in_order = is_in_order and self._note(number)
+        with self._lock:
+            (fd, path), self._own = self._own, None  # the index may be lost still, and another file have this number
+            self._disk.close(fd)
         if is_in_order:
             with suppress(OSError):
                 self._disk.unlink(path)
@@ -84,21 +93,25 @@ class CleanShutdown:
             return [] if any(alive.values()) else None
         return [path for path, mtime in self._times().items() if noted.get(path) != mtime]
 
-    def looked(self) -> None:
-        """Record that the whole folder was scanned; processes that died before no longer count."""
+    def looked(self, number: int) -> None:
+        """Record that this round has scanned the whole folder; processes that died before no longer count."""
+        if not self._note(number):
+            return
         for path in self._dead:
             with suppress(OSError):
                 self._disk.unlink(path)
         self._dead.clear()
-        if self._note() and self._own is not None:
-            with suppress(OSError):
-                self._disk.write(self._own[0], _LOOKED, 0)
+        with self._lock:
+            if self._own is not None and number == self._rounds.number:
+                with suppress(OSError):
+                    self._disk.write(self._own[0], _LOOKED, 0)
 
     def lose(self) -> None:
-        """Record that the index no longer agrees with the files."""
-        if self._own is not None:
-            with suppress(OSError):
-                self._disk.truncate(self._own[0], 0)
+        """Record that the index no longer agrees with the files, and that the round does not count."""
+        with self._lock:
+            if self._own is not None:
+                with suppress(OSError):
+                    self._disk.truncate(self._own[0], 0)
 
     def _others(self) -> list[str]:
         own = self._own and self._own[1]
@@ -126,14 +139,17 @@ class CleanShutdown:
         finally:
             self._disk.close(fd)
 
-    def _note(self) -> bool:
-        """Record the state of the folders, and return whether the index is up to date."""
+    def _note(self, number: int) -> bool:
+        """Record the state of the folders, and return whether the index is up to date, and this round still counts."""
         boot = _boot_id()
         try:
             self._index.wait_until_updated()
             now = {_BOOT: boot or "", **self._times()}
             if now != self._index.looked():
                 self._index.note_looked(now)
+            if number != self._rounds.number:  # it may stand in an index that was made anew, and is empty
+                self._index.note_looked({})
+                return False
         except (IndexBroken, IndexBusy, StorageUnavailable):
             return False
         return True

@@ -37,13 +37,13 @@ class Scanner:
     Files that a crash has torn are mended on the way.
     """
 
-    def __init__(self, files: Files, clean_shutdown: CleanShutdown, *, is_brief: bool) -> None:
+    def __init__(self, files: Files, clean_shutdown: CleanShutdown, rounds: ScanRounds, *, is_brief: bool) -> None:
         self._is_brief = is_brief
         self._files = files
         self._clean_shutdown = clean_shutdown
         self._closing = threading.Event()
         self._wanted = threading.Event()
-        self._rounds = ScanRounds()
+        self._rounds = rounds
         self._whole_round = -1
         self._glancing = threading.Lock()
         self._glanced: dict[str, int] = {}
@@ -122,7 +122,7 @@ class Scanner:
             self._tidy()
             self._whole_round = this_round
         if this_round == self._whole_round and self._rounds.finish(this_round, self._problem()) and self.has_all:
-            self._clean_shutdown.looked()
+            self._clean_shutdown.looked(this_round)
 
     def _believe(self) -> None:
         """Trust the index but for folders that changed, where that can be done: no other look is needed.

@@ -51,6 +51,7 @@ from idolchat_storage_local.index.entry import Entry, EntryFilter
 from idolchat_storage_local.index.sqlite_index import IndexBroken
 from idolchat_storage_local.index.write_behind import WriteBehindIndex
 from idolchat_storage_local.maintenance import Upkeep
+from idolchat_storage_local.scan_rounds import ScanRounds
 from idolchat_storage_local.scanner import Scanner
 from idolchat_storage_local.search import Searcher, SearchUnavailable
 from idolchat_storage_local.settings import LocalSettings
@@ -101,8 +102,9 @@ class LocalStorage(Storage):
         self._readers = WorkerThreads(_READERS, name="idolchat-reader")
         self._logs = Logs(self._folder, disk)
         self._writer = Writer(self._files, self._logs, self._readers, loop)
-        self._clean_shutdown = CleanShutdown(self._folder, disk, self._index)
-        self._scanner = Scanner(self._files, self._clean_shutdown, is_brief=is_brief)
+        rounds = ScanRounds()
+        self._clean_shutdown = CleanShutdown(self._folder, disk, self._index, rounds)
+        self._scanner = Scanner(self._files, self._clean_shutdown, rounds, is_brief=is_brief)
         self._upkeep = Upkeep(self._files)
         self._searcher = Searcher(self._files, self._folder.search)
         self._is_closed = False
@@ -119,7 +121,7 @@ class LocalStorage(Storage):
         self._readers.close()
         self._scanner.close()
         self._searcher.close()
-        self._clean_shutdown.leave(is_known=self._scanner.finished.done() and self._scanner.has_all)
+        self._clean_shutdown.leave(has_all=self._scanner.has_all)
         self._index.close()
 
     async def create(self, conversation: Conversation) -> str:
