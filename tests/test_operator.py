@@ -1,6 +1,7 @@
 """An operator's commands on the data folder of a server that runs, and on mirrors."""
 
 import json
+import re
 import signal
 from pathlib import Path
 from uuid import uuid4
@@ -109,3 +110,11 @@ async def test_all_of_a_data_folder_that_is_named_from_the_home_folder_is_there(
     assert list((home / "idol").glob(f"conversations/**/{heard.conversation_id}.json"))
     assert (home / "idol" / "memory" / "index.sqlite").exists()
     assert [file.name for file in server.folder.iterdir()] == ["server.log"]
+
+
+def test_every_documented_setting_is_shown(tmp_path: Path) -> None:
+    documented = re.findall(r"^\| `(\w+)`", Path("docs/configuration.md").read_text(), re.MULTILINE)
+    shown = {setting["variable"] for setting in idol_json(tmp_path, "config", "show")}
+
+    assert len(documented) > 100
+    assert [variable for variable in documented if variable not in shown] == []

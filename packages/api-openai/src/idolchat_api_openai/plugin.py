@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from idolchat_api_openai.settings import OpenAISettings
 from idolchat_core import ChangeObserver, ServiceRegistry, Services, Storage, StorageRegistry, UserData, hookimpl
 
 if TYPE_CHECKING:  # the command line loads this without a server
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # the command line loads this without a server
     from idolchat_core import NamespaceRegistry
 
 __all__ = [
+    "OpenAISettings",  # for `idol config show`, which tells of settings that are imported
     "idolchat_register_change_observers",
     "idolchat_register_commands",
     "idolchat_register_mirrored_records",

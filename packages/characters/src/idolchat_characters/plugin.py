@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from idolchat_characters.settings import CharactersSettings
 from idolchat_core import (
     CharacterDirectory,
     ConversationData,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # neither the server nor the command line is needed to load t
     from idolchat_cli.registry import CheckRegistry, CommandRegistry
 
 __all__ = [
+    "CharactersSettings",  # for `idol config show`, which tells of settings that are imported
     "idolchat_register_character_directories",
     "idolchat_register_checks",
     "idolchat_register_commands",

@@ -36,6 +36,13 @@ def test_each_setting_has_its_value_and_where_it_comes_from(installation: Instal
     }
 
 
+def test_a_setting_that_nothing_reads_is_told(installation: Installation) -> None:
+    done = installation.run("config", "show", "--set", IDOLCHAT_MEMORY="on")
+
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: IDOLCHAT_MEMORY (environment) is read by nothing that is loaded: ")
+
+
 def test_what_is_secret_is_masked(installation: Installation) -> None:
     env = {"IDOL_TEST_KEY": "sk-very-secret", "IDOL_TEST_URL": "https://ann:very-secret@example.com/v1"}
     settings = shown(installation, status=0, **env)

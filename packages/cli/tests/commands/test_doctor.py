@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,7 +60,6 @@ def test_people_see_a_line_for_each_check_and_a_sum(installation: Installation) 
         ("IDOLCHAT_STROAGE", "did you mean IDOLCHAT_STORAGE?"),
         ("SYSTEM_PROMT", "did you mean SYSTEM_PROMPT?"),
         ("IDOLCHAT_COLOUR", "correct or remove it"),
-        ("SUPABASE_URL", "pip install idolchat-storage-supabase"),
     ],
 )
 def test_a_variable_that_nothing_reads_is_a_warning(installation: Installation, variable: str, mend: str) -> None:
@@ -68,6 +68,29 @@ def test_a_variable_that_nothing_reads_is_a_warning(installation: Installation, 
 
     assert (status, report["status"]) == (0, "warn")
     assert [(s, m[: len(message)], how) for s, m, how in found(report, "variables")[1:]] == [("warn", message, mend)]
+
+
+@pytest.mark.parametrize("is_installed", [False, True])
+@pytest.mark.parametrize(
+    ("variable", "distribution"),
+    [("SUPABASE_URL", "idolchat-storage-supabase"), ("IDOLCHAT_MEMORY", "idolchat-memory")],
+)
+def test_a_setting_of_a_package_that_is_not_loaded_says_how_to_load_it(
+    installation: Installation, variable: str, distribution: str, is_installed: bool
+) -> None:
+    if is_installed:
+        installation.install(distribution, "1.0.0")
+    is_there = is_installed or any(metadata.distributions(name=distribution))
+    _, report = diagnosed(installation, **{variable: "x"})
+    add = f"add {distribution.removeprefix('idolchat-')} to IDOLCHAT_PLUGINS"
+
+    assert found(report, "variables")[1:] == [
+        (
+            "warn",
+            f"{variable} (environment) is read by nothing that is loaded",
+            add if is_there else f"pip install {distribution}",
+        )
+    ]
 
 
 def test_settings_in_dotenv_are_told_by_name_alone(installation: Installation) -> None:

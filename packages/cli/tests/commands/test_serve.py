@@ -55,6 +55,16 @@ def test_it_names_a_reference_only_where_there_is_one(installation: Installation
     assert (f"reference    {url}/docs" in printed) is is_named
 
 
+def test_a_setting_that_nothing_reads_is_told_at_the_start(installation: Installation) -> None:
+    with installation.start("serve", "--port", "0", IDOLCHAT_MEMORY="on", IDOLCHAT_MODLE="x") as server:
+        url_of(server)
+        _, logged = ended(server, signal.SIGINT)
+
+    told = [line for line in logged.splitlines() if line.startswith("Warning: ")]
+    assert [line.split(" (")[0] for line in told] == ["Warning: IDOLCHAT_MEMORY", "Warning: IDOLCHAT_MODLE"]
+    assert told[1].endswith("did you mean IDOLCHAT_MODEL?")
+
+
 def test_ctrl_c_ends_it_quietly(installation: Installation) -> None:
     with installation.start("serve", IDOLCHAT_PORT="0") as server:
         url_of(server)

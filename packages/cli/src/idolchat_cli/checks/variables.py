@@ -6,10 +6,13 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from importlib import metadata
 
 from dotenv import dotenv_values
 
 from idolchat_cli.checks.result import CheckResult, fail, ok, warn
+from idolchat_cli.printable import printable
+from idolchat_cli.render import on_stderr
 from idolchat_core.dotenv_file import DOTENV, DOTENV_ENCODING
 from idolchat_core.dotenv_file import check_dotenv as read_through
 from idolchat_core.errors import ConfigurationError
@@ -21,10 +24,24 @@ __all__ = [
     "known_variables",
     "set_variables",
     "settings_classes",
+    "unread_variables",
+    "warn_of_unread",
 ]
 
 PREFIX = "IDOLCHAT_"
-READERS = {"OPENROUTER_": "idolchat-llm-openrouter", "SUPABASE_": "idolchat-storage-supabase"}
+READERS = {
+    "OPENROUTER_": "idolchat-llm-openrouter",
+    "SUPABASE_": "idolchat-storage-supabase",
+    "IDOLCHAT_CHARACTERS_": "idolchat-characters",
+    "IDOLCHAT_LOCAL_": "idolchat-llm-local",
+    "IDOLCHAT_LORE_": "idolchat-characters",
+    "IDOLCHAT_MEMORY": "idolchat-memory",
+    "IDOLCHAT_OPENROUTER_": "idolchat-llm-openrouter",
+    "IDOLCHAT_POSTGRES_": "idolchat-storage-postgres",
+    "IDOLCHAT_REDIS_": "idolchat-bus-redis",
+    "IDOLCHAT_SUPABASE_": "idolchat-storage-supabase",
+    "IDOLCHAT_V1_": "idolchat-api-openai",
+}
 """Which distribution reads variables that begin so."""
 
 
@@ -61,7 +78,19 @@ def check_variables() -> Iterator[CheckResult]:
     known, present = known_variables(), set_variables()
     found = [f"{name} ({where})" for name, where in sorted(present.items()) if name in known]
     yield ok("variables", f"set: {', '.join(found) or 'none, all is as it comes'}")
-    for name, where in sorted(present.items()):
+    yield from unread_variables()
+
+
+def warn_of_unread() -> None:
+    """Print on standard error what ``unread_variables`` finds."""
+    for unread in unread_variables():
+        on_stderr().print(f"Warning: {printable(unread.message)}: {unread.mend}")
+
+
+def unread_variables() -> Iterator[CheckResult]:
+    """Warn of variables that look like a setting and are read by nothing that has been imported by now."""
+    known = known_variables()
+    for name, where in sorted(set_variables().items()):
         if name not in known:
             yield from _about_unknown(name, where, known)
 
@@ -89,9 +118,17 @@ def _about_unknown(name: str, where: str, known: frozenset[str]) -> Iterator[Che
     if similar:
         yield warn("variables", f"{name} ({where}) is read by nothing", f"did you mean {similar[0]}?")
     elif reader:
-        yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", f"pip install {reader}")
+        yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", _how_to_load(reader))
     elif name.startswith(PREFIX):
         yield warn("variables", f"{name} ({where}) is read by nothing that is loaded", "correct or remove it")
+
+
+def _how_to_load(distribution: str) -> str:
+    if distribution.replace("-", "_") in {one.__module__.partition(".")[0] for one in settings_classes()}:
+        return "correct or remove it"
+    if next(iter(metadata.distributions(name=distribution)), None) is None:
+        return f"pip install {distribution}"
+    return f"add {distribution.removeprefix('idolchat-')} to IDOLCHAT_PLUGINS"
 
 
 def settings_classes(base: type[PackageSettings] = PackageSettings) -> Iterator[type[PackageSettings]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from idolchat_cli.checks.server import SERVE_EXTRA
+from idolchat_cli.checks.variables import warn_of_unread
 from idolchat_cli.in_use import OPENROUTER_HINT, model_in_use
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.render import cell, columns, on_stdout, show
@@ -74,3 +75,4 @@ def _announce(service: Service, url: str, *, reference: str | None) -> None:
     show(console, columns(([cell(name), cell(fact)] for name, fact in facts.items()), widths=[FACT_WIDTH]))
     if service.llm_name == "local":
         console.print(OPENROUTER_HINT)
+    warn_of_unread()  # now that every part's settings have been imported

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from idolchat_cli.checks.variables import warn_of_unread
 from idolchat_cli.configured import Setting, all_settings
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.loading import load_everything
@@ -42,7 +43,8 @@ def show_settings(
     """Show each setting, its value and where it comes from.
 
     Of core, the server and every plugin that is loaded. The environment goes before .env in the working folder. What
-    is secret is masked. Exits with 1 if one that is set is wrong; what a package lacks that is not set up is no error.
+    is secret is masked. What looks like a setting and is read by nothing is told on standard error. Exits with 1 if one
+    that is set is wrong; what a package lacks that is not set up is no error.
     """
     check_dotenv(frozenset())
     _import_everything()
@@ -51,6 +53,7 @@ def show_settings(
         print_json(settings)
     else:
         _show(settings)
+    warn_of_unread()
     if any(one.error and one.source != "default" for one in settings):
         raise typer.Exit(1)
 
