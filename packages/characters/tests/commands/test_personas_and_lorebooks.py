@@ -1,48 +1,26 @@
 """The real `idol personas`, `idol lorebooks`, `idol characters duplicate` and `explain`, on a folder of their own."""
 
+from __future__ import annotations
+
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pytest
-
-IDOL = Path(sys.executable).with_name("idol")
-
-type Idol = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def idol(tmp_path: Path) -> Idol:
-    """Runs `idol` in a folder where nothing is configured."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "IDOLCHAT_PLUGINS": "characters,storage-local"}
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(IDOL), *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-    return run
-
-
-def answer(done: subprocess.CompletedProcess[str]) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+if TYPE_CHECKING:
+    from commands.conftest import Idol
 
 
 def test_personas_are_added_edited_and_deleted(idol: Idol) -> None:
-    ana = answer(idol("personas", "add", "Ana", "--json"))
-    captain = answer(idol("personas", "add", "Captain", "--description", "Sails.", "--json"))
-    answer(idol("personas", "edit", "Ana", "--name", "Anna", "--json"))
-    answer(idol("personas", "edit", captain["id"], "--default", "--json"))
-    held = answer(idol("personas", "list", "--json"))
-    answer(idol("personas", "delete", "Anna", "--yes", "--json"))
+    ana = idol.answer("personas", "add", "Ana")
+    captain = idol.answer("personas", "add", "Captain", "--description", "Sails.")
+    idol.answer("personas", "edit", "Ana", "--name", "Anna")
+    idol.answer("personas", "edit", captain["id"], "--default")
+    held = idol.answer("personas", "list")
+    idol.answer("personas", "delete", "Anna", "--yes")
 
     assert [one["name"] for one in held["personas"]] == ["Anna", "Captain"]
     assert (held["personas"][0]["id"], held["default_id"]) == (ana["id"], captain["id"])
-    assert [one["name"] for one in answer(idol("personas", "list", "--json"))["personas"]] == ["Captain"]
+    assert [one["name"] for one in idol.answer("personas", "list")["personas"]] == ["Captain"]
     assert "no persona 'Anna'" in idol("personas", "delete", "Anna", "--yes").stderr
 
 
@@ -53,8 +31,8 @@ def test_personas_of_sillytavern_are_imported_once(idol: Idol, tmp_path: Path) -
         "default_persona": "2.png",
     }
     (tmp_path / "personas.json").write_text(json.dumps(backup))
-    counts = [answer(idol("personas", "import", "personas.json", "--json"))["imported"] for _ in range(2)]
-    held = answer(idol("personas", "list", "--json"))
+    counts = [idol.answer("personas", "import", "personas.json")["imported"] for _ in range(2)]
+    held = idol.answer("personas", "list")
 
     assert counts == [2, 0]
     assert [(one["name"], one["description"]) for one in held["personas"]] == [("Ana", ""), ("Captain", "Sails.")]
@@ -66,12 +44,12 @@ def test_a_fork_has_lorebooks_of_its_own(idol: Idol, tmp_path: Path) -> None:
     said = {"id": "1", "role": "user", "content": "Hi", "timestamp": "2026-01-01T00:00:00Z"}
     (tmp_path / "talk.json").write_text(json.dumps({"id": source, "created_at": said["timestamp"], "messages": [said]}))
     (tmp_path / "plot.json").write_text(json.dumps({"entries": {"0": {"uid": 0, "key": ["stage"], "content": "It."}}}))
-    answer(idol("conversations", "import", "talk.json", "--json"))
-    answer(idol("lorebooks", "import", "plot.json", "--conversation", source, "--json"))
-    assert answer(idol("conversations", "fork", source, "--dry-run", "--json"))["id"] is None
-    forked = answer(idol("conversations", "fork", source, "--json"))["id"]
+    idol.answer("conversations", "import", "talk.json")
+    idol.answer("lorebooks", "import", "plot.json", "--conversation", source)
+    assert idol.answer("conversations", "fork", source, "--dry-run")["id"] is None
+    forked = idol.answer("conversations", "fork", source)["id"]
 
-    assert [book["conversation_id"] for book in answer(idol("lorebooks", "list", "--json"))] == [source, forked]
+    assert [book["conversation_id"] for book in idol.answer("lorebooks", "list")] == [source, forked]
 
 
 def test_lorebooks_are_imported_edited_exported_and_deleted(idol: Idol, tmp_path: Path) -> None:
@@ -81,20 +59,20 @@ def test_lorebooks_are_imported_edited_exported_and_deleted(idol: Idol, tmp_path
     done = idol("lorebooks", "import", "town.json", "no.json", "--server", "--json")
     made, refused = json.loads(done.stdout)
     exported = idol("lorebooks", "export", made["id"])
-    answer(idol("lorebooks", "edit", made["id"], "--name", "Town", "--off", "--json"))
-    (listed,) = answer(idol("lorebooks", "list", "--server", "--json"))
-    answer(idol("lorebooks", "delete", made["id"], "--yes", "--json"))
+    idol.answer("lorebooks", "edit", made["id"], "--name", "Town", "--off")
+    (listed,) = idol.answer("lorebooks", "list", "--server")
+    idol.answer("lorebooks", "delete", made["id"], "--yes")
 
     assert (done.returncode, "entries" in refused["error"]) == (1, True)
     assert json.loads(exported.stdout) == book
     assert (listed["name"], listed["is_enabled"], listed["version"], listed["entry_count"]) == ("Town", False, 2, 1)
-    assert answer(idol("lorebooks", "list", "--server", "--json")) == []
+    assert idol.answer("lorebooks", "list", "--server") == []
 
 
 def test_a_character_is_copied_and_her_lore_explained(idol: Idol) -> None:
-    answer(idol("characters", "import", "--starter", "--json"))
-    copy = answer(idol("characters", "duplicate", "lumi", "--set", "nickname=Lu", "--json"))
-    told = answer(idol("characters", "explain", "lumi-2", "Sing on the radio!", "--json"))
+    idol.answer("characters", "import", "--starter")
+    copy = idol.answer("characters", "duplicate", "lumi", "--set", "nickname=Lu")
+    told = idol.answer("characters", "explain", "lumi-2", "Sing on the radio!")
     shown = idol("characters", "explain", "lumi", "Sing on the radio!")
 
     assert (copy["character"]["slug"], copy["character"]["nickname"]) == ("lumi-2", "Lu")
