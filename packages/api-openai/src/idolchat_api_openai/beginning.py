@@ -191,7 +191,7 @@ class Beginner:
             "greeting": False,
         }
         request = validated(TurnRequest.model_validate, fields, "")
-        return await caller.start(request, idempotency_key=None, after=After(step.after))
+        return await caller.start(request, idempotency_key=None, after=After(step.after, step.said_at))
 
 
 def _is_answer_to(turn: LiveTurn, asked: Asked, found: Found) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from idolchat_api_openai.matching.alignment import Alignment
-from idolchat_api_openai.matching.tree import ROOT, Tree
+from idolchat_api_openai.matching.tree import ROOT, Node, Tree
 from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.said import Said
+from idolchat_api_openai.requests.text import are_same
 from idolchat_core import StoredId
 
 __all__ = ["AnswerAgain", "Append", "Continue", "Step", "step_of"]
@@ -16,10 +18,14 @@ __all__ = ["AnswerAgain", "Append", "Continue", "Step", "step_of"]
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Add messages, after the one of this id (None: before the first), and answer them."""
+    """Add messages, after the one of this id (None: before the first), and answer them.
+
+    ``said_at`` tells of the first of them when they were said; None, and of the others: now.
+    """
 
     after: StoredId | None
     said: Sequence[Said]
+    said_at: Sequence[datetime | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ class Continue:
     reply_id: StoredId
 
 
+LOOK_AHEAD = 3
+"""Messages among which one is looked for that was sent again: a pair may have been left out before it."""
+
 type Step = Append | AnswerAgain | Continue
 
 
@@ -45,7 +54,7 @@ def step_of(tree: Tree, said: Sequence[Said], alignment: Alignment, hints: Hints
     if len(said) == 1 and _is_only_new(tree, said[0], alignment, hints):
         return Append(tree.id_of(tree.head_position), said)
     if new or position == ROOT:
-        return Append(tree.id_of(position), new)
+        return Append(tree.id_of(position), new, _said_at(tree, position, new))
     node = tree.nodes[position]
     if node.role != "assistant" or hints.generation == "normal":
         return AnswerAgain(node.id)
@@ -59,3 +68,30 @@ def _is_only_new(tree: Tree, message: Said, alignment: Alignment, hints: Hints) 
     if not alignment.count:
         return True
     return alignment.is_from_root and len(tree.path(tree.head_position)) > len(tree.path(alignment.position)) + 1
+
+
+def _said_at(tree: Tree, position: int, new: Sequence[Said]) -> Sequence[datetime | None]:
+    """Return when messages were said that stand on the active branch too, behind what was edited or left out.
+
+    What was edited was said when the message was that follows it. The last is new in any case.
+    """
+    path = tree.path(tree.head_position) if len(new) > 1 else []
+    if position != ROOT and position not in path:
+        return ()
+    place, missed = path.index(position) + 1 if position != ROOT else 0, 0
+    times: list[datetime | None] = []
+    for message in new[:-1]:
+        near = enumerate(path[place : place + LOOK_AHEAD + missed], place + 1)
+        known = next(((after, tree.nodes[one]) for after, one in near if _are_one(message, tree.nodes[one])), None)
+        if known is not None:
+            place, missed = known[0], 0
+        else:
+            missed += 1
+        times.append(known[1].timestamp if known is not None else None)
+    for before in range(len(times) - 2, -1, -1):
+        times[before] = times[before] or times[before + 1]
+    return times
+
+
+def _are_one(message: Said, node: Node) -> bool:
+    return message.role == node.role and are_same(message.text, node.text)

@@ -24,7 +24,7 @@ class Node:
 
     __slots__ = (
         "children", "id", "is_deleted", "is_empty", "is_reply", "key", "parent", "position", "role", "text",
-        "trimmed_key",
+        "timestamp", "trimmed_key",
     )  # fmt: skip
 
     def __init__(self, message: Message, position: int, parent: int) -> None:
@@ -32,6 +32,7 @@ class Node:
         self.position = position
         self.parent = parent
         self.role = message.role
+        self.timestamp = message.timestamp
         self.key = key_of(message.role, message.content, message.tool_calls, message.tool_call_id)
         self.text = normal_form(message.role, message.content, message.tool_calls, message.tool_call_id)
         self.trimmed_key = trimmed_key_of(message.role, message.content, message.tool_calls)

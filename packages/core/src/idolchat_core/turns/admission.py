@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
@@ -396,15 +397,16 @@ def _open_calls(path: Sequence[Entry]) -> set[str]:
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
     """Return new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
+    said_at = plan.after.said_at if plan.after is not None else ()
     proof, by_client = proof_of(plan), dict[str, Any](origin="client")
     return [
         Message(
             **message.model_dump(exclude_unset=True, exclude=_OURS),
             **(by_client if message.role == "assistant" else {}),
             id=live.user_message_id if message is messages[-1] else new_id(),
-            timestamp=now,
+            timestamp=then or now,
             turn_id=live.turn_id,
             **(proof if message is messages[-1] else {}),
         )
-        for message in messages
+        for message, then in zip(messages, chain(said_at, repeat(None)), strict=False)
     ]

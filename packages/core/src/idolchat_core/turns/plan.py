@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
@@ -17,9 +18,13 @@ __all__ = ["After", "Plan", "retry_id"]
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """A place in a conversation's tree: after a message, whatever branch it is on; None: before the first one."""
+    """A place in a conversation's tree: after a message, whatever branch it is on; None: before the first one.
+
+    ``said_at`` tells of the first of the messages that are to follow it when they were said, where that was not now.
+    """
 
     message_id: StoredId | None
+    said_at: Sequence[datetime | None] = ()
 
 
 class Plan(NamedTuple):
