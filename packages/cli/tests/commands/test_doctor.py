@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from idolchat_core.storage.data_lock import locked_data_folder
+from idolchat_core.storage.server_address import announced
 
 if TYPE_CHECKING:
     from conftest import Installation
@@ -257,12 +258,20 @@ def test_a_port_that_is_taken_is_found(installation: Installation) -> None:
 
 
 def test_a_server_of_its_own_is_no_stranger_on_the_port(installation: Installation) -> None:
+    folder = installation.folder / "data"
+    with locked_data_folder(folder), announced(folder, "http://127.0.0.1:8123"):
+        _, report = diagnosed(installation)
+
+    assert found(report, "server") == [("ok", "a server runs on this data folder: http://127.0.0.1:8123", None)]
+
+
+def test_a_server_that_does_not_tell_where_it_is_is_a_warning(installation: Installation) -> None:
     with locked_data_folder(installation.folder / "data"):
         _, report = diagnosed(installation)
 
     [(how, message, _)] = found(report, "server")
-    assert how == "ok"
-    assert "a server runs on this data folder" in message
+    assert how == "warn"
+    assert "does not tell this user where" in message
 
 
 def test_a_line_of_dotenv_that_cannot_be_read_is_told_once(installation: Installation) -> None:

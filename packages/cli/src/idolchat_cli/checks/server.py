@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from idolchat_cli.checks.result import CheckResult, fail, ok
+from pathlib import Path
+
+from idolchat_cli.checks.result import CheckResult, fail, ok, warn
 from idolchat_core.errors import ConfigurationError, PluginError
 from idolchat_core.settings import read_settings
+from idolchat_core.storage.server_address import running_server
 
 __all__ = ["SERVE_EXTRA", "check_server"]
 
@@ -26,5 +29,15 @@ def check_server() -> CheckResult:
     except (ConfigurationError, PluginError) as error:
         return fail("server", str(error))
     if is_running:
-        return ok("server", f"a server runs on this data folder; it was told {settings.host}, port {settings.port}")
+        return _about_running(settings.data_dir)
     return ok("server", f"idol serve listens on {settings.host}, port {settings.port}")
+
+
+def _about_running(folder: Path) -> CheckResult:
+    try:
+        running = running_server(folder)
+    except ConfigurationError as error:
+        return warn("server", str(error))
+    if running is None:
+        return ok("server", "a server has just left this data folder")
+    return ok("server", f"a server runs on this data folder: {running.url}")
