@@ -41,7 +41,7 @@ def standard_output() -> Iterator[None]:
         yield
         return
     written = io.BufferedWriter(_StandardOutput(given.fileno(), "wb", closefd=False))
-    sys.stdout = io.TextIOWrapper(
+    out = sys.stdout = io.TextIOWrapper(
         written,
         given.encoding,
         errors="replace",
@@ -52,7 +52,7 @@ def standard_output() -> Iterator[None]:
         yield
     finally:
         try:
-            sys.stdout.flush()
+            out.flush()  # what sys.stdout is by now may hide that nobody reads
         except OSError as error:
             _discard(given.fileno())
             if error.errno == errno.EPIPE:
