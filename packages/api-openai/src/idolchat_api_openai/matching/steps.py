@@ -15,6 +15,9 @@ from idolchat_core import StoredId
 
 __all__ = ["AnswerAgain", "Append", "Continue", "Step", "step_of"]
 
+_LOOK_AHEAD = 3
+"""Messages among which one is looked for that was sent again: a pair may have been left out before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Append:
@@ -41,9 +44,6 @@ class Continue:
 
     reply_id: StoredId
 
-
-LOOK_AHEAD = 3
-"""Messages among which one is looked for that was sent again: a pair may have been left out before it."""
 
 type Step = Append | AnswerAgain | Continue
 
@@ -81,7 +81,7 @@ def _said_at(tree: Tree, position: int, new: Sequence[Said]) -> Sequence[datetim
     place, missed = path.index(position) + 1 if position != ROOT else 0, 0
     times: list[datetime | None] = []
     for message in new[:-1]:
-        near = enumerate(path[place : place + LOOK_AHEAD + missed], place + 1)
+        near = enumerate(path[place : place + _LOOK_AHEAD + missed], place + 1)
         known = next(((after, tree.nodes[one]) for after, one in near if _are_one(message, tree.nodes[one])), None)
         if known is not None:
             place, missed = known[0], 0
