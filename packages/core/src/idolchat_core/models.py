@@ -20,6 +20,7 @@ __all__ = [
     "Page",
     "StoredId",
     "Usage",
+    "branch_messages",
     "branch_positions",
     "deleted_form",
     "id_text",
@@ -233,3 +234,15 @@ def branch_positions(messages: Sequence[Message], end: int) -> list[int]:
             parent = positions.get(message.parent_id, -1) if message.parent_id is not None else -1
         end = parent if parent < end else -1
     return branch[::-1]
+
+
+def branch_messages(conversation: Conversation, upto: StoredId | None = None) -> tuple[Message, ...]:
+    """Return the messages of a branch, oldest first: the one that ends with ``upto``, else the active one.
+
+    It is empty where ``upto`` is nowhere. A ``head`` that is nowhere is none: then the last message ends the branch.
+    """
+    messages = conversation.messages
+    end = position_of(messages, upto if upto is not None else conversation.head)
+    if end is None:
+        end = -1 if upto is not None else len(messages) - 1
+    return tuple(messages[position] for position in branch_positions(messages, end))

@@ -14,8 +14,7 @@ from idolchat_core import (
     Message,
     StoredId,
     TurnState,
-    branch_positions,
-    position_of,
+    branch_messages,
 )
 
 __all__ = ["StoredReply", "branch_to", "find_reply"]
@@ -65,9 +64,5 @@ async def _message(caller: Caller, conversation_id: UUID, message_id: StoredId |
 
 def branch_to(conversation: Conversation, message_id: StoredId | None) -> list[Message]:
     """Return the messages from the first to one (None: the end of the active branch), without deleted ones."""
-    messages = conversation.messages
-    end = position_of(messages, message_id if message_id is not None else conversation.head)
-    if end is None:
-        end = -1 if message_id is not None else len(messages) - 1
-    branch = [messages[position] for position in branch_positions(messages, end)]
+    branch = branch_messages(conversation, message_id)
     return [message for message in branch if message.deleted_at is None and (message.content or message.tool_calls)]

@@ -23,8 +23,7 @@ from idolchat_core import (
     Storage,
     StorageUnavailable,
     StoredId,
-    branch_positions,
-    position_of,
+    branch_messages,
 )
 
 __all__ = ["NAMESPACE", "BranchStates", "branch_of"]
@@ -188,12 +187,7 @@ class BranchStates:
 
 def branch_of(conversation: Conversation, upto: StoredId | None) -> list[Said]:
     """Return the messages of the branch that ends with ``upto``, or of the active one, without those deleted."""
-    messages = conversation.messages
-    end = position_of(messages, upto if upto is not None else conversation.head)
-    if end is None:
-        end = -1 if upto is not None else len(messages) - 1
-    branch = [messages[position] for position in branch_positions(messages, end)]
-    return [_said(message) for message in branch if message.deleted_at is None]
+    return [_said(message) for message in branch_messages(conversation, upto) if message.deleted_at is None]
 
 
 def _said(message: Message) -> Said:

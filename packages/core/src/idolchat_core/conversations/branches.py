@@ -12,9 +12,8 @@ from idolchat_core.models import (
     Conversation,
     Message,
     StoredId,
-    branch_positions,
+    branch_messages,
     new_id,
-    position_of,
     utc_now,
 )
 from idolchat_core.plugins.loader import Plugins
@@ -33,12 +32,10 @@ def active_branch(conversation: Conversation, *, upto: StoredId | None = None) -
 
     A ``head`` that is nowhere is none. Raises ``InvalidRequest`` when there is no message ``upto``.
     """
-    messages = conversation.messages
-    end = position_of(messages, upto if upto is not None else conversation.head)
-    if end is None and upto is not None:
+    branch = branch_messages(conversation, upto)
+    if not branch and upto is not None:
         raise InvalidRequest(f"no message {upto} in conversation {conversation.id}", param="message_id")
-    positions = branch_positions(messages, len(messages) - 1 if end is None else end)
-    return tuple(messages[position] for position in positions)
+    return branch
 
 
 async def choose_head(
