@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from tests.support.mock_supabase.refusals import bad_request
@@ -71,9 +72,11 @@ def _by_time(found: Keys, start: int, column: str, *, is_descending: bool) -> It
     """Folders, which have no times, stand before all files, whichever the order."""
     heads = [(*_head(key, start), stored) for key, stored in found]
     folders = sorted({name for name, is_folder, _ in heads if is_folder}, reverse=is_descending)
-    files = [file_item(name, stored) for name, is_folder, stored in heads if not is_folder]
-    files.sort(key=lambda item: str(item[column]), reverse=is_descending)
-    return [*map(folder_item, folders), *files]
+    files = [(name, stored) for name, is_folder, stored in heads if not is_folder]
+    # By the microseconds of the database, of which an answer shows the milliseconds.
+    time_of = attrgetter("updated_at" if column == "updated_at" else "created_at")
+    files.sort(key=lambda one: time_of(one[1]), reverse=is_descending)
+    return [*map(folder_item, folders), *[file_item(name, stored) for name, stored in files]]
 
 
 def _head(key: str, start: int) -> tuple[str, bool]:

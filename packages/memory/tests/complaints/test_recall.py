@@ -230,7 +230,7 @@ async def test_10_nobody_s_conversations_are_remembered_only_where_that_is_switc
         assert await talk.explained(await talk.say("What is the name of my dog?", **nobody)) == []
         assert await talk.search("dog", **nobody) == []
     async with opening(ANONYMOUS="on") as talk:
-        await talk.indexed("dog", **nobody)
+        await talk.indexed("Biscuit", **nobody)
         await talk.say("What is the name of my dog?", **nobody)
         assert "My dog is called Biscuit" in talk.recalled
         assert "My cat" not in talk.recalled
