@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from pydantic import TypeAdapter
+from typer.core import TyperGroup
 
 from idolchat_cli.lazy import LazyGroup
 from idolchat_cli.main import app
@@ -15,7 +16,7 @@ from idolchat_cli.main import app
 HEAD = """\
 # The command line
 
-What `idol` can do, command by command. `idol COMMAND --help` says the same in the terminal, and
+What `idol` can do with all packages, command by command. `idol COMMAND --help` says the same in the terminal, and
 `idol --install-completion` makes the shell complete commands and options.
 
 The exit status is 0 when all is good, 1 when there is a problem (a result that cannot be written is one), 2 for wrong
@@ -39,12 +40,12 @@ def page() -> str:
 
 def _commands(group: Any, words: str) -> Iterator[tuple[str, Any, str]]:
     """Give each command that does something: its words, itself, and the shape of what it prints."""
-    for name, lazy in group.lazy.items():
-        command = group.load(name)
-        if isinstance(command, LazyGroup):
+    for name in group.list_commands(typer.Context(group)):
+        command = group.load(name) if isinstance(group, LazyGroup) else group.commands[name]
+        if isinstance(command, TyperGroup):
             yield from _commands(command, f"{words} {name}")
         else:
-            yield f"{words} {name}", command, _shape(import_module(lazy.where.partition(":")[0]))
+            yield f"{words} {name}", command, _shape(import_module(command.callback.__module__))
 
 
 def _first_line(command: Any) -> str:
@@ -114,7 +115,8 @@ def _type(schema: dict[str, Any], known: dict[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return " or ".join(f"`{one}`" for one in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}), known)}s"
+        item = _type(schema.get("items", {}), known)
+        return f"list of {f'({item})' if ' or ' in item else item}"
     return {"date-time": "time", "uuid": "id"}.get(schema.get("format", ""), schema.get("type", "any"))
 
 

@@ -109,11 +109,14 @@ def test_the_table_of_lists_is_made_by_the_sql_that_is_printed(server: Server) -
 
 
 def test_front_ends_are_told_what_to_enter_and_find_the_characters(server: Server) -> None:
-    connect, _, ask = texts("docs/how-to/front-ends.md")
-    said = run(server, connect, *texts("docs/v1.md"), IDOLCHAT_PORT=server.url.rpartition(":")[2])
+    connect, elsewhere, ask = texts("docs/how-to/front-ends.md")
+    said = run(server, connect, *texts("docs/v1.md"))
+    with_key = run(server, elsewhere, IDOLCHAT_AUTH="api-key")
     models, reply = run(server, ask.replace("\ncurl", "\necho\ncurl")).splitlines()[-2:]
 
     assert said.count(f"{server.url}/v1") == 4
+    assert "http://host.docker.internal:8000/v1" in with_key
+    assert "idol_" in with_key
     assert "lumi" in [model["id"] for model in json.loads(models)["data"]]
     assert json.loads(reply)["choices"][0]["message"]["content"]
 

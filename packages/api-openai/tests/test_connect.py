@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from idolchat_core.storage.data_lock import locked_data_folder
+from idolchat_core.storage.server_address import announced
+
 IDOL = Path(sys.executable).with_name("idol")
 CLIENTS = ["sillytavern", "open-webui", "librechat", "risuai", "openai", "ai-sdk", "langchain"]
 
@@ -47,6 +50,14 @@ def test_every_client_is_told_address_key_and_model(idol: Idol, client: str) -> 
     assert told["base_url"] == "http://127.0.0.1:8123/v1"
     assert told["api_key"] == "none"
     assert all(part in told["guide"] for part in ("http://127.0.0.1:8123/v1", "none", "mika"))
+
+
+def test_the_address_is_that_of_the_server_that_runs_on_the_data_folder(idol: Idol, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with locked_data_folder(folder), announced(folder, "http://127.0.0.1:8124"):
+        told = answer(idol("connect", "openai", "--json", IDOLCHAT_API_ROOT_PATH="/idol"))
+
+    assert told["base_url"] == "http://127.0.0.1:8124/idol/v1"
 
 
 def test_a_key_is_made_where_the_server_asks_for_keys(idol: Idol) -> None:

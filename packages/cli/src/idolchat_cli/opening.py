@@ -13,8 +13,9 @@ from idolchat_core.mirror import MirrorMode
 from idolchat_core.plugins.loader import Plugins, load_plugins
 from idolchat_core.settings import CoreSettings, read_settings
 from idolchat_core.storage.contract import Storage, one_shot
+from idolchat_core.storage.server_address import running_server
 
-__all__ = ["Opened", "open_conversations", "open_provider"]
+__all__ = ["Opened", "open_conversations", "open_provider", "running_url"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +52,12 @@ async def open_provider(opened: Opened) -> AsyncGenerator[LLMProvider]:
     name = choose_llm(opened.settings, opened.plugins)
     async with opened.plugins.llm_providers.get(name)() as provider:
         yield provider
+
+
+def running_url() -> str | None:
+    """Find the address, on this machine, of the server that runs on the data folder; None where none runs.
+
+    Raises ``ConfigurationError`` where one runs and this user may not know where.
+    """
+    server = running_server(read_settings(CoreSettings).data_dir)
+    return server.url if server else None

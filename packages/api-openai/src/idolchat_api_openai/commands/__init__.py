@@ -16,6 +16,7 @@ from idolchat_api.settings.api import ApiSettings
 from idolchat_api_openai.commands.clients import GUIDES, ManyUsers, Place
 from idolchat_cli.commands.keys.ring import open_ring
 from idolchat_cli.lazy import examples, new_app
+from idolchat_cli.opening import running_url
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import on_stderr, print_json
 from idolchat_cli.results import Result
@@ -64,7 +65,8 @@ app = new_app()
 def connect(
     client: Annotated[Client, typer.Argument(metavar="CLIENT", help=f"What to connect: {', '.join(Client)}.")],
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the client finds /v1; by default this server's address.")
+        str | None,
+        typer.Option(metavar="URL", help="Where the client finds /v1; else where the server is, or would be."),
     ] = None,
     model: Annotated[str, typer.Option(metavar="CHARACTER", help="Slug or id of the character to talk with.")] = "lumi",
     user: Annotated[
@@ -97,7 +99,7 @@ def connect(
 def _address(settings: ApiSettings) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  not listened on
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{settings.port}{settings.root_path}/v1"
+    return f"{running_url() or f'http://{shown}:{settings.port}'}{settings.root_path}/v1"
 
 
 async def _made(client: Client, user: UUID | None, settings: ApiSettings) -> str:
