@@ -60,6 +60,32 @@ async def test_a_public_character_is_read_by_all_and_changed_by_operators(
     assert [reply.status_code for reply in changed] == [404, 200]
 
 
+async def test_half_an_emoji_in_a_field_is_replaced_as_it_is_in_a_card(client: httpx.AsyncClient, ana: Headers) -> None:
+    half = {**ana, "content-type": "application/json"}
+    made = await client.post("/characters", content=rb'{"name": "Mika \ud83d", "tags": ["\ud83d"]}', headers=half)
+    path = f"/characters/{made.json()['id']}"
+    changed = await client.patch(path, content=rb'{"extensions": {"\ud83d": "\ud83d"}}', headers=half)
+    copied = await client.post(f"{path}/duplicate", content=rb'{"name": "\ud83d"}', headers=half)
+
+    assert [reply.status_code for reply in (made, changed, copied)] == [201, 200, 201]
+    assert made.json()["character"]["name"] == "Mika \ufffd"
+    assert made.json()["character"]["tags"] == ["\ufffd"]
+    assert changed.json()["character"]["extensions"] == {"\ufffd": "\ufffd"}
+    assert copied.json()["character"]["name"] == "\ufffd"
+
+
+async def test_a_field_is_nested_no_deeper_than_a_card_that_is_read_again(
+    client: httpx.AsyncClient, ana: Headers
+) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(70):
+        deep = {"a": deep}
+    reply = await client.post("/characters", json={"name": "Mika", "extensions": deep}, headers=ana)
+
+    assert reply.status_code == 422
+    assert "is nested more than 64 levels deep" in reply.json()["error"]["message"]
+
+
 async def test_a_user_publishes_nothing(client: httpx.AsyncClient, ana: Headers) -> None:
     reply = await client.post("/characters", json={"name": "Mika", "visibility": "public"}, headers=ana)
 

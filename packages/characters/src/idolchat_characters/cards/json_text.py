@@ -15,7 +15,7 @@ from idolchat_characters.character import JsonObject
 from idolchat_characters.errors import CardRefused
 from idolchat_characters.problems import Findings
 
-__all__ = ["parse_object"]
+__all__ = ["mend_object", "parse_object"]
 
 MAX_INTEGER_DIGITS = 4000
 MAX_SHOWN_KEY_LENGTH = 40
@@ -84,6 +84,14 @@ def _syntax_error(error: json.JSONDecodeError) -> str:
     if text[at : at + 1] == "," or (text[at : at + 1] in ("}", "]") and before.endswith(",")):
         return f"is no JSON: there is a comma too many at {where}; remove it"
     return f"is no JSON: {error.msg} at {where}; correct it there, or export the card anew"
+
+
+def mend_object(value: dict[str, object], place: str, *, limits: CardLimits, findings: Findings) -> None:
+    """Mend in place an object that another reader of JSON has read, as ``parse_object`` does.
+
+    Raises ``CardRefused`` where it is nested too deep.
+    """
+    _Cleaning(place, limits.json_depth, findings, has_surrogates=True).clean(value, "", 1)
 
 
 class _Cleaning:

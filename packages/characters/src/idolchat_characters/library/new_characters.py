@@ -11,9 +11,12 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from idolchat_characters.cards import CardReading, EmbeddedAsset, embedded_assets
+from idolchat_characters.cards.json_text import mend_object
+from idolchat_characters.cards.limits import DEFAULT_LIMITS
 from idolchat_characters.character import Character
 from idolchat_characters.library.access import Viewer
 from idolchat_characters.library.records import CharacterRecord, OriginalCard, StoredAsset, owner_in
+from idolchat_characters.problems import Findings
 from idolchat_core import InvalidRequest, new_id, utc_now
 
 __all__ = ["Belongings", "check_rights", "embedded", "new_record", "with_changes"]
@@ -73,12 +76,18 @@ def _by_content(asset: EmbeddedAsset) -> str:
 
 
 def with_changes(character: Character | None, changes: Mapping[str, Any]) -> Character:
-    """Return a character with other values of some fields, or a new one. Raises ``InvalidRequest``."""
+    """Return a character with other values of some fields, or a new one.
+
+    Half surrogate pairs in them become U+FFFD, as in a card. Raises ``InvalidRequest``, and ``CardRefused`` for what is
+    nested deeper than a card may be.
+    """
     for name in changes:
         if name not in EDITABLE:
             raise InvalidRequest(f"{name}: is no field of a character that can be set", param=name)
+    given = dict(changes)
+    mend_object(given, "fields", limits=DEFAULT_LIMITS, findings=Findings())
     try:
-        return Character.model_validate({**(character.model_dump() if character else {}), **changes})
+        return Character.model_validate({**(character.model_dump() if character else {}), **given})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         param = ".".join(map(str, problem["loc"]))
