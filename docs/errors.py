@@ -5,11 +5,12 @@ import sys
 
 from idolchat_api.errors import STATUSES
 from idolchat_core import IdolchatError
+from idolchat_core.errors import RequestError
 
 HEAD = """\
 # Errors
 
-Every error has one form, over REST, in a stream and over the WebSocket:
+Every error has one form, over REST and in a stream; over the WebSocket the same fields stand in a frame `error`:
 
 ```json
 {"error": {"code": "conversation_not_found", "message": "...", "type": "invalid_request_error", "request_id": "..."}}
@@ -17,11 +18,20 @@ Every error has one form, over REST, in a stream and over the WebSocket:
 
 `message` is for people, and says what was wanted, what was found and what to do; it may change. `code` is for
 programs, and does not. `param` names the field, `retry_after_s` when to come back (and `Retry-After`), `turn_id` the
-turn that can be retried. A stream that has begun has the status 200: its last event carries the error.
+turn that can be retried. A stream that has begun has the status 200: its last event carries the error. `/v1` answers as
+OpenAI does: a request that is wrong is a 400 `invalid_value`.
 
 | code | status | what it means | what to do |
 |---|---|---|---|
 """
+
+NO_EXCEPTION = """\
+| `method_not_allowed` | 405 | The path does not take this method. | use one that the message names |
+| `request_timeout` | 408 | The request took too long to arrive. | send it faster; see [limits](limits.md) |
+| `head_too_large` | 431 | The head of the request is larger than the server reads. | send fewer or shorter headers |
+| `too_many_connections` | 503 | Too many connections are open. | close some, or come back later |
+"""
+"""What is answered before a route is reached, or where there is none."""
 
 WHAT_TO_DO = {
     "internal_error": "report it with its `request_id`; the server's log has the traceback",
@@ -85,8 +95,10 @@ def page() -> str:
     """Write the whole page."""
     rows: dict[str, str] = {}
     for kind, (status, _) in STATUSES.items():
+        if kind is RequestError:  # only ever raised as one of those below, of which one has its code
+            continue
         rows.setdefault(kind.code, f"| `{kind.code}` | {status} | {meaning(kind)} | {WHAT_TO_DO[kind.code]} |\n")
-    return HEAD + "".join(rows.values())
+    return HEAD + "".join(rows.values()) + NO_EXCEPTION
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ class Reference:
             f"| {_name(name, is_optional=name not in required)} | {self._type(field)} | {self._meaning(field)} |\n"
             for name, field in ({key: {} for key in required} | schema.get("properties", {})).items()
         ]
-        return f"| field | type | meaning |\n|---|---|---|\n{''.join(rows)}"
+        return f"| field | type | meaning |\n|---|---|---|\n{''.join(rows)}" if rows else "No fields.\n"
 
     def _meaning(self, schema: Schema) -> str:
         text = _cell(schema.get("description") or schema.get("schema", {}).get("description") or "")
@@ -243,7 +243,7 @@ def _or(words: Iterable[str]) -> str:
 
 
 def _json(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 def _name(name: str, *, is_optional: bool) -> str:
