@@ -29,8 +29,14 @@ def texts(page: str, language: str = "sh") -> list[str]:
 @pytest.mark.files("the page copies the data folder")
 async def test_a_backup_is_made_restored_and_tried(server: Server, tmp_path: Path) -> None:
     heard = await say("rest", server, "Keep this.")
-    backup, restore, trial = texts("docs/backup.md")
-    run(server, backup, restore.replace("/srv/idolchat/new", str(tmp_path / "new")), trial)
+    backup, piped, restore, trial = texts("docs/backup.md")
+    run(
+        server,
+        backup,
+        piped.replace("ssh nas", "sh -c"),
+        restore.replace("/srv/idolchat/new", str(tmp_path / "new")),
+        trial,
+    )
 
     assert list((tmp_path / "new").rglob(f"{heard.conversation_id}.json"))
 

@@ -111,6 +111,12 @@ class Installation:
             text=True,
         )
 
+    def shell(self, line: str) -> None:
+        """Run a line of the shell, of which every command must succeed."""
+        env = self.env | {"PATH": f"{IDOL.parent}:{self.env['PATH']}"}
+        command = ["bash", "-o", "pipefail", "-c", line]
+        subprocess.run(command, cwd=self.folder, env=env, timeout=PATIENCE_S, check=True)
+
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start ``idol`` with pipes, and do not wait for it."""
         return subprocess.Popen(

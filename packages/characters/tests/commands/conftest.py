@@ -25,6 +25,13 @@ class Idol:
             command, cwd=self._folder, env=self._env, capture_output=True, text=True, timeout=60, check=False
         )
 
+    def shell(self, line: str) -> str:
+        """Run a line of the shell, of which every command must succeed, and return what it prints."""
+        env = self._env | {"PATH": f"{IDOL.parent}:{self._env['PATH']}"}
+        command = ["bash", "-o", "pipefail", "-c", line]
+        done = subprocess.run(command, cwd=self._folder, env=env, stdout=subprocess.PIPE, timeout=60, check=True)
+        return done.stdout.decode()
+
     def answer(self, *arguments: str) -> Any:
         """Run it with ``--json``, and return what it prints."""
         done = self(*arguments, "--json")

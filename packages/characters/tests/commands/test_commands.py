@@ -20,6 +20,16 @@ def test_a_card_is_imported_and_exported_byte_for_byte(idol: Idol, tmp_path: Pat
     assert (tmp_path / exported["file"]).read_bytes() == card.read_bytes()
 
 
+def test_a_dash_is_standard_input_and_output(idol: Idol, tmp_path: Path) -> None:
+    card = CARDS / "31_v3_both.png"
+    slug = idol.shell(f"cat {card} | idol characters import -").split()[-1]
+    idol.shell(f"echo '{{}}' | idol characters edit {slug} --file extensions=-")
+    idol.shell(f"idol characters export {slug} --format charx -o - | idol characters validate -")
+
+    assert not (tmp_path / "-").exists()
+    assert "--json tells" in idol("characters", "export", slug, "-o", "-", "--json").stderr
+
+
 def test_many_cards_are_imported_and_the_refused_ones_are_named(idol: Idol) -> None:
     done = idol("characters", "import", str(CARDS), "--json")
     refused = {Path(one["file"]).name for one in json.loads(done.stdout) if one["error"]}

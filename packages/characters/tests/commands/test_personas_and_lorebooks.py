@@ -69,6 +69,14 @@ def test_lorebooks_are_imported_edited_exported_and_deleted(idol: Idol, tmp_path
     assert idol.answer("lorebooks", "list", "--server") == []
 
 
+def test_a_lorebook_goes_through_pipes(idol: Idol) -> None:
+    book = json.dumps({"entries": {"0": {"uid": 0, "key": ["stage"], "content": "It."}}})
+    made = idol.shell(f"echo '{book}' | idol lorebooks import - --server").split()[0]
+    idol.shell(f"idol lorebooks export {made} -o - | idol lorebooks edit {made} --file -")
+
+    assert idol.answer("lorebooks", "list", "--server")[0]["version"] == 2
+
+
 def test_a_character_is_copied_and_her_lore_explained(idol: Idol) -> None:
     idol.answer("characters", "import", "--starter")
     copy = idol.answer("characters", "duplicate", "lumi", "--set", "nickname=Lu")

@@ -59,6 +59,23 @@ def test_what_was_lost_is_back_byte_for_byte(filled: Installation) -> None:
     assert filled.run("keys", "list").stdout.count("mine") == 1
 
 
+def test_a_backup_goes_through_pipes_and_back(filled: Installation) -> None:
+    before = everything(filled)
+    filled.shell("idol backup - | cat > backup.tar.gz")
+    lose_everything(filled)
+    filled.shell("cat backup.tar.gz | idol restore -")
+
+    assert everything(filled) == before
+    assert not (filled.folder / "-").exists()
+
+
+def test_standard_output_holds_a_backup_or_what_is_told_of_it(filled: Installation) -> None:
+    done = filled.run("backup", "-", "--json")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--json tells what was written to a file" in done.stderr
+
+
 def test_a_backup_is_its_owner_s_alone_and_never_replaced_unasked(filled: Installation) -> None:
     filled.run("backup", "backup.tar.gz")
     again = filled.run("backup", "backup.tar.gz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,12 @@ def test_one_archive_holds_everything(kept: Installation) -> None:
     }
     assert json.loads(files["records/api-keys/k1"]) == KEY
     assert [json.loads(line)["call"] for line in files["logs/spending/2026-05-31.jsonl"].splitlines()] == [0, 2]
+
+
+def test_an_archive_goes_through_a_pipe(kept: Installation) -> None:
+    kept.shell(f"idol users export {ANN} -o - > ann.tar.gz")
+    with tarfile.open(kept.folder / "ann.tar.gz") as archive:
+        assert {"records/api-keys/k1", f"conversations/{SONG.id}.json"} < set(archive.getnames())
 
 
 def test_erasing_leaves_a_receipt_and_everybody_elses(kept: Installation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from idolchat_characters.cards import CardFormat
 from idolchat_characters.commands.opening import find, open_library
+from idolchat_cli.files import STANDARD, check_output
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
 from idolchat_cli.printable import printable
@@ -52,7 +54,10 @@ app = new_app()
 def export(
     names: Annotated[list[str], typer.Argument(metavar="CHARACTER", help="Ids or slugs.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="A folder, or the file for one character.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="A folder, or the file for one character; - is standard output."
+        ),
     ] = Path(),
     card_format: Annotated[Format | None, typer.Option("--format", help="By default the original's.")] = None,
     as_json: AsJson = False,
@@ -61,13 +66,16 @@ def export(
 
     A file that is there is not overwritten.
     """
-    if len(names) > 1 and not output.is_dir():
+    into_folder = output != STANDARD and output.is_dir()
+    if len(names) > 1 and not into_folder:
         raise WrongUsage(f"{output} is no folder: several characters need one")
+    if output == STANDARD:
+        check_output(output, is_text=card_format is Format.JSON, replaces=False, as_json=as_json)
     chosen = cast("CardFormat | None", card_format and card_format.value)
-    results = asyncio.run(_exported(names, output, chosen, into_folder=output.is_dir()))
+    results = asyncio.run(_exported(names, output, chosen, into_folder=into_folder))
     if as_json:
         print_json(results)
-    else:
+    elif output != STANDARD:
         for result in results:
             on_stdout().print(printable(result.file))
 
@@ -89,6 +97,10 @@ async def _exported(
 
 
 def _write(file: Path, content: bytes) -> None:
+    if file == STANDARD:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
     try:
         with file.open("xb") as written:
             written.write(content)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from idolchat_characters.character import Character
+from idolchat_characters.commands.files import text_of
 from idolchat_cli.usage import WrongUsage
 
 __all__ = ["Files", "Values", "given_fields"]
@@ -19,14 +20,15 @@ Values = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="A field's new value; JSON where the field is no text."),
 ]
 Files = Annotated[
-    list[str] | None, typer.Option("--file", metavar="FIELD=FILE", help="A field's new value, from a file.")
+    list[str] | None,
+    typer.Option("--file", metavar="FIELD=FILE", help="A field's new value, from a file; - is standard input."),
 ]
 
 
 def given_fields(values: Sequence[str], files: Sequence[str]) -> dict[str, Any]:
     """Read ``FIELD=VALUE`` and ``FIELD=FILE``. Raises ``WrongUsage``."""
     fields = {field: _value(field, text) for field, text in map(_pair, values)}
-    return fields | {field: _value(field, _text_of(Path(file))) for field, file in map(_pair, files)}
+    return fields | {field: _value(field, text_of(Path(file))) for field, file in map(_pair, files)}
 
 
 def _pair(text: str) -> Sequence[str]:
@@ -47,10 +49,3 @@ def _value(field: str, text: str) -> Any:
         if field == "owner_id":
             return text
         raise WrongUsage(f"{field} takes JSON, and this is none: {text[:60]!r}") from None
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUsage(f"{file} cannot be read as UTF-8 text: {error}") from error

@@ -64,7 +64,9 @@ app = new_app()
     ),
 )
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Card files, and folders of them.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Card files, and folders of them; - is standard input.")
+    ] = None,
     starter: Annotated[bool, typer.Option("--starter", help="The character that comes with idolchat.")] = False,
     visibility: Annotated[Visibility, typer.Option(help="Who may use the characters.")] = Visibility.PUBLIC,
     owner: Annotated[UUID | None, typer.Option(metavar="ID", help="The user whose characters they are.")] = None,

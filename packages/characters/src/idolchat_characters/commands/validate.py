@@ -39,7 +39,9 @@ app = new_app()
 
 @app.command("validate", epilog=examples("idol characters validate mika.png", "idol characters validate cards/ --json"))
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Card files, and folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Card files, and folders of them; - is standard input.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Check card files without importing them: what is wrong, by field, and how to mend it.

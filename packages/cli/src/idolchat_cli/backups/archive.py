@@ -18,7 +18,6 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import idolchat_cli
@@ -67,11 +66,15 @@ def open_backup(stream: IO[bytes], *, storage_name: str) -> Iterator[Archive]:
         summed.close()
 
 
-def files_of(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield each file of a backup, one in memory at a time. Raises ``BackupDamaged``, at the end at the latest."""
+def files_of(stream: IO[bytes], path: str) -> Iterator[tuple[str, bytes]]:
+    """Yield each file of a backup, one in memory at a time, from its start, wherever the stream stands.
+
+    Raises ``BackupDamaged``, at the end at the latest, which names the path.
+    """
     sums: dict[str, str] = {}
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        stream.seek(0)
+        with tarfile.open(fileobj=stream, mode="r|gz") as archive:
             for number, (name, data) in enumerate(_members(archive)):
                 if number == 0:
                     _check_form(name, data, path)
@@ -93,7 +96,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
             yield member.name, file.read()
 
 
-def _check_form(name: str, data: bytes, path: Path) -> None:
+def _check_form(name: str, data: bytes, path: str) -> None:
     if name != ABOUT:
         raise BackupDamaged(
             f"{path} is no backup of `idol backup`; what `idol conversations export` wrote is imported by"
@@ -104,7 +107,7 @@ def _check_form(name: str, data: bytes, path: Path) -> None:
         raise BackupDamaged(f"{path} is a backup of form {form}, and this version reads {FORM}: update idolchat")
 
 
-def _compare(listed: str, found: dict[str, str], path: Path) -> None:
+def _compare(listed: str, found: dict[str, str], path: str) -> None:
     wanted = {name: digest for digest, _, name in (line.partition("  ") for line in listed.splitlines())}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):

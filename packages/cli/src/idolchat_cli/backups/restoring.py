@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
-from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from idolchat_cli.backups.archive import files_of
@@ -34,19 +34,20 @@ async def holds_anything(storage: Storage) -> bool:
     return bool(await storage.list_ids()) or bool(await storage.list_namespaces())
 
 
-async def restore_backup(storage: Storage, path: Path) -> Restored:
+async def restore_backup(storage: Storage, stream: IO[bytes], path: str) -> Restored:
     """Put everything back, then read all of it again and compare.
 
     What the storage holds under the same names is replaced, what it holds besides stays; a log that is not the
-    beginning of the backup's is left as it is, and differs. Raises ``BackupDamaged`` before anything is written.
+    beginning of the backup's is left as it is, and differs. Raises ``BackupDamaged``, which names the path, before
+    anything is written. The stream is read several times.
     """
-    count = sum(1 for _ in files_of(path))
+    count = sum(1 for _ in files_of(stream, path))
     with progress("Restoring", total=2 * count, unit="files") as bar:
-        for some in batched(files_of(path), _BATCH):
+        for some in batched(files_of(stream, path), _BATCH):
             await _put(storage, some)
             bar.advance(len(some))
         restored = Restored()
-        for some in batched(files_of(path), _BATCH):
+        for some in batched(files_of(stream, path), _BATCH):
             await _compare(storage, some, restored)
             bar.advance(len(some))
     return restored

@@ -12,13 +12,12 @@ from pydantic import Field
 
 from idolchat_cli.backups.archive import files_of, open_backup
 from idolchat_cli.backups.writing import Written, write_backup
-from idolchat_cli.conversations.exporting.files import whole_file
+from idolchat_cli.files import STANDARD, check_output, open_output
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
-from idolchat_cli.usage import WrongUsage
 
 __all__ = ["RESULT", "app"]
 
@@ -40,9 +39,17 @@ RESULT = BackedUp
 app = new_app()
 
 
-@app.command(epilog=examples("idol backup backup.tar.gz", "idol backup /mnt/backups/$(date +%F).tar.gz"))
+@app.command(
+    epilog=examples(
+        "idol backup backup.tar.gz",
+        "idol backup /mnt/backups/$(date +%F).tar.gz",
+        "idol backup - | ssh nas 'cat > idol.tar.gz'",
+    )
+)
 def backup(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write, a .tar.gz.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The archive to write, a .tar.gz; - is standard output.")
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -50,16 +57,14 @@ def backup(
 
     A server may run meanwhile. The file is there only when it is complete, it is read again and compared with its
     checksums, and only this user can read it: it holds what people said. Settings and .env are not in it. Exits with 1
-    if a conversation is damaged, whose bytes are in the backup, or a record, which is not.
+    if a conversation is damaged, whose bytes are in the backup, or a record, which is not. What is written to standard
+    output is not read again; idol restore finds where it is not whole.
     """
-    if output.exists() and not force:
-        raise WrongUsage(f"{output} is there already: choose another name, or replace it with --force")
+    check_output(output, is_text=False, replaces=force, as_json=as_json)
     written = asyncio.run(_write(output))
-    for _ in files_of(output):  # raises where the disk has not kept what was written
-        pass
     result = BackedUp(
         path=str(output),
-        size_bytes=output.stat().st_size,
+        size_bytes=0 if output == STANDARD else _size_of_whole(output),
         conversations=written.conversations,
         records=written.records,
         logs=written.logs,
@@ -71,9 +76,16 @@ def backup(
         raise typer.Exit(1)
 
 
+def _size_of_whole(output: Path) -> int:
+    with output.open("rb") as stream:
+        for _ in files_of(stream, str(output)):  # raises where the disk has not kept what was written
+            pass
+    return output.stat().st_size
+
+
 async def _write(output: Path) -> Written:
     async with open_conversations() as opened:
-        with whole_file(output) as stream, open_backup(stream, storage_name=opened.storage_name) as archive:
+        with open_output(output) as stream, open_backup(stream, storage_name=opened.storage_name) as archive:
             return await write_backup(opened.storage, archive, records=list(opened.plugins.mirrored_records))
 
 
@@ -81,9 +93,10 @@ def _show(result: BackedUp, *, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
+        read_again = "" if result.path == str(STANDARD) else f" to {result.path}, and read them again"
         on_stderr().print(
             f"Wrote {number_of(result.conversations, 'conversation')}, {number_of(result.records, 'record')} and"
-            f" {number_of(result.logs, 'log')} to {result.path}, and read them again"
+            f" {number_of(result.logs, 'log')}{read_again}"
         )
     for conversation_id in result.damaged:
         on_stderr().print(f"Damaged: {conversation_id}; idol storage verify tells more", style="red")

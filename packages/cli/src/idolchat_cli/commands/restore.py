@@ -11,6 +11,7 @@ import typer
 from pydantic import Field
 
 from idolchat_cli.backups.restoring import Restored, holds_anything, restore_backup
+from idolchat_cli.files import check_input, open_input, rereadable
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
@@ -42,9 +43,7 @@ app = new_app()
 
 @app.command(epilog=examples("idol restore backup.tar.gz", "IDOLCHAT_DATA_DIR=/srv/idol idol restore backup.tar.gz"))
 def restore(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What idol backup has written.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What idol backup has written; - is standard input.")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Into a storage that holds something; the same names are replaced.")
     ] = False,
@@ -55,6 +54,7 @@ def restore(
     No server may run on it. The whole backup is checked before anything is written. Exits with 1 if something is not
     there at the end as the backup has it.
     """
+    check_input(source, takes_folders=False)
     _require_no_server()
     restored, storage_name = asyncio.run(_restore(source, overwrite=overwrite))
     result = PutBack(
@@ -84,7 +84,8 @@ async def _restore(source: Path, *, overwrite: bool) -> tuple[Restored, str]:
                 f"the storage {opened.storage_name} holds something already: name an empty IDOLCHAT_DATA_DIR, or give"
                 " --overwrite to replace what has the same names"
             )
-        return await restore_backup(opened.storage, source), opened.storage_name
+        with open_input(source) as given, rereadable(given) as stream:
+            return await restore_backup(opened.storage, stream, str(source)), opened.storage_name
 
 
 def _show(result: PutBack, *, as_json: bool) -> None:

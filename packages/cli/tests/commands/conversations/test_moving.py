@@ -40,6 +40,14 @@ def test_what_is_exported_can_be_imported_and_lost_nothing(kept: Installation, t
     assert kept.stored() == before
 
 
+def test_a_dash_is_standard_output_and_input(kept: Installation) -> None:
+    kept.shell("idol conversations export -o - --format zip | tee all.zip | idol conversations import -")
+    imported = kept.answer(Imported, "conversations", "import", "all.zip")
+
+    assert counts(imported) == (0, 0, 0, 3, 0)
+    assert not (kept.folder / "-").exists()
+
+
 def test_archives_are_what_other_programs_read(kept: Installation) -> None:
     for name in ("all.tar.gz", "all.zip"):
         kept.run("conversations", "export", "--user", str(ANN), "-o", name)
@@ -73,6 +81,7 @@ def test_one_goes_to_standard_output_as_it_is_stored_or_to_read(kept: Installati
         ["-o", "all.json"],
         ["-o", "there.zip"],
         ["--json"],
+        ["-o", "-", "--json"],
         ["-o", "folder/", "--format", "zip"],
         [str(ANN), "--user", "x"],
     ],

@@ -12,6 +12,7 @@ from uuid import UUID
 import typer
 
 from idolchat_characters.books import BookSummary
+from idolchat_characters.commands.files import text_of
 from idolchat_characters.commands.lorebooks.opening import Book, find, open_books
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
@@ -35,7 +36,9 @@ def edit(
     lorebook: Book,
     name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
     on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it is scanned.")] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A book that takes its place.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A book that takes its place; - is standard input.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rename a lorebook, switch it on or off, or replace what is in it."""
@@ -61,6 +64,6 @@ async def _edited(lorebook_id: UUID, changes: Mapping[str, Any]) -> tuple[BookSu
 
 def _json_of(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json.loads(text_of(file))
+    except (ValueError, RecursionError) as error:
         raise WrongUsage(f"{file} cannot be read as JSON: {error}") from error

@@ -13,6 +13,7 @@ import typer
 
 from idolchat_characters.books import Lorebook
 from idolchat_characters.commands.lorebooks.opening import Book, find, open_books
+from idolchat_cli.files import STANDARD
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.usage import WrongUsage
 
@@ -25,12 +26,12 @@ app = new_app()
 def export(
     lorebook: Book,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default it is printed.")
-    ] = None,
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - is standard output.")
+    ] = STANDARD,
 ) -> None:
     """Write a lorebook in the form that it was imported in. A file that is there is not overwritten."""
     text = json.dumps(asyncio.run(_found(lorebook)).book, ensure_ascii=False, indent=2) + "\n"
-    if output is None:
+    if output == STANDARD:
         sys.stdout.write(text)
         return
     try:

@@ -49,7 +49,10 @@ app = new_app()
     ),
 )
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="World files, V2 and V3 books, cards with one.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="World files, V2 and V3 books, cards with one; - is standard input."),
+    ],
     server: OfServer = False,
     user: User = None,
     conversation: Annotated[UUID | None, typer.Option(metavar="ID", help="Scan them in this one alone.")] = None,

@@ -37,7 +37,12 @@ app = new_app()
 
 @app.command("import", epilog=examples("idol personas import personas_20261129.json"))
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup of personas, or SillyTavern's settings.json.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A backup of personas, or SillyTavern's settings.json; - is standard input."
+        ),
+    ],
     user: User = None,
     as_json: AsJson = False,
 ) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import aclosing, contextmanager, nullcontext
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,11 +13,11 @@ from uuid import UUID
 import typer
 from pydantic import Field
 
-from idolchat_cli.conversations.exporting.files import whole_file
-from idolchat_cli.conversations.exporting.forms import Form, form_of, manifest
+from idolchat_cli.conversations.exporting.forms import TEXT_FORMS, Form, form_of, manifest
 from idolchat_cli.conversations.exporting.reading import read_documents
 from idolchat_cli.conversations.exporting.writers import Writer, folder_writer, open_writer
 from idolchat_cli.conversations.filters import Character, Filters, Since, Status, Until, User
+from idolchat_cli.files import STANDARD, check_output, open_output
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import Opened, open_conversations
 from idolchat_cli.options import AsJson
@@ -63,11 +62,11 @@ def export(
     until: Until = None,
     status: Status = None,
     target: Annotated[
-        str | None,
+        str,
         typer.Option(
-            "--output", "-o", metavar="PATH", help="A file, or a folder for a file each; else standard output."
+            "--output", "-o", metavar="PATH", help="A file, or a folder for a file each; - is standard output."
         ),
-    ] = None,
+    ] = str(STANDARD),
     form: Annotated[
         Form | None, typer.Option("--format", help="What to write; else as the name of the file says, or jsonl.")
     ] = None,
@@ -80,45 +79,39 @@ def export(
     hold a document each. All but markdown can be imported again, and lose nothing. A file is there only when it is
     complete. Exits with 1 if one of the conversations is damaged or missing; the others are written.
     """
-    output = Path(target) if target is not None else None
+    output = Path(target)
     filters = Filters(user=user, character=character, since=since, until=until, status=status)
     named = list(dict.fromkeys(conversations or ()))
     if named and filters.is_limited:
         raise WrongUsage("give ids of conversations, or options that choose them, not both")
-    if as_json and output is None:
-        raise WrongUsage("--json tells what was written to a file: it needs --output")
-    wanted = form or (form_of(output) if output else None) or (Form.JSON if len(named) == 1 else Form.JSONL)
-    is_folder = output is not None and (output.is_dir() or str(target).endswith(("/", os.sep)))
-    _check(output, wanted, force=force, is_folder=is_folder, is_one=len(named) == 1)
+    wanted = form or form_of(output) or (Form.JSON if len(named) == 1 else Form.JSONL)
+    is_folder = target.endswith(("/", os.sep)) or (output != STANDARD and output.is_dir())
+    _check_form(wanted, is_folder=is_folder, is_one=len(named) == 1)
+    if not is_folder:
+        check_output(output, is_text=wanted in TEXT_FORMS, replaces=force, as_json=as_json)
     with _opened(output, wanted, is_folder=is_folder) as writer:
-        result = asyncio.run(_written(writer, named, filters, str(output or "-")))
-    _report(result, as_json=as_json, is_quiet=output is None)
+        result = asyncio.run(_written(writer, named, filters, str(output)))
+    _report(result, as_json=as_json, is_quiet=output == STANDARD and not is_folder)
     if result.damaged or result.missing:
         raise typer.Exit(1)
 
 
-def _check(output: Path | None, form: Form, *, force: bool, is_folder: bool, is_one: bool) -> None:
+def _check_form(form: Form, *, is_folder: bool, is_one: bool) -> None:
     if form is Form.JSON and not is_folder and not is_one:
         raise WrongUsage(
             "one .json file holds one conversation: name a folder (ending with /), or use .jsonl, .tar.gz or .zip"
         )
-    if is_folder and form not in (Form.JSON, Form.JSONL, Form.MARKDOWN):
+    if is_folder and form not in TEXT_FORMS:
         raise WrongUsage(f"{form} is one file: name it with --output")
-    if output is not None and not is_folder and output.exists() and not force:
-        raise WrongUsage(f"{output} is there already: choose another name, or replace it with --force")
-    if output is None and form in (Form.TAR, Form.TAR_GZ, Form.ZIP) and sys.stdout.isatty():
-        raise WrongUsage(f"{form} is not for a terminal: name a file with --output")
 
 
 @contextmanager
-def _opened(output: Path | None, form: Form, *, is_folder: bool) -> Iterator[Writer]:
-    if is_folder and output is not None:
+def _opened(output: Path, form: Form, *, is_folder: bool) -> Iterator[Writer]:
+    if is_folder:
         yield folder_writer(output, form)
         return
-    with nullcontext(sys.stdout.buffer) if output is None else whole_file(output) as stream:
-        with open_writer(form, stream, about=manifest()) as writer:
-            yield writer
-        stream.flush()
+    with open_output(output) as stream, open_writer(form, stream, about=manifest()) as writer:
+        yield writer
 
 
 async def _written(writer: Writer, named: Sequence[UUID], filters: Filters, path: str) -> Exported:

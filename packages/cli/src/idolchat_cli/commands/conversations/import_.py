@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ import typer
 from pydantic import Field
 
 from idolchat_cli.conversations.importing.candidate import Candidate, Finding, Skipped
-from idolchat_cli.conversations.importing.files import find_in, find_in_stream
+from idolchat_cli.conversations.importing.files import find_in
 from idolchat_cli.conversations.importing.store import Importer, OnConflict, Outcome
 from idolchat_cli.conversations.message_text import message_id
+from idolchat_cli.files import check_input
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson, DryRun
@@ -23,7 +23,6 @@ from idolchat_cli.printable import printable
 from idolchat_cli.progress import progress
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
-from idolchat_cli.usage import WrongUsage
 from idolchat_core.errors import InvalidRequest, StorageConflict
 from idolchat_core.models import Conversation, StoredId
 
@@ -99,12 +98,11 @@ def import_(
     the whole .zip that they come in. Ids of ours are kept, others are made so that to import a file twice changes
     nothing. What does not come over is counted by its kind. Exits with 1 if something that a person wrote was lost.
     """
-    missing = [path for path in files if str(path) != "-" and not path.exists()]
-    if missing:
-        raise WrongUsage(f"there is no {missing[0]}")
+    for path in files:
+        check_input(path, takes_folders=True)
     owners = {"user_id": user, "character_id": character}
     defaults = {name: message_id(value) for name, value in owners.items() if value is not None}
-    findings = (_owned(finding, defaults) for path in files for finding in _found(path))
+    findings = (_owned(finding, defaults) for path in files for finding in find_in(path))
     report = asyncio.run(_taken(findings, on_conflict, dry_run=dry_run))
     result = report.result(dry_run=dry_run)
     if as_json:
@@ -115,10 +113,6 @@ def import_(
         _sum_up(result)
     if len(result.not_taken) > (result.conflicts if on_conflict else 0):
         raise typer.Exit(1)
-
-
-def _found(path: Path) -> Iterator[Finding]:
-    return find_in_stream(sys.stdin.buffer, "-") if str(path) == "-" else find_in(path)
 
 
 def _owned(finding: Finding, owners: Mapping[str, StoredId]) -> Finding:

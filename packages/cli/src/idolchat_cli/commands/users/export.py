@@ -12,11 +12,11 @@ import typer
 from pydantic import Field
 
 from idolchat_cli.commands.users.naming import user_meant
-from idolchat_cli.conversations.exporting.files import whole_file
-from idolchat_cli.conversations.exporting.forms import Form, form_of, manifest
+from idolchat_cli.conversations.exporting.forms import TEXT_FORMS, Form, form_of, manifest
 from idolchat_cli.conversations.exporting.reading import read_documents
 from idolchat_cli.conversations.exporting.writers import Archive, open_archive
 from idolchat_cli.conversations.filters import Filters
+from idolchat_cli.files import STANDARD, check_output, open_output
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import Opened, open_conversations
 from idolchat_cli.options import AsJson
@@ -50,7 +50,15 @@ app = new_app()
 @app.command(epilog=examples("idol users export 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e -o ann.zip"))
 def export(
     user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user, here or where they come from.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="A .zip, .tar or .tar.gz file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A .zip, .tar or .tar.gz file; - is standard output, which gets a .tar.gz.",
+        ),
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,12 +68,11 @@ def export(
     plugins hold elsewhere. Exits with 1 if a
     conversation is damaged; what can be read of it is written.
     """
-    form = form_of(output)
-    if form not in (Form.ZIP, Form.TAR, Form.TAR_GZ):
+    form = Form.TAR_GZ if output == STANDARD else form_of(output)
+    if form is None or form in TEXT_FORMS:
         raise WrongUsage(f"{output}: the archive is a .zip, .tar or .tar.gz file")
-    if output.exists() and not force:
-        raise WrongUsage(f"{output} is there already: choose another name, or replace it with --force")
-    with whole_file(output) as stream, open_archive(form, stream, about=manifest()) as archive:
+    check_output(output, is_text=False, replaces=force, as_json=as_json)
+    with open_output(output) as stream, open_archive(form, stream, about=manifest()) as archive:
         result = asyncio.run(_written(archive, user, str(output)))
     if as_json:
         print_json(result)

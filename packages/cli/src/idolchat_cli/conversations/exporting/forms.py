@@ -9,7 +9,7 @@ from pathlib import Path
 import idolchat_cli
 from idolchat_core.models import utc_now
 
-__all__ = ["Form", "form_of", "manifest"]
+__all__ = ["TEXT_FORMS", "Form", "form_of", "manifest"]
 
 
 class Form(StrEnum):
@@ -22,6 +22,9 @@ class Form(StrEnum):
     TAR_GZ = "tar.gz"
     ZIP = "zip"
 
+
+TEXT_FORMS = frozenset({Form.JSON, Form.JSONL, Form.MARKDOWN})
+"""Those that people can read; the others are archives."""
 
 _SUFFIXES = {".json": Form.JSON, ".jsonl": Form.JSONL, ".ndjson": Form.JSONL, ".md": Form.MARKDOWN} | {
     ".tar": Form.TAR,

@@ -14,9 +14,9 @@ from typing import IO
 from idolchat_cli.conversations.importing.candidate import Candidate, Findings, Skipped
 from idolchat_cli.conversations.importing.formats import UNKNOWN
 from idolchat_cli.conversations.importing.texts import find_in_text
+from idolchat_cli.files import HELD_BYTES
 
 __all__ = [
-    "HELD_BYTES",
     "UNPACKING_ERRORS",
     "find_in_tar",
     "find_in_zip",
@@ -37,9 +37,6 @@ _BESIDE = frozenset(
     }
 )  # fmt: skip
 """Names of files beside the conversations in the exports of ChatGPT, Claude and RisuAI."""
-
-HELD_BYTES = 64 << 20
-"""What is kept in memory of a stream that can be read once; more goes to the disk."""
 
 _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 100

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from idolchat_cli.conversations.importing.archives import (
-    HELD_BYTES,
     UNPACKING_ERRORS,
     find_in_tar,
     find_in_zip,
@@ -23,13 +20,17 @@ from idolchat_cli.conversations.importing.archives import (
 from idolchat_cli.conversations.importing.candidate import Finding, Findings, Skipped
 from idolchat_cli.conversations.importing.formats import UNKNOWN
 from idolchat_cli.conversations.importing.texts import find_in_text
+from idolchat_cli.files import STANDARD, open_input, rereadable
 
 __all__ = ["find_in", "find_in_stream"]
 
 
 def find_in(path: Path) -> Iterator[Finding]:
-    """Find what is in a file, an archive, or a folder with all below it; memory holds a conversation at a time."""
-    if path.is_dir():
+    """Find what is in a file, an archive, or a folder with all below it; memory holds a conversation at a time.
+
+    ``-`` is standard input.
+    """
+    if path != STANDARD and path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.is_file() and not file.name.startswith("."):
                 yield from _in_folder(file)
@@ -39,9 +40,7 @@ def find_in(path: Path) -> Iterator[Finding]:
 
 def find_in_stream(stream: IO[bytes], source: str, name: str = "") -> Iterator[Finding]:
     """Find what is in a stream that may be read once, such as standard input."""
-    with SpooledTemporaryFile(HELD_BYTES) as held:
-        shutil.copyfileobj(stream, held)
-        held.seek(0)
+    with rereadable(stream) as held:
         yield from _in_stream(held, source, name)
 
 
@@ -58,11 +57,8 @@ def _in_folder(file: Path) -> Findings:
 
 def _in_file(path: Path) -> Findings:
     try:
-        with path.open("rb") as stream:
-            if stream.seekable():
-                yield from _in_stream(stream, str(path), path.stem)
-            else:
-                yield from find_in_stream(stream, str(path), path.stem)
+        with open_input(path) as stream:
+            yield from find_in_stream(stream, str(path), "" if path == STANDARD else path.stem)
     except OSError as error:
         yield Skipped(str(path), "file that cannot be read", detail=str(error))
 
