@@ -1,7 +1,7 @@
 """Replies in the making share records, and each is in one of them until it is dropped."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -87,6 +87,17 @@ async def test_a_turn_that_waited_is_one_with_its_message_and_its_reply() -> Non
     [turn] = await Checkpoints(storage).load()
 
     assert (turn.content, turn.messages) == ("so far", (message,))
+
+
+async def test_turns_that_waited_are_left_in_the_order_they_came_also_of_one_moment() -> None:
+    storage = InMemoryStorage()
+    checkpoints = Checkpoints(storage)
+    message = a_message("Hello!")
+    waiting = [unfinished(a_turn("")).model_copy(update={"turn_id": uuid4(), "messages": (message,)}) for _ in range(9)]
+    for turn in waiting:
+        await checkpoints.save(turn, durable=True)
+
+    assert [turn.turn_id for turn in await Checkpoints(storage).load()] == [turn.turn_id for turn in waiting]
 
 
 class EndsOneMeanwhile(InMemoryStorage):

@@ -79,7 +79,7 @@ class Checkpoints:
             for turn, _ in found:
                 before = turns.get(turn.turn_id)
                 turns[turn.turn_id] = turn if before is None else _joined(before, turn)
-        return sorted(turns.values(), key=lambda turn: turn.messages[0].timestamp.timestamp() if turn.messages else 0.0)
+        return sorted(turns.values(), key=_place)
 
     def drop(self, turn_id: UUID) -> None:
         """Remove one, in the background, again and again where that fails."""
@@ -130,6 +130,11 @@ def turns_in(name: str, value: bytes) -> list[tuple[UnfinishedTurn, bytes]]:
     """Read the turns of a record, each with its line. Raises ``ValidationError``."""
     lines = CheckpointRecords.lines_of(value) if CheckpointRecords.is_record(name) else [value]
     return [(UnfinishedTurn.model_validate_json(line), line) for line in lines]
+
+
+def _place(turn: UnfinishedTurn) -> tuple[float, str]:
+    """Tell which turn is before which: ids of replies are made in order, also where messages have the same time."""
+    return turn.messages[0].timestamp.timestamp() if turn.messages else 0.0, str(turn.message_id)
 
 
 def _joined(one: UnfinishedTurn, other: UnfinishedTurn) -> UnfinishedTurn:
