@@ -42,7 +42,7 @@ async def test_a_message_waits_for_the_servers_turn_and_both_replies_are_stored(
     async with server.client() as client, asyncio.timeout(60):
         body = slow | {"conversation_id": conversation_id, "stream": True}
         running = asyncio.create_task(client.post("/chat/stream", json=body))
-        await mock_openrouter.wait_for_replies(1)
+        await mock_openrouter.wait(streams=1)
         done = await chat(server.folder, "said in the terminal", "--conversation", conversation_id)
         await running
         messages = (await client.get(f"/conversation/{conversation_id}")).json()["messages"]
@@ -93,7 +93,7 @@ async def test_what_the_server_refuses_is_said(server: Server) -> None:
 
 async def test_a_server_that_is_killed_ends_the_reply_with_a_reason(server: Server, mock_openrouter: Mock) -> None:
     chatting = asyncio.create_task(chat(server.folder, "and so on " * 40, "--model", "mock/echo-d30"))
-    await mock_openrouter.wait_for_replies(1)
+    await mock_openrouter.wait(streams=1)
     server.kill()
     done = await chatting
 

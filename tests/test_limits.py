@@ -315,7 +315,7 @@ async def test_a_reply_of_a_gigabyte_is_cut_and_others_are_served(
     async with server.client() as client:
         message = {"messages": [{"role": "user", "content": "Hi"}], "model": f"mock/{fault}"}
         flooded = asyncio.create_task(client.post("/chat/stream", json=message))
-        await mock_openrouter.wait(open=1)
+        await mock_openrouter.wait(streams=1)
         assert await is_served(server)
         said = (await flooded).text
     peak = peak_mib(server.pid)

@@ -142,7 +142,7 @@ async def test_a_client_that_leaves_changes_nothing_otherwise(server: Server, mo
 async def test_what_was_said_is_kept_when_a_turn_is_stopped(server: Server, mock_openrouter: Mock) -> None:
     """Scenarios 11, 12 and 31: kept as cancelled, its usage counted, and a message right after has the history."""
     conversation_id = str(uuid4())
-    async with streamed(server, json=body("Sing", model="mock/n64-d50", conversation_id=conversation_id)) as events:
+    async with streamed(server, json=body("Sing", model="mock/n64-h8", conversation_id=conversation_id)) as events:
         seen = [await anext(events) for _ in range(4)]
         async with server.client() as client:
             turn_id = seen[0].data["turn_id"]
@@ -164,7 +164,7 @@ async def test_what_was_said_is_kept_when_a_turn_is_stopped(server: Server, mock
 async def test_a_socket_can_stop_its_turn(server: Server) -> None:
     """Scenario 11, over the WebSocket."""
     async with socket(server) as opened:
-        await tell(opened, type="message", message="Sing", model="mock/n64-d50")
+        await tell(opened, type="message", message="Sing", model="mock/n64-h8")
         heard = [await hear(opened)]
         while heard[-1]["type"] != "delta":
             heard.append(await hear(opened))

@@ -203,9 +203,9 @@ async def test_a_missing_table_and_a_document_that_is_too_large_hold_up_nothing(
     large = await say_rest(server, "x" * 3_000)
     small = await say_rest(server, "small")
     await until_so("the copy of the small one", lambda: small.conversation_id in mock_supabase.documents())
+    await until("the large one alone", partial(health, server), lambda told: told["mirror"]["pending"] == 1)
 
     assert large.conversation_id not in mock_supabase.documents()
-    assert (await health(server))["mirror"]["pending"] == 1
     mock_supabase.state.max_bytes = 1_000_000
     await until_copied(mock_supabase, server)
 

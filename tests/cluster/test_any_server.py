@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.stream import SseEvent, streamed
 from tests.support.talk import body, hear, socket, tell
@@ -117,15 +118,18 @@ async def test_replies_are_made_anew_and_messages_edited_through_other_servers(c
 
 @pytest.mark.parametrize("on_busy", ["enqueue", "interrupt", "rollback", "reject"])
 async def test_what_is_sent_while_another_server_answers_waits_stops_it_or_is_refused(
-    cluster: Cluster, on_busy: str
+    cluster: Cluster, mock_openrouter: Mock, on_busy: str
 ) -> None:
     one, second, _ = cluster.servers
     conversation_id = str(uuid4())
-    slow = body("Sing", model="mock/n64-d20", conversation_id=conversation_id)
+    # Who is to wait has an end to wait for; the others find it answering however late they come.
+    model = "mock/n64-d20" if on_busy == "enqueue" else "mock/n64-h8"
+    slow = body("Sing", model=model, conversation_id=conversation_id)
     async with streamed(one, json=slow) as events, second.client() as client:
         await anext(events)
         sent = body("Well?", model="mock/echo", conversation_id=conversation_id, on_busy=on_busy)
         reply = await client.post("/chat", json=sent)
+        mock_openrouter.release()
         rest = [event async for event in events]
         document = (await client.get(f"/conversation/{conversation_id}")).json()
 

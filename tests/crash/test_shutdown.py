@@ -14,7 +14,7 @@ from tests.support.ledger_client import LedgerClient, ledger_client
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 
-SLOW = {"rest": "mock/echo-w4000", "sse": "mock/echo-d250", "ws": "mock/echo-d250"}
+SLOW = {"rest": "mock/echo-w4000", "sse": "mock/echo-h3", "ws": "mock/echo-h3"}
 SLOWER = {"rest": "mock/echo-w9000", "sse": "mock/echo-d50", "ws": "mock/echo-d50"}
 
 
@@ -48,6 +48,7 @@ async def test_running_turns_finish_while_new_ones_are_refused(rig: Rig, mock_op
         while (readiness := await client.http.get("/readyz")).status_code == 200:
             pass
         refused = await client.http.post("/chat", json={"messages": [{"role": "user", "content": "And me?"}]})
+        mock_openrouter.release()
         await asyncio.gather(*running)
     status = rig.server.wait()
     rig.server.start()

@@ -77,6 +77,10 @@ async def test_a_turn_is_stopped_through_the_other_server(
 ) -> None:
     provider.say(["Once upon ", asyncio.Event()])
     reading, turn_id = await turn_begun_by(client, asking("A story"))
+    async with other.stream("GET", f"/turns/{turn_id}/stream") as heard:
+        async for line in heard.aiter_lines():
+            if "Once upon " in line:
+                break
     running = (await other.get(f"/turns/{turn_id}")).json()
     stopped = (await other.post(f"/turns/{turn_id}/cancel")).json()
     await reading

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 from idolchat_core.mirror import MirroredStorage
 from idolchat_core.models import utc_now
@@ -15,7 +16,7 @@ async def test_two_primaries_share_a_mirror_without_harm(opened: Opening) -> Non
     sides = [InMemoryStorage(), InMemoryStorage()]
     mirrors = [InMemoryObjects(bucket), InMemoryObjects(bucket)]
     mine = [[a_conversation(str(number), created_at=utc_now()) for number in range(5)] for _ in sides]
-    taken = a_conversation("the first", id=mine[0][0].id, created_at=utc_now())
+    taken = a_conversation("the first", id=mine[0][0].id, created_at=utc_now() + timedelta(seconds=1))
     async with opened(sides[0], mirrors[0]) as first, opened(sides[1], mirrors[1]) as second:
         for storage, conversations in ((first, mine[0]), (second, mine[1])):
             for conversation in conversations:

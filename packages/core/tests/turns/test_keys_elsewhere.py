@@ -59,8 +59,9 @@ async def test_a_key_that_another_engine_has_answered_is_told_again_where_the_co
     await (first := await one.start(ask("Sing!", before, on_busy=on_busy), idempotency_key="k")).ended()
     running = await one.start(ask("And now?", before)) if is_busy else None
     again = await other.start(ask("Sing!", before, on_busy=on_busy), idempotency_key="k")
+    await again.ended()
 
-    assert (again.turn_id, again.content, again.is_over) == (first.turn_id, "La la la", True)
+    assert (again.turn_id, again.content, len(other_llm.requests)) == (first.turn_id, "La la la", 1)
     assert (await said(cluster, before))[:5] == [
         "Hi",
         "Hello!",

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic_core import from_json
-from tests.support.waiting import until
+from tests.support.waiting import until, until_so
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -68,9 +68,9 @@ class Chat:
         return answers
 
     async def settled(self) -> None:
-        """Let what was asked for in the background end."""
-        for _ in range(100):
-            await asyncio.sleep(0)
+        """Wait until no summary of the conversation is being made."""
+        name = f"summary of {self.id}"
+        await until_so("an end of it", lambda: name not in {task.get_name() for task in asyncio.all_tasks()})
 
     async def summaries(self) -> list[dict[str, Any]]:
         reply = await self.client.get(f"/conversation/{self.id}/summaries")

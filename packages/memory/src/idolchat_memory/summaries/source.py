@@ -96,8 +96,9 @@ class SummarySource(PromptSource):
             return
         room = round(ROOM_SHARE * (turn.budget_tokens - turn.count(HEADING)))
         wanted = WhatToSum(turn.conversation_id, target, room, self._model or turn.model, turn.count)
-        task = self._making[turn.conversation_id] = asyncio.create_task(self._make(wanted))
-        task.add_done_callback(lambda _: self._making.pop(turn.conversation_id, None))
+        making = asyncio.create_task(self._make(wanted), name=f"summary of {turn.conversation_id}")
+        self._making[turn.conversation_id] = making
+        making.add_done_callback(lambda _: self._making.pop(turn.conversation_id, None))
 
     async def close(self) -> None:
         """Make no more."""
