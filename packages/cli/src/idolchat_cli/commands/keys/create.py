@@ -16,7 +16,7 @@ from idolchat_api.auth.principal import Scope
 from idolchat_cli.commands.keys.ring import KeyInfo, describe, open_ring
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson
-from idolchat_cli.render import on_stderr, on_stdout, print_json
+from idolchat_cli.render import on_stderr, print_json
 from idolchat_cli.usage import WrongUsage
 from idolchat_core.models import utc_now
 
@@ -59,23 +59,34 @@ def create(
 ) -> None:
     """Make an API key, and show it this once.
 
-    What is kept is a hash of it. It works at once, also where a server is running.
+    What is kept is a hash of it. It works at once, also where a server is running. Where it cannot be shown, none is
+    made.
     """
     if len(name) > 100:
         raise WrongUsage("--name has at most 100 characters")
     scopes = frozenset(scope or [Scope.CHAT])
     key, kept = ApiKey.make(scopes=scopes, name=name, user_id=user, expires_at=_end(expires))
-    asyncio.run(_keep(kept))
+    asyncio.run(_make(key, kept, as_json=as_json))
+    if not as_json:
+        on_stderr().print("This key is shown only now; keep it where secrets are kept.")
+
+
+async def _make(key: str, kept: ApiKey, *, as_json: bool) -> None:
+    async with open_ring() as ring:
+        await ring.add(kept)
+        try:
+            _show(key, kept, as_json=as_json)
+        except OSError:
+            await ring.forget(kept.id)
+            on_stderr().print("No key was made, as nobody could see it.")
+            raise
+
+
+def _show(key: str, kept: ApiKey, *, as_json: bool) -> None:
     if as_json:
         print_json(NewKey(**dict(describe(kept)), key=key))
-        return
-    on_stderr().print("This key is shown only now; keep it where secrets are kept.")
-    on_stdout().print(key)
-
-
-async def _keep(key: ApiKey) -> None:
-    async with open_ring() as ring:
-        await ring.add(key)
+    else:
+        typer.echo(key)
 
 
 def _end(given: str | None) -> datetime | None:
