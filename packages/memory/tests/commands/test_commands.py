@@ -75,6 +75,8 @@ def test_the_index_is_built_compared_and_searched(idol: Idol, conversation: str)
     assert [one["text"] for one in found["data"]] == ["My dog is called Biscuit"]
     assert "2026-03-01 09:00" in idol("memory", "search", "my dog", "--user", USER, "--character", CHARACTER).stdout
     assert answer(idol("memory", "search", "my dog", "--user", USER, "--json"))["data"] == []
+    assert "Nothing is found.\n" in idol("memory", "search", "my dog", "--user", USER).stderr
+    assert "name one with --user" in " ".join(idol("memory", "search", "my dog").stderr.split())
     stats = answer(idol("memory", "stats", "--json"))
     assert (stats["scopes"], stats["messages"], stats["lexical_reason"]) == (1, 1, "IDOLCHAT_MEMORY_SEMANTIC is off")
 

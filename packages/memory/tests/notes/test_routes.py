@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from tests.support.waiting import until
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, new_key_in, serving
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 from idolchat_memory import plugin
 
 type Headers = dict[str, str]
@@ -18,13 +19,18 @@ ANA, BEN = uuid4(), uuid4()
 
 
 @pytest.fixture
+def characters() -> InMemoryDirectory:
+    return InMemoryDirectory()
+
+
+@pytest.fixture
 async def client(
-    tmp_path: Path, storage: InMemoryStorage, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, storage: InMemoryStorage, characters: InMemoryDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[httpx.AsyncClient]:
     monkeypatch.setenv("IDOLCHAT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("IDOLCHAT_MEMORY_SEMANTIC", "off")
     settings = ApiSettings(data_dir=tmp_path / "data", shutdown_grace_s=5, plugins=(), auth="api-key")
-    plugins = [Parts(storage, ScriptedProvider()), plugin]
+    plugins = [Parts(storage, ScriptedProvider(), characters), plugin]
     async with serving(settings, plugins=plugins) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
@@ -55,6 +61,24 @@ async def texts(client: httpx.AsyncClient, headers: Headers, **query: Any) -> li
     reply = await client.get("/memory", params=query, headers=headers)
     assert reply.status_code == 200, reply.text
     return [note["text"] for note in reply.json()["data"]]
+
+
+async def test_a_slug_names_the_character_of_a_note_and_of_a_search(
+    client: httpx.AsyncClient, ana: Headers, characters: InMemoryDirectory
+) -> None:
+    mika = str(characters.add("mika").id)
+    note = await added(client, ana, "Calls me Captain", character_id="mika")
+    said = [{"role": "user", "content": "My dog is called Biscuit"}]
+    await client.post("/chat", json={"messages": said, "character_id": mika}, headers=ana)
+
+    async def found() -> list[dict[str, Any]]:
+        asked = {"text": "my dog", "character_id": "mika", "everything": True}
+        data: list[dict[str, Any]] = (await client.post("/memory/search", json=asked, headers=ana)).json()["data"]
+        return data
+
+    assert note["character_id"] == mika
+    assert await texts(client, ana, character_id="mika") == ["Calls me Captain"]
+    assert {one["character_id"] for one in await until("a message", found, bool)} == {mika}
 
 
 async def test_a_note_says_who_wrote_it(client: httpx.AsyncClient, ana: Headers, app: Headers) -> None:

@@ -11,11 +11,12 @@ from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import cell, clock, on_stderr, on_stdout, print_json, show, table
-from idolchat_core import MemoryScope, utc_now
+from idolchat_core import MemoryScope, read_settings, utc_now
 from idolchat_memory.recall import RecallQuery
 from idolchat_memory.results import MemorySearchResult
 from idolchat_memory.searching import scopes_for, search
 from idolchat_memory.service import memory_of
+from idolchat_memory.settings import MemorySettings
 
 __all__ = ["RESULT", "app"]
 
@@ -51,9 +52,21 @@ def search_memory(
         [cell(f"{one.score:.1f}"), cell(clock(one.said_at)), cell(one.speaker or one.role), cell(_short(one.text))]
         for one in found.data
     )
-    show(on_stdout(), table(">SCORE", "SAID", "BY", "TEXT", rows=rows, unbroken=("SAID",)))
+    if found.data:
+        show(on_stdout(), table(">SCORE", "SAID", "BY", "TEXT", rows=rows, unbroken=("SAID",)))
+    else:
+        on_stderr().print(f"Nothing is found.{_why_none(user)}")
     if found.time_not_read:
         on_stderr().print(f"Not read as a time: {found.time_not_read}", style="dim")
+
+
+def _why_none(user: str | None) -> str:
+    if user is not None or read_settings(MemorySettings).anonymous:
+        return ""
+    return (
+        " What has no user is not remembered: name one with --user, or set IDOLCHAT_MEMORY_ANONYMOUS=on where all of it"
+        " is one person's."
+    )
 
 
 async def _found(scope: MemoryScope, query: RecallQuery) -> MemorySearchResult:

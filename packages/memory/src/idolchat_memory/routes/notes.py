@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from idolchat_api import Caller, CurrentCaller, NotFound, Wants
 from idolchat_core import ConversationNotFound, InvalidRequest, new_id, utc_now
 from idolchat_memory.notes import MAX_SOURCES, MAX_TEXT, Note, NoteSource, NoteStore, notes_of
+from idolchat_memory.routes.characters import character_id_of
 from idolchat_memory.service import current_memory
 
 __all__ = ["may_access", "router"]
@@ -37,7 +38,7 @@ class NewNote(BaseModel):
 
     text: Text
     pinned: bool = Field(False, description="whether it is in every prompt, as far as there is room")
-    character_id: UUID | str | None = Field(None, description="for whom; without, for every character")
+    character_id: UUID | str | None = Field(None, description="for whom, by id or slug; without, for every character")
     user_id: UUID | None = Field(None, description="whose; a user's token needs none and has its own alone")
     sources: tuple[CitedMessage, ...] = Field(
         (), max_length=MAX_SOURCES, description="messages that it rests on; when they are deleted, it goes with them"
@@ -91,11 +92,13 @@ async def list_notes(
 
     It answers also where memory is switched off.
     """
+    user = _user(caller, user_id)
+    character = await character_id_of(caller, character_id, user)
     notes = [
         note
-        for note in await _store(caller).of_user(_user(caller, user_id))
+        for note in await _store(caller).of_user(user)
         if (superseded or note.is_current)
-        and (character_id is None or note.character_id in (None, str(character_id)))
+        and (character is None or note.character_id in (None, str(character)))
         and (before is None or note.id.int < before.int)
     ]
     page = tuple(notes[:limit])
@@ -113,11 +116,12 @@ async def add_note(given: NewNote, caller: CurrentCaller) -> Note:
     user_id = _writable_user(caller, given.user_id)
     for cited in given.sources:
         await _check_cited(caller, cited, user_id)
+    character_id = await character_id_of(caller, given.character_id, user_id)
     now = utc_now()
     note = Note(
         id=new_id(),
         user_id=user_id,
-        character_id=None if given.character_id is None else str(given.character_id),
+        character_id=None if character_id is None else str(character_id),
         text=given.text.strip(),
         pinned=given.pinned,
         written_by="user" if caller.principal.is_bound else "app",

@@ -11,6 +11,7 @@ from idolchat_api import CurrentCaller
 from idolchat_core import MemoryScope, utc_now
 from idolchat_memory.recall import RecallQuery
 from idolchat_memory.results import MemorySearchResult
+from idolchat_memory.routes.characters import character_id_of
 from idolchat_memory.searching import scopes_for, search
 from idolchat_memory.service import current_memory
 
@@ -27,7 +28,9 @@ class MemorySearch(BaseModel):
     text: str = Field(min_length=1, max_length=4000, description="as one would ask the character")
     context: str = Field("", max_length=4000, description="what was said just before")
     user_id: UUID | None = Field(None, description="whose memory; a user's token needs none and has its own alone")
-    character_id: UUID | str | None = Field(None, description="with whom; without, what was said to none")
+    character_id: UUID | str | None = Field(
+        None, description="with whom, by id or slug; without, what was said to none"
+    )
     now: AwareDatetime | None = Field(None, description='when it is asked, for words like "yesterday"; by default now')
     limit: int = Field(10, ge=1, le=50)
     everything: bool = Field(False, description="also what is too far from the question to be recalled in a prompt")
@@ -41,7 +44,8 @@ async def search_memory(asked: MemorySearch, caller: CurrentCaller) -> MemorySea
     """
     memory = current_memory(caller.service.storage)
     user_id = caller.acting_for(asked.user_id)
-    scope = MemoryScope.model_validate({"user_id": user_id, "character_id": asked.character_id})
+    character_id = await character_id_of(caller, asked.character_id, user_id)
+    scope = MemoryScope.model_validate({"user_id": user_id, "character_id": character_id})
     query = RecallQuery(asked.text, now=asked.now or utc_now(), context=asked.context, limit=asked.limit)
     if asked.everything:
         query = query._replace(floor=None)
