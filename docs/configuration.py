@@ -37,9 +37,10 @@ HEAD = """\
 
 Every variable has a default, or is needed only by the part that it belongs to. It is read from the environment, else
 from `.env` in the working directory; a wrong value stops the start with a message that names the variable, what was
-found and what to write. `idol doctor` checks them. It, `idol config show` and the start of `idol serve` tell of those
-that nothing reads, as of a package that is not installed. Variables that several packages read stand where they first
-come; storage-local reads `IDOLCHAT_DATA_DIR` alone.
+found and what to write. `.env` is UTF-8; `${NAME}` in a value is the value of another variable, and `~` at the
+beginning of a path the home folder. `idol doctor` checks them. It, `idol config show` and the start of `idol serve`
+tell of those that nothing reads, as of a package that is not installed. Variables that several packages read stand
+where they first come; storage-local reads `IDOLCHAT_DATA_DIR` alone.
 """
 
 
