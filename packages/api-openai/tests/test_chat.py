@@ -154,6 +154,7 @@ async def test_what_is_wrong_is_a_400_that_names_the_field(client: httpx.AsyncCl
         ({"messages": "Hello"}, "messages"),
         ({"messages": [{"role": "king", "content": "Hello"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": 7}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{}]}]}, "messages.0.content"),
         ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"base_url": "http://elsewhere"}, "base_url"),

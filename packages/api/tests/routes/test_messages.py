@@ -57,6 +57,22 @@ async def test_a_reply_is_continued_beside_the_old_one(client: httpx.AsyncClient
     ]
 
 
+async def test_a_part_that_names_no_type_is_refused_where_a_message_is_said_or_rewritten(
+    client: httpx.AsyncClient, provider: ScriptedProvider
+) -> None:
+    known = [{"type": "text", "text": "Hi", "mine": 1}, {"type": "hologram", "hologram": {}}]
+    first = (await client.post("/chat", json={"messages": [{"role": "user", "content": known}]})).json()
+    here = f"/conversation/{first['conversation_id']}/messages/{first['message_id']}/rewrite"
+    rewritten = await client.post(here, json={"content": [*known, {}]})
+    said = await client.post("/chat", json={"messages": [{"role": "user", "content": [*known, {}]}]})
+
+    assert [request.messages[-1]["content"] for request in provider.requests] == [known]
+    text = 'part 2 must name its `type`, as {"type": "text", "text": "Hi"} does'
+    for refused, place in ((rewritten, "content"), (said, "messages.0.content")):
+        error = refused.json()["error"]
+        assert (refused.status_code, error["param"], error["message"]) == (422, place, f"{place}: {text}")
+
+
 async def test_a_rewritten_message_is_the_head_and_nothing_is_asked(
     client: httpx.AsyncClient, provider: ScriptedProvider
 ) -> None:

@@ -382,6 +382,7 @@ async def test_any_text_survives(talk: Talk, text: str) -> None:
         ('{"type": "message", "message": "x", "on_busy": "push"}', "invalid_request", "on_busy"),
         ('{"type": "message", "message": "x", "options": {"api_key": "k"}}', "invalid_request", "options"),
         ('{"type": "message", "message": "x", "options": {"messages": []}}', None, None),
+        ('{"type": "message", "message": [{}]}', "invalid_request", "message"),
         ('{"type": "resume"}', "invalid_request", "turn_id"),
         ('{"type": "resume", "turn_id": "x"}', "invalid_request", "turn_id"),
         (f'{{"type": "resume", "turn_id": "{UNKNOWN}"}}', "turn_not_found", None),

@@ -36,6 +36,8 @@ def test_what_a_reply_cannot_hold_is_refused_by_name(field: str, value: object) 
         ([{"role": "tool", "content": "la"}], ("messages", 0)),
         ([{"role": "user", "content": "Hi", "name": 5}], ("messages", 0, "name")),
         ([{"role": "user", "content": [{"type": "text"}]}], ("messages", 0, "content")),
+        ([{"role": "user", "content": [{}]}], ("messages", 0, "content")),
+        ([{"role": "user", "content": [{"type": None, "text": "Hi"}]}], ("messages", 0, "content")),
         ([{"role": "user", "content": [{"type": "text", "text": None}]}], ("messages", 0, "content")),
         ([{"role": "system", "content": "Whisper."}], ()),
         ([USER, {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]}], ()),

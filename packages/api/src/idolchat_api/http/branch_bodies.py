@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from idolchat_api.auth.caller import Reference
 from idolchat_core.characters.cast import MAX_CHARACTERS, NextSpeaker
+from idolchat_core.content_parts import MessageContent
 from idolchat_core.models import StoredId
 
 __all__ = ["Changes", "ForkPoint", "NewContent"]
@@ -37,7 +38,7 @@ class NewContent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    content: Annotated[str | list[dict[str, Any]], Field(min_length=1)]
+    content: Annotated[MessageContent, Field(min_length=1)]
 
 
 class ForkPoint(BaseModel):

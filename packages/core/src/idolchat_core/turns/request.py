@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_json
 
 from idolchat_core.characters.contract import DirectoryEntry
+from idolchat_core.content_parts import MessageContent
 from idolchat_core.coordination.contract import OnBusy
 
 __all__ = [
@@ -58,18 +59,10 @@ class NewMessage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[dict[str, Any]] | None = None
+    content: MessageContent | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     name: str | None = None
-
-    @field_validator("content")
-    @classmethod
-    def _texts_are_text(cls, content: str | list[dict[str, Any]] | None) -> str | list[dict[str, Any]] | None:
-        for number, part in enumerate(content if isinstance(content, list) else ()):
-            if part.get("type") == "text" and not isinstance(part.get("text"), str):
-                raise ValueError(f"part {number} is of the type text, and its `text` must be a string")
-        return content
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
