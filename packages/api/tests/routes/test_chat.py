@@ -339,6 +339,7 @@ async def test_what_is_wrong_with_a_body_is_told_with_its_place(
 
     said = reply.json()["error"]
     assert (reply.status_code, said["code"], said.get("param")) == (422, "invalid_request", param)
+    assert "tuple" not in said["message"].lower()
     assert not provider.requests
 
 

@@ -16,7 +16,7 @@ from idolchat_api.asgi.json_text import mended
 from idolchat_api.errors import MalformedRequest, UnsupportedMediaType
 from idolchat_core.errors import InvalidRequest
 
-__all__ = ["idempotency_key", "invalid_request", "path_id", "read_json", "read_optional_json"]
+__all__ = ["idempotency_key", "in_words_of_json", "invalid_request", "path_id", "read_json", "read_optional_json"]
 
 MAX_KEY_CHARACTERS = 255
 MAX_PARAM_CHARACTERS = 200
@@ -118,7 +118,13 @@ def invalid_request(error: ValidationError, body: bytes | str) -> InvalidRequest
 
 def _located(problem: ErrorDetails, sent: Any) -> tuple[str | None, str]:
     param = _param(problem["loc"], sent, is_missing=problem["type"] == "missing")
-    return param, problem["msg"].removeprefix("Value error, ")
+    return param, in_words_of_json(problem["msg"])
+
+
+def in_words_of_json(message: str) -> str:
+    """Return what pydantic says of a value without words of Python."""
+    said = message.removeprefix("Value error, ")
+    return said.replace("Tuple should", "Array should").replace(" after validation", "")
 
 
 def _param(location: Sequence[int | str], sent: Any, *, is_missing: bool) -> str | None:

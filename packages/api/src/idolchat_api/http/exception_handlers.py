@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from idolchat_api.asgi.requests import in_words_of_json
 from idolchat_api.asgi.responses import problem_headers
 from idolchat_api.errors import Problem, problem_from
 from idolchat_api.http.catch_all import is_catch_all
@@ -27,7 +28,7 @@ async def validation_error(request: Request, error: Exception) -> Response:
     """Answer invalid query or path parameters."""
     first = cast(RequestValidationError, error).errors()[0]
     param = str(first["loc"][-1])
-    return _response(request, problem_from(InvalidRequest(f"{param}: {first['msg']}", param=param)))
+    return _response(request, problem_from(InvalidRequest(f"{param}: {in_words_of_json(first['msg'])}", param=param)))
 
 
 async def http_exception(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from idolchat_api.asgi.json_text import mended
-from idolchat_api.asgi.requests import invalid_request
+from idolchat_api.asgi.requests import in_words_of_json, invalid_request
 from idolchat_api.auth.caller import Reference
 from idolchat_api.errors import Problem, problem_from_turn
 from idolchat_api.streaming.sse_encoder import speaking, waiting
@@ -123,7 +123,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "options"
     param = "message" if name == "messages" else name
-    return InvalidRequest(f"{param}: {first['msg'].removeprefix('Value error, ')}", param=param)
+    return InvalidRequest(f"{param}: {in_words_of_json(first['msg'])}", param=param)
 
 
 def frame_text(kind: str, fields: dict[str, Any]) -> str:
