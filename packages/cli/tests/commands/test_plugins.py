@@ -39,7 +39,7 @@ def test_people_see_a_table(installation: Installation) -> None:
 
     assert heading.split() == ["PLUGIN", "DISTRIBUTION", "VERSION", "ADDS"]
     assert row.split(maxsplit=3)[:3] == ["test-parts", "idol-test-parts", "1.2.3"]
-    assert row.rstrip().endswith("storage folder, model provider scripted")
+    assert row.rstrip().endswith("storage folder, model provider scripted, character directories")
 
 
 def test_a_broken_plugin_is_listed_with_its_reason_beside_the_others(installation: Installation) -> None:
@@ -100,7 +100,7 @@ def test_info_tells_what_the_distribution_says(installation: Installation) -> No
         "homepage": None,
         "requires": [],
     }
-    assert "adds          storage folder, model provider scripted\n" in shown.stdout
+    assert "adds          storage folder, model provider scripted, character directories\n" in shown.stdout
 
 
 def test_info_of_a_plugin_that_is_not_there_is_wrong_usage(installation: Installation) -> None:

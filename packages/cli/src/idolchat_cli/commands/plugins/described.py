@@ -10,6 +10,10 @@ from idolchat_core.plugins.loader import LoadedPlugin
 
 __all__ = ["PluginInfo", "describe"]
 
+PREFIX = "idolchat_register_"
+NAMED = frozenset(f"{PREFIX}{kind}" for kind in ("storages", "buses", "llm_providers", "authenticators", "commands"))
+"""Hooks whose parts have names that people write."""
+
 
 class PluginInfo(Result):
     """A plugin that is installed."""
@@ -34,6 +38,7 @@ class PluginInfo(Result):
             *(f"model provider {name}" for name in self.llm_providers),
             *(f"authentication scheme {name}" for name in self.authenticators),
             *(f"command {name}" for name in self.commands),
+            *(hook.removeprefix(PREFIX).replace("_", " ") for hook in self.hooks if hook not in NAMED),
         ]
 
 

@@ -56,4 +56,4 @@ def _show(described: list[PluginInfo], *, only: tuple[str, ...] | None) -> None:
 def _adds(plugin: PluginInfo) -> Text:
     if plugin.error:
         return cell(plugin.error.message, "red")
-    return cell(", ".join(plugin.parts or plugin.hooks))
+    return cell(", ".join(plugin.parts))
