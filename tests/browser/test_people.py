@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.accessibility import assert_accessible
-from tests.browser.conftest import QUICK, Open
+from tests.browser.conftest import HELD, QUICK, Open
 from tests.browser.desk import PATIENCE_MS, Desk
 from tests.conftest import KEY
 from tests.support.mock_openrouter.fixture import Mock
@@ -256,6 +256,23 @@ class TestRecall:
         expect(recalled).to_contain_text("Momo")
         expect(memory.get_by_role("heading", name="Not recalled")).to_be_visible()
         assert_accessible(desk, axe)
+
+
+def test_each_reply_has_the_name_of_who_speaks(open_desk: Open, served: Server, mock_openrouter: Mock) -> None:
+    with httpx.Client(base_url=served.url) as client:
+        made = client.post("/characters", json={"name": "Rin", "visibility": "public"}).json()
+        group = {"character_ids": ["lumi", made["id"]], "next_speaker": "mention"}
+        conversation = client.post("/conversations", json=group).json()
+    desk = open_desk(model=HELD).open(f"#/c/{conversation['id']}")
+    desk.send("Rin, are you there?").begun()
+    expect(desk.replies.last.locator(".name")).to_have_text("Rin")
+    mock_openrouter.release()
+    desk.answered()
+    desk.send("And you, Lumi?").answered()
+    desk.page.reload()
+
+    expect(desk.replies.locator(".name")).to_have_text(["Lumi", "Rin", "Lumi"])
+    expect(desk.replies.nth(1)).to_have_accessible_name("Rin")
 
 
 def test_somebody_plays_a_persona(desk: Desk, card: Path) -> None:

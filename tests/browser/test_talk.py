@@ -1,8 +1,11 @@
 """Talking: every flow of one window."""
 
 import base64
+import json
 import re
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import expect
 
@@ -142,6 +145,22 @@ def test_a_reply_that_failed_is_tried_again(open_desk: Open, mock_openrouter: Mo
     desk.answered()
 
     expect(desk.replies.last).to_contain_text("word5")
+
+
+def test_a_reply_that_was_filtered_or_has_no_text_says_so(desk: Desk, served: Server) -> None:
+    at, model = "2026-11-30T12:00:00Z", {"model": "some/model", "turn_id": str(uuid4())}
+    said: list[tuple[str, str | None, dict[str, Any]]]
+    said = [("user", "Hi", {}), ("assistant", "I", {"finish_reason": "content_filter", **model})]
+    said += [("user", "Well?", {}), ("assistant", None, {"finish_reason": "tool_calls", **model})]
+    messages = [
+        {"id": str(uuid4()), "role": role, "content": text, "timestamp": at, **more} for role, text, more in said
+    ]
+    document = {"id": str(uuid4()), "created_at": at, "messages": messages, "updated_at": at}
+    (served.data / "conversations" / f"{document['id']}.json").write_text(json.dumps(document))
+    desk.open(f"#/c/{document['id']}")
+
+    expect(desk.replies.first).to_contain_text("The provider's content filter ended the reply here.")
+    expect(desk.replies.last).to_contain_text("The reply has no text.")
 
 
 def test_what_the_server_refuses_can_be_taken_back(desk: Desk) -> None:

@@ -22,6 +22,8 @@ export interface Started {
   model: string | null;
   /** How many turns of the conversation it waits for. */
   turnsAhead: number;
+  /** Who answers, in a conversation with several characters; of a turn that waits, its end tells it. */
+  characterId: string | null;
 }
 
 export interface Delta {
@@ -42,6 +44,8 @@ export interface Ended {
   finishReason: string | null;
   usage: Usage | null;
   error: Problem | null;
+  /** Who has answered, in a conversation with several characters. */
+  characterId: string | null;
   /** The whole text, where the events between were not kept any more; replaces the deltas. */
   content?: string;
 }
@@ -55,6 +59,7 @@ interface Chunk {
   user_message_id?: string;
   message_id?: string | null;
   turns_ahead?: number;
+  character_id?: string | null;
   state?: TurnState | "unknown";
   usage?: Record<string, number | null> | null;
   error?: Problem;
@@ -87,6 +92,7 @@ export function turnEvent(event: ServerSentEvent): TurnEvent | Broken | undefine
       finishReason: choice.finish_reason,
       usage: usage(chunk.usage),
       error: chunk.error ?? null,
+      characterId: chunk.character_id ?? null,
     };
   }
   const { content, ...fields } = choice?.delta ?? {};
@@ -102,6 +108,7 @@ function started(turnId: string, chunk: Chunk): Started {
     userMessageId: chunk.user_message_id ?? "",
     model: chunk.model ?? null,
     turnsAhead: chunk.turns_ahead ?? 0,
+    characterId: chunk.character_id ?? null,
   };
 }
 

@@ -30,10 +30,11 @@ interface Frame {
   client_message_id?: string;
   user_message_id?: string;
   message_id?: string | null;
-  message?: { id: string; finish_reason?: string | null } | string | null;
+  message?: { id: string; finish_reason?: string | null; character_id?: string | null } | string | null;
   seq?: number;
   model?: string | null;
   turns_ahead?: number;
+  character_id?: string | null;
   content?: string;
   fields?: Record<string, unknown>;
   usage?: Usage | null;
@@ -218,6 +219,7 @@ function eventOf(frame: Frame): TurnEvent | undefined {
       userMessageId: frame.user_message_id ?? "",
       model: frame.model ?? null,
       turnsAhead: frame.turns_ahead ?? 0,
+      characterId: frame.character_id ?? null,
     };
   }
   if (frame.type === "delta") return { type: "delta", seq, content: frame.content ?? "", fields: frame.fields ?? {} };
@@ -233,5 +235,6 @@ function eventOf(frame: Frame): TurnEvent | undefined {
     finishReason: isError ? "error" : (message?.finish_reason ?? null),
     usage: frame.usage ?? null,
     error: isError ? (frame as unknown as Problem) : null,
+    characterId: message?.character_id ?? null,
   };
 }

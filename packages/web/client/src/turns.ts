@@ -107,6 +107,7 @@ async function outcome(wire: Wire, turnId: string, signal: AbortSignal | undefin
     finishReason: null,
     usage: status.usage ?? null,
     error: status.error ?? null,
+    characterId: null,
     content: status.content ?? "",
   };
 }

@@ -132,6 +132,8 @@ export const en = {
   "talk.interrupted": "The server stopped here.",
   "talk.cancelled": "Stopped",
   "talk.length": "The reply reached its longest.",
+  "talk.filtered": "The provider's content filter ended the reply here.",
+  "talk.empty": "The reply has no text.",
   "talk.deleted": "Deleted",
   "talk.reasoning": "What it thought",
   "talk.newest": "To the newest",

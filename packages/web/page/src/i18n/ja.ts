@@ -134,6 +134,8 @@ export const ja: Catalogue = {
   "talk.interrupted": "ここでサーバーが停止しました。",
   "talk.cancelled": "停止しました",
   "talk.length": "返信が最大の長さに達しました。",
+  "talk.filtered": "プロバイダーのコンテンツフィルターにより、返信はここで終わりました。",
+  "talk.empty": "この返信には文章がありません。",
   "talk.deleted": "削除されました",
   "talk.reasoning": "思考の過程",
   "talk.newest": "最新のメッセージへ",

@@ -134,6 +134,8 @@ export const ko: Catalogue = {
   "talk.interrupted": "여기서 서버가 멈췄습니다.",
   "talk.cancelled": "중지됨",
   "talk.length": "답장이 최대 길이에 도달했습니다.",
+  "talk.filtered": "제공자의 콘텐츠 필터 때문에 답장이 여기서 끝났습니다.",
+  "talk.empty": "이 답장에는 글이 없습니다.",
   "talk.deleted": "삭제됨",
   "talk.reasoning": "생각 과정",
   "talk.newest": "최신 메시지로",

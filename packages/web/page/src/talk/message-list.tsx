@@ -4,7 +4,7 @@ import { VList } from "virtua";
 import { useTexts } from "../i18n/text.ts";
 import { IconButton } from "../shell/icons.tsx";
 import { useStore } from "../state/store.ts";
-import { useCharacter } from "../people/characters.ts";
+import { type Character, nameOf, useCharacter } from "../people/characters.ts";
 import { plain } from "../text/safe.ts";
 import { MessageRow } from "./message-row.tsx";
 import { PendingReply, SentRow } from "./pending-rows.tsx";
@@ -136,19 +136,36 @@ interface RowProps extends Props {
   row: Row;
   name: string;
   isLast: boolean;
-  character: ReturnType<typeof useCharacter>;
+  character: Character | undefined;
 }
 
-function RowOf({ row, talk, name, isLast, onLook, character }: RowProps): ReactNode {
+/** Who says a row, where that is not whom the conversation is called after. */
+function speakerOf(row: Row): string | null | undefined {
+  if (row.kind === "message") return row.message.character_id;
+  return row.kind === "reply" ? row.pending.characterId : undefined;
+}
+
+function RowOf({ row, talk, name: named, isLast, onLook, character: first }: RowProps): ReactNode {
+  const { name, character } = useSpeaker(speakerOf(row), talk, named, first);
   if (row.kind === "message") return <MessageRow message={row.message} talk={talk} name={name} isLast={isLast} onLook={onLook} character={character} />;
   if (row.kind === "sent") return <SentRow pending={row.pending} talk={talk} />;
   return <PendingReply pending={row.pending} name={name} character={character} />;
 }
 
+/** Finds who speaks among several characters; without an id it is the one whom the conversation is called after. */
+function useSpeaker(id: string | null | undefined, talk: Talk, name: string, first?: Character): { name: string; character: Character | undefined } {
+  const { t } = useTexts();
+  const isAnother = id != null && id !== talk.state.get().characterId;
+  const another = useCharacter(isAnother ? id : undefined);
+  if (!isAnother) return { name, character: first };
+  return { name: another ? plain(nameOf(another)) : t("talk.reply"), character: another };
+}
+
 /** Says a reply once it is whole: word by word it would be said over and over. */
-function Announcer({ talk, name }: { talk: Talk; name: string }): ReactNode {
+function Announcer({ talk, name: named }: { talk: Talk; name: string }): ReactNode {
   const { t } = useTexts();
   const { ended } = useStore(talk.state);
+  const { name } = useSpeaker(ended?.characterId, talk, named);
   const known = useRef(ended?.key); // what ended before this was shown is not said again
   const isNew = ended !== undefined && ended.key !== known.current;
   return <p className="unseen" role="status">{isNew ? `${t("talk.written", { name })} ${plain(ended.text).slice(0, 2000)}` : ""}</p>;

@@ -78,7 +78,8 @@ function State({ message, talk, isLast }: { message: Message; talk: Talk; isLast
   if (message.role !== "assistant" || !reason) return null;
   if (reason === "cancelled") return <p className="state">{t("talk.cancelled")}</p>;
   if (reason === "length") return <p className="state">{t("talk.length")}</p>;
-  if (!CUT.has(reason)) return null;
+  if (reason === "content_filter") return <p className="state">{t("talk.filtered")}</p>;
+  if (!CUT.has(reason)) return textOf(message.content) ? null : <p className="state">{t("talk.empty")}</p>;
   const why = plain(String((error as { message?: string } | null)?.message ?? ""));
   const said = reason === "interrupted" ? t("talk.interrupted") : reason === "error" ? t("talk.failed", { message: why }) : t("talk.cut", { message: why });
   return (

@@ -19,6 +19,8 @@ export interface Pending {
   reasoning: string;
   state: "sending" | "queued" | "running" | "ended" | "failed";
   model: string | null;
+  /** Who answers, where the conversation is with several characters. */
+  characterId?: string | undefined;
   error?: Problem | undefined;
   events: { at: number; event: TurnEvent }[];
 }

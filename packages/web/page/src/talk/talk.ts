@@ -23,7 +23,7 @@ export interface TalkState {
   isPartial: boolean;
   pendings: readonly Pending[];
   /** The reply that was whole last, for whoever cannot see it. */
-  ended?: { key: string; text: string } | undefined;
+  ended?: { key: string; text: string; characterId?: string | undefined } | undefined;
 }
 
 const NEWEST = 200;
@@ -331,7 +331,7 @@ export class Talk {
   /** Kept apart from what is under way, which may be gone before it is painted. */
   #tellEnded(key: string): void {
     const whole = this.#live.get(key);
-    if (whole) this.state.update({ ended: { key, text: whole.prefix + whole.text } });
+    if (whole) this.state.update({ ended: { key, text: whole.prefix + whole.text, characterId: whole.characterId } });
   }
 
   #note(pending: Pending, event: TurnEvent): void {
@@ -340,13 +340,14 @@ export class Talk {
     if (event.type === "started") {
       this.#change(pending.key, {
         turnId: event.turnId, userMessageId: event.userMessageId, model: event.model, state: event.turnsAhead ? "queued" : "running",
+        characterId: event.characterId ?? undefined,
       });
       this.#started(pending, event.turnId, event.userMessageId);
     } else if (event.type === "delta") {
       const reasoning = typeof event.fields.reasoning === "string" ? event.fields.reasoning : "";
       this.#change(pending.key, { state: "running", text: now.text + event.content, reasoning: now.reasoning + reasoning });
     } else {
-      this.#change(pending.key, { ...(event.content === undefined ? {} : { text: event.content }), error: event.error ?? undefined });
+      this.#change(pending.key, { ...(event.content === undefined ? {} : { text: event.content }), error: event.error ?? undefined, characterId: event.characterId ?? now.characterId });
     }
   }
 

@@ -1,1 +1,1 @@
-export{a as ApiError,r as ChatSocket,o as ConnectionLost,t as IdolchatClient,s as errorFrom,i as newId,n as serverSentEvents}from"./assets/src-OfKRNDZT.js";
+export{a as ApiError,r as ChatSocket,o as ConnectionLost,t as IdolchatClient,s as errorFrom,i as newId,n as serverSentEvents}from"./assets/src-DrKKT-Q0.js";
