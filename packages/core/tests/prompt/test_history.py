@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from idolchat_core.conversations.branches import active_branch
 from idolchat_core.models import Conversation, Message, Page, new_id, utc_now
 from idolchat_core.prompt.history import Histories, History
-from idolchat_core.prompt.outline import Outline
+from idolchat_core.prompt.outline import outline_of
 from idolchat_core.prompt.parts import PromptPart, Slot, measured
 from idolchat_core.testing import InMemoryStorage
 
@@ -178,7 +178,7 @@ async def test_few_histories_are_kept_where_much_was_recalled_for_their_prompts(
         await storage.put(conversation)
     found = [await histories.get(conversation.id) for conversation in conversations]
     for history in found:
-        history.last_prompt = Outline(late=[measured(recalled)]).kept()
+        history.last_prompt = outline_of([], [], [measured(recalled)], steady=0, steady_size=0.0)
         histories.keep(history)
     again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
 

@@ -15,8 +15,8 @@ from idolchat_core.errors import ContextTooLong
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.budget import Selection
-from idolchat_core.prompt.history import Entry
-from idolchat_core.prompt.outline import Outline
+from idolchat_core.prompt.entry import Entry
+from idolchat_core.prompt.outline import Outline, outline_of
 from idolchat_core.prompt.parts import MeasuredPart, Slot
 from idolchat_core.prompt.sendable import alternates, content_parts, joined_roles, sendable
 from idolchat_core.prompt.thinking import without_thinking
@@ -176,10 +176,11 @@ def _outline(selection: Selection, said: Sequence[Entry], size: float) -> Outlin
     """Outline a prompt with a history of a size."""
     late = selection.late
     if not late:
-        return Outline(selection.before_history, said, (), len(said), size)
+        return outline_of(selection.before_history, said, steady=len(said), steady_size=size)
     newest, deep = _last_turn(said) if said else 0, selection.of(Slot.HISTORY)
     steady = max(0, min(newest, len(said) - max((one.part.depth for one in deep), default=0)))
-    return Outline(selection.before_history, said, late, steady, size - sum([entry.size for entry in said[steady:]]))
+    steady_size = size - sum([entry.size for entry in said[steady:]])
+    return outline_of(selection.before_history, said, late, steady=steady, steady_size=steady_size)
 
 
 class _Room(NamedTuple):

@@ -5,69 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any, NamedTuple
 from uuid import UUID
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound
-from idolchat_core.llm.token_estimator import message_size
-from idolchat_core.memory_size import memory_size
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id, utc_now
+from idolchat_core.prompt.entry import Entry, entry_of
 from idolchat_core.prompt.outline import Outline
 from idolchat_core.storage.contract import Storage
 
-__all__ = ["UNFINISHED", "Entry", "Histories", "History"]
+__all__ = ["Histories", "History"]
 
 PAGE_SIZE = 64
-UNFINISHED = frozenset({"error", "cancelled", "incomplete", "interrupted"})
-"""The ``finish_reason`` of replies that are not what the model meant to say."""
-_SENT_FIELDS = frozenset({"name", "tool_calls", "tool_call_id", "reasoning_details"})
-"""What a provider is sent of a message besides role and content (reasoning_details: OpenRouter wants it back)."""
 _readings = count(1)
-_ENTRY_BYTES = 300
 _HISTORY_BYTES = 700
-"""Memory that an entry takes besides what is sent, and a history besides its entries: measured, CPython 3.12."""
-
-
-class Entry(NamedTuple):
-    """What is kept of a message of the branch.
-
-    ``position`` is its place in the document, ``sent`` its form for providers, ``size`` is that of ``tokens``.
-    """
-
-    id: StoredId
-    position: int
-    sent: dict[str, Any]
-    size: float
-    turn_id: UUID | None
-    parent_id: StoredId | None
-    finish_reason: str | None
-    is_deleted: bool = False
-    character_id: StoredId | None = None
-
-    @property
-    def role(self) -> str:
-        """Who speaks."""
-        role: str = self.sent["role"]
-        return role
-
-    @property
-    def held_bytes(self) -> int:
-        """About how much memory it takes."""
-        return _ENTRY_BYTES + memory_size(self.sent)
-
-
-def _entry(message: Message, position: int) -> Entry:
-    sent: dict[str, Any] = {"role": message.role, "content": message.content}
-    given = message.model_fields_set
-    if not _SENT_FIELDS.isdisjoint(given):
-        more = {name: getattr(message, name) for name in sorted(_SENT_FIELDS & given)}
-        sent |= {name: value for name, value in more.items() if value is not None}
-    if message.finish_reason in UNFINISHED:
-        sent.pop("tool_calls", None)
-    size = message_size(sent)
-    is_deleted = message.deleted_at is not None
-    given_by = (message.turn_id, message.parent_id, message.finish_reason)
-    return Entry(message.id, position, sent, size, *given_by, is_deleted, message.character_id)
+"""Memory that a history takes besides its entries: measured, CPython 3.12."""
 
 
 class History:
@@ -154,7 +105,7 @@ class History:
             if self._at_root:
                 break
             if self._wanted is None or message.id == self._wanted:
-                older.append(_entry(message, page.start + position))
+                older.append(entry_of(message, page.start + position))
                 self._wanted = message.parent_id
                 self._at_root = message.parent_id is None and "parent_id" in message.model_fields_set
         self.path[:0] = reversed(older)
@@ -236,7 +187,7 @@ class History:
             self.held_bytes -= _held(self.path[keep:])
             del self.path[keep:]
         for message in messages:
-            entry = _entry(message, self.total)
+            entry = entry_of(message, self.total)
             self.path.append(entry)
             self.held_bytes += entry.held_bytes
             self.last_id = message.id

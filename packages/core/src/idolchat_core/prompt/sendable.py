@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from idolchat_core.prompt.history import UNFINISHED, Entry
+from idolchat_core.prompt.entry import UNFINISHED, Entry
 
 __all__ = ["alternates", "content_parts", "joined_roles", "sendable"]
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idolchat_core.models import StoredId
 from idolchat_core.prompt.budget import clipped_shares
-from idolchat_core.prompt.history import Entry
+from idolchat_core.prompt.entry import Entry
 from idolchat_core.prompt.parts import PromptPart
 
 __all__ = ["Generation", "HistoryWindow", "PromptSource", "PromptSources", "PromptTurn"]
@@ -53,6 +53,10 @@ class PromptTurn(NamedTuple):
         """The part of the history that the prompt holds anyway, unless its beginning moves now."""
         start = next((place for place, entry in enumerate(self.history) if entry.id == self.cut), 0)
         return self.history[start:]
+
+    def with_budget(self, tokens: int) -> PromptTurn:
+        """Return the turn as a source sees it whose varying parts may take so many tokens."""
+        return PromptTurn(*self[:-2], tokens, self.count)  # a third of what ``_replace`` costs
 
 
 class HistoryWindow(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from idolchat_core.llm.token_estimator import message_size
-from idolchat_core.prompt.history import Entry
+from idolchat_core.prompt.entry import Entry
 
 __all__ = ["without_thinking"]
 

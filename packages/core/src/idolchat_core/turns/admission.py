@@ -20,7 +20,8 @@ from idolchat_core.errors import (
 )
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Conversation, Message, StoredId, new_id, utc_now
-from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.entry import Entry
+from idolchat_core.prompt.history import History
 from idolchat_core.prompt.sendable import sendable
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.changes import ChangeKind

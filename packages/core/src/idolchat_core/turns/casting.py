@@ -10,7 +10,8 @@ from idolchat_core.characters.cast import Cast, Member, NextSpeaker, choose_spea
 from idolchat_core.errors import InvalidRequest
 from idolchat_core.llm.token_estimator import message_size
 from idolchat_core.models import StoredId
-from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.entry import Entry
+from idolchat_core.prompt.history import History
 from idolchat_core.prompt.sendable import content_parts
 from idolchat_core.turns.lookup import find_message
 from idolchat_core.turns.plan import Plan

@@ -15,7 +15,8 @@ from idolchat_core.llm.contract import CompletionRequest, Delta, Finished
 from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import Usage
 from idolchat_core.prompt.builder import Prompt
-from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.entry import Entry
+from idolchat_core.prompt.history import History
 from idolchat_core.request_context import CALLER
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.spending.plausibility import plausible_usage

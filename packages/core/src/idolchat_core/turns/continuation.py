@@ -8,7 +8,8 @@ from typing import Any
 from idolchat_core.errors import InvalidRequest, TurnNotRetryable
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Message, StoredId, utc_now
-from idolchat_core.prompt.history import Entry, History
+from idolchat_core.prompt.entry import Entry
+from idolchat_core.prompt.history import History
 from idolchat_core.storage.contract import Storage
 from idolchat_core.turns.lookup import find_message
 from idolchat_core.turns.plan import Plan

@@ -9,7 +9,7 @@ from idolchat_core.errors import ReplyCut
 from idolchat_core.events.json_values import MISSING, plain_json, plain_text
 from idolchat_core.llm.contract import Finished
 from idolchat_core.models import Usage
-from idolchat_core.prompt.history import UNFINISHED
+from idolchat_core.prompt.entry import UNFINISHED
 
 __all__ = ["well_formed"]
 

@@ -15,9 +15,10 @@ from idolchat_core.llm.token_estimator import text_size
 from idolchat_core.models import StoredId, utc_now
 from idolchat_core.prompt.budget import Selection, select_parts
 from idolchat_core.prompt.builder import Prompt, build_prompt
+from idolchat_core.prompt.entry import Entry
 from idolchat_core.prompt.explanation import BuiltPrompt, ExplainedPart
-from idolchat_core.prompt.history import Entry, History
-from idolchat_core.prompt.outline import Outline, shared_size
+from idolchat_core.prompt.history import History
+from idolchat_core.prompt.outline import shared_size
 from idolchat_core.prompt.parts import MeasuredPart, PromptPart, Role, Slot, checked_part, measured
 from idolchat_core.prompt.sources import Generation, HistoryWindow, PromptSource, PromptTurn
 from idolchat_core.turns.casting import heard_by, told
@@ -184,9 +185,8 @@ class Prompting:
                 self._asked = turn = self._turn(history, branch, said, window_tokens)
                 speaking = self._speaking(turn, collected)
                 if speaking:
-                    measuring = _Measuring(
-                        _lasting(history.last_prompt), self._resources.estimator.tokens(1.0, self._model)
-                    )
+                    known = history.last_prompt.lasting if history.last_prompt is not None else {}
+                    measuring = _Measuring(known, self._resources.estimator.tokens(1.0, self._model))
                     await self._ask_all(speaking, collected, measuring)
         return self._collected
 
@@ -248,7 +248,7 @@ class Prompting:
         turn = self._asked
         assert turn is not None  # noqa: S101 - a source is asked of the turn first
         share = self._resources.prompt_sources.shares[source.name]
-        return turn._replace(budget_tokens=round(share * turn.window_tokens))
+        return turn.with_budget(round(share * turn.window_tokens))
 
     def _turn(
         self, history: History, branch: Sequence[Entry], said: Sequence[Entry], window_tokens: float
@@ -285,7 +285,7 @@ class Prompting:
         per_size: float,
         window_tokens: float,
     ) -> None:
-        before, history.last_prompt = history.last_prompt, prompt.outline.kept()
+        before, history.last_prompt = history.last_prompt, prompt.outline
         start = _place_of(prompt.cut, branch)
         self.built = BuiltPrompt(
             turn_id=self._turn_id,
@@ -309,13 +309,6 @@ def _place_of(cut: StoredId | None, branch: Sequence[Entry]) -> int:
         if entry.id == cut:
             return place
     return len(branch)
-
-
-def _lasting(before: Outline | None) -> Mapping[int, MeasuredPart]:
-    """Find the parts of a prompt that may be in the next one, too, by the objects that sources gave."""
-    if before is None:
-        return {}
-    return {id(part.given): part for part in (*before.head, *before.late) if part.is_lasting}
 
 
 async def _wait(tasks: Sequence[asyncio.Task[Any]], timeout_s: float, loop: asyncio.AbstractEventLoop) -> None:
