@@ -193,7 +193,7 @@ async def test_a_note_rests_on_messages_of_its_own_user_alone(
     theirs = await client.post("/memory", json={"text": "allergic", "sources": [source]}, headers=ben)
     unknown = source | {"message_id": str(uuid4())}
     none = await client.post("/memory", json={"text": "allergic", "sources": [unknown]}, headers=ana)
-    note = await added(client, ana, "allergic", sources=[source])
+    note = await added(client, ana, "allergic", sources=[source, source])
 
     assert (theirs.status_code, none.status_code) == (422, 422)
     assert [one["message_id"] for one in note["sources"]] == [said["user_message_id"]]

@@ -110,11 +110,12 @@ async def list_notes(
 async def add_note(given: NewNote, caller: CurrentCaller) -> Note:
     """Keep something about a user, from the next turn on.
 
-    Where it `sources` messages, these are to be the user's own conversations'; without any it is the user's or the
-    application's word, and stays until it is deleted.
+    The messages of `sources` are to be of the user's own conversations, and one that is given twice counts once.
+    Without any it is the user's or the application's word, and stays until it is deleted.
     """
     user_id = _writable_user(caller, given.user_id)
-    for cited in given.sources:
+    sources = dict.fromkeys(given.sources)
+    for cited in sources:
         await _check_cited(caller, cited, user_id)
     character_id = await character_id_of(caller, given.character_id, user_id)
     now = utc_now()
@@ -125,7 +126,7 @@ async def add_note(given: NewNote, caller: CurrentCaller) -> Note:
         text=given.text.strip(),
         pinned=given.pinned,
         written_by="user" if caller.principal.is_bound else "app",
-        sources=tuple([NoteSource(**cited.model_dump()) for cited in given.sources]),
+        sources=tuple([NoteSource(**cited.model_dump()) for cited in sources]),
         said_at=now,
         created_at=now,
         updated_at=now,
