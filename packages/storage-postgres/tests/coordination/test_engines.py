@@ -1,18 +1,20 @@
 """Engines of two processes, whose turns follow each other in one conversation."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from itertools import cycle, islice
 from random import Random
 from uuid import UUID
 
 import pytest
-from postgres_processes import OpenProcess, Process
+from postgres_processes import HEIR, OpenProcess, Process
 
-from idolchat_core import Conversation, CoreSettings, Delta, Storage, new_id, utc_now
+from idolchat_core import Conversation, CoreSettings, Delta, Storage, TurnState, new_id, utc_now
 from idolchat_core.conversations.branches import active_branch, choose_head
 from idolchat_core.conversations.messages import delete_message
+from idolchat_core.conversations.user_data import forget_turns
 from idolchat_core.prompt.history import History
 from idolchat_core.prompt.sendable import joined_roles, sendable
 from idolchat_core.testing import ScriptedProvider, a_message
@@ -88,6 +90,48 @@ async def test_a_key_that_the_other_process_has_answered_is_told_again_and_nothi
     assert (again.turn_id, again.content) == (first.turn_id, first.content)
     assert len(await branch_of(storage, conversation_id)) == 8
     assert len(llm.requests) == 4
+
+
+async def erase(process: Process, conversation_id: UUID) -> None:
+    """Do what erasing a user does to a conversation."""
+    await process.storage.delete(conversation_id)
+    await forget_turns(process.storage, [conversation_id])
+
+
+async def take_over(process: Process, conversation_id: UUID) -> None:
+    """Take the turns of a process that has fallen silent."""
+    await process.may_judge()
+    (turn,) = await process.coordination.turns.take_over()
+    await process.coordination.turns.end(conversation_id, turn.turn_id)
+
+
+@pytest.mark.parametrize(
+    ("others_do", "told"),
+    [
+        (erase, "a turn was removed with its conversation or user while it ran"),
+        (take_over, "another process took this one for dead and has ended a turn"),
+    ],
+)
+async def test_the_log_says_why_a_running_turn_is_not_stored(
+    process: Process,
+    open_process: OpenProcess,
+    llm: ScriptedProvider,
+    caplog: pytest.LogCaptureFixture,
+    others_do: Callable[[Process, UUID], Awaitable[None]],
+    told: str,
+) -> None:
+    conversation_id, may_go_on = new_id(), asyncio.Event()
+    llm.say([Delta("La "), may_go_on, Delta("la")])
+    async with an_engine(process, llm) as engine:
+        turn = await engine.start(ask(conversation_id, "Sing!"))
+        await llm.wait_for_replies(1)
+        await process.falls_silent()
+        await others_do(await open_process(timing=HEIR), conversation_id)
+        may_go_on.set()
+
+        assert (await turn.ended()).state is TurnState.INTERRUPTED
+    assert told in [record.message for record in caplog.records]
+    assert len([record for record in caplog.records if record.name == "idolchat_core.turns.runner"]) == 1
 
 
 async def test_results_of_tools_that_the_other_process_has_called_are_taken(

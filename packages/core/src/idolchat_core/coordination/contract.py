@@ -38,6 +38,7 @@ __all__ = [
     "OnBusy",
     "SharedStorage",
     "Sums",
+    "TurnForgotten",
     "TurnStore",
     "TurnTakenOver",
     "TurnsAhead",
@@ -132,6 +133,10 @@ class TurnTakenOver(Exception):
     """This process was taken for dead, and another one has ended the turn: nothing of it is to be stored here."""
 
 
+class TurnForgotten(TurnTakenOver):
+    """What was kept of the turn was removed, as its conversation or user was: nothing of it is to be stored."""
+
+
 class TurnsAhead(Exception):
     """A turn that was to begin has its place, and must wait for those in ``ahead``, the running one first."""
 
@@ -188,7 +193,8 @@ class TurnStore(ABC):
     async def reached(self, conversation_id: UUID, turn_id: UUID) -> bool:
         """Return when nobody is ahead of a turn any more, and whether one that was ahead of it has begun.
 
-        Raises ``TurnTakenOver`` where others have taken this process for dead, or the turn was handed over.
+        Raises ``TurnTakenOver`` where others have taken this process for dead, or the turn was handed over, and
+        ``TurnForgotten``.
         """
 
     def look_again(self) -> None:  # noqa: B027  a store that is told by itself whose place has come needs none of it
@@ -213,8 +219,9 @@ class TurnStore(ABC):
         A store that writes both in one commit takes the line by ``call.take_lines()``; another begins to write it by
         ``call.write()``, and whoever began the turn waits for it. ``is_kept`` says that no message in the conversation
         tells of the turn, so that the store is to keep what ``describe`` returns. With nothing to write, the turn
-        answers what is stored. Raises as ``create`` and ``append`` do, and ``TurnTakenOver``; the turn has its place
-        still, and may begin anew. See ``enter`` for what else one that ``begins_at_once`` may meet.
+        answers what is stored. Raises as ``create`` and ``append`` do; then the turn has its place still, and may begin
+        anew. Raises ``TurnTakenOver`` and ``TurnForgotten``, too. See ``enter`` for what else one that
+        ``begins_at_once`` may meet.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from idolchat_core.coordination.contract import TurnStore, TurnTakenOver, UnfinishedTurn
+from idolchat_core.coordination.contract import TurnForgotten, TurnStore, TurnTakenOver, UnfinishedTurn
 from idolchat_core.errors import StorageError
 from idolchat_core.models import Conversation, Message, Page, utc_now
 from idolchat_core.prompt.history import Histories, History
@@ -75,6 +75,8 @@ class UnstoredTurns:
                 self._histories.forget(conversation_id)
                 try:
                     await self._store(turn, reply)
+                except TurnForgotten:
+                    log.warning("a turn was removed before its end was stored", extra={"turn_id": str(turn.turn_id)})
                 except TurnTakenOver:
                     log.error(
                         "another process has ended a turn that was over here", extra={"turn_id": str(turn.turn_id)}

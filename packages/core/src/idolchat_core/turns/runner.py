@@ -16,6 +16,7 @@ from idolchat_core.coordination.contract import (
     AlreadyEntered,
     Occupant,
     OnBusy,
+    TurnForgotten,
     TurnsAhead,
     TurnTakenOver,
     UnfinishedTurn,
@@ -160,8 +161,8 @@ class TurnRun:
             await self._perform()
         except AlreadyEntered as error:
             self.live.refuse(error)
-        except TurnTakenOver:
-            self._end_taken_over()
+        except TurnTakenOver as error:
+            self._end_taken_over(error)
         except IdolchatError as error:
             self._give_up(error)
         except Exception as error:
@@ -178,9 +179,12 @@ class TurnRun:
         elif not self.live.is_over:
             self.live.end(TurnEnded(state=TurnState.FAILED, error=described(error)))
 
-    def _end_taken_over(self) -> None:
-        """End the turn as interrupted, as another process has stored it."""
-        log.error("another process took this one for dead and has ended a turn", extra=self._facts)
+    def _end_taken_over(self, error: TurnTakenOver) -> None:
+        """End the turn as interrupted, as another process has stored it, or as nothing of it is stored."""
+        if isinstance(error, TurnForgotten):
+            log.warning("a turn was removed with its conversation or user while it ran", extra=self._facts)
+        else:
+            log.error("another process took this one for dead and has ended a turn", extra=self._facts)
         if self.live.has_begun:
             self.live.end(TurnEnded(state=TurnState.INTERRUPTED))
         else:

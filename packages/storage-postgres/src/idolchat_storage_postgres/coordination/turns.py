@@ -43,7 +43,7 @@ from idolchat_storage_postgres.coordination.statements import (
     Step,
     save,
 )
-from idolchat_storage_postgres.coordination.waiting import WaitingTurns, taken_over
+from idolchat_storage_postgres.coordination.waiting import WaitingTurns, taken_over, why_lost
 from idolchat_storage_postgres.coordination.writes import (
     Write,
     expected_version,
@@ -323,9 +323,12 @@ class PostgresTurns(TurnStore):
             raise await self._conflict(step.conversation_id, write, taken.now)
         begins = step.turn is not None
         if taken.outcome is Outcome.TAKEN and (begins or not await self._is_stored(step)):
+            is_told = begins or write is not None
+            was_here = step.turn_id in self._conversations
+            lost = await why_lost(self._database, step.turn_id, step.instance_id) if is_told and was_here else None
             self._conversations.pop(step.turn_id, None)
-            if begins or write is not None:
-                raise taken_over(step.turn_id)
+            if is_told:
+                raise lost or taken_over(step.turn_id)
         return None
 
     async def _is_stored(self, step: Step) -> bool:

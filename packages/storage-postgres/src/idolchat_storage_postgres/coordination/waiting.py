@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
-from idolchat_core import StorageUnavailable, TurnTakenOver
+from idolchat_core import StorageUnavailable, TurnForgotten, TurnTakenOver
 from idolchat_storage_postgres.database import Database
 
-__all__ = ["WaitingTurns", "taken_over"]
+__all__ = ["WaitingTurns", "taken_over", "why_lost"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,11 @@ where t.instance_id = $1 and t.turn_id = any($2) and exists (
   select from idolchat.turns a
   where a.conversation_id = t.conversation_id and a.place < t.place and a.instance_id <> $1)
 returning t.turn_id
+"""
+# Others take the turns of an instance that they have removed before.
+_IS_FORGOTTEN = """
+select exists (select from idolchat.instances where id = $2)
+  and not exists (select from idolchat.turns where turn_id = $1)
 """
 
 
@@ -113,7 +118,9 @@ class WaitingTurns:
             if place is None or place.done():
                 continue
             if row is None:
-                self._lose(turn_id)
+                error = await why_lost(self._database, turn_id, self._instance_id())
+                self._on_lost(turn_id)
+                _fail(place, error)
             elif not row["is_waiting"]:
                 place.set_result(row["follows_begun"])
 
@@ -126,6 +133,16 @@ class WaitingTurns:
 def taken_over(turn_id: UUID) -> TurnTakenOver:
     """Return the error of a turn that others have taken over."""
     return TurnTakenOver(f"turn {turn_id} has no place in this process any more")
+
+
+async def why_lost(database: Database, turn_id: UUID, instance_id: UUID) -> TurnTakenOver:
+    """Return the error of a turn that had its place in this process, and has none there any more.
+
+    Raises ``StorageUnavailable``.
+    """
+    if await database.fetchval(_IS_FORGOTTEN, turn_id, instance_id):
+        return TurnForgotten(f"turn {turn_id} was removed")
+    return taken_over(turn_id)
 
 
 def _fail(place: asyncio.Future[bool], error: Exception) -> None:
