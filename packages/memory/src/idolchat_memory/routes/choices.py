@@ -45,5 +45,9 @@ async def change_choice(changes: ChangedChoice, caller: CurrentCaller, user_id: 
 def _user(caller: Caller, user_id: UUID | None) -> str:
     user = caller.acting_for(user_id)
     if user is None:
-        raise InvalidRequest("user_id: must say whose choice it is, as this token is of no user", param="user_id")
+        raise InvalidRequest(
+            "user_id: must say whose choice it is, as the caller is no user; what has no user is switched off by"
+            " IDOLCHAT_MEMORY=off",
+            param="user_id",
+        )
     return str(user)

@@ -172,7 +172,7 @@ def _writable_user(caller: Caller, user_id: UUID | None) -> str | None:
     user = _user(caller, user_id)
     if user is None and not current_memory(caller.service.storage).settings.anonymous:
         raise InvalidRequest(
-            "user_id: must say whose note it is, as this token is of no user; for a server of one person set"
+            "user_id: must say whose note it is, as the caller is no user; for a server of one person set"
             " IDOLCHAT_MEMORY_ANONYMOUS=true",
             param="user_id",
         )
