@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
 from tests.support.starting import StartServer
-from tests.support.waiting import until_so
+from tests.support.waiting import until, until_so
 
 pytestmark = pytest.mark.files("files with a mirror; tests/cluster/test_mirror.py has PostgreSQL with one")
 
@@ -69,6 +70,13 @@ async def talk(server: Server, conversation_ids: list[str], *, turns: int) -> No
         await asyncio.gather(*(one(client, conversation_id) for conversation_id in conversation_ids))
 
 
+async def pending(server: Server) -> int:
+    """Count what a server has to copy, characters and the like included."""
+    async with server.client() as client:
+        left: int = (await client.get("/health")).json()["mirror"]["pending"]
+    return left
+
+
 async def degraded(server: Server) -> dict[str, Any]:
     """Wait until a server says that something does not work; give what it says."""
     async with asyncio.timeout(PATIENCE_S), server.client() as client:
@@ -96,6 +104,7 @@ async def test_five_hundred_turns_of_an_outage_arrive_when_it_is_over(
     async with server.client() as client:
         await say(client, conversations[0], "Hello!")
     await until_copied(mock_supabase, server)
+    await until("a server that has nothing left to copy", partial(pending, server), lambda left: left == 0)
     mock_supabase.stop()
     before = uploads(mock_supabase)
     for number in range(3):

@@ -26,7 +26,7 @@ async def talked(rig: Rig) -> Path:
 
 
 async def summary(client: LedgerClient) -> dict[str, Any]:
-    """Return the conversation's line in the list."""
+    """Return the conversation's line in the list, which waits until all files were looked at after the start."""
     [found] = (await client.http.get("/conversations")).json()["data"]
     return dict(found)
 
@@ -122,8 +122,8 @@ async def test_a_damaged_file_is_kept_listed_and_never_written_to(
         forget_index(rig)
     rig.server.start()
     async with ledger_client(rig.server, Ledger()) as client:
-        got = await client.http.get(f"/conversation/{CONVERSATION}")
         listed = await summary(client)
+        got = await client.http.get(f"/conversation/{CONVERSATION}")
         more = await client.say("rest", "four", conversation_id=CONVERSATION)
 
     if spoil is cut_in_the_middle and without_index:
@@ -146,6 +146,7 @@ async def test_a_damaged_file_that_is_put_right_goes_on(rig: Rig) -> None:
     file.write_bytes(garbage_in_the_middle(whole))
     rig.server.start()
     async with ledger_client(rig.server, Ledger()) as client:
+        await summary(client)
         before = await client.document(CONVERSATION)
         file.write_bytes(whole)
         more = await client.say("rest", "four", conversation_id=CONVERSATION)

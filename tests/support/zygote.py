@@ -32,6 +32,12 @@ IMPORTED = (
     "uvicorn.protocols.websockets.websockets_sansio_impl",
 )
 """All that a start imports; what is missing here only costs time."""
+WAITS_FOR_SOURCES = (
+    ("idolchat_core.turns.prompting", "SOURCE_TIMEOUT_S"),
+    ("idolchat_characters.prompt.source", "PATIENCE_S"),
+    ("idolchat_characters.scanning.branch_states", "PATIENCE_S"),
+)
+"""How long a turn waits for what characters and memory add to its prompt; tests look for it there on busy machines."""
 
 
 class Zygote:
@@ -191,4 +197,6 @@ def _obey() -> None:
 if __name__ == "__main__":
     for module in IMPORTED:
         import_module(module)
+    for module, limit_s in WAITS_FOR_SOURCES:
+        setattr(import_module(module), limit_s, 10.0)
     _obey()

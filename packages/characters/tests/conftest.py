@@ -27,8 +27,10 @@ WORDS = "Operator's words."
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn waits for its prompt's sources on a busy machine, too."""
+    """A turn waits for its prompt's sources, and they for lore, on a busy machine, too."""
     monkeypatch.setattr("idolchat_core.turns.prompting.SOURCE_TIMEOUT_S", 10.0)
+    monkeypatch.setattr("idolchat_characters.prompt.source.PATIENCE_S", 10.0)
+    monkeypatch.setattr("idolchat_characters.scanning.branch_states.PATIENCE_S", 10.0)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -15,10 +15,10 @@ def test_what_was_indexed_since_its_branch_was_read_is_stored() -> None:
     agreement.indexed(TALK, since=monotonic())
     assert not agreement.holds(TALK, 7)
 
-    agreement.indexed(OTHER, since=monotonic())
+    agreement.indexed(OTHER, since=monotonic() + 1)
     assert not agreement.holds(TALK, 7)
 
-    agreement.indexed(TALK, since=monotonic())
+    agreement.indexed(TALK, since=monotonic() + 1)
     assert agreement.holds(TALK, 7)
 
 

@@ -172,7 +172,7 @@ async def test_what_goes_on_is_not_read_where_it_was_indexed_since_it_was_loaded
             before = storage.calls
             told += await source.parts(turn)
             reads.append(storage.calls - before)
-            memory.agreement.indexed(talk.id, since=monotonic())
+            memory.agreement.indexed(talk.id, since=monotonic() + 1)
 
         assert ["Biscuit" in str(part.content) for part in told] == [True, True]
         assert reads == [3, 0]  # the choice, the revision and the message
