@@ -9,9 +9,8 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from idolchat_cli.conversations.importing.candidate import Candidate, Findings, Skipped, derived_id
-from idolchat_core.content_parts import check_content
 from idolchat_core.errors import ConversationDamaged
-from idolchat_core.models import Conversation, UtcTime
+from idolchat_core.models import UtcTime
 from idolchat_core.storage import document
 
 __all__ = ["is_native", "read_native"]
@@ -36,22 +35,9 @@ def read_native(value: Mapping[str, Any], source: str, name: str) -> Findings:
             return
         conversation_id = derived_id("file", source)
     try:
-        conversation = document.from_parts(_dated(value), conversation_id)
-        _check_contents(conversation)
+        yield Candidate(document.from_parts(_dated(value), conversation_id), source)
     except ConversationDamaged as error:
         yield Skipped(source, "document that is damaged", detail=str(error))
-    except ValueError as error:
-        yield Skipped(source, "document with content that no model could be sent", detail=str(error))
-    else:
-        yield Candidate(conversation, source)
-
-
-def _check_contents(conversation: Conversation) -> None:
-    for position, message in enumerate(conversation.messages):
-        try:
-            check_content(message.content or "")
-        except ValueError as error:
-            raise ValueError(f"messages.{position}.content: {error}") from error
 
 
 def _dated(value: Mapping[str, Any]) -> dict[str, Any]:
