@@ -122,6 +122,25 @@ async def test_supabase_alone_says_so_while_it_is_away_and_loses_nothing(
     assert read.content == mock_supabase.documents()[first.conversation_id] == before[first.conversation_id]
 
 
+@pytest.mark.parametrize("is_begun", [True, False])
+async def test_supabase_alone_stores_once_what_is_sent_again_after_an_answer_was_lost(
+    start: Start, mock_supabase: MockSupabase, *, is_begun: bool
+) -> None:
+    server = start(IDOLCHAT_STORAGE="supabase", IDOLCHAT_SUPABASE_RETRIES="0")
+    body = {"messages": [{"role": "user", "content": "Sing!"}], "conversation_id": str(uuid4())}
+    if is_begun:
+        await say_rest(server, "Hi", conversation_id=body["conversation_id"])
+    mock_supabase.fail_next(Fault.RESET_AFTER, call="POST /object/conversations/tails/")
+    async with server.client() as client:
+        sent = [await client.post("/chat", json=body, headers={"Idempotency-Key": '"sing"'}) for _ in range(3)]
+        read = await client.get(f"/conversation/{body['conversation_id']}")
+
+    said = [message["content"] for message in read.json()["messages"]]
+    assert [response.status_code for response in sent] == [503, 200, 200]
+    assert said == ["Hi", "Hi", "Sing!", "Sing!"][-len(said) :]
+    assert len(said) == (4 if is_begun else 2)
+
+
 async def test_supabase_alone_keeps_what_was_said_when_it_is_killed_before_the_reply(
     start: Start, mock_supabase: MockSupabase
 ) -> None:

@@ -9,7 +9,7 @@ from one_engine import ask
 
 from idolchat_core.coordination.contract import Coordination, NewMessages, Write
 from idolchat_core.coordination.local import LocalBus, LocalCounters, StoredTurns
-from idolchat_core.errors import ConversationNotFound, RevisionMismatch
+from idolchat_core.errors import ConversationNotFound, RevisionMismatch, StorageUnavailable
 from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import new_id
@@ -198,3 +198,32 @@ async def test_a_turn_knows_what_it_follows_where_the_answer_that_told_it_was_lo
     said = ["Hi", "Hi", "Sing!", "La la la", "More!", "More!", "And more!"]
     assert [message["content"] for message in llm.requests[-1].messages] == said
     assert [message["content"] for message in llm.requests[-2].messages] == said[:5]
+
+
+class LosesAnAnswer(InMemoryStorage):
+    """Stores what is appended, and then fails once, as where a connection is lost before the answer has come."""
+
+    is_reached = True
+
+    async def append(self, *arguments: Any, **expected: Any) -> str | None:
+        revision = await super().append(*arguments, **expected)
+        if not self.is_reached:
+            self.is_reached = True
+            raise StorageUnavailable("the connection was lost; send again")
+        return revision
+
+
+async def test_a_message_whose_storing_was_not_answered_is_stored_once_when_it_is_sent_again(
+    llm: ScriptedProvider,
+) -> None:
+    storage = LosesAnAnswer()
+    llm.say("Hello", "La la la")
+    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as turns:
+        await (turn := await begin(turns, "Hi")).ended()
+        storage.is_reached = False
+        with pytest.raises(StorageUnavailable):
+            await turns.start(ask("Sing!", turn), idempotency_key="sing")
+        await (await turns.start(ask("Sing!", turn), idempotency_key="sing")).ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Hi", "Hello", "Sing!", "La la la"]

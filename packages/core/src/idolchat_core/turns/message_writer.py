@@ -9,7 +9,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from idolchat_core.coordination.contract import NewMessages
-from idolchat_core.errors import ConversationNotFound, RequestError, StorageConflict, StorageError
+from idolchat_core.errors import (
+    ConversationNotFound,
+    RequestError,
+    StorageConflict,
+    StorageError,
+    StorageUnavailable,
+)
 from idolchat_core.models import Conversation, Message, Page, StoredId, new_id
 from idolchat_core.prompt.history import Histories, History
 from idolchat_core.storage.changes import ChangeKind, changing
@@ -89,6 +95,9 @@ class MessageWriter:
                     await commit(None)
                     return history, ()
                 return await self._append(history, decided, commit)
+            except StorageUnavailable:
+                self._histories.forget(conversation_id)  # it may be stored, and its answer lost: it is to be found then
+                raise
             except (StorageConflict, ConversationNotFound) as conflict:
                 level = logging.DEBUG if self._storage.is_shared else logging.INFO  # there, it is as usual
                 log.log(level, "another process has changed the conversation", extra={"code": conflict.code})
