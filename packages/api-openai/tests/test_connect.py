@@ -69,6 +69,17 @@ def test_a_key_is_made_where_the_server_asks_for_keys(idol: Idol) -> None:
     assert kept["user_id"] is None
 
 
+def test_no_key_is_made_where_the_server_takes_none(idol: Idol) -> None:
+    login = {"IDOLCHAT_AUTH": "supabase", "SUPABASE_URL": "https://abcdefghijklmnop.supabase.co"}
+    refused = idol("connect", "openai", **login)
+    told = answer(idol("connect", "openai", "--json", "--key", "a-token", **login))
+
+    assert refused.returncode == 2
+    assert "--key" in refused.stderr
+    assert answer(idol("keys", "list", "--json")) == []
+    assert told["api_key"] == "a-token"
+
+
 def test_a_prefix_and_an_address_of_ones_own_are_told(idol: Idol) -> None:
     under = answer(idol("connect", "openai", "--json", IDOLCHAT_API_ROOT_PATH="/idol"))
     elsewhere = answer(idol("connect", "openai", "--json", "--url", "https://idol.example/v1/"))

@@ -20,6 +20,7 @@ from idolchat_cli.opening import running_url
 from idolchat_cli.options import AsJson
 from idolchat_cli.render import on_stderr, print_json
 from idolchat_cli.results import Result
+from idolchat_cli.usage import WrongUsage
 from idolchat_core import read_settings
 
 __all__ = ["RESULT", "app"]
@@ -79,7 +80,8 @@ def connect(
 ) -> None:
     """Print what to enter in a client so that it talks with this server's characters.
 
-    A key is made, and shown this once, where the server asks for keys (IDOLCHAT_AUTH=api-key).
+    A key is made, and shown this once, where the server asks for keys (IDOLCHAT_AUTH=api-key). Under another login,
+    --key takes a user's token.
     """
     settings = read_settings(ApiSettings)
     base_url = (url or _address(settings)).rstrip("/")
@@ -105,6 +107,10 @@ def _address(settings: ApiSettings) -> str:
 async def _made(client: Client, user: UUID | None, settings: ApiSettings) -> str:
     if settings.auth == "none":
         return NO_KEY
+    if settings.auth != "api-key":
+        raise WrongUsage(
+            f"the server takes no API keys (IDOLCHAT_AUTH={settings.auth}): give a token of one of its users with --key"
+        )
     made, kept = ApiKey.make(scopes=frozenset({Scope.CHAT}), name=f"idol connect {client}", user_id=user)
     async with open_ring() as ring:
         await ring.add(kept)
