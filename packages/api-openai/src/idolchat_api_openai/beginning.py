@@ -12,7 +12,7 @@ from idolchat_api_openai.attachments import Attachments
 from idolchat_api_openai.elsewhere import turn_elsewhere
 from idolchat_api_openai.matching.conversations import Conversations, Found, Whose
 from idolchat_api_openai.matching.index import ReplyIndex, index_path
-from idolchat_api_openai.matching.steps import AnswerAgain, Append, Step, step_of
+from idolchat_api_openai.matching.steps import AnswerAgain, Append, SaidBefore, Step, step_of
 from idolchat_api_openai.matching.tree import ROOT
 from idolchat_api_openai.models import Target
 from idolchat_api_openai.requests.errors import BadRequest, validated
@@ -20,9 +20,12 @@ from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.purpose import Purpose, purpose_of
 from idolchat_api_openai.requests.said import History, Said
 from idolchat_api_openai.settings import OpenAISettings
-from idolchat_core import After, EphemeralRequest, LiveTurn, NewMessage, TurnOptions, TurnRequest
+from idolchat_core import After, EphemeralRequest, LiveTurn, Message, NewMessage, Storage, TurnOptions, TurnRequest
 
 __all__ = ["Asked", "Beginner", "Begun"]
+
+_MADE = ("model", "usage")
+"""Fields that say how a reply was made, which no client sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +194,27 @@ class Beginner:
             "greeting": False,
         }
         request = validated(TurnRequest.model_validate, fields, "")
-        return await caller.start(request, idempotency_key=None, after=After(step.after, step.said_at))
+        copied = () if conversation_id is None else await _copied(caller.service.storage, conversation_id, step.before)
+        return await caller.start(request, idempotency_key=None, after=After(step.after, copied))
+
+
+async def _copied(
+    storage: Storage, conversation_id: UUID, before: Sequence[SaidBefore]
+) -> Sequence[Mapping[str, object]]:
+    """Return what messages that are stored once more have of those that they are copies of."""
+    places = [one.position for one in before if one.position is not None]
+    stored = dict[int, Message]()
+    if places:
+        first, end = min(places), max(places) + 1
+        page = await storage.read_page(conversation_id, limit=end - first, before=end)
+        stored = dict(enumerate(page.conversation.messages, page.start))
+    return [_of_copy(one, stored) for one in before]
+
+
+def _of_copy(one: SaidBefore, stored: Mapping[int, Message]) -> Mapping[str, object]:
+    original = stored.get(one.position) if one.position is not None else None
+    made = {} if original is None else {name: getattr(original, name) for name in _MADE}
+    return {name: value for name, value in {"timestamp": one.said_at, **made}.items() if value is not None}
 
 
 def _is_answer_to(turn: LiveTurn, asked: Asked, found: Found) -> bool:

@@ -398,16 +398,16 @@ def _open_calls(path: Sequence[Entry]) -> set[str]:
 def stored_form(messages: tuple[NewMessage, ...], plan: Plan, live: LiveTurn) -> list[Message]:
     """Return new messages their ids and time; the last carries the idempotency key and what it was used for."""
     now = utc_now()
-    said_at = plan.after.said_at if plan.after is not None else ()
+    copied = plan.after.copied if plan.after is not None else ()
     proof, by_client = proof_of(plan), dict[str, Any](origin="client")
     return [
         Message(
             **message.model_dump(exclude_unset=True, exclude=_OURS),
             **(by_client if message.role == "assistant" else {}),
             id=live.user_message_id if message is messages[-1] else new_id(),
-            timestamp=then or now,
             turn_id=live.turn_id,
+            **{"timestamp": now, **kept},
             **(proof if message is messages[-1] else {}),
         )
-        for message, then in zip(messages, chain(said_at, repeat(None)), strict=False)
+        for message, kept in zip(messages, chain(copied, repeat({})), strict=False)
     ]

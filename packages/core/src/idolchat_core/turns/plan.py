@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
@@ -20,11 +19,12 @@ __all__ = ["After", "Plan", "retry_id"]
 class After:
     """A place in a conversation's tree: after a message, whatever branch it is on; None: before the first one.
 
-    ``said_at`` tells of the first of the messages that are to follow it when they were said, where that was not now.
+    Of the first of the messages that are to follow it ``copied`` tells what they have of those that they are copies of:
+    ``timestamp``, ``model`` and ``usage``, each where there is one.
     """
 
     message_id: StoredId | None
-    said_at: Sequence[datetime | None] = ()
+    copied: Sequence[Mapping[str, Any]] = ()
 
 
 class Plan(NamedTuple):
