@@ -71,6 +71,14 @@ def test_erasing_leaves_a_receipt_and_everybody_elses(kept: Installation) -> Non
     assert (again.conversations, again.records) == ([], [])
 
 
+@pytest.mark.parametrize("command", [["erase", "", "--yes"], ["export", " ", "-o", "user.zip"]])
+def test_a_user_whose_id_is_empty_is_wrong_usage(kept: Installation, command: list[str]) -> None:
+    done = kept.run("users", *command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it is empty; write an id" in done.stderr
+
+
 def test_erasing_wants_to_be_confirmed(kept: Installation) -> None:
     done = kept.run("users", "erase", str(ANN), stdin="y\n")
 

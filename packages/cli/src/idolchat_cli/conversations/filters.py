@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 
 from idolchat_cli.durations import parse_duration
+from idolchat_cli.options import parse_id
 from idolchat_core.models import ConversationSummary, utc_now
 from idolchat_core.storage.contract import Storage
 from idolchat_core.storage.fallbacks import summaries
@@ -43,8 +44,10 @@ def parse_time(text: str | datetime) -> datetime:
         ) from None
 
 
-User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only of this user.")]
-Character = Annotated[str | None, typer.Option("--character", metavar="ID", help="Only with this character.")]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", parser=parse_id, help="Only of this user.")]
+Character = Annotated[
+    str | None, typer.Option("--character", metavar="ID", parser=parse_id, help="Only with this character.")
+]
 Since = Annotated[
     datetime | None,
     typer.Option("--since", metavar="TIME", parser=parse_time, help="Only what changed at this time or later."),

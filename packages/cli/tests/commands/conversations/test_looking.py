@@ -40,6 +40,7 @@ def test_the_list_is_newest_first_and_in_pages(kept: Installation) -> None:
     ("arguments", "wanted"),
     [
         (["--user", str(ANN)], [EMPTY, SONG]),
+        (["--user", str(ANN).upper()], [EMPTY, SONG]),
         (["--user", str(BOB), "--character", str(ANN)], []),
         (["--since", "2026-06-01T14:00+02:00"], [EMPTY, TALK]),
         (["--until", "2026-06-01"], [SONG]),
@@ -51,7 +52,8 @@ def test_options_choose(kept: Installation, arguments: list[str], wanted: list[C
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--since", "yesterday"], ["--until", "9999-12-31T23:00-12:00"], ["--status", "good"]]
+    "arguments",
+    [["--since", "yesterday"], ["--until", "9999-12-31T23:00-12:00"], ["--status", "good"], ["--user", ""]],
 )
 def test_an_option_that_means_nothing_is_wrong_usage(installation: Installation, arguments: list[str]) -> None:
     done = installation.run("conversations", "list", *arguments)

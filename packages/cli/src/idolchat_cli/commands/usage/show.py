@@ -14,7 +14,7 @@ from rich.text import Text
 
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
-from idolchat_cli.options import AsJson
+from idolchat_cli.options import AsJson, parse_id
 from idolchat_cli.render import cell, on_stdout, print_json, show, table
 from idolchat_cli.results import Result
 from idolchat_cli.usage import WrongUsage
@@ -79,7 +79,7 @@ app = new_app()
 def show_usage(
     by: Annotated[By, typer.Option(help="What to keep apart.")] = By.DAY,
     month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="Which month; this one if not given.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="Only what this user spent.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="ID", parser=parse_id, help="Only what this user spent.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what was spent, and what is left of the budgets.

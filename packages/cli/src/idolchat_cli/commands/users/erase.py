@@ -12,7 +12,7 @@ from idolchat_cli.confirmation import confirm
 from idolchat_cli.erasure import Erasure, Receipt
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import open_conversations
-from idolchat_cli.options import AsJson, DryRun, Yes
+from idolchat_cli.options import AsJson, DryRun, Yes, parse_id
 from idolchat_cli.render import number_of, on_stderr, on_stdout, print_json
 from idolchat_core.mirror import MirrorMode
 
@@ -30,7 +30,9 @@ app = new_app()
     )
 )
 def erase(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user, here or where they come from.")],
+    user: Annotated[
+        str, typer.Argument(metavar="USER", parser=parse_id, help="Id of the user, here or where they come from.")
+    ],
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,

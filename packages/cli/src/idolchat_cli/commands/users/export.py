@@ -19,7 +19,7 @@ from idolchat_cli.conversations.filters import Filters
 from idolchat_cli.files import STANDARD, check_output, open_output
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.opening import Opened, open_conversations
-from idolchat_cli.options import AsJson
+from idolchat_cli.options import AsJson, parse_id
 from idolchat_cli.progress import progress
 from idolchat_cli.render import number_of, on_stderr, print_json
 from idolchat_cli.results import Result
@@ -49,7 +49,9 @@ app = new_app()
 
 @app.command(epilog=examples("idol users export 5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e -o ann.zip"))
 def export(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Id of the user, here or where they come from.")],
+    user: Annotated[
+        str, typer.Argument(metavar="USER", parser=parse_id, help="Id of the user, here or where they come from.")
+    ],
     output: Annotated[
         Path,
         typer.Option(
