@@ -1,5 +1,6 @@
 """The routes of a real server over HTTP: characters, their cards and files, and who may have them."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -84,6 +85,21 @@ async def test_a_field_is_nested_no_deeper_than_a_card_that_is_read_again(
 
     assert reply.status_code == 422
     assert "is nested more than 64 levels deep" in reply.json()["error"]["message"]
+
+
+async def test_a_copy_that_is_given_another_picture_has_its_file(
+    client: httpx.AsyncClient, ana: Headers, read_sample: Callable[[str], bytes]
+) -> None:
+    card = read_sample("31_v3_both.png")
+    made = (await client.post("/characters/import", content=card, headers=ana)).json()["character"]
+    picture = b"\x89PNG\r\n\x1a\nanother"
+    uri = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    body = {"assets": [{"type": "icon", "name": "main", "uri": uri, "ext": "png"}]}
+    copy = (await client.post(f"/characters/{made['id']}/duplicate", json=body, headers=ana)).json()
+    [file] = copy["assets"]
+    read = await client.get(f"/characters/{copy['id']}/files/{file['file_name']}", headers=ana)
+
+    assert read.content == picture
 
 
 async def test_a_user_publishes_nothing(client: httpx.AsyncClient, ana: Headers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -202,14 +203,10 @@ class CharacterLibrary:
         character = record.character.model_copy(update={"slug": None})
         if not viewer.is_operator:
             character = character.model_copy(update={"owner_id": viewer.user_id, "visibility": "private"})
-        files = {asset.file_name: await self._store.asset(record.id, asset.file_name) for asset in record.assets}
-        held = Belongings(
-            original=record.original,
-            card=await self._store.original(record) or b"",
-            assets=tuple(asset for asset in record.assets if files[asset.file_name] is not None),
-            files={name: content for name, content in files.items() if content is not None},
-        )
-        return await self._add(with_changes(character, fields or {}), viewer, held, None)
+        given = fields or {}
+        held = await (self._with_files(record, given) if "assets" in given else self._files_of(record))
+        held = replace(held, original=record.original, card=await self._store.original(record) or b"")
+        return await self._add(with_changes(character, given), viewer, held, None)
 
     async def update(
         self,
@@ -272,6 +269,14 @@ class CharacterLibrary:
         if found is None or version not in (None, there):
             raise VersionConflict(record.id, wanted=version or record.version, found=there)
         return found
+
+    async def _files_of(self, record: CharacterRecord) -> Belongings:
+        """Read the files of a character; one that is missing is left out."""
+        files = {asset.file_name: await self._store.asset(record.id, asset.file_name) for asset in record.assets}
+        return Belongings(
+            assets=tuple(asset for asset in record.assets if files[asset.file_name] is not None),
+            files={name: content for name, content in files.items() if content is not None},
+        )
 
     async def _with_files(self, current: CharacterRecord, changes: Mapping[str, Any]) -> Belongings:
         """Find the files of a character whose assets are changed: in data URLs, and in the card she came from."""
