@@ -126,6 +126,7 @@ async def test_a_restart_does_not_look_at_what_is_known_to_have_arrived(
         conversations = [of_now("x", minutes_ago=2 + number) for number in range(30)]
         await asyncio.gather(*map(storage.create, conversations))
         await until(lambda: has_arrived(primary, conversations[0]))
+        await until(lambda: is_recorded(primary, "identity"))
     before = mirror.calls
     async with opened(primary, mirror) as storage:
         await storage.create(of_now("new"))
