@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -55,9 +56,17 @@ def running(pids: set[int]) -> set[int]:
     return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
-async def send(client: httpx.AsyncClient, text: str, model: str = "mock/echo") -> httpx.Response:
-    body = {"messages": [{"role": "user", "content": text}], "model": model}
+async def send(client: httpx.AsyncClient, text: str) -> httpx.Response:
+    body = {"messages": [{"role": "user", "content": text}], "model": "mock/echo"}
     return await client.post("/chat", json=body)
+
+
+async def is_stopping(client: httpx.AsyncClient) -> bool:
+    """Return whether who answers takes no more turns, or nobody takes a connection."""
+    try:
+        return (await client.get("/readyz")).status_code == 503
+    except httpx.TransportError:
+        return True
 
 
 async def test_each_worker_takes_requests(server: Server, postgres: PostgresServer, database: str) -> None:
@@ -86,14 +95,19 @@ async def test_all_finish_their_turns_when_it_is_asked_to_stop(
     server: Server, postgres: PostgresServer, database: str, mock_openrouter: Mock
 ) -> None:
     pids = await workers_of(server, postgres, database)
+    said = {"messages": [{"role": "user", "content": "Good night!"}], "model": "mock/echo-h1"}
     async with server.client() as client:
-        turns = [asyncio.create_task(send(client, "Good night!", "mock/echo-w2500")) for _ in range(4)]
+        turns = [asyncio.create_task(client.post("/chat/stream", json=said)) for _ in range(4)]
         await mock_openrouter.wait_for_replies(4)
-        status = await asyncio.to_thread(server.stop)
+        server.process.send_signal(signal.SIGTERM)
+        await until("a worker that is about to stop", partial(is_stopping, client))
+        mock_openrouter.release()
         replies = await asyncio.gather(*turns)
+    with server.process as process:
+        status = await asyncio.to_thread(process.wait, 60)
 
     assert status == 0
-    assert {reply.status_code for reply in replies} == {200}
+    assert ['"finish_reason":"stop"' in reply.text for reply in replies] == [True] * 4
     assert not running(pids)
 
 
