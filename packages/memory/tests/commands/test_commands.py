@@ -151,8 +151,14 @@ def test_notes_are_kept_changed_and_deleted_at_the_machine(idol: Idol) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("add", " "), ("add", "x" * 1001), ("edit", str(uuid4())), ("delete", str(uuid4()), "--yes")],
-    ids=["nothing", "too much", "no change", "unknown"],
+    [
+        ("add", " "),
+        ("add", "x", "--character", "mika"),
+        ("add", "x" * 1001),
+        ("edit", str(uuid4())),
+        ("delete", str(uuid4()), "--yes"),
+    ],
+    ids=["nothing", "a slug", "too much", "no change", "unknown"],
 )
 def test_what_cannot_be_done_to_notes_is_said(idol: Idol, arguments: tuple[str, ...]) -> None:
     done = idol("memory", "notes", *arguments, "--user", USER)

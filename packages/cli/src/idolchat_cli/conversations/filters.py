@@ -46,7 +46,8 @@ def parse_time(text: str | datetime) -> datetime:
 
 User = Annotated[str | None, typer.Option("--user", metavar="ID", parser=parse_id, help="Only of this user.")]
 Character = Annotated[
-    str | None, typer.Option("--character", metavar="ID", parser=parse_id, help="Only with this character.")
+    str | None,
+    typer.Option("--character", metavar="ID", parser=parse_id, help="Only with this character; its id, not its slug."),
 ]
 Since = Annotated[
     datetime | None,

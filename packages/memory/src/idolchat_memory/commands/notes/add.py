@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -33,7 +34,9 @@ app = new_app()
 def add(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be kept.")],
     user: User = None,
-    character: Annotated[str | None, typer.Option(help="Id of the character; without, for every one.")] = None,
+    character: Annotated[
+        UUID | None, typer.Option(metavar="ID", help="Id of the character, not her slug; without, for every one.")
+    ] = None,
     pin: Annotated[bool, typer.Option("--pin", help="Have it in every prompt, as far as there is room.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +45,7 @@ def add(
     note = Note(
         id=new_id(),
         user_id=user,
-        character_id=character,
+        character_id=None if character is None else str(character),
         text=checked_text(text),
         pinned=pin,
         written_by="app",
