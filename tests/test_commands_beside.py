@@ -13,13 +13,12 @@ import pytest
 from idolchat_core.coordination.contract import UnfinishedTurn
 from idolchat_core.mirror.outbox import Outbox
 from idolchat_core.storage.changes import ChangeKind
-from idolchat_core.testing import a_message
+from idolchat_core.testing import a_message, until
 from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.storages import STORAGE_OF_TESTS
-from tests.support.waiting import until
 
 USER = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
 COMMANDS: dict[str, Callable[[str], tuple[str, ...]]] = {

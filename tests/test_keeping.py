@@ -8,11 +8,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from idolchat_core.testing import until
 from tests.support.idol import idol_json
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.starting import StartServer
-from tests.support.waiting import until
 
 KILLS = 3
 

@@ -14,14 +14,13 @@ import httpx
 import pytest
 
 from idolchat_core.storage import document
-from idolchat_core.testing import a_conversation
+from idolchat_core.testing import a_conversation, until, until_so
 from tests.support.copies import stored_in, until_copied
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
 from tests.support.starting import StartServer
-from tests.support.waiting import until, until_so
 
 pytestmark = pytest.mark.files("files with a mirror; tests/cluster/test_mirror.py has PostgreSQL with one")
 

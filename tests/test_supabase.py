@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from idolchat_core.testing import until, until_so
 from tests.support.copies import stored_in, until_copied
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import EXPIRED, SECRET
@@ -19,7 +20,6 @@ from tests.support.mock_supabase.state import Fault
 from tests.support.server import Server
 from tests.support.starting import StartServer
 from tests.support.talk import TRANSPORTS, say_rest
-from tests.support.waiting import until, until_so
 
 pytestmark = pytest.mark.files("conversations are in Supabase, alone or beside files")
 

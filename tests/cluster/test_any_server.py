@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
+from idolchat_core.testing import until
 from tests.support.cluster import Cluster
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.stream import SseEvent, streamed
 from tests.support.talk import body, hear, socket, tell
-from tests.support.waiting import until
 
 LAST_SEQ = 65
 """Of a reply of 64 deltas: started is 0, ended the last."""

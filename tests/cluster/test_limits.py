@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from idolchat_core.testing import until
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.talk import body
-from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 

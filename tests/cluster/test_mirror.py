@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from idolchat_core.testing import until
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import PLUGINS, Cluster, running_cluster
 from tests.support.idol import idol
@@ -21,7 +22,6 @@ from tests.support.mock_openrouter.fixture import Mock
 from tests.support.mock_supabase.keys import SECRET
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.talk import body
-from tests.support.waiting import until
 from tests.support.zygote import ForkedServer, Zygote
 
 PATIENCE_S = 60

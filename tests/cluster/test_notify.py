@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from idolchat_core.testing import until
 from tests.support.cluster import Cluster
 from tests.support.server import Server
 from tests.support.stream import SseEvent, streamed
 from tests.support.talk import body
-from tests.support.waiting import until
 
 FULL = """
 alter function pg_catalog.pg_notify(text, text) rename to pg_notify_well;

@@ -13,13 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from idolchat_core.testing import reserve_port
+from idolchat_core.testing import reserve_port, until
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import environment_of
 from tests.support.idol import idol
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
-from tests.support.waiting import until
 
 COMMAND = (sys.executable, "-m", "idolchat_cli", "serve", "--workers", "2")
 

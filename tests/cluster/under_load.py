@@ -14,13 +14,13 @@ from typing import Any
 import asyncpg
 import httpx
 
+from idolchat_core.testing import until, until_so
 from idolchat_storage_postgres.coordination.member import Timing
 from tests.support.cluster import Cluster
 from tests.support.cluster_client import FINAL, PASSING, ClusterClient
 from tests.support.cluster_load import Talkers, two_at_once
 from tests.support.ledger import Ledger
 from tests.support.server import Server
-from tests.support.waiting import until, until_so
 
 __all__ = [
     "SAVED",

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from idolchat_bus_redis.testing import RedisServer, running_redis
+from idolchat_core.testing import until
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 TURNS = 12

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from idolchat_core.testing import until
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.crash.conftest import Tally
 from tests.support.cluster import Cluster, running_cluster
@@ -20,7 +21,6 @@ from tests.support.cluster_client import FINAL, PASSING, ClusterClient
 from tests.support.cluster_load import Talkers, two_at_once
 from tests.support.ledger import Ledger
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.waiting import until
 from tests.support.zygote import ForkedServer, Zygote
 
 FAULTS = int(os.environ.get("IDOLCHAT_CLUSTER_FAULTS", "20"))

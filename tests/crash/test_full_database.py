@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
+from idolchat_core.testing import until
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.faults import Faults, Kind, compile_shim
 from tests.support.mock_openrouter.fixture import Mock
 from tests.support.server import Server
 from tests.support.stream import streamed
-from tests.support.waiting import until
 from tests.support.zygote import Zygote
 
 WORDS = 400

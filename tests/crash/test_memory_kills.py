@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from idolchat_core import MemoryIndex, MemoryScope, ScopeReader
-from idolchat_core.testing import MemorySnapshot, memory_snapshot
+from idolchat_core.testing import MemorySnapshot, memory_snapshot, until
 from idolchat_memory.feed import MemoryFeed
 from idolchat_memory.sqlite import open_sqlite_index
 from idolchat_memory.terms import ANALYSIS
@@ -17,7 +17,6 @@ from tests.crash.neighbours import Neighbours
 from tests.crash.test_observer_kills import ROUNDS, USERS, one_round, stored
 from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from idolchat_core.testing import until
 from idolchat_storage_local import LocalSettings, open_local_storage
 from tests.crash.conftest import Tally
 from tests.crash.journal import FILE
 from tests.crash.neighbours import Neighbours
 from tests.support.faults import compile_shim
 from tests.support.mock_openrouter.fixture import Mock
-from tests.support.waiting import until
 
 ROUNDS = int(os.environ.get("IDOLCHAT_NEIGHBOUR_ROUNDS", "5"))
 LONG_AGO = "2024-02-29T12:00:00Z"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from idolchat_core.testing import until
 from tests.support.mock_supabase.server import MockSupabase
 from tests.support.server import Server
-from tests.support.waiting import until
 
 __all__ = ["stored_in", "until_copied"]
 

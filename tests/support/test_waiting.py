@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from tests.support.waiting import until, until_so
+from idolchat_core.testing import until, until_so
 
 
 def looking(seen: Iterator[int]) -> Callable[[], Awaitable[int]]:

@@ -1,7 +1,7 @@
 """The bus over a Redis by itself, over a cluster, and while they are away."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -11,7 +11,7 @@ from idolchat_bus_redis import RedisSettings
 from idolchat_bus_redis.bus import RedisBus
 from idolchat_bus_redis.testing import RedisServer, running_cluster, running_redis
 from idolchat_core import Bus, ConfigurationError
-from idolchat_core.testing import BusConformance, OpenBus
+from idolchat_core.testing import BusConformance, OpenBus, until_so
 
 
 def bus_at(url: str) -> RedisBus:
@@ -43,18 +43,12 @@ class TestCluster(BusConformance):
         return opener(cluster[0].url)
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not is_so():  # noqa: ASYNC110  a server makes it so
-            await asyncio.sleep(0.01)
-
-
 async def test_a_message_passes_one_node_of_a_cluster(cluster: list[RedisServer]) -> None:
     arrived: list[bytes] = []
     async with bus_at(cluster[0].url) as bus, bus.receive(arrived.append):
         subscribed = [server.command("PUBSUB", "SHARDCHANNELS").count(bus.inbox.encode()) for server in cluster]
         bus.send(bus.inbox, b"hello")
-        await until(lambda: arrived == [b"hello"])
+        await until_so("the message", lambda: arrived == [b"hello"])
 
     assert sorted(subscribed) == [0, 0, 1]
 
@@ -65,7 +59,7 @@ async def test_flushing_all_keys_harms_nothing(own_redis: RedisServer) -> None:
         bus.send(bus.inbox, b"before")
         own_redis.command("FLUSHALL")
         bus.send(bus.inbox, b"after")
-        await until(lambda: len(arrived) == 2)
+        await until_so("both messages", lambda: len(arrived) == 2)
 
     assert (arrived, bus.state.dropped) == ([b"before", b"after"], 0)
 
@@ -74,12 +68,12 @@ async def test_a_server_that_is_stopped_and_comes_back_is_used_again(own_redis: 
     arrived: list[bytes] = []
     async with bus_at(own_redis.url) as bus, bus.receive(arrived.append):
         own_redis.stop()
-        await until(lambda: bus.state.problem is not None)
+        await until_so("a bus with a problem", lambda: bus.state.problem is not None)
         bus.send(bus.inbox, b"lost")
         own_redis.start()
-        await until(lambda: bus.state.problem is None)
+        await until_so("a bus without a problem", lambda: bus.state.problem is None)
         bus.send(bus.inbox, b"arrives")
-        await until(lambda: len(arrived) == 1)
+        await until_so("the message", lambda: len(arrived) == 1)
 
     assert (arrived, bus.state.dropped) == ([b"arrives"], 1)
 
@@ -88,10 +82,10 @@ async def test_a_subscription_that_is_cut_is_made_again(redis: RedisServer) -> N
     arrived: list[bytes] = []
     async with bus_at(redis.url) as bus, bus.receive(arrived.append):
         redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-        await until(lambda: bus.state.problem is not None)
-        await until(lambda: bus.state.problem is None)
+        await until_so("a bus with a problem", lambda: bus.state.problem is not None)
+        await until_so("a bus without a problem", lambda: bus.state.problem is None)
         bus.send(bus.inbox, b"arrives")
-        await until(lambda: len(arrived) == 1)
+        await until_so("the message", lambda: len(arrived) == 1)
 
     assert arrived == [b"arrives"]
 
@@ -107,10 +101,12 @@ async def test_an_inbox_that_moves_to_another_node_is_subscribed_to_there() -> N
             node = to.command("CLUSTER", "MYID").split(b"\r\n")[1].decode()
             for server in (to, *(server for server in servers if server is not to)):
                 server.command("CLUSTER", "SETSLOT", slot, "NODE", node)
-            await until(lambda: bus.inbox.encode() in to.command("PUBSUB", "SHARDCHANNELS"))
-            await until(lambda: bus.state.problem is None)
+            await until_so(
+                "a subscription at the other node", lambda: bus.inbox.encode() in to.command("PUBSUB", "SHARDCHANNELS")
+            )
+            await until_so("a bus without a problem", lambda: bus.state.problem is None)
             bus.send(bus.inbox, b"arrives")
-            await until(lambda: len(arrived) == 1)
+            await until_so("the message", lambda: len(arrived) == 1)
 
     assert arrived == [b"arrives"]
 
@@ -120,7 +116,7 @@ async def test_a_cluster_that_is_not_whole_is_waited_for() -> None:
         async with bus_at(server.url) as bus:
             problem = bus.state.problem or ""
             server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-            await until(lambda: bus.state.problem is None)
+            await until_so("a bus without a problem", lambda: bus.state.problem is None)
 
     assert f"127.0.0.1:{server.port}" in problem
 
@@ -130,7 +126,7 @@ async def test_a_bus_opens_though_no_server_answers(own_redis: RedisServer) -> N
     async with bus_at(own_redis.url) as bus:
         problem = bus.state.problem or ""
         own_redis.start()
-        await until(lambda: bus.state.problem is None)
+        await until_so("a bus without a problem", lambda: bus.state.problem is None)
 
     assert f"127.0.0.1:{own_redis.port} (IDOLCHAT_REDIS_URL) cannot be reached" in problem
 
@@ -170,7 +166,7 @@ async def test_a_user_may_have_the_rights_that_the_readme_names_and_no_more(own_
     arrived: list[bytes] = []
     async with bus_at(f"redis://idolchat:pass@127.0.0.1:{own_redis.port}") as bus, bus.receive(arrived.append):
         bus.send(bus.inbox, b"hello")
-        await until(lambda: arrived == [b"hello"])
+        await until_so("the message", lambda: arrived == [b"hello"])
     own_redis.command("ACL", "SETUSER", "idolchat", "resetchannels")
 
     with pytest.raises(ConfigurationError, match="does not allow its user"):
@@ -185,7 +181,7 @@ async def test_these_rights_do_in_a_cluster_with_two_more(cluster: list[RedisSer
     arrived: list[bytes] = []
     async with bus_at(f"redis://idolchat:pass@127.0.0.1:{cluster[0].port}") as bus, bus.receive(arrived.append):
         bus.send(bus.inbox, b"hello")
-        await until(lambda: arrived == [b"hello"])
+        await until_so("the message", lambda: arrived == [b"hello"])
 
     assert bus.state.problem is None
 

@@ -1,6 +1,5 @@
 """Two engines on one storage, which find each other's turns by the contracts alone."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from idolchat_core.events.events import Event
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.models import Page
 from idolchat_core.settings import CoreSettings
-from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import FaultyBus, InMemoryStorage, ScriptedProvider, until
 from idolchat_core.turns.engine import TurnEngine
 
 
@@ -91,8 +90,4 @@ async def until_it_speaks(turn: LiveTurn) -> None:
 
 
 async def until_stored(cluster: Cluster, turn: LiveTurn) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            if len(await said(cluster, turn)) == 2:
-                return
-            await asyncio.sleep(0.01)
+    await until("a stored reply", lambda: said(cluster, turn), lambda found: len(found) == 2)

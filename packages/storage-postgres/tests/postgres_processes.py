@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from idolchat_core import Bus, Coordination, new_id
+from idolchat_core.testing import until_so
 from idolchat_storage_postgres.coordination.member import Member, Timing
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
@@ -53,11 +53,7 @@ class Process:
 
     async def may_judge(self) -> None:
         """Wait until it may take others for dead that were silent all the time."""
-        async with asyncio.timeout(60):
-            while True:
-                if self.member.may_judge:
-                    return
-                await asyncio.sleep(0.01)
+        await until_so("a process that may judge", lambda: self.member.may_judge)
 
 
 type OpenProcess = Callable[..., Awaitable[Process]]

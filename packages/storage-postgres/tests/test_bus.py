@@ -1,7 +1,7 @@
 """The bus over NOTIFY, and what becomes of it when the database is away."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 import asyncpg
@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from idolchat_core import Bus
-from idolchat_core.testing import BusConformance, OpenBus
+from idolchat_core.testing import BusConformance, OpenBus, until_so
 from idolchat_storage_postgres.bus import NotifyBus
 from idolchat_storage_postgres.database import Database
 from idolchat_storage_postgres.settings import PostgresSettings
@@ -32,12 +32,6 @@ class TestNotifyBus(BusConformance):
         return open_one
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not is_so():  # noqa: ASYNC110  the database makes it so
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize(
     "message",
     [("é€😀" * 20_000).encode(), ("x" + "é€😀" * 5_000).encode(), b"\0" * 9_000, "\0é".encode(), b"="],
@@ -48,7 +42,7 @@ async def test_whatever_the_bytes_they_arrive_as_they_were(database: Database, m
     async with NotifyBus(database) as bus, bus.receive(arrived.append):
         bus.send(bus.inbox, message)
         bus.send(bus.inbox, b"next")
-        await until(lambda: len(arrived) == 2)
+        await until_so("both messages", lambda: len(arrived) == 2)
 
     assert arrived == [message, b"next"]
 
@@ -60,10 +54,10 @@ async def test_a_connection_that_the_database_closes_is_made_again(database: Dat
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'idolchat' and query ~ 'pg_notify|LISTEN'"
         )
-        await until(lambda: bus.state.problem is not None)
-        await until(lambda: bus.state.problem is None)
+        await until_so("a bus with a problem", lambda: bus.state.problem is not None)
+        await until_so("a bus without a problem", lambda: bus.state.problem is None)
         bus.send(bus.inbox, b"arrives")
-        await until(lambda: len(arrived) == 1)
+        await until_so("the message", lambda: len(arrived) == 1)
 
     assert arrived == [b"arrives"]
 
@@ -74,12 +68,12 @@ async def test_a_database_that_is_stopped_and_comes_back_is_used_again() -> None
         database = Database(PostgresSettings(url=SecretStr(own.url())))
         async with NotifyBus(database) as bus, bus.receive(arrived.append):
             await asyncio.to_thread(own.stop, "immediate")
-            await until(lambda: bus.state.problem is not None)
+            await until_so("a bus with a problem", lambda: bus.state.problem is not None)
             bus.send(bus.inbox, b"lost")
             await asyncio.to_thread(own.start)
-            await until(lambda: bus.state.problem is None)
+            await until_so("a bus without a problem", lambda: bus.state.problem is None)
             bus.send(bus.inbox, b"arrives")
-            await until(lambda: len(arrived) == 1)
+            await until_so("the message", lambda: len(arrived) == 1)
         await database.close()
 
     assert (arrived, bus.state.dropped) == ([b"arrives"], 1)
@@ -94,7 +88,7 @@ async def test_a_listener_that_is_stuck_harms_no_other(database: Database, serve
         for number in range(100):
             bus.send(bus.inbox, b"%d" % number)
             await asyncio.sleep(0)
-        await until(lambda: len(arrived) == 100)
+        await until_so("all messages", lambda: len(arrived) == 100)
     await stuck.close()
 
     assert arrived == [b"%d" % number for number in range(100)]

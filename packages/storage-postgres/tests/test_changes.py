@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from idolchat_core import StorageUnavailable
-from idolchat_core.testing import a_conversation, a_message
+from idolchat_core.testing import a_conversation, a_message, until
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import PostgresStorage, open_postgres_storage
 from idolchat_storage_postgres.testing import PostgresServer
@@ -124,9 +124,7 @@ async def test_of_all_processes_one_is_chosen_and_another_when_it_ends_or_stands
 
         await first.tasks.pause()
         third = await stack.enter_async_context(open_postgres_storage(settings))
-        async with asyncio.timeout(60):
-            while not await third.is_chosen("x"):  # noqa: ASYNC110  the database's clock makes it so
-                await asyncio.sleep(0.05)
+        await until("the third to be chosen", lambda: third.is_chosen("x"))
         assert not await first.is_chosen("x")
 
 

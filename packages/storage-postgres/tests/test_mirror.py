@@ -12,7 +12,7 @@ import pytest
 
 from idolchat_core import Storage
 from idolchat_core.mirror import MirroredStorage, MirrorMode, MirrorTuning, open_mirrored, record_keys
-from idolchat_core.testing import InMemoryObjects, a_conversation, a_message
+from idolchat_core.testing import InMemoryObjects, a_conversation, a_message, until_so
 from idolchat_storage_postgres.settings import PostgresSettings
 from idolchat_storage_postgres.storage import open_postgres_storage
 
@@ -121,9 +121,7 @@ async def test_one_copies_and_all_tell_which(opened: Open, mirror: InMemoryObjec
     servers = [await opened() for _ in range(3)]
     mirror.is_down = True
     await servers[2].create(a_conversation("one"))
-    async with asyncio.timeout(60):
-        while {server.status.pending for server in servers} != {1}:  # noqa: ASYNC110  told a moment later
-            await asyncio.sleep(0.02)
+    await until_so("one copy to be due", lambda: {server.status.pending for server in servers} == {1})
     told = {server.status.mirrors[0].copied_by for server in servers}
     mirror.is_down = False
     await are_same(servers[1], mirror)

@@ -9,7 +9,7 @@ from tests.support.mock_supabase.server import MockSupabase
 
 from idolchat_core import ConversationExists, DocumentRefused, document
 from idolchat_core.mirror import MirroredStorage, MirrorTuning, open_mirrored
-from idolchat_core.testing import InMemoryStorage, a_conversation
+from idolchat_core.testing import InMemoryStorage, a_conversation, until, until_so
 from idolchat_storage_supabase.storage import SupabaseStorage
 
 type Open = Callable[..., AbstractAsyncContextManager[SupabaseStorage]]
@@ -20,9 +20,7 @@ async def mirrored(open_storage: Open) -> AsyncIterator[MirroredStorage]:
     """Return a primary in memory that is mirrored to the stand-in, when it is known what that holds."""
     tuning = MirrorTuning(settle_s=0.0, look_every_s=0.01)
     async with open_mirrored(InMemoryStorage(), {"supabase": open_storage}, tuning=tuning) as storage:
-        async with asyncio.timeout(60):
-            while await storage.primary.get_record("mirror.supabase", "identity") is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until("what the stand-in holds", lambda: storage.primary.get_record("mirror.supabase", "identity"))
         yield storage
 
 
@@ -41,9 +39,9 @@ async def test_objects_that_are_too_large_are_no_outage(mirrored: MirroredStorag
     mock_supabase.state.max_bytes = 2_000
     for size in (3_000, 3_000, 3_000, 3_000, 10):
         await mirrored.create(a_conversation("x" * size))
-    async with asyncio.timeout(60):
-        while mirrored.status.pending > 4 or mirrored.status.mirrors[0].failures < 4:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until_so(
+        "four copies that failed", lambda: mirrored.status.pending <= 4 <= mirrored.status.mirrors[0].failures
+    )
 
     assert mirrored.status.is_ok
     assert len(mock_supabase.documents()) == 1

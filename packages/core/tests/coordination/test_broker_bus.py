@@ -10,7 +10,7 @@ import pytest
 from idolchat_core.coordination import broker_bus
 from idolchat_core.coordination.broker_bus import BrokerBus, BrokerLost, Publish
 from idolchat_core.errors import ConfigurationError
-from idolchat_core.testing import BusConformance, OpenBus
+from idolchat_core.testing import BusConformance, OpenBus, until_so
 
 
 class Broker:
@@ -77,9 +77,7 @@ class TestBusOfABroker(BusConformance):
 
 
 async def said(bus: BrokerBus, wanted: Callable[[BrokerBus], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not wanted(bus):  # noqa: ASYNC110  nothing tells of it but this
-            await asyncio.sleep(0.005)
+    await until_so("what the bus says of itself", lambda: wanted(bus))
 
 
 async def test_what_is_sent_close_together_goes_as_one(bus: BusOfBroker, broker: Broker) -> None:

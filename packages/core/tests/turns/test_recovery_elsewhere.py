@@ -15,7 +15,7 @@ from idolchat_core.events.events import TurnState
 from idolchat_core.events.live_turn import LiveTurn
 from idolchat_core.spending.daily_totals import DailyTotals, read_day
 from idolchat_core.spending.metered_call import MeteredCall
-from idolchat_core.testing import ScriptedProvider
+from idolchat_core.testing import ScriptedProvider, until
 from idolchat_core.turns.engine import TurnEngine
 
 
@@ -101,9 +101,8 @@ async def test_the_calls_of_the_dead_are_settled_before_their_turns_are_stored_a
 
 
 async def until_settled(cluster: Cluster, day: str, turn: LiveTurn) -> DailyTotals:
-    async with asyncio.timeout(60):
-        while True:
-            book, _ = await read_day(cluster.storage, day)
-            if str(turn.message_id) not in book.opened:
-                return book
-            await asyncio.sleep(0.01)
+    def is_settled(read: tuple[DailyTotals, object]) -> bool:
+        return str(turn.message_id) not in read[0].opened
+
+    book, _ = await until("a call that is settled", lambda: read_day(cluster.storage, day), is_settled)
+    return book

@@ -17,7 +17,7 @@ from idolchat_core.errors import (
 from idolchat_core.events import live_turn
 from idolchat_core.events.events import TurnEnded, TurnState
 from idolchat_core.llm.contract import Delta
-from idolchat_core.testing import ScriptedProvider
+from idolchat_core.testing import ScriptedProvider, until_so
 from idolchat_core.turns import remote_turns
 from idolchat_core.turns.engine import TurnEngine
 
@@ -127,9 +127,7 @@ async def test_a_turn_elsewhere_that_nobody_reads_after_all_is_left(
     llm.say(["La", asyncio.Event()])
     running = await one.start(ask("Sing!"))
     await other.find(running.turn_id)
-    async with asyncio.timeout(60):
-        while other.remote_turns:  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.01)
+    await until_so("the other to forget the turn", lambda: not other.remote_turns)
 
     assert one.running == 1
 

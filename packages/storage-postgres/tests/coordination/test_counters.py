@@ -9,7 +9,7 @@ import pytest
 from postgres_processes import OpenProcess
 
 from idolchat_core import Counters
-from idolchat_core.testing import CountersConformance
+from idolchat_core.testing import CountersConformance, until_so
 
 
 class TestPostgresCounters(CountersConformance):
@@ -52,6 +52,7 @@ async def test_what_is_added_to_a_sum_is_heard_once_by_all_others(open_process: 
             process.tell("somebody", (2, 0.5))
             await asyncio.sleep(0.05)
 
-    async with asyncio.timeout(60):
-        while [process.heard.get("somebody") for process in processes] != [[40, 10.0]] * 3:  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.05)
+    await until_so(
+        "what the two others have added",
+        lambda: [process.heard.get("somebody") for process in processes] == [[40, 10.0]] * 3,
+    )

@@ -13,7 +13,7 @@ import pytest
 from postgres_processes import HEIR, OpenProcess, Process
 
 from idolchat_core import MeteredCall, NewMessages, OnBusy, Storage, StorageConflict, TurnStore, new_id
-from idolchat_core.testing import OpenTurnStore, TurnStoreConformance, a_message, an_unfinished_turn
+from idolchat_core.testing import OpenTurnStore, TurnStoreConformance, a_message, an_unfinished_turn, until
 from idolchat_storage_postgres.coordination.statements import PAGE_SIZE
 
 ONE_MORE = """
@@ -38,9 +38,8 @@ async def a_connection(url: str) -> AsyncGenerator[asyncpg.Connection]:
 
 async def until_one_waits(url: str) -> None:
     """Wait until a statement waits for a lock."""
-    async with a_connection(url) as connection, asyncio.timeout(30):
-        while not await connection.fetchval(WAITING):  # noqa: ASYNC110  the database tells nobody
-            await asyncio.sleep(0.01)
+    async with a_connection(url) as connection:
+        await until("a statement that waits for a lock", lambda: connection.fetchval(WAITING))
 
 
 class TestPostgresTurns(TurnStoreConformance):

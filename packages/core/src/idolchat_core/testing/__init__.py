@@ -35,6 +35,7 @@ from idolchat_core.testing.scripted import ScriptedProvider, Step  # noqa: E402
 from idolchat_core.testing.shared import InMemoryMember, SharedInMemoryStorage  # noqa: E402
 from idolchat_core.testing.storage import Reopen, StorageConformance, a_conversation, a_message  # noqa: E402
 from idolchat_core.testing.turn_store import OpenTurnStore, TurnStoreConformance, an_unfinished_turn  # noqa: E402
+from idolchat_core.testing.waiting import until, until_so  # noqa: E402
 
 __all__ = [
     "PLAIN_WORDS",
@@ -69,4 +70,6 @@ __all__ = [
     "collect",
     "memory_snapshot",
     "reserve_port",
+    "until",
+    "until_so",
 ]

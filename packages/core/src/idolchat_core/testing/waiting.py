@@ -1,4 +1,4 @@
-"""Waiting for what another process does, which tells nobody when it has."""
+"""Waiting for what tells nobody when it is so, as what another process does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 __all__ = ["until", "until_so"]
 
-_PAUSE_S = 0.05
+_PAUSE_S = 0.02
 
 
 async def until[T](
