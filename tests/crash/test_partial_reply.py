@@ -28,7 +28,7 @@ async def talk_until_killed(rig: Rig, ledger: Ledger, ways: list[str], *, words:
             await client.send(one)
 
     ledger.countdown, ledger.when_over = words, kill
-    sent = [Sent(way=way, text=f"{number} {'and so it goes ' * 7}", model=SLOW) for number, way in enumerate(ways)]
+    sent = [Sent(way=way, text=f"{number} {'and so it goes ' * 25}", model=SLOW) for number, way in enumerate(ways)]
     async with ledger_client(rig.server, ledger) as client, asyncio.timeout(60):
         await asyncio.gather(*(listen(client, one) for one in sent))
     rig.killed()
