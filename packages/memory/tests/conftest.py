@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.waiting import until
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
 from idolchat_core import Storage
-from idolchat_core.testing import InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryStorage, ScriptedProvider, until
 from idolchat_memory import plugin
 
 MIA, BEN = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e", "0197a3e2-5c1f-7c4e-9b1a-2f6d1c0a7e55"

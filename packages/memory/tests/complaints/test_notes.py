@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tests.support.waiting import until, until_so
-
 from idolchat_core import CompletionRequest, Conversation, Message, Storage, new_id
+from idolchat_core.testing import until, until_so
 from idolchat_memory.notes import notes_of
 from idolchat_memory.user_data import open_user_data
 

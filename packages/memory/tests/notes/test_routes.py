@@ -7,11 +7,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from tests.support.waiting import until
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, new_key_in, serving
-from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
+from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider, until
 from idolchat_memory import plugin
 
 type Headers = dict[str, str]

@@ -11,12 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from pydantic_core import from_json
-from tests.support.waiting import until, until_so
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
 from idolchat_core import CompletionRequest, Conversation, ModelInfo, PromptSource, Storage
-from idolchat_core.testing import InMemoryStorage, PromptSourceConformance, ScriptedProvider
+from idolchat_core.testing import InMemoryStorage, PromptSourceConformance, ScriptedProvider, until, until_so
 from idolchat_memory import plugin
 from idolchat_memory.summaries import summaries_of
 from idolchat_memory.summaries.source import HEADING, SummarySource
