@@ -14,7 +14,16 @@ from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import a_message
 
-__all__ = ["OpenTurnStore", "an_unfinished_turn", "begin", "begin_at_once", "enter", "left_to", "lines_of"]
+__all__ = [
+    "OpenTurnStore",
+    "a_running_turn",
+    "an_unfinished_turn",
+    "begin",
+    "begin_at_once",
+    "enter",
+    "left_to",
+    "lines_of",
+]
 
 type OpenTurnStore = Callable[[], Awaitable[TurnStore]]
 """Opens the store of turns of another process."""
@@ -41,6 +50,15 @@ async def begin(
     revision = await turns.begin(conversation_id, turn_id, write, call=call, describe=describe)
     await call.written()
     return revision
+
+
+async def a_running_turn(turns: TurnStore, conversation_id: UUID, call: MeteredCall, **fields: Any) -> UnfinishedTurn:
+    """Enter, begin and save a turn in a conversation that holds two messages."""
+    turn = an_unfinished_turn(conversation_id, **fields)
+    await enter(turns, conversation_id, turn.turn_id)
+    await begin(turns, conversation_id, turn.turn_id, call, a_message("Sing!"), count=2)
+    await turns.save([turn])
+    return turn
 
 
 async def begin_at_once(

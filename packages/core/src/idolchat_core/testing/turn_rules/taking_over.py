@@ -9,7 +9,7 @@ from idolchat_core.models import new_id
 from idolchat_core.spending.metered_call import MeteredCall
 from idolchat_core.storage.contract import Storage
 from idolchat_core.testing.storage_rules.making import a_message
-from idolchat_core.testing.turn_rules.making import OpenTurnStore, an_unfinished_turn, begin, enter, left_to
+from idolchat_core.testing.turn_rules.making import OpenTurnStore, a_running_turn, an_unfinished_turn, enter, left_to
 
 __all__ = ["TakingOverRules"]
 
@@ -20,13 +20,11 @@ class TakingOverRules:
     async def test_the_reply_so_far_is_taken_over_from_a_process_that_died(
         self, turns: TurnStore, conversation_id: UUID, call: MeteredCall, successor: OpenTurnStore
     ) -> None:
-        turn = an_unfinished_turn(conversation_id, content="La la", model="m", fields={"reasoning": "hm"})
-        await enter(turns, conversation_id, turn.turn_id)
-        await begin(turns, conversation_id, turn.turn_id, call, a_message("Sing!"), count=2)
-        for content in ("La", "La la"):
-            await turns.save([turn.model_copy(update={"content": content})])
+        turn = await a_running_turn(turns, conversation_id, call, content="La", model="m", fields={"reasoning": "hm"})
+        grown = turn.model_copy(update={"content": "La la"})
+        await turns.save([grown])
 
-        assert await left_to(successor) == [turn]
+        assert await left_to(successor) == [grown]
 
     async def test_a_turn_of_which_no_message_tells_is_taken_over(
         self, turns: TurnStore, conversation_id: UUID, call: MeteredCall, successor: OpenTurnStore
@@ -41,9 +39,7 @@ class TakingOverRules:
     async def test_turns_that_waited_are_taken_over_after_the_one_that_ran(
         self, turns: TurnStore, conversation_id: UUID, call: MeteredCall, successor: OpenTurnStore
     ) -> None:
-        ran = an_unfinished_turn(conversation_id, content="La la")
-        await enter(turns, conversation_id, ran.turn_id)
-        await begin(turns, conversation_id, ran.turn_id, call, a_message("Sing!"), count=2)
+        ran = await a_running_turn(turns, conversation_id, call, content="La la")
         waited = []
         for text in ("And now?", "Well?"):
             message = a_message(text)
@@ -51,7 +47,6 @@ class TakingOverRules:
             await enter(turns, conversation_id, turn.turn_id)
             await turns.wait(turn)
             waited.append(turn)
-        await turns.save([ran])
 
         assert await left_to(successor) == [ran, *waited]
 
@@ -63,10 +58,7 @@ class TakingOverRules:
         call: MeteredCall,
         successor: OpenTurnStore,
     ) -> None:
-        turn = an_unfinished_turn(conversation_id, content="La la")
-        await enter(turns, conversation_id, turn.turn_id)
-        await begin(turns, conversation_id, turn.turn_id, call, a_message("Sing!"), count=2)
-        await turns.save([turn])
+        await a_running_turn(turns, conversation_id, call, content="La la")
         heir = await successor()
         reply = a_message("La la", role="assistant")
         for left in await heir.take_over():
@@ -80,10 +72,7 @@ class TakingOverRules:
     async def test_nothing_is_taken_over_of_a_turn_that_has_ended(
         self, turns: TurnStore, conversation_id: UUID, call: MeteredCall, successor: OpenTurnStore
     ) -> None:
-        turn = an_unfinished_turn(conversation_id, content="La la")
-        await enter(turns, conversation_id, turn.turn_id)
-        await begin(turns, conversation_id, turn.turn_id, call, a_message("Sing!"), count=2)
-        await turns.save([turn])
+        turn = await a_running_turn(turns, conversation_id, call, content="La la")
         await turns.end(conversation_id, turn.turn_id)
         await turns.save([turn])
         await turns.settled()
@@ -98,11 +87,8 @@ class TakingOverRules:
         call: MeteredCall,
         successor: OpenTurnStore,
     ) -> None:
-        turn = an_unfinished_turn(conversation_id, content="La la")
+        turn = await a_running_turn(turns, conversation_id, call, content="La la")
         reply = a_message("La la", role="assistant")
-        await enter(turns, conversation_id, turn.turn_id)
-        await begin(turns, conversation_id, turn.turn_id, call, a_message("Sing!"), count=2)
-        await turns.save([turn])
         await turns.postpone(conversation_id, turn.turn_id)
         await turns.end(conversation_id, turn.turn_id, NewMessages([reply], 3, reply.timestamp))
         await turns.settled()
