@@ -1,6 +1,7 @@
 """The active branch, as far as it is loaded."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -139,6 +140,11 @@ def test_a_message_names_its_parent_only_where_it_does_not_follow_the_last() -> 
     assert history.placed([new], keep=0)[0].model_dump(exclude_unset=True)["parent_id"] is None
 
 
+async def are_kept(histories: Histories, found: Sequence[History]) -> list[bool]:
+    """Return whether histories are kept, the last that was found first."""
+    return [await histories.get(one.id) is one for one in reversed(found)]
+
+
 async def test_the_least_used_histories_are_forgotten_first() -> None:
     storage = InMemoryStorage()
     conversations = [conversation_of([None] * 10) for _ in range(3)]
@@ -146,10 +152,9 @@ async def test_the_least_used_histories_are_forgotten_first() -> None:
         await storage.put(conversation)
     size = (await Histories(storage, max_bytes=2**20).get(conversations[0].id)).held_bytes
     histories = Histories(storage, max_bytes=size * 5 // 2)
-    first = [await histories.get(conversation.id) for conversation in conversations]
-    again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
+    found = [await histories.get(conversation.id) for conversation in conversations]
 
-    assert [a is b for a, b in zip(reversed(first), again, strict=True)] == [True, True, False]
+    assert await are_kept(histories, found) == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +169,8 @@ async def test_few_histories_are_kept_where_their_messages_are_long(content: str
     for conversation in conversations:
         await storage.put(conversation)
     found = [await histories.get(conversation.id) for conversation in conversations]
-    again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
 
-    assert [a is b for a, b in zip(reversed(found), again, strict=True)] == [True, True, False]
+    assert await are_kept(histories, found) == [True, True, False]
 
 
 async def test_few_histories_are_kept_where_much_was_recalled_for_their_prompts() -> None:
@@ -180,9 +184,8 @@ async def test_few_histories_are_kept_where_much_was_recalled_for_their_prompts(
     for history in found:
         history.last_prompt = outline_of([], [], [measured(recalled)], steady=0, steady_size=0.0)
         histories.keep(history)
-    again = [await histories.get(conversation.id) for conversation in reversed(conversations)]
 
-    assert [a is b for a, b in zip(reversed(found), again, strict=True)] == [True, True, False]
+    assert await are_kept(histories, found) == [True, True, False]
 
 
 def test_a_history_that_grows_and_lets_go_is_as_large_as_one_that_was_read_so() -> None:
