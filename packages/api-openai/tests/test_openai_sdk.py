@@ -324,6 +324,19 @@ class TestResponses:
         (only,) = await conversations(storage)
         assert len(only.messages) == 2
 
+    async def test_what_was_stored_before_is_sent_on_as_it_is(
+        self, sdk: openai.AsyncOpenAI, provider: ScriptedProvider, storage: InMemoryStorage
+    ) -> None:
+        first = await sdk.responses.create(model="aoi", input="One")
+        (stored,) = await conversations(storage)
+        old = [{"text": "One, as an older version kept it"}]
+        said = (stored.messages[0].model_copy(update={"content": old}), *stored.messages[1:])
+        await storage.put(stored.model_copy(update={"messages": said}))
+
+        await sdk.responses.create(model="aoi", input="Two", previous_response_id=first.id, store=False)
+
+        assert [message["content"] for message in provider.requests[-1].messages] == [old, "One", "Two"]
+
     async def test_read_and_delete(self, sdk: openai.AsyncOpenAI, storage: InMemoryStorage) -> None:
         first = await sdk.responses.create(model="aoi", input="One")
         assert (await sdk.responses.retrieve(first.id)).output_text == "One"
