@@ -24,9 +24,6 @@ from idolchat_core import After, EphemeralRequest, LiveTurn, Message, NewMessage
 
 __all__ = ["Asked", "Beginner", "Begun"]
 
-_MADE = ("model", "usage")
-"""Fields that say how a reply was made, which no client sends."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -213,8 +210,9 @@ async def _copied(
 
 def _of_copy(one: SaidBefore, stored: Mapping[int, Message]) -> Mapping[str, object]:
     original = stored.get(one.position) if one.position is not None else None
-    made = {} if original is None else {name: getattr(original, name) for name in _MADE}
-    return {name: value for name, value in {"timestamp": one.said_at, **made}.items() if value is not None}
+    # Not its usage: what was paid once is counted once, in all branches together.
+    kept = {"timestamp": one.said_at, "model": original.model if original is not None else None}
+    return {name: value for name, value in kept.items() if value is not None}
 
 
 def _is_answer_to(turn: LiveTurn, asked: Asked, found: Found) -> bool:

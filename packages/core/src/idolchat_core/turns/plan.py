@@ -20,7 +20,7 @@ class After:
     """A place in a conversation's tree: after a message, whatever branch it is on; None: before the first one.
 
     Of the first of the messages that are to follow it ``copied`` tells what they have of those that they are copies of:
-    ``timestamp``, ``model`` and ``usage``, each where there is one.
+    ``timestamp`` and ``model``, each where there is one, and no ``usage``, which is to be counted once.
     """
 
     message_id: StoredId | None
