@@ -20,7 +20,18 @@ from idolchat_api_openai.requests.hints import Hints
 from idolchat_api_openai.requests.purpose import Purpose, purpose_of
 from idolchat_api_openai.requests.said import History, Said
 from idolchat_api_openai.settings import OpenAISettings
-from idolchat_core import After, EphemeralRequest, LiveTurn, Message, NewMessage, Storage, TurnOptions, TurnRequest
+from idolchat_core import (
+    After,
+    EphemeralRequest,
+    LiveTurn,
+    Message,
+    NewMessage,
+    Storage,
+    StorageUnavailable,
+    TurnOptions,
+    TurnRequest,
+    new_id,
+)
 
 __all__ = ["Asked", "Beginner", "Begun"]
 
@@ -120,7 +131,7 @@ class Beginner:
                     if ahead is not None and _is_answer_to(ahead, asked, found):
                         return Begun(ahead, is_stored=True)
                 if ahead is None:
-                    begun = await self._start(caller, asked, found)
+                    begun = await self._start(caller, asked, whose, found)
                     if begun.is_stored:
                         self._attachments.add(request, begun.turn)
                         self._conversations.note(whose, begun.turn.conversation_id)
@@ -152,11 +163,15 @@ class Beginner:
         conversation_id = found.conversation_id if found is not None else None
         return whose, conversation_id, asked.after, asked.hints.message, hash(keys)
 
-    async def _start(self, caller: Caller, asked: Asked, found: Found | None) -> Begun:
+    async def _start(self, caller: Caller, asked: Asked, whose: Whose, found: Found | None) -> Begun:
         if found is None or found.tree is None:
-            conversation_id = found.conversation_id if found is not None else None
-            first = Append(None, asked.history.said)
-            return Begun(await self._append(caller, asked, conversation_id, first), is_stored=True)
+            conversation_id = (found.conversation_id if found is not None else None) or new_id()
+            try:
+                turn = await self._append(caller, asked, conversation_id, Append(None, asked.history.said))
+            except StorageUnavailable:
+                self._conversations.note(whose, conversation_id)  # it may be there, and is found when it is sent again
+                raise
+            return Begun(turn, is_stored=True)
         step = self._step(asked, found)
         instructions = _instructions(asked)
         if isinstance(step, Append):
@@ -182,7 +197,7 @@ class Beginner:
             raise AssertionError("a conversation that is there has a tree")
         return step_of(found.tree, asked.history.said, found.alignment, asked.hints)
 
-    async def _append(self, caller: Caller, asked: Asked, conversation_id: UUID | None, step: Append) -> LiveTurn:
+    async def _append(self, caller: Caller, asked: Asked, conversation_id: UUID, step: Append) -> LiveTurn:
         fields = {
             **asked.options,
             "messages": [*_instructions(asked), *_checked(step.said)],
@@ -191,7 +206,7 @@ class Beginner:
             "greeting": False,
         }
         request = validated(TurnRequest.model_validate, fields, "")
-        copied = () if conversation_id is None else await _copied(caller.service.storage, conversation_id, step.before)
+        copied = await _copied(caller.service.storage, conversation_id, step.before)
         return await caller.start(request, idempotency_key=None, after=After(step.after, copied))
 
 

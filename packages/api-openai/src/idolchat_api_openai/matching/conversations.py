@@ -161,7 +161,7 @@ class Conversations:
         """Find the conversation that a history is of; None for one that nothing tells from others.
 
         ``is_new`` says that the client is known to ask for no second reply, and ``is_retry`` that it asks for the first
-        one again, which another server may have begun.
+        one again, which may have begun though it was not told so.
         """
         replies = telling_replies(said)
         texts = [reply.text for reply in replies]
@@ -176,8 +176,7 @@ class Conversations:
         further = await self._best(whose, said, texts, [one for one in elsewhere if one not in recent])
         if further is not None and (best is None or further.alignment.count > best.alignment.count):
             return further
-        begins = is_new and not (is_retry and self._index is None)
-        return best or (None if begins else await self._repeated(whose, said, used))
+        return best or (None if is_new and not is_retry else await self._repeated(whose, said, used))
 
     async def _replied(self, whose: Whose, replies: Sequence[Said]) -> Sequence[UUID]:
         """Return conversations in which such replies stand, as far as that is known."""
