@@ -97,7 +97,7 @@ async def test_idol_serve_keeps_what_was_acknowledged_however_it_ends(
 ) -> None:
     """Scenario row 13, with the program as it is started by users."""
     ledger = Ledger()
-    one = Sent(way="sse", text="and so on " * 60, model="mock/echo-d20")
+    one = Sent(way="sse", text="and so on " * 60, model="mock/echo-d300")
     async with ledger_client(program, ledger) as client:
         await client.say("rest", "first")
         sending = asyncio.create_task(client.send(one))

@@ -1,15 +1,16 @@
 """Whatever is sent, the server answers with a 4xx that says why, and lives (scenario 44)."""
 
+import asyncio
 import json
 from collections.abc import Generator
 from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 
 from idolchat_api import ApiSettings
 from idolchat_api.testing import Parts, serving
@@ -56,11 +57,17 @@ examples = settings(max_examples=40, deadline=None, suppress_health_check=list(H
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """A server in a thread of its own, for hypothesis calls its tests again and again without a loop."""
+def portal() -> Generator[BlockingPortal]:
+    """A loop in a thread of its own, for hypothesis calls its tests again and again without one."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def url(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     plugins = load_plugins(Parts(InMemoryStorage(), ScriptedProvider()), installed=False)
     served = serving(ApiSettings(data_dir=tmp_path_factory.mktemp("fuzz")), plugins=plugins)
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served) as url:
+    with portal.wrap_async_context_manager(served) as url:
         yield url
 
 
@@ -123,13 +130,21 @@ def test_any_header_is_answered(client: httpx.Client, key: bytes, last: bytes) -
     frame=FRAMES,
     raw=st.text(max_size=40) | st.binary(max_size=40),
 )
-def test_any_frame_is_answered(url: str, kind: str, frame: dict[str, Any], raw: str | bytes) -> None:
-    with connect(url.replace("http", "ws", 1) + "/ws/chat") as socket:
-        socket.send(json.dumps({**frame, "type": kind}))
-        socket.send(raw.encode("utf-8", "replace").decode() if isinstance(raw, str) else raw)
-        socket.send('{"type": "ping"}')
-        kinds = []
-        while "pong" not in kinds:
-            said = json.loads(socket.recv(timeout=60))
-            kinds.append(said["type"])
-            assert said.get("code") != "internal_error", said
+def test_any_frame_is_answered(
+    portal: BlockingPortal, url: str, kind: str, frame: dict[str, Any], raw: str | bytes
+) -> None:
+    unread = raw.encode("utf-8", "replace").decode() if isinstance(raw, str) else raw
+    answers = portal.call(answers_to, url, [json.dumps({**frame, "type": kind}), unread, '{"type": "ping"}'])
+
+    assert "internal_error" not in [answer.get("code") for answer in answers]
+
+
+async def answers_to(url: str, frames: list[str | bytes]) -> list[dict[str, Any]]:
+    """Send frames on a connection of their own, a ping last; return what is answered until it is."""
+    answers: list[dict[str, Any]] = []
+    async with asyncio.timeout(60), connect(url.replace("http", "ws", 1) + "/ws/chat") as socket:
+        for frame in frames:
+            await socket.send(frame)
+        while "pong" not in [answer["type"] for answer in answers]:
+            answers.append(json.loads(await socket.recv()))
+    return answers

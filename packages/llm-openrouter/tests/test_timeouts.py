@@ -34,7 +34,7 @@ async def test_cancelling_closes_the_connection_at_once(
 ) -> None:
     task = asyncio.create_task(collect(provider, asking("Hi!", model=f"mock/n8-s60-x{phase}", stream=stream)))
     await mock_openrouter.wait(open=1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         task.cancel()
         await mock_openrouter.wait(open=0)
 
@@ -48,7 +48,7 @@ async def test_closing_at_any_delta_closes_the_connection(provider: OpenRouterPr
         async with aclosing(provider.stream(asking("Hi!", model="mock/n8-d5-s60-xlinger"))) as reply:
             for _ in range(count):
                 assert isinstance(await anext(reply), Delta)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             await mock_openrouter.wait(open=0)
 
     assert mock_openrouter.stats()["aborted"] == 7
@@ -59,14 +59,14 @@ async def test_a_page_that_comes_instead_of_a_reply_is_left_at_once(
 ) -> None:
     with pytest.raises(ProviderUnavailable, match="text/html"):
         await collect(provider, asking("Hi!", model="mock/xwall"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         await mock_openrouter.wait(open=0)
 
 
 @pytest.mark.parametrize("model", ["mock/xhang", "mock/xmute", "mock/xheartbeat"])
 async def test_a_reply_that_does_not_begin_times_out(open_provider: Open, mock_openrouter: Mock, model: str) -> None:
     """Heartbeats say that the connection lives; they do not make a reply."""
-    async with open_provider(first_token_timeout_s=0.8) as provider:
+    async with open_provider(first_token_timeout_s=2) as provider:
         with pytest.raises(ProviderTimeout, match="IDOLCHAT_OPENROUTER_FIRST_TOKEN_TIMEOUT_S"):
             await collect(provider, asking("Hi!", model=model))
         await mock_openrouter.wait(open=0)
@@ -78,7 +78,7 @@ async def test_a_reply_that_falls_silent_times_out_after_what_was_said(
     open_provider: Open, mock_openrouter: Mock
 ) -> None:
     said = ""
-    async with open_provider(token_timeout_s=1) as provider:
+    async with open_provider(token_timeout_s=2) as provider:
         reply = provider.stream(asking("Hi!", model="mock/n8-s60-xstall"))
         with pytest.raises(ProviderTimeout, match="IDOLCHAT_OPENROUTER_TOKEN_TIMEOUT_S"):  # noqa: PT012
             async for piece in reply:
@@ -98,12 +98,12 @@ async def test_a_slow_reply_is_not_a_silent_one(open_provider: Open) -> None:
 
 async def test_a_slow_reader_is_not_held_against_the_server(open_provider: Open) -> None:
     async with (
-        open_provider(token_timeout_s=0.5) as provider,
+        open_provider(token_timeout_s=2) as provider,
         aclosing(provider.stream(asking("Hi!", model="mock/n4-d5"))) as reply,
     ):
         first = await anext(reply)
         busy = asyncio.Event()
-        asyncio.get_running_loop().call_later(1, busy.set)
+        asyncio.get_running_loop().call_later(3, busy.set)
         await busy.wait()
         rest = [piece async for piece in reply]
 
@@ -114,11 +114,11 @@ async def test_a_slow_reader_is_not_held_against_the_server(open_provider: Open)
 async def test_what_waits_in_the_socket_is_read_before_time_is_judged(open_provider: Open) -> None:
     """The whole process may be stopped for a while, and the server goes on."""
     async with (
-        open_provider(token_timeout_s=1) as provider,
-        aclosing(provider.stream(asking("Hi!", model="mock/n50-d60"))) as reply,
+        open_provider(token_timeout_s=2) as provider,
+        aclosing(provider.stream(asking("Hi!", model="mock/n50-d80"))) as reply,
     ):
         await anext(reply)
-        asyncio.get_running_loop().call_later(0.05, time.sleep, 2)
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 3)
         rest = [piece async for piece in reply]
 
     assert len(rest) == 50

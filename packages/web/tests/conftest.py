@@ -45,5 +45,5 @@ async def url(settings: ApiSettings, storage: InMemoryStorage, schemes: tuple[ob
 
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client

@@ -321,7 +321,7 @@ async def test_deleting_stops_the_turn_that_runs(client: httpx.AsyncClient, prov
 
     await client.delete(f"/conversation/{conversation_id}")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await provider.wait_for_replies(0)
     await waiting
     assert (await client.get(f"/conversation/{conversation_id}")).status_code == 404

@@ -373,7 +373,7 @@ class TestLeaving:
             for _ in range(deltas + 1):
                 await anext(events)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await provider.wait_for_replies(0)
 
     @pytest.mark.parametrize("read", range(4))
