@@ -84,6 +84,21 @@ def test_wrong_usage_ends_with_2_and_the_way_to_help(installation: Installation,
     assert not done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["keys", "create", "--name", "caf\udce9"], "name"),
+        (["users", "erase", "caf\udce9", "--yes"], "user"),
+        (["keys", "revoke", "a", "caf\udce9"], "keys"),
+    ],
+)
+def test_text_that_is_no_utf8_is_wrong_usage(installation: Installation, arguments: list[str], name: str) -> None:
+    done = installation.execute(*arguments)
+
+    assert done.returncode == 2
+    assert f"Error: Invalid value for {name}: from character 4 on it is no UTF-8" in done.stderr
+
+
 def test_a_misspelt_command_is_told_its_name(installation: Installation) -> None:
     assert "Did you mean 'doctor'?" in installation.run("docter").stderr
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -53,9 +54,37 @@ class LazyGroup(TyperGroup):
         return typer.main.get_command(getattr(import_module(module), attribute or "app"))
 
 
+class _App(typer.Typer):
+    """Checks that the texts a command is given are UTF-8, as all that is stored; names of files may be any bytes."""
+
+    def command(self, name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        register = super().command(name, **attributes)
+        return lambda function: register(_with_checked_text(function))
+
+
+def _with_checked_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def checked(**arguments: Any) -> Any:
+        for name, value in arguments.items():
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and not text.isascii():
+                    _check_text(text, name)
+        return function(**arguments)
+
+    return checked
+
+
+def _check_text(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        message = f"from character {error.start + 1} on it is no UTF-8; write it in UTF-8"
+        raise typer.BadParameter(message, param_hint=name) from None
+
+
 def new_app(**attributes: Any) -> typer.Typer:
     """Make the ``app`` of a command's module, with the looks that all commands share."""
-    return typer.Typer(
+    return _App(
         **{"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None} | attributes
     )
 
