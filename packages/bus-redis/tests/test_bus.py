@@ -11,7 +11,7 @@ from idolchat_bus_redis import RedisSettings
 from idolchat_bus_redis.bus import RedisBus
 from idolchat_bus_redis.testing import RedisServer, running_cluster, running_redis
 from idolchat_core import Bus, ConfigurationError
-from idolchat_core.testing import BusConformance, OpenBus, until_so
+from idolchat_core.testing import BusConformance, OpenBus, reserve_port, until_so
 
 
 def bus_at(url: str) -> RedisBus:
@@ -195,3 +195,26 @@ async def test_a_server_that_is_no_redis_is_waited_for(own_redis: RedisServer) -
         port = server.sockets[0].getsockname()[1]
         async with bus_at(f"redis://127.0.0.1:{port}") as bus:
             assert f"127.0.0.1:{port} (IDOLCHAT_REDIS_URL) cannot be reached" in (bus.state.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("ssl_ca_certs=/none.pem", "ssl_ca_certs.*cannot be read: .*No such file"),
+        ("ssl_cert_reqs=most", "most"),
+        ("protocol=9", "protocol must be either 2 or 3"),
+    ],
+)
+async def test_an_address_that_no_waiting_mends_is_refused(parameters: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"IDOLCHAT_REDIS_URL cannot be used: .*{told}"):
+        async with bus_at(f"rediss://127.0.0.1:{reserve_port()}?{parameters}"):
+            pass
+
+
+async def test_the_number_of_a_database_makes_no_difference(redis: RedisServer) -> None:
+    arrived: list[bytes] = []
+    async with bus_at(f"{redis.url}/99") as bus, bus_at(redis.url) as other, bus.receive(arrived.append):
+        other.send(bus.inbox, b"hello")
+        await until_so("the message", lambda: arrived == [b"hello"])
+
+    assert bus.state.problem is None

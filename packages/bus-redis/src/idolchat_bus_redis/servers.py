@@ -16,6 +16,7 @@ from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from idolchat_bus_redis.errors import told
 from idolchat_bus_redis.settings import VARIABLE
@@ -46,11 +47,7 @@ async def opened(address: str, where: str, *, dropped: Callable[[int], None]) ->
     Raises as ``told``.
     """
     options = _options(address)
-    try:
-        first = Redis(**options)
-    except TypeError as error:  # a parameter of the address that the client does not know
-        raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from None
-    async with first as client:
+    async with _client(options) as client:
         with told(where):
             mode = _mode(await client.execute_command("HELLO"))  # type: ignore[no-untyped-call]
         if mode == "sentinel":
@@ -61,7 +58,6 @@ async def opened(address: str, where: str, *, dropped: Callable[[int], None]) ->
         if mode != "cluster":
             yield _Standalone(client, where)
             return
-    options.pop("db", None)  # a cluster has one
     cluster = RedisCluster(**options)
     try:
         with told(where):
@@ -69,6 +65,24 @@ async def opened(address: str, where: str, *, dropped: Callable[[int], None]) ->
         yield _Cluster(cluster, options, where, dropped)
     finally:
         await cluster.aclose()
+
+
+def _client(options: dict[str, Any]) -> Redis:
+    """Make a client whose connections can be made. Raises ``ConfigurationError`` for what no waiting mends."""
+    try:
+        client = Redis(**options)
+        connection = client.connection_pool.make_connection()
+    except (TypeError, RedisError) as error:  # a parameter that the client does not know, or a value of one
+        raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from None
+    if isinstance(connection, SSLConnection):
+        try:
+            connection.ssl_context.get()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{VARIABLE} cannot be used: a file that ssl_ca_certs, ssl_ca_path, ssl_certfile or ssl_keyfile names"
+                f" cannot be read: {error}"
+            ) from None
+    return client
 
 
 class _Standalone(Server):
@@ -144,6 +158,7 @@ def _options(address: str) -> dict[str, Any]:
         raise ConfigurationError(f"{VARIABLE} cannot be read: {error}") from None
     if issubclass(options.pop("connection_class", object), SSLConnection):
         options["ssl"] = True
+    options.pop("db", None)  # channels belong to no database
     if "path" in options:
         options["unix_socket_path"] = options.pop("path")
     return {
