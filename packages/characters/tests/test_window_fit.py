@@ -56,3 +56,15 @@ async def test_doctor_names_the_characters_that_do_not_fit() -> None:
     assert [finding.status for finding in good] == ["ok"]
     assert [finding.status for finding in bad] == ["fail"]
     assert bad[0].message.startswith("mika: description: ")
+
+
+async def test_doctor_names_the_records_that_cannot_be_read() -> None:
+    storage = InMemoryStorage()
+    library, fits = library_of(storage), fits_provider(ScriptedProvider(), CoreSettings(plugins=()))
+    lost = await library.create(Character(name="Ren", visibility="public"), OPERATOR)
+    await storage.put_record("characters", str(lost.id), b"{}")
+
+    found = await examine(library, fits)
+
+    assert [finding.status for finding in found] == ["fail"]
+    assert f"idol characters delete {lost.id}" in found[0].message

@@ -71,7 +71,7 @@ def _client(options: dict[str, Any]) -> Redis:
     """Make a client whose connections can be made. Raises ``ConfigurationError`` for what no waiting mends."""
     try:
         client = Redis(**options)
-        connection = client.connection_pool.make_connection()
+        connection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, RedisError) as error:  # a parameter that the client does not know, or a value of one
         raise ConfigurationError(f"{VARIABLE} cannot be used: {error}") from None
     if isinstance(connection, SSLConnection):

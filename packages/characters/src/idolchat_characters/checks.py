@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from idolchat_characters.errors import CardTooLong
+from idolchat_characters.errors import CardTooLong, CharacterDamaged
 from idolchat_characters.library import CharacterLibrary, library_of
 from idolchat_characters.window_fit import FitCheck, fits_provider
 from idolchat_cli.checks.result import CheckResult, fail, ok
@@ -27,16 +27,19 @@ async def check_characters() -> list[CheckResult]:
 
 
 async def examine(library: CharacterLibrary, fits: FitCheck) -> list[CheckResult]:
-    """Report the cards that do not fit, the first 20 by name, or that all do."""
-    too_long = [finding async for finding in _too_long(library, fits)]
-    if not too_long:
+    """Report the cards that do not fit or cannot be read, the first 20 by name, or that all do."""
+    found = [finding async for finding in _findings(library, fits)]
+    if not found:
         return [ok(CHECK, f"{await library.count():,}, and each card fits the model that speaks as it")]
-    more = len(too_long) - MAX_NAMED
-    return too_long[:MAX_NAMED] + ([fail(CHECK, f"{more:,} more do not fit")] if more > 0 else [])
+    more = len(found) - MAX_NAMED
+    return found[:MAX_NAMED] + ([fail(CHECK, f"{more:,} more do not fit, or cannot be read")] if more > 0 else [])
 
 
-async def _too_long(library: CharacterLibrary, fits: FitCheck) -> AsyncGenerator[CheckResult]:
+async def _findings(library: CharacterLibrary, fits: FitCheck) -> AsyncGenerator[CheckResult]:
     async for record in library.everyone():
+        if isinstance(record, CharacterDamaged):
+            yield fail(CHECK, str(record))
+            continue
         try:
             await fits(record.character)
         except CardTooLong as error:

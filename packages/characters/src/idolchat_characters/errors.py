@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from idolchat_core import InvalidRequest, StorageConflict
+from idolchat_core import InvalidRequest, StorageConflict, StorageError
 
 __all__ = [
     "BookVersionConflict",
     "CardRefused",
     "CardTooLong",
+    "CharacterDamaged",
     "SlugTaken",
     "TooManyBooks",
     "TooManyCharacters",
@@ -35,6 +36,19 @@ class TooManyCharacters(InvalidRequest):
     """A user has as many characters as one may have, or they take as much room."""
 
     code = "too_many_characters"
+
+
+class CharacterDamaged(StorageError):
+    """The stored record of a character cannot be read; all others can."""
+
+    code = "character_damaged"
+
+    def __init__(self, character_id: UUID, problem: str) -> None:
+        self.character_id = character_id
+        super().__init__(
+            f"the record characters/{character_id} cannot be read ({problem}): put it back from a backup, or remove it"
+            f" with `idol characters delete {character_id}` and import the card again"
+        )
 
 
 class VersionConflict(StorageConflict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,18 @@ def test_a_deleted_character_is_no_more(idol: Idol) -> None:
     idol.answer("characters", "delete", "aoi", "--yes")
 
     assert "no character aoi" in idol("characters", "show", "aoi").stderr
+
+
+def test_a_character_whose_record_cannot_be_read_is_deleted_by_her_id(idol: Idol, tmp_path: Path) -> None:
+    made = idol.answer("characters", "import", str(CARDS / "03_v3.json"))[0]["id"]
+    record = next((tmp_path / "data").rglob(f"characters/{made}*"))
+    record.write_bytes(b"{}\n%08x\n" % zlib.crc32(b"{}"))
+
+    shown, deleted = idol("characters", "show", made), idol("characters", "delete", made, "--yes")
+
+    assert f"the record characters/{made} cannot be read" in shown.stderr
+    assert deleted.returncode == 0, deleted.stderr
+    assert not record.exists()
 
 
 def test_a_private_character_needs_an_owner(idol: Idol) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from idolchat_characters import Character
-from idolchat_characters.errors import SlugTaken, TooManyCharacters, VersionConflict
+from idolchat_characters.errors import CharacterDamaged, SlugTaken, TooManyCharacters, VersionConflict
 from idolchat_characters.library import CharacterLibrary, Viewer
 from idolchat_characters.library.records import ASSETS, CHARACTERS
 from idolchat_characters.settings import CharactersSettings
@@ -339,3 +339,35 @@ class TestPictures:
             await library.update(made, {"assets": []}, OPERATOR, version=1)
         assert made.icon is not None
         assert await library.asset(made, made.icon) is not None
+
+
+@pytest.mark.parametrize("value", [b"{}", b"\xff", b'{"id": 1}'])
+async def test_a_record_that_cannot_be_read_is_named_and_leaves_the_others_usable(
+    storage: InMemoryStorage, library: CharacterLibrary, value: bytes
+) -> None:
+    kept = await library.create(Character(name="Mika"), OPERATOR)
+    lost = await library.create(Character(name="Ren"), OPERATOR)
+    await storage.put_record(CHARACTERS, str(lost.id), value)
+    fresh = CharacterLibrary(storage, CharactersSettings())
+
+    listed = await fresh.list(OPERATOR)
+    with pytest.raises(CharacterDamaged, match=f"characters/{lost.id} cannot be read .*idol characters delete"):
+        await fresh.find(str(lost.id), OPERATOR)
+    another = await fresh.create(Character(name="Ren"), OPERATOR)
+
+    assert [one.id for one in listed.data] == [kept.id]
+    assert await fresh.find("mika", OPERATOR) == kept
+    assert another.character.slug == "ren-2"
+    assert list(await fresh.newest(9)) == [another, kept]
+
+
+async def test_a_character_whose_record_cannot_be_read_is_deleted_with_card_and_files(
+    storage: InMemoryStorage, library: CharacterLibrary, make_json: Callable[..., bytes]
+) -> None:
+    lost, _ = await library.import_card(make_json(name="Ren"), OPERATOR)
+    await storage.put_record(CHARACTERS, str(lost.id), b"{}")
+
+    await library.delete_damaged(lost.id)
+
+    assert await library.find(str(lost.id), OPERATOR) is None
+    assert list(await storage.list_records(ASSETS)) == []

@@ -57,7 +57,9 @@ class LazyGroup(TyperGroup):
 class _App(typer.Typer):
     """Checks that the texts a command is given are UTF-8, as all that is stored; names of files may be any bytes."""
 
-    def command(self, name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def command(  # type: ignore[override]  # Typer lists the attributes
+        self, name: str | None = None, **attributes: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         register = super().command(name, **attributes)
         return lambda function: register(_with_checked_text(function))
 
@@ -84,9 +86,7 @@ def _check_text(text: str, name: str) -> None:
 
 def new_app(**attributes: Any) -> typer.Typer:
     """Make the ``app`` of a command's module, with the looks that all commands share."""
-    return _App(
-        **{"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None} | attributes
-    )
+    return _App(**{"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None} | attributes)
 
 
 def new_group(commands: Mapping[str, Lazy], *, help: str, epilog: str) -> typer.Typer:  # noqa: A002  Typer's word

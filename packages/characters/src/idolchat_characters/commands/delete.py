@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from pydantic import Field
 
 from idolchat_characters.commands.opening import find, open_library
+from idolchat_characters.errors import CharacterDamaged
+from idolchat_characters.library import CharacterLibrary, CharacterRecord
 from idolchat_cli.confirmation import confirm
 from idolchat_cli.lazy import examples, new_app
 from idolchat_cli.options import AsJson, Yes
@@ -48,8 +51,17 @@ def delete(
 
 async def _deleted(names: Sequence[str]) -> None:
     async with open_library() as library:
-        records = {record.id: record for record in [await find(library, name) for name in names]}
-        with progress("Deleting", total=len(records), unit="characters") as deleting:
-            for record in records.values():
-                await library.delete(record)
+        several = [await _found(library, name) for name in names]
+        found = {one if isinstance(one, UUID) else one.id: one for one in several}
+        with progress("Deleting", total=len(found), unit="characters") as deleting:
+            for one in found.values():
+                await (library.delete_damaged(one) if isinstance(one, UUID) else library.delete(one))
                 deleting.advance()
+
+
+async def _found(library: CharacterLibrary, name: str) -> CharacterRecord | UUID:
+    """Return a character, or the id of one whose record cannot be read."""
+    try:
+        return await find(library, name)
+    except CharacterDamaged as error:
+        return error.character_id

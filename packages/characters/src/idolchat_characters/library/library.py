@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from idolchat_characters.cards import CardFormat, CardLimits, CardReading, read_card, write_card
 from idolchat_characters.character import Character
-from idolchat_characters.errors import VersionConflict
+from idolchat_characters.errors import CharacterDamaged, VersionConflict
 from idolchat_characters.kept_records import REFRESH_S
 from idolchat_characters.library.access import OPERATOR, Viewer
 from idolchat_characters.library.index import CharacterIndex, CharacterPage, slug_key
@@ -103,25 +103,32 @@ class CharacterLibrary:
         return self._index.page(viewer, tag=tag, text=text, owner_id=owner_id, limit=limit, before=before)
 
     async def newest(self, limit: int) -> Sequence[CharacterRecord]:
-        """Read the newest characters, whoever's they are."""
-        ids = sorted(await self._store.ids(), reverse=True)[:limit]
-        return [record for held in ids if (record := await self._store.read(held)) is not None]
+        """Read the newest characters, whoever's they are, but those that cannot be read."""
+        found: list[CharacterRecord] = []
+        await self._store.read_into(found.append, sorted(await self._store.ids(), reverse=True)[:limit])
+        return found
 
-    async def everyone(self) -> AsyncGenerator[CharacterRecord]:
-        """Read all characters, whoever's they are, the oldest first."""
+    async def everyone(self) -> AsyncGenerator[CharacterRecord | CharacterDamaged]:
+        """Read all characters, whoever's they are, the oldest first; an error for one that cannot be read."""
         for held in sorted(await self._store.ids()):
-            if (record := await self._store.read(held)) is not None:
-                yield record
+            try:
+                record = await self._store.read(held)
+            except CharacterDamaged as error:
+                yield error
+            else:
+                if record is not None:
+                    yield record
 
     async def count(self) -> int:
         """Count all characters."""
         return len(await self._store.ids())
 
     async def owned_by(self, owner_id: UUID) -> Sequence[CharacterRecord]:
-        """Read all characters of a user."""
+        """Read all characters of a user, but those that cannot be read."""
         await self.load()
-        ids = self._index.owned_by(owner_id)
-        return [record for held in ids if (record := await self._store.read(held)) is not None]
+        found: list[CharacterRecord] = []
+        await self._store.read_into(found.append, self._index.owned_by(owner_id))
+        return found
 
     async def forget_owner(self, owner_id: UUID) -> int:
         """Leave a user's public characters to nobody, and remove the others with cards and files.
@@ -245,9 +252,15 @@ class CharacterLibrary:
             while await self._store.read_stored(record.id) is not None:
                 current, stored_version = await self._stored(record, version)
                 with suppress(StorageConflict):
-                    await self._store.delete(current, if_version=stored_version)
+                    await self._store.delete(current.id, if_version=stored_version)
                     await self._slugs.release(current.character, current.id)
             self._index.discard(record.id)
+
+    async def delete_damaged(self, character_id: UUID) -> None:
+        """Delete a character whose record cannot be read, with her card and files."""
+        async with self._writing:
+            await self._store.delete(character_id, if_version=None)
+            self._index.discard(character_id)
 
     async def _has_slug(self, changed: CharacterRecord, *, before: CharacterRecord) -> bool:
         """Claim the slug of a character who gets another one, or hers among others."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from idolchat_characters.character import Character
+from idolchat_characters.errors import CharacterDamaged
 from idolchat_characters.library.index import slug_key
 from idolchat_characters.library.records import SLUGS
 from idolchat_characters.library.store import CharacterStore
@@ -79,7 +80,10 @@ class SlugClaims:
                 return
 
     async def _holds(self, claim: _Claim, name: str) -> bool:
-        record = await self._store.read(claim.character_id)
+        try:
+            record = await self._store.read(claim.character_id)
+        except CharacterDamaged:  # hers again when her record is put back
+            return True
         slug = record.character.slug if record is not None else None
         if record is not None and slug is not None and _name(record.character, slug) == name:
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -10,6 +11,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from idolchat_characters.errors import CharacterDamaged
 from idolchat_characters.id_times import made_at
 from idolchat_characters.library.records import (
     ASSETS,
@@ -25,6 +29,8 @@ from idolchat_core import NO_RECORD, Storage
 
 __all__ = ["CharacterStore"]
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 64
 PAGE = 1000
 MAX_CACHED = 256
@@ -34,11 +40,13 @@ class CharacterStore:
     """The records of characters in a storage, and those of their cards and files.
 
     A card and files are written before the character and removed after, so that a character that is there is whole.
+    What reads one character raises ``CharacterDamaged`` for a record that cannot be read; what reads many goes on.
     """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._read: OrderedDict[UUID, tuple[float, bytes, CharacterRecord]] = OrderedDict()
+        self._told_damaged: set[UUID] = set()
 
     async def ids(self) -> set[UUID]:
         """List the ids of all characters."""
@@ -53,7 +61,7 @@ class CharacterStore:
         if value is None:
             self._read.pop(character_id, None)
             return None
-        record = known[2] if known and known[1] == value else CharacterRecord.model_validate_json(value)
+        record = known[2] if known and known[1] == value else _parsed(character_id, value)
         self._read[character_id] = (time.monotonic(), value, record)
         self._read.move_to_end(character_id)
         if len(self._read) > MAX_CACHED:
@@ -63,16 +71,25 @@ class CharacterStore:
     async def read_stored(self, character_id: UUID) -> tuple[CharacterRecord, str] | None:
         """Read a character that is to be changed, with the version that her record has in the storage."""
         found = await self._storage.read_record(CHARACTERS, str(character_id))
-        return found and (CharacterRecord.model_validate_json(found.value), found.version)
+        return found and (_parsed(character_id, found.value), found.version)
 
     async def read_into(self, put: Callable[[CharacterRecord], None], ids: Sequence[UUID]) -> None:
-        """Read many characters and hand each over; the event loop goes on in between."""
+        """Read many characters and hand each over that can be read; the event loop goes on in between."""
         for start in range(0, len(ids), AT_ONCE):
-            names = map(str, ids[start : start + AT_ONCE])
-            values = await asyncio.gather(*(self._storage.get_record(CHARACTERS, name) for name in names))
-            for value in values:
-                if value is not None:
-                    put(CharacterRecord.model_validate_json(value))
+            some = ids[start : start + AT_ONCE]
+            values = await asyncio.gather(*(self._storage.get_record(CHARACTERS, str(each)) for each in some))
+            for character_id, value in zip(some, values, strict=True):
+                if value is not None and (record := self._readable(character_id, value)) is not None:
+                    put(record)
+
+    def _readable(self, character_id: UUID, value: bytes) -> CharacterRecord | None:
+        try:
+            return _parsed(character_id, value)
+        except CharacterDamaged as error:
+            if character_id not in self._told_damaged:
+                self._told_damaged.add(character_id)
+                log.warning("a character is left out", extra={"character_id": character_id, "reason": str(error)})
+            return None
 
     async def write(self, record: CharacterRecord, *, if_version: str) -> None:
         """Write a character in place of what was read. Raises ``StorageConflict`` where that has changed."""
@@ -110,12 +127,12 @@ class CharacterStore:
         yield  # a change that fails leaves them: another may just have brought the same
         await self._remove_assets([asset_name(after.id, name) for name in old - new])
 
-    async def delete(self, record: CharacterRecord, *, if_version: str) -> None:
+    async def delete(self, character_id: UUID, *, if_version: str | None) -> None:
         """Remove a character with her card and files. Raises ``StorageConflict`` where she has changed."""
-        await self._storage.delete_record(CHARACTERS, str(record.id), if_version=if_version)
-        self._read.pop(record.id, None)
-        names = [name async for name in self._names(ASSETS, prefix=f"{record.id}.")]
-        note = owner_note_name(record.id)
+        await self._storage.delete_record(CHARACTERS, str(character_id), if_version=if_version)
+        self._read.pop(character_id, None)
+        names = [name async for name in self._names(ASSETS, prefix=f"{character_id}.")]
+        note = owner_note_name(character_id)
         await self._remove_assets(sorted(names, key=lambda name: name == note))  # the note names what is left
 
     async def remove_left_of(self, owner_id: UUID) -> int:
@@ -167,3 +184,12 @@ class CharacterStore:
                 orphans.append(name)
         await self._remove_assets(orphans)
         return len(orphans)
+
+
+def _parsed(character_id: UUID, value: bytes) -> CharacterRecord:
+    try:
+        return CharacterRecord.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CharacterDamaged(character_id, f"{place}: {first['msg']}" if place else first["msg"]) from error
