@@ -1,7 +1,11 @@
 """What users choose, in one process and in several."""
 
 import asyncio
+from typing import Any
 
+import pytest
+
+from idolchat_core import StorageUnavailable
 from idolchat_core.testing import InMemoryStorage
 from idolchat_memory.choices import MemoryChoice, MemoryChoices
 
@@ -23,3 +27,20 @@ async def test_choices_that_are_made_at_once_are_both_stored() -> None:
     await asyncio.gather(choices.change(MIA, recall=False), choices.change(MIA, cross_character=True))
 
     assert await choices.of(MIA) == MemoryChoice(recall=False, cross_character=True)
+
+
+class LosesAnAnswer(InMemoryStorage):
+    """Writes a record, and then fails, as where a connection is lost before the answer has come."""
+
+    async def put_record(self, namespace: str, name: str, value: bytes, **how: Any) -> str:
+        await super().put_record(namespace, name, value, **how)
+        raise StorageUnavailable("the connection was lost; send again")
+
+
+async def test_a_choice_whose_storing_was_not_answered_holds_at_once() -> None:
+    choices = MemoryChoices(LosesAnAnswer())
+    assert await choices.of(MIA) == MemoryChoice()
+    with pytest.raises(StorageUnavailable):
+        await choices.change(MIA, recall=False)
+
+    assert await choices.of(MIA) == MemoryChoice(recall=False)

@@ -74,6 +74,9 @@ class MemoryChoices:
                 )
             except StorageConflict:
                 continue
+            except BaseException:  # it may be stored all the same
+                self._kept.pop(user_id, None)
+                raise
             return self._keep(user_id, stored)
         raise StorageConflict("what is remembered is being chosen by others; send again")
 

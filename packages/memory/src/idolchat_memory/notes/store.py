@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -53,6 +54,7 @@ class NoteStore:
         self._clock = clock
         self._kept: OrderedDict[str, Notes] = OrderedDict()
         self._stamp: bytes | None = None
+        self._is_untold = False
         self._fresh_until = 0.0
 
     def are_empty(self, scopes: Sequence[NoteScope]) -> bool:
@@ -148,8 +150,10 @@ class NoteStore:
             before, after = len(notes), len(left)
             return left
 
-        await self.change(note.scope, without)
-        await forget_explanations(self._storage, note.user_id, naming=str(note.id))
+        try:
+            await self.change(note.scope, without)
+        finally:  # it may be gone though that failed, and is then not found again
+            await forget_explanations(self._storage, note.user_id, naming=str(note.id))
         return before - after
 
     async def change(self, scope: NoteScope, change: Callable[[Notes], Notes]) -> Notes:
@@ -164,11 +168,12 @@ class NoteStore:
             if changed == notes:
                 return notes
             try:
-                await self._write(scope, changed, version)
+                with self._unsure_where_it_fails():
+                    await self._write(scope, changed, version)
+                    self._keep(name, changed)
+                    await self._tell()
             except StorageConflict:
                 continue
-            self._keep(name, changed)
-            await self._tell()
             return changed
         raise StorageConflict("the notes are being changed by others; send again")
 
@@ -182,11 +187,23 @@ class NoteStore:
     async def erase(self, user_id: str) -> int:
         """Delete all notes of a user, and return how many records that were."""
         names = [name async for name in self._names(user_id)]
-        for name in names:
-            await self._storage.delete_record(NOTES, name)
-            self._kept.pop(name, None)
-        await self._tell()  # also where core has deleted them: what is kept of them in memory is to go
+        with self._unsure_where_it_fails():
+            for name in names:
+                await self._storage.delete_record(NOTES, name)
+                self._kept.pop(name, None)
+            await self._tell()  # also where core has deleted them: what is kept of them in memory is to go
         return len(names)
+
+    @contextmanager
+    def _unsure_where_it_fails(self) -> Generator[None]:
+        """Read notes again, and tell others to, after a write that may have been done though it failed."""
+        try:
+            yield
+        except StorageConflict:
+            raise
+        except BaseException:
+            self._is_untold, self._fresh_until = True, 0.0
+            raise
 
     async def _read(self, name: str) -> tuple[Notes, str]:
         record = await self._storage.read_record(NOTES, name)
@@ -219,6 +236,9 @@ class NoteStore:
         """Forget what is kept where another process has changed notes."""
         if self._clock() < self._fresh_until:
             return
+        if self._is_untold:
+            self._kept.clear()
+            await self._tell()
         self._fresh_until = self._clock() + FRESH_S
         stamp = await self._storage.get_record(*_CHANGED)
         if stamp != self._stamp:
@@ -236,9 +256,10 @@ class NoteStore:
             version = record.version if record else NO_RECORD
             try:
                 await self._storage.put_record(*_CHANGED, stamp, durable=False, if_version=version)
-                return
             except StorageConflict:
                 continue
+            self._is_untold = False
+            return
 
     def _keep(self, name: str, notes: Notes) -> Notes:
         self._kept[name] = notes
