@@ -129,9 +129,9 @@ class BookLibrary:
 
     async def delete(self, book: Lorebook) -> None:
         """Remove a book."""
-        async with self._writing:
-            await self._storage.delete_record("lorebooks", str(book.id))
+        async with self._writing:  # its line first: while the book is there, it can be deleted again
             await self._lists.change(_list_of(book), lambda held: _without(held, book))
+            await self._storage.delete_record("lorebooks", str(book.id))
 
     async def conversations(self) -> set[UUID]:
         """List the conversations that have books of their own."""
@@ -142,8 +142,14 @@ class BookLibrary:
         """Remove the books of conversations."""
         for name in await self._lists.names():
             for line in await self.list(name):
-                if line.conversation_id in conversation_ids and (book := await self.get(line.id)) is not None:
-                    await self.delete(book)
+                if line.conversation_id in conversation_ids:
+                    await self._remove_listed(line)
+
+    async def _remove_listed(self, line: BookSummary) -> None:
+        """Remove a book that is found again by its line: that goes last."""
+        async with self._writing:
+            await self._storage.delete_record("lorebooks", str(line.id))
+            await self._lists.change(_list_of(line), lambda held: _without(held, line))
 
     async def copy_of(self, source_id: UUID, *, user_id: UUID | None, conversation_id: UUID) -> None:
         """Store books of a conversation once more, for another one of its user. Raises ``TooManyBooks``."""
@@ -216,6 +222,6 @@ def _with(held: BookList | None, book: Lorebook) -> BookList:
     return BookList(user_id=book.user_id, books=tuple(books))
 
 
-def _without(held: BookList | None, book: Lorebook) -> BookList:
+def _without(held: BookList | None, book: BookSummary) -> BookList:
     left = tuple(one for one in held.books if one.id != book.id) if held else ()
     return BookList(user_id=book.user_id, books=left)

@@ -1,0 +1,52 @@
+"""The storage's answer to a write is lost, and whoever has asked asks again."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from idolchat_core import StorageUnavailable
+from idolchat_core.testing import InMemoryStorage
+
+type Headers = dict[str, str]
+
+
+class LosesAnAnswer(InMemoryStorage):
+    """Writes a record, and then fails once, as where a connection is lost before the answer has come."""
+
+    loses: str | None = None
+
+    async def put_record(self, namespace: str, name: str, value: bytes, **how: Any) -> str:
+        version = await super().put_record(namespace, name, value, **how)
+        self._lose(namespace)
+        return version
+
+    async def delete_record(self, namespace: str, name: str, **how: Any) -> None:
+        await super().delete_record(namespace, name, **how)
+        self._lose(namespace)
+
+    def _lose(self, namespace: str) -> None:
+        if namespace == self.loses:
+            self.loses = None
+            raise StorageUnavailable("the connection was lost; send again")
+
+
+@pytest.fixture
+def storage() -> LosesAnAnswer:
+    return LosesAnAnswer()
+
+
+@pytest.mark.parametrize(("loses", "again"), [("lorebooks", 404), ("lorebook-lists", 204)])
+async def test_a_book_whose_deletion_was_not_answered_is_gone_and_listed_no_more(
+    client: httpx.AsyncClient, ana: Headers, storage: LosesAnAnswer, loses: str, again: int
+) -> None:
+    content = json.dumps({"entries": {"0": {"uid": 0, "key": ["stage"], "content": "A song."}}})
+    made = await client.post("/lorebooks", content=content, headers=ana)
+    at = f"/lorebooks/{made.json()['lorebook']['id']}"
+    storage.loses = loses
+    tried = [(await client.delete(at, headers=ana)).status_code for _ in range(2)]
+
+    assert tried == [503, again]
+    assert (await client.get(at, headers=ana)).status_code == 404
+    assert (await client.get("/lorebooks", headers=ana)).json()["data"] == []
