@@ -1,5 +1,6 @@
 """Primary and mirror compared by content, and made the same."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
@@ -10,6 +11,7 @@ from idolchat_core.errors import StorageUnavailable
 from idolchat_core.mirror import Difference, MirroredStorage, MirrorMode, compare, repair_all, restore_all
 from idolchat_core.mirror.repair import mend
 from idolchat_core.models import Conversation, utc_now
+from idolchat_core.storage import document
 from idolchat_core.testing import InMemoryObjects, InMemoryStorage, a_conversation, a_message
 
 pytestmark = pytest.mark.parametrize("primary", ["alone", "shared"], indirect=True)
@@ -135,6 +137,31 @@ async def test_everything_that_was_lost_is_restored(
         assert {one for one, found in restored.items() if not found.is_restored} == {lost[0].id}
         assert restored[lost[0].id].code == "conversation_damaged"
         assert set(await primary.list_ids()) == {conversation.id for conversation in lost[1:]}
+
+
+class ObjectsAskedForInPairs(InMemoryObjects):
+    """A store that reads a conversation while another is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pair = asyncio.Barrier(2)
+
+    async def get_value(self, key: str) -> bytes | None:
+        if key in self.values and key.startswith("conversations/"):
+            await self._pair.wait()
+        return await super().get_value(key)
+
+
+async def test_several_conversations_are_restored_at_once(opened: Opening, primary: InMemoryStorage) -> None:
+    mirror = ObjectsAskedForInPairs()
+    lost = [a_conversation(str(number), id=uuid4()) for number in range(20)]
+    for conversation in lost:
+        mirror.values[f"conversations/{conversation.id}.json"] = document.encode(conversation)
+    async with opened(primary, mirror, mode=MirrorMode.RECORD) as storage, asyncio.timeout(10):
+        told = [(done, total) async for done, total, _ in restore_all(storage)]
+
+    assert told == [(number, 20) for number in range(1, 21)]
+    assert set(await primary.list_ids()) == {conversation.id for conversation in lost}
 
 
 async def test_a_mirror_that_is_down_is_not_taken_for_an_empty_one(

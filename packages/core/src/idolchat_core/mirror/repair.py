@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import suppress
+from itertools import batched
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from idolchat_core.errors import ConversationDamaged, ConversationNotFound, IdolchatError, StorageConflict
-from idolchat_core.mirror.compare import Comparison, Difference, DifferenceKind, compare, find_difference
+from idolchat_core.mirror.compare import AT_ONCE, Comparison, Difference, DifferenceKind, compare, find_difference
 from idolchat_core.mirror.inventory import record_keys
 from idolchat_core.mirror.mirror import Mirror
 from idolchat_core.mirror.outbox import Subject
@@ -78,14 +79,12 @@ async def restore_all(storage: MirroredStorage, *, dry_run: bool = False) -> Asy
     held = {mirror.name: await _held(await mirror.ask(within_s=30), namespaces) for mirror in storage.mirrors}
     missing = sorted(set().union(*held.values()) - await _held(storage.primary, namespaces), key=str)
     missing = [subject for subject in missing if not await storage.restoring.is_deleted(subject)]
-    is_whole = True
-    for done, subject in enumerate(missing, 1):
-        restored = Restored.of(subject)
-        if not dry_run:
-            mirrors = [mirror for mirror in storage.mirrors if subject in held[mirror.name]]
-            restored = await _restored(storage, subject, mirrors)
-        is_whole = is_whole and (restored.is_restored or dry_run)
-        yield done, len(missing), restored
+    done, is_whole = 0, True
+    for batch in batched(missing, AT_ONCE):
+        for restored in await asyncio.gather(*(_restored(storage, one, held, dry_run=dry_run) for one in batch)):
+            done += 1
+            is_whole = is_whole and (restored.is_restored or dry_run)
+            yield done, len(missing), restored
     if not dry_run and is_whole:
         for mirror in storage.mirrors:
             await mirror.inventory.survey(mirror.connection.get(), mirror.outbox)
@@ -95,8 +94,13 @@ async def _held(storage: Storage, namespaces: Collection[str]) -> set[Subject]:
     return {*await storage.list_ids(), *await record_keys(storage, namespaces)}
 
 
-async def _restored(storage: MirroredStorage, subject: Subject, mirrors: list[Mirror]) -> Restored:
+async def _restored(
+    storage: MirroredStorage, subject: Subject, held: Mapping[str, Collection[Subject]], *, dry_run: bool
+) -> Restored:
+    if dry_run:
+        return Restored.of(subject)
     try:
+        mirrors = [mirror for mirror in storage.mirrors if subject in held[mirror.name]]
         is_there = await storage.restoring.bring_back_from(subject, mirrors)
     except IdolchatError as error:
         return Restored.of(subject, error)
