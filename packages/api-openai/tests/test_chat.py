@@ -5,8 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from v1_trees import conversations, paths, said
 
+from idolchat_core import ProviderUnavailable
 from idolchat_core.testing import InMemoryDirectory, InMemoryStorage, ScriptedProvider
 
 
@@ -106,6 +108,25 @@ async def test_a_raw_model_gets_what_is_sent_and_nothing_is_stored(
     assert list(provider.requests[0].messages) == messages
     assert provider.requests[0].options == {"temperature": 0.5}
     assert not await storage.list_ids()
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/chat/completions", {"model": "raw/scripted/model", "messages": said("Hello")}),
+        ("/v1/responses", {"model": "raw/scripted/model", "input": "Hello"}),
+        ("/v1/responses", {"model": "aoi", "input": "Hello", "store": False}),
+    ],
+)
+async def test_an_error_names_no_ids_of_what_is_stored_nowhere(
+    client: httpx.AsyncClient, provider: ScriptedProvider, path: str, asked: dict[str, Any]
+) -> None:
+    provider.say([ProviderUnavailable("away")])
+
+    answer = await client.post(path, json=asked)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_unavailable")
+    assert [name for name in answer.json()["error"] if name.endswith("_id")] == ["request_id"]
 
 
 async def test_an_unknown_model_is_told_where_to_look(client: httpx.AsyncClient) -> None:

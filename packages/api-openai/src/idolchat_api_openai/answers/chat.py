@@ -9,7 +9,7 @@ from idolchat_api import TurnForm, problem_from_turn, usage_fields
 from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
 from idolchat_api_openai.answers.lines import json_line
 from idolchat_api_openai.encoding import json_bytes
-from idolchat_api_openai.requests.errors import openai_problem
+from idolchat_api_openai.requests.errors import openai_problem, unstored_problem
 from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted
 
 __all__ = ["chat_form"]
@@ -24,7 +24,7 @@ def chat_form(model: str, *, includes_usage: bool, names_ids: bool = True) -> Tu
         encoder=lambda started: _Chunks(started, model, includes_usage=includes_usage, names_ids=names_ids),
         whole=lambda turn, ended: _completion(turn, ended, model, names_ids=names_ids),
         fault=lambda fields: _event(dict(fields)),
-        problem=openai_problem,
+        problem=openai_problem if names_ids else unstored_problem,
     )
 
 

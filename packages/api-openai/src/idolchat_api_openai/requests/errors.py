@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from idolchat_api import MalformedRequest, NotFound, Problem
 from idolchat_core import ContextTooLong, InvalidRequest
 
-__all__ = ["BadRequest", "ModelUnknown", "in_openai_words", "openai_problem", "validated"]
+__all__ = ["BadRequest", "ModelUnknown", "in_openai_words", "openai_problem", "unstored_problem", "validated"]
 
 
 class BadRequest(MalformedRequest):
@@ -54,6 +54,12 @@ def in_openai_words() -> Generator[None]:
 def openai_problem(problem: Problem) -> Problem:
     """Return an error of a turn as OpenAI words it."""
     return replace(problem, code=CONTEXT_TOO_LONG) if problem.code == ContextTooLong.code else problem
+
+
+def unstored_problem(problem: Problem) -> Problem:
+    """Return an error of an answer that is stored nowhere, as OpenAI words it: no id of it leads anywhere."""
+    fields = {name: value for name, value in problem.fields.items() if not name.endswith("_id")}
+    return replace(openai_problem(problem), fields=fields)
 
 
 def validated[T: BaseModel](model: Callable[[Mapping[str, object]], T], fields: Mapping[str, object], place: str) -> T:

@@ -12,7 +12,7 @@ from idolchat_api import TurnForm, problem_from_turn
 from idolchat_api_openai.answers.finish import finish_reason_of, has_failed, said_of
 from idolchat_api_openai.answers.lines import json_line
 from idolchat_api_openai.encoding import json_bytes
-from idolchat_api_openai.requests.errors import openai_problem
+from idolchat_api_openai.requests.errors import openai_problem, unstored_problem
 from idolchat_api_openai.responses.items import call_item, output_of, text_item, text_part
 from idolchat_core import Delta, LiveTurn, TurnEnded, TurnStarted, Usage
 
@@ -121,7 +121,7 @@ def response_form(facts: RequestFacts) -> TurnForm:
         encoder=lambda started: _Events(started, facts),
         whole=lambda turn, ended: _whole(turn, ended, facts),
         fault=_fault,
-        problem=openai_problem,
+        problem=openai_problem if facts.stores else unstored_problem,
     )
 
 
