@@ -227,3 +227,24 @@ async def test_a_message_whose_storing_was_not_answered_is_stored_once_when_it_i
 
     stored = await storage.read(turn.conversation_id)
     assert [message.content for message in stored.messages] == ["Hi", "Hello", "Sing!", "La la la"]
+
+
+async def test_a_reply_whose_storing_was_not_answered_is_told_when_its_message_is_sent_again(
+    llm: ScriptedProvider,
+) -> None:
+    storage, sings = LosesAnAnswer(), asyncio.Event()
+    llm.say("Hello", ["La ", sings, "la la"], "Another song")
+    async with TurnEngine(storage, llm, settings=CoreSettings(shutdown_grace_s=0)) as turns:
+        await (turn := await begin(turns, "Hi")).ended()
+        lost = await turns.start(ask("Sing!", turn), idempotency_key="sing")
+        storage.is_reached = False
+        sings.set()
+        await lost.ended()
+        again = await turns.start(ask("Sing!", turn), idempotency_key="sing")
+        await again.ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Hi", "Hello", "Sing!", "La la la"]
+    assert (lost.state, (lost.status.error or {})["code"]) == (TurnState.INCOMPLETE, "storage_unavailable")
+    assert (again.state, again.content) == (TurnState.COMPLETED, "La la la")
+    assert len(llm.requests) == 2

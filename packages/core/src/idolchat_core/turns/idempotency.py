@@ -64,6 +64,9 @@ class IdempotentStarts:
         if newest is not None and newest is not run:
             return await self._attach(newest, plan)
         if run.live.is_over and run.live.state in RETRYABLE:
+            error = run.live.status.error or {}
+            if error.get("code") == StorageUnavailable.code and run.live.turn_id == plan.turn_id:
+                return await self._local.launch(plan)  # its reply may be stored all the same: what is stored tells
             continues = run.live.reply_fields.get("continues")
             again = plan.again(run.live.user_message_id, turn_id=retry_id(run.live.turn_id), continues=continues)
             return await self._local.launch(again)
