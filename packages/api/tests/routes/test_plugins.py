@@ -276,6 +276,17 @@ async def test_beside_files_of_every_path_a_method_that_a_path_does_not_take_is_
     assert (reply.status_code, reply.headers.get("allow")) == (405, allowed)
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/conversation/x/messages/y/nothing"])
+async def test_beside_files_of_every_path_what_no_method_finds_is_not_found(
+    settings: ApiSettings, parts: Parts, tmp_path: Path, path: str
+) -> None:
+    plugin = Routes(lambda registry: registry.add_static("/", tmp_path, access=Access.OPEN))
+    async with serving(settings, plugins=[parts, plugin]) as url, httpx.AsyncClient(base_url=url) as client:
+        replies = [await client.request(method, path) for method in ("GET", "POST", "DELETE")]
+
+    assert [(reply.status_code, reply.json()["error"]["code"]) for reply in replies] == [(404, "not_found")] * 3
+
+
 async def test_a_prefix_leads_to_its_folder_whatever_the_host_header_says(
     settings: ApiSettings, parts: Parts, tmp_path: Path
 ) -> None:

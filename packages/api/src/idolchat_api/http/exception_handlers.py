@@ -35,8 +35,12 @@ async def http_exception(request: Request, error: Exception) -> Response:
     """Answer an unknown path or method."""
     status = cast(HTTPException, error).status_code
     methods = _methods_of(request)
+    # A folder of files under "/" takes every path: it has no file where another method has a route, and no method where
+    # there is nothing but files.
     if status == HTTPStatus.NOT_FOUND and methods and request.method not in methods:
-        status = HTTPStatus.METHOD_NOT_ALLOWED  # a folder of files under "/" takes every path, and found no file
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED and not methods:
+        status = HTTPStatus.NOT_FOUND
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         message = f"{request.method} is not for this path; it takes {', '.join(methods)}"
         response = _response(request, _problem(status, "method_not_allowed", message))
