@@ -146,6 +146,16 @@ async def test_a_schema_of_another_version_is_refused_with_the_command(
         await startup.upgrade(settings_of(database_url))
 
 
+@pytest.mark.parametrize("lost", ["delete from", "drop table"])
+async def test_tables_without_a_version_are_refused(server: PostgresServer, database_url: str, lost: str) -> None:
+    server.query(f"{lost} idolchat.schema_versions", database=database_url.rpartition("/")[2])
+
+    assert "schema_versions names no version" in await refusal(database_url)
+    for dry_run in (True, False):
+        with pytest.raises(ConfigurationError, match="restore all of the dump into an empty database"):
+            await startup.upgrade(settings_of(database_url), dry_run=dry_run)
+
+
 async def test_an_older_schema_is_refused_with_the_command(
     server: PostgresServer, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

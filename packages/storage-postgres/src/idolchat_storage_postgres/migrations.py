@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from idolchat_storage_postgres.database import Connection
 
-__all__ = ["newest_version", "read_version", "upgrade_schema"]
+__all__ = ["has_tables", "newest_version", "read_version", "upgrade_schema"]
 
 _LOCK = 0x1D01C4A7
 """Number of the advisory lock: two who upgrade at once come one after the other."""
@@ -20,6 +20,11 @@ _LOCK = 0x1D01C4A7
 _IS_THERE = """
 select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = 'idolchat' and c.relname = 'schema_versions')
+"""
+
+_HAS_TABLES = """
+select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'idolchat' and c.relkind in ('r', 'p') and c.relname <> 'schema_versions')
 """
 
 
@@ -32,6 +37,11 @@ def _versions() -> Mapping[int, str]:
 def newest_version() -> int:
     """Return the version of the schema that this package needs."""
     return max(_versions())
+
+
+async def has_tables(connection: Connection) -> bool:
+    """Whether the schema in a database has tables, whatever its version says."""
+    return bool(await connection.fetchval(_HAS_TABLES))
 
 
 async def read_version(connection: Connection) -> int:

@@ -10,7 +10,7 @@ import asyncpg
 
 from idolchat_core import ConfigurationError, StorageUnavailable
 from idolchat_storage_postgres.database import ERRORS, Connection, Database, Session, unavailable
-from idolchat_storage_postgres.migrations import newest_version, read_version, upgrade_schema
+from idolchat_storage_postgres.migrations import has_tables, newest_version, read_version, upgrade_schema
 from idolchat_storage_postgres.settings import VARIABLE, PostgresSettings
 
 __all__ = ["UPGRADE", "open_checked", "prepare", "upgrade"]
@@ -79,7 +79,7 @@ async def upgrade(settings: PostgresSettings, *, dry_run: bool = False) -> Seque
         connection = await _connected(session, settings)
         try:
             await _check_server(connection, settings)
-            there = await read_version(connection)
+            there = await _version(connection, settings)
             if there > newest_version():
                 raise _too_new(there, settings)
             if dry_run:
@@ -100,7 +100,7 @@ async def prepare(connection: Connection, settings: PostgresSettings) -> None:
     """Raise unless the schema in a database is the one that this package knows; an empty database gets it."""
     facts = await _check_server(connection, settings)
     await _check_rights(connection, settings, facts)
-    there = await read_version(connection)
+    there = await _version(connection, settings)
     if there == 0:
         if not facts.may_create:
             raise ConfigurationError(
@@ -117,6 +117,18 @@ async def prepare(connection: Connection, settings: PostgresSettings) -> None:
             f"the schema in the database of {VARIABLE}, {settings.where}, is of version {there}, and this idolchat"
             f" needs {newest_version()}: run `{UPGRADE}`; servers that run now go on meanwhile"
         )
+
+
+async def _version(connection: Connection, settings: PostgresSettings) -> int:
+    """Return the version of the schema; 0 where there is none. Raises for tables without one."""
+    # Tables are looked for first: they come together with their version, perhaps just now, by another server.
+    if await has_tables(connection) and await read_version(connection) == 0:
+        raise ConfigurationError(
+            f"the schema idolchat in the database of {VARIABLE}, {settings.where}, has tables, but its table"
+            " schema_versions names no version, as after a part of a dump was restored: restore all of the dump into an"
+            " empty database, or run `drop schema idolchat cascade` there if nothing in it is wanted"
+        )
+    return await read_version(connection)
 
 
 def _too_new(there: int, settings: PostgresSettings) -> ConfigurationError:
