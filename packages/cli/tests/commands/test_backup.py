@@ -135,6 +135,7 @@ def test_a_storage_that_holds_something_is_left_alone_unless_asked(filled: Insta
     restored = answer(filled, "restore", "backup.tar.gz", "--overwrite")
 
     assert refused.returncode == 2
+    assert "the storage folder holds something already: name one that is empty, or give --overwrite" in refused.stderr
     assert restored["differing"] == []
     assert everything(filled) == before
 

@@ -80,9 +80,10 @@ def _require_no_server() -> None:
 async def _restore(source: Path, *, overwrite: bool) -> tuple[Restored, str]:
     async with open_conversations() as opened:
         if not overwrite and await holds_anything(opened.storage):
+            by_folder = " with IDOLCHAT_DATA_DIR" if opened.storage_name == "local" else ""
             raise WrongUsage(
-                f"the storage {opened.storage_name} holds something already: name an empty IDOLCHAT_DATA_DIR, or give"
-                " --overwrite to replace what has the same names"
+                f"the storage {opened.storage_name} holds something already: name one that is empty"
+                f"{by_folder}, or give --overwrite to replace what has the same names"
             )
         with open_input(source) as given, rereadable(given) as stream:
             return await restore_backup(opened.storage, stream, str(source)), opened.storage_name
