@@ -229,6 +229,38 @@ async def test_a_message_whose_storing_was_not_answered_is_stored_once_when_it_i
     assert [message.content for message in stored.messages] == ["Hi", "Hello", "Sing!", "La la la"]
 
 
+class BeginsAgain(StoredTurns):
+    """Finds that what begins a turn is stored already, as where the answer to the first of two tries was lost."""
+
+    def __init__(self, storage: InMemoryStorage) -> None:
+        super().__init__(storage)
+        self.made: list[str | None] = []
+        self.expected: list[str | None] = []
+
+    async def begin(self, *arguments: Any, **more: Any) -> None:
+        self.made.append(await super().begin(*arguments, **more))
+
+    async def end(self, conversation_id: UUID, turn_id: UUID, write: Write | None = None, **more: Any) -> str | None:
+        if isinstance(write, NewMessages):
+            self.expected.append(write.expected_revision)
+        return await super().end(conversation_id, turn_id, write, **more)
+
+
+async def test_a_conversation_that_was_begun_before_the_answer_was_lost_gets_its_reply(llm: ScriptedProvider) -> None:
+    storage = InMemoryStorage()
+    store = BeginsAgain(storage)
+    coordination = Coordination(turns=store, bus=LocalBus(), counters=LocalCounters())
+    llm.say("Hello", "La la la")
+    settings = CoreSettings(shutdown_grace_s=0)
+    async with TurnEngine(storage, llm, settings=settings, coordination=coordination) as turns:
+        await (turn := await begin(turns, "Hi")).ended()
+        await (await begin(turns, "Sing!", turn)).ended()
+
+    stored = await storage.read(turn.conversation_id)
+    assert [message.content for message in stored.messages] == ["Hi", "Hello", "Sing!", "La la la"]
+    assert store.expected == store.made
+
+
 async def test_a_reply_whose_storing_was_not_answered_is_told_when_its_message_is_sent_again(
     llm: ScriptedProvider,
 ) -> None:

@@ -79,9 +79,11 @@ class History:
         self.extend(page)
 
     @classmethod
-    def of_new(cls, conversation: Conversation, *, revision: str) -> History:
+    def of_new(cls, conversation: Conversation, *, revision: str | None) -> History:
         """Return the history of a conversation that was just created."""
-        return cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=revision))
+        history = cls(Page(conversation=conversation, start=0, total=len(conversation.messages), revision=""))
+        history.revision = revision
+        return history
 
     @property
     def is_complete(self) -> bool:

@@ -156,8 +156,9 @@ class MessageWriter:
         return await self.load(conversation_id)
 
     def _created(self, conversation: Conversation, revision: str | None) -> History:
-        history = History.of_new(conversation, revision=revision or "")
-        self._histories.keep(history)
+        history = History.of_new(conversation, revision=revision)
+        if revision is not None:  # else it was stored before, and that answer was lost
+            self._histories.keep(history)
         return history
 
     async def _append(
