@@ -26,7 +26,7 @@ from idolchat_characters.settings import CharactersSettings
 from idolchat_characters.slugs import slug_of
 from idolchat_characters.starter import STARTER_ID, starter_card
 from idolchat_characters.window_fit import FIXED_FIELDS, FitCheck
-from idolchat_core import Storage, StorageConflict, read_settings, utc_now
+from idolchat_core import Storage, StorageConflict, StorageUnavailable, read_settings, utc_now
 
 __all__ = ["CharacterLibrary", "library_of"]
 
@@ -240,8 +240,13 @@ class CharacterLibrary:
                 if not await self._has_slug(changed, before=current):
                     raise slug_taken(changed.character)
                 with suppress(StorageConflict):  # another process was quicker: once more, on what it has written
-                    async with self._store.files_changed(current, changed, held.files if held else {}):
-                        await self._store.write(changed, if_version=stored_version)
+                    try:
+                        async with self._store.files_changed(current, changed, held.files if held else {}):
+                            await self._store.write(changed, if_version=stored_version)
+                    except StorageUnavailable:  # it may be stored all the same, and is read again
+                        self._index.discard(changed.id)
+                        self._looked_at = None
+                        raise
                     self._index.put(changed)
                     await self._release_slug(current, now=changed)
                     return changed

@@ -50,3 +50,17 @@ async def test_a_book_whose_deletion_was_not_answered_is_gone_and_listed_no_more
     assert tried == [503, again]
     assert (await client.get(at, headers=ana)).status_code == 404
     assert (await client.get("/lorebooks", headers=ana)).json()["data"] == []
+
+
+async def test_a_character_whose_change_was_not_answered_is_listed_and_found_as_she_is_stored(
+    client: httpx.AsyncClient, operator: Headers, storage: LosesAnAnswer
+) -> None:
+    fields = {"name": "Mika", "slug": "mika", "visibility": "public"}
+    made = (await client.post("/characters", json=fields, headers=operator)).json()
+    storage.loses = "characters"
+    lost = await client.patch(f"/characters/{made['id']}", json={"slug": "mika-the-singer"}, headers=operator)
+    found = await client.get("/characters/mika-the-singer", headers=operator)
+    listed = (await client.get("/characters", headers=operator)).json()["data"]
+
+    assert (lost.status_code, found.status_code) == (503, 200)
+    assert [one["slug"] for one in listed] == ["mika-the-singer"]
