@@ -1,12 +1,15 @@
 """What the thread that updates the index tells whoever looks through the files."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from idolchat_core import StorageUnavailable
 from idolchat_storage_local.index.entry import Entry
 from idolchat_storage_local.index.sqlite_index import IndexBroken
 from idolchat_storage_local.index.write_behind import WriteBehindIndex
@@ -52,3 +55,16 @@ def test_that_the_index_is_made_anew_is_told_after_that_it_is_broken(index: Writ
     index.wait_until_updated()
 
     assert watcher.told[-1] == "made anew"
+
+
+def test_why_the_index_cannot_be_written_is_told_to_whoever_waits_for_it(
+    index: WriteBehindIndex, tmp_path: Path
+) -> None:
+    index.start(SlowWatcher(index))
+    index.wait_until_updated()
+    with closing(sqlite3.connect(tmp_path / "index.sqlite3")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        index.note(uuid4(), Entry.of_unread(uuid4(), "conversations/00", problem="torn", mtime_ns=0))
+
+        with pytest.raises(StorageUnavailable, match=r"the index cannot be written now: .*locked"):
+            index.wait_until_updated()

@@ -68,6 +68,7 @@ class WriteBehindIndex:
         self._closing = threading.Event()
         self._telling = threading.Lock()  # what is told last is how it is
         self._is_broken = False
+        self._problem: str | None = None
         self._watcher: Watcher | None = None
         self._thread = threading.Thread(target=self._keep_up, name="idolchat-index", daemon=True)
 
@@ -178,7 +179,8 @@ class WriteBehindIndex:
             wanted = self._begun + 1 if self._pending else self._begun
             self._hurry.set()
             if not self._updated.wait_for(lambda: self._done >= wanted, _UPDATE_PATIENCE_S):
-                raise StorageUnavailable("the index cannot be written now; try again later")
+                why = f": {self._problem}" if self._problem else ""
+                raise StorageUnavailable(f"the index cannot be written now{why}; make it writable, or try again later")
 
     def keep_pace(self) -> None:
         """Wait while the index is far behind with what was noted, that it does not gather in memory."""
@@ -304,7 +306,9 @@ class WriteBehindIndex:
                 if self._is_broken or not self._index.is_current:
                     self._make_anew()
                 self._update()
+                self._problem = None
             except (IndexBroken, IndexBusy, StorageUnavailable) as error:
+                self._problem = str(error)
                 log.warning("the index cannot be written and is behind", extra={"reason": str(error)})
                 if not self._closing.wait(_PAUSE_S):
                     self._wake.set()
