@@ -1,35 +1,13 @@
 """The storage's answer to a write is lost, and whoever has asked asks again."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
 
-from idolchat_core import StorageUnavailable
-from idolchat_core.testing import InMemoryStorage
+from idolchat_core.testing import LosesAnAnswer
 
 type Headers = dict[str, str]
-
-
-class LosesAnAnswer(InMemoryStorage):
-    """Writes a record, and then fails once, as where a connection is lost before the answer has come."""
-
-    loses: str | None = None
-
-    async def put_record(self, namespace: str, name: str, value: bytes, **how: Any) -> str:
-        version = await super().put_record(namespace, name, value, **how)
-        self._lose(namespace)
-        return version
-
-    async def delete_record(self, namespace: str, name: str, **how: Any) -> None:
-        await super().delete_record(namespace, name, **how)
-        self._lose(namespace)
-
-    def _lose(self, namespace: str) -> None:
-        if namespace == self.loses:
-            self.loses = None
-            raise StorageUnavailable("the connection was lost; send again")
 
 
 @pytest.fixture

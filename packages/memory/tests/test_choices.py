@@ -1,12 +1,11 @@
 """What users choose, in one process and in several."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from idolchat_core import StorageUnavailable
-from idolchat_core.testing import InMemoryStorage
+from idolchat_core.testing import InMemoryStorage, LosesAnAnswer
 from idolchat_memory.choices import MemoryChoice, MemoryChoices
 
 MIA = "5d3f2c1e-0b5a-4c55-9d0e-1f2a3b4c5d6e"
@@ -29,17 +28,11 @@ async def test_choices_that_are_made_at_once_are_both_stored() -> None:
     assert await choices.of(MIA) == MemoryChoice(recall=False, cross_character=True)
 
 
-class LosesAnAnswer(InMemoryStorage):
-    """Writes a record, and then fails, as where a connection is lost before the answer has come."""
-
-    async def put_record(self, namespace: str, name: str, value: bytes, **how: Any) -> str:
-        await super().put_record(namespace, name, value, **how)
-        raise StorageUnavailable("the connection was lost; send again")
-
-
 async def test_a_choice_whose_storing_was_not_answered_holds_at_once() -> None:
-    choices = MemoryChoices(LosesAnAnswer())
+    storage = LosesAnAnswer()
+    choices = MemoryChoices(storage)
     assert await choices.of(MIA) == MemoryChoice()
+    storage.loses = "memory-choices"
     with pytest.raises(StorageUnavailable):
         await choices.change(MIA, recall=False)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idolchat_core import InvalidRequest, Record, StorageUnavailable, new_id
-from idolchat_core.testing import InMemoryStorage
+from idolchat_core.testing import InMemoryStorage, LosesAnAnswer
 from idolchat_memory.notes import Note, NoteScope, NoteSource, NoteStore
 from idolchat_memory.notes.forgetting import forget_sources
 from idolchat_memory.notes.store import FRESH_S
@@ -155,26 +155,6 @@ async def test_no_scope_reads_anothers_notes(store: NoteStore) -> None:
     found = {scope: [note.scope for note in await store.in_scope(scope)] for scope in scopes}
 
     assert found == {scope: [scope] for scope in scopes}
-
-
-class LosesAnAnswer(InMemoryStorage):
-    """Writes a record, and then fails once, as where a connection is lost before the answer has come."""
-
-    loses: str | None = None
-
-    async def put_record(self, namespace: str, name: str, value: bytes, **how: Any) -> str:
-        version = await super().put_record(namespace, name, value, **how)
-        self._lose(namespace)
-        return version
-
-    async def delete_record(self, namespace: str, name: str, **how: Any) -> None:
-        await super().delete_record(namespace, name, **how)
-        self._lose(namespace)
-
-    def _lose(self, namespace: str) -> None:
-        if namespace == self.loses:
-            self.loses = None
-            raise StorageUnavailable("the connection was lost; send again")
 
 
 async def test_a_note_whose_deletion_was_not_answered_is_remembered_by_nobody() -> None:

@@ -18,6 +18,7 @@ from idolchat_core.testing.bus import BusConformance, FaultyBus, OpenBus  # noqa
 from idolchat_core.testing.character_directory import CharacterDirectoryConformance  # noqa: E402
 from idolchat_core.testing.counters import CountersConformance  # noqa: E402
 from idolchat_core.testing.directory import InMemoryDirectory  # noqa: E402
+from idolchat_core.testing.lost_answers import LosesAnAnswer  # noqa: E402
 from idolchat_core.testing.memory import InMemoryStorage  # noqa: E402
 from idolchat_core.testing.memory_index import (  # noqa: E402
     PLAIN_WORDS,
@@ -48,6 +49,7 @@ __all__ = [
     "InMemoryMember",
     "InMemoryObjects",
     "InMemoryStorage",
+    "LosesAnAnswer",
     "MemoryIndexConformance",
     "MemorySnapshot",
     "OpenBus",
