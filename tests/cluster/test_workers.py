@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from idolchat_core.testing import reserve_port, until
+from idolchat_core.testing import reserve_port, until, until_so
 from idolchat_storage_postgres.testing import PostgresServer
 from tests.support.cluster import environment_of
 from tests.support.idol import idol
@@ -60,6 +62,12 @@ async def send(client: httpx.AsyncClient, text: str) -> httpx.Response:
     return await client.post("/chat", json=body)
 
 
+async def served_by(client: httpx.AsyncClient) -> str:
+    """Return which instance the connections of a client end at."""
+    instance: str = (await client.get("/readyz")).json()["instance"]["id"]
+    return instance
+
+
 async def is_stopping(client: httpx.AsyncClient) -> bool:
     """Return whether who answers takes no more turns, or nobody takes a connection."""
     try:
@@ -75,14 +83,37 @@ async def test_each_worker_takes_requests(server: Server, postgres: PostgresServ
         while len(seen) < 2:
             async with server.client() as client:  # on a new connection each, which any of them takes
                 assert (await send(client, "Hello!")).status_code == 200
-                seen.add((await client.get("/readyz")).json()["instance"]["id"])
+                seen.add(await served_by(client))
 
     assert server.pid not in pids
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not spread connections")
+async def test_connections_that_come_while_a_worker_is_busy_are_its_too(
+    server: Server, postgres: PostgresServer, database: str
+) -> None:
+    busy = min(await workers_of(server, postgres, database))
+    async with AsyncExitStack() as clients:
+        each = [await clients.enter_async_context(server.client()) for _ in range(100)]
+        os.kill(busy, signal.SIGSTOP)
+        try:
+            answers = [asyncio.create_task(served_by(client)) for client in each]
+            await until_so("answers of the other", lambda: any(answer.done() for answer in answers))
+        finally:
+            os.kill(busy, signal.SIGCONT)
+        counts = Counter(await asyncio.gather(*answers))
+
+    assert min(counts.values()) > 20, counts  # by chance alone, less is seen once in a thousand million
+    assert len(counts) == 2
 
 
 async def test_a_worker_that_dies_is_started_again(server: Server, postgres: PostgresServer, database: str) -> None:
     first = await workers_of(server, postgres, database)
     os.kill(min(first), signal.SIGKILL)
+    await until_so("its end", lambda: not running({min(first)}))
+    for _ in range(20):  # new connections, which the others take
+        async with server.client() as client:
+            assert (await client.get("/readyz")).status_code == 200
     second = await until("another worker", lambda: workers_of(server, postgres, database), lambda found: found - first)
 
     assert len(second & first) == 1
@@ -120,6 +151,14 @@ async def test_workers_stop_when_the_process_that_watches_is_killed(
         return running(pids)
 
     await until("workers that end", left, lambda found: not found)
+
+
+def test_an_address_that_other_workers_listen_on_is_taken(server: Server, tmp_path: Path) -> None:
+    port = server.url.rpartition(":")[2]
+    done = idol(tmp_path, "serve", "--workers", "2", "--port", port, environment=server.environment)
+
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port} (Address already in use)" in done.stderr
 
 
 def test_a_storage_of_one_process_has_one_worker(tmp_path: Path) -> None:

@@ -25,17 +25,17 @@ from idolchat_api.auth.schemes import NONE, OPEN_ADDRESS
 from idolchat_api.connections.forwarded import Forwarded
 from idolchat_api.connections.http_protocol import limited_protocols
 from idolchat_api.connections.limiter import ConnectionLimiter
+from idolchat_api.connections.listening import BACKLOG, bind_beside, kept_for_workers, listen, local_url, url_of
 from idolchat_api.observability.logs import configure_logging
 from idolchat_api.settings.api import ApiSettings
 from idolchat_api.workers import Workers
-from idolchat_core.errors import ConfigurationError
 from idolchat_core.plugins.loader import Plugins
 from idolchat_core.service import Service
 from idolchat_core.settings import read_settings
 from idolchat_core.storage.data_lock import is_served
 from idolchat_core.storage.server_address import announced
 
-__all__ = ["GracefulServer", "listen", "rehearse", "serve", "url_of"]
+__all__ = ["GracefulServer", "rehearse", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ FORCED_SHUTDOWN_S = 1
 TICK_S = 0.1
 SWITCH_INTERVAL_S = 0.001
 """So long the event loop may keep a thread waiting that comes back from the disk; Python's own is 5 ms."""
-BACKLOG = 2048
 
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 
@@ -67,7 +66,10 @@ def serve(
     return_freed_memory()
     with contextlib.suppress(KeyboardInterrupt, StopNow):
         app = create_app(settings=settings, plugins=plugins)
-        with listen(settings.host, settings.port) as listener:
+        listener = listen(settings.host, settings.port)
+        if settings.workers > 1:
+            listener = kept_for_workers(listener)
+        with listener:
             _warn_if_open(settings)
             if settings.workers == 1:
                 _run(GracefulServer(app, settings), listener, on_started)
@@ -83,7 +85,7 @@ def _run(server: GracefulServer, listener: socket.socket, on_started: Callable[[
 def _run_workers(
     app: FastAPI,
     settings: ApiSettings,
-    listener: socket.socket,
+    kept: socket.socket,
     on_started: Callable[[Service, str], None] | None,
 ) -> None:
     def serve_in_worker(is_first: bool, ready: Callable[[], None]) -> None:
@@ -95,7 +97,7 @@ def _run_workers(
             if is_first and on_started is not None:
                 on_started(service, url)
 
-        with contextlib.suppress(KeyboardInterrupt, StopNow):
+        with contextlib.suppress(KeyboardInterrupt, StopNow), bind_beside(kept) as listener:
             _run(server, listener, started)
 
     gc.freeze()  # the workers share what is there
@@ -142,7 +144,7 @@ class GracefulServer(uvicorn.Server):
                     self._opening_or_closing = None
                     _tune_garbage_collection()
                     sys.setswitchinterval(SWITCH_INTERVAL_S)
-                    with announced(self._settings.data_dir, _local_url(listener)) as token:
+                    with announced(self._settings.data_dir, local_url(listener)) as token:
                         self._running.authentication.owner_token = token
                         if on_started is not None:
                             on_started(self._running.service, url_of(listener, host=self._settings.host))
@@ -252,46 +254,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop  # noqa: PLC0415 - there is none for Windows
 
     return uvloop.new_event_loop
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises ``ConfigurationError``."""
-    host = host.strip("[]")
-    try:
-        # With the protocol in it: asyncio turns Nagle's algorithm off only where it sees that a socket is TCP.
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-        )[0]
-    except socket.gaierror as error:
-        raise ConfigurationError(
-            f"IDOLCHAT_HOST: {host!r} is no address of this machine ({error.strerror}); write 127.0.0.1 to serve this"
-            " machine only"
-        ) from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if sys.platform != "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"IDOLCHAT_PORT: cannot listen on {host} port {port} ({error.strerror}); stop what listens there, or set"
-            " another port (0 takes a free one)"
-        ) from error
-    return listener
-
-
-def url_of(listener: socket.socket, *, host: str) -> str:
-    """Return the URL of a server that listens on this socket."""
-    host = host.strip("[]")
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-
-
-def _local_url(listener: socket.socket) -> str:
-    """Return the URL that this machine reaches a server at, wherever it listens."""
-    host = listener.getsockname()[0]
-    return url_of(listener, host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))  # noqa: S104  not listened on
 
 
 def _warn_if_open(settings: ApiSettings) -> None:

@@ -13,7 +13,8 @@ from idolchat_api.app import create_app
 from idolchat_api.auth.api_key import KeyRing
 from idolchat_api.auth.keys import ApiKey
 from idolchat_api.auth.principal import Scope
-from idolchat_api.server import GracefulServer, listen, url_of
+from idolchat_api.connections.listening import listen, url_of
+from idolchat_api.server import GracefulServer
 from idolchat_api.settings.api import ApiSettings
 from idolchat_core.characters.contract import CharacterDirectory
 from idolchat_core.llm.contract import LLMProvider
