@@ -44,6 +44,8 @@ class HttpClient(Client):
         self._sent_at = self._last_at = perf_counter()
         self.transport.write(self._head + b"content-length: %d\r\n\r\n" % len(body) + body)
 
+    go_on = start
+
     def data_received(self, data: bytes) -> None:
         now = perf_counter()
         self._buffer += data
@@ -61,7 +63,7 @@ class HttpClient(Client):
         if self.has_left:
             return
         if self._is_waiting:
-            self.tally.fail("connection closed early")
+            self.run.tally.fail("connection closed early")
         self._is_waiting = False
         self._again = asyncio.get_running_loop().create_task(self._reconnect())
 
@@ -69,7 +71,7 @@ class HttpClient(Client):
         try:
             await self.connect()
         except OSError as error:
-            self.tally.fail(type(error).__name__)
+            self.run.tally.fail(type(error).__name__)
             self.leave()
         else:
             self.start()
@@ -94,12 +96,12 @@ class HttpClient(Client):
         self._is_waiting = False
         deltas = self._buffer.count(self.run.mark)
         if head[9:12] != b"200":
-            self.tally.fail(f"status {head[9:12].decode()}")
+            self.run.tally.fail(f"status {head[9:12].decode()}")
         elif deltas < self.run.load.least_deltas:
-            self.tally.fail(f"{deltas} deltas")
+            self.run.tally.fail(f"{deltas} deltas")
         else:
             first = None if self._first_at is None else self._first_at - self._sent_at
-            self.tally.reply(now - self._sent_at, first_delta=first, silence=self._silence, deltas=deltas)
+            self.run.tally.reply(now - self._sent_at, first_delta=first, silence=self._silence, deltas=deltas)
         if b"\r\nconnection: close" in head:
             self.transport.close()  # and another is made
         else:

@@ -1,16 +1,17 @@
-"""A run: clients are started, kept going until the time is over, and waited for."""
+"""Runs: clients are started, kept going until the time is over, and waited for; and so again over their connections."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any
 
 from benchmarks.load.options import Load
 from benchmarks.load.tally import Tally
 
-__all__ = ["Client", "Run", "conversation", "run"]
+__all__ = ["Client", "Run", "conversation", "runs"]
 
 CONNECTS_AT_ONCE = 50
 
@@ -62,7 +63,7 @@ def conversation(tag: str, number: int) -> str:
 
 
 class Client(asyncio.Protocol):
-    """One connection; ``number`` counts from 0."""
+    """One connection, kept from one run to the next; ``number`` counts from 0."""
 
     transport: asyncio.Transport
 
@@ -70,7 +71,6 @@ class Client(asyncio.Protocol):
         self.run = run
         self.number = number
         self.sent = 0
-        self.tally = run.tally
         self.has_left = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,28 +82,56 @@ class Client(asyncio.Protocol):
         await asyncio.get_running_loop().create_connection(lambda: self, load.host, load.port)
 
     def start(self) -> None:
-        """Send the first request."""
+        """Send the first request over a new connection."""
+        raise NotImplementedError
+
+    def go_on(self) -> None:
+        """Send the next request."""
         raise NotImplementedError
 
     def leave(self) -> None:
-        """Send no more."""
+        """Send no more in this run."""
         if not self.has_left:
             self.has_left = True
             self.run.left()
-            self.transport.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.has_left = True
+        self.transport.close()
 
 
-async def run(load: Load, make: type[Client]) -> dict[str, Any]:
-    """Run a load to its end and tell what was seen."""
+async def runs(load: Load, make: type[Client], again: Callable[[], Awaitable[object]]) -> AsyncIterator[dict[str, Any]]:
+    """Run a load to its end and tell what was seen, and once more as often as ``again`` says something true."""
     running = Run(load)
     clients = [make(running, number) for number in range(load.connections)]
+    await _connect(clients)
+    starts = [client.start for client in clients]
+    while True:
+        yield await _run(running, starts)
+        if not await again():
+            break
+        running = Run(load)
+        lost = [client for client in clients if client.transport.is_closing()]
+        for client in clients:
+            client.run, client.has_left = running, False
+        await _connect(lost)
+        starts = [client.start if client in lost else client.go_on for client in clients]
+    for client in clients:
+        client.close()
+
+
+async def _connect(clients: Sequence[Client]) -> None:
     for start in range(0, len(clients), CONNECTS_AT_ONCE):
         await asyncio.gather(*(client.connect() for client in clients[start : start + CONNECTS_AT_ONCE]))
-    running.begin(len(clients))
+
+
+async def _run(running: Run, starts: Sequence[Callable[[], None]]) -> dict[str, Any]:
+    load, loop = running.load, asyncio.get_running_loop()
+    running.begin(len(starts))
     begun_at = perf_counter()
-    loop = asyncio.get_running_loop()
-    for number, client in enumerate(clients):
-        loop.call_later(load.ramp_s * number / load.connections, client.start)
+    for number, start in enumerate(starts):
+        loop.call_later(load.ramp_s * number / len(starts), start)
     try:
         async with asyncio.timeout(load.seconds + load.drain_s):
             await running.over

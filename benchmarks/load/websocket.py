@@ -25,6 +25,7 @@ class WebSocketClient(Client):
 
     def start(self) -> None:
         load = self.run.load
+        self._is_open = False
         lines = [
             f"GET {load.path} HTTP/1.1",
             f"host: {load.host}:{load.port}",
@@ -45,8 +46,13 @@ class WebSocketClient(Client):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.has_left:
-            self.tally.fail("socket closed early")
+            self.run.tally.fail("socket closed early")
             self.leave()
+
+    def close(self) -> None:
+        if self._is_open and not self.transport.is_closing():
+            self._send((1000).to_bytes(2), CLOSE)
+        super().close()
 
     def _open(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
@@ -55,17 +61,17 @@ class WebSocketClient(Client):
         status = bytes(self._buffer[9:12])
         del self._buffer[: end + 4]
         if status != b"101":
-            self.tally.fail(f"status {status.decode()}")
+            self.run.tally.fail(f"status {status.decode()}")
             self.leave()
+            self.close()
             return False
         self._is_open = True
-        self._ask()
+        self.go_on()
         return True
 
-    def _ask(self) -> None:
+    def go_on(self) -> None:
         body = self.run.next_body(self)
         if body is None:
-            self._send((1000).to_bytes(2), CLOSE)
             self.leave()
             return
         self._deltas = 0
@@ -108,8 +114,8 @@ class WebSocketClient(Client):
         if kind is not None and kind[1] == self._end:
             self._finish(now)
         elif kind is not None and kind[1] == b"error":
-            self.tally.fail("error frame")
-            self._ask()
+            self.run.tally.fail("error frame")
+            self.go_on()
         elif self.run.mark in data:
             self._deltas += 1
             if self._first_at is not None:
@@ -120,8 +126,8 @@ class WebSocketClient(Client):
 
     def _finish(self, now: float) -> None:
         if self._deltas < self.run.load.least_deltas:
-            self.tally.fail(f"{self._deltas} deltas")
+            self.run.tally.fail(f"{self._deltas} deltas")
         else:
             first = None if self._first_at is None else self._first_at - self._sent_at
-            self.tally.reply(now - self._sent_at, first_delta=first, silence=self._silence, deltas=self._deltas)
-        self._ask()
+            self.run.tally.reply(now - self._sent_at, first_delta=first, silence=self._silence, deltas=self._deltas)
+        self.go_on()

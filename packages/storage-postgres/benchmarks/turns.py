@@ -1,6 +1,6 @@
 """What a turn costs with PostgreSQL: CPU of the server's processes and of the database, with one worker and with more.
 
-    python packages/storage-postgres/benchmarks/turns.py --turns 4000 --workers 1 2
+    python packages/storage-postgres/benchmarks/turns.py --workers 1 2
     python packages/storage-postgres/benchmarks/turns.py --statements    what the database was asked, a turn
     python packages/storage-postgres/benchmarks/turns.py --steps         steps of the interpreter, a turn
     python packages/storage-postgres/benchmarks/turns.py --own           each client in conversations of its own
@@ -11,6 +11,10 @@ turn in one of 500 conversations: whichever comes next, so that of two workers e
 the other; or with ``--own`` one that only this client goes on with, over its one connection, as an app does. CPU is
 user and system time of whole process trees, from /proc, so that what else runs on the machine adds little. Where there
 are more cores than two, more workers show how it scales.
+
+All servers run from the beginning to the end, and each gets some turns in turn, over connections that stay: what else
+the machine does moves the cost of a turn by a third within seconds, and so it is the same for all. A row holds the
+medians of all rounds; its ratio is the median of what a round took of both, by what the first row with PostgreSQL took.
 
 What waits at one moment is written together, so that a turn costs less the more of them a worker has. So several
 workers are measured twice: with the clients that one has alone, which they share, and with as many for each of them.
@@ -33,24 +37,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
 from idolchat_storage_postgres.testing import PostgresServer, running_postgres
 
 ROOT = Path(__file__).parents[3]
 TICKS_S = os.sysconf("SC_CLK_TCK")
-WARM_UP, CONVERSATIONS = 1000, 500
-DATABASE = "turns"
+CONVERSATIONS = 500
 PLUGINS = "storage-postgres,storage-local,llm-openrouter"
 
 HEADER = """\
-| storage | workers | clients | turns/s | ms server CPU a turn | ms database CPU a turn | both | p50 ms | p99 ms |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|
+| storage | workers | clients | turns/s | ms CPU: server | database | both | lowest, highest | ratio | p50 ms | p99 ms |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 MEMORY = ("shared_buffers=256MB", "max_wal_size=4GB", "max_connections=200")
 COUNTING = """
@@ -59,7 +62,7 @@ from itertools import count
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-END = os.fspath(FOLDER / "end")
+COUNTS = os.fspath(FOLDER / "counts")
 monitoring = sys.monitoring
 steps = count()
 
@@ -67,13 +70,16 @@ def _count(code, offset):
     next(steps)
 
 def _watch():
-    while not (FOLDER / "begin").exists():
-        time.sleep(0.05)
-    monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION)
-    while not os.path.exists(END):  # which takes few steps, for they are counted, too
-        time.sleep(0.05)
-    monitoring.set_events(monitoring.PROFILER_ID, 0)
-    (FOLDER / f"{os.getpid()}.steps").write_text(str(next(steps)))
+    counted = 0
+    while True:
+        while not os.path.exists(COUNTS):
+            time.sleep(0.05)
+        monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION)
+        while os.path.exists(COUNTS):  # which takes few steps, for they are counted, too
+            time.sleep(0.05)
+        monitoring.set_events(monitoring.PROFILER_ID, 0)
+        before, counted = counted, next(steps) + 1
+        (FOLDER / f"{os.getpid()}.steps").write_text(str(counted - before))
 
 def _start():
     threading.Thread(target=_watch, daemon=True).start()
@@ -83,7 +89,7 @@ monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.INSTRUCTI
 os.register_at_fork(after_in_child=_start)
 _start()
 """
-"""Counts what a process does between two files that another one makes."""
+"""Counts what a process does while there is a file that another one makes, and then writes how much it was."""
 WORK = """
 import json, random, time
 random.seed(1)
@@ -112,15 +118,43 @@ class Served:
     port: int
     folder: Path
     postgres: PostgresServer | None
+    database: str
+
+
+class Cost(NamedTuple):
+    """What the turns of a round took: CPU in ms a turn, steps of the interpreter a turn, turns a second, and ms."""
+
+    server: float
+    database: float
+    steps: float
+    rate: float
+    p50: float
+    p99: float
+
+    @property
+    def both(self) -> float:
+        return self.server + self.database
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row: servers, and the clients that each of them has."""
+
+    storage: str
+    workers: str
+    clients: int
+    servers: Sequence[Served]
+    loads: Sequence[subprocess.Popen[str]]
+    costs: list[Cost]
 
 
 def main() -> None:
     """Measure, and print a row for each."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--turns", type=int, default=4000)
+    options.add_argument("--turns", type=int, default=600, help="of a round, of each server")
     options.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     options.add_argument("--clients", type=int, default=64, help="of one worker")
-    options.add_argument("--rounds", type=int, default=1, help="in turn")
+    options.add_argument("--rounds", type=int, default=50)
     options.add_argument("--statements", action="store_true", help="count them too, which takes some CPU of its own")
     options.add_argument(
         "--steps", action="store_true", help="count them too, which makes a server three times as slow"
@@ -128,62 +162,109 @@ def main() -> None:
     options.add_argument("--own", action="store_true", help="let each client keep to conversations of its own")
     options.add_argument("--control", action="store_true", help="measure only what shares nothing")
     given = options.parse_args()
+    with ExitStack() as stack:
+        cases = [*(control_cases if given.control else server_cases)(stack, given)]
+        for number in range(given.rounds):
+            for case in cases:
+                if given.statements:
+                    forget_statements(case.servers)
+                case.costs.append(measured(case, turns=given.turns, counts_steps=given.steps))
+                if given.statements and number == given.rounds - 1:
+                    tell_statements(case, given.turns)
+        tell(cases, counts_steps=given.steps)
     if given.control:
-        control(given.turns, given.clients, given.rounds)
-        return
-    sys.stdout.write(HEADER)
+        tell_work(min(given.rounds, 10))
+
+
+def server_cases(stack: ExitStack, given: argparse.Namespace) -> Iterator[Case]:
+    """Start the servers that are compared: one that uses files, and one for each number of workers."""
     counted = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"]
-    memory = [*MEMORY, *counted] if given.statements else MEMORY
-    with running_mock() as provider, running_postgres(options=memory, fsync=True) as postgres:
-        for _ in range(given.rounds):
-            asked = {"turns": given.turns, "steps": given.steps, "own": given.own}
-            row("local", 1, provider, None, clients=given.clients, **asked)
-            for workers in given.workers:
-                for clients in sorted({given.clients, given.clients * workers}):
-                    row("postgres", workers, provider, postgres, clients=clients, **asked)
-                    if given.statements:
-                        tell_statements(postgres, given.turns)
+    options = [*MEMORY, *counted] if given.statements else MEMORY
+    provider = stack.enter_context(running_mock())
+    postgres = stack.enter_context(running_postgres(options=options, fsync=True))
+    local = stack.enter_context(running_server(provider, None, workers=1, steps=given.steps))
+    yield case_of(stack, "local", "1", [local], clients=given.clients, given=given)
+    for workers in given.workers:
+        served = stack.enter_context(running_server(provider, postgres, workers=workers, steps=given.steps))
+        for clients in sorted({given.clients, given.clients * workers}):
+            yield case_of(stack, "postgres", str(workers), [served], clients=clients, given=given)
 
 
-def row(
+def control_cases(stack: ExitStack, given: argparse.Namespace) -> Iterator[Case]:
+    """Start two servers that share nothing but the machine: one of them is measured alone, then both at once."""
+    servers = []
+    for _ in range(2):
+        provider = stack.enter_context(running_mock())
+        postgres = stack.enter_context(running_postgres(options=MEMORY, fsync=True))
+        servers.append(stack.enter_context(running_server(provider, postgres, workers=1, steps=given.steps)))
+    for count in (1, 2):
+        yield case_of(stack, "postgres", f"{count} x 1, unrelated", servers[:count], clients=given.clients, given=given)
+
+
+def case_of(
+    stack: ExitStack,
     storage: str,
-    workers: int,
-    provider: str,
-    postgres: PostgresServer | None,
+    workers: str,
+    servers: Sequence[Served],
     *,
-    turns: int,
     clients: int,
-    steps: bool,
-    own: bool,
-) -> None:
-    """Measure one server."""
-    with running_server(storage, provider, postgres, workers=workers, steps=steps) as served:
-        tell(storage, str(workers), [served], turns=turns, clients=clients, own=own)
-        if steps:
-            sys.stdout.write(f"steps of the interpreter a turn: {steps_of(served.folder) / turns:,.0f}\n")
+    given: argparse.Namespace,
+) -> Case:
+    """Start the clients of a row."""
+    loads = [
+        stack.enter_context(running_load(served.port, given.turns, clients=clients, own=given.own))
+        for served in servers
+    ]
+    return Case(storage, workers, clients, servers, loads, [])
 
 
-def control(turns: int, clients: int, rounds: int) -> None:
-    """Measure what shares nothing but the machine: work of one process, and whole servers, alone and in twos."""
+def measured(case: Case, *, turns: int, counts_steps: bool) -> Cost:
+    """Send turns by the clients of a row, and return what they took, of all its servers together."""
+    if counts_steps:
+        for served in case.servers:
+            (served.folder / "counts").touch()
+        time.sleep(0.5)  # until it is seen
+    before = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in case.servers]
+    seen = sent(case.loads)
+    after = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in case.servers]
+    count = turns * len(case.servers)
+    server, database = (1e3 * sum(a[n] - b[n] for a, b in zip(after, before, strict=True)) / count for n in (0, 1))
+    return Cost(
+        server,
+        database,
+        sum(steps_of(served.folder) for served in case.servers) / count if counts_steps else 0,
+        sum(one["replies_s"] for one in seen),
+        max(one["latency_p50_ms"] for one in seen),
+        max(one["latency_p99_ms"] for one in seen),
+    )
+
+
+def tell(cases: Sequence[Case], *, counts_steps: bool) -> None:
+    """Print the medians of all rounds."""
+    first = next(case for case in cases if case.storage == "postgres")
+    sys.stdout.write(HEADER)
+    for case in cases:
+        middle = Cost(*map(median, zip(*case.costs, strict=True)))
+        both = sorted(cost.both for cost in case.costs)
+        times = median(a.both / b.both for a, b in zip(case.costs, first.costs, strict=True))
+        cells = [case.storage, case.workers, str(case.clients), f"{middle.rate:.0f}"]
+        cells += [f"{one:.3f}" for one in (middle.server, middle.database, median(both))]
+        cells += [f"{both[0]:.2f}, {both[-1]:.2f}", f"{times:.3f}", f"{middle.p50:.1f}", f"{middle.p99:.1f}"]
+        sys.stdout.write(f"| {' | '.join(cells)} |\n")
+        if counts_steps:
+            sys.stdout.write(f"steps of the interpreter a turn: {middle.steps:,.0f}\n")
+
+
+def tell_work(rounds: int) -> None:
+    """Print what the same work of one process takes, alone and beside its twin."""
     alone, beside = [], []
-    for _ in range(max(3, rounds)):
+    for _ in range(rounds):
         alone += work_on(cpus=[0])
         beside += work_on(cpus=[0, 1])
     ratio = median(beside) / median(alone)
     sys.stdout.write(
-        f"Python alone {median(alone):.3f} s of CPU, beside its twin {median(beside):.3f}: {ratio:.2f}\n\n"
+        f"\nPython alone {median(alone):.3f} s of CPU, beside its twin {median(beside):.3f}: {ratio:.2f}\n"
     )
-    sys.stdout.write(HEADER)
-    for _ in range(rounds):
-        for count in (1, 2):
-            with ExitStack() as stack:
-                unrelated = []
-                for _ in range(count):
-                    provider = stack.enter_context(running_mock())
-                    postgres = stack.enter_context(running_postgres(options=MEMORY, fsync=True))
-                    server = running_server("postgres", provider, postgres, workers=1, steps=False)
-                    unrelated.append(stack.enter_context(server))
-                tell("postgres", f"{count} x 1, unrelated", unrelated, turns=turns, clients=clients)
 
 
 def work_on(*, cpus: Sequence[int]) -> list[float]:
@@ -196,37 +277,9 @@ def work_on(*, cpus: Sequence[int]) -> list[float]:
     return [float(process.communicate()[0]) for process in running]
 
 
-def tell(storage: str, workers: str, servers: Sequence[Served], *, turns: int, clients: int, own: bool = False) -> None:
-    """Send turns by clients of each server, and print what they took, of all servers together."""
-
-    def load_all(count: int) -> list[dict[str, float]]:
-        with ThreadPoolExecutor() as threads:
-            return list(threads.map(lambda served: load(served.port, count, clients=clients, own=own), servers))
-
-    load_all(WARM_UP)
-    for served in servers:
-        forget_statements(served.postgres)
-        (served.folder / "begin").touch()
-    time.sleep(0.5)  # until counting has begun where it is to be counted
-    before = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in servers]
-    seen = load_all(turns)
-    after = [(cpu_of(served.pid), cpu_of_database(served.postgres)) for served in servers]
-    for served in servers:
-        (served.folder / "end").touch()
-    if errors := [one["errors"] for one in seen if one["errors"]]:
-        raise SystemExit(f"not all turns were answered: {errors}")
-    count = sum(one["replies"] for one in seen)
-    server, database = (sum(a[n] - b[n] for a, b in zip(after, before, strict=True)) for n in (0, 1))
-    costs = [f"{1e3 * one / count:.3f}" for one in (server, database, server + database)]
-    rate = sum(one["replies_s"] for one in seen)
-    latencies = [max(one[name] for one in seen) for name in ("latency_p50_ms", "latency_p99_ms")]
-    cells = [storage, workers, clients, f"{rate:.0f}", *costs, *latencies]
-    sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
-    sys.stdout.flush()
-
-
 def steps_of(folder: Path) -> int:
-    """Add up the steps that the processes of a server have counted."""
+    """Have a server end counting, and add up the steps that its processes have counted."""
+    (folder / "counts").unlink()
     time.sleep(1)  # until each has written its own
     return sum(int(one.read_text()) for one in folder.glob("*.steps"))
 
@@ -243,15 +296,13 @@ def running_mock() -> Iterator[str]:
 
 
 @contextmanager
-def running_server(
-    storage: str, provider: str, postgres: PostgresServer | None, *, workers: int, steps: bool
-) -> Iterator[Served]:
-    """Run ``idol serve``; its database is emptied before."""
+def running_server(provider: str, postgres: PostgresServer | None, *, workers: int, steps: bool) -> Iterator[Served]:
+    """Run ``idol serve``, with a database of its own."""
     with tempfile.TemporaryDirectory(prefix="idolchat-turns-") as place:
-        folder = Path(place)
+        folder, database = Path(place), f"turns_{workers}"
         environment = {
             **os.environ,
-            "IDOLCHAT_STORAGE": storage,
+            "IDOLCHAT_STORAGE": "local" if postgres is None else "postgres",
             "IDOLCHAT_DATA_DIR": str(folder / "data"),
             "OPENROUTER_BASE_URL": provider,
             "OPENROUTER_API_KEY": "none",
@@ -261,8 +312,7 @@ def running_server(
             "IDOLCHAT_MAX_TURNS": "100000",
         }
         if postgres is not None:
-            postgres.drop_database(DATABASE)
-            environment["IDOLCHAT_POSTGRES_URL"] = postgres.make_database(DATABASE)
+            environment["IDOLCHAT_POSTGRES_URL"] = postgres.make_database(database)
         if steps:
             (folder / "sitecustomize.py").write_text(COUNTING)
             environment["PYTHONPATH"] = place
@@ -271,7 +321,7 @@ def running_server(
             try:
                 port = int(_said_by(process, r"(?<=http://127\.0\.0\.1:)\d+"))
                 time.sleep(2)  # until all workers serve
-                yield Served(process.pid, port, folder, postgres)
+                yield Served(process.pid, port, folder, postgres, database)
             finally:
                 process.terminate()
 
@@ -283,8 +333,9 @@ def _said_by(process: subprocess.Popen[str], pattern: str) -> str:
     raise SystemExit(f"a process ended without having said where it serves: {process.args!r}")
 
 
-def load(port: int, turns: int, *, clients: int, own: bool = False) -> dict[str, float]:
-    """Send so many turns from clients, and return what they have seen."""
+@contextmanager
+def running_load(port: int, turns: int, *, clients: int, own: bool) -> Iterator[subprocess.Popen[str]]:
+    """Run clients that have sent so many turns, and do it again whenever they are told to, see ``sent``."""
     body = {
         "messages": [{"role": "user", "content": "A message of some length, as people send them. " * 9}],
         "conversation_id": "@OWN@" if own else "@POOL@",
@@ -301,39 +352,54 @@ def load(port: int, turns: int, *, clients: int, own: bool = False) -> dict[str,
         "seconds": 600,
         "requests": turns,
         "conversations": CONVERSATIONS,
-        "tag": "0000000a",
+        "tag": f"{clients:08x}",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        cwd=ROOT,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    seen: dict[str, float] = json.loads(done.stdout)
+    command = [sys.executable, "-m", "benchmarks.load"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
+        sent([process], json.dumps(asked))
+        yield process
+        process.communicate()
+
+
+def sent(loads: Sequence[subprocess.Popen[str]], said: str = "again") -> list[dict[str, Any]]:
+    """Let clients send their turns, all at once, and return what each of them has seen."""
+    for process in loads:
+        print(said, file=process.stdin, flush=True)
+    seen = [json.loads(next(iter(process.stdout or ()))) for process in loads]
+    if errors := [one["errors"] for one in seen if one["errors"]]:
+        raise SystemExit(f"not all turns were answered: {errors}")
     return seen
 
 
-def forget_statements(postgres: PostgresServer | None) -> None:
-    """Count what the database is asked from now on, where that is counted."""
-    if postgres is not None and "pg_stat_statements" in postgres.query("show shared_preload_libraries"):
-        postgres.query("create extension if not exists pg_stat_statements; select pg_stat_statements_reset()")
+def forget_statements(servers: Iterable[Served]) -> None:
+    """Count what the database is asked from now on."""
+    for served in servers:
+        if served.postgres is not None:
+            sql = "create extension if not exists pg_stat_statements; select pg_stat_statements_reset()"
+            served.postgres.query(sql)
 
 
-def tell_statements(postgres: PostgresServer, turns: int) -> None:
+def tell_statements(case: Case, turns: int) -> None:
     """Print the statements that took longest: how often a turn, the rows that one gave, and the us that they took."""
-    told = postgres.query(STATEMENTS.format(turns=turns, database=DATABASE))
-    sys.stdout.write(f"a turn | rows of each | us planned, a turn | us run, a turn | statement\n{told}\n\n")
+    for served in case.servers:
+        if served.postgres is not None:
+            told = served.postgres.query(STATEMENTS.format(turns=turns, database=served.database))
+            sys.stdout.write(f"{case.workers} workers, {case.clients} clients\n")
+            sys.stdout.write(f"a turn | rows of each | us planned, a turn | us run, a turn | statement\n{told}\n\n")
 
 
 def cpu_of(pid: int) -> float:
-    """Return the seconds of CPU that a process and all that it has started have used."""
+    """Return the seconds of CPU that a process and all that it has started have used.
+
+    Of what runs, to the nanosecond; ``stat``, which also has what has ended, counts hundredths of a second.
+    """
     used = 0.0
     for each in [pid, *descendants(pid)]:
-        with suppress(FileNotFoundError):  # its parent has its CPU when it has ended
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(") ")[2].split()
-            used += sum(map(int, fields[11:15])) / TICKS_S  # with children that have ended
+        process = Path(f"/proc/{each}")
+        with suppress(FileNotFoundError, ProcessLookupError):  # its parent has its CPU when it has ended
+            used += sum(int(thread.read_text().split()[0]) for thread in process.glob("task/*/schedstat")) / 1e9
+            used += sum(map(int, (process / "stat").read_text().rpartition(") ")[2].split()[13:15])) / TICKS_S
     return used
 
 
