@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from idolchat_core import MemoryIndex, MemoryScope
+from idolchat_core import MemoryIndex, MemoryScope, ScopeReader
 from idolchat_core.testing import PLAIN_WORDS, MemoryIndexConformance, a_memory, memory_snapshot
 from idolchat_storage_postgres.storage import PostgresStorage
 
@@ -65,3 +68,28 @@ async def test_a_reading_that_is_cancelled_leaves_its_connection_in_order(storag
         await asyncio.gather(*readings, return_exceptions=True)
 
         assert len((await index.read(SCOPE, memory_snapshot)).messages) == 1
+
+
+async def test_a_reading_that_fails_after_it_was_cancelled_is_not_told_of(storage: PostgresStorage) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    begun, may_fail = threading.Event(), threading.Event()
+
+    def work(reader: ScopeReader) -> None:
+        reader.statistics()
+        begun.set()
+        may_fail.wait(10)
+        raise RuntimeError
+
+    async with storage.memory_index(PLAIN_WORDS) as index:
+        reading = asyncio.create_task(index.read(SCOPE, work))
+        await asyncio.to_thread(begun.wait, 10)
+        reading.cancel()
+        await asyncio.sleep(0)
+        may_fail.set()
+        await asyncio.wait({reading})
+        assert reading.cancelled()
+
+    del reading  # which keeps what it waited for
+    gc.collect()
+    assert not told

@@ -97,6 +97,8 @@ class PostgresMemoryIndex(MemoryIndex):
                     return await asyncio.shield(thread)
                 except asyncio.CancelledError:
                     await asyncio.wait({thread})  # the connection is its own until then
+                    if not thread.cancelled():
+                        thread.exception()  # nobody is left to be told
                     raise
 
         return await self._database.run(read)
