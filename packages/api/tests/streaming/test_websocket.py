@@ -550,6 +550,20 @@ async def test_a_page_of_another_origin_gets_no_socket(url: str, origin: str) ->
     assert json.loads(refused.value.response.body or b"")["error"]["code"] == "origin_not_allowed"
 
 
+async def test_text_that_is_not_utf_8_closes_the_socket_and_is_no_error_in_the_log(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(f"ws{url.removeprefix('http')}/ws/chat") as socket:
+        await socket.send([b'{"type": "\xc3', b'\xa9\xff"}'], text=True)
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1007, "a text message is UTF-8")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_refused_socket_is_no_error_in_the_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(InvalidStatus):
         async with talking(url, additional_headers={"Origin": "https://elsewhere.example"}):

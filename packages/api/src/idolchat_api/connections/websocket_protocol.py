@@ -24,6 +24,8 @@ LARGEST_CONTROL_FRAME = 131
 """Two bytes, a mask and 125 bytes (RFC 6455, sections 5.2 and 5.5); what is so little costs nothing to wait for."""
 SHORT_BYTES = 125
 """Of a message whose length stands in the second byte of its frame."""
+INVALID_TEXT = 1007
+"""As the two below, of RFC 6455, section 7.4.1."""
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 
@@ -82,6 +84,9 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         self.receiving_since = None
         if not self.close_sent and self._frames_bytes() > self._max_message_bytes:
             self._fail(TOO_BIG, f"the first message has at most {self._max_message_bytes} bytes")
+            return
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self._fail(INVALID_TEXT, "a text message is UTF-8")  # the base class would log an error of ours
             return
         self._max_message_bytes = self.config.ws_max_size  # which the base class has websockets hold to
         super().send_receive_event_to_app()
@@ -147,6 +152,14 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         self.receiving_since = None
         self.conn.fail(code, reason)
         self.handle_parser_exception()  # tells the application and the client, and closes
+
+
+def _is_text(frames: Sequence[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text_frame(text: bytes) -> bytes:
