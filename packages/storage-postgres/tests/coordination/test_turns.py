@@ -92,6 +92,20 @@ class TestPostgresTurns(TurnStoreConformance):
         assert (conflict.page.start, conflict.page.conversation.messages) == (2, (added,))
         assert conflict.page.revision == (await storage.read_page(conversation_id, limit=0)).revision
 
+    async def test_a_turn_whose_row_a_statement_holds_is_taken_over_once_that_has_ended(
+        self, turns: TurnStore, conversation_id: UUID, successor: OpenTurnStore, database_url: str
+    ) -> None:
+        turn = an_unfinished_turn(conversation_id, messages=(a_message("Sing!"),))
+        for turn_id in (new_id(), turn.turn_id):
+            await turns.enter(conversation_id, turn_id, on_busy=OnBusy.ENQUEUE, max_waiting=1)
+        await turns.wait(turn)
+        heir = await successor()
+        async with a_connection(database_url) as other, other.transaction():
+            await other.execute("select from idolchat.turns for update")
+            assert list(await heir.take_over()) == []
+
+        assert list(await heir.take_over()) == [turn]
+
     async def test_where_a_message_that_it_knows_has_changed_it_is_told_that_one_too(
         self, turns: TurnStore, storage: Storage, conversation_id: UUID, call: MeteredCall
     ) -> None:

@@ -64,6 +64,8 @@ SAVE_WITHIN_S = 2.0
 CLEAN_EVERY_S = 60.0
 ORPHANS_EVERY_S = 2.0
 """How often it is looked for turns that were left by those who are gone."""
+LEFT_OVER_S = 5.0
+"""How long it is looked at each call after one has died: a row that a statement holds is passed over."""
 
 _OCCUPANT = """
 select t.turn_id, t.conversation_id, coalesce(i.inbox, '') as inbox, t.has_begun,
@@ -148,7 +150,7 @@ class PostgresTurns(TurnStore):
         self._to_end: dict[UUID, Step] = {}
         """What has no place any more as far as this process is concerned, and could not be removed yet."""
         self._member: Member
-        self._look_for_orphans_at = 0.0
+        self._look_for_orphans_at = self._left_over_until = 0.0
         self._clean_at = asyncio.get_running_loop().time() + CLEAN_EVERY_S
         self.taken_over = 0
 
@@ -419,7 +421,9 @@ class PostgresTurns(TurnStore):
         dead = await self._database.run(self._bury)
         for one in dead:
             log.warning("a process that serves the database has died", extra={"address": one["address"]})
-        if not dead and now < self._look_for_orphans_at:
+        if dead:
+            self._left_over_until = now + LEFT_OVER_S
+        if now > self._left_over_until and now < self._look_for_orphans_at:
             return ()
         self._look_for_orphans_at = now + ORPHANS_EVERY_S
         if now >= self._clean_at:
